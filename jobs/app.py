@@ -1,0 +1,95 @@
+"""The `mytalk` command: its options, its commands, its exit codes."""
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from jobs.console import Speech, guarded, speak
+from mytalk_core import __version__
+
+COMMANDS = (
+    "preprocess",
+    "curate",
+    "train",
+    "dub",
+    "evaluate",
+    "align",
+    "batch",
+    "samples",
+)
+"""Each is a function of its own name in `jobs/commands/`."""
+
+_SPEECH_OPTIONS = ("--quiet", "-q", "--json")
+
+app = typer.Typer(
+    name="mytalk",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mytalk {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog="Exit codes: 0 all went well, 1 some of the work failed, 2 bad usage or input."
+)
+def options(
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say results and failures only.")
+    ] = False,
+    machine: Annotated[
+        bool, typer.Option("--json", help="Give results as one JSON document on stdout.")
+    ] = False,
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    """Dub talking video: the lips follow other speech, everything else stays as it was.
+
+    \b
+    mytalk samples                        fetch two clips to try it on
+    mytalk dub film.mp4 speech.wav --out dubbed.mp4
+    mytalk dub --help                     each command has examples
+    """
+    speak(Speech(quiet=quiet, machine=machine))
+
+
+for _name in COMMANDS:
+    if find_spec(f"jobs.commands.{_name}"):
+        app.command(_name)(getattr(import_module(f"jobs.commands.{_name}"), _name))
+if find_spec("jobs.commands.models"):
+    app.add_typer(import_module("jobs.commands.models").models, name="models")
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line (without the program's name); the exit code."""
+    return guarded(lambda: app(hoisted(arguments), prog_name="mytalk"))
+
+
+def hoisted(arguments: list[str]) -> list[str]:
+    """The arguments with --quiet and --json in front, where they are read, wherever they stood."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    head, tail = arguments[:end], arguments[end:]
+    front = [argument for argument in head if argument in _SPEECH_OPTIONS]
+    rest = [argument for argument in head if argument not in _SPEECH_OPTIONS]
+    return front + rest + tail
+
+
+def main() -> None:
+    """The entry point of the console command."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

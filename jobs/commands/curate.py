@@ -1,0 +1,164 @@
+"""`mytalk curate`: choose, split and pack clips into training shards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobs.console import EXIT_SOME_FAILED, note, progress, result
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mytalk_core.data.funnel import Funnel
+
+
+def curate(
+    manifests: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MANIFEST", show_default=False, help="The manifest.parquet beside the shards."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(show_default=False, help="Folder for training shards and their account.")
+    ],
+    holdout: Annotated[
+        str, typer.Option(help="Speakers that are only ever tested on, separated by commas.")
+    ] = "",
+    val_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the other speakers for validation.")
+    ] = 0.1,
+    min_seconds: Annotated[float, typer.Option(min=0.0, help="Shortest clip.")] = 1.0,
+    min_face: Annotated[
+        float, typer.Option(min=0.0, help="Smallest median face height, in pixels.")
+    ] = 64.0,
+    max_yaw: Annotated[
+        float, typer.Option(min=0.0, max=180.0, help="Largest head turn, in degrees.")
+    ] = 45.0,
+    max_offset: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Largest sync offset, in frames; off unless given."),
+    ] = None,
+    min_sync: Annotated[
+        float | None,
+        typer.Option(min=-1.0, max=1.0, help="Smallest sync confidence; off unless given."),
+    ] = None,
+    clips_per_shard: Annotated[int, typer.Option(min=1, help="Most clips in one shard.")] = 64,
+    runner: Annotated[
+        str,
+        typer.Option(help="Beam runner: FnApiRunner is this process; FlinkRunner, SparkRunner."),
+    ] = "FnApiRunner",
+    runner_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OPTION", help="Passed on to Beam; may be given several times."),
+    ] = None,
+) -> None:
+    """Filter clips, split them by speaker and pack them into the shards that `train` reads.
+
+    No speaker is in two splits, and speakers that come later move nobody.
+    The same command again continues. Beside the shards stand funnel.md (what
+    each filter took), manifest.parquet (why each clip went) and index.parquet
+    (where each clip is).
+
+    \b
+    mytalk curate work/manifest.parquet --out training
+    mytalk curate a/manifest.parquet b/manifest.parquet --out training --holdout s33,s5,s26
+    mytalk curate work/manifest.parquet --out training \\
+        --runner-option=--direct_running_mode=multi_processing \\
+        --runner-option=--direct_num_workers=4
+    """
+    from mytalk_core.data.curation import CurateConfig
+    from mytalk_core.data.filters import FilterConfig
+    from mytalk_core.data.packing import PackingConfig
+    from mytalk_core.data.splits import SplitConfig
+
+    held_out = frozenset(name.strip() for name in holdout.split(",") if name.strip())
+    config = CurateConfig(
+        filters=FilterConfig(min_seconds, min_face, max_yaw, max_offset, min_sync),
+        splits=SplitConfig(val_share),
+        holdout=held_out,
+        packing=PackingConfig(clips_per_shard),
+    )
+    with progress(f"curating into {out}", None), _silent_engine():
+        from pipelines.curate import curate as run_curation
+
+        funnel = run_curation(manifests, out, config, runner, runner_option or ())
+    result({"out": str(out), **asdict(funnel)}, _tables(funnel))
+    for warning in _warnings(funnel, held_out):
+        note(warning)
+    note(f"The whole account is in {out / 'funnel.md'}")
+    if _lost(funnel) or not funnel.splits["train"].count:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+@contextmanager
+def _silent_engine() -> Iterator[None]:
+    """Beam logs what it misses when imported, and tracebacks; what fails is told once, by us."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _tables(funnel: Funnel) -> RenderableType:
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+
+    steps = Table("what stays", title="funnel", box=box.SIMPLE_HEAD)
+    for column in ("taken first", "would take", "unknown", "left", "hours"):
+        steps.add_column(column, justify="right")
+    for line in funnel.lines:
+        steps.add_row(
+            line.rule or f"not {line.reason} before",
+            str(line.first.count),
+            str(line.would.count),
+            str(line.unmeasured),
+            str(line.left.count),
+            f"{line.left.hours:.3f}",
+        )
+    speakers = Table("speaker", "split", title="speakers", box=box.SIMPLE_HEAD)
+    for column in ("inputs", "kept", "hours"):
+        speakers.add_column(column, justify="right")
+    for speaker in funnel.speakers:
+        speakers.add_row(
+            speaker.speaker or "unknown",
+            speaker.split,
+            str(speaker.input.count),
+            str(speaker.kept.count),
+            f"{speaker.kept.hours:.3f}",
+        )
+    totals = ", ".join(f"{split} {amount.count}" for split, amount in funnel.splits.items())
+    kept = f"{funnel.kept.count} of {funnel.input.count} inputs kept: {totals}"
+    return Group(steps, speakers, kept)
+
+
+def _warnings(funnel: Funnel, held_out: frozenset[str]) -> list[str]:
+    warnings = []
+    if absent := held_out - {line.speaker for line in funnel.speakers}:
+        warnings.append(f"No input is of the held-out speakers {', '.join(sorted(absent))}.")
+    if lost := _lost(funnel):
+        warnings.append(f"{lost} clips were not found in their shards.")
+    for split in ("train", "val"):
+        if not funnel.splits[split].count:
+            warnings.append(f"No clip is in {split}.")
+    return warnings
+
+
+def _lost(funnel: Funnel) -> int:
+    """Clips whose bytes are not where the manifest says: work that failed, not a choice."""
+    from mytalk_core.errors import Reason
+
+    return sum(
+        line.first.count
+        for line in funnel.lines
+        if line.step == "gather" and line.reason is Reason.NOT_FOUND
+    )

@@ -1,0 +1,53 @@
+"""`mytalk samples`: footage to try the program on."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from jobs.console import progress, result
+from mytalk_core.data.samples import SampleClip, sample_footage, samples_download_size
+from mytalk_core.errors import BadInputError, Reason
+
+
+def samples(
+    name: Annotated[
+        str, typer.Argument(show_default=False, help="Give the path of this clip and no more.")
+    ] = "",
+) -> None:
+    """Fetch two short clips of one man speaking, and say where they are and whose they are.
+
+    They are used in place under their licence and are no part of this program.
+
+    \b
+    mytalk samples
+    mytalk samples jwp_intro
+    mytalk --json samples
+    """
+    total = samples_download_size()
+    if total:
+        with progress("fetching footage", total) as advance:
+            clips = sample_footage(advance)
+    else:
+        clips = sample_footage()
+    if name:
+        chosen = _named(name, clips)
+        result(_described(chosen), str(chosen.path))
+    else:
+        lines = [f"{clip.name}: {clip.path} ({clip.licence}, {clip.source})" for clip in clips]
+        result({"samples": [_described(clip) for clip in clips]}, "\n".join(lines))
+
+
+def _named(name: str, clips: list[SampleClip]) -> SampleClip:
+    for clip in clips:
+        if clip.name == name:
+            return clip
+    raise BadInputError(
+        f"there is no sample called {name!r}.",
+        remedy=f"Known samples: {', '.join(clip.name for clip in clips)}.",
+        reason=Reason.NOT_FOUND,
+    )
+
+
+def _described(clip: SampleClip) -> dict[str, object]:
+    return {**asdict(clip), "path": str(clip.path)}

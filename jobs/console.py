@@ -1,0 +1,148 @@
+"""How the command speaks: results on stdout, everything else on stderr, one line for a failure."""
+
+import json
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from mytalk_core.errors import ErrorClass, MytalkError
+
+EXIT_OK = 0
+EXIT_SOME_FAILED = 1  # some of the work failed, or this program did
+EXIT_BAD_INPUT = 2  # usage, or an input that cannot be used
+EXIT_INTERRUPTED = 130
+
+Advance = Callable[..., None]
+"""Adds to what is done, in the unit of the total; a second argument sets a total known late."""
+
+
+@dataclass(frozen=True)
+class Speech:
+    """How much the command says, and in which form."""
+
+    quiet: bool = False  # no notes and no bars; results and failures stay
+    machine: bool = False  # results as one JSON document on stdout; implies no notes, no bars
+
+
+_speech = Speech()
+_stdout = Console(soft_wrap=True)
+_stderr = Console(stderr=True, soft_wrap=True)
+
+
+def speak(speech: Speech) -> None:
+    """Set how the rest of this process speaks."""
+    global _speech
+    _speech = speech
+
+
+def note(text: str) -> None:
+    """A line for people while work goes on, on stderr; rich markup is not read."""
+    if not (_speech.quiet or _speech.machine):
+        _stderr.print(text, markup=False, highlight=False)
+
+
+def result(data: Mapping[str, object], text: RenderableType) -> None:
+    """What the command found: `data` as JSON where a machine listens, else `text`, on stdout."""
+    if _speech.machine:
+        sys.stdout.write(json.dumps(data, indent=2, default=str) + "\n")
+    else:
+        _stdout.print(text, markup=False, highlight=False)  # a path may hold brackets
+
+
+@contextmanager
+def progress(description: str, total: float | None) -> Iterator[Advance]:
+    """A bar with an estimate of the time left; gives the function that moves it on.
+
+    `total` is in any unit (frames, bytes, titles); None where nobody knows it. Without a terminal
+    the description is said once and no bar is drawn.
+    """
+    if _speech.quiet or _speech.machine or not _stderr.is_terminal:
+        note(f"{description} ...")
+        yield lambda amount, total=None: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_stderr) as bars:
+        task = bars.add_task(description, total=total)
+        yield lambda amount, total=None: bars.update(task, advance=amount, total=total)
+
+
+def guarded(work: Callable[[], object]) -> int:
+    """Run `work`; the exit code. A failure becomes one line on stderr, never a traceback."""
+    try:
+        work()
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else EXIT_OK
+    except KeyboardInterrupt:
+        _stderr.print("mytalk: interrupted")
+        return EXIT_INTERRUPTED
+    except MytalkError as error:
+        return _report(error)
+    except Exception as error:
+        return _confess(error)
+    return EXIT_OK
+
+
+def _report(error: MytalkError) -> int:
+    # Ray raises a subclass whose own text is a traceback; the parts are what we wrote.
+    _fail(MytalkError.__str__(error))
+    if _speech.machine:
+        parts = {
+            "what": error.what,
+            "where": error.where,
+            "remedy": error.remedy,
+            "reason": error.reason.value,
+            "class": error.error_class.value,
+        }
+        sys.stdout.write(json.dumps({"error": parts}) + "\n")
+    return EXIT_BAD_INPUT if error.error_class is ErrorClass.BAD_INPUT else EXIT_SOME_FAILED
+
+
+def _confess(error: Exception) -> int:
+    log = _write_log("".join(traceback.format_exception(error)))
+    _fail(
+        f"this is a bug in mytalk, not in your input ({type(error).__name__}: {error})."
+        f" What happened is in {log}"
+    )
+    return EXIT_SOME_FAILED
+
+
+def _fail(text: str) -> None:
+    line = "mytalk: " + " ".join(text.split())
+    _stderr.print(line, style="red", markup=False, highlight=False)
+
+
+def _write_log(text: str) -> Path:
+    from mytalk_core.data.cache import cache_root
+
+    name = time.strftime(f"mytalk-%Y%m%d-%H%M%S-{os.getpid()}.log")
+    folder = cache_root() / "logs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    except OSError:  # the disk may be the very thing that failed
+        folder = Path(tempfile.mkdtemp(prefix="mytalk-"))
+        (folder / name).write_text(text)
+    return folder / name

@@ -1,0 +1,1 @@
+"""Stage 2, motion to appearance: encoders, fusion, decoder, losses, compositing into the frame."""

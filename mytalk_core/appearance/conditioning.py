@@ -1,0 +1,145 @@
+"""What the renderer is told: drawn landmarks, the mask, the skin, and the warp landmarks imply.
+
+All pictures are crops; all points are in crop pixels.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mytalk_core.faces.landmark_scheme import LandmarkScheme
+
+_SUBPIXEL_BITS = 4  # OpenCV draws at 1/16 pixel
+
+
+@dataclass(frozen=True)
+class MaskConfig:
+    """The part of the face that is drawn anew, in inter-ocular units.
+
+    It covers everything that speech moves, at its widest, whatever this frame's mouth does: a mask
+    that followed the jaw would tell the renderer how far the original mouth was open.
+    """
+
+    # How far the mask reaches beyond the resting jaw line at the sides.
+    side_margin: float = 0.04
+    # How far it reaches below the resting chin: an open jaw.
+    chin_margin: float = 0.22
+    # How far below the nose it begins.
+    nose_gap: float = 0.03
+    # How far down from eye height to the mouth corners the mask's upper edge lies at the cheeks.
+    cheek_drop: float = 0.45
+
+
+def drawing_channels(scheme: LandmarkScheme) -> tuple[tuple[tuple[int, ...], bool], ...]:
+    """The contours drawn, one channel each: positions in `scheme.moving`, and whether closed."""
+    outer = len(scheme.outer_lips)
+    lips = len(scheme.lips)
+    return (
+        (tuple(range(outer)), True),
+        (tuple(range(outer, lips)), True),
+        (tuple(range(lips, len(scheme.moving))), False),
+    )
+
+
+def draw_landmarks(
+    points: NDArray[np.float32], size: int, scheme: LandmarkScheme
+) -> NDArray[np.uint8]:
+    """Landmarks as pictures: outer lips, inner lips and jaw, points joined, white on black.
+
+    Args:
+        points: (M, 2) the scheme's moving points in crop pixels.
+
+    Returns:
+        (3, size, size), 0 or up to 255 with anti-aliased edges.
+    """
+    drawing = np.zeros((3, size, size), np.uint8)
+    fixed = np.round(points * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    for channel, (members, closed) in enumerate(drawing_channels(scheme)):
+        cv2.polylines(
+            drawing[channel],
+            [fixed[list(members)]],
+            isClosed=closed,
+            color=255,
+            thickness=max(1, round(size / 128)),
+            lineType=cv2.LINE_AA,
+            shift=_SUBPIXEL_BITS,
+        )
+    return drawing
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """Regions of one person's resting face, as closed outlines in aligned inter-ocular units."""
+
+    mask: NDArray[np.float32]  # (O, 3) what is drawn anew
+    face: NDArray[np.float32]  # (Q, 3) the upper face, in any order; its hull counts
+
+
+def face_outlines(
+    resting_shape: NDArray[np.float32], config: MaskConfig, scheme: LandmarkScheme
+) -> Outlines:
+    """The regions of a person's resting face (P, 3), in aligned inter-ocular units."""
+    upper_face = [*scheme.rigid, *scheme.pose_context, *scheme.cheeks]
+    return Outlines(_mask_outline(resting_shape, config, scheme), resting_shape[upper_face])
+
+
+def _mask_outline(
+    resting_shape: NDArray[np.float32], config: MaskConfig, scheme: LandmarkScheme
+) -> NDArray[np.float32]:
+    """Along the jaw, widened, then back over the cheeks and under the nose."""
+    jaw = resting_shape[list(scheme.jaw)].copy()
+    across = np.abs(jaw[:, 0]) / np.abs(jaw[:, 0]).max()
+    jaw[:, 0] += np.sign(jaw[:, 0]) * config.side_margin * across
+    jaw[:, 1] += config.chin_margin * (1 - across**2)
+    nose = resting_shape[scheme.nose_base] + np.array([0, config.nose_gap, 0], np.float32)
+    mouth = resting_shape[list(scheme.mouth_corners)].mean(axis=0)
+    first, last = jaw[0].copy(), jaw[-1].copy()
+    for corner in (first, last):
+        corner[1] = min(corner[1], config.cheek_drop * mouth[1])
+    upper = np.stack([last, (last + nose) / 2, nose, (first + nose) / 2, first])
+    return np.concatenate([jaw, upper]).astype(np.float32)
+
+
+def fill_regions(
+    mask_outline: NDArray[np.float32], face_points: NDArray[np.float32], size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Mask and unmasked skin of a crop, each (size, size), 0 or 1.
+
+    Args:
+        mask_outline, face_points: of `Outlines`, posed, (., 2) crop pixels.
+    """
+    mask, face = (np.zeros((size, size), np.uint8) for _ in range(2))
+    unit = 1 << _SUBPIXEL_BITS
+    outline = np.round(mask_outline * unit).astype(np.int32)
+    cv2.fillPoly(mask, [outline], color=[1], shift=_SUBPIXEL_BITS)
+    hull = cv2.convexHull(np.round(face_points * unit).astype(np.int32))
+    cv2.fillPoly(face, [hull], color=[1], shift=_SUBPIXEL_BITS)
+    return mask, face & (1 - mask)
+
+
+def landmark_flow(target: Tensor, reference: Tensor, grid_size: int, reach: float) -> Tensor:
+    """Where each place of the target is found in a reference, as far as landmarks know.
+
+    Every point pulls its surroundings along with a Gaussian weight; far from all points the flow
+    fades to zero.
+
+    Args:
+        target: (B, M, 2) points in crop units, 0..1.
+        reference: (B, M, 2) the same points of the reference.
+        grid_size: G.
+        reach: standard deviation of the Gaussian in crop units.
+
+    Returns:
+        (B, 2, G, G) offsets (x, y) in crop units, to add to a target place.
+    """
+    axis = (torch.arange(grid_size, device=target.device, dtype=target.dtype) + 0.5) / grid_size
+    grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).reshape(1, -1, 2)
+    squared = torch.cdist(grid, target).square()
+    weight = torch.exp(-squared / (2 * reach**2))
+    pull = weight @ (reference - target)
+    flow = pull / (weight.sum(dim=-1, keepdim=True) + 0.05)
+    return flow.transpose(1, 2).reshape(-1, 2, grid_size, grid_size)

@@ -1,0 +1,1 @@
+"""Sample schema, WebDataset shards, Parquet manifests, model store, sample footage."""

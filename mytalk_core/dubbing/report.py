@@ -1,0 +1,177 @@
+"""The report beside a dubbed film: one page that shows what was changed, and how well."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby
+from pathlib import Path
+
+import jinja2
+import numpy as np
+
+from mytalk_core.dubbing import report_curve
+from mytalk_core.dubbing.report_curve import MouthCurve, Panel, curve_panels
+from mytalk_core.dubbing.report_pictures import FramePair, close_up, frame_picture
+from mytalk_core.media.clock import frame_time
+from mytalk_core.media.output import atomic_path
+from mytalk_core.media.probe import VideoInfo
+from mytalk_core.speech.transcript import Interval, Transcript, Word
+
+# The panels of this many seconds are shown at once, the rest on demand.
+_OPEN_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class PassedThrough:
+    """Consecutive frames that were not re-rendered."""
+
+    first: int  # frame number
+    last: int  # frame number, inclusive
+    reason: str  # for people, such as "no face found"
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something that must hold for every dub, and whether it did."""
+
+    ok: bool
+    text: str  # what was found, with its numbers
+
+
+@dataclass(frozen=True)
+class DubReport:
+    """All that the page says. T is the number of frames of the film."""
+
+    title: str
+    source: VideoInfo  # the film before
+    frames: int  # written
+    rendered_frames: int  # of these, with new lips
+    speech: str  # name of the speech's file
+    transcript: Transcript  # of the speech
+    pairs: tuple[FramePair, ...]  # by time
+    curve: MouthCurve  # of T frames
+    passed_through: tuple[PassedThrough, ...]  # by first frame
+    stage_seconds: Mapping[str, float]  # in the order of the work
+    checks: Mapping[str, Check]
+    versions: Mapping[str, str]  # of programs and models
+
+    @property
+    def duration(self) -> Fraction:
+        """Seconds that the film lasts at its nominal rate."""
+        return frame_time(self.frames, self.source.fps)
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """All words of the speech, with and without times."""
+        return tuple(word for segment in self.transcript.segments for word in segment.words)
+
+
+def passed_through(reasons: Iterable[str]) -> tuple[PassedThrough, ...]:
+    """Runs of frames that were left alone, from one reason per frame, empty where re-rendered."""
+    stretches = []
+    first = 0
+    for reason, frames in groupby(reasons):
+        length = sum(1 for _ in frames)
+        if reason:
+            stretches.append(PassedThrough(first, first + length - 1, reason))
+        first += length
+    return tuple(stretches)
+
+
+def write_report(path: Path, report: DubReport) -> None:
+    """Write the page as one HTML file that needs nothing but itself, complete or not at all.
+
+    Raises:
+        OutputError: where the folder cannot be written or the disk is full.
+    """
+    html = _template().render(
+        report=report,
+        layout=report_curve,
+        pairs=[_shown(pair, report.source.pixel_aspect) for pair in report.pairs],
+        panels=list(_panels(report)),
+        open_panels=_OPEN_SECONDS // report_curve.PANEL_SECONDS,
+        passed=[(stretch, _interval(stretch, report)) for stretch in report.passed_through],
+        stages=_stages(report),
+        failed=[name for name, check in report.checks.items() if not check.ok],
+        mean_opening=_mean_openings(report.curve),
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def clock_text(time: Fraction) -> str:
+    """Seconds as people read them, `m:ss.cc` or `h:mm:ss.cc`, cut off and not rounded up."""
+    centiseconds = int(time * 100)
+    seconds, rest = divmod(centiseconds, 100)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    lead = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{lead}:{seconds:02d}.{rest:02d}"
+
+
+def rate_text(fps: Fraction) -> str:
+    """A frame rate to three decimals, as people know it."""
+    return f"{float(fps):.3f}".rstrip("0").rstrip(".")
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("mytalk_core.dubbing", package_path=""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["clock"] = clock_text
+    environment.filters["rate"] = rate_text
+    return environment.get_template("report.html.j2")
+
+
+def _shown(pair: FramePair, pixel_aspect: Fraction) -> dict[str, object]:
+    closeups = None
+    if pair.mouth:
+        closeups = (close_up(pair.source, pair.mouth), close_up(pair.dubbed, pair.mouth))
+    return {
+        "time": pair.time,
+        "source": frame_picture(pair.source, pixel_aspect),
+        "dubbed": frame_picture(pair.dubbed, pixel_aspect),
+        "closeups": closeups,
+    }
+
+
+def _panels(report: DubReport) -> Iterable[Panel]:
+    return curve_panels(
+        report.curve,
+        report.duration,
+        report.transcript.voice,
+        [_interval(stretch, report) for stretch in report.passed_through],
+        report.words,
+    )
+
+
+def _interval(stretch: PassedThrough, report: DubReport) -> Interval:
+    fps = report.source.fps
+    return Interval(frame_time(stretch.first, fps), frame_time(stretch.last + 1, fps))
+
+
+def _stages(report: DubReport) -> list[dict[str, object]]:
+    """Rows of the table of times; `share` is of the whole, 0..1."""
+    total = sum(report.stage_seconds.values())
+    rows = [*report.stage_seconds.items(), ("all", total)]
+    return [
+        {
+            "name": name,
+            "seconds": seconds,
+            "rate": report.frames / seconds if seconds > 0 else None,
+            "share": seconds / total if total > 0 else 0.0,
+        }
+        for name, seconds in rows
+    ]
+
+
+def _mean_openings(curve: MouthCurve) -> tuple[float, float] | None:
+    """Mean mouth opening of source and dub in inter-ocular units; None without any face."""
+    known = np.isfinite(curve.asked) & np.isfinite(curve.source)
+    if not known.any():
+        return None
+    return float(curve.source[known].mean()), float(curve.asked[known].mean())

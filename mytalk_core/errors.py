@@ -1,0 +1,95 @@
+"""The errors a user can meet, each with what was wrong, where, and what to do about it."""
+
+from enum import StrEnum
+
+
+class ErrorClass(StrEnum):
+    """Who can do something about a failure; decides whether a retry makes sense."""
+
+    TRANSIENT = "transient"  # the same input may work later: network, disk space, a lost worker
+    BAD_INPUT = "bad_input"  # only another input will work
+    BUG = "bug"  # only a change of this program will help
+
+
+class Reason(StrEnum):
+    """The closed list of why an input, clip or title was filtered or failed."""
+
+    NOT_FOUND = "not_found"
+    UNREADABLE = "unreadable"
+    EMPTY_FILE = "empty_file"
+    NOT_MEDIA = "not_media"
+    NO_VIDEO_STREAM = "no_video_stream"
+    NO_AUDIO_STREAM = "no_audio_stream"
+    NO_FRAMES = "no_frames"
+    DECODE_ERROR = "decode_error"
+    NO_FACE = "no_face"
+    FACE_TOO_SMALL = "face_too_small"
+    TOO_SHORT = "too_short"
+    TOO_TURNED = "too_turned"
+    OUT_OF_SYNC = "out_of_sync"
+    WEAK_SYNC = "weak_sync"
+    DUPLICATE = "duplicate"
+    NO_SPEECH = "no_speech"
+    LOW_QUALITY = "low_quality"
+    BAD_SCRIPT = "bad_script"
+    BAD_CATALOGUE = "bad_catalogue"
+    BAD_CONFIGURATION = "bad_configuration"
+    MODEL_MISSING = "model_missing"
+    MODEL_CORRUPT = "model_corrupt"
+    OUTPUT_NOT_WRITABLE = "output_not_writable"
+    DISK_FULL = "disk_full"
+    WORKER_LOST = "worker_lost"
+    INTERNAL = "internal"
+
+
+class MytalkError(Exception):
+    """A failure that a user can understand.
+
+    Attributes:
+        what: one sentence, what was wrong.
+        where: the file, row or field it was wrong in; empty where nothing more can be said.
+        remedy: what to do about it; empty where `what` says it already.
+        reason: the entry of the closed list that manifests and status rows carry.
+    """
+
+    error_class = ErrorClass.BUG
+
+    def __init__(self, what: str, *, reason: Reason, where: str = "", remedy: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        self.reason = reason
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        remedy = f" {self.remedy}" if self.remedy else ""
+        return f"{place}{self.what}{remedy}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only arguments do not survive the default pickling, and errors cross processes.
+        return (_rebuild, (type(self), self.what, self.reason, self.where, self.remedy))
+
+
+def _rebuild(
+    kind: type[MytalkError], what: str, reason: Reason, where: str, remedy: str
+) -> MytalkError:
+    return kind(what, reason=reason, where=where, remedy=remedy)
+
+
+class BadInputError(MytalkError):
+    """The file, row or option given cannot be used; another one may."""
+
+    error_class = ErrorClass.BAD_INPUT
+
+
+class ModelError(MytalkError):
+    """A model file is missing or is not the one its checksum names."""
+
+    error_class = ErrorClass.BAD_INPUT
+
+
+class OutputError(MytalkError):
+    """A result could not be written; nothing stands under its final name."""
+
+    error_class = ErrorClass.TRANSIENT

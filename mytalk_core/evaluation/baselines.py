@@ -1,0 +1,167 @@
+"""What a model must beat: methods that need no training worth the name, and the truth.
+
+A baseline maps a `DubCase` to aligned shapes (frames, M, 3) in inter-ocular units.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mytalk_core.evaluation.cases import DubCase, MotionClip, frame_centres, speaker_rest
+from mytalk_core.evaluation.regression import (
+    LinearMap,
+    Moments,
+    choose_penalty,
+    moments,
+    ridge,
+)
+from mytalk_core.faces.alignment import Points
+from mytalk_core.media.clock import MOTION_FPS, SPEECH_FEATURE_FPS
+from mytalk_core.speech.loudness import loudness_dbfs
+
+
+def truth(case: DubCase) -> Points:
+    """The lips that the speech belongs to: the upper bound."""
+    return case.truth
+
+
+def source_untouched(case: DubCase) -> Points:
+    """The lips of the source, whatever is heard. In reconstruction they are the truth."""
+    return case.source.shape[: case.frames]
+
+
+def still_mouth(case: DubCase) -> Points:
+    """The speaker's mean shape in every frame."""
+    return np.repeat(case.rest[None], case.frames, axis=0)
+
+
+def nearest_reference(lips: Points, reference_lips: Points) -> NDArray[np.intp]:
+    """For every frame the reference frame with the nearest lip shape: the picture to copy.
+
+    Args:
+        lips: (T, L, D) aligned lips of the frames to draw.
+        reference_lips: (R, L, D) those of the references, aligned to the same face.
+
+    Returns:
+        (T,) indices in [0, R).
+    """
+    difference = lips[:, None] - reference_lips[None]
+    return np.linalg.norm(difference, axis=-1).mean(axis=-1).argmin(axis=1)
+
+
+def relative_loudness(audio: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+    """Level of the sound under each frame in dB below the loudest one: (frames, 1), <= 0.
+
+    Args:
+        audio: (N,) 16 kHz; frames past its end are silent.
+    """
+    fps = float(MOTION_FPS)
+    level = loudness_dbfs(audio, np.arange(frames) / fps, 1 / fps)
+    return (level - level.max())[:, None]
+
+
+def speech_windows(
+    speech: NDArray[np.float16], frames: int, context: int
+) -> NDArray[np.float32]:
+    """Speech features of each frame and `context` frames on either side.
+
+    The features of one frame (40 ms) are the mean of its two rows; past the ends the nearest
+    frame stands.
+
+    Args:
+        speech: (M, 512) at 50 Hz.
+
+    Returns:
+        (frames, (2 context + 1) * 512).
+    """
+    per_frame = int(SPEECH_FEATURE_FPS / MOTION_FPS)
+    rows = np.floor(frame_centres(frames) * float(SPEECH_FEATURE_FPS)).astype(int)
+    rows = np.clip(rows[:, None] - np.arange(per_frame), 0, len(speech) - 1)
+    own = speech[rows].astype(np.float32).mean(axis=1)
+    around = np.arange(frames)[:, None] + np.arange(-context, context + 1)
+    return own[np.clip(around, 0, frames - 1)].reshape(frames, -1)
+
+
+@dataclass(frozen=True)
+class RidgeConfig:
+    """Ridge regression from speech features to displacement from the speaker's mean shape."""
+
+    # Frames of speech seen on either side, at 25 fps.
+    context: int = 3
+    # Penalties tried, relative to the unit variance of the standardised inputs.
+    penalties: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
+    # Groups of speakers, each left out once to choose the penalty.
+    folds: int = 3
+
+
+@dataclass(frozen=True)
+class SpeechRidge:
+    """The lips as a linear function of the speech features around each frame."""
+
+    model: LinearMap
+    penalty: float  # the one chosen
+    context: int  # frames
+
+    def __call__(self, case: DubCase) -> Points:
+        inputs = speech_windows(case.target.speech, case.frames, self.context)
+        return case.rest + self.model(inputs).reshape(case.frames, *case.rest.shape)
+
+
+def fit_speech_ridge(clips: Sequence[MotionClip], config: RidgeConfig | None = None) -> SpeechRidge:
+    """Fit on training clips of at least two speakers; the penalty is chosen on speakers left out.
+
+    Takes one (F, F) float64 matrix per fold, F = 512 (2 context + 1): 103 MB at the default.
+    """
+    config = config or RidgeConfig()
+    rest = speaker_rest(clips)
+    folds = [
+        moments(
+            (
+                speech_windows(clip.speech, len(clip.shape), config.context),
+                (clip.shape - rest[clip.speaker]).reshape(len(clip.shape), -1),
+            )
+            for clip in fold
+        )
+        for fold in _speaker_folds(clips, config.folds)
+    ]
+    penalty = choose_penalty(folds, config.penalties)
+    return SpeechRidge(ridge(reduce(Moments.__add__, folds), penalty), penalty, config.context)
+
+
+def _speaker_folds(clips: Sequence[MotionClip], count: int) -> list[list[MotionClip]]:
+    """Clips in up to `count` folds of whole speakers, the largest speakers dealt out first."""
+    by_speaker: dict[str, list[MotionClip]] = defaultdict(list)
+    for clip in clips:
+        by_speaker[clip.speaker].append(clip)
+    folds: list[list[MotionClip]] = [[] for _ in range(min(count, len(by_speaker)))]
+    for _, own in sorted(by_speaker.items(), key=lambda item: (-len(item[1]), item[0])):
+        min(folds, key=len).extend(own)
+    return folds
+
+
+@dataclass(frozen=True)
+class LoudnessOpening:
+    """The lips as a linear function of how loud each frame is."""
+
+    model: LinearMap
+
+    def __call__(self, case: DubCase) -> Points:
+        loudness = relative_loudness(case.target.audio, case.frames)
+        return case.rest + self.model(loudness).reshape(case.frames, *case.rest.shape)
+
+
+def fit_loudness_opening(clips: Sequence[MotionClip]) -> LoudnessOpening:
+    """Least squares on training clips."""
+    rest = speaker_rest(clips)
+    sums = moments(
+        (
+            relative_loudness(clip.audio, len(clip.shape)),
+            (clip.shape - rest[clip.speaker]).reshape(len(clip.shape), -1),
+        )
+        for clip in clips
+    )
+    return LoudnessOpening(ridge(sums, penalty=0.0))

@@ -1,0 +1,139 @@
+"""Tables of metrics by method: per speaker, and the mean over speakers."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+OVERALL = "all"
+"""What stands for the mean over speakers, each speaker counting the same."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column."""
+
+    name: str  # as measurements carry it
+    title: str  # as people read it, with the unit
+    better: Literal["higher", "lower", "neither"]
+    decimals: int = 3
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number of one clip (or of anything else that belongs to one speaker)."""
+
+    method: str
+    speaker: str
+    metric: str
+    value: float  # NaN where the metric says nothing about this clip
+
+
+@dataclass(frozen=True)
+class MetricTable:
+    """Methods by metrics, with the measurements they come from."""
+
+    metrics: Sequence[Metric]
+    measurements: Sequence[Measurement]
+    # Methods that do not compete for the best value: the truth, above all.
+    references: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def methods(self) -> list[str]:
+        """In the order in which they were measured."""
+        return list(dict.fromkeys(m.method for m in self.measurements))
+
+    @property
+    def speakers(self) -> list[str]:
+        """In alphabetical order."""
+        return sorted({m.speaker for m in self.measurements})
+
+    def value(self, method: str, metric: str, speaker: str = OVERALL) -> float:
+        """Mean over a speaker's clips, or over the speakers' means; NaN where nothing is known."""
+        if speaker == OVERALL:
+            return _mean(self.value(method, metric, one) for one in self.speakers)
+        return _mean(
+            m.value
+            for m in self.measurements
+            if (m.method, m.metric, m.speaker) == (method, metric, speaker)
+        )
+
+    def to_markdown(self) -> str:
+        """One table over all speakers, then one per speaker; the best value of a metric is bold."""
+        parts = [f"### Mean over {len(self.speakers)} speakers\n\n{self._grid(OVERALL)}"]
+        parts += [f"### {speaker}\n\n{self._grid(speaker)}" for speaker in self.speakers]
+        return "\n".join(parts)
+
+    def to_json(self) -> str:
+        """The same numbers for machines: metric, method, then `all` and every speaker.
+
+        What is not known is null.
+        """
+        numbers = {
+            metric.name: {
+                method: {
+                    speaker: _json_number(self.value(method, metric.name, speaker))
+                    for speaker in (OVERALL, *self.speakers)
+                }
+                for method in self.methods
+            }
+            for metric in self.metrics
+        }
+        described = {m.name: {"title": m.title, "better": m.better} for m in self.metrics}
+        return json.dumps(
+            {
+                "metrics": described,
+                "references": sorted(self.references),
+                "speakers": self.speakers,
+                "values": numbers,
+            },
+            indent=2,
+        )
+
+    def _grid(self, speaker: str) -> str:
+        header = ["method", *(metric.title for metric in self.metrics)]
+        lines = [header, ["---", *("---:" for _ in self.metrics)]]
+        best = {metric.name: self._best(metric, speaker) for metric in self.metrics}
+        for method in self.methods:
+            cells = []
+            for metric in self.metrics:
+                text = _text(self.value(method, metric.name, speaker), metric.decimals)
+                competes = method not in self.references
+                # Compared as printed, so that equal-looking values are equally good.
+                cells.append(f"**{text}**" if competes and text == best[metric.name] else text)
+            lines.append([method, *cells])
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+    def _best(self, metric: Metric, speaker: str) -> str | None:
+        values = [
+            self.value(method, metric.name, speaker)
+            for method in self.methods
+            if method not in self.references
+        ]
+        known = [value for value in values if not math.isnan(value)]
+        if not known or metric.better == "neither":
+            return None
+        return _text(max(known) if metric.better == "higher" else min(known), metric.decimals)
+
+
+def measurements(
+    method: str, speaker: str, scores: Iterable[tuple[str, float]]
+) -> list[Measurement]:
+    """One clip's scores by metric name as rows of a table."""
+    return [Measurement(method, speaker, name, value) for name, value in scores]
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _text(value: float, decimals: int) -> str:
+    return "–" if math.isnan(value) else f"{value:.{decimals}f}"  # noqa: RUF001
+
+
+def _json_number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

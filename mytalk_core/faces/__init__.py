@@ -1,0 +1,1 @@
+"""Who is where: landmark schemes, landmarkers, face tracks, alignment, the crop transform."""

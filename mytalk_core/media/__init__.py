@@ -1,0 +1,1 @@
+"""Files in and out: probe, decode, encode, mux, audio. Time is a Fraction."""

@@ -1,0 +1,118 @@
+"""Sound in and out: any file to mono PCM on the film's clock, and 16-bit WAV."""
+
+import io
+import wave
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.clock import SPEECH_SAMPLE_RATE, sample_at
+from mytalk_core.media.ffmpeg_program import FfmpegFailed, local_input, running
+from mytalk_core.media.output import atomic_path
+from mytalk_core.media.probe import probe_audio, probe_video
+
+_FLOAT_BYTES = 4
+_READ_BLOCK = Fraction(30)
+_FULL_SCALE = 32_768
+
+
+def read_audio(path: str | Path, sample_rate: int = SPEECH_SAMPLE_RATE) -> NDArray[np.float32]:
+    """The first audio stream of `path` as float32 (N,), mono, -1..1, `sample_rate` Hz.
+
+    Sample 0 sounds when the file's first video frame shows; in a file without video it is the
+    first sample. The same file gives the same samples. An hour at 16 kHz takes 230 MB: use
+    `iter_audio` for films.
+
+    Raises:
+        BadInputError: as `probe_audio`, or DECODE_ERROR.
+    """
+    blocks = list(iter_audio(path, _READ_BLOCK, sample_rate))
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+def iter_audio(
+    path: str | Path, block_seconds: Fraction | float, sample_rate: int = SPEECH_SAMPLE_RATE
+) -> Iterator[NDArray[np.float32]]:
+    """`read_audio` in blocks of float32 (n,): all `block_seconds` long but the last.
+
+    Raises:
+        BadInputError: as `read_audio`; DECODE_ERROR also after some blocks.
+    """
+    sound = sound_from_first_picture(Path(path), sample_rate).output(
+        "pipe:", format="f32le", acodec="pcm_f32le", ac=1
+    )
+    block_bytes = max(1, sample_at(Fraction(block_seconds), sample_rate)) * _FLOAT_BYTES
+    try:
+        with running(sound) as pcm:
+            while data := pcm.read(block_bytes):
+                yield np.clip(np.frombuffer(data, "<f4"), -1.0, 1.0)
+    except FfmpegFailed as error:
+        raise BadInputError(
+            f"the sound cannot be decoded: {error}.",
+            reason=Reason.DECODE_ERROR,
+            where=str(path),
+            remedy="Convert it to WAV.",
+        ) from error
+
+
+def sound_from_first_picture(path: Path, sample_rate: int) -> Any:
+    """The first audio stream of `path` as an ffmpeg-python node, on the clock of `read_audio`.
+
+    Raises:
+        BadInputError: as `probe_audio`.
+    """
+    probe_audio(path)
+    # The program's clock starts with the container. From there silence fills what the recording
+    # lacks, and what sounds before the first picture is left out.
+    return (
+        local_input(path, threads=1)["a:0"]
+        .filter("aresample", sample_rate, first_pts=0, **{"async": 1})
+        .filter("atrim", start_sample=sample_at(_first_picture(path), sample_rate))
+        .filter("asetpts", "PTS-STARTPTS")
+    )
+
+
+def _first_picture(path: Path) -> Fraction:
+    """Seconds from the container's start to the first video frame; 0 where there is none."""
+    try:
+        return probe_video(path).start
+    except BadInputError:  # songs, and films of which only the sound is sound
+        return Fraction(0)
+
+
+def pcm16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Float samples (N,) in -1..1 as 16-bit integers, rounded; what is louder is clipped."""
+    scaled = np.rint(samples * _FULL_SCALE)
+    return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+
+
+def wav_bytes(samples: NDArray[np.int16], sample_rate: int) -> bytes:
+    """A mono 16-bit WAV file of `samples` (N,); the same samples give the same bytes."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(sample_rate)
+        wav.writeframes(samples.astype("<i2").tobytes())
+    return buffer.getvalue()
+
+
+def read_wav(data: bytes) -> NDArray[np.int16]:
+    """The samples (N,) of a file that `wav_bytes` made."""
+    with wave.open(io.BytesIO(data), "rb") as wav:
+        return np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(np.int16)
+
+
+def write_wav(path: Path, samples: NDArray[np.int16], sample_rate: int) -> None:
+    """Writes `samples` (N,) as a mono 16-bit WAV file.
+
+    Raises:
+        OutputError: as `atomic_path`.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(wav_bytes(samples, sample_rate))

@@ -1,0 +1,109 @@
+"""Between a film's YUV and our RGB, both ways with the same matrix, so that colours do not shift.
+
+Numbers of tags are those of ITU-T H.273 (2 is "unspecified"), as bitstreams and containers carry
+them; FFmpeg and PyAV use the same.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import av
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+UNSPECIFIED: Final = 2
+_MATRIX_RGB: Final = 0
+_BT709: Final = 1
+_BT601: Final = 5
+
+# Range tags of FFmpeg: 0 unknown, 1 limited (16..235), 2 full (0..255).
+_LIMITED: Final = 1
+FULL_RANGE: Final = 2
+
+# Matrix tags to the matrices that the scaler has; BT.601 under its two names, BT.2020 likewise.
+_SCALER_MATRIX: Final = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+
+# Without full chroma and exact rounding the scaler darkens a picture by one level each way.
+_ACCURATE: Final = (
+    Interpolation.BICUBIC
+    | Interpolation.ACCURATE_RND
+    | Interpolation.FULL_CHR_H_INT
+    | Interpolation.FULL_CHR_H_INP
+)
+
+
+@dataclass(frozen=True)
+class ColourTags:
+    """What a video stream says of its colours; the defaults say nothing."""
+
+    matrix: int = UNSPECIFIED
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+    range: int = 0
+
+
+UNTAGGED: Final = ColourTags()
+
+
+def tags_of(frame: av.VideoFrame) -> ColourTags:
+    """The tags that a decoded frame carries."""
+    return ColourTags(
+        matrix=int(frame.colorspace),
+        primaries=int(frame.color_primaries),
+        transfer=int(frame.color_trc),
+        range=int(frame.color_range),
+    )
+
+
+def _scaler_matrix(tags: ColourTags, width: int, height: int) -> int:
+    """The scaler's matrix for the tags; untagged footage is BT.709 from HD on, else BT.601."""
+    # Rotated footage must take the same branch as upright footage, hence the sorted sides.
+    short, long = sorted((width, height))
+    default = _BT709 if long >= 1280 or short > 576 else _BT601
+    return _SCALER_MATRIX.get(tags.matrix, default)
+
+
+def to_rgb(frame: av.VideoFrame, scaler: VideoReformatter) -> NDArray[np.uint8]:
+    """The frame as uint8 (H, W, 3) RGB in storage orientation. `scaler` is kept by the caller."""
+    tags = tags_of(frame)
+    converted = scaler.reformat(
+        frame,
+        format="rgb24",
+        src_colorspace=_scaler_matrix(tags, frame.width, frame.height),
+        src_color_range=tags.range or _LIMITED,
+        dst_color_range=FULL_RANGE,
+        interpolation=_ACCURATE,
+        threads=1,
+    )
+    return converted.to_ndarray().astype(np.uint8, copy=False)
+
+
+def from_rgb(
+    image: NDArray[np.uint8], tags: ColourTags, pixel_format: str, scaler: VideoReformatter
+) -> av.VideoFrame:
+    """The inverse of `to_rgb` for uint8 (H, W, 3) RGB: a frame in `pixel_format` (8-bit YUV)."""
+    height, width = image.shape[:2]
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    converted = scaler.reformat(
+        frame,
+        format=pixel_format,
+        dst_colorspace=_scaler_matrix(tags, width, height),
+        src_color_range=FULL_RANGE,
+        dst_color_range=tags.range or _LIMITED,
+        interpolation=_ACCURATE,
+        threads=1,
+    )
+    written = tags_for_yuv(tags)
+    converted.colorspace = written.matrix
+    converted.color_primaries = written.primaries
+    converted.color_trc = written.transfer
+    converted.color_range = written.range
+    return converted
+
+
+def tags_for_yuv(tags: ColourTags) -> ColourTags:
+    """The tags to write on a YUV film made from footage with `tags` (which may be RGB)."""
+    if tags.matrix != _MATRIX_RGB:
+        return tags
+    return ColourTags(UNSPECIFIED, tags.primaries, tags.transfer, _LIMITED)

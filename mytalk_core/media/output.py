@@ -1,0 +1,62 @@
+"""Files that appear under their name only when they are complete."""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mytalk_core.errors import OutputError, Reason
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@contextmanager
+def atomic_path(final: Path) -> Iterator[Path]:
+    """A temporary path beside `final`, with its suffix, that becomes `final` when the block ends.
+
+    An empty file stands there from the start, so a folder that cannot be written to is found out
+    before any work. When the block fails it is removed and `final` stays as it was.
+
+    Raises:
+        OutputError: DISK_FULL or OUTPUT_NOT_WRITABLE, for any OSError of the block or of ours.
+    """
+    temporary = final.with_name(f".{final.stem}.{secrets.token_hex(4)}.part{final.suffix}")
+    try:
+        if final.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        # Not tempfile: its files are private, and this one becomes the user's.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            yield temporary
+            _flush_to_disk(temporary)
+            os.replace(temporary, final)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise _output_error(final, error) from error
+
+
+def _flush_to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _output_error(final: Path, error: OSError) -> OutputError:
+    if error.errno in _FULL:
+        return OutputError(
+            "cannot be written: the disk is full.",
+            reason=Reason.DISK_FULL,
+            where=str(final),
+            remedy="Free some space, or write to another disk.",
+        )
+    return OutputError(
+        f"cannot be written: {error.strerror or error}.",
+        reason=Reason.OUTPUT_NOT_WRITABLE,
+        where=str(final),
+        remedy="Check that its folder exists and that you may write there.",
+    )

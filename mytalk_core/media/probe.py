@@ -1,0 +1,140 @@
+"""What a media file is: size, rate, length, streams. Reads headers and one frame."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.stream
+from av.container import InputContainer
+
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.clock import frame_count
+from mytalk_core.media.colour import UNTAGGED, ColourTags, tags_of
+from mytalk_core.media.container import open_container
+from mytalk_core.media.video_stream import (
+    decoded_frames,
+    frame_rate,
+    open_video,
+    quarter_turns,
+    time_base,
+)
+
+_MICROSECOND = Fraction(1, av.time_base)
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """The first video stream of a file, as a viewer sees it (rotation applied)."""
+
+    path: str
+    width: int  # pixels
+    height: int  # pixels
+    fps: Fraction  # nominal frames per second; the average where the rate varies
+    duration: Fraction  # seconds, as the file states it
+    frame_estimate: int  # from the header or from duration x fps; decoding tells the exact count
+    has_audio: bool
+    codec: str  # FFmpeg's name of the decoder, such as "h264"
+    pixel_format: str  # FFmpeg's name, such as "yuv420p"
+    time_base: Fraction  # seconds per unit of a frame's pts
+    start: Fraction = Fraction(0)  # seconds from the container's start to the first frame
+    colour: ColourTags = UNTAGGED
+    pixel_aspect: Fraction = Fraction(1)  # width of a pixel over its height
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """The first audio stream of a file."""
+
+    path: str
+    sample_rate: int  # Hz
+    channels: int
+    duration: Fraction  # seconds, as the file states it
+    codec: str  # FFmpeg's name of the decoder, such as "aac"
+
+
+def probe_video(path: str | Path) -> VideoInfo:
+    """Describes the first video stream of `path`; cover pictures of songs do not count.
+
+    Raises:
+        BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, NOT_MEDIA, NO_VIDEO_STREAM, NO_FRAMES
+            (a stream without a frame) or DECODE_ERROR (its first frame does not decode).
+    """
+    with open_video(Path(path)) as (container, stream):
+        fps = frame_rate(stream)
+        duration = _duration(container, stream, Path(path))
+        _, frame = next(decoded_frames(container, stream, Path(path)))
+        width, height = frame.width, frame.height
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        if quarter_turns(frame) % 2 == 1:
+            width, height, aspect = height, width, 1 / aspect
+        return VideoInfo(
+            path=str(path),
+            width=width,
+            height=height,
+            fps=fps,
+            duration=duration,
+            frame_estimate=stream.frames or frame_count(duration, fps),
+            has_audio=bool(container.streams.audio),
+            codec=stream.codec_context.name,
+            pixel_format=frame.format.name,
+            time_base=time_base(stream),
+            start=_start(container, (frame.pts or 0) * time_base(stream)),
+            colour=tags_of(frame),
+            pixel_aspect=aspect,
+        )
+
+
+def probe_audio(path: str | Path) -> AudioInfo:
+    """Describes the first audio stream of `path`, which may be a film.
+
+    Raises:
+        BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, NOT_MEDIA or NO_AUDIO_STREAM.
+    """
+    with open_container(Path(path)) as container:
+        for stream in container.streams.audio:
+            # A stream of a codec that FFmpeg does not know has no context.
+            if stream.codec_context:
+                return AudioInfo(
+                    path=str(path),
+                    sample_rate=stream.codec_context.sample_rate,
+                    channels=stream.codec_context.channels,
+                    duration=_duration(container, stream, Path(path)),
+                    codec=stream.codec_context.name,
+                )
+    raise BadInputError(
+        "has no audio stream.",
+        reason=Reason.NO_AUDIO_STREAM,
+        where=str(path),
+        remedy="Name a file with sound.",
+    )
+
+
+def _start(container: InputContainer, first_frame: Fraction) -> Fraction:
+    """Seconds from the container's start to `first_frame` (seconds on the container's clock)."""
+    return max(Fraction(0), first_frame - (container.start_time or 0) * _MICROSECOND)
+
+
+def _duration(container: InputContainer, stream: av.stream.Stream, path: Path) -> Fraction:
+    """Seconds that the stream lasts, from its header, the container's, or last its packets."""
+    if stream.duration:
+        return stream.duration * time_base(stream)
+    if container.duration:
+        return container.duration * _MICROSECOND
+    return _measured_duration(path, stream.index)
+
+
+def _measured_duration(path: Path, index: int) -> Fraction:
+    """Seconds from the first packet's start to the last one's end, for files that state nothing.
+
+    Recordings of browsers are such files. Reads the whole file, decodes nothing.
+    """
+    with open_container(path) as container:
+        stream = container.streams[index]
+        first: int | None = None
+        end = 0
+        for packet in container.demux(stream):
+            start = end if packet.pts is None else packet.pts
+            first = start if first is None else min(first, start)
+            end = max(end, start + (packet.duration or 0))
+        return (end - (first or 0)) * time_base(stream)

@@ -1,0 +1,106 @@
+"""The first video stream of a container: its frames as FFmpeg decodes them, on one clean clock."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+import av.stream
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.container import open_container
+
+# Enough for HD in real time; more would starve the other workers on a shared machine.
+_DECODER_THREADS = 2
+
+# Rates that differ by less are one rate, measured twice.
+_RATE_TOLERANCE = Fraction(1, 100)
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The opened file and its first video stream; cover pictures of songs do not count.
+
+    Raises:
+        BadInputError: as `open_container`, or NO_VIDEO_STREAM.
+    """
+    with open_container(path) as container:
+        for stream in container.streams.video:
+            # A stream of a codec that FFmpeg does not know has no context.
+            if stream.codec_context and not stream.disposition & av.stream.Disposition.attached_pic:
+                stream.thread_type = "AUTO"
+                stream.thread_count = _DECODER_THREADS
+                yield container, stream
+                return
+    raise BadInputError(
+        "has no video stream.",
+        reason=Reason.NO_VIDEO_STREAM,
+        where=str(path),
+        remedy="Name a file with a picture.",
+    )
+
+
+def time_base(stream: av.stream.Stream) -> Fraction:
+    """Seconds per unit of the stream's timestamps."""
+    return stream.time_base or Fraction(1, 1_000_000)
+
+
+def frame_rate(stream: VideoStream) -> Fraction:
+    """Nominal frames per second; the average where the rate varies.
+
+    Containers often state an average that is off by the odd length of the last frame, so the
+    nominal rate is taken where both agree.
+    """
+    average, nominal = stream.average_rate, stream.guessed_rate
+    if nominal and average and abs(nominal - average) > average * _RATE_TOLERANCE:
+        return average
+    return nominal or average or Fraction(25)
+
+
+def quarter_turns(frame: av.VideoFrame) -> int:
+    """Counterclockwise quarter turns (0..3) that bring the stored picture upright."""
+    return round(frame.rotation / 90) % 4
+
+
+def decoded_frames(
+    container: InputContainer, stream: VideoStream, path: Path
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Yields (pts, frame) in the order of display.
+
+    pts count in units of `time_base(stream)` from the first frame, which is at 0, and increase
+    strictly: frames without a timestamp, or with one that goes back, follow at the nominal rate.
+
+    Raises:
+        BadInputError: DECODE_ERROR where data is damaged, after the frames before it;
+            NO_FRAMES at the end of a stream that had none.
+    """
+    step = max(1, round(1 / (frame_rate(stream) * time_base(stream))))
+    first: int | None = None
+    previous = -step
+    try:
+        for frame in container.decode(stream):
+            if first is None:
+                first = frame.pts or 0
+            pts = previous + step if frame.pts is None else frame.pts - first
+            if pts <= previous:
+                pts = previous + step
+            previous = pts
+            yield pts, frame
+    except av.error.FFmpegError as error:
+        after = (
+            "its first frame" if first is None else f"{float(previous * time_base(stream)):.2f} s"
+        )
+        raise BadInputError(
+            f"the video is damaged: decoding failed after {after}.",
+            reason=Reason.DECODE_ERROR,
+            where=str(path),
+            remedy="Repair the file, or cut it before that point.",
+        ) from error
+    if first is None:
+        raise BadInputError(
+            "the video stream holds no frames.", reason=Reason.NO_FRAMES, where=str(path)
+        )

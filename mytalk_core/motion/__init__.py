@@ -1,0 +1,1 @@
+"""Stage 1, speech to motion: denoiser, diffusion, identity extractor, sampling over any length."""

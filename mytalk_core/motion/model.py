@@ -1,0 +1,147 @@
+"""Stage 1 as one model: what it is made of, how it predicts, how it is kept on disk."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from mytalk_core.errors import ModelError, Reason
+from mytalk_core.faces.landmark_scheme import SCHEMES
+from mytalk_core.motion.denoiser import Denoiser, DenoiserConfig
+from mytalk_core.motion.diffusion import DiffusionConfig
+from mytalk_core.motion.identity import IdentityConfig, IdentityExtractor
+from mytalk_core.motion.motion_space import MotionSpace, MotionSpaceConfig
+from mytalk_core.speech.features import FEATURE_SIZE
+
+
+@dataclass(frozen=True)
+class MotionConfig:
+    """Everything that shapes the speech-to-motion model."""
+
+    # Name of the landmark scheme.
+    scheme: str = "mesh478"
+    # Motion frames (25 Hz) of speech on either side that a frame hears directly.
+    speech_context: int = 3
+    space: MotionSpaceConfig = field(default_factory=MotionSpaceConfig)
+    denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
+    identity: IdentityConfig = field(default_factory=IdentityConfig)
+    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
+
+    @staticmethod
+    def from_dict(fields: dict[str, object]) -> "MotionConfig":
+        """The inverse of `dataclasses.asdict`."""
+        parts: dict[str, object] = dict(fields)
+        for name, kind in (
+            ("space", MotionSpaceConfig),
+            ("denoiser", DenoiserConfig),
+            ("identity", IdentityConfig),
+            ("diffusion", DiffusionConfig),
+        ):
+            parts[name] = kind(**parts[name])  # type: ignore[arg-type]
+        return MotionConfig(**parts)  # type: ignore[arg-type]
+
+
+SIZES = {
+    # For tests: seconds on one core.
+    "tiny": MotionConfig(
+        space=MotionSpaceConfig(components=8),
+        denoiser=DenoiserConfig(width=32, layers=1, heads=2),
+        identity=IdentityConfig(hidden=32),
+    ),
+    # For two CPU cores and minutes of footage.
+    "cpu": MotionConfig(),
+    # For GPUs and hundreds of hours.
+    "gpu": MotionConfig(
+        space=MotionSpaceConfig(components=48),
+        denoiser=DenoiserConfig(width=512, layers=10, heads=8, dropout=0.1, speech_rank=256),
+        identity=IdentityConfig(tokens=16, hidden=512, vector=256),
+    ),
+}
+
+
+class SpeechToMotion(nn.Module):
+    """Speech features and a face at rest to the motion of lips and jaw, at 25 frames a second.
+
+    Motion is displacement from the mean of the person's moving points, in face-aligned inter-ocular
+    units, flattened to (.., 3 M) for M moving points.
+    """
+
+    speech_mean: Tensor
+    speech_std: Tensor
+    speech_map: Tensor
+
+    def __init__(self, config: MotionConfig) -> None:
+        super().__init__()
+        scheme = SCHEMES[config.scheme]
+        self.config = config
+        self.scheme = scheme
+        coordinates = 3 * len(scheme.moving)
+        components = config.space.components
+        window = (2 * config.speech_context + 1) * FEATURE_SIZE
+        self.space = MotionSpace(coordinates, config.space)
+        self.denoiser = Denoiser(
+            components, 3 * len(scheme.pose_context), FEATURE_SIZE, config.denoiser
+        )
+        self.identity = IdentityExtractor(coordinates, config.denoiser.width, config.identity)
+        self.register_buffer("speech_mean", torch.zeros(FEATURE_SIZE))
+        self.register_buffer("speech_std", torch.ones(FEATURE_SIZE))
+        # Ridge regression from a window of speech to components, fitted in closed form.
+        self.register_buffer("speech_map", torch.zeros(window, components))
+
+    def standardise(self, speech: Tensor) -> Tensor:
+        """Speech features (.., 512) to zero mean and unit deviation over the training speech."""
+        return (speech - self.speech_mean) / self.speech_std
+
+    def estimate(self, speech: Tensor) -> Tensor:
+        """The linear reading of standardised speech (B, T, 512): components (B, T, K)."""
+        return windows(speech, self.config.speech_context) @ self.speech_map
+
+    def forward(
+        self, noisy: Tensor, time: Tensor, upper_face: Tensor, speech: Tensor, identity: Tensor
+    ) -> Tensor:
+        """Clean components (B, T, K); arguments as of `Denoiser`, speech standardised."""
+        result: Tensor = self.denoiser(
+            noisy, time, upper_face, speech, self.estimate(speech), identity
+        )
+        return result
+
+
+def windows(speech: Tensor, context: int) -> Tensor:
+    """Frames (B, T, F) with `context` neighbours on either side: (B, T, (2 context + 1) F)."""
+    padded = torch.cat(
+        [speech[:, :1].expand(-1, context, -1), speech, speech[:, -1:].expand(-1, context, -1)],
+        dim=1,
+    )
+    return padded.unfold(1, 2 * context + 1, 1).transpose(2, 3).flatten(2)
+
+
+def save_model(model: SpeechToMotion, path: Path) -> None:
+    """Write weights and configuration as one safetensors file."""
+    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(tensors, path, metadata={"motion_config": json.dumps(asdict(model.config))})
+
+
+def load_model(path: Path) -> SpeechToMotion:
+    """Read what `save_model` wrote; nothing is unpickled.
+
+    Raises:
+        ModelError: where the file is missing or is no such model.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            config = MotionConfig.from_dict(json.loads(metadata["motion_config"]))
+            model = SpeechToMotion(config)
+            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        raise ModelError(
+            f"this is not a speech-to-motion model ({type(error).__name__}).",
+            reason=Reason.MODEL_CORRUPT,
+            where=str(path),
+            remedy="Give a motion.safetensors that `mytalk train motion` wrote.",
+        ) from error
+    return model.eval()

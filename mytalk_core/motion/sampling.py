@@ -1,0 +1,82 @@
+"""Motion of any length: windows with enough context that their seams do not exist."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mytalk_core.motion.diffusion import sample
+from mytalk_core.motion.model import SpeechToMotion
+
+# Frames generated at a time; memory grows with it, the result does not depend on it.
+_CORE = 500
+# Frames of one noise block; noise belongs to absolute frames, so that windows share it.
+_NOISE_BLOCK = 250
+# Shapes of the person that the identity extractor looks at.
+IDENTITY_FRAMES = 32
+
+
+def context_frames(model: SpeechToMotion) -> int:
+    """Frames on either side beyond which nothing can change a frame's motion."""
+    denoiser = model.config.denoiser
+    per_pass = denoiser.layers * (denoiser.reach + denoiser.kernel // 2)
+    return model.config.diffusion.steps * per_pass + model.config.speech_context
+
+
+def noise_of(first: int, end: int, components: int, seed: int) -> NDArray[np.float32]:
+    """Unit noise (end - first, components) of absolute frames; the same for any first and end."""
+    blocks = []
+    for block in range(first // _NOISE_BLOCK, -(-end // _NOISE_BLOCK)):
+        random = np.random.default_rng([seed, block])
+        noise = random.standard_normal((_NOISE_BLOCK, components), dtype=np.float32)
+        start = block * _NOISE_BLOCK
+        blocks.append(noise[max(first - start, 0) : end - start])
+    return np.concatenate(blocks)
+
+
+@torch.inference_mode()
+def generate_motion(
+    model: SpeechToMotion,
+    speech: NDArray[np.float32],
+    upper_face: NDArray[np.float32],
+    identity_shapes: NDArray[np.float32],
+    seed: int,
+) -> Iterator[NDArray[np.float32]]:
+    """Displacements of the moving points from the person's mean, block after block.
+
+    Args:
+        speech: (T, F) features per frame at 25 Hz.
+        upper_face: (T, 3 C) from `clip_motion.upper_face`.
+        identity_shapes: (N, 3 M) moving points of the person in aligned inter-ocular units.
+        seed: the same seed gives the same motion, however long the film around it.
+
+    Yields:
+        (t, M, 3) inter-ocular units; T frames in all.
+    """
+    context = context_frames(model)
+    tokens, _ = model.identity(torch.from_numpy(identity_shapes)[None])
+    for first in range(0, len(speech), _CORE):
+        end = min(first + _CORE, len(speech))
+        low, high = max(first - context, 0), min(end + context, len(speech))
+        heard = model.standardise(torch.from_numpy(speech[low:high])[None])
+        seen = torch.from_numpy(upper_face[low:high])[None]
+        noise = noise_of(low, high, model.config.space.components, seed)
+
+        def denoise(
+            noisy: torch.Tensor,
+            time: torch.Tensor,
+            seen: torch.Tensor = seen,
+            heard: torch.Tensor = heard,
+        ) -> torch.Tensor:
+            return model(noisy, time, seen, heard, tokens)
+
+        components = sample(denoise, torch.from_numpy(noise)[None], model.config.diffusion)
+        moved = model.space.decode(components[0, first - low : end - low])
+        yield moved.unflatten(1, (-1, 3)).numpy()
+
+
+def identity_shapes(shapes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A fixed number of frames, evenly chosen, from (T, 3 M) moving points of a person."""
+    chosen = np.linspace(0, len(shapes) - 1, IDENTITY_FRAMES).round().astype(int)
+    return np.ascontiguousarray(shapes[chosen])

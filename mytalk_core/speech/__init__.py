@@ -1,0 +1,1 @@
+"""What is said and when: speech features, recognition and alignment, voice activity."""

@@ -1,0 +1,111 @@
+"""Speech features: the Whisper encoder's last layer, 512 numbers at 50 Hz."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import ctranslate2
+import numpy as np
+from faster_whisper.feature_extractor import FeatureExtractor
+from numpy.typing import NDArray
+
+from mytalk_core.media.clock import SPEECH_FEATURE_FPS, SPEECH_SAMPLE_RATE
+
+FEATURE_SIZE = 512
+SAMPLES_PER_FEATURE = int(SPEECH_SAMPLE_RATE / SPEECH_FEATURE_FPS)
+_ENCODER_SECONDS = 30  # the encoder takes exactly this much; the rest is padding
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """How speech is cut for the encoder.
+
+    A short window's features differ from a long one's (cosine 0.97), so training and dubbing must
+    use the same windows. Ten seconds is the longest training clip.
+    """
+
+    # Seconds of speech whose features are kept from one window.
+    core_seconds: int = 8
+    # Seconds of context seen on either side of the core.
+    margin_seconds: int = 1
+
+
+class SpeechEncoder:
+    """Turns speech into features, window by window."""
+
+    def __init__(
+        self, model_dir: Path, window: WindowConfig | None = None, threads: int = 0
+    ) -> None:
+        """Load the CTranslate2 Whisper in `model_dir`; `threads` 0 leaves the choice to it."""
+        self._window = window or WindowConfig()
+        self._model = ctranslate2.models.Whisper(
+            str(model_dir), device="auto", compute_type="float32", intra_threads=threads
+        )
+        self._spectrum = FeatureExtractor(feature_size=self._model.n_mels)
+
+    def encode(self, audio: NDArray[np.float32]) -> NDArray[np.float16]:
+        """Features of a whole recording.
+
+        Args:
+            audio: (N,) 16 kHz mono, -1..1.
+
+        Returns:
+            (ceil(N / 320), 512) at 50 Hz; row k describes the 20 ms that start at k / 50 s.
+        """
+        rows = list(self.encode_blocks([audio]))
+        return np.concatenate(rows) if rows else np.zeros((0, FEATURE_SIZE), np.float16)
+
+    def encode_blocks(
+        self, blocks: Iterable[NDArray[np.float32]]
+    ) -> Iterator[NDArray[np.float16]]:
+        """Features of a stream of audio blocks of any lengths, in constant memory.
+
+        The windows, and so the features, do not depend on how the audio was cut into blocks.
+        """
+        margin = self._window.margin_seconds * SPEECH_SAMPLE_RATE
+        core = self._window.core_seconds * SPEECH_SAMPLE_RATE
+        pending = np.zeros(0, np.float32)
+        before = 0  # samples of `pending` that are context of the next core
+        for block in blocks:
+            pending = np.concatenate([pending, block])
+            while len(pending) >= before + core + margin:
+                yield self._encode_window(pending[: before + core + margin], before, core)
+                keep = before + core - margin
+                pending, before = pending[keep:], margin
+        if len(pending) > before:
+            yield self._encode_window(pending, before, len(pending) - before)
+
+    def _encode_window(
+        self, audio: NDArray[np.float32], start: int, length: int
+    ) -> NDArray[np.float16]:
+        """Features of samples [start, start + length) of a window."""
+        padded = np.zeros(_ENCODER_SECONDS * SPEECH_SAMPLE_RATE, np.float32)
+        padded[: len(audio)] = audio
+        spectrum = self._spectrum(padded, padding=0)[:, : _ENCODER_SECONDS * 100]
+        view = ctranslate2.StorageView.from_array(
+            np.ascontiguousarray(spectrum[None], dtype=np.float32)
+        )
+        encoded = np.array(self._model.encode(view, to_cpu=True))[0]
+        first = start // SAMPLES_PER_FEATURE
+        count = -(-length // SAMPLES_PER_FEATURE)
+        features: NDArray[np.float16] = encoded[first : first + count].astype(np.float16)
+        return features
+
+
+def features_at(
+    features: NDArray[np.float16], centres: NDArray[np.float64], context: int
+) -> NDArray[np.float16]:
+    """Windows of features around moments of time.
+
+    Args:
+        features: (M, 512) at 50 Hz.
+        centres: (T,) seconds.
+        context: features on either side.
+
+    Returns:
+        (T, 2 context + 1, 512); past either end the nearest row stands.
+    """
+    middle = np.floor(centres * float(SPEECH_FEATURE_FPS)).astype(int)
+    index = middle[:, None] + np.arange(-context, context + 1)
+    windows: NDArray[np.float16] = features[np.clip(index, 0, len(features) - 1)]
+    return windows

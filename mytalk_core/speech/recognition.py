@@ -1,0 +1,210 @@
+"""Recognition of dub speech: language, words with their times, and where somebody speaks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mytalk_core.errors import ModelError, Reason
+from mytalk_core.speech.offline_whisperx import quiet, whisperx_module
+from mytalk_core.speech.stretches import samples_of, speech_stretches
+from mytalk_core.speech.transcript import (
+    UNKNOWN_LANGUAGE,
+    Interval,
+    Segment,
+    Transcript,
+    Word,
+    is_spaced,
+)
+from mytalk_core.speech.voice_activity import voice_intervals
+from mytalk_core.speech.word_aligners import (
+    LONGEST_STRETCH,
+    Aligner,
+    AttentionAligner,
+    cached_phonetic_aligner,
+)
+from mytalk_core.speech.word_times import phrases, settle, spread, within
+
+Advance = Callable[[float], object]
+"""Is told each further share of the work that is done; the shares sum to 1."""
+
+_MODEL_FILES = ("model.bin", "config.json", "tokenizer.json")
+_BATCH = 8  # stretches recognised at once
+_LONGEST_PAUSE = Fraction(1)  # seconds that one stretch bridges
+
+
+class Recogniser:
+    """Whisper, through whisperx, with a voice detector in front and a word aligner behind.
+
+    Beside the recording and its transcript it holds five minutes of sound for the detector and
+    eight stretches of at most 30 s for Whisper, however long the recording is.
+    """
+
+    def __init__(self, model_dir: Path, threads: int = 0) -> None:
+        """`model_dir` holds a CTranslate2 Whisper; `threads` 0 leaves the choice to it.
+
+        Raises:
+            ModelError: where files of the model are missing.
+        """
+        missing = [name for name in _MODEL_FILES if not (model_dir / name).is_file()]
+        if missing:
+            raise ModelError(
+                f"the speech model lacks {', '.join(missing)}.",
+                reason=Reason.MODEL_MISSING,
+                where=str(model_dir),
+                remedy="Run `mytalk models pull`.",
+            )
+        self._model_dir = model_dir
+        self._threads = threads
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+
+    def transcribe(
+        self,
+        audio: NDArray[np.float32],
+        script: Sequence[Segment] = (),
+        advance: Advance = lambda share: None,
+    ) -> Transcript:
+        """What is said in a recording, and when.
+
+        With a script its lines stand as they are, in place of recognition: their words are looked
+        for where somebody speaks between a line's start and end, and have no times where nobody
+        does. Without one, a segment is what is said between two pauses.
+
+        Args:
+            audio: (N,) 16 kHz mono, -1..1, of any length.
+            script: lines without words, by start.
+            advance: is told of progress.
+
+        Returns:
+            The transcript. Where nobody speaks its language is UNKNOWN_LANGUAGE, it has no voice
+            and no segments but the script's.
+        """
+        voice = voice_intervals(audio)
+        if not voice:
+            unheard = tuple(_unheard(line) for line in script)
+            return Transcript(UNKNOWN_LANGUAGE, unheard, voice, aligner="")
+        stretches = speech_stretches(voice, audio, LONGEST_STRETCH, _LONGEST_PAUSE)
+        language = self._language(audio, stretches)
+        aligner = self._aligner(language)
+        if script:
+            found = _script_segments(audio, script, voice, aligner, advance)
+        else:
+            found = self._segments(audio, stretches, voice, language, aligner, advance)
+        return Transcript(language, tuple(found), voice, aligner.name)
+
+    @cached_property
+    def _whisperx(self) -> Any:
+        with quiet():
+            return whisperx_module("asr").load_model(
+                str(self._model_dir),
+                self._device,
+                vad_model=_already_heard(()),
+                threads=self._threads,
+                local_files_only=True,
+            )
+
+    def _language(self, audio: NDArray[np.float32], stretches: Sequence[Interval]) -> str:
+        longest = max(stretches, key=lambda stretch: stretch.length)
+        language: str = self._whisperx.detect_language(samples_of(audio, longest))
+        return language
+
+    def _aligner(self, language: str) -> Aligner:
+        phonetic = cached_phonetic_aligner(language, self._device)
+        return phonetic or AttentionAligner(self._whisperx.model, language)
+
+    def _segments(
+        self,
+        audio: NDArray[np.float32],
+        stretches: Sequence[Interval],
+        voice: Sequence[Interval],
+        language: str,
+        aligner: Aligner,
+        advance: Advance,
+    ) -> Iterator[Segment]:
+        for first in range(0, len(stretches), _BATCH):
+            batch = stretches[first : first + _BATCH]
+            for stretch, text in zip(batch, self._texts(audio, batch, language), strict=True):
+                words = _timed_words(audio, text, within(voice, stretch), aligner)
+                for part, spoken in phrases(words, within(voice, stretch)):
+                    yield _segment(part, spoken, language)
+                advance(1 / len(stretches))
+
+    def _texts(
+        self, audio: NDArray[np.float32], stretches: Sequence[Interval], language: str
+    ) -> list[str]:
+        self._whisperx.vad_model = _already_heard(stretches)
+        heard = self._whisperx.transcribe(audio, batch_size=_BATCH, language=language)
+        return [segment["text"].strip() for segment in heard["segments"]]
+
+
+def _already_heard(stretches: Sequence[Interval]) -> object:
+    """A voice detector, as whisperx wants one, that knows the stretches beforehand."""
+
+    class AlreadyHeard(whisperx_module("vads").Vad):  # type: ignore[misc]  # whisperx has no types
+        def __init__(self) -> None:
+            """The base class asks for a threshold; there is none here."""
+
+        @staticmethod
+        def preprocess_audio(audio: NDArray[np.float32]) -> NDArray[np.float32]:
+            return audio
+
+        def __call__(self, audio: object) -> Sequence[Interval]:
+            return stretches
+
+        @staticmethod
+        def merge_chunks(
+            segments: Sequence[Interval], chunk_size: int, onset: float, offset: float
+        ) -> list[dict[str, float]]:
+            return [{"start": float(part.start), "end": float(part.end)} for part in segments]
+
+    return AlreadyHeard()
+
+
+def _script_segments(
+    audio: NDArray[np.float32],
+    script: Sequence[Segment],
+    voice: Sequence[Interval],
+    aligner: Aligner,
+    advance: Advance,
+) -> Iterator[Segment]:
+    for line in script:
+        parts = within(voice, Interval(line.start, line.end))
+        if parts:
+            yield replace(line, words=_timed_words(audio, line.text, parts, aligner))
+        else:
+            yield _unheard(line)
+        advance(1 / len(script))
+
+
+def _timed_words(
+    audio: NDArray[np.float32], text: str, parts: Sequence[Interval], aligner: Aligner
+) -> tuple[Word, ...]:
+    """The words of `text`, said within `parts` and nowhere else."""
+    span = Interval(parts[0].start, parts[-1].end)
+    words: tuple[Word, ...] = ()
+    if text and span.length <= LONGEST_STRETCH:
+        words = aligner(samples_of(audio, span), text)
+    if not words:
+        return spread(text.split(), parts)
+    return settle([_later(word, span.start) for word in words], parts)
+
+
+def _later(word: Word, seconds: Fraction) -> Word:
+    if word.interval is None:
+        return word
+    return word.at(Interval(word.interval.start + seconds, word.interval.end + seconds))
+
+
+def _segment(part: Interval, words: tuple[Word, ...], language: str) -> Segment:
+    text = (" " if is_spaced(language) else "").join(word.text for word in words)
+    return Segment(text, part.start, part.end, words)
+
+
+def _unheard(line: Segment) -> Segment:
+    return replace(line, words=tuple(Word(text) for text in line.text.split()))

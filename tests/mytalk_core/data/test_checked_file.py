@@ -1,0 +1,135 @@
+import hashlib
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from mytalk_core.data.carrier import Member
+from mytalk_core.data.checked_file import CheckedFile, bring
+from mytalk_core.errors import ModelError, OutputError, Reason
+
+CONTENT = b"the bytes of a model"
+
+
+def checked(*members: Member, content: bytes = CONTENT, url: str = "") -> CheckedFile:
+    digest = hashlib.sha256(content).hexdigest()
+    return CheckedFile("model.bin", digest, len(content), members, url)
+
+
+def leftovers(folder: Path) -> list[str]:
+    return sorted(
+        path.name for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"
+    )
+
+
+def test_joins_parts_from_two_carriers_without_importing_them(cache, make_wheel, carried):
+    make_wheel("carrier-one", {"carrier_one/__init__.py": b"1/0", "carrier_one/p1": CONTENT[:7]})
+    make_wheel("carrier-two", {"carrier_two/__init__.py": b"1/0", "carrier_two/p2": CONTENT[7:]})
+    file = checked(
+        carried("carrier-one", "carrier_one/p1"), carried("carrier-two", "carrier_two/p2")
+    )
+    arrived: list[int] = []
+
+    bring([file], cache / "m" / "1", arrived.append)
+
+    assert (cache / "m" / "1" / "model.bin").read_bytes() == CONTENT
+    assert sum(arrived) == 2000
+    assert not {"carrier_one", "carrier_two"} & set(sys.modules)
+    assert leftovers(cache) == ["model.bin"]
+
+
+def test_a_wrong_checksum_names_file_expected_and_found(cache, make_wheel, carried):
+    make_wheel("carrier", {"carrier/m": b"something else"})
+    file = checked(carried("carrier", "carrier/m"))
+
+    with pytest.raises(ModelError) as caught:
+        bring([file], cache / "m")
+
+    assert caught.value.reason is Reason.MODEL_CORRUPT
+    text = str(caught.value)
+    assert "model.bin" in text
+    assert str(file.sha256) in text
+    assert hashlib.sha256(b"something else").hexdigest() in text
+    assert leftovers(cache) == []
+
+
+def test_an_installed_package_is_used_before_any_download(cache, index, make_installed, carried):
+    make_installed("carrier", {"carrier/m": CONTENT})
+
+    bring([checked(carried("carrier", "carrier/m"))], cache / "m")
+
+    assert (cache / "m" / "model.bin").read_bytes() == CONTENT
+
+
+def test_an_installed_package_with_another_file_does_not_stand_in_the_way(
+    cache, make_installed, make_wheel, carried
+):
+    make_installed("carrier", {"carrier/m": b"of another version"})
+    make_wheel("carrier", {"carrier/m": CONTENT})
+
+    bring([checked(carried("carrier", "carrier/m"))], cache / "m")
+
+    assert (cache / "m" / "model.bin").read_bytes() == CONTENT
+
+
+def test_the_publishers_address_is_the_last_source(cache, index, tmp_path, carried):
+    official = tmp_path / "official.bin"
+    official.write_bytes(CONTENT)
+    file = checked(carried("absent", "absent/m"), url=official.as_uri())
+
+    bring([file], cache / "m")
+
+    assert (cache / "m" / "model.bin").read_bytes() == CONTENT
+
+
+def test_a_file_that_changed_in_the_folder_is_reported(cache, index):
+    folder = cache / "m"
+    folder.mkdir(parents=True)
+    (folder / "model.bin").write_bytes(CONTENT[:-1])
+
+    with pytest.raises(ModelError) as caught:
+        bring([checked()], folder)
+
+    assert caught.value.reason is Reason.MODEL_CORRUPT
+    assert caught.value.where == str(folder / "model.bin")
+
+
+def test_without_any_source_the_error_says_what_to_do(cache, index, carried):
+    with pytest.raises(ModelError) as caught:
+        bring([checked(carried("absent", "absent/m"))], cache / "m")
+
+    assert caught.value.reason is Reason.MODEL_MISSING
+    assert "absent 1.0" in str(caught.value)
+    assert str(cache / "m" / "model.bin") in str(caught.value)
+    assert caught.value.remedy
+    assert leftovers(cache) == []
+
+
+def test_a_carrier_without_the_member_is_no_source(cache, make_wheel, carried):
+    make_wheel("carrier", {"carrier/other": CONTENT})
+
+    with pytest.raises(ModelError, match="has no file carrier/m"):
+        bring([checked(carried("carrier", "carrier/m"))], cache / "m")
+
+
+def test_several_at_once_fetch_it_once(cache, make_wheel, carried):
+    make_wheel("carrier", {"carrier/m": CONTENT})
+    file = checked(carried("carrier", "carrier/m"))
+    arrived: list[int] = []
+
+    with ThreadPoolExecutor(4) as pool:
+        pulls = [pool.submit(bring, [file], cache / "m", arrived.append) for _ in range(4)]
+    for pull in pulls:
+        pull.result()
+
+    assert (cache / "m" / "model.bin").read_bytes() == CONTENT
+    assert sum(arrived) == 1000
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, index):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+
+    with pytest.raises(OutputError, match="MYTALK_CACHE"):
+        bring([checked()], blocked / "m")

@@ -1,0 +1,60 @@
+"""Speakers stay where they are, whatever else comes along."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mytalk_core.data.splits import SplitConfig, assign_split, position, speaker_group
+
+NOBODY: frozenset[str] = frozenset()
+names = st.text(min_size=1, max_size=20)
+
+
+@given(names, st.text(), st.text())
+def test_the_titles_of_a_speaker_do_not_matter(speaker: str, one: str, other: str) -> None:
+    config = SplitConfig(val_share=0.5)
+    first = assign_split(speaker, one, NOBODY, config)
+    assert assign_split(speaker, other, NOBODY, config) == first
+
+
+@given(names, st.floats(0.0, 1.0))
+def test_a_held_out_speaker_is_in_test(speaker: str, share: float) -> None:
+    assert assign_split(speaker, "t", frozenset({speaker}), SplitConfig(share)) == "test"
+
+
+@given(names, names)
+def test_only_held_out_speakers_are_in_test(speaker: str, other: str) -> None:
+    if speaker != other:
+        assert assign_split(speaker, "t", frozenset({other}), SplitConfig(0.5)) != "test"
+
+
+@given(names, st.floats(0.0, 1.0), st.floats(0.0, 1.0))
+def test_a_larger_val_share_only_takes_from_train(speaker: str, one: float, other: float) -> None:
+    small, large = sorted((one, other))
+    if assign_split(speaker, "t", NOBODY, SplitConfig(small)) == "val":
+        assert assign_split(speaker, "t", NOBODY, SplitConfig(large)) == "val"
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_shares_are_met_over_many_speakers(share: float) -> None:
+    config = SplitConfig(val_share=share)
+    in_val = sum(assign_split(f"s{n}", "", NOBODY, config) == "val" for n in range(5000))
+    assert in_val / 5000 == pytest.approx(share, abs=0.02)
+
+
+def test_share_zero_and_one() -> None:
+    for number in range(100):
+        assert assign_split(f"s{number}", "", NOBODY, SplitConfig(0.0)) == "train"
+        assert assign_split(f"s{number}", "", NOBODY, SplitConfig(1.0)) == "val"
+
+
+def test_without_a_name_the_title_decides() -> None:
+    config = SplitConfig(val_share=0.5)
+    drawn = {assign_split("", f"title{number}", NOBODY, config) for number in range(50)}
+    assert drawn == {"train", "val"}
+    assert speaker_group("", "s1") != speaker_group("s1", "")
+
+
+def test_positions_are_the_same_in_every_process_and_release() -> None:
+    # Written down once: were they to change, every published split would.
+    assert position("speaker:s1", "mytalk-speakers-1") == pytest.approx(0.291305558907)

@@ -1,0 +1,125 @@
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mytalk_core.errors import BadInputError, OutputError, Reason
+from mytalk_core.media.audio import (
+    iter_audio,
+    pcm16,
+    read_audio,
+    read_wav,
+    wav_bytes,
+    write_wav,
+)
+
+_STEREO = "aevalsrc='0.5*sin(2*PI*440*t)|-0.25*sin(2*PI*440*t)':s=44100:d=2"
+
+
+def onset(samples: np.ndarray, sample_rate: int = 16_000) -> float:
+    """Seconds until the sound begins."""
+    return float(np.flatnonzero(np.abs(samples) > 0.02)[0]) / sample_rate
+
+
+def test_sound_becomes_mono_at_the_rate_asked_for(make_film: Callable[..., Path]) -> None:
+    sound = make_film("sound.wav", None, _STEREO)
+    for sample_rate in (16_000, 48_000):
+        samples = read_audio(sound, sample_rate)
+        assert samples.dtype == np.float32
+        assert samples.shape == (2 * sample_rate,)
+        time = np.arange(len(samples)) / sample_rate
+        expected = 0.125 * np.sin(2 * np.pi * 440 * time)  # the mean of both channels
+        assert np.abs(samples - expected)[100:-100].max() < 1e-3
+
+
+def test_the_same_file_gives_the_same_samples(make_film: Callable[..., Path]) -> None:
+    film = make_film("film.mp4", sound=_STEREO)
+    assert np.array_equal(read_audio(film), read_audio(film))
+
+
+def test_blocks_make_the_whole(make_film: Callable[..., Path]) -> None:
+    sound = make_film("sound.wav", None, _STEREO)
+    blocks = list(iter_audio(sound, Fraction(3, 10)))
+    assert [len(block) for block in blocks] == [4800] * 6 + [3200]
+    assert np.array_equal(np.concatenate(blocks), read_audio(sound))
+
+
+def test_a_reader_may_stop_early(make_film: Callable[..., Path]) -> None:
+    sound = make_film("sound.wav", None, "sine=d=60")
+    blocks = iter_audio(sound, Fraction(1))
+    next(blocks)
+    blocks.close()  # type: ignore[attr-defined]
+
+
+def test_loud_sound_stays_within_one(make_film: Callable[..., Path]) -> None:
+    square = "aevalsrc='sgn(sin(2*PI*1000*t))':s=44100:d=1"  # overshoots when resampled
+    samples = read_audio(make_film("square.wav", None, square))
+    assert np.abs(samples).max() == 1
+
+
+@pytest.mark.parametrize(
+    ("picture_late", "sound_late", "expected"), [(0, 0.3, 0.3), (0.3, 0.5, 0.2), (0.3, 0, 0)]
+)
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_sample_0_sounds_with_the_first_picture(
+    make_film: Callable[..., Path],
+    picture_late: float,
+    sound_late: float,
+    expected: float,
+    suffix: str,
+) -> None:
+    film = make_film(
+        f"film.{suffix}",
+        f"testsrc=s=64x64:r=25:d=2,setpts=PTS+{picture_late}/TB",
+        f"sine=d=2:r=48000,asetpts=PTS+{sound_late}/TB",
+        fps_mode="passthrough",
+        vcodec="libx264",
+        acodec="aac",
+    )
+    samples = read_audio(film)
+    assert onset(samples) == pytest.approx(expected, abs=0.025)  # an AAC frame
+    assert len(samples) / 16_000 == pytest.approx(2 + sound_late - picture_late, abs=0.05)
+
+
+def test_no_sound(make_film: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "text.wav").write_text("not sound")
+    for path, reason in {
+        make_film("silent.mp4"): Reason.NO_AUDIO_STREAM,
+        tmp_path / "text.wav": Reason.NOT_MEDIA,
+        tmp_path / "missing.wav": Reason.NOT_FOUND,
+    }.items():
+        with pytest.raises(BadInputError) as caught:
+            read_audio(path)
+        assert caught.value.reason is reason
+
+
+def test_rounding_to_16_bits() -> None:
+    floats = np.array([-2, -1, -0.25, 0, 0.4 / 32768, 0.6 / 32768, 1, 2], np.float32)
+    assert pcm16(floats).tolist() == [-32768, -32768, -8192, 0, 0, 1, 32767, 32767]
+
+
+@given(arrays(np.int16, st.integers(0, 500)), st.sampled_from([8000, 16_000, 48_000]))
+def test_wav_keeps_every_sample(samples: np.ndarray, sample_rate: int) -> None:
+    data = wav_bytes(samples, sample_rate)
+    assert np.array_equal(read_wav(data), samples)
+    assert read_wav(data).dtype == np.int16
+    assert wav_bytes(samples, sample_rate) == data
+
+
+def test_other_programs_read_our_wav(tmp_path: Path) -> None:
+    samples = pcm16(np.sin(np.arange(8000) / 10).astype(np.float32) / 2)
+    write_wav(tmp_path / "tone.wav", samples, 16_000)
+    assert np.array_equal(pcm16(read_audio(tmp_path / "tone.wav")), samples)
+    with pytest.raises(OutputError):
+        write_wav(tmp_path / "missing" / "tone.wav", samples, 16_000)
+
+
+def test_real_footage(grid_clips: list[Path]) -> None:
+    samples = read_audio(grid_clips[0])
+    assert len(samples) / 16_000 == pytest.approx(3, abs=0.1)
+    assert 0.01 < samples.std() < 0.5

@@ -1,0 +1,120 @@
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from mytalk_core.errors import BadInputError, OutputError, Reason
+from mytalk_core.media.audio import read_audio
+from mytalk_core.media.decode import iter_frames
+from mytalk_core.media.mux import mux
+from mytalk_core.media.probe import probe_audio, probe_video
+
+_COMMENT = 'Synthetic speech: "dubbed"; seed=1, näive'
+_RATE = 48_000
+
+
+@pytest.fixture
+def picture(make_film: Callable[..., Path]) -> Path:
+    return make_film("picture.mp4", "testsrc=s=160x120:r=30000/1001:d=2")  # 60 frames, 2.002 s
+
+
+def chirp(seconds: float) -> str:
+    """A tone that rises, so that any shift shows in a correlation."""
+    return f"aevalsrc='0.5*sin(2*PI*(200+300*t)*t)':s=44100:d={seconds}"
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1, 3])
+def test_the_sound_is_cut_or_filled_to_the_picture(
+    make_film: Callable[..., Path], picture: Path, tmp_path: Path, seconds: float
+) -> None:
+    speech = make_film("speech.wav", None, chirp(seconds))
+    out = tmp_path / "out.mp4"
+    duration = probe_video(picture).duration
+    mux(picture, speech, out, duration, _COMMENT)
+    assert probe_audio(out).sample_rate == _RATE
+    heard, said = read_audio(out, _RATE), read_audio(speech, _RATE)
+    # To the last sample but for the AAC decoder's last block.
+    assert abs(len(heard) - duration * _RATE) <= 1024
+    both = min(len(heard), len(said)) - 2000
+    assert np.corrcoef(heard[:both], said[:both])[0, 1] > 0.99
+    assert np.corrcoef(heard[20:both], said[: both - 20])[0, 1] < 0.99
+    assert np.abs(heard[len(said) + 2000 :]).max(initial=0) < 0.01
+
+
+def test_the_picture_is_copied(
+    make_film: Callable[..., Path], picture: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.mp4"
+    before = probe_video(picture)
+    mux(picture, make_film("speech.wav", None, chirp(1)), out, before.duration, _COMMENT)
+    after = probe_video(out)
+    assert (after.fps, after.duration, after.start) == (before.fps, before.duration, 0)
+    for ours, theirs in zip(iter_frames(out), iter_frames(picture), strict=True):
+        assert ours.pts * after.time_base == theirs.pts * before.time_base
+        assert np.array_equal(ours.image, theirs.image)
+
+
+def test_the_comment_is_in_the_file(
+    make_film: Callable[..., Path], picture: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.mp4"
+    mux(picture, make_film("speech.wav", None, chirp(1)), out, Fraction(2), _COMMENT)
+    with av.open(str(out)) as container:
+        assert container.metadata["comment"] == _COMMENT
+
+
+def test_speech_out_of_a_film_keeps_that_film_s_clock(
+    make_film: Callable[..., Path], picture: Path, tmp_path: Path
+) -> None:
+    speech = make_film(
+        "late.mkv",
+        "testsrc=s=64x64:r=25:d=2,setpts=PTS+0.4/TB",
+        chirp(2),
+        fps_mode="passthrough",
+        acodec="pcm_s16le",
+    )
+    out = tmp_path / "out.mp4"
+    mux(picture, speech, out, Fraction(2), _COMMENT)
+    heard, said = read_audio(out, _RATE), read_audio(speech, _RATE)
+    assert len(said) == pytest.approx(1.6 * _RATE, abs=50)
+    both = len(said) - 2000
+    assert np.corrcoef(heard[:both], said[:both])[0, 1] > 0.99
+
+
+def test_bad_input_leaves_no_file(
+    make_film: Callable[..., Path], picture: Path, tmp_path: Path
+) -> None:
+    speech = make_film("speech.wav", None, chirp(1))
+    (tmp_path / "text.wav").write_text("not sound")
+    out = tmp_path / "out.mp4"
+    for video, sound, reason in [
+        (picture, picture, Reason.NO_AUDIO_STREAM),
+        (speech, speech, Reason.NO_VIDEO_STREAM),
+        (picture, tmp_path / "text.wav", Reason.NOT_MEDIA),
+        (tmp_path / "missing.mp4", speech, Reason.NOT_FOUND),
+    ]:
+        with pytest.raises(BadInputError) as caught:
+            mux(video, sound, out, Fraction(2), _COMMENT)
+        assert caught.value.reason is reason
+    assert {path.name for path in tmp_path.iterdir()} == {"picture.mp4", "speech.wav", "text.wav"}
+
+
+def test_a_full_disk(make_film: Callable[..., Path], tiny_disk: Path) -> None:
+    film = make_film("noise.mp4", "nullsrc=s=160x120:r=25:d=2,geq=random(1)*255:128:128", crf=1)
+    speech = make_film("speech.wav", None, chirp(1))
+    with pytest.raises(OutputError) as caught:
+        mux(film, speech, tiny_disk / "out.mp4", Fraction(2), _COMMENT)
+    assert caught.value.reason is Reason.DISK_FULL
+    assert list(tiny_disk.iterdir()) == []
+
+
+def test_no_folder_to_write_to(
+    make_film: Callable[..., Path], picture: Path, tmp_path: Path
+) -> None:
+    speech = make_film("speech.wav", None, chirp(1))
+    with pytest.raises(OutputError) as caught:
+        mux(picture, speech, tmp_path / "no" / "out.mp4", Fraction(2), _COMMENT)
+    assert caught.value.reason is Reason.OUTPUT_NOT_WRITABLE

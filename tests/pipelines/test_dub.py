@@ -1,0 +1,177 @@
+"""The catalogue pipeline on Ray: that titles fail alone, and that only what is missing is done."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+import pytest
+import ray
+
+from mytalk_core.data.catalogue import BadRow, CatalogueRow
+from mytalk_core.data.title_status import DubbedTitle, TitleStatus, read_status
+from mytalk_core.errors import BadInputError, ErrorClass, OutputError, Reason
+from pipelines.dub import dub_catalogue
+
+RECIPE = {"weights": "abc"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _two_cpus():
+    """One local cluster for the module, as small as the smallest machine."""
+    ray.shutdown()
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+def make_dubber(journal: Path):
+    """A dubber that does what the video's name says and notes each attempt in `journal`."""
+
+    def dub(row: CatalogueRow, film: Path) -> DubbedTitle:
+        with journal.open("a") as lines:
+            lines.write(f"{row.id}\n")
+        kind = row.video.stem
+        if kind == "bad":
+            raise BadInputError("has no face.", reason=Reason.NO_FACE, where=str(row.video))
+        if kind == "bug":
+            raise KeyError("missing key")
+        attempts = journal.read_text().splitlines().count(row.id)
+        if kind == "deadly" or (kind == "deadly_once" and attempts == 1):
+            film.with_name(f".{film.stem}.0000.part.mp4").write_bytes(b"half a film")
+            os._exit(9)
+        film.write_bytes(row.speech.read_bytes())
+        report = film.with_name(film.name + ".report.html")
+        report.write_text("report")
+        return DubbedTitle(film, report, frames=25, warning=f"heard {kind}")
+
+    return dub
+
+
+class Run:
+    """A catalogue, its folder, and which titles were begun."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.out = folder / "out"
+        self.journal = folder / "journal"
+        self.journal.touch()
+
+    def row(self, name: str, kind: str = "good") -> CatalogueRow:
+        video, speech = self.folder / f"{kind}.mp4", self.folder / f"{name}.wav"
+        for path in (video, speech):
+            if not path.exists():
+                path.write_text(f"content of {path.name}")
+        return CatalogueRow(name, video, speech, "en", script=None)
+
+    def __call__(self, *entries: CatalogueRow | BadRow, recipe=RECIPE, workers=None):
+        make = partial(make_dubber, self.journal)
+        results = list(dub_catalogue(entries, self.out, make, recipe, workers))
+        assert sorted(results, key=repr) == sorted(read_status(self.out), key=repr)
+        return {result.id: result for result in results}
+
+    def begun(self) -> list[str]:
+        """The titles begun since the last call, in order."""
+        names = self.journal.read_text().splitlines()
+        self.journal.write_text("")
+        return names
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
+
+
+def test_every_entry_gets_its_row_whatever_happens_to_others(run):
+    bad_row = BadRow("t0", "x", "", "en", BadInputError("no speech.", reason=Reason.BAD_CATALOGUE))
+    kinds = {"a": "good", "b": "bad", "c": "bug", "d": "deadly", "e": "deadly_once", "f": "good"}
+    results = run(bad_row, *(run.row(name, kind) for name, kind in kinds.items()))
+
+    ok = {name for name, result in results.items() if result.status is TitleStatus.OK}
+    assert ok == {"a", "e", "f"}
+    for name in ok:
+        assert (run.out / results[name].film).read_text() == f"content of {name}.wav"
+        assert (run.out / results[name].report).is_file()
+        assert results[name].frames == 25
+    assert results["a"].warning == "heard good"
+
+    expected = {
+        "t0": (Reason.BAD_CATALOGUE, ErrorClass.BAD_INPUT, "no speech"),
+        "b": (Reason.NO_FACE, ErrorClass.BAD_INPUT, "bad.mp4: has no face"),
+        "c": (Reason.INTERNAL, ErrorClass.BUG, "missing key"),
+        "d": (Reason.WORKER_LOST, ErrorClass.TRANSIENT, "died"),
+    }
+    for name, (reason, kind, said) in expected.items():
+        assert (results[name].reason, results[name].error_class) == (reason, kind)
+        assert said in results[name].message
+        assert not (run.out / name / f"{name}.mp4").exists()
+    assert [row.id for row in read_status(run.out)] == ["t0", *kinds]
+    begun = run.begun()
+    assert {name: begun.count(name) for name in kinds} == {
+        "a": 1, "b": 1, "c": 1, "d": 2, "e": 2, "f": 1
+    }  # fmt: skip
+    assert not list((run.out / "e").glob(".*"))  # what its first worker left
+
+
+def test_the_same_again_does_only_what_is_missing_or_changed(run):
+    rows = [run.row(name) for name in ("kept", "film_gone", "report_gone", "cut", "speech_new")]
+    failing = run.row("fails", "bad")
+    first = run(*rows, failing)
+    assert sorted(run.begun()) == sorted(first)
+
+    (run.out / first["film_gone"].film).unlink()
+    (run.out / first["report_gone"].report).unlink()
+    (run.out / first["cut"].film).write_bytes(b"cut")
+    (run.folder / "speech_new.wav").write_text("other speech")
+    added = run.row("added")
+    second = run(*rows, failing, added)
+
+    assert sorted(run.begun()) == sorted({*first, "added"} - {"kept"})
+    assert second["kept"].status is TitleStatus.SKIPPED
+    assert second["kept"].frames == 25
+    assert second["kept"].film == first["kept"].film
+    assert (run.out / second["speech_new"].film).read_text() == "other speech"
+    assert second["speech_new"].config_id != first["speech_new"].config_id
+
+    third = run(*rows, added)
+    assert run.begun() == []
+    assert {result.status for result in third.values()} == {TitleStatus.SKIPPED}
+
+
+def test_another_recipe_makes_every_film_again_and_back(run):
+    row = run.row("a")
+    run(row)
+    run(row, recipe={"weights": "other"})
+    run(row)
+    assert run.begun() == ["a", "a", "a"]
+
+
+def test_an_interrupted_catalogue_keeps_what_was_finished(run):
+    rows = [run.row(name) for name in ("a", "b", "c")]
+    make = partial(make_dubber, run.journal)
+    results = dub_catalogue(rows, run.out, make, RECIPE, workers=1)
+    first = next(results)
+    results.close()
+    assert read_status(run.out) == [first]
+
+    again = run(*rows)
+    assert again[first.id].status is TitleStatus.SKIPPED
+    assert len(again) == 3
+
+
+def test_more_workers_than_cpus_do_not_wait_for_each_other(run):
+    results = run(*(run.row(f"t{number}") for number in range(5)), workers=64)
+    assert {result.status for result in results.values()} == {TitleStatus.OK}
+
+
+def test_a_dubber_that_cannot_be_made_fails_its_titles(run):
+    def make_nothing():
+        raise BadInputError("no weights.", reason=Reason.MODEL_MISSING)
+
+    results = list(dub_catalogue([run.row("a"), run.row("b")], run.out, make_nothing, RECIPE))
+    assert [result.reason for result in results] == [Reason.MODEL_MISSING] * 2
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(run):
+    (run.folder / "file").touch()
+    with pytest.raises(OutputError, match="file"):
+        next(dub_catalogue([run.row("a")], run.folder / "file" / "out", lambda: None, RECIPE))
