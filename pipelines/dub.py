@@ -161,11 +161,10 @@ def _dub_on_workers(
     # A worker that the cluster has no room for would wait for ever, and its title with it.
     room = max(int(cpus / WORKER_CPUS), 1)
     count = min(workers or room, room, len(titles))
-    # Ray would give each worker one thread, also where a single title has the machine to itself.
-    threads = str(max(int(cpus) // count, 1))
-    hired = TitleWorker.options(  # type: ignore[attr-defined]
-        runtime_env={"env_vars": {"OMP_NUM_THREADS": threads}}
-    )
+    hired: Any = TitleWorker
+    threads = int(cpus) // count
+    if threads > 1:  # Ray gives one, also where a single title has the machine to itself
+        hired = hired.options(runtime_env={"env_vars": {"OMP_NUM_THREADS": str(threads)}})
 
     waiting = deque(titles)
     idle: list[Any] = []  # handles of TitleWorker actors

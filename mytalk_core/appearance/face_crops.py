@@ -48,14 +48,13 @@ class CropTensors:
     masks: Tensor  # (.., 1, S, S) 0 or 1
     skins: Tensor  # (.., 1, S, S) 0 or 1
 
+    def parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """The tensors in the order in which the renderer takes them."""
+        return self.pictures, self.drawings, self.points, self.masks, self.skins
+
     def to(self, device: torch.device) -> "CropTensors":
         """The same on another device."""
-        return CropTensors(
-            *(
-                part.to(device, non_blocking=True)
-                for part in (self.pictures, self.drawings, self.points, self.masks, self.skins)
-            )
-        )
+        return CropTensors(*(part.to(device, non_blocking=True) for part in self.parts()))
 
 
 def face_crops(

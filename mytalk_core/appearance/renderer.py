@@ -99,6 +99,14 @@ class References:
     points: Tensor  # (B, K, M, 2) crop units, 0..1
     features: list[Tensor]  # finest first, (B * K, width, ., .)
 
+    def repeat(self, count: int) -> "References":
+        """The references of one person for a batch of `count` frames."""
+        return References(
+            self.pictures.expand(count, -1, -1, -1, -1),
+            self.points.expand(count, -1, -1, -1),
+            [part.repeat(count, 1, 1, 1) for part in self.features],
+        )
+
 
 @dataclass(frozen=True)
 class Rendering:
@@ -271,3 +279,13 @@ class Renderer(nn.Module):
         small_weight = F.adaptive_avg_pool2d(weight.flatten(0, 1), size)
         moved = warp(features, small_flow) * small_weight
         return moved.unflatten(0, (batch, count)).sum(dim=1)
+
+
+SIZES = {
+    # For tests: seconds on one core.
+    "tiny": RendererConfig(widths=(8, 16, 16, 16)),
+    # For two CPU cores and minutes of footage.
+    "cpu": RendererConfig(),
+    # For GPUs and hundreds of hours.
+    "gpu": RendererConfig(size=256, widths=(64, 128, 256, 384)),
+}

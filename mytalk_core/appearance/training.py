@@ -1,6 +1,6 @@
 """What stage 2 learns: clips as crops, augmented batches, the losses of a step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,25 +12,23 @@ from torch.nn.functional import avg_pool2d, max_pool2d
 
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.face_crops import CropTensors, FaceCrops, crop_tensors, face_crops
-from mytalk_core.appearance.reference_frames import training_references
-from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.appearance.reference_frames import spread_by_opening, training_references
+from mytalk_core.appearance.renderer import Renderer, RendererConfig
 from mytalk_core.data.shards import decode_sample
 from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
 from mytalk_core.faces.shape import aperture
 from mytalk_core.motion.clip_motion import face_motion
+from mytalk_core.training.precision import autocast
 
 
 @dataclass(frozen=True)
 class AppearanceTrainingConfig:
     """How the renderer is trained."""
 
-    # Optimiser steps.
-    steps: int = 2500
     # Frames per step and process.
     batch: int = 4
     # Reference frames per example.
     references: int = 4
-    learning_rate: float = 6e-4
     # Standard deviation of the jitter on asked landmarks, crop pixels.
     landmark_jitter: float = 0.35
     # Largest turn (degrees), zoom (share) and shift (pixels) of a crop.
@@ -98,8 +96,8 @@ class AppearanceBatches:
         examples = [self._example(random) for _ in range(self._config.batch)]
         stacked = CropTensors(
             *(
-                torch.stack([getattr(example, name) for example in examples])
-                for name in ("pictures", "drawings", "points", "masks", "skins")
+                torch.stack(parts)
+                for parts in zip(*(example.parts() for example in examples), strict=True)
             )
         )
         return AppearanceBatch(
@@ -125,13 +123,7 @@ class AppearanceBatches:
 
 
 def _each(crops: CropTensors, change: Callable[[Tensor], Tensor]) -> CropTensors:
-    return CropTensors(
-        change(crops.pictures),
-        change(crops.drawings),
-        change(crops.points),
-        change(crops.masks),
-        change(crops.skins),
-    )
+    return CropTensors(*(change(part) for part in crops.parts()))
 
 
 def _with_pictures(crops: CropTensors, pictures: Tensor) -> CropTensors:
@@ -177,12 +169,7 @@ def appearance_losses(
 ) -> dict[str, Tensor]:
     """The losses of one step, already weighted; their sum is what is minimised."""
     target, shown = batch.target, batch.references
-    references = model.encode_references(
-        shown.pictures, shown.drawings, shown.points, shown.masks, shown.skins
-    )
-    rendering = model(
-        target.pictures, target.drawings, target.points, target.masks, target.skins, references
-    )
+    rendering = model(*target.parts(), model.encode_references(*shown.parts()))
     weight = target.masks * (1 + config.mouth_weight * _near_lips(target.drawings))
     weight = weight / weight.mean()
     picture, warped = rendering.picture.float(), rendering.warped.float()
@@ -217,3 +204,56 @@ def _edges(picture: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     across = (weight[..., 1:] * error.diff(dim=-1).abs()).mean()
     down = (weight[..., 1:, :] * error.diff(dim=-2).abs()).mean()
     return across + down
+
+
+@torch.inference_mode()
+def score_clips(
+    model: Renderer, clips: Sequence[AppearanceClip], references: int, device: torch.device
+) -> dict[str, float]:
+    """Negative mouth PSNR (dB) of some frames of each clip, drawn with their true landmarks."""
+    scores = []
+    for clip in clips:
+        chosen = spread_by_opening(clip.opening, references)
+        shown = crop_tensors(clip.crops.choose(chosen), clip.scheme).to(device)
+        frames = np.setdiff1d(np.arange(0, len(clip.opening), 10), chosen)
+        target = crop_tensors(clip.crops.choose(frames), clip.scheme).to(device)
+        with autocast(device, True):
+            encoded = model.encode_references(*(part[None] for part in shown.parts()))
+            picture = model(*target.parts(), encoded.repeat(len(frames))).picture
+        near = _near_lips(target.drawings)
+        error = ((picture.float() - target.pictures).square() * near).sum((1, 2, 3))
+        scores.append(float((10 * torch.log10(near.sum((1, 2, 3)) * 3 / error)).mean()))
+    return {"negative_mouth_psnr": -float(np.mean(scores))}
+
+
+class AppearanceObjective:
+    """Stage 2 as the training loop sees it."""
+
+    def __init__(
+        self,
+        size: RendererConfig,
+        config: AppearanceTrainingConfig,
+        draw: Callable[[np.random.Generator], AppearanceClip],
+        held_out: Sequence[AppearanceClip],
+        device: torch.device,
+    ) -> None:
+        """Args as of `AppearanceBatches`; `held_out` clips judge the model while it trains."""
+        # The order of channels in memory that convolutions in half precision are fastest with.
+        self.model = Renderer(size).to(memory_format=torch.channels_last)
+        self._config = config
+        self._batches = AppearanceBatches(draw, config)
+        self._held_out = held_out
+        self._device = device
+
+    def batch(self, random: np.random.Generator) -> AppearanceBatch:
+        """The examples of one step."""
+        batch = self._batches.batch(random)
+        return AppearanceBatch(batch.target.to(self._device), batch.references.to(self._device))
+
+    def losses(self, batch: AppearanceBatch, noise: torch.Generator) -> dict[str, Tensor]:
+        """The losses of one step; nothing in it is random."""
+        return appearance_losses(self.model, batch, self._config)
+
+    def validate(self, model: Renderer) -> dict[str, float]:
+        """Figures on the held-out clips."""
+        return score_clips(model, self._held_out, self._config.references, self._device)

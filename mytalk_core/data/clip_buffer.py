@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from mytalk_core.data.shards import iter_members
-from mytalk_core.errors import BadInputError, Reason
 
 Clip = TypeVar("Clip")
 
@@ -25,23 +24,6 @@ class BufferConfig:
     # Speakers with n clips are drawn n ** balance as often as those with one: 1 takes clips as
     # they come, 0 takes all speakers alike.
     balance: float = 0.5
-
-
-def split_shards(data: Path, split: str) -> list[Path]:
-    """The shards of a split of curated data, in order.
-
-    Raises:
-        BadInputError: where `data` holds none.
-    """
-    shards = sorted((data / split).glob("*.tar"))
-    if not shards:
-        raise BadInputError(
-            f"holds no shards of the split {split!r}.",
-            reason=Reason.NOT_FOUND,
-            where=str(data),
-            remedy="Give the folder that `mytalk curate` wrote.",
-        )
-    return shards
 
 
 class ClipBuffer(Generic[Clip]):
@@ -70,10 +52,10 @@ class ClipBuffer(Generic[Clip]):
         self._clips: list[Clip] = []
         self._draws = 0
         for speaker, clip in self._once():
-            if len(self._clips) == config.capacity:
-                break
             self._speakers.append(speaker)
             self._clips.append(clip)
+            if len(self._clips) == config.capacity:
+                break
         self._complete = len(self._clips) < config.capacity
         self._weigh()
 

@@ -145,8 +145,20 @@ def _recorded_id(record: Path) -> str | None:
 
 
 def shards_of(root: Path, split: Split) -> list[Path]:
-    """The finished shards of a split, in order."""
-    return sorted((root / split).glob("shard-*.tar"))
+    """The finished shards of a split, in order.
+
+    Raises:
+        BadInputError: where there is none.
+    """
+    shards = sorted((root / split).glob("shard-*.tar"))
+    if not shards:
+        raise BadInputError(
+            f"holds no shards of the split {split!r}.",
+            reason=Reason.NOT_FOUND,
+            where=str(root),
+            remedy="Give a folder that `mytalk curate` wrote, with clips in that split.",
+        )
+    return shards
 
 
 def write_index(path: Path, rows: Iterable[IndexRow]) -> None:

@@ -1,11 +1,9 @@
 """One source of footage to clip samples and the manifest rows that account for it."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +15,10 @@ from mytalk_core.errors import BadInputError, MytalkError, Reason
 from mytalk_core.faces.alignment import canonical_rigid, fit_pose, head_turn
 from mytalk_core.faces.crop import CropConfig, crop_boxes, cut_crop
 from mytalk_core.faces.landmark_scheme import SCHEMES
+from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
 from mytalk_core.faces.shape import aperture, face_height
+from mytalk_core.faces.tracks import face_runs
 from mytalk_core.media.audio import pcm16, read_audio
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE, format_rate, sample_at
 from mytalk_core.media.decode import Frame, iter_frames_at
@@ -46,8 +46,6 @@ class FootageConfig:
     shortest_seconds: int = 1
     # Smallest face kept, pixels from forehead to chin.
     smallest_face: int = 48
-    # A face that moves by more than this share of its height between two frames is another one.
-    largest_jump: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -91,27 +89,11 @@ def find_sources(inputs: list[Path]) -> list[Source]:
     return list(sources.values())
 
 
-def find_parts(
-    landmarks: NDArray[np.float32], heights: NDArray[np.float32], config: FootageConfig
-) -> list[Part]:
-    """Runs of frames that show one face, cut to the longest clip and freed of the too short.
-
-    Args:
-        landmarks: (T, P, 3) pixels, NaN where there is no face.
-        heights: (T,) face height in pixels, NaN likewise.
-    """
-    centres = landmarks[..., :2].mean(axis=1)
-    seen = np.isfinite(centres[:, 0])
-    step = np.linalg.norm(np.diff(centres, axis=0), axis=1) / heights[:-1]
-    cuts = [0]
-    for frame in range(1, len(seen)):
-        if seen[frame] != seen[frame - 1] or step[frame - 1] > config.largest_jump:
-            cuts.append(frame)
-    cuts.append(len(seen))
+def find_parts(runs: list[tuple[int, int]], config: FootageConfig) -> list[Part]:
+    """Runs of one face, cut to the longest clip and freed of what is too short."""
     longest = config.clip_seconds * int(MOTION_FPS)
     shortest = config.shortest_seconds * int(MOTION_FPS)
     parts = []
-    runs = [(first, end) for first, end in pairwise(cuts) if end > first and seen[first]]
     for shot, (first, end) in enumerate(runs):
         for number, start in enumerate(range(first, end, longest)):
             stop = min(start + longest, end)
@@ -148,8 +130,7 @@ def extract_clips(
     probe_video(source.path)
     probe_audio(source.path)
     landmarks = measure_landmarks(source.path, landmarker)
-    heights = face_height(landmarks, landmarker.scheme)
-    parts = _usable_parts(source, landmarks, heights, config)
+    parts = _usable_parts(source, landmarks, landmarker.scheme, config)
     audio = read_audio(source.path)
     frames = iter_frames_at(source.path, MOTION_FPS)
     for part in parts:
@@ -206,10 +187,11 @@ def _between(frames: Iterator[Frame], part: Part) -> Iterator[Frame]:
 def _usable_parts(
     source: Source,
     landmarks: NDArray[np.float32],
-    heights: NDArray[np.float32],
+    scheme: LandmarkScheme,
     config: FootageConfig,
 ) -> list[Part]:
     where = str(source.path)
+    heights = face_height(landmarks, scheme)
     if not np.isfinite(heights).any():
         raise BadInputError("shows no face.", reason=Reason.NO_FACE, where=where)
     height = float(np.nanmedian(heights))
@@ -219,7 +201,7 @@ def _usable_parts(
             reason=Reason.FACE_TOO_SMALL,
             where=where,
         )
-    parts = find_parts(landmarks, heights, config)
+    parts = find_parts(face_runs(landmarks, scheme), config)
     if not parts:
         raise BadInputError(
             f"no face stays for {config.shortest_seconds} s.", reason=Reason.TOO_SHORT, where=where

@@ -109,9 +109,16 @@ def write_shard(
         return tuple(append_sample(tar, key, members) for key, members in samples)
 
 
+def _all_shards(shards: Iterable[Any]) -> Iterable[Any]:
+    return shards
+
+
 def iter_members(paths: Iterable[Path]) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Stream (key, members) of shards in order; members stay undecoded bytes."""
-    dataset = webdataset.WebDataset([str(path) for path in paths], shardshuffle=False)
+    # Who reads what is decided by the caller, who knows the training processes; not by the reader.
+    dataset = webdataset.WebDataset(
+        [str(path) for path in paths], shardshuffle=False, nodesplitter=_all_shards
+    )
     for sample in dataset:
         members = {kind: data for kind, data in sample.items() if not kind.startswith("__")}
         yield sample["__key__"], members

@@ -1,6 +1,7 @@
 """What became of the titles of a catalogue: the status table, and the record of a finished one."""
 
 import json
+import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
@@ -127,13 +128,17 @@ def start_title(out: Path, title: str) -> Path:
     """The folder of a title, ready to be dubbed into: it exists and claims nothing.
 
     Takes away the old record, so that a film in the making is never mistaken for a finished one,
-    and what a killed worker left behind. An old film stays until the new one replaces it.
+    and the hidden files that a killed worker left behind. An old film stays until the new one
+    replaces it.
     """
     folder = title_folder(out, title)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _RECORD_FILE).unlink(missing_ok=True)
-    for leftover in folder.glob(".*.part*"):
-        leftover.unlink()
+    for leftover in folder.glob(".*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
     return folder
 
 

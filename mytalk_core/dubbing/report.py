@@ -19,6 +19,8 @@ from mytalk_core.speech.transcript import Interval, Transcript, Word
 
 # The panels of this many seconds are shown at once, the rest on demand.
 _OPEN_SECONDS = 60
+# Seconds of speech after the film's end that are worth a word.
+_LEAST_MISSED = Fraction(1, 10)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,13 @@ class DubReport:
         return tuple(word for segment in self.transcript.segments for word in segment.words)
 
 
+def unheard_speech(transcript: Transcript, duration: Fraction) -> Fraction:
+    """Seconds of speech after the film's `duration` (seconds); 0 for what nobody would miss."""
+    end = transcript.voice[-1].end if transcript.voice else Fraction(0)
+    late = end - duration
+    return late if late >= _LEAST_MISSED else Fraction(0)
+
+
 def passed_through(reasons: Iterable[str]) -> tuple[PassedThrough, ...]:
     """Runs of frames that were left alone, from one reason per frame, empty where re-rendered."""
     stretches = []
@@ -92,6 +101,7 @@ def write_report(path: Path, report: DubReport) -> None:
         open_panels=_OPEN_SECONDS // report_curve.PANEL_SECONDS,
         passed=[(stretch, _interval(stretch, report)) for stretch in report.passed_through],
         stages=_stages(report),
+        unheard=unheard_speech(report.transcript, report.duration),
         failed=[name for name, check in report.checks.items() if not check.ok],
         mean_opening=_mean_openings(report.curve),
     )

@@ -103,7 +103,8 @@ def curve_panels(
     passed_in = _by_panel((part, part) for part in passed_through)
     words_in = _by_panel((word, word.interval) for word in words if word.interval)
     for number, start in enumerate(range(0, max(ceil(duration), 1), PANEL_SECONDS)):
-        panel = Interval(Fraction(start), Fraction(start + PANEL_SECONDS))
+        # What is said after the film's end is not in it.
+        panel = Interval(Fraction(start), min(Fraction(start + PANEL_SECONDS), duration))
         # One frame beyond either edge, so that lines run on into the neighbouring panel.
         first = max(int(np.searchsorted(curve.times, start)) - 1, 0)
         last = int(np.searchsorted(curve.times, start + PANEL_SECONDS)) + 1

@@ -47,6 +47,8 @@ def telling_frames(
 ) -> tuple[int, ...]:
     """Frames that show best what a dub changes: in each stretch of the film, the largest change.
 
+    Two of them are at least half a stretch apart: neighbours across a boundary show the same.
+
     Args:
         asked: (T,) mouth opening of the dub, inter-ocular units; NaN where there is no face.
         source: (T,) mouth opening of the source, the same.
@@ -56,11 +58,12 @@ def telling_frames(
         At most `count` frame numbers, rising; none of a stretch without a face.
     """
     change = np.abs(asked - source)
-    frames = []
+    frames: list[int] = []
     for stretch in np.array_split(np.arange(len(change)), count):
-        with_face = stretch[np.isfinite(change[stretch])]
-        if len(with_face):
-            frames.append(int(with_face[np.argmax(change[with_face])]))
+        apart = stretch >= frames[-1] + len(stretch) / 2 if frames else stretch >= 0
+        candidates = stretch[np.isfinite(change[stretch]) & apart]
+        if len(candidates):
+            frames.append(int(candidates[np.argmax(change[candidates])]))
     return tuple(frames)
 
 

@@ -11,7 +11,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.evaluation.cases import DubCase, MotionClip, frame_centres, speaker_rest
+from mytalk_core.evaluation.cases import DubCase, MotionClip, speaker_rest
 from mytalk_core.evaluation.regression import (
     LinearMap,
     Moments,
@@ -50,7 +50,8 @@ def nearest_reference(lips: Points, reference_lips: Points) -> NDArray[np.intp]:
         (T,) indices in [0, R).
     """
     difference = lips[:, None] - reference_lips[None]
-    return np.linalg.norm(difference, axis=-1).mean(axis=-1).argmin(axis=1)
+    nearest: NDArray[np.intp] = np.linalg.norm(difference, axis=-1).mean(axis=-1).argmin(axis=1)
+    return nearest
 
 
 def relative_loudness(audio: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
@@ -61,29 +62,28 @@ def relative_loudness(audio: NDArray[np.float32], frames: int) -> NDArray[np.flo
     """
     fps = float(MOTION_FPS)
     level = loudness_dbfs(audio, np.arange(frames) / fps, 1 / fps)
-    return (level - level.max())[:, None]
+    relative: NDArray[np.float32] = (level - level.max())[:, None]
+    return relative
 
 
-def speech_windows(
-    speech: NDArray[np.float16], frames: int, context: int
-) -> NDArray[np.float32]:
+def speech_windows(speech: NDArray[np.float16], frames: int, context: int) -> NDArray[np.float32]:
     """Speech features of each frame and `context` frames on either side.
 
     The features of one frame (40 ms) are the mean of its two rows; past the ends the nearest
     frame stands.
 
     Args:
-        speech: (M, 512) at 50 Hz.
+        speech: (M, F) at 50 Hz, F = 512.
 
     Returns:
-        (frames, (2 context + 1) * 512).
+        (frames, (2 context + 1) * F).
     """
     per_frame = int(SPEECH_FEATURE_FPS / MOTION_FPS)
-    rows = np.floor(frame_centres(frames) * float(SPEECH_FEATURE_FPS)).astype(int)
-    rows = np.clip(rows[:, None] - np.arange(per_frame), 0, len(speech) - 1)
-    own = speech[rows].astype(np.float32).mean(axis=1)
+    rows = np.arange(frames)[:, None] * per_frame + np.arange(per_frame)
+    own = speech[np.minimum(rows, len(speech) - 1)].astype(np.float32).mean(axis=1)
     around = np.arange(frames)[:, None] + np.arange(-context, context + 1)
-    return own[np.clip(around, 0, frames - 1)].reshape(frames, -1)
+    windows: NDArray[np.float32] = own[np.clip(around, 0, frames - 1)].reshape(frames, -1)
+    return windows
 
 
 @dataclass(frozen=True)

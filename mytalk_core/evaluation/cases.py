@@ -3,13 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.faces.alignment import Points
-from mytalk_core.media.clock import MOTION_FPS
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,3 @@ def cross_cases(clips: Iterable[MotionClip]) -> list[DubCase]:
         if len(own) > 1
         for source, target in zip(own, own[1:] + own[:1], strict=True)
     ]
-
-
-def frame_centres(frames: int, fps: Fraction = MOTION_FPS) -> NDArray[np.float64]:
-    """Middle of each frame in seconds, (frames,)."""
-    return (np.arange(frames) + 0.5) / float(fps)

@@ -108,4 +108,3 @@ def motion_scores(predicted: Points, true: Points, scheme: LandmarkScheme) -> di
         "aperture_r": aperture_correlation(predicted, true, scheme),
         "velocity_error": velocity_error(predicted, true),
     }
-

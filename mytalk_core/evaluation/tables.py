@@ -132,7 +132,7 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def _text(value: float, decimals: int) -> str:
-    return "–" if math.isnan(value) else f"{value:.{decimals}f}"  # noqa: RUF001
+    return "n/a" if math.isnan(value) else f"{value:.{decimals}f}"
 
 
 def _json_number(value: float) -> float | None:

@@ -43,8 +43,11 @@ def iter_audio(
     Raises:
         BadInputError: as `read_audio`; DECODE_ERROR also after some blocks.
     """
-    sound = sound_from_first_picture(Path(path), sample_rate).output(
-        "pipe:", format="f32le", acodec="pcm_f32le", ac=1
+    sound = (
+        sound_from_first_picture(Path(path), sample_rate)
+        # Without the limit two loud channels add up to more than one.
+        .filter("aresample", ochl="mono", rematrix_maxval=1)
+        .output("pipe:", format="f32le", acodec="pcm_f32le")
     )
     block_bytes = max(1, sample_at(Fraction(block_seconds), sample_rate)) * _FLOAT_BYTES
     try:

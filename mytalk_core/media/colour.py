@@ -79,27 +79,48 @@ def to_rgb(frame: av.VideoFrame, scaler: VideoReformatter) -> NDArray[np.uint8]:
     return converted.to_ndarray().astype(np.uint8, copy=False)
 
 
-def from_rgb(
-    image: NDArray[np.uint8], tags: ColourTags, pixel_format: str, scaler: VideoReformatter
-) -> av.VideoFrame:
-    """The inverse of `to_rgb` for uint8 (H, W, 3) RGB: a frame in `pixel_format` (8-bit YUV)."""
-    height, width = image.shape[:2]
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-    converted = scaler.reformat(
-        frame,
-        format=pixel_format,
-        dst_colorspace=_scaler_matrix(tags, width, height),
-        src_color_range=FULL_RANGE,
-        dst_color_range=tags.range or _LIMITED,
-        interpolation=_ACCURATE,
-        threads=1,
-    )
-    written = tags_for_yuv(tags)
-    converted.colorspace = written.matrix
-    converted.color_primaries = written.primaries
-    converted.color_trc = written.transfer
-    converted.color_range = written.range
-    return converted
+class ToYuv:
+    """The inverse of `to_rgb`: pictures to frames of one kind (8-bit, "yuv420p" or "yuv444p")."""
+
+    def __init__(self, tags: ColourTags, pixel_format: str) -> None:
+        self._tags = tags_for_yuv(tags)
+        self._pixel_format = pixel_format
+        self._scaler = VideoReformatter()
+        self._rounder = VideoReformatter()
+
+    def __call__(self, image: NDArray[np.uint8]) -> av.VideoFrame:
+        """uint8 (H, W, 3) RGB as a frame that carries the tags."""
+        height, width = image.shape[:2]
+        matrix = _scaler_matrix(self._tags, width, height)
+        target_range = self._tags.range or _LIMITED
+        full = target_range == FULL_RANGE
+        frame = self._scaler.reformat(
+            av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24"),
+            # To the full range the scaler rounds colours down, half a level on average. From 14
+            # bits, where that is nothing, to 8 it rounds to the nearest.
+            format=f"{self._pixel_format}14le" if full else self._pixel_format,
+            dst_colorspace=matrix,
+            src_color_range=FULL_RANGE,
+            dst_color_range=target_range,
+            interpolation=_ACCURATE,
+            threads=1,
+        )
+        if full:
+            frame = self._rounder.reformat(
+                frame,
+                format=self._pixel_format,
+                src_colorspace=matrix,
+                dst_colorspace=matrix,
+                src_color_range=target_range,
+                dst_color_range=target_range,
+                interpolation=_ACCURATE,
+                threads=1,
+            )
+        frame.colorspace = self._tags.matrix
+        frame.color_primaries = self._tags.primaries
+        frame.color_trc = self._tags.transfer
+        frame.color_range = self._tags.range
+        return frame
 
 
 def tags_for_yuv(tags: ColourTags) -> ColourTags:

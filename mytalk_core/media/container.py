@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import av.container
 import av.error
+import av.logging
 
 from mytalk_core.errors import BadInputError, Reason
 
@@ -60,6 +61,9 @@ def open_container(path: Path) -> av.container.InputContainer:
         BadInputError: as `check_readable`, or NOT_MEDIA where FFmpeg knows no such format.
     """
     check_readable(path)
+    # torchvision switches logging into Python on. A decoder's thread that logs then waits for the
+    # interpreter, which, freeing the decoder, waits for that thread: the process hangs for ever.
+    av.logging.set_level(None)
     try:
         container = av.open(
             file_url(path), mode="r", options={"protocol_whitelist": LOCAL_PROTOCOLS}

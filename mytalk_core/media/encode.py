@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.media.colour import ColourTags, from_rgb, tags_for_yuv, to_rgb
+from mytalk_core.media.colour import ColourTags, ToYuv, tags_for_yuv, to_rgb
 from mytalk_core.media.decode import Frame
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.probe import VideoInfo
@@ -41,6 +41,7 @@ class _Encoding:
     pixel_aspect: Fraction  # width of a pixel over its height
     crf: int  # x264's quality, 0 (lossless) to 51
     preset: str  # x264's trade of time for size
+    options: dict[str, str]  # more of x264's
     threads: int  # 0: as many as there are processors
 
 
@@ -48,9 +49,9 @@ class _Film:
     """An open MP4 file with one H.264 stream."""
 
     def __init__(self, target: str | IO[bytes], encoding: _Encoding) -> None:
-        self._encoding = encoding
+        self._time_base = encoding.time_base
         self._frame_length = max(1, round(1 / (encoding.fps * encoding.time_base)))
-        self._scaler = VideoReformatter()
+        self._to_yuv = ToYuv(encoding.colour, encoding.pixel_format)
         self.end = 0  # pts units
         self.container: OutputContainer = av.open(
             target, mode="w", format="mp4", options={"fflags": "bitexact"}
@@ -58,7 +59,7 @@ class _Film:
         self._stream: VideoStream = self.container.add_stream(
             "libx264",
             rate=encoding.fps,
-            options={"crf": str(encoding.crf), "preset": encoding.preset},
+            options={"crf": str(encoding.crf), "preset": encoding.preset} | encoding.options,
         )
         context = self._stream.codec_context
         context.width, context.height = encoding.width, encoding.height
@@ -74,10 +75,9 @@ class _Film:
         self._stream.time_base = encoding.time_base
 
     def write(self, image: NDArray[np.uint8], pts: int) -> None:
-        encoding = self._encoding
-        frame = from_rgb(image, encoding.colour, encoding.pixel_format, self._scaler)
+        frame = self._to_yuv(image)
         frame.pts = pts
-        frame.time_base = encoding.time_base
+        frame.time_base = self._time_base
         self.end = pts + self._frame_length
         self._mux(frame)
 
@@ -116,6 +116,7 @@ class VideoWriter:
                 pixel_aspect=info.pixel_aspect,
                 crf=crf,
                 preset="fast",
+                options={},
                 threads=0,
             ),
         )
@@ -171,7 +172,10 @@ def write_crop_video(frames: NDArray[np.uint8], fps: Fraction, crf: int = 12) ->
             pixel_aspect=Fraction(1),
             crf=crf,
             preset="medium",
-            threads=1,  # the number of threads would show in the bytes
+            # x264's macroblock tree reads memory that nobody wrote, now and then; and the number
+            # of threads shows. Both would make the bytes a matter of chance.
+            options={"x264-params": "mbtree=0"},
+            threads=1,
         ),
     )
     with film.container:

@@ -1,6 +1,7 @@
 """Motion of any length: windows with enough context that their seams do not exist."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ def noise_of(first: int, end: int, components: int, seed: int) -> NDArray[np.flo
 @torch.inference_mode()
 def generate_motion(
     model: SpeechToMotion,
-    speech: NDArray[np.float32],
+    speech: NDArray[Any],
     upper_face: NDArray[np.float32],
     identity_shapes: NDArray[np.float32],
     seed: int,
@@ -46,7 +47,7 @@ def generate_motion(
     """Displacements of the moving points from the person's mean, block after block.
 
     Args:
-        speech: (T, F) features per frame at 25 Hz.
+        speech: (T, F) features per frame at 25 Hz, float16 or float32, maybe mapped from disk.
         upper_face: (T, 3 C) from `clip_motion.upper_face`.
         identity_shapes: (N, 3 M) moving points of the person in aligned inter-ocular units.
         seed: the same seed gives the same motion, however long the film around it.
@@ -55,13 +56,14 @@ def generate_motion(
         (t, M, 3) inter-ocular units; T frames in all.
     """
     context = context_frames(model)
-    tokens, _ = model.identity(torch.from_numpy(identity_shapes)[None])
+    device = model.speech_mean.device
+    tokens, _ = model.identity(_batch_of_one(identity_shapes, device))
     for first in range(0, len(speech), _CORE):
         end = min(first + _CORE, len(speech))
         low, high = max(first - context, 0), min(end + context, len(speech))
-        heard = model.standardise(torch.from_numpy(speech[low:high])[None])
-        seen = torch.from_numpy(upper_face[low:high])[None]
-        noise = noise_of(low, high, model.config.space.components, seed)
+        heard = model.standardise(_batch_of_one(speech[low:high], device))
+        seen = _batch_of_one(upper_face[low:high], device)
+        noise = torch.from_numpy(noise_of(low, high, model.config.space.components, seed))
 
         def denoise(
             noisy: torch.Tensor,
@@ -71,9 +73,14 @@ def generate_motion(
         ) -> torch.Tensor:
             return model(noisy, time, seen, heard, tokens)
 
-        components = sample(denoise, torch.from_numpy(noise)[None], model.config.diffusion)
+        components = sample(denoise, noise[None].to(device), model.config.diffusion)
         moved = model.space.decode(components[0, first - low : end - low])
-        yield moved.unflatten(1, (-1, 3)).numpy()
+        yield moved.unflatten(1, (-1, 3)).cpu().numpy()
+
+
+def _batch_of_one(array: NDArray[Any], device: torch.device) -> torch.Tensor:
+    """A copy as float32 with a batch dimension; `array` may be of half precision, or on disk."""
+    return torch.from_numpy(np.array(array, np.float32))[None].to(device)
 
 
 def identity_shapes(shapes: NDArray[np.float32]) -> NDArray[np.float32]:

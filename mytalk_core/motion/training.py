@@ -1,7 +1,7 @@
 """What stage 1 learns: clips as tensors, the closed-form fits, the losses of a step."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -11,30 +11,29 @@ from torch import Tensor
 from torch.func import functional_call
 
 from mytalk_core.data.shards import decode_meta, read_npy
-from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
-from mytalk_core.faces.shape import aperture, moving_positions
+from mytalk_core.faces.landmark_scheme import SCHEMES
+from mytalk_core.faces.shape import moving_positions
 from mytalk_core.motion.clip_motion import (
     face_motion,
     resting_shape,
     speech_per_frame,
     upper_face,
 )
+from mytalk_core.motion.closed_mouth import closed_mouth
 from mytalk_core.motion.diffusion import add_noise
 from mytalk_core.motion.identity import identity_loss
-from mytalk_core.motion.model import SpeechToMotion, windows
+from mytalk_core.motion.model import MotionConfig, SpeechToMotion, windows
+from mytalk_core.motion.sampling import generate_motion, identity_shapes
 
 
 @dataclass(frozen=True)
 class MotionTrainingConfig:
     """How the speech-to-motion model is trained."""
 
-    # Optimiser steps.
-    steps: int = 4000
     # Clips per step and process.
     batch: int = 16
     # Frames of a training window.
     window: int = 64
-    learning_rate: float = 1e-3
     # Share of examples that hear silence and must show a closed mouth.
     silent: float = 0.08
     # Standard deviation of noise on standardised speech features.
@@ -60,16 +59,6 @@ class MotionClip:
     closed: NDArray[np.float32]  # (3 M,) displacement of the mouth when it is shut
     upper_face: NDArray[np.float32]  # (T, 3 C)
     speech: NDArray[np.float32]  # (T, F)
-
-
-def closed_mouth(
-    shape: NDArray[np.float32], scheme: LandmarkScheme, share: float = 0.1
-) -> NDArray[np.float32]:
-    """The shape (P, 3) of the shut mouth: mean of the `share` of frames that are least open."""
-    opening = aperture(shape, scheme)
-    count = max(int(len(shape) * share), 1)
-    closed: NDArray[np.float32] = shape[np.argsort(opening, kind="stable")[:count]].mean(axis=0)
-    return closed
 
 
 def motion_clip(members: dict[str, bytes]) -> tuple[str, MotionClip]:
@@ -147,6 +136,10 @@ class MotionBatch:
     identity_frames: Tensor  # (B, N, 3 M) shapes of the person, any order
     other_frames: Tensor  # (B, N, 3 M) the same person again, other frames
 
+    def to(self, device: torch.device) -> "MotionBatch":
+        """The same on another device."""
+        return MotionBatch(*(getattr(self, part.name).to(device) for part in fields(self)))
+
 
 class MotionBatches:
     """Makes batches out of clips, with the noise that keeps voices from being learnt by heart."""
@@ -167,7 +160,7 @@ class MotionBatches:
         examples = [self._example(random) for _ in range(self._config.batch)]
         parts = [torch.from_numpy(np.stack(part)) for part in zip(*examples, strict=True)]
         displacement, rest, upper, speech, frames, others = parts
-        standard = model.standardise(speech)
+        standard = (speech - model.speech_mean.cpu()) / model.speech_std.cpu()
         noise = torch.from_numpy(random.standard_normal(speech.shape, dtype=np.float32))
         # One offset for the whole window: rooms, microphones and voices differ by such.
         shift = torch.from_numpy(
@@ -239,3 +232,62 @@ def motion_losses(
         * identity_loss(source_identity.detach(), predicted_identity),
         "contrast": config.contrast_weight * F.cross_entropy(likeness, own),
     }
+
+
+def score_clips(model: SpeechToMotion, clips: Sequence[MotionClip]) -> dict[str, float]:
+    """Lip distance and aperture correlation on clips, means over their speakers.
+
+    A quick judgement in training; the pose is taken out beforehand, so the numbers are close to
+    those of the evaluation but not the same.
+    """
+    lips = len(model.scheme.lips)
+    upper, lower = (
+        moving_positions(model.scheme, side)
+        for side in zip(*model.scheme.aperture_pairs, strict=True)
+    )
+    by_speaker: dict[str, list[tuple[float, float]]] = {}
+    for clip in clips:
+        shapes = identity_shapes(clip.rest + clip.displacement)
+        blocks = generate_motion(model, clip.speech, clip.upper_face, shapes, seed=0)
+        moved = np.concatenate(list(blocks))
+        rest = clip.rest.reshape(-1, 3)
+        points = moved + rest
+        truth = clip.displacement.reshape(points.shape) + rest
+        distance = np.linalg.norm((points - truth)[:, :lips, :2], axis=-1).mean()
+        openings = [np.abs(s[:, lower, 1] - s[:, upper, 1]).mean(axis=1) for s in (points, truth)]
+        correlation = np.corrcoef(openings)[0, 1]
+        by_speaker.setdefault(clip.speaker, []).append((float(distance), float(correlation)))
+    means = np.mean([np.mean(scores, axis=0) for scores in by_speaker.values()], axis=0)
+    return {"lmd": float(means[0]), "aperture_r": float(means[1])}
+
+
+class MotionObjective:
+    """Stage 1 as the training loop sees it."""
+
+    def __init__(
+        self,
+        size: MotionConfig,
+        config: MotionTrainingConfig,
+        draw: Callable[[np.random.Generator], MotionClip],
+        silence: NDArray[np.float32],
+        held_out: Sequence[MotionClip],
+        device: torch.device,
+    ) -> None:
+        """Args as of `MotionBatches`; `held_out` clips judge the model while it trains."""
+        self.model = SpeechToMotion(size)
+        self._config = config
+        self._batches = MotionBatches(draw, silence, config)
+        self._held_out = held_out
+        self._device = device
+
+    def batch(self, random: np.random.Generator) -> MotionBatch:
+        """The examples of one step."""
+        return self._batches.batch(self.model, random).to(self._device)
+
+    def losses(self, batch: MotionBatch, noise: torch.Generator) -> dict[str, Tensor]:
+        """The losses of one step."""
+        return motion_losses(self.model, batch, self._config, noise)
+
+    def validate(self, model: SpeechToMotion) -> dict[str, float]:
+        """Figures on the held-out clips, lip distance first."""
+        return score_clips(model, self._held_out)

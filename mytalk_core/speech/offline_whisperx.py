@@ -21,7 +21,9 @@ _OFFLINE = {
 def whisperx_module(name: str) -> ModuleType:
     """The module `whisperx.<name>`. Sets the process's environment: hubs stay unasked after it."""
     os.environ.update(_OFFLINE)
-    logging.getLogger("whisperx").addHandler(logging.NullHandler())  # else it logs to stdout
+    log = logging.getLogger("whisperx")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())  # else it gives itself one that writes to stdout
     with quiet():
         return import_module(f"whisperx.{name}")
 

@@ -23,11 +23,7 @@ def read_script(path: Path) -> tuple[Segment, ...]:
         subtitles = pysubs2.SSAFile.from_string(_text(path))
     except (pysubs2.exceptions.Pysubs2Error, ValueError, SyntaxError) as error:
         raise _bad(path, "this is no script that can be read.") from error
-    lines = [
-        _line(event, path)
-        for event in subtitles.get_text_events()
-        if _spoken(event)
-    ]
+    lines = [_line(event, path) for event in subtitles.get_text_events() if _spoken(event)]
     if not lines:
         raise _bad(path, "the script holds no spoken line.")
     return tuple(sorted(lines, key=lambda line: line.start))

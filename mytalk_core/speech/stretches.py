@@ -49,9 +49,7 @@ def speech_stretches(
     return tuple(stretches)
 
 
-def _cut(
-    interval: Interval, audio: NDArray[np.float32], longest: Fraction
-) -> Iterator[Interval]:
+def _cut(interval: Interval, audio: NDArray[np.float32], longest: Fraction) -> Iterator[Interval]:
     while interval.length > longest:
         search = Interval(interval.start + longest * 2 / 3, interval.start + longest)
         cut = search.start + _quietest(samples_of(audio, search))

@@ -21,8 +21,8 @@ _WARM_UP = 64  # windows heard before a block and not judged, so that the detect
 class VoiceConfig:
     """When the detector's probabilities count as speech.
 
-    The defaults were chosen on 176 GRID sentences with labelled words: 96.5 % of the time within
-    words is covered and 10 % of the silence around them, nearly all of it the margins below.
+    With the defaults, over 170 GRID sentences of 19 speakers with labelled words, 99 % of the time
+    within words is covered and 10 % of the silence around them, nearly all of it the margins.
     """
 
     # A voice begins where the probability rises above this ...

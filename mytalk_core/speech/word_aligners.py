@@ -1,10 +1,12 @@
 """When each word of a known text is said: two ways to find out, both without a network."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol
+from unicodedata import category
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ _MOST_TOKENS = 440  # Whisper's decoder holds 448, a few of them its own
 _ATTENTION_STEP = Fraction(1, 50)  # seconds; the encoder's frames
 # Whisper attends to a word before it is said: 60 ms on GRID (17 speakers, 45 to 110 ms).
 _ATTENTION_LEAD = Fraction(3, 50)
+_CLOSING = "?!:;»…%"  # some languages put a space before these
 
 
 class Aligner(Protocol):
@@ -68,7 +71,7 @@ class AttentionAligner:
                 piece["word"],
                 start=_attended(piece["start"], duration),
                 end=_attended(piece["end"], duration),
-                score=float(piece["probability"]),
+                score=round(float(piece["probability"]), 3),
             )
             for piece in pieces
         ]
@@ -114,35 +117,41 @@ def cached_phonetic_aligner(language: str, device: str) -> PhoneticAligner | Non
 def join_pieces(pieces: Iterable[Word], spaced: bool) -> tuple[Word, ...]:
     """Whole words of the text from the pieces that a tokenizer makes of it.
 
-    Punctuation joins its word and adds nothing to its time. In a `spaced` language a piece that
-    does not begin with a space is the rest of the word before.
+    Punctuation joins the word it belongs to and adds nothing to its time. In a `spaced` language
+    a piece that does not begin with a space is the rest of the word before.
     """
     words: list[Word] = []
     for piece in pieces:
         starts_word = piece.text.startswith(" ") or not spaced
-        if words and (not _is_said(piece) or not _is_said(words[-1]) or not starts_word):
+        joins = not starts_word if _is_said(piece) else not _opens(piece.text)
+        if words and (joins or not _is_said(words[-1])):
             words[-1] = _joined(words[-1], piece)
         else:
             words.append(piece)
-    return tuple(
-        Word(word.text.strip(), word.start, word.end, word.score)
-        for word in words
-        if word.text.strip()
-    )
+    whole = (replace(word, text=word.text.strip()) for word in words)
+    return tuple(word for word in whole if word.text)
 
 
 def _joined(word: Word, rest: Word) -> Word:
     text = word.text + rest.text
     if not _is_said(rest):
-        return Word(text, word.start, word.end, word.score)
+        return replace(word, text=text)
     if not _is_said(word):
-        return Word(text, rest.start, rest.end, rest.score)
+        return replace(rest, text=text)
     scores = [score for score in (word.score, rest.score) if score is not None]
     return Word(text, word.start, rest.end, min(scores, default=None))
 
 
 def _is_said(piece: Word) -> bool:
     return any(letter.isalnum() for letter in piece.text)
+
+
+def _opens(mark: str) -> bool:
+    """Whether punctuation belongs to the word behind it: brackets, quotes, a free dash."""
+    sign = mark.strip()[:1]
+    if sign and category(sign) in ("Ps", "Pi"):
+        return True
+    return mark.startswith(" ") and sign not in _CLOSING
 
 
 def _attended(seconds: float, duration: Fraction) -> Fraction:

@@ -70,9 +70,7 @@ def phrases(
     place = 0
     where: list[int] = []
     for word in words:
-        while (
-            word.start is not None and place + 1 < len(voice) and word.start >= voice[place].end
-        ):
+        while word.start is not None and place + 1 < len(voice) and word.start >= voice[place].end:
             place += 1
         where.append(place)
     for index, group in groupby(zip(where, words, strict=True), key=lambda pair: pair[0]):

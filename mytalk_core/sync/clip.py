@@ -6,7 +6,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.faces.alignment import Points
+from mytalk_core.data.schema import ClipSample
+from mytalk_core.faces.alignment import Points, canonical_rigid, fit_pose, to_shape
+from mytalk_core.faces.landmark_scheme import SCHEMES
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE
 
 ROWS_PER_FRAME = 4
@@ -16,6 +18,7 @@ MEL_BANDS = 80
 
 _WINDOW = SPEECH_SAMPLE_RATE // 40  # samples, 25 ms
 _HOP = int(SPEECH_SAMPLE_RATE / (MOTION_FPS * ROWS_PER_FRAME))
+_FULL_SCALE = 32_768
 _FLOOR = 1e-8  # power of a window, some -80 dB below full scale
 
 
@@ -34,8 +37,17 @@ def lip_motion(lips: Points) -> NDArray[np.float32]:
     Args:
         lips: (T, L, 2 or 3) aligned, inter-ocular units, in the order of the scheme's `lips`.
     """
-    flat = lips[..., :2]
-    return (flat - flat.mean(axis=0)).astype(np.float32)
+    motion: NDArray[np.float32] = lips[..., :2] - lips[..., :2].mean(axis=0)
+    return motion
+
+
+def sync_clip(sample: ClipSample) -> SyncClip:
+    """The clip of a shard, whose landmarks are finite and whose rate is 25 fps."""
+    scheme = SCHEMES[sample.meta.scheme]
+    pose = fit_pose(sample.landmarks, canonical_rigid(sample.landmarks, scheme), scheme)
+    lips = to_shape(sample.landmarks[:, np.asarray(scheme.lips)], pose)
+    audio = sample.audio.astype(np.float32) / np.float32(_FULL_SCALE)
+    return SyncClip(sample.meta.speaker, lip_motion(lips), audio)
 
 
 def log_mel(audio: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
@@ -55,7 +67,8 @@ def log_mel(audio: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
     windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     power = np.abs(np.fft.rfft(windows * np.hanning(_WINDOW))) ** 2 / _WINDOW
     spectrum = np.log(power @ _mel_filters() + _FLOOR)
-    return (spectrum - spectrum.mean(axis=0)).astype(np.float32)
+    centred: NDArray[np.float32] = (spectrum - spectrum.mean(axis=0)).astype(np.float32)
+    return centred
 
 
 @cache

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,6 +18,8 @@ from mytalk_core.data.model_store import own_weights
 from mytalk_core.errors import ModelError, Reason
 from mytalk_core.media.output import atomic_path
 from mytalk_core.sync.clip import MEL_BANDS, ROWS_PER_FRAME
+
+_ENTRY = "sync_expert"  # of the file's metadata: configuration and origin as JSON
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class ExpertConfig:
     # Video frames of a window; its sound is four spectrum rows to each.
     frames: int = 5
     # Width of the hidden layers.
-    width: int = 128
+    width: int = 64
     # Size of the embedding.
     embedding: int = 64
     # Typical lip displacement in inter-ocular units: brings the input to about unit size.
@@ -37,7 +39,7 @@ class ExpertConfig:
     # Typical deviation of the log-mel spectrum, for the same reason.
     spectrum_scale: float = 2.0
     # Share of the hidden units left out in training.
-    dropout: float = 0.2
+    dropout: float = 0.4
 
 
 class SyncExpert(nn.Module):
@@ -99,12 +101,15 @@ def default_weights() -> Path:
 def save_expert(expert: SyncExpert, path: Path, about: dict[str, str]) -> None:
     """Write weights, configuration and `about` (what it was trained on, by what) as safetensors.
 
+    The same expert gives the same bytes.
+
     Raises:
         OutputError: where the folder cannot be written.
     """
-    metadata = {"format": "pt", "config": json.dumps(asdict(expert.config)), **about}
+    # One entry, because safetensors writes several in an order of chance.
+    metadata = {_ENTRY: json.dumps({"config": asdict(expert.config), **about}, sort_keys=True)}
     with atomic_path(path) as temporary:
-        save_file(expert.state_dict(), temporary, metadata)
+        temporary.write_bytes(save(expert.state_dict(), metadata))
 
 
 def load_expert(path: Path | None = None) -> SyncExpert:
@@ -120,7 +125,8 @@ def load_expert(path: Path | None = None) -> SyncExpert:
         )
     try:
         with safe_open(path, "pt") as stored:
-            expert = SyncExpert(ExpertConfig(**json.loads(stored.metadata()["config"])))
+            config = json.loads(stored.metadata()[_ENTRY])["config"]
+            expert = SyncExpert(ExpertConfig(**config))
             expert.load_state_dict({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
     except Exception as error:
         # safetensors, json and torch each have their own way to say the same.

@@ -65,4 +65,3 @@ def offset_distances(
     pairs = np.sqrt(np.maximum(2 - 2 * seen @ heard.double().numpy().T, 0))
     offsets = range(-MAX_OFFSET, MAX_OFFSET + 1)
     return np.array([np.diagonal(pairs, offset).mean() for offset in offsets])
-

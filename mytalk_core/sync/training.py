@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from mytalk_core.sync.clip import ROWS_PER_FRAME, SyncClip, log_mel
+from mytalk_core.sync.clip import MEL_BANDS, ROWS_PER_FRAME, SyncClip, log_mel
 from mytalk_core.sync.expert import ExpertConfig, SyncExpert
 from mytalk_core.sync.score import MAX_OFFSET
 
@@ -20,7 +20,7 @@ class ExpertTrainingConfig:
     """How the expert learns. The variations are what keeps it from learning its few speakers."""
 
     # Optimiser steps.
-    steps: int = 1500
+    steps: int = 600
     # Clips in a step; a speaker's clips are drawn with the square root of their share.
     batch: int = 16
     # Video frames cut from each clip; shorter clips are left out.
@@ -32,11 +32,11 @@ class ExpertTrainingConfig:
     # Lip motion is made this much larger or smaller, as a share.
     lip_gain: float = 0.3
     # Standard deviation of the noise on lip points, inter-ocular units: a tracker's jitter.
-    lip_noise: float = 0.003
+    lip_noise: float = 0.005
     # Spectrum bands moved up or down at most: other voices.
     band_shift: int = 3
     # Standard deviation of the noise on the log spectrum.
-    sound_noise: float = 0.3
+    sound_noise: float = 0.5
     # Decides everything that is random.
     seed: int = 0
 
@@ -75,7 +75,7 @@ def train_expert(
         loss.backward()
         optimiser.step()
         schedule.step()
-        progress(step, float(loss))
+        progress(step, loss.item())
     return model.eval()
 
 
@@ -100,8 +100,9 @@ def offset_loss(lips: Tensor, sound: Tensor, sharpness: Tensor) -> Tensor:
 def _draw_shares(clips: Sequence[SyncClip]) -> NDArray[np.float64]:
     """Probability of each clip: the square root keeps a frequent speaker from ruling."""
     count = Counter(clip.speaker for clip in clips)
-    share = np.array([count[clip.speaker] ** -0.5 for clip in clips])
-    return share / share.sum()
+    weight = np.array([count[clip.speaker] ** -0.5 for clip in clips])
+    share: NDArray[np.float64] = weight / weight.sum()
+    return share
 
 
 def _vary(
@@ -112,11 +113,12 @@ def _vary(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """A random cut of a clip, said by somebody a little different."""
     start = int(random.integers(len(lips) - config.frames + 1))
-    seen = lips[start : start + config.frames]
-    seen = seen * (1 + config.lip_gain * random.uniform(-1, 1))
-    seen = seen + config.lip_noise * random.standard_normal(seen.shape)
-    heard = spectrum[start * ROWS_PER_FRAME : (start + config.frames) * ROWS_PER_FRAME]
+    end = start + config.frames
+    gain = 1 + config.lip_gain * random.uniform(-1, 1)
+    jitter = config.lip_noise * random.standard_normal((config.frames, *lips.shape[1:]))
+    seen = lips[start:end] * gain + jitter
     shift = int(random.integers(-config.band_shift, config.band_shift + 1))
-    bands = np.clip(np.arange(heard.shape[1]) + shift, 0, heard.shape[1] - 1)
-    heard = heard[:, bands] + config.sound_noise * random.standard_normal(heard.shape)
-    return seen.astype(np.float32), heard.astype(np.float32)
+    bands = np.clip(np.arange(MEL_BANDS) + shift, 0, MEL_BANDS - 1)
+    heard = spectrum[start * ROWS_PER_FRAME : end * ROWS_PER_FRAME, bands]
+    hiss = config.sound_noise * random.standard_normal(heard.shape)
+    return seen.astype(np.float32), (heard + hiss).astype(np.float32)

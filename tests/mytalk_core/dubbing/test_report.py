@@ -220,6 +220,23 @@ def test_a_mouth_box_is_a_square_around_the_lips():
     assert (box.left + box.size / 2, box.top + box.size / 2) == pytest.approx((120, 206), abs=1)
 
 
+def test_speech_after_the_films_end_is_said_and_not_drawn(tmp_path, report):
+    speech = replace(report.transcript, voice=(Interval(Fraction(4), Fraction(8)),))
+    _, page = written(tmp_path / "r.html", replace(report, transcript=speech))
+    assert "The film ends 3.0 s before the speech does" in page.text
+
+    panels = curve_panels(flat_curve(5), Fraction(5), speech.voice, [], [])
+    drawn = sum(span.width for panel in panels for span in panel.voice)
+    assert drawn == pytest.approx(1 * PANEL_WIDTH / PANEL_SECONDS)
+
+
+def test_telling_frames_are_apart():
+    asked = np.zeros(20)
+    asked[[9, 10]] = 0.3, 0.3  # on either side of the boundary
+    asked[16] = 0.1
+    assert telling_frames(asked, np.zeros(20), 2) == (9, 16)
+
+
 def test_telling_frames_are_the_largest_change_of_each_stretch():
     source = np.zeros(30)
     asked = np.zeros(30)

@@ -23,17 +23,24 @@ def _run(*outputs: Any) -> None:
 def make_film(tmp_path: Path) -> MakeMedia:
     """A function (name, picture=, sound=, **output options) -> path of a film of test patterns.
 
-    `picture` and `sound` are sources of FFmpeg's lavfi; either may be None.
+    `picture` and `sound` are sources of FFmpeg's lavfi; either may be None. They begin at
+    `picture_at` and `sound_at` seconds.
     """
 
     def make(
         name: str,
         picture: str | None = "testsrc=s=160x120:r=25:d=1",
         sound: str | None = None,
+        picture_at: float = 0,
+        sound_at: float = 0,
         **options: Any,
     ) -> Path:
         path = tmp_path / name
-        sources = [ffmpeg.input(text, f="lavfi") for text in (picture, sound) if text]
+        sources = [
+            ffmpeg.input(text, f="lavfi", itsoffset=start)
+            for text, start in ((picture, picture_at), (sound, sound_at))
+            if text
+        ]
         if picture:
             options = {"pix_fmt": "yuv420p"} | options
         _run(ffmpeg.output(*sources, str(path), **options))

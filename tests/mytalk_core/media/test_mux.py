@@ -71,9 +71,9 @@ def test_speech_out_of_a_film_keeps_that_film_s_clock(
 ) -> None:
     speech = make_film(
         "late.mkv",
-        "testsrc=s=64x64:r=25:d=2,setpts=PTS+0.4/TB",
+        "testsrc=s=64x64:r=25:d=2",
         chirp(2),
-        fps_mode="passthrough",
+        picture_at=0.4,
         acodec="pcm_s16le",
     )
     out = tmp_path / "out.mp4"

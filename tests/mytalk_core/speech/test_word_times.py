@@ -20,9 +20,7 @@ def apart(draw: st.DrawFn) -> tuple[Interval, ...]:
     """Intervals by start and apart."""
     steps = draw(st.lists(st.fractions(min_value="1/100", max_value=5), max_size=8))
     edges = [sum(steps[: index + 1], Fraction(0)) for index in range(len(steps))]
-    return tuple(
-        Interval(start, end) for start, end in zip(edges[::2], edges[1::2], strict=False)
-    )
+    return tuple(Interval(start, end) for start, end in zip(edges[::2], edges[1::2], strict=False))
 
 
 def test_words_take_time_by_their_letters() -> None:

@@ -1,0 +1,87 @@
+"""`mytalk batch`: a catalogue of titles."""
+
+from collections import Counter
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from jobs.console import EXIT_SOME_FAILED, note, progress, result
+
+if TYPE_CHECKING:
+    from mytalk_core.data.title_status import TitleResult
+
+_COLOURS = {"ok": "green", "failed": "red", "skipped-as-done": "dim"}
+
+
+def batch(
+    catalogue: Annotated[
+        Path, typer.Argument(show_default=False, help="CSV: video,speech,language[,script][,id].")
+    ],
+    out: Annotated[Path, typer.Option(show_default=False, help="Folder for films and status.")],
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, show_default=False, help="Titles at a time; by default what fits."),
+    ] = None,
+) -> None:
+    """Dub every title of a catalogue; each row on its own, a bad one fails alone.
+
+    Films and reports stand in OUT/ID/, what became of each row in OUT/status.parquet. Paths are
+    relative to the catalogue. The same command again does only what is missing or changed.
+
+    \b
+    mytalk batch catalogue.csv --out dubbed/
+    mytalk batch catalogue.csv --out dubbed/ --workers 1
+    mytalk --json batch catalogue.csv --out dubbed/
+    """
+    from mytalk_core.data.catalogue import read_catalogue
+
+    entries = read_catalogue(catalogue)  # before seconds go into loading models
+
+    from mytalk_core.data.title_status import STATUS_FILE, read_status
+    from mytalk_core.dubbing.dub import DubConfig
+    from mytalk_core.dubbing.models import stored_models
+    from mytalk_core.dubbing.title import TitleDubber, recipe
+    from pipelines.dub import dub_catalogue
+
+    models, config = stored_models(None, None), DubConfig()
+    with progress(f"dubbing {len(entries)} titles", len(entries)) as advance:
+        for each in dub_catalogue(
+            entries, out, partial(TitleDubber, models, config), recipe(models, config), workers
+        ):
+            note(f"{each.status}: {each.id}  {each.message or each.warning}".rstrip())
+            advance(1)
+    results = read_status(out)  # in the order of the catalogue
+    counts = Counter(each.status.value for each in results)
+    summary = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    data = {
+        "counts": dict(counts),
+        "status": str(out / STATUS_FILE),
+        "titles": [asdict(each) for each in results],
+    }
+    result(data, Group(_table(results), f"{summary}; {out / STATUS_FILE}"))
+    if counts["failed"]:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _table(results: list["TitleResult"]) -> Table:
+    table = Table(box=box.SIMPLE)
+    for heading, justify in (("title", "left"), ("status", "left"), ("frames", "right")):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    table.add_column("seconds", justify="right")
+    table.add_column("film, or what was wrong", overflow="fold")
+    for each in results:
+        table.add_row(
+            Text(each.id),
+            Text(each.status.value, style=_COLOURS[each.status.value]),
+            str(each.frames or ""),
+            f"{each.seconds:.1f}" if each.seconds else "",
+            Text("; ".join(filter(None, (each.film, each.message, each.warning)))),
+        )
+    return table

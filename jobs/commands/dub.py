@@ -1,0 +1,131 @@
+"""`mytalk dub`: one film, other speech."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs.console import Advance, note, progress, result
+from mytalk_core.errors import BadInputError, OutputError, Reason
+
+_SUFFIXES = (".mp4", ".m4v")
+
+
+def dub(
+    video: Annotated[
+        Path, typer.Argument(show_default=False, help="The film; one face in each of its frames.")
+    ],
+    speech: Annotated[
+        Path, typer.Argument(show_default=False, help="What is to be said: any file with sound.")
+    ],
+    out: Annotated[Path, typer.Option(show_default=False, help="The dubbed film, an MP4 file.")],
+    script: Annotated[
+        Path | None,
+        typer.Option(show_default=False, help="The speech's lines, as SRT, WebVTT, TTML or SSA."),
+    ] = None,
+    motion: Annotated[
+        Path | None, typer.Option(show_default=False, help="Other weights of the motion model.")
+    ] = None,
+    renderer: Annotated[
+        Path | None, typer.Option(show_default=False, help="Other weights of the renderer.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another one, other small movements.")] = 0,
+) -> None:
+    """Make the lips of a film follow other speech, and leave everything else as it was.
+
+    The film keeps its frames, rate and size and is marked as synthetic; a page beside it,
+    OUT.report.html, shows what was changed. Dub people only with their consent.
+
+    \b
+    mytalk dub film.mp4 speech.wav --out dubbed.mp4
+    mytalk dub film.mp4 speech.wav --script lines.srt --out dubbed.mp4
+    mytalk --json dub film.mov speech.flac --out dubbed.mp4
+    """
+    _check_out(out, [path for path in (video, speech, script) if path])
+
+    from mytalk_core.dubbing.inputs import open_inputs
+
+    inputs = open_inputs(video, speech, script)  # before seconds go into loading models
+
+    from mytalk_core.dubbing.dub import DubConfig
+    from mytalk_core.dubbing.models import stored_models
+    from mytalk_core.dubbing.title import dub_title, length_warning
+    from mytalk_core.media.clock import frame_time
+    from mytalk_core.speech.recognition import Recogniser
+
+    models = stored_models(motion, renderer)
+    with _stages() as report:
+        dubbed, transcript = dub_title(
+            inputs, out, models, DubConfig(seed=seed), Recogniser(models.speech_encoder), report
+        )
+
+    if not transcript.voice:
+        note(f"Nobody was heard to speak in {speech}: the mouth stays shut.")
+    late = length_warning(transcript, frame_time(dubbed.frames, dubbed.fps))
+    if late:
+        note(f"Note: {late}; the rest is cut off.")
+    seconds = sum(dubbed.stage_seconds.values())
+    lines = [
+        f"{dubbed.rendered_frames} of {dubbed.frames} frames have new lips"
+        + (f", {dubbed.faceless_frames} show no face" if dubbed.faceless_frames else "")
+        + f"; {seconds:.1f} s, {dubbed.frames / seconds:.1f} frames/s",
+        f"film:   {dubbed.film}",
+        f"report: {dubbed.report}",
+    ]
+    data = {
+        "film": str(dubbed.film),
+        "report": str(dubbed.report),
+        "frames": dubbed.frames,
+        "rendered_frames": dubbed.rendered_frames,
+        "faceless_frames": dubbed.faceless_frames,
+        "fps": str(dubbed.fps),
+        "language": transcript.language,
+        "stage_seconds": dubbed.stage_seconds,
+    }
+    result(data, "\n".join(lines))
+
+
+def _check_out(out: Path, inputs: list[Path]) -> None:
+    """Find out now what would otherwise fail after minutes of work, or lose a file."""
+    if out.suffix.lower() not in _SUFFIXES:
+        raise BadInputError(
+            f"the film is an MP4 file, its name ends in {' or '.join(_SUFFIXES)}.",
+            reason=Reason.BAD_CONFIGURATION,
+            where=str(out),
+        )
+    if out.is_dir() or not os.access(out.parent, os.W_OK):
+        raise OutputError(
+            "cannot be written: it is a folder, or its own is missing or closed to you.",
+            reason=Reason.OUTPUT_NOT_WRITABLE,
+            where=str(out),
+        )
+    for given in inputs:
+        if out.exists() and given.exists() and out.samefile(given):
+            raise BadInputError(
+                f"is the same file as {given}, which would be lost.",
+                reason=Reason.BAD_CONFIGURATION,
+                where=str(out),
+                remedy="Name another file with --out.",
+            )
+
+
+@contextmanager
+def _stages() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each stage, one after the other; gives the function that is told of progress."""
+    with ExitStack() as bar:
+        current, seen = "", 0
+        advance: Advance
+
+        def report(stage: str, done: int, total: int) -> None:
+            nonlocal current, seen, advance
+            if stage != current:
+                bar.close()
+                advance = bar.enter_context(progress(stage, total))
+                current, seen = stage, 0
+            advance(done - seen)
+            seen = done
+
+        yield report

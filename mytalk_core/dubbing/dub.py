@@ -1,0 +1,299 @@
+"""One title: the film's lips follow the speech, everything else stays as it was."""
+
+import shutil
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+import mytalk_core
+from mytalk_core.appearance.checkpoint import load_renderer
+from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.dubbing.film_faces import FilmFaces, observe_film, study_person
+from mytalk_core.dubbing.models import DubModels
+from mytalk_core.dubbing.progress import Progress
+from mytalk_core.dubbing.rendering import (
+    DubbedFrame,
+    collect_references,
+    render_film,
+    run_geometry,
+)
+from mytalk_core.dubbing.report import Check, DubReport, passed_through, write_report
+from mytalk_core.dubbing.report_curve import MouthCurve
+from mytalk_core.dubbing.report_pictures import FramePair, mouth_box, telling_frames
+from mytalk_core.dubbing.speech_motion import encode_speech, move_lips, speaking_gate
+from mytalk_core.faces.alignment import inter_ocular
+from mytalk_core.faces.crop import CropConfig
+from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
+from mytalk_core.faces.landmarker import MeshLandmarker
+from mytalk_core.faces.shape import aperture
+from mytalk_core.media.audio import read_audio
+from mytalk_core.media.decode import iter_frames
+from mytalk_core.media.encode import VideoWriter
+from mytalk_core.media.mux import mux
+from mytalk_core.media.output import atomic_path
+from mytalk_core.media.probe import VideoInfo, probe_audio, probe_video
+from mytalk_core.motion.model import load_model
+from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.loudness import loudness_dbfs
+from mytalk_core.speech.transcript import Transcript
+
+SYNTHETIC = "Synthetic speech video: lips re-rendered by MyTalk {version} to follow another voice."
+_PAIRS = 6  # frames shown in the report
+
+
+@dataclass(frozen=True)
+class DubConfig:
+    """How a title is dubbed."""
+
+    # Another seed, other small movements.
+    seed: int = 0
+    # Reference frames of the person that the renderer is shown.
+    references: int = 4
+    # x264's quality of the film, 0 (lossless) to 51.
+    crf: int = 16
+    mask: MaskConfig = field(default_factory=MaskConfig)
+    crop: CropConfig = field(default_factory=CropConfig)
+
+
+@dataclass(frozen=True)
+class DubResult:
+    """What a dub made."""
+
+    film: Path
+    report: Path
+    frames: int
+    rendered_frames: int
+    faceless_frames: int
+    fps: Fraction
+    stage_seconds: dict[str, float]
+
+
+class StageClock:
+    """Adds up the time that each stage takes."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def running(self, stage: str) -> Iterator[None]:
+        """Counts the block's time to `stage`."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.monotonic() - start
+
+
+def report_path(film: Path) -> Path:
+    """Where the report of a film stands."""
+    return film.with_name(f"{film.name}.report.html")
+
+
+def dub(
+    video: Path,
+    speech: Path,
+    out: Path,
+    models: DubModels,
+    config: DubConfig,
+    transcript: Transcript,
+    progress: Progress,
+) -> DubResult:
+    """Make the lips of `video` follow `speech`; write the film and its report.
+
+    Pictures are streamed. Landmarks, speech features and motion live on disk beside `out` while
+    the work goes on; the speech itself, 230 MB an hour, is held in memory.
+
+    Args:
+        video: a film with at most one face in each frame.
+        transcript: of `speech`; lips stay shut outside its voice intervals.
+
+    Raises:
+        BadInputError: where a file cannot be used, or shows no face.
+        ModelError: where a model file is missing or another.
+        OutputError: where `out` cannot be written; nothing stands under its name then.
+    """
+    info = probe_video(video)
+    probe_audio(speech)
+    clock = StageClock()
+    with atomic_path(out) as film:
+        work = Path(tempfile.mkdtemp(prefix=f".{out.stem}.", dir=out.parent))
+        try:
+            report = _dub_into(
+                film, work, info, speech, models, config, transcript, progress, clock
+            )
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    page = report_path(out)
+    write_report(page, report)
+    return DubResult(
+        film=out,
+        report=page,
+        frames=report.frames,
+        rendered_frames=report.rendered_frames,
+        faceless_frames=report.frames - report.rendered_frames,
+        fps=info.fps,
+        stage_seconds=dict(clock.seconds),
+    )
+
+
+def _dub_into(
+    film: Path,
+    work: Path,
+    info: VideoInfo,
+    speech: Path,
+    models: DubModels,
+    config: DubConfig,
+    transcript: Transcript,
+    progress: Progress,
+    clock: StageClock,
+) -> DubReport:
+    scheme = MESH478
+    with clock.running("finding the face"), MeshLandmarker(models.landmarker) as landmarker:
+        faces = observe_film(info, landmarker, work, progress)
+    duration = faces.starts[-1] + 1 / info.fps
+    with clock.running("encoding the speech"):
+        audio = read_audio(speech)
+        features = encode_speech(
+            audio, duration, SpeechEncoder(models.speech_encoder), work, progress
+        )
+    with clock.running("moving the lips"):
+        model = load_model(models.motion)
+        gate = speaking_gate(transcript.voice, len(features))
+        people = [
+            study_person(faces, run, scheme, config.mask, config.references) for run in faces.runs
+        ]
+        motions = [
+            move_lips(model, faces, run, person, features, gate, config.seed, work, progress)
+            for run, person in zip(faces.runs, people, strict=True)
+        ]
+    with clock.running("choosing reference frames"):
+        references = collect_references(info, faces, people, scheme, config.crop, progress)
+    geometry = (
+        block
+        for run, person, motion in zip(faces.runs, people, motions, strict=True)
+        for block in run_geometry(
+            faces, run, person, motion, scheme, config.crop, float(info.fps)
+        )
+    )
+    shown = zip((end for _, end in faces.runs), references, strict=True)
+    frames = render_film(info, geometry, shown, load_renderer(models.renderer), scheme)
+    picture = work / "picture.mp4"
+    with clock.running("rendering"):
+        written = _write_picture(picture, info, frames, len(faces.starts), config.crf, progress)
+    with clock.running("adding the speech"):
+        comment = SYNTHETIC.format(version=mytalk_core.__version__)
+        mux(picture, speech, film, written.duration, comment)
+    asked = np.array(written.openings)
+    source = _source_opening(faces, scheme)
+    return DubReport(
+        title=Path(info.path).name,
+        source=info,
+        frames=len(written.openings),
+        rendered_frames=int(np.isfinite(asked).sum()),
+        speech=speech.name,
+        transcript=transcript,
+        pairs=_pairs(info, faces, film, asked, source, scheme),
+        curve=_curve(faces, asked, source, audio, float(info.fps)),
+        passed_through=passed_through(faces.left_alone),
+        stage_seconds=dict(clock.seconds),
+        checks=_checks(info, faces, film, written),
+        versions={
+            "mytalk": mytalk_core.__version__,
+            **{name: version(name) for name in ("torch", "ctranslate2", "mediapipe", "av")},
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What is known of the picture once it is written."""
+
+    openings: list[float]  # asked, of each frame
+    outside_change: int
+    duration: Fraction
+
+
+def _write_picture(
+    path: Path,
+    info: VideoInfo,
+    frames: Iterator[DubbedFrame],
+    total: int,
+    crf: int,
+    progress: Progress,
+) -> _Written:
+    openings: list[float] = []
+    outside = 0
+    with VideoWriter(path, info, crf) as writer:
+        for frame in frames:
+            writer.write(frame.dubbed)
+            openings.append(frame.opening)
+            outside = max(outside, frame.outside_change)
+            progress("rendering", len(openings), total)
+    return _Written(openings, outside, writer.duration)
+
+
+def _source_opening(faces: FilmFaces, scheme: LandmarkScheme) -> np.ndarray:
+    """Mouth opening of the film before, (F,) inter-ocular units; NaN without a face."""
+    blocks = []
+    for first in range(0, len(faces.landmarks), 1000):
+        block = np.asarray(faces.landmarks[first : first + 1000])
+        blocks.append(aperture(block, scheme) / inter_ocular(block, scheme))
+    return np.concatenate(blocks).astype(np.float64)
+
+
+def _curve(
+    faces: FilmFaces, asked: np.ndarray, source: np.ndarray, audio: np.ndarray, fps: float
+) -> MouthCurve:
+    times = np.array([float(start) for start in faces.starts])
+    loudness = loudness_dbfs(audio, times, 1 / fps).astype(np.float64)
+    return MouthCurve(times, asked, source, loudness)
+
+
+def _pairs(
+    info: VideoInfo,
+    faces: FilmFaces,
+    film: Path,
+    asked: np.ndarray,
+    source: np.ndarray,
+    scheme: LandmarkScheme,
+) -> tuple[FramePair, ...]:
+    """Some frames before and after, as the film's viewers get them."""
+    chosen = telling_frames(asked, source, _PAIRS)
+    last = max(chosen, default=-1)
+    pairs = []
+    for before, after in zip(iter_frames(info.path), iter_frames(film), strict=False):
+        if before.index in chosen:
+            lips = np.asarray(faces.landmarks[before.index, list(scheme.lips)])
+            start = faces.starts[before.index]
+            pairs.append(FramePair(start, before.image, after.image, mouth_box(lips)))
+        if before.index >= last:
+            break
+    return tuple(pairs)
+
+
+def _checks(
+    info: VideoInfo, faces: FilmFaces, film: Path, written: _Written
+) -> dict[str, Check]:
+    """What must hold for every dub, read back from the finished film."""
+    made = probe_video(film)
+    expected, frames = len(faces.starts), made.frame_estimate
+    return {
+        "frame count": Check(frames == expected, f"{frames} frames, the source has {expected}"),
+        "frame rate": Check(made.fps == info.fps, f"{made.fps} frames/s, the source {info.fps}"),
+        "size": Check(
+            (made.width, made.height) == (info.width, info.height),
+            f"{made.width} x {made.height}, the source {info.width} x {info.height}",
+        ),
+        "outside the mask": Check(
+            written.outside_change == 0,
+            f"largest change before encoding: {written.outside_change} of 255",
+        ),
+    }

@@ -1,0 +1,115 @@
+"""The first look at a film: where its face is in every frame, and the people it shows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mytalk_core.appearance.conditioning import MaskConfig, Outlines, face_outlines
+from mytalk_core.appearance.reference_frames import spread_by_opening
+from mytalk_core.dubbing.disk_array import stack_on_disk
+from mytalk_core.dubbing.progress import Progress
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.faces.alignment import canonical_rigid, fit_pose, to_shape
+from mytalk_core.faces.landmark_scheme import LandmarkScheme
+from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
+from mytalk_core.faces.shape import aperture
+from mytalk_core.faces.tracks import face_runs
+from mytalk_core.media.decode import iter_frames
+from mytalk_core.media.prefetch import prefetched
+from mytalk_core.media.probe import VideoInfo
+from mytalk_core.motion.clip_motion import resting_shape
+from mytalk_core.motion.closed_mouth import closed_mouth
+from mytalk_core.motion.sampling import identity_shapes
+
+# Frames of a run from which its person is learnt; more tell nothing new.
+_STUDIED = 1000
+_SHORTEST_RUN_SECONDS = Fraction(1, 2)
+
+
+@dataclass(frozen=True)
+class FilmFaces:
+    """What the first look found; F frames in all."""
+
+    landmarks: NDArray[np.float32]  # (F, P, 3) pixels, NaN where there is no face; on disk
+    starts: tuple[Fraction, ...]  # seconds, of each frame
+    runs: tuple[tuple[int, int], ...]  # (first, end) of the runs to re-render
+    left_alone: tuple[str, ...]  # of each frame why it is not re-rendered, or ""
+
+
+@dataclass(frozen=True)
+class Person:
+    """What is known of the face of one run."""
+
+    rigid: NDArray[np.float32]  # (R, 3) from `canonical_rigid`
+    rest: NDArray[np.float32]  # (P, 3) mean face, aligned inter-ocular units
+    closed: NDArray[np.float32]  # (M, 3) displacement of the moving points when the mouth is shut
+    identity_shapes: NDArray[np.float32]  # (N, 3 M) some shapes of the moving points
+    outlines: Outlines
+    references: NDArray[np.int64]  # (K,) frames of the film that show the mouth shut to open
+
+
+def observe_film(
+    video: VideoInfo, landmarker: MeshLandmarker, work: Path, progress: Progress
+) -> FilmFaces:
+    """Look at every frame once.
+
+    Raises:
+        BadInputError: as decoding does; NO_FACE where no frame shows one.
+    """
+    starts: list[Fraction] = []
+
+    def images() -> Iterator[NDArray[np.uint8]]:
+        for frame in prefetched(iter_frames(video.path), 4):
+            starts.append(frame.pts * video.time_base)
+            progress("finding the face", len(starts), max(video.frame_estimate, len(starts)))
+            yield frame.image
+
+    track = track_largest_face(images(), landmarker, video.fps)
+    landmarks = stack_on_disk(work / "landmarks", (points[None] for points in track))
+    left_alone = [""] * len(starts)
+    runs = []
+    shortest = _SHORTEST_RUN_SECONDS * video.fps
+    found = face_runs(landmarks, landmarker.scheme)
+    for first, end in found:
+        if end - first >= shortest:
+            runs.append((first, end))
+        else:
+            left_alone[first:end] = ["the face is seen too briefly"] * (end - first)
+    seen = np.zeros(len(starts), bool)
+    for first, end in found:
+        seen[first:end] = True
+    for frame in np.flatnonzero(~seen):
+        left_alone[frame] = "no face"
+    if not runs:
+        raise BadInputError(
+            "shows no face for long enough to dub it.",
+            reason=Reason.NO_FACE,
+            where=video.path,
+            remedy="Give a film in which a face is seen from the front.",
+        )
+    return FilmFaces(landmarks, tuple(starts), tuple(runs), tuple(left_alone))
+
+
+def study_person(
+    faces: FilmFaces, run: tuple[int, int], scheme: LandmarkScheme, mask: MaskConfig, count: int
+) -> Person:
+    """Learn the face of a run from frames spread over it; `count` references are chosen."""
+    first, end = run
+    frames = np.unique(np.linspace(first, end - 1, _STUDIED).round().astype(int))
+    landmarks = np.asarray(faces.landmarks[frames])
+    rigid = canonical_rigid(landmarks, scheme)
+    shape = to_shape(landmarks, fit_pose(landmarks, rigid, scheme))
+    rest = resting_shape(shape)
+    moving = list(scheme.moving)
+    return Person(
+        rigid=rigid,
+        rest=rest,
+        closed=(closed_mouth(shape, scheme) - rest)[moving],
+        identity_shapes=identity_shapes(shape[:, moving].reshape(len(shape), -1)),
+        outlines=face_outlines(rest, mask, scheme),
+        references=frames[spread_by_opening(aperture(shape, scheme), count)],
+    )

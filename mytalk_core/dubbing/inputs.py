@@ -1,0 +1,28 @@
+"""The files of a title, looked at before a model is loaded or a second spent on them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mytalk_core.media.probe import probe_audio, probe_video
+from mytalk_core.speech.script import read_script
+from mytalk_core.speech.transcript import Segment
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files of a title, found usable as far as that shows without a model."""
+
+    video: Path
+    speech: Path
+    script: tuple[Segment, ...]  # lines without words; none where the title has no script
+
+
+def open_inputs(video: Path, speech: Path, script: Path | None) -> Inputs:
+    """Look at a title's files.
+
+    Raises:
+        BadInputError: as `probe_video`, `probe_audio` and `read_script`.
+    """
+    probe_video(video)
+    probe_audio(speech)
+    return Inputs(video, speech, read_script(script) if script else ())

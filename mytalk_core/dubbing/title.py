@@ -1,0 +1,128 @@
+"""A title from its files to its film: the speech is listened to, then the lips follow it."""
+
+import json
+from dataclasses import asdict
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+
+import mytalk_core
+from mytalk_core.data.catalogue import CatalogueRow
+from mytalk_core.data.checked_file import sha256_of
+from mytalk_core.data.title_status import DubbedTitle
+from mytalk_core.dubbing.dub import DubConfig, DubResult, dub
+from mytalk_core.dubbing.inputs import Inputs, open_inputs
+from mytalk_core.dubbing.models import DubModels
+from mytalk_core.dubbing.progress import Progress
+from mytalk_core.dubbing.report import unheard_speech
+from mytalk_core.media.audio import read_audio
+from mytalk_core.media.clock import frame_time
+from mytalk_core.speech.recognition import Recogniser
+from mytalk_core.speech.transcript import UNKNOWN_LANGUAGE, Transcript
+
+_LISTENING = "listening"
+_LISTENING_STEPS = 100
+
+# Packages whose next version may give another film from the same files.
+_PACKAGES = ("torch", "ctranslate2", "whisperx", "mediapipe", "av")
+
+# The recogniser's code of a language where catalogues use another one.
+_RECOGNISED_AS = {
+    "nb": "no",
+    "nn": "no",
+    "fil": "tl",
+    "jv": "jw",
+    "cmn": "zh",
+}
+
+
+def dub_title(
+    inputs: Inputs,
+    film: Path,
+    models: DubModels,
+    config: DubConfig,
+    recogniser: Recogniser,
+    progress: Progress,
+) -> tuple[DubResult, Transcript]:
+    """Find out what the speech says and when, then make the lips follow it.
+
+    Raises:
+        BadInputError, ModelError, OutputError: as `dub`; nothing new stands under `film` then.
+    """
+    heard = 0.0
+
+    def listened(share: float) -> None:
+        nonlocal heard
+        heard += share
+        progress(_LISTENING, round(heard * _LISTENING_STEPS), _LISTENING_STEPS)
+
+    transcript = recogniser.transcribe(read_audio(inputs.speech), inputs.script, listened)
+    result = dub(inputs.video, inputs.speech, film, models, config, transcript, progress)
+    return result, transcript
+
+
+class TitleDubber:
+    """Dubs the titles of a catalogue one after the other with models that it loads once."""
+
+    def __init__(self, models: DubModels, config: DubConfig) -> None:
+        self._models = models
+        self._config = config
+        self._recogniser = Recogniser(models.speech_encoder)
+
+    def __call__(self, row: CatalogueRow, film: Path) -> DubbedTitle:
+        """Dub one title into `film`, its report beside it.
+
+        Raises:
+            BadInputError, ModelError, OutputError: as `open_inputs` and `dub_title`.
+        """
+        inputs = open_inputs(row.video, row.speech, row.script)
+        result, transcript = dub_title(
+            inputs, film, self._models, self._config, self._recogniser, lambda *_: None
+        )
+        warnings = (
+            language_warning(row.language, transcript.language),
+            length_warning(transcript, frame_time(result.frames, result.fps)),
+        )
+        return DubbedTitle(
+            result.film, result.report, result.frames, "; ".join(filter(None, warnings))
+        )
+
+
+def language_warning(asked: str, heard: str) -> str:
+    """What to tell people where a speech seems not to be in its language; else the empty string.
+
+    Args:
+        asked: a BCP 47 tag; region and script do not count.
+        heard: what the recogniser says.
+    """
+    if heard == UNKNOWN_LANGUAGE:
+        return "nobody was heard to speak"
+    primary = asked.split("-")[0].lower()
+    if _RECOGNISED_AS.get(primary, primary) == heard:
+        return ""
+    return f"the speech sounds like {heard}, the catalogue says {asked}"
+
+
+def length_warning(transcript: Transcript, duration: Fraction) -> str:
+    """What to tell people where a speech goes on after the film's `duration` in seconds."""
+    late = unheard_speech(transcript, duration)
+    return f"the film ends {float(late):.1f} s before the speech does" if late else ""
+
+
+def recipe(models: DubModels, config: DubConfig) -> dict[str, object]:
+    """All that decides a film beside the title's own files, as JSON values."""
+    return {
+        "versions": {
+            "mytalk": mytalk_core.__version__,
+            **{package: version(package) for package in _PACKAGES},
+        },
+        "weights": {
+            name: [sha256_of(file) for file in _files(path)]
+            for name, path in asdict(models).items()
+        },
+        "config": json.loads(json.dumps(asdict(config), default=str)),
+    }
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(path.iterdir()) if path.is_dir() else [path]

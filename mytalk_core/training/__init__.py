@@ -1,0 +1,1 @@
+"""The training loop that both models share, free of any engine."""

@@ -1,0 +1,278 @@
+"""Curated shards to model weights, on Ray Train: two CPU workers or many GPUs, the same code."""
+
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+from ray import train as ray_train
+from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchConfig, TorchTrainer
+from torch import Tensor, nn
+
+from mytalk_core.appearance.checkpoint import save_renderer
+from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
+from mytalk_core.appearance.training import (
+    AppearanceObjective,
+    AppearanceTrainingConfig,
+    appearance_clip,
+)
+from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
+from mytalk_core.data.curated import shards_of
+from mytalk_core.data.shards import iter_members
+from mytalk_core.errors import MytalkError, Reason
+from mytalk_core.media.output import atomic_path
+from mytalk_core.motion.model import SIZES as MOTION_SIZES
+from mytalk_core.motion.model import save_model
+from mytalk_core.motion.silence import silence_features
+from mytalk_core.motion.training import (
+    MotionObjective,
+    MotionTrainingConfig,
+    fit_closed_form,
+    motion_clip,
+)
+from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.training.loop import LoopConfig, Objective, TrainingState, train
+
+_STATE = "state.pt"
+# Held-out clips that judge the model while it trains.
+_VALIDATION_CLIPS = 32
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """One training run."""
+
+    model: str  # "motion" or "appearance"
+    data: Path  # folder of curated shards
+    out: Path  # folder for weights, curves and checkpoints
+    size: str  # "tiny", "cpu" or "gpu"
+    steps: int  # optimiser steps
+    speech_encoder: Path  # folder of a CTranslate2 Whisper; for examples of silence
+    workers: int  # processes; one GPU each where there are GPUs, else one CPU each
+    seed: int = 0
+
+    @property
+    def weights(self) -> Path:
+        """Where the trained weights go."""
+        return self.out / f"{self.model}.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What came out of a run."""
+
+    weights: Path
+    best_score: float  # of the validation that chose the weights
+    history: list[dict[str, float]]  # one entry per validation
+
+
+class TrainingFailedError(MytalkError):
+    """A training worker failed more often than a retry can mend."""
+
+
+def loop_config(job: TrainJob) -> LoopConfig:
+    """The optimiser's settings of a run."""
+    every = max(job.steps // 20, 1)
+    if job.model == "motion":
+        return LoopConfig(job.steps, learning_rate=1e-3, validate_every=every, seed=job.seed)
+    return LoopConfig(
+        job.steps,
+        learning_rate=6e-4,
+        weight_decay=0.01,
+        validate_every=every,
+        mixed_precision=True,
+        seed=job.seed,
+    )
+
+
+def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainResult:
+    """Train on the cluster that `ray.init` finds, or on this machine.
+
+    The same job continues from its last checkpoint.
+
+    Args:
+        progress: told (steps taken, steps in all) about once a second.
+
+    Raises:
+        BadInputError: where `job.data` holds no shards.
+        TrainingFailedError: where the workers fail.
+    """
+    for split in ("train", "val"):
+        shards_of(job.data, split)
+    job.out.mkdir(parents=True, exist_ok=True)
+    ray.init(
+        ignore_reinit_error=True, include_dashboard=False, log_to_driver=False, logging_level=40
+    )
+    gpus = ray.cluster_resources().get("GPU", 0) > 0
+    trainer = TorchTrainer(
+        _train_worker,
+        train_loop_config={"job": job},
+        torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
+        scaling_config=ScalingConfig(
+            num_workers=job.workers,
+            use_gpu=gpus,
+            # The driver and Ray's controller need no CPU of their own: no deadlock on two.
+            resources_per_worker={"CPU": 1, "GPU": 1} if gpus else {"CPU": 1},
+        ),
+        run_config=RunConfig(
+            name=f"{job.model}-{job.size}-{job.steps}-{job.seed}",
+            storage_path=str(job.out.resolve() / "checkpoints"),
+            checkpoint_config=CheckpointConfig(num_to_keep=2),
+            failure_config=FailureConfig(max_failures=2),
+        ),
+    )
+    try:
+        with _watching(job, progress):
+            trainer.fit()
+    except Exception as error:
+        raise TrainingFailedError(
+            f"training stopped: {error}",
+            reason=Reason.INTERNAL,
+            where=str(job.out),
+            remedy="The same command goes on from the last checkpoint.",
+        ) from error
+    record = json.loads((job.out / "history.json").read_text())
+    return TrainResult(job.weights, record["best_score"], record["history"])
+
+
+class _watching:
+    """Passes on the progress that worker 0 writes to a file while `fit` blocks."""
+
+    def __init__(self, job: TrainJob, progress: Callable[[int, int], None]) -> None:
+        self._file = job.out / "progress.txt"
+        self._steps = job.steps
+        self._progress = progress
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> None:
+        self._file.unlink(missing_ok=True)
+        self._thread.start()
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self._thread.join()
+        self._file.unlink(missing_ok=True)
+
+    def _watch(self) -> None:
+        while not self._done.wait(1.0):
+            if self._file.exists() and (text := self._file.read_text()):
+                self._progress(int(text), self._steps)
+
+
+def _train_worker(settings: dict[str, TrainJob]) -> None:
+    """One process of the run."""
+    job = settings["job"]
+    context = ray_train.get_context()
+    rank, world = context.get_world_rank(), context.get_world_size()
+    device = ray_train.torch.get_device()
+    torch.manual_seed(job.seed)
+    objective = _objective(job, rank, world, device)
+    state = _restored()
+    written = 0.0
+
+    def note(step: int) -> None:
+        nonlocal written
+        if rank == 0 and time.monotonic() - written > 1:
+            (job.out / "progress.txt").write_text(str(step))
+            written = time.monotonic()
+
+    def wrap(module: nn.Module) -> nn.Module:
+        wrapped: nn.Module = ray_train.torch.prepare_model(module)
+        return torch.compile(wrapped) if device.type == "cuda" else wrapped  # type: ignore[return-value]
+
+    for saved in train(objective, loop_config(job), state, device, rank, wrap, note):
+        if rank == 0:
+            _write_results(job, objective, saved)
+        _report(saved, rank)
+
+
+def _objective(job: TrainJob, rank: int, world: int, device: torch.device) -> Objective:
+    """Data, model and losses of a job, for one process of it."""
+    shards, held_out = shards_of(job.data, "train"), shards_of(job.data, "val")
+    if job.model == "motion":
+        clips = ClipBuffer(shards, motion_clip, BufferConfig(), rank, world)
+        judges = [motion_clip(members)[1] for members in _first_clips(held_out)]
+        silence = silence_features(SpeechEncoder(job.speech_encoder, threads=1))
+        config = MotionTrainingConfig()
+        motion = MotionObjective(
+            MOTION_SIZES[job.size], config, clips.draw, silence, judges, device
+        )
+        fit_closed_form(motion.model, clips.clips, clips.weights, config.ridge, _sum_over_workers)
+        return motion
+    mask = MaskConfig()
+    crops = ClipBuffer(
+        shards, lambda members: appearance_clip(members, mask), BufferConfig(), rank, world
+    )
+    views = [appearance_clip(members, mask)[1] for members in _first_clips(held_out)]
+    batch = max(8 // world, 1)
+    return AppearanceObjective(
+        RENDERER_SIZES[job.size],
+        replace(AppearanceTrainingConfig(), batch=batch),
+        crops.draw,
+        views,
+        device,
+    )
+
+
+def _first_clips(shards: list[Path]) -> list[dict[str, bytes]]:
+    return [
+        members for _, (_, members) in zip(range(_VALIDATION_CLIPS), iter_members(shards))  # noqa: B905
+    ]
+
+
+def _sum_over_workers(tensor: Tensor) -> Tensor:
+    device = ray_train.torch.get_device()
+    moved = tensor.to(device)
+    if torch.distributed.is_initialized():
+        torch.distributed.all_reduce(moved)
+    return moved.cpu()
+
+
+def _restored() -> TrainingState:
+    """The state of the run's last checkpoint, or a new one. Tensors and numbers, no pickle."""
+    checkpoint = ray_train.get_checkpoint()
+    if checkpoint is None:
+        return TrainingState()
+    with checkpoint.as_directory() as folder:
+        fields: dict[str, Any] = torch.load(
+            Path(folder) / _STATE, weights_only=True, map_location="cpu"
+        )
+    return TrainingState(**fields)
+
+
+def _report(state: TrainingState, rank: int) -> None:
+    """Hand a checkpoint to Ray Train, which puts it into storage; every process takes part."""
+    metrics = {"step": state.step, "best_score": state.best_score}
+    with tempfile.TemporaryDirectory() as folder:
+        if rank == 0:
+            torch.save(vars(state), Path(folder) / _STATE)
+            ray_train.report(metrics, checkpoint=ray_train.Checkpoint.from_directory(folder))
+        else:
+            ray_train.report(metrics)
+
+
+def _write_results(job: TrainJob, objective: Any, state: TrainingState) -> None:
+    """The best weights and the history so far, usable while training goes on."""
+    model = objective.model
+    current = {name: value.clone() for name, value in model.state_dict().items()}
+    model.load_state_dict(state.best or state.average)
+    save = save_model if job.model == "motion" else save_renderer
+    with atomic_path(job.weights) as temporary:
+        save(model, temporary)
+    model.load_state_dict(current)
+    record = {
+        "job": {name: str(value) for name, value in asdict(job).items()},
+        "best_score": state.best_score,
+        "history": state.history,
+    }
+    with atomic_path(job.out / "history.json") as temporary:
+        temporary.write_text(json.dumps(record, indent=1))

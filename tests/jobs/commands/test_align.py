@@ -1,0 +1,79 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs.app import run
+from mytalk_core.data.samples import SampleClip
+from mytalk_core.media.audio import write_wav
+from mytalk_core.speech.transcript import Transcript, from_json
+
+SCRIPT = """1
+00:00:01,000 --> 00:00:02,300
+Hi, I'm Jon Peirce.
+
+2
+00:00:02,300 --> 00:00:07,000
+I'm a lecturer in Psychology at the University of Nottingham.
+"""
+
+
+@pytest.fixture
+def silence(tmp_path: Path) -> Path:
+    path = tmp_path / "silence.wav"
+    write_wav(path, np.zeros(16_000, np.int16), 16_000)
+    return path
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "lines.srt"
+    path.write_text(SCRIPT)
+    return path
+
+
+@pytest.mark.usefixtures("whisper_dir")
+def test_a_scripted_speech_is_written_and_said(
+    sample_clips: dict[str, SampleClip],
+    script: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "speech.json"
+    speech = str(sample_clips["test_movie"].path)
+    assert run(["--json", "align", speech, "--script", str(script), "--out", str(out)]) == 0
+    printed = json.loads(capfd.readouterr().out)  # and nothing else that a library prints
+    assert json.loads(out.read_text()) == printed
+    transcript: Transcript = from_json(printed)
+    assert transcript.language == "en"
+    assert transcript.segments[0].text == "Hi, I'm Jon Peirce."
+    assert all(word.interval for segment in transcript.segments for word in segment.words[:4])
+
+
+@pytest.mark.usefixtures("whisper_dir")
+def test_silence_is_no_failure(silence: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["align", str(silence)]) == 0
+    assert "voice: 0.0 s" in capsys.readouterr().out
+
+
+def test_a_bad_script_is_found_out_first_and_leaves_nothing(
+    silence: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prose, out = tmp_path / "prose.srt", tmp_path / "out.json"
+    prose.write_text("Once upon a time")
+    assert run(["align", str(silence), "--script", str(prose), "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert "prose.srt" in error and "Traceback" not in error
+    assert sorted(tmp_path.iterdir()) == [prose, silence]
+
+
+@pytest.mark.parametrize("content", [b"", b"no sound in here"])
+def test_what_is_no_sound_is_bad_input(
+    tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speech, out = tmp_path / "speech.wav", tmp_path / "out.json"
+    speech.write_bytes(content)
+    assert run(["align", str(speech), "--out", str(out)]) == 2
+    assert "speech.wav" in capsys.readouterr().err
+    assert not out.exists()

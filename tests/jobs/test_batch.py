@@ -1,0 +1,119 @@
+"""`mytalk batch` as a person or a scheduler meets it; what dubs a title is a stand-in."""
+
+import json
+from pathlib import Path
+
+import pytest
+import ray
+
+from jobs.app import run
+from mytalk_core.data.catalogue import CatalogueRow
+from mytalk_core.data.title_status import DubbedTitle, read_status
+from mytalk_core.dubbing import models, title
+from mytalk_core.errors import BadInputError, Reason
+
+
+def stand_in(given_models, config):
+    """In place of `TitleDubber`: films that hold their speech, none of a video called empty."""
+
+    def dub(row: CatalogueRow, film: Path) -> DubbedTitle:
+        if row.video.stem == "empty":
+            raise BadInputError("is empty.", reason=Reason.EMPTY_FILE, where=str(row.video))
+        film.write_bytes(row.speech.read_bytes())
+        report = film.with_name(film.name + ".report.html")
+        report.touch()
+        warning = "the speech sounds like de" if row.language == "fr" else ""
+        return DubbedTitle(film, report, frames=25, warning=warning)
+
+    return dub
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _two_cpus():
+    ray.shutdown()
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _light(monkeypatch):
+    monkeypatch.setattr(title, "TitleDubber", stand_in)
+    monkeypatch.setattr(title, "recipe", lambda given_models, config: {"weights": "abc"})
+    monkeypatch.setattr(models, "stored_models", lambda motion, renderer: None)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("film.mp4", "empty.mp4", "en.wav", "fr.wav"):
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+def catalogue(folder: Path, *lines: str) -> str:
+    path = folder / "catalogue.csv"
+    path.write_text("\n".join(["video,speech,language,script,id", *lines]))
+    return str(path)
+
+
+def test_all_well_is_exit_code_0_and_the_same_again_does_nothing(folder, capsys):
+    arguments = ["batch", catalogue(folder, "film.mp4,en.wav,en"), "--out", str(folder / "out")]
+    assert run(arguments) == 0
+    first = capsys.readouterr()
+    assert "film_en/film_en.mp4" in first.out
+    assert "1 ok" in first.out
+    film = folder / "out/film_en/film_en.mp4"
+    assert film.read_text() == "en.wav"
+
+    made = film.stat().st_mtime_ns
+    assert run(arguments) == 0
+    assert "1 skipped-as-done" in capsys.readouterr().out
+    assert film.stat().st_mtime_ns == made
+
+
+def test_some_failed_is_exit_code_1_and_says_which_and_why(folder, capsys):
+    lines = (
+        "film.mp4,fr.wav,fr",
+        "empty.mp4,en.wav,en",
+        "film.mp4,none.wav,en",
+        "film.mp4,en.wav,en,,../up",
+    )
+    out = folder / "out"
+    assert run(["--json", "batch", catalogue(folder, *lines), "--out", str(out)]) == 1
+    told = json.loads(capsys.readouterr().out)
+
+    assert told["counts"] == {"ok": 1, "failed": 3}
+    titles = {each["id"]: each for each in told["titles"]}
+    assert titles["film_fr"]["warning"] == "the speech sounds like de"
+    assert titles["empty_en"]["reason"] == "empty_file"
+    assert "none.wav" in titles["film_en"]["message"]
+    assert titles["../up"]["reason"] == "bad_catalogue"
+    assert not (folder / "up").exists()
+    rows = read_status(out)
+    assert str(out / "status.parquet") == told["status"]
+    assert [row.id for row in rows] == ["film_fr", "empty_en", "film_en", "../up"]
+
+
+def test_people_read_the_same_in_a_table(folder, capsys):
+    lines = ("film.mp4,fr.wav,fr", "empty.mp4,en.wav,en")
+    run(["batch", catalogue(folder, *lines), "--out", str(folder / "out")])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "sounds like de" in shown
+    assert "is empty." in shown
+    assert "1 failed, 1 ok" in shown
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n", "video,speech,language\n"])
+def test_no_catalogue_is_exit_code_2_and_one_line(folder, capsys, text):
+    path = folder / "catalogue.csv"
+    path.write_text(text)
+    assert run(["batch", str(path), "--out", str(folder / "out")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"mytalk: {path}: ")
+    assert not (folder / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_exit_code_1(folder, capsys):
+    blocked = folder / "film.mp4" / "out"
+    assert run(["batch", catalogue(folder, "film.mp4,en.wav,en"), "--out", str(blocked)]) == 1
+    assert str(blocked) in capsys.readouterr().err.splitlines()[-1]

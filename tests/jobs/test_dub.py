@@ -1,0 +1,186 @@
+"""`mytalk dub` as a person meets it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from imageio_ffmpeg import get_ffmpeg_exe
+
+from jobs.app import run
+from mytalk_core.appearance.checkpoint import save_renderer
+from mytalk_core.appearance.renderer import Renderer, RendererConfig
+from mytalk_core.faces.landmark_scheme import MESH478
+from mytalk_core.faces.landmarker import MeshLandmarker
+from mytalk_core.media.audio import read_audio
+from mytalk_core.media.decode import iter_frames
+from mytalk_core.media.probe import probe_video
+from mytalk_core.motion.model import SIZES, SpeechToMotion, save_model
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch) -> Path:
+    """Files that are no film; paths of a test are relative to it."""
+    (tmp_path / "text.mp4").write_text("I am no film.")
+    (tmp_path / "empty.mp4").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(capsys, *arguments: str) -> str:
+    """The one line that is said; nothing new stands in the folder."""
+    before = sorted(Path.cwd().iterdir())
+    assert run(["dub", *arguments]) in (1, 2)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert sorted(Path.cwd().iterdir()) == before
+    (line,) = captured.err.splitlines()
+    return line
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("video", "said"),
+    [
+        ("none.mp4", "no such file"),
+        ("empty.mp4", "empty"),
+        ("text.mp4", "not a media file"),
+        (".", "folder"),
+    ],
+)
+def test_a_film_that_is_none_is_refused(capsys, video, said):
+    line = refused(capsys, video, "text.mp4", "--out", "out.mp4")
+    assert line.startswith(f"mytalk: {video}: ")
+    assert said in line
+
+
+def test_no_input_is_ever_overwritten(folder, capsys):
+    (folder / "link.mp4").symlink_to("text.mp4")
+    for arguments in (
+        ("text.mp4", "empty.mp4", "--out", "text.mp4"),
+        ("empty.mp4", "text.mp4", "--out", "../" + folder.name + "/text.mp4"),
+        ("empty.mp4", "empty.mp4", "--script", "text.mp4", "--out", "link.mp4"),
+    ):
+        assert "same file" in refused(capsys, *arguments)
+    assert (folder / "text.mp4").read_text() == "I am no film."
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("out", "said"), [("film.avi", "MP4"), ("film", "MP4"), ("missing/film.mp4", "missing")]
+)
+def test_an_out_that_cannot_be_is_said_at_once(capsys, out, said):
+    assert said in refused(capsys, "text.mp4", "text.mp4", "--out", out)
+
+
+def test_bad_input_is_found_before_anything_heavy_is_loaded(folder):
+    script = (
+        "import sys; from jobs.app import run;"
+        "code = run(['dub', 'text.mp4', 'text.mp4', '--out', 'out.mp4']);"
+        "heavy = ('torch', 'mediapipe', 'whisperx', 'ray');"
+        "print([name for name in heavy if name in sys.modules]);"
+        "sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (2, "[]\n")
+
+
+@pytest.fixture(scope="module")
+def dubbed(tmp_path_factory, sample_clips, landmarker_model, whisper_dir):
+    """Two seconds of real footage dubbed with other real speech, by models that know nothing."""
+    folder = tmp_path_factory.mktemp("dubbed")
+    torch.manual_seed(0)
+    save_model(SpeechToMotion(SIZES["tiny"]), folder / "motion.safetensors")
+    save_renderer(Renderer(RendererConfig(widths=(8, 8, 8, 8))), folder / "renderer.safetensors")
+    cut(sample_clips["jwp_intro"].path, "0", folder / "film.mp4")
+    cut(sample_clips["test_movie"].path, "1", folder / "speech.mp4")
+    out = folder / "out.mp4"
+    models = [
+        argument
+        for name in ("motion", "renderer")
+        for argument in (f"--{name}", str(folder / f"{name}.safetensors"))
+    ]
+    inputs = [str(folder / "film.mp4"), str(folder / "speech.mp4")]
+    before = sorted(folder.iterdir())
+    done = subprocess.run(
+        [sys.executable, "-m", "jobs.app", "--json", "dub", *inputs, "--out", str(out), *models],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    report = folder / "out.mp4.report.html"
+    assert sorted(folder.iterdir()) == sorted([*before, out, report])  # and nothing else is left
+    return folder, json.loads(done.stdout)
+
+
+def cut(clip: Path, start: str, path: Path) -> None:
+    """Two seconds of a clip, encoded anew."""
+    trim = ["-ss", start, "-i", str(clip), "-t", "2"]
+    subprocess.run([get_ffmpeg_exe(), "-v", "error", *trim, str(path)], check=True)
+
+
+def test_a_dub_keeps_every_frame_the_rate_and_the_size(dubbed):
+    folder, told = dubbed
+    source, film = probe_video(folder / "film.mp4"), probe_video(told["film"])
+    frames = sum(1 for _ in iter_frames(folder / "film.mp4"))
+
+    assert sum(1 for _ in iter_frames(told["film"])) == frames == told["frames"]
+    assert (film.fps, film.width, film.height) == (source.fps, source.width, source.height)
+    assert told["rendered_frames"] + told["faceless_frames"] == frames
+    assert told["rendered_frames"] > 0.9 * frames
+
+
+def test_a_dub_sounds_like_the_speech_and_is_marked(dubbed):
+    folder, told = dubbed
+    speech, sound = read_audio(folder / "speech.mp4"), read_audio(told["film"])
+    length = min(len(speech), len(sound))
+    assert np.corrcoef(speech[:length], sound[:length])[0, 1] > 0.95
+    with av.open(told["film"]) as film:
+        assert "Synthetic" in film.metadata["comment"]
+
+
+def test_a_dub_changes_the_mouth_and_nothing_far_from_it(dubbed, landmarker_model):
+    folder, told = dubbed
+    mouth, far = [], []
+    with MeshLandmarker(landmarker_model) as landmarker:
+        for before, after in zip(
+            iter_frames(folder / "film.mp4"), iter_frames(told["film"]), strict=True
+        ):
+            change = np.abs(before.image.astype(int) - after.image)
+            if faces := landmarker.detect(before.image, before.index * 40):
+                points = faces[0][:, :2]
+                left, top = points[list(MESH478.lips)].min(axis=0).astype(int)
+                right, bottom = points[list(MESH478.lips)].max(axis=0).astype(int)
+                mouth.append(change[top:bottom, left:right].mean())
+                far.append(change[: int(points[:, 1].min() - 20)].mean())
+    assert np.mean(mouth) > 2 * np.mean(far)
+    assert np.mean(far) < 3  # what encoding does
+
+
+def test_the_report_of_a_dub_stands_beside_it(dubbed):
+    _, told = dubbed
+    page = Path(told["report"]).read_text(encoding="utf-8")
+    assert page.count("data:image/jpeg") >= 4
+    assert "http" not in page.replace("http-equiv", "")
+    for text in ("synthetic speech video", "frame count", "speech.mp4", 'class="word"'):
+        assert text in page
+
+
+def test_weights_that_do_not_exist_are_said_before_any_work(dubbed, capsys, monkeypatch):
+    folder, _ = dubbed
+    monkeypatch.chdir(folder)
+    line = refused(capsys, "film.mp4", "speech.mp4", "--out", "new.mp4", "--motion", "none")
+    assert line.startswith("mytalk: none: there are no weights here.")

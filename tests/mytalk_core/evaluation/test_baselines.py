@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+
+from mytalk_core.evaluation.baselines import (
+    RidgeConfig,
+    fit_loudness_opening,
+    fit_speech_ridge,
+    nearest_reference,
+    relative_loudness,
+    source_untouched,
+    speech_windows,
+    still_mouth,
+    truth,
+)
+from mytalk_core.evaluation.cases import (
+    MotionClip,
+    cross_cases,
+    reconstruction_cases,
+    speaker_rest,
+)
+
+POINTS = 57
+
+
+def clip(key: str, speaker: str, frames: int = 40, lag: int = 0) -> MotionClip:
+    """A speaker whose shape is linear in the speech features, and open as the sound is loud.
+
+    `lag`: frames by which the lips come after the feature that moves them.
+    """
+    random = np.random.default_rng(sum(key.encode()))
+    rest = np.random.default_rng(len(speaker)).normal(size=(POINTS, 3))
+    drive = random.normal(size=frames).astype(np.float16)
+    drive -= drive.mean()
+    speech = np.zeros((2 * frames, 2), np.float16)
+    speech[:, 0] = np.repeat(np.roll(drive, -lag), 2)
+    audio = np.repeat(10 ** (drive.astype(np.float32) * 6 / 20 - 1.5), 640)
+    shape = rest + 0.01 * drive.astype(np.float64)[:, None, None] * np.ones((POINTS, 3))
+    return MotionClip(key, speaker, shape.astype(np.float32), speech, audio.astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[MotionClip]:
+    return [clip(f"{s}-{n}", s) for s in ("ann", "bernd", "li") for n in range(3)]
+
+
+def test_cross_cases_pair_different_clips_of_one_speaker(clips):
+    cases = cross_cases([*clips, clip("zoe-0", "zoe")])
+    assert len(cases) == len(clips)
+    assert all(case.source.speaker == case.target.speaker for case in cases)
+    assert all(case.source.key != case.target.key for case in cases)
+    assert {case.target.key for case in cases} == {clip.key for clip in clips}
+
+
+def test_a_case_has_the_frames_that_both_clips_have():
+    (case, _) = cross_cases([clip("a-0", "a", frames=30), clip("a-1", "a", frames=50)])
+    for method in (truth, source_untouched, still_mouth):
+        assert method(case).shape == (30, POINTS, 3)
+
+
+def test_truth_source_and_rest_are_what_they_say(clips):
+    case = cross_cases(clips)[0]
+    assert np.array_equal(truth(case), case.target.shape)
+    assert np.array_equal(source_untouched(case), case.source.shape)
+    assert np.array_equal(still_mouth(case)[7], speaker_rest(clips)[case.source.speaker])
+
+
+@pytest.mark.parametrize("lag", [-3, 0, 2])
+def test_the_ridge_finds_linear_lips_that_lag_within_its_reach(lag):
+    known = [clip(f"{s}-{n}", s, lag=lag) for s in ("ann", "bernd", "li") for n in range(3)]
+    stranger = [clip("jo-0", "joan-of", lag=lag), clip("jo-1", "joan-of", lag=lag)]
+    config = RidgeConfig(context=3, penalties=(1e-3, 1.0))
+    ridge = fit_speech_ridge(known, config)
+    assert ridge.penalty == 1e-3
+    for case in cross_cases(stranger):
+        inside = slice(4, -4)  # the features of the ends wrap around
+        assert ridge(case)[inside] == pytest.approx(case.truth[inside], abs=2e-3)
+
+
+def test_loudness_opens_a_mouth_that_loudness_opens(clips):
+    opening = fit_loudness_opening(clips)
+    case = reconstruction_cases(clips)[0]
+    r = np.corrcoef(opening(case)[:, 0, 0], case.truth[:, 0, 0])[0, 1]
+    assert r > 0.99
+
+
+def test_loudness_is_relative_to_the_loudest_frame_and_past_the_end_is_silence():
+    audio = np.concatenate([np.full(640, 0.1), np.full(640, 0.01)]).astype(np.float32)
+    assert relative_loudness(audio, 3)[:2, 0] == pytest.approx([0, -20], abs=0.01)
+    assert relative_loudness(audio, 3)[2, 0] < -50
+    assert relative_loudness(audio * 3, 2) == pytest.approx(relative_loudness(audio, 2), abs=0.01)
+
+
+def test_a_window_holds_the_features_of_the_frames_around():
+    speech = np.repeat(np.arange(10, dtype=np.float16), 2)[:, None] * np.ones(512, np.float16)
+    windows = speech_windows(speech, frames=10, context=2).reshape(10, 5, 512)[..., 0]
+    assert windows[5].tolist() == [3, 4, 5, 6, 7]
+    assert windows[0].tolist() == [0, 0, 0, 1, 2]
+
+
+def test_features_that_end_early_are_held():
+    speech = np.ones((11, 512), np.float16)
+    assert speech_windows(speech, frames=8, context=1).shape == (8, 3 * 512)
+
+
+def test_the_nearest_reference_is_the_one_with_the_same_lips():
+    references = np.random.default_rng(0).normal(size=(4, 40, 2)).astype(np.float32)
+    frames = references[[2, 0, 3, 3, 1]] + 0.01
+    assert nearest_reference(frames, references).tolist() == [2, 0, 3, 3, 1]

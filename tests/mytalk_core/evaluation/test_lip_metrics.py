@@ -1,0 +1,121 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mytalk_core.evaluation.lip_metrics import (
+    align_lips,
+    aperture,
+    aperture_correlation,
+    cross_lmd,
+    lip_leak,
+    lmd,
+    motion_scores,
+    mouth_aspect_ratio,
+    rigid_reference,
+    velocity_error,
+)
+from mytalk_core.faces.landmark_scheme import MESH478
+
+LIPS = len(MESH478.lips)
+
+
+def face(frames: int = 6, seed: int = 0) -> np.ndarray:
+    """A face-like cloud of points, eyes level and above the mouth, lips moving."""
+    random = np.random.default_rng(seed)
+    points = random.uniform(-50, 50, (MESH478.point_count, 3)).astype(np.float32)
+    left, right = MESH478.eye_corners
+    points[left], points[right] = (-40, 0, 0), (40, 0, 0)
+    upper, lower = MESH478.vertical
+    points[upper], points[lower] = (0, -60, 0), (0, 20, 0)
+    sequence = np.repeat(points[None], frames, axis=0)
+    sequence[:, list(MESH478.lips)] += random.normal(0, 4, (frames, LIPS, 3)).astype(np.float32)
+    return sequence
+
+
+def mouth(openings: list[float], width: float = 0.5) -> np.ndarray:
+    """Lips (T, L, 2) with the given inner opening in each frame, and the given inner width."""
+    lips = np.zeros((len(openings), LIPS, 2), np.float32)
+    left, right = (MESH478.lips.index(corner) for corner in MESH478.mouth_corners)
+    lips[:, left, 0], lips[:, right, 0] = -width / 2, width / 2
+    for upper, lower in MESH478.aperture_pairs:
+        lips[:, MESH478.lips.index(upper), 1] = -np.array(openings) / 2
+        lips[:, MESH478.lips.index(lower), 1] = np.array(openings) / 2
+    return lips
+
+
+@given(
+    angle=st.floats(-math.pi, math.pi),
+    scale=st.floats(0.2, 5),
+    shift=st.tuples(st.floats(-300, 300), st.floats(-300, 300)),
+)
+def test_a_moved_turned_and_zoomed_picture_has_the_same_lips(angle, scale, shift):
+    true = face()
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    moved = true[..., :2] @ turn * scale + shift
+    reference = rigid_reference(true, MESH478)
+    lips = align_lips(true, reference, MESH478)
+    again = align_lips(moved.astype(np.float32), reference, MESH478)
+    assert lmd(again, lips) < 1e-4
+
+
+def test_a_lip_shift_is_measured_in_inter_ocular_units():
+    true = face()
+    reference = rigid_reference(true, MESH478)
+    inter_ocular = 80
+    dubbed = true.copy()
+    dubbed[:, list(MESH478.lips), 0] += 0.03 * inter_ocular
+    dubbed[:, list(MESH478.lips), 1] += 0.04 * inter_ocular
+    aligned = (align_lips(points, reference, MESH478) for points in (dubbed, true))
+    assert lmd(*aligned) == pytest.approx(0.05, rel=1e-3)
+
+
+def test_depth_does_not_enter_aligned_lips():
+    true = face()
+    reference = rigid_reference(true, MESH478)
+    flattened = true * np.array([1, 1, 0], np.float32)
+    assert np.array_equal(
+        align_lips(true, reference, MESH478), align_lips(flattened, reference, MESH478)
+    )
+
+
+def test_velocity_ignores_a_constant_difference_and_sees_jitter():
+    true = np.zeros((4, LIPS, 2), np.float32)
+    jitter = true.copy()
+    jitter[1::2, :, 0] = 0.01
+    assert velocity_error(true + 0.5, true) == 0
+    assert velocity_error(jitter, true) == pytest.approx(0.01)
+
+
+def test_cross_lmd_compares_what_both_clips_have():
+    spoken = mouth([0.1, 0.2, 0.3])
+    assert cross_lmd(mouth([0.1, 0.2]), spoken) == 0
+    assert cross_lmd(spoken[::-1], spoken) > 0
+
+
+def test_aperture_and_ratio_of_a_known_mouth():
+    lips = mouth([0.0, 0.1, 0.2])
+    assert aperture(lips, MESH478) == pytest.approx([0, 0.1, 0.2])
+    assert mouth_aspect_ratio(lips, MESH478) == pytest.approx([0, 0.2, 0.4])
+
+
+def test_leak_is_the_share_of_frames_with_an_open_mouth():
+    ratios = [0.0, 0.24, 0.26, 0.9]
+    assert lip_leak(mouth([0.5 * ratio for ratio in ratios]), MESH478) == 0.5
+    assert lip_leak(mouth([0.0] * 4), MESH478) == 0
+
+
+@pytest.mark.parametrize(("gain", "expected"), [(0.3, 1.0), (-0.3, -1.0)])
+def test_correlation_is_blind_to_size_and_knows_direction(gain, expected):
+    openings = np.array([0.02, 0.1, 0.05, 0.2])
+    predicted = mouth(list(0.1 + gain * openings))
+    r = aperture_correlation(predicted, mouth(list(openings)), MESH478)
+    assert r == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_mouth_that_never_moves_has_no_correlation():
+    scores = motion_scores(mouth([0.1] * 4), mouth([0.0, 0.1, 0.0, 0.2]), MESH478)
+    assert math.isnan(scores["aperture_r"])
+    assert scores["lmd"] > 0

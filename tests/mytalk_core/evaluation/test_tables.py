@@ -1,0 +1,63 @@
+import json
+import math
+
+import pytest
+
+from mytalk_core.evaluation.tables import Metric, MetricTable, measurements
+
+METRICS = [
+    Metric("lmd", "LMD", "lower", 4),
+    Metric("r", "aperture r", "higher", 2),
+    Metric("leak", "open", "neither", 2),
+]
+
+
+@pytest.fixture
+def table() -> MetricTable:
+    rows = [
+        *measurements("truth", "s5", [("lmd", 0.0), ("r", 1.0), ("leak", 0.2)]),
+        *measurements("still", "s5", [("lmd", 0.03), ("r", math.nan), ("leak", 0.0)]),
+        *measurements("ridge", "s5", [("lmd", 0.02), ("r", 0.8), ("leak", 0.1)]),
+        *measurements("ridge", "s5", [("lmd", 0.04), ("r", math.nan), ("leak", 0.1)]),
+        *measurements("ridge", "s26", [("lmd", 0.01), ("r", 0.6), ("leak", 0.1)]),
+        *measurements("still", "s26", [("lmd", 0.05), ("r", math.nan), ("leak", 0.0)]),
+    ]
+    return MetricTable(METRICS, rows, references=frozenset({"truth"}))
+
+
+def test_speakers_count_the_same_however_many_clips_they_have(table):
+    assert table.value("ridge", "lmd", "s5") == pytest.approx(0.03)
+    assert table.value("ridge", "lmd") == pytest.approx(0.02)
+
+
+def test_what_says_nothing_is_left_out_of_a_mean(table):
+    assert table.value("ridge", "r") == pytest.approx(0.7)
+    assert math.isnan(table.value("still", "r"))
+
+
+def test_the_best_is_bold_and_the_truth_does_not_compete(table):
+    overall = table.to_markdown().split("### s26")[0].splitlines()
+    assert "| truth | 0.0000 | 1.00 | 0.20 |" in overall
+    assert "| still | 0.0400 | n/a | 0.00 |" in overall
+    assert "| ridge | **0.0200** | **0.70** | 0.10 |" in overall
+
+
+def test_every_speaker_has_a_table(table):
+    text = table.to_markdown()
+    assert text.index("### Mean over 2 speakers") < text.index("### s26") < text.index("### s5")
+    assert "| truth | n/a | n/a | n/a |" in text.split("### s26")[1].split("### s5")[0]
+
+
+def test_values_that_print_alike_are_equally_good():
+    rows = [
+        *measurements("a", "x", [("lmd", 0.02001)]),
+        *measurements("b", "x", [("lmd", 0.02002)]),
+    ]
+    assert MetricTable(METRICS[:1], rows).to_markdown().count("**0.0200**") == 4
+
+
+def test_json_carries_the_same_numbers_and_null_for_the_unknown(table):
+    data = json.loads(table.to_json())
+    assert data["values"]["lmd"]["ridge"]["all"] == pytest.approx(0.02)
+    assert data["values"]["r"]["still"]["s5"] is None
+    assert data["references"] == ["truth"]

@@ -1,0 +1,181 @@
+import re
+import socket
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mytalk_core.data.samples import SampleClip
+from mytalk_core.errors import ModelError, Reason
+from mytalk_core.media.audio import read_audio
+from mytalk_core.speech import recognition
+from mytalk_core.speech.recognition import Recogniser
+from mytalk_core.speech.transcript import UNKNOWN_LANGUAGE, Segment, Transcript, Word
+
+RATE = 16_000
+MARGIN = Fraction(1, 4)  # seconds by which a word's time may be off
+
+
+@pytest.fixture(scope="module")
+def no_network() -> Iterator[None]:
+    """Any attempt to reach a network fails the test that makes it."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("recognition asked a network")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", refuse)
+        patch.setattr(socket.socket, "connect", refuse)
+        yield
+
+
+@pytest.fixture(scope="module")
+def recogniser(whisper_dir: Path, no_network: None) -> Recogniser:
+    return Recogniser(whisper_dir, threads=1)
+
+
+@pytest.fixture(scope="module")
+def speech(sample_clips: dict[str, SampleClip]) -> NDArray[np.float32]:
+    """A man says who he is, from second 1.2 to 6.4 of 7.8."""
+    return read_audio(sample_clips["test_movie"].path)
+
+
+@pytest.fixture(scope="module")
+def twice(recogniser: Recogniser, speech: NDArray[np.float32]) -> Transcript:
+    """What is heard where the man says it twice, two seconds apart."""
+    pause = np.zeros(2 * RATE, np.float32)
+    return recogniser.transcribe(np.concatenate([speech, pause, speech]))
+
+
+def said(transcript: Transcript) -> list[str]:
+    return [
+        re.sub(r"\W", "", word.text).lower()
+        for segment in transcript.segments
+        for word in segment.words
+    ]
+
+
+def test_the_language_and_the_words_are_heard(twice: Transcript) -> None:
+    assert twice.language == "en"
+    assert twice.aligner == "whisper attention"
+    for word in ("lecturer", "psychology", "university", "nottingham"):
+        assert said(twice).count(word) == 2
+
+
+def test_words_are_in_order_and_within_the_voice(twice: Transcript) -> None:
+    words = [word for segment in twice.segments for word in segment.words if word.interval]
+    assert len(words) > 0.9 * len(said(twice))
+    assert all(a.end <= b.start + MARGIN for a, b in pairwise(words) if a.end and b.start)
+    for word in words:
+        assert any(
+            part.start <= word.interval.start <= word.interval.end <= part.end
+            for part in twice.voice
+            if word.interval
+        )
+
+
+def test_the_same_words_later_are_heard_as_much_later(
+    twice: Transcript, speech: NDArray[np.float32]
+) -> None:
+    shift = Fraction(len(speech), RATE) + 2
+    starts = [
+        word.start
+        for segment in twice.segments
+        for word in segment.words
+        if word.start is not None and word.text.startswith("Nottingham")
+    ]
+    assert len(starts) == 2
+    assert abs(starts[1] - starts[0] - shift) < MARGIN
+
+
+def test_a_segment_is_what_is_said_between_two_pauses(twice: Transcript) -> None:
+    assert [(part.start, part.end) for part in twice.voice] == [
+        (segment.start, segment.end) for segment in twice.segments
+    ]
+    for segment in twice.segments:
+        assert segment.text == " ".join(word.text for word in segment.words)
+
+
+def test_more_stretches_than_a_batch_are_all_heard(
+    recogniser: Recogniser, speech: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recognition, "_BATCH", 1)
+    shares: list[float] = []
+    pause = np.zeros(2 * RATE, np.float32)
+    heard = recogniser.transcribe(np.concatenate([speech, pause, speech]), advance=shares.append)
+    assert said(heard).count("nottingham") == 2
+    assert shares == [0.5, 0.5]
+
+
+def test_a_script_stands_in_place_of_what_is_heard(
+    recogniser: Recogniser, speech: NDArray[np.float32], twice: Transcript
+) -> None:
+    lines = (
+        Segment("Hi, I'm Jon Peirce.", Fraction(1), Fraction(23, 10)),
+        Segment("a lecturer in Psychology", Fraction(23, 10), Fraction(33, 10)),
+        Segment("Nobody says this.", Fraction(7), Fraction(8)),
+        Segment("Nor this.", Fraction(100), Fraction(101)),
+    )
+    first, second, *unheard = recogniser.transcribe(speech, lines).segments
+    assert [word.text for word in first.words] == ["Hi,", "I'm", "Jon", "Peirce."]
+    assert (first.text, first.start, first.end) == (lines[0].text, lines[0].start, lines[0].end)
+    heard = next(word for part in twice.segments for word in part.words if word.text == "lecturer")
+    aligned = second.words[1]
+    assert aligned.start is not None and heard.start is not None
+    assert abs(aligned.start - heard.start) < MARGIN
+    assert [segment.words for segment in unheard] == [
+        (Word("Nobody"), Word("says"), Word("this.")),
+        (Word("Nor"), Word("this.")),
+    ]
+
+
+def test_a_text_that_no_aligner_takes_is_spread_over_the_voice(
+    recogniser: Recogniser, speech: NDArray[np.float32]
+) -> None:
+    endless = Segment("words " * 600, Fraction(0), Fraction(7))
+    (segment,) = recogniser.transcribe(speech, [endless]).segments
+    assert len(segment.words) == 600
+    assert all(word.interval for word in segment.words)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 1600, 5 * RATE])
+def test_where_nobody_speaks_the_transcript_is_empty(recogniser: Recogniser, samples: int) -> None:
+    silence = np.zeros(samples, np.float32)
+    assert recogniser.transcribe(silence) == Transcript(UNKNOWN_LANGUAGE, (), (), "")
+
+
+def test_a_script_of_silence_keeps_its_lines_without_times(recogniser: Recogniser) -> None:
+    line = Segment("Are you there?", Fraction(0), Fraction(1))
+    (segment,) = recogniser.transcribe(np.zeros(RATE, np.float32), [line]).segments
+    assert segment.words == (Word("Are"), Word("you"), Word("there?"))
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        Recogniser(tmp_path)
+    assert caught.value.reason is Reason.MODEL_MISSING
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_scripted_words_are_found_where_people_labelled_them(
+    recogniser: Recogniser, shared_data: Path
+) -> None:
+    errors: list[float] = []
+    for labels in sorted((shared_data / "grid_align" / "s33").glob("*.align"))[:2]:
+        rows = [row.split() for row in labels.read_text().splitlines()]
+        words = [row for row in rows if row[2] not in ("sil", "sp")]
+        line = Segment(" ".join(row[2] for row in words), Fraction(0), Fraction(3))
+        audio = read_audio(shared_data / "grid" / "s33" / f"{labels.stem}.mpg")
+        (segment,) = recogniser.transcribe(audio, [line]).segments
+        assert len(segment.words) == len(words)
+        errors += [
+            abs(float(word.start - Fraction(int(row[0]), 25_000)))
+            for word, row in zip(segment.words, words, strict=True)
+            if word.start is not None
+        ]
+    assert len(errors) >= 10
+    assert np.median(errors) < 0.06
