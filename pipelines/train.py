@@ -130,7 +130,7 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
         ),
     )
     try:
-        with _watching(job, progress):
+        with _Watching(job, progress):
             trainer.fit()
     except Exception as error:
         raise TrainingFailedError(
@@ -143,7 +143,7 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
     return TrainResult(job.weights, record["best_score"], record["history"])
 
 
-class _watching:
+class _Watching:
     """Passes on the progress that worker 0 writes to a file while `fit` blocks."""
 
     def __init__(self, job: TrainJob, progress: Callable[[int, int], None]) -> None:
@@ -225,7 +225,8 @@ def _objective(job: TrainJob, rank: int, world: int, device: torch.device) -> Ob
 
 def _first_clips(shards: list[Path]) -> list[dict[str, bytes]]:
     return [
-        members for _, (_, members) in zip(range(_VALIDATION_CLIPS), iter_members(shards))  # noqa: B905
+        members
+        for _, (_, members) in zip(range(_VALIDATION_CLIPS), iter_members(shards))  # noqa: B905
     ]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from mytalk_core.appearance.renderer import Renderer, RendererConfig
 from mytalk_core.errors import ModelError, Reason
@@ -15,7 +15,7 @@ from mytalk_core.errors import ModelError, Reason
 def save_renderer(model: Renderer, path: Path) -> None:
     """Write weights and configuration."""
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, path, metadata={"renderer_config": json.dumps(asdict(model.config))})
+    path.write_bytes(save(tensors, metadata={"renderer_config": json.dumps(asdict(model.config))}))
 
 
 def load_renderer(path: Path) -> Renderer:

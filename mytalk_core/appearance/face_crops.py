@@ -15,8 +15,8 @@ from mytalk_core.appearance.conditioning import (
 )
 from mytalk_core.faces.alignment import to_pixels
 from mytalk_core.faces.crop import apply_box
+from mytalk_core.faces.face_motion import FaceMotion, resting_shape
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
-from mytalk_core.motion.clip_motion import FaceMotion, resting_shape
 
 
 @dataclass(frozen=True)

@@ -147,9 +147,7 @@ class Renderer(nn.Module):
         self.coarse_flow = nn.Sequential(
             ConvBlock(3 * quarter, quarter), ResidualBlock(quarter), nn.Conv2d(quarter, 3, 3, 1, 1)
         )
-        self.fine_flow = nn.Sequential(
-            ConvBlock(3 * half, half), nn.Conv2d(half, 3, 3, 1, 1)
-        )
+        self.fine_flow = nn.Sequential(ConvBlock(3 * half, half), nn.Conv2d(half, 3, 3, 1, 1))
         for head in (self.coarse_flow[-1], self.fine_flow[-1]):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)
@@ -158,9 +156,7 @@ class Renderer(nn.Module):
         self.up = nn.ModuleList()
         above = 2 * widths[-1]
         for width in reversed(widths[:-1]):
-            self.up.append(
-                nn.Sequential(ConvBlock(above + 2 * width, width), ResidualBlock(width))
-            )
+            self.up.append(nn.Sequential(ConvBlock(above + 2 * width, width), ResidualBlock(width)))
             above = width
         # Residual colour and its share, at full size by pixel shuffle.
         self.head = nn.Conv2d(half + 6, 4 * 4, 3, 1, 1)
@@ -264,9 +260,7 @@ class Renderer(nn.Module):
             align_corners=False,
         )
         moved = warp(references.features[0], coarse[:, :2])
-        fine = self.fine_flow(
-            torch.cat([moved, each(landmarks[0]), each(surroundings[0])], dim=1)
-        )
+        fine = self.fine_flow(torch.cat([moved, each(landmarks[0]), each(surroundings[0])], dim=1))
         logits = (coarse[:, 2:] + fine[:, 2:]).unflatten(0, (batch, count))
         return coarse[:, :2] + fine[:, :2] / 16, logits.softmax(dim=1)
 

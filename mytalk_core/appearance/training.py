@@ -15,9 +15,9 @@ from mytalk_core.appearance.face_crops import CropTensors, FaceCrops, crop_tenso
 from mytalk_core.appearance.reference_frames import spread_by_opening, training_references
 from mytalk_core.appearance.renderer import Renderer, RendererConfig
 from mytalk_core.data.shards import decode_sample
+from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
 from mytalk_core.faces.shape import aperture
-from mytalk_core.motion.clip_motion import face_motion
 from mytalk_core.training.precision import autocast
 
 
@@ -134,7 +134,10 @@ def _flipped(crops: CropTensors, pictures: Tensor) -> CropTensors:
     """Mirrored left to right. Points keep their numbers: all crops are mirrored alike."""
     mirrored = crops.points * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0])
     return CropTensors(
-        pictures.flip(-1), crops.drawings.flip(-1), mirrored, crops.masks.flip(-1),
+        pictures.flip(-1),
+        crops.drawings.flip(-1),
+        mirrored,
+        crops.masks.flip(-1),
         crops.skins.flip(-1),
     )
 

@@ -22,7 +22,8 @@ def clip_row(sample: ClipSample, source: Source, shard: str, config_id: str) -> 
     """The manifest row of a clip that went into a shard."""
     meta = sample.meta
     pose = fit_pose(
-        sample.landmarks, canonical_rigid(sample.landmarks, SCHEMES[meta.scheme]),
+        sample.landmarks,
+        canonical_rigid(sample.landmarks, SCHEMES[meta.scheme]),
         SCHEMES[meta.scheme],
     )
     return ManifestRow(
@@ -73,9 +74,7 @@ def source_row(source: Source, clips: list[ManifestRow], seconds: float) -> Mani
     )
 
 
-def failed_row(
-    source: Source, error: MytalkError, seconds: float, config_id: str
-) -> ManifestRow:
+def failed_row(source: Source, error: MytalkError, seconds: float, config_id: str) -> ManifestRow:
     """The row of a source that gave no clip: filtered where the footage is sound, else failed."""
     filtered = error.reason in _FILTERS
     return ManifestRow(

@@ -3,28 +3,26 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.data.manifest import Kind, ManifestRow, Status
 from mytalk_core.data.schema import ClipMeta, ClipSample, clip_key, slug
-from mytalk_core.errors import BadInputError, MytalkError, Reason
-from mytalk_core.faces.alignment import canonical_rigid, fit_pose, head_turn
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.faces.alignment import canonical_rigid, fit_pose
 from mytalk_core.faces.crop import CropConfig, crop_boxes, cut_crop
-from mytalk_core.faces.landmark_scheme import SCHEMES
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
 from mytalk_core.faces.shape import aperture, face_height
 from mytalk_core.faces.tracks import face_runs
 from mytalk_core.media.audio import pcm16, read_audio
-from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE, format_rate, sample_at
+from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE, sample_at
 from mytalk_core.media.decode import Frame, iter_frames_at
 from mytalk_core.media.probe import probe_audio, probe_video
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.loudness import loudness_dbfs, opening_offset
+
 
 @dataclass(frozen=True)
 class Source:
@@ -71,9 +69,7 @@ def find_sources(inputs: list[Path]) -> list[Source]:
     for path in inputs:
         if not path.exists():
             raise BadInputError("does not exist.", reason=Reason.NOT_FOUND, where=str(path))
-        files += (
-            sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-        )
+        files += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     if not files:
         raise BadInputError(
             "holds no file.", reason=Reason.NOT_FOUND, where=", ".join(map(str, inputs))

@@ -179,9 +179,7 @@ def _dub_into(
     geometry = (
         block
         for run, person, motion in zip(faces.runs, people, motions, strict=True)
-        for block in run_geometry(
-            faces, run, person, motion, scheme, config.crop, float(info.fps)
-        )
+        for block in run_geometry(faces, run, person, motion, scheme, config.crop, float(info.fps))
     )
     shown = zip((end for _, end in faces.runs), references, strict=True)
     frames = render_film(info, geometry, shown, load_renderer(models.renderer), scheme)
@@ -279,9 +277,7 @@ def _pairs(
     return tuple(pairs)
 
 
-def _checks(
-    info: VideoInfo, faces: FilmFaces, film: Path, written: _Written
-) -> dict[str, Check]:
+def _checks(info: VideoInfo, faces: FilmFaces, film: Path, written: _Written) -> dict[str, Check]:
     """What must hold for every dub, read back from the finished film."""
     made = probe_video(film)
     expected, frames = len(faces.starts), made.frame_estimate

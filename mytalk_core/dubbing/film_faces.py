@@ -14,6 +14,7 @@ from mytalk_core.dubbing.disk_array import stack_on_disk
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.alignment import canonical_rigid, fit_pose, to_shape
+from mytalk_core.faces.face_motion import resting_shape
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
 from mytalk_core.faces.shape import aperture
@@ -21,7 +22,6 @@ from mytalk_core.faces.tracks import face_runs
 from mytalk_core.media.decode import iter_frames
 from mytalk_core.media.prefetch import prefetched
 from mytalk_core.media.probe import VideoInfo
-from mytalk_core.motion.clip_motion import resting_shape
 from mytalk_core.motion.closed_mouth import closed_mouth
 from mytalk_core.motion.sampling import identity_shapes
 

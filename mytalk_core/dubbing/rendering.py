@@ -211,9 +211,7 @@ def _rendered(
     drawn = (picture.float().clamp(0, 1) * 255).permute(0, 2, 3, 1).cpu().numpy()
     masks = tensors.masks[:, 0].numpy().astype(np.uint8)
     for (frame, block, at), crop, mask in zip(waiting, drawn, masks, strict=True):
-        image = composite(
-            frame.image, np.ascontiguousarray(crop), feathered(mask), block.boxes[at]
-        )
+        image = composite(frame.image, np.ascontiguousarray(crop), feathered(mask), block.boxes[at])
         yield DubbedFrame(
             frame,
             replace(frame, image=image),

@@ -20,7 +20,7 @@ from mytalk_core.media.clock import (
     frame_time,
     sample_at,
 )
-from mytalk_core.motion.clip_motion import speech_per_frame, upper_face
+from mytalk_core.motion.context import speech_per_frame, upper_face
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.sampling import generate_motion
 from mytalk_core.speech.features import SpeechEncoder

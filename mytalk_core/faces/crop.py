@@ -57,9 +57,7 @@ def invert_box(box: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([turn, -box[2:] @ turn]).astype(np.float32)
 
 
-def cut_crop(
-    image: NDArray[np.uint8], box: NDArray[np.float32], size: int
-) -> NDArray[np.uint8]:
+def cut_crop(image: NDArray[np.uint8], box: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
     """The (size, size, 3) face crop of a frame; what lies outside the frame repeats its edge."""
     gain = float(np.linalg.norm(box[0]))
     shrink = int(1 / gain)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from mytalk_core.errors import ModelError, Reason
@@ -122,7 +122,7 @@ def windows(speech: Tensor, context: int) -> Tensor:
 def save_model(model: SpeechToMotion, path: Path) -> None:
     """Write weights and configuration as one safetensors file."""
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, path, metadata={"motion_config": json.dumps(asdict(model.config))})
+    path.write_bytes(save(tensors, metadata={"motion_config": json.dumps(asdict(model.config))}))
 
 
 def load_model(path: Path) -> SpeechToMotion:

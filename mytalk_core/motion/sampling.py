@@ -48,7 +48,7 @@ def generate_motion(
 
     Args:
         speech: (T, F) features per frame at 25 Hz, float16 or float32, maybe mapped from disk.
-        upper_face: (T, 3 C) from `clip_motion.upper_face`.
+        upper_face: (T, 3 C) from `context.upper_face`.
         identity_shapes: (N, 3 M) moving points of the person in aligned inter-ocular units.
         seed: the same seed gives the same motion, however long the film around it.
 

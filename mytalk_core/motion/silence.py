@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE
-from mytalk_core.motion.clip_motion import speech_per_frame
+from mytalk_core.motion.context import speech_per_frame
 from mytalk_core.speech.features import SpeechEncoder
 
 _SECONDS = 8

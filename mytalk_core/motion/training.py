@@ -11,15 +11,11 @@ from torch import Tensor
 from torch.func import functional_call
 
 from mytalk_core.data.shards import decode_meta, read_npy
+from mytalk_core.faces.face_motion import face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import SCHEMES
 from mytalk_core.faces.shape import moving_positions
-from mytalk_core.motion.clip_motion import (
-    face_motion,
-    resting_shape,
-    speech_per_frame,
-    upper_face,
-)
 from mytalk_core.motion.closed_mouth import closed_mouth
+from mytalk_core.motion.context import speech_per_frame, upper_face
 from mytalk_core.motion.diffusion import add_noise
 from mytalk_core.motion.identity import identity_loss
 from mytalk_core.motion.model import MotionConfig, SpeechToMotion, windows
@@ -150,7 +146,7 @@ class MotionBatches:
         silence: NDArray[np.float32],
         config: MotionTrainingConfig,
     ) -> None:
-        """Args: `draw` gives a random clip; `silence` is (S, F) features of rooms without speech."""
+        """Args: `draw` gives a random clip; `silence` (S, F) features of rooms without speech."""
         self._draw = draw
         self._silence = silence
         self._config = config
@@ -181,9 +177,7 @@ class MotionBatches:
             speech = self._silence[start : start + config.window]
             moved = np.broadcast_to(clip.closed, moved.shape)
         shapes = clip.rest + clip.displacement
-        one, other = (
-            shapes[random.integers(0, frames, config.identity_frames)] for _ in range(2)
-        )
+        one, other = (shapes[random.integers(0, frames, config.identity_frames)] for _ in range(2))
         upper = clip.upper_face[index]
         return (
             np.ascontiguousarray(moved),

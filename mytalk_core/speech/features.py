@@ -90,22 +90,3 @@ class SpeechEncoder:
         count = -(-length // SAMPLES_PER_FEATURE)
         features: NDArray[np.float16] = encoded[first : first + count].astype(np.float16)
         return features
-
-
-def features_at(
-    features: NDArray[np.float16], centres: NDArray[np.float64], context: int
-) -> NDArray[np.float16]:
-    """Windows of features around moments of time.
-
-    Args:
-        features: (M, 512) at 50 Hz.
-        centres: (T,) seconds.
-        context: features on either side.
-
-    Returns:
-        (T, 2 context + 1, 512); past either end the nearest row stands.
-    """
-    middle = np.floor(centres * float(SPEECH_FEATURE_FPS)).astype(int)
-    index = middle[:, None] + np.arange(-context, context + 1)
-    windows: NDArray[np.float16] = features[np.clip(index, 0, len(features) - 1)]
-    return windows

@@ -13,6 +13,4 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 
 def autocast(device: torch.device, wanted: bool) -> torch.autocast:
     """A context in which convolutions and matrix products run in bfloat16 if that helps."""
-    return torch.autocast(
-        device.type, torch.bfloat16, enabled=wanted and has_fast_bfloat16(device)
-    )
+    return torch.autocast(device.type, torch.bfloat16, enabled=wanted and has_fast_bfloat16(device))

@@ -1,12 +1,9 @@
-"""A clip as stage 1 sees it: pose taken out, speech on the motion clock."""
-
-from dataclasses import dataclass
+"""What stage 1 is told of a frame: the slow upper face, and speech on the motion clock."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from mytalk_core.faces.alignment import Pose, canonical_rigid, fit_pose, to_shape
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_FEATURE_FPS
 
@@ -14,26 +11,6 @@ _ROWS_PER_FRAME = int(SPEECH_FEATURE_FPS / MOTION_FPS)
 # The mesh moves cheeks and nose a little with the lips, so upper-face points would tell the model
 # the original mouth; averaged over this long they tell pose and person only.
 _UPPER_FACE_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class FaceMotion:
-    """One face over time in aligned coordinates (inter-ocular units) and its pose."""
-
-    shape: NDArray[np.float32]  # (T, P, 3) all points, pose removed
-    pose: Pose  # of T frames
-
-
-def face_motion(landmarks: NDArray[np.float32], scheme: LandmarkScheme) -> FaceMotion:
-    """Take the pose out of landmarks (T, P, 3), pixels, finite."""
-    pose = fit_pose(landmarks, canonical_rigid(landmarks, scheme), scheme)
-    return FaceMotion(to_shape(landmarks, pose), pose)
-
-
-def resting_shape(shape: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The person's mean face (P, 3): the zero of displacements."""
-    mean: NDArray[np.float32] = shape.mean(axis=0)
-    return mean
 
 
 def upper_face(
