@@ -1,5 +1,6 @@
 """The `mytalk` command: its options, its commands, its exit codes."""
 
+import signal
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -7,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.console import Speech, guarded, speak
+from jobs.console import EXIT_TERMINATED, Speech, divert_native_output, guarded, speak
 from mytalk_core import __version__
 
 COMMANDS = (
@@ -88,6 +89,9 @@ def hoisted(arguments: list[str]) -> list[str]:
 
 def main() -> None:
     """The entry point of the console command."""
+    # Schedulers end a process this way; unwinding removes what is half written.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
+    divert_native_output()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -1,5 +1,6 @@
 """How the command speaks: results on stdout, everything else on stderr, one line for a failure."""
 
+import atexit
 import json
 import os
 import sys
@@ -27,6 +28,7 @@ EXIT_OK = 0
 EXIT_SOME_FAILED = 1  # some of the work failed, or this program did
 EXIT_BAD_INPUT = 2  # usage, or an input that cannot be used
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 Advance = Callable[..., None]
 """Adds to what is done, in the unit of the total; a second argument sets a total known late."""
@@ -87,6 +89,20 @@ def progress(description: str, total: float | None) -> Iterator[Advance]:
     with Progress(*columns, console=_stderr) as bars:
         task = bars.add_task(description, total=total)
         yield lambda amount, total=None: bars.update(task, advance=amount, total=total)
+
+
+def divert_native_output() -> None:
+    """Send what native libraries write to stderr by themselves into a log file.
+
+    They greet, warn and report at every start; between the lines of a command that is noise. What
+    Python writes still reaches the terminal. The log is kept only where the process dies.
+    """
+    terminal = os.dup(2)
+    log = Path(tempfile.mkstemp(prefix="mytalk-native-", suffix=".log")[1])
+    with log.open("wb") as file:
+        os.dup2(file.fileno(), 2)
+    sys.stderr = os.fdopen(terminal, "w", buffering=1, encoding="utf-8", errors="replace")
+    atexit.register(log.unlink, missing_ok=True)
 
 
 def guarded(work: Callable[[], object]) -> int:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray.exceptions import RayActorError
@@ -61,7 +62,7 @@ def configuration_id(config: PreprocessConfig) -> str:
 
 def plan_units(sources: list[Source], config: PreprocessConfig) -> list[Unit]:
     """Cut sources, in order, into the units of a run."""
-    units = []
+    units: list[Unit] = []
     for start in range(0, len(sources), config.sources_per_shard):
         members = tuple(sources[start : start + config.sources_per_shard])
         identity = [configuration_id(config)]
@@ -193,25 +194,27 @@ def _run(
     ray.init(
         ignore_reinit_error=True, include_dashboard=False, log_to_driver=False, logging_level=40
     )
-    count = min(int(ray.cluster_resources()["CPU"]), len(units))
+    cpus = int(ray.cluster_resources()["CPU"])  # type: ignore[no-untyped-call]
+    count = min(cpus, len(units))
     waiting = list(reversed(units))
     attempts = {unit.name: 0 for unit in units}
-    busy: dict[ray.ObjectRef, tuple[Unit, ray.actor.ActorHandle]] = {}
+    hired: Any = FootageWorker  # what the decorator makes of the class has no types
+    busy: dict[Any, tuple[Unit, Any]] = {}  # unit and worker by the reference of the rows to come
 
-    def start(worker: ray.actor.ActorHandle) -> None:
+    def start(worker: Any) -> None:
         unit = waiting.pop()
         attempts[unit.name] += 1
         busy[worker.work.remote(unit)] = (unit, worker)
 
     for _ in range(count):
-        start(FootageWorker.remote(models, config, out))
+        start(hired.remote(models, config, out))
     while busy:
         finished, _ = ray.wait(list(busy), num_returns=1)
         unit, worker = busy.pop(finished[0])
         try:
             yield unit, ray.get(finished[0])
         except RayActorError:
-            worker = FootageWorker.remote(models, config, out)
+            worker = hired.remote(models, config, out)
             if attempts[unit.name] < 2:
                 waiting.append(unit)
             else:

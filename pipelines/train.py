@@ -82,7 +82,7 @@ def loop_config(job: TrainJob) -> LoopConfig:
     """The optimiser's settings of a run."""
     every = max(job.steps // 20, 1)
     if job.model == "motion":
-        return LoopConfig(job.steps, learning_rate=1e-3, validate_every=every, seed=job.seed)
+        return LoopConfig(job.steps, learning_rate=5e-4, validate_every=every, seed=job.seed)
     return LoopConfig(
         job.steps,
         learning_rate=6e-4,
@@ -91,6 +91,11 @@ def loop_config(job: TrainJob) -> LoopConfig:
         mixed_precision=True,
         seed=job.seed,
     )
+
+
+def appearance_config(workers: int) -> AppearanceTrainingConfig:
+    """How the renderer is trained: eight frames a step, shared among the processes."""
+    return replace(AppearanceTrainingConfig(), batch=max(8 // workers, 1))
 
 
 def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainResult:
@@ -111,7 +116,7 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
     ray.init(
         ignore_reinit_error=True, include_dashboard=False, log_to_driver=False, logging_level=40
     )
-    gpus = ray.cluster_resources().get("GPU", 0) > 0
+    gpus = ray.cluster_resources().get("GPU", 0) > 0  # type: ignore[no-untyped-call]
     trainer = TorchTrainer(
         _train_worker,
         train_loop_config={"job": job},
@@ -213,10 +218,9 @@ def _objective(job: TrainJob, rank: int, world: int, device: torch.device) -> Ob
         shards, lambda members: appearance_clip(members, mask), BufferConfig(), rank, world
     )
     views = [appearance_clip(members, mask)[1] for members in _first_clips(held_out)]
-    batch = max(8 // world, 1)
     return AppearanceObjective(
         RENDERER_SIZES[job.size],
-        replace(AppearanceTrainingConfig(), batch=batch),
+        appearance_config(world),
         crops.draw,
         views,
         device,

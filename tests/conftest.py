@@ -7,12 +7,16 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that needs a hub is a broken test
 
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from mytalk_core.data.model_store import pull
 from mytalk_core.data.samples import SampleClip, sample_footage
+from mytalk_core.dubbing.models import DubModels, stored_models
 from mytalk_core.errors import MytalkError
 
 _SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
@@ -62,3 +66,21 @@ def landmarker_model() -> Path:
 def whisper_dir() -> Path:
     """The folder of Whisper base in CTranslate2 format."""
     return _pulled("whisper-base")
+
+
+@pytest.fixture(scope="session")
+def dub_models(landmarker_model: Path, whisper_dir: Path) -> DubModels:
+    """The models that a dub uses where nobody names others; the weights are the shipped ones."""
+    return stored_models(None, None)
+
+
+@pytest.fixture(scope="session")
+def run_ffmpeg() -> Callable[..., Path]:
+    """A function (out, *arguments) -> out: runs the ffmpeg program and gives the file it wrote."""
+
+    def write(out: Path, *arguments: str | Path) -> Path:
+        program = [get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y"]
+        subprocess.run([*program, *map(str, arguments), str(out)], check=True)
+        return out
+
+    return write

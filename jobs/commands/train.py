@@ -25,7 +25,7 @@ class Size(StrEnum):
     GPU = "gpu"
 
 
-_STEPS = {Model.MOTION: 4000, Model.APPEARANCE: 3000}
+_STEPS = {Model.MOTION: 800, Model.APPEARANCE: 1600}
 
 
 def train(

@@ -30,11 +30,12 @@ def load_renderer(path: Path) -> Renderer:
             fields["widths"] = tuple(fields["widths"])
             model = Renderer(RendererConfig(**fields))
             model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+    except (OSError, SafetensorError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise ModelError(
             f"this is not a renderer ({type(error).__name__}).",
             reason=Reason.MODEL_CORRUPT,
             where=str(path),
             remedy="Give an appearance.safetensors that `mytalk train appearance` wrote.",
         ) from error
-    return model.eval().to(memory_format=torch.channels_last)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's gap
+    return model.eval()

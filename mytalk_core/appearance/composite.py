@@ -8,7 +8,7 @@ from mytalk_core.faces.crop import invert_box
 
 # Shares of the crop's width: how deep inside the mask the new picture begins, and over what depth
 # it takes over. Beginning inside keeps resampling from reaching across the mask's edge.
-_CLEARANCE = 0.012
+_CLEARANCE = 0.025
 _FEATHER = 0.05
 
 

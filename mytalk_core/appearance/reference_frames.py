@@ -17,7 +17,8 @@ def spread_by_opening(opening: NDArray[np.float32], count: int) -> NDArray[np.in
     order = usable[np.argsort(opening[usable], kind="stable")]
     # The middle of each of `count` equal shares: the extremes are often detection errors.
     places = ((np.arange(count) + 0.5) / count * len(order)).astype(int)
-    return order[places]
+    chosen: NDArray[np.int64] = order[places]
+    return chosen
 
 
 def training_references(

@@ -132,6 +132,14 @@ def skin_colour(picture: Tensor, skin: Tensor) -> Tensor:
     return total / skin.sum(dim=(2, 3), keepdim=True).clamp(min=1)
 
 
+def _silent_conv(inputs: int, outputs: int) -> nn.Conv2d:
+    """A last layer that says nothing until it is trained."""
+    conv = nn.Conv2d(inputs, outputs, 3, 1, 1)
+    for parameter in conv.parameters():
+        nn.init.zeros_(parameter)
+    return conv
+
+
 class Renderer(nn.Module):
     """Redraws the masked lower face so that its lips stand where the landmarks ask."""
 
@@ -145,12 +153,9 @@ class Renderer(nn.Module):
         quarter, half = widths[1], widths[0]
         # Flow correction (2) and weight (1) of a reference, coarse then fine.
         self.coarse_flow = nn.Sequential(
-            ConvBlock(3 * quarter, quarter), ResidualBlock(quarter), nn.Conv2d(quarter, 3, 3, 1, 1)
+            ConvBlock(3 * quarter, quarter), ResidualBlock(quarter), _silent_conv(quarter, 3)
         )
-        self.fine_flow = nn.Sequential(ConvBlock(3 * half, half), nn.Conv2d(half, 3, 3, 1, 1))
-        for head in (self.coarse_flow[-1], self.fine_flow[-1]):
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
+        self.fine_flow = nn.Sequential(ConvBlock(3 * half, half), _silent_conv(half, 3))
         self.fusion = nn.ModuleList(FusionNet(width) for width in widths)
         self.bottom = ResidualBlock(2 * widths[-1])
         self.up = nn.ModuleList()
@@ -159,9 +164,7 @@ class Renderer(nn.Module):
             self.up.append(nn.Sequential(ConvBlock(above + 2 * width, width), ResidualBlock(width)))
             above = width
         # Residual colour and its share, at full size by pixel shuffle.
-        self.head = nn.Conv2d(half + 6, 4 * 4, 3, 1, 1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        self.head = _silent_conv(half + 6, 4 * 4)
 
     def encode_references(
         self, pictures: Tensor, drawings: Tensor, points: Tensor, masks: Tensor, skins: Tensor
@@ -272,7 +275,8 @@ class Renderer(nn.Module):
         small_flow = F.adaptive_avg_pool2d(flow, size)
         small_weight = F.adaptive_avg_pool2d(weight.flatten(0, 1), size)
         moved = warp(features, small_flow) * small_weight
-        return moved.unflatten(0, (batch, count)).sum(dim=1)
+        gathered: Tensor = moved.unflatten(0, (batch, count)).sum(dim=1)
+        return gathered
 
 
 SIZES = {

@@ -149,11 +149,11 @@ def _moved(
     count, size = crops.pictures.shape[:2]
     pictures, points, masks, faces = [], [], [], []
     for index in range(count):
-        matrix = cv2.getRotationMatrix2D(
+        matrix: NDArray[np.float64] = cv2.getRotationMatrix2D(
             (size / 2, size / 2),
             random.uniform(-config.turn, config.turn),
             1 + random.uniform(-config.zoom, config.zoom),
-        )
+        ).astype(np.float64)
         matrix[:, 2] += random.uniform(-config.shift, config.shift, 2)
         pictures.append(
             cv2.warpAffine(
@@ -242,7 +242,8 @@ class AppearanceObjective:
     ) -> None:
         """Args as of `AppearanceBatches`; `held_out` clips judge the model while it trains."""
         # The order of channels in memory that convolutions in half precision are fastest with.
-        self.model = Renderer(size).to(memory_format=torch.channels_last)
+        self.model = Renderer(size)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's gap
         self._config = config
         self._batches = AppearanceBatches(draw, config)
         self._held_out = held_out
@@ -257,6 +258,6 @@ class AppearanceObjective:
         """The losses of one step; nothing in it is random."""
         return appearance_losses(self.model, batch, self._config)
 
-    def validate(self, model: Renderer) -> dict[str, float]:
+    def validate(self) -> dict[str, float]:
         """Figures on the held-out clips."""
-        return score_clips(model, self._held_out, self._config.references, self._device)
+        return score_clips(self.model, self._held_out, self._config.references, self._device)

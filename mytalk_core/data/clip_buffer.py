@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mytalk_core.data.shards import iter_members
 
@@ -65,7 +66,7 @@ class ClipBuffer(Generic[Clip]):
         return self._clips
 
     @property
-    def weights(self) -> np.ndarray:
+    def weights(self) -> NDArray[np.float64]:
         """How often each clip held is drawn, (N,), summing to 1."""
         return self._weights
 
@@ -81,7 +82,7 @@ class ClipBuffer(Generic[Clip]):
     def _weigh(self) -> None:
         count = Counter(self._speakers)
         weight = np.array([count[name] ** (self._config.balance - 1) for name in self._speakers])
-        self._weights = weight / weight.sum()
+        self._weights: NDArray[np.float64] = weight / weight.sum()
 
     def _once(self) -> Iterator[tuple[str, Clip]]:
         for number, (_, members) in enumerate(iter_members(self._shards)):

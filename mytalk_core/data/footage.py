@@ -1,6 +1,5 @@
 """One source of footage to clip samples and the manifest rows that account for it."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,10 +76,12 @@ def find_sources(inputs: list[Path]) -> list[Source]:
     sources: dict[str, Source] = {}
     for file in dict.fromkeys(file.resolve() for file in files):
         speaker = slug(file.parent.name)
-        title = slug(f"{file.parent.name}_{file.stem}")
-        if title in sources:
-            # Two names that differ only in what a key cannot hold.
-            title = f"{title}_{hashlib.sha256(file.name.encode()).hexdigest()[:8]}"
+        name = title = slug(f"{file.parent.name}_{file.stem}")
+        number = 1
+        while title in sources:
+            # Names that differ only in what a key cannot hold, or that lie in folders of one name.
+            number += 1
+            title = f"{name}_{number}"
         sources[title] = Source(file, title, speaker)
     return list(sources.values())
 

@@ -110,7 +110,8 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     """All rows of one manifest.
 
     Raises:
-        BadInputError: where the file is missing, is not Parquet or lacks a column.
+        BadInputError: where the file is missing, is not Parquet, lacks a column or holds a word
+            that is not on its list.
     """
     if not path.is_file():
         raise BadInputError(
@@ -132,4 +133,11 @@ def read_manifest(path: Path) -> list[ManifestRow]:
             reason=Reason.UNREADABLE,
             where=str(path),
         )
-    return [row_from_dict(fields) for fields in table.to_pylist()]
+    try:
+        return [row_from_dict(fields) for fields in table.to_pylist()]
+    except ValueError as error:
+        raise BadInputError(
+            f"the manifest says what this version does not know: {error}",
+            reason=Reason.UNREADABLE,
+            where=str(path),
+        ) from error

@@ -4,9 +4,9 @@ import shutil
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 import mytalk_core
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.data.checked_file import sha256_of
 from mytalk_core.dubbing.film_faces import FilmFaces, observe_film, study_person
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.progress import Progress
@@ -39,13 +40,12 @@ from mytalk_core.media.decode import iter_frames
 from mytalk_core.media.encode import VideoWriter
 from mytalk_core.media.mux import mux
 from mytalk_core.media.output import atomic_path
-from mytalk_core.media.probe import VideoInfo, probe_audio, probe_video
+from mytalk_core.media.probe import VideoInfo, probe_audio, probe_video, read_comment
 from mytalk_core.motion.model import load_model
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.loudness import loudness_dbfs
 from mytalk_core.speech.transcript import Transcript
 
-SYNTHETIC = "Synthetic speech video: lips re-rendered by MyTalk {version} to follow another voice."
 _PAIRS = 6  # frames shown in the report
 
 
@@ -60,6 +60,7 @@ class DubConfig:
     # x264's quality of the film, 0 (lossless) to 51.
     crf: int = 16
     mask: MaskConfig = field(default_factory=MaskConfig)
+    # Its size is the renderer's, whatever stands here.
     crop: CropConfig = field(default_factory=CropConfig)
 
 
@@ -79,8 +80,9 @@ class DubResult:
 class StageClock:
     """Adds up the time that each stage takes."""
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
+    def __init__(self, spent: Mapping[str, float]) -> None:
+        """`spent`: seconds of stages that are over."""
+        self.seconds: dict[str, float] = defaultdict(float, spent)
 
     @contextmanager
     def running(self, stage: str) -> Iterator[None]:
@@ -90,6 +92,14 @@ class StageClock:
             yield
         finally:
             self.seconds[stage] += time.monotonic() - start
+
+
+def _synthetic_mark() -> str:
+    """The comment that every dubbed film carries."""
+    return (
+        f"Synthetic speech video: lips re-rendered by MyTalk {mytalk_core.__version__}"
+        " to follow another voice."
+    )
 
 
 def report_path(film: Path) -> Path:
@@ -105,6 +115,7 @@ def dub(
     config: DubConfig,
     transcript: Transcript,
     progress: Progress,
+    spent: Mapping[str, float],
 ) -> DubResult:
     """Make the lips of `video` follow `speech`; write the film and its report.
 
@@ -114,6 +125,7 @@ def dub(
     Args:
         video: a film with at most one face in each frame.
         transcript: of `speech`; lips stay shut outside its voice intervals.
+        spent: seconds that stages before this one took, for the report.
 
     Raises:
         BadInputError: where a file cannot be used, or shows no face.
@@ -122,7 +134,7 @@ def dub(
     """
     info = probe_video(video)
     probe_audio(speech)
-    clock = StageClock()
+    clock = StageClock(spent)
     with atomic_path(out) as film:
         work = Path(tempfile.mkdtemp(prefix=f".{out.stem}.", dir=out.parent))
         try:
@@ -131,8 +143,9 @@ def dub(
             )
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    page = report_path(out)
-    write_report(page, report)
+        # Before the film appears: whoever sees a film finds its report beside it.
+        page = report_path(out)
+        write_report(page, report)
     return DubResult(
         film=out,
         report=page,
@@ -156,6 +169,9 @@ def _dub_into(
     clock: StageClock,
 ) -> DubReport:
     scheme = MESH478
+    renderer = load_renderer(models.renderer)
+    model = load_model(models.motion)
+    crop = replace(config.crop, size=renderer.config.size)
     with clock.running("finding the face"), MeshLandmarker(models.landmarker) as landmarker:
         faces = observe_film(info, landmarker, work, progress)
     duration = faces.starts[-1] + 1 / info.fps
@@ -165,7 +181,6 @@ def _dub_into(
             audio, duration, SpeechEncoder(models.speech_encoder), work, progress
         )
     with clock.running("moving the lips"):
-        model = load_model(models.motion)
         gate = speaking_gate(transcript.voice, len(features))
         people = [
             study_person(faces, run, scheme, config.mask, config.references) for run in faces.runs
@@ -175,20 +190,19 @@ def _dub_into(
             for run, person in zip(faces.runs, people, strict=True)
         ]
     with clock.running("choosing reference frames"):
-        references = collect_references(info, faces, people, scheme, config.crop, progress)
+        references = collect_references(info, faces, people, scheme, crop, progress)
     geometry = (
         block
         for run, person, motion in zip(faces.runs, people, motions, strict=True)
-        for block in run_geometry(faces, run, person, motion, scheme, config.crop, float(info.fps))
+        for block in run_geometry(faces, run, person, motion, scheme, crop, float(info.fps))
     )
     shown = zip((end for _, end in faces.runs), references, strict=True)
-    frames = render_film(info, geometry, shown, load_renderer(models.renderer), scheme)
+    frames = render_film(info, geometry, shown, renderer, scheme)
     picture = work / "picture.mp4"
     with clock.running("rendering"):
         written = _write_picture(picture, info, frames, len(faces.starts), config.crf, progress)
     with clock.running("adding the speech"):
-        comment = SYNTHETIC.format(version=mytalk_core.__version__)
-        mux(picture, speech, film, written.duration, comment)
+        mux(picture, speech, film, written.duration, _synthetic_mark())
     asked = np.array(written.openings)
     source = _source_opening(faces, scheme)
     return DubReport(
@@ -206,6 +220,8 @@ def _dub_into(
         versions={
             "mytalk": mytalk_core.__version__,
             **{name: version(name) for name in ("torch", "ctranslate2", "mediapipe", "av")},
+            "motion weights": sha256_of(models.motion)[:16],
+            "renderer weights": sha256_of(models.renderer)[:16],
         },
     )
 
@@ -279,7 +295,7 @@ def _pairs(
 
 def _checks(info: VideoInfo, faces: FilmFaces, film: Path, written: _Written) -> dict[str, Check]:
     """What must hold for every dub, read back from the finished film."""
-    made = probe_video(film)
+    made, comment = probe_video(film), read_comment(film)
     expected, frames = len(faces.starts), made.frame_estimate
     return {
         "frame count": Check(frames == expected, f"{frames} frames, the source has {expected}"),
@@ -292,4 +308,5 @@ def _checks(info: VideoInfo, faces: FilmFaces, film: Path, written: _Written) ->
             written.outside_change == 0,
             f"largest change before encoding: {written.outside_change} of 255",
         ),
+        "marked as synthetic": Check(comment == _synthetic_mark(), comment),
     }

@@ -1,6 +1,7 @@
 """A title from its files to its film: the speech is listened to, then the lips follow it."""
 
 import json
+import time
 from dataclasses import asdict
 from fractions import Fraction
 from importlib.metadata import version
@@ -56,8 +57,10 @@ def dub_title(
         heard += share
         progress(_LISTENING, round(heard * _LISTENING_STEPS), _LISTENING_STEPS)
 
+    start = time.monotonic()
     transcript = recogniser.transcribe(read_audio(inputs.speech), inputs.script, listened)
-    result = dub(inputs.video, inputs.speech, film, models, config, transcript, progress)
+    spent = {_LISTENING: time.monotonic() - start}
+    result = dub(inputs.video, inputs.speech, film, models, config, transcript, progress, spent)
     return result, transcript
 
 

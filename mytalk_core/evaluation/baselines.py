@@ -11,7 +11,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.evaluation.cases import DubCase, MotionClip, speaker_rest
+from mytalk_core.evaluation.cases import DubCase, MotionClip
 from mytalk_core.evaluation.regression import (
     LinearMap,
     Moments,
@@ -35,7 +35,7 @@ def source_untouched(case: DubCase) -> Points:
 
 
 def still_mouth(case: DubCase) -> Points:
-    """The speaker's mean shape in every frame."""
+    """The source's mean shape in every frame."""
     return np.repeat(case.rest[None], case.frames, axis=0)
 
 
@@ -88,7 +88,7 @@ def speech_windows(speech: NDArray[np.float16], frames: int, context: int) -> ND
 
 @dataclass(frozen=True)
 class RidgeConfig:
-    """Ridge regression from speech features to displacement from the speaker's mean shape."""
+    """Ridge regression from speech features to displacement from the clip's mean shape."""
 
     # Frames of speech seen on either side, at 25 fps.
     context: int = 3
@@ -117,12 +117,11 @@ def fit_speech_ridge(clips: Sequence[MotionClip], config: RidgeConfig | None = N
     Takes one (F, F) float64 matrix per fold, F = 512 (2 context + 1): 103 MB at the default.
     """
     config = config or RidgeConfig()
-    rest = speaker_rest(clips)
     folds = [
         moments(
             (
                 speech_windows(clip.speech, len(clip.shape), config.context),
-                (clip.shape - rest[clip.speaker]).reshape(len(clip.shape), -1),
+                (clip.shape - clip.rest).reshape(len(clip.shape), -1),
             )
             for clip in fold
         )
@@ -156,11 +155,10 @@ class LoudnessOpening:
 
 def fit_loudness_opening(clips: Sequence[MotionClip]) -> LoudnessOpening:
     """Least squares on training clips."""
-    rest = speaker_rest(clips)
     sums = moments(
         (
             relative_loudness(clip.audio, len(clip.shape)),
-            (clip.shape - rest[clip.speaker]).reshape(len(clip.shape), -1),
+            (clip.shape - clip.rest).reshape(len(clip.shape), -1),
         )
         for clip in clips
     )

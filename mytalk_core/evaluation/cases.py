@@ -1,30 +1,42 @@
 """What is dubbed with what: a case holds all that a method may see, and the answer."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.data.shards import decode_meta, iter_members, read_npy
 from mytalk_core.faces.alignment import Points
+from mytalk_core.faces.face_motion import face_motion, resting_shape
+from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
+from mytalk_core.media.audio import read_wav
+from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE
+from mytalk_core.motion.closed_mouth import closed_mouth
+from mytalk_core.motion.context import upper_face
+
+_FULL_SCALE = 32_768
 
 
 @dataclass(frozen=True)
 class MotionClip:
-    """A clip without its pictures. M points are the scheme's `moving` ones."""
+    """A clip without its pictures, at 25 fps. M points are the scheme's `moving` ones."""
 
     key: str
-    speaker: str
-    shape: Points  # (T, M, 3) aligned, inter-ocular units, 25 fps
+    speaker: str  # the title where nobody knows the name
+    scheme: LandmarkScheme
+    shape: Points  # (T, M, 3) aligned, inter-ocular units
+    closed: Points  # (M, 3) the shut mouth
+    upper_face: NDArray[np.float32]  # (T, 3 C) what stage 1 sees of the upper face
     speech: NDArray[np.float16]  # (2T', 512) speech features at 50 Hz
     audio: NDArray[np.float32]  # (N,) 16 kHz mono, -1..1
 
     @property
     def rest(self) -> Points:
         """The clip's mean shape, (M, 3)."""
-        mean: Points = self.shape.mean(axis=0)
-        return mean
+        return resting_shape(self.shape)
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,6 @@ class DubCase:
 
     source: MotionClip  # whose pictures are dubbed
     target: MotionClip  # whose speech is heard, and whose lips are the answer
-    rest: Points  # (M, 3) the speaker's mean shape, known beforehand
 
     @property
     def frames(self) -> int:
@@ -41,24 +52,38 @@ class DubCase:
         return min(len(self.source.shape), len(self.target.shape))
 
     @property
+    def rest(self) -> Points:
+        """(M, 3) the zero of displacements: all that the source tells, nothing of the target."""
+        return self.source.rest
+
+    @property
     def truth(self) -> Points:
         """(frames, M, 3)"""
         return self.target.shape[: self.frames]
 
 
-def speaker_rest(clips: Iterable[MotionClip]) -> dict[str, Points]:
-    """The mean shape (M, 3) of every speaker, each clip counting the same."""
-    means: dict[str, list[Points]] = defaultdict(list)
-    for clip in clips:
-        means[clip.speaker].append(clip.rest)
-    return {speaker: np.mean(rests, axis=0) for speaker, rests in means.items()}
+def read_motion_clips(shards: Iterable[Path]) -> Iterator[MotionClip]:
+    """The clips of shards in order; pictures are not decoded."""
+    for key, members in iter_members(shards):
+        meta = decode_meta(members["json"])
+        scheme = SCHEMES[meta.scheme]
+        moving = list(scheme.moving)
+        shape = face_motion(read_npy(members["landmarks.npy"]), scheme).shape
+        yield MotionClip(
+            key=key,
+            speaker=meta.speaker or key.partition("-")[0],
+            scheme=scheme,
+            shape=shape[:, moving],
+            closed=closed_mouth(shape, scheme)[moving],
+            upper_face=upper_face(shape, scheme, float(meta.fps)),
+            speech=read_npy(members["speech.npy"]),
+            audio=read_wav(members["wav"]).astype(np.float32) / np.float32(_FULL_SCALE),
+        )
 
 
 def reconstruction_cases(clips: Iterable[MotionClip]) -> list[DubCase]:
     """Every clip with its own speech."""
-    clips = list(clips)
-    rest = speaker_rest(clips)
-    return [DubCase(clip, clip, rest[clip.speaker]) for clip in clips]
+    return [DubCase(clip, clip) for clip in clips]
 
 
 def cross_cases(clips: Iterable[MotionClip]) -> list[DubCase]:
@@ -66,14 +91,33 @@ def cross_cases(clips: Iterable[MotionClip]) -> list[DubCase]:
 
     Speakers with a single clip have no case.
     """
-    ordered = sorted(clips, key=lambda clip: clip.key)
-    rest = speaker_rest(ordered)
     by_speaker: dict[str, list[MotionClip]] = defaultdict(list)
-    for clip in ordered:
+    for clip in sorted(clips, key=lambda clip: clip.key):
         by_speaker[clip.speaker].append(clip)
     return [
-        DubCase(source, target, rest[speaker])
-        for speaker, own in sorted(by_speaker.items())
+        DubCase(source, target)
+        for _, own in sorted(by_speaker.items())
         if len(own) > 1
         for source, target in zip(own, own[1:] + own[:1], strict=True)
     ]
+
+
+def silence_cases(
+    clips: Iterable[MotionClip], encode: Callable[[NDArray[np.float32]], NDArray[np.float16]]
+) -> list[DubCase]:
+    """Every clip with digital silence of its own length. What is called true is the shut mouth.
+
+    Args:
+        encode: sound (N,) 16 kHz to features (M, 512) at 50 Hz.
+    """
+    features: dict[int, NDArray[np.float16]] = {}
+    cases = []
+    for clip in clips:
+        frames = len(clip.shape)
+        silence = np.zeros(int(frames * SPEECH_SAMPLE_RATE / MOTION_FPS), np.float32)
+        if frames not in features:
+            features[frames] = encode(silence)
+        shut = np.repeat(clip.closed[None], frames, axis=0)
+        quiet = replace(clip, shape=shut, speech=features[frames], audio=silence)
+        cases.append(DubCase(clip, quiet))
+    return cases

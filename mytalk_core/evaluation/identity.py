@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import dlib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +23,8 @@ class FaceEmbedder:
 
     def __init__(self, model: Path, scheme: LandmarkScheme) -> None:
         """Load the file of the model store's entry `face-embedding`."""
+        import dlib  # here, so that all other metrics do without it
+
         self._network = dlib.face_recognition_model_v1(str(model))
         self._anchors = np.array([*scheme.eye_corners, scheme.nose_base])
 

@@ -33,6 +33,14 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A value as it is printed."""
+
+    text: str
+    best: bool  # among the methods that compete
+
+
+@dataclass(frozen=True)
 class MetricTable:
     """Methods by metrics, with the measurements they come from."""
 
@@ -63,14 +71,18 @@ class MetricTable:
 
     def to_markdown(self) -> str:
         """One table over all speakers, then one per speaker; the best value of a metric is bold."""
-        parts = [f"### Mean over {len(self.speakers)} speakers\n\n{self._grid(OVERALL)}"]
+        parts = [f"### Mean over {counted(len(self.speakers), 'speaker')}\n\n{self._grid(OVERALL)}"]
         parts += [f"### {speaker}\n\n{self._grid(speaker)}" for speaker in self.speakers]
         return "\n".join(parts)
 
     def to_json(self) -> str:
+        """`to_dict` as text."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    def to_dict(self) -> dict[str, object]:
         """The same numbers for machines: metric, method, then `all` and every speaker.
 
-        What is not known is null.
+        What is not known is None, null in JSON.
         """
         numbers = {
             metric.name: {
@@ -83,28 +95,37 @@ class MetricTable:
             for metric in self.metrics
         }
         described = {m.name: {"title": m.title, "better": m.better} for m in self.metrics}
-        return json.dumps(
-            {
-                "metrics": described,
-                "references": sorted(self.references),
-                "speakers": self.speakers,
-                "values": numbers,
-            },
-            indent=2,
-        )
+        return {
+            "metrics": described,
+            "references": sorted(self.references),
+            "speakers": self.speakers,
+            "values": numbers,
+        }
+
+    def rows(self, speaker: str = OVERALL) -> list[tuple[str, list[Cell]]]:
+        """Every method with its cells, one for each metric."""
+        best = {metric.name: self._best(metric, speaker) for metric in self.metrics}
+        rows = []
+        for method in self.methods:
+            competes = method not in self.references
+            texts = [
+                _text(self.value(method, metric.name, speaker), metric.decimals)
+                for metric in self.metrics
+            ]
+            # Compared as printed, so that equal-looking values are equally good.
+            cells = [
+                Cell(text, competes and text == best[metric.name])
+                for text, metric in zip(texts, self.metrics, strict=True)
+            ]
+            rows.append((method, cells))
+        return rows
 
     def _grid(self, speaker: str) -> str:
         header = ["method", *(metric.title for metric in self.metrics)]
         lines = [header, ["---", *("---:" for _ in self.metrics)]]
-        best = {metric.name: self._best(metric, speaker) for metric in self.metrics}
-        for method in self.methods:
-            cells = []
-            for metric in self.metrics:
-                text = _text(self.value(method, metric.name, speaker), metric.decimals)
-                competes = method not in self.references
-                # Compared as printed, so that equal-looking values are equally good.
-                cells.append(f"**{text}**" if competes and text == best[metric.name] else text)
-            lines.append([method, *cells])
+        for method, cells in self.rows(speaker):
+            texts = [f"**{cell.text}**" if cell.best else cell.text for cell in cells]
+            lines.append([method, *texts])
         return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
     def _best(self, metric: Metric, speaker: str) -> str | None:
@@ -124,6 +145,11 @@ def measurements(
 ) -> list[Measurement]:
     """One clip's scores by metric name as rows of a table."""
     return [Measurement(method, speaker, name, value) for name, value in scores]
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 clip`, `2 clips`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _mean(values: Iterable[float]) -> float:

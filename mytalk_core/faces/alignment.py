@@ -1,6 +1,7 @@
 """Pose out, shape in: face-aligned coordinates in inter-ocular units, and the way back."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ class Pose:
 
 
 def fit_similarity(
-    source: Points, target: Points
+    source: NDArray[np.floating[Any]], target: NDArray[np.floating[Any]]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """The least-squares similarity from `source` onto `target`, frame by frame.
 
@@ -59,7 +60,10 @@ def fit_similarity(
 def inter_ocular(landmarks: Points, scheme: LandmarkScheme) -> NDArray[np.float32]:
     """Distance of the outer eye corners, (T,), in the unit of `landmarks` (T, P, D)."""
     left, right = scheme.eye_corners
-    return np.linalg.norm(landmarks[:, left] - landmarks[:, right], axis=-1)
+    distance: NDArray[np.float32] = np.linalg.norm(
+        landmarks[:, left] - landmarks[:, right], axis=-1
+    )
+    return distance
 
 
 def canonical_rigid(landmarks: Points, scheme: LandmarkScheme) -> Points:
@@ -84,7 +88,8 @@ def canonical_rigid(landmarks: Points, scheme: LandmarkScheme) -> Points:
         mean = np.median(back / scale[:, None, None], axis=0)
         mean = mean - (mean[left] + mean[right]) / 2
         mean = mean / np.linalg.norm(mean[left] - mean[right])
-    return (mean @ _upright(mean, scheme).T).astype(np.float32)
+    upright: Points = (mean @ _upright(mean, scheme).T).astype(np.float32)
+    return upright
 
 
 def _upright(mean: NDArray[np.float64], scheme: LandmarkScheme) -> NDArray[np.float64]:
@@ -123,4 +128,8 @@ def to_pixels(shape: Points, pose: Pose) -> Points:
 
 def head_turn(pose: Pose) -> NDArray[np.float32]:
     """Yaw of every frame in degrees, (T,); 0 faces the camera, positive turns to image right."""
-    return np.degrees(np.arctan2(pose.rotation[:, 0, 2], pose.rotation[:, 2, 2])).astype(np.float32)
+    # The third axis points out of the back of the head, away from where the face looks.
+    yaw: NDArray[np.float32] = -np.degrees(
+        np.arctan2(pose.rotation[:, 0, 2], pose.rotation[:, 2, 2])
+    ).astype(np.float32)
+    return yaw

@@ -110,6 +110,16 @@ def probe_audio(path: str | Path) -> AudioInfo:
     )
 
 
+def read_comment(path: str | Path) -> str:
+    """The comment tag of a media file; empty where it has none.
+
+    Raises:
+        BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE or NOT_MEDIA.
+    """
+    with open_container(Path(path)) as container:
+        return container.metadata.get("comment", "")
+
+
 def _start(container: InputContainer, first_frame: Fraction) -> Fraction:
     """Seconds from the container's start to `first_frame` (seconds on the container's clock)."""
     return max(Fraction(0), first_frame - (container.start_time or 0) * _MICROSECOND)

@@ -80,14 +80,16 @@ class Attention(nn.Module):
         return result
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        split: Tensor = x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return split
 
     def _bias(self, length: int) -> Tensor:
         """(heads, T, T): a bias per distance, minus infinity beyond the reach."""
         place = torch.arange(length, device=self.position_bias.device)
         distance = place[None, :] - place[:, None]
         bias = self.position_bias[:, (distance.clamp(-self.reach, self.reach) + self.reach)]
-        return bias.masked_fill(distance.abs() > self.reach, float("-inf"))
+        masked: Tensor = bias.masked_fill(distance.abs() > self.reach, float("-inf"))
+        return masked
 
 
 class ConformerLayer(nn.Module):

@@ -14,9 +14,9 @@ class DenoiserConfig:
     """Size of the denoiser."""
 
     # Width of the layers.
-    width: int = 128
+    width: int = 64
     # Conformer layers.
-    layers: int = 4
+    layers: int = 2
     # Attention heads.
     heads: int = 4
     # Frames under the depthwise convolution; odd.
@@ -24,9 +24,9 @@ class DenoiserConfig:
     # Frames on either side that self-attention sees: half a second.
     reach: int = 12
     # Share of activations dropped in training.
-    dropout: float = 0.2
+    dropout: float = 0.3
     # Numbers to which a frame's speech features are projected: few, so that voices look alike.
-    speech_rank: int = 48
+    speech_rank: int = 32
 
 
 def time_embedding(time: Tensor, width: int) -> Tensor:

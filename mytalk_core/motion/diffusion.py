@@ -15,7 +15,7 @@ class DiffusionConfig:
     # Offset that keeps the schedule from vanishing near time 0.
     offset: float = 0.008
     # Steps of the sampler.
-    steps: int = 8
+    steps: int = 4
     # Standard deviation of the noise that sampling starts from; below 1 the samples gather around
     # the most likely motion, at 0 every seed gives the same.
     temperature: float = 0.3
@@ -43,7 +43,8 @@ def add_noise(clean: Tensor, noise: Tensor, time: Tensor, offset: float) -> Tens
         time: (B,) in 0..1.
     """
     share = signal_share(time, offset).reshape(-1, *[1] * (clean.dim() - 1))
-    return share.sqrt() * clean + (1 - share).sqrt() * noise
+    noisy: Tensor = share.sqrt() * clean + (1 - share).sqrt() * noise
+    return noisy
 
 
 def ddim_step(noisy: Tensor, clean: Tensor, share_now: Tensor, share_next: Tensor) -> Tensor:
@@ -55,7 +56,8 @@ def ddim_step(noisy: Tensor, clean: Tensor, share_now: Tensor, share_next: Tenso
         share_next: signal share to go to; 1 returns `clean`.
     """
     noise = (noisy - share_now.sqrt() * clean) / (1 - share_now).sqrt().clamp(min=1e-4)
-    return share_next.sqrt() * clean + (1 - share_next).sqrt() * noise
+    result: Tensor = share_next.sqrt() * clean + (1 - share_next).sqrt() * noise
+    return result
 
 
 def sample(

@@ -48,4 +48,5 @@ class IdentityExtractor(nn.Module):
 
 def identity_loss(source: Tensor, predicted: Tensor) -> Tensor:
     """One minus the cosine of two identity vectors (B, D), averaged; 0..2 (paper, stage 1)."""
-    return (1 - (source * predicted).sum(dim=-1)).mean()
+    loss: Tensor = (1 - (source * predicted).sum(dim=-1)).mean()
+    return loss

@@ -137,7 +137,7 @@ def load_model(path: Path) -> SpeechToMotion:
             config = MotionConfig.from_dict(json.loads(metadata["motion_config"]))
             model = SpeechToMotion(config)
             model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+    except (OSError, SafetensorError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise ModelError(
             f"this is not a speech-to-motion model ({type(error).__name__}).",
             reason=Reason.MODEL_CORRUPT,

@@ -71,7 +71,8 @@ def generate_motion(
             seen: torch.Tensor = seen,
             heard: torch.Tensor = heard,
         ) -> torch.Tensor:
-            return model(noisy, time, seen, heard, tokens)
+            clean: torch.Tensor = model(noisy, time, seen, heard, tokens)
+            return clean
 
         components = sample(denoise, noise[None].to(device), model.config.diffusion)
         moved = model.space.decode(components[0, first - low : end - low])

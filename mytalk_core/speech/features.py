@@ -55,9 +55,7 @@ class SpeechEncoder:
         rows = list(self.encode_blocks([audio]))
         return np.concatenate(rows) if rows else np.zeros((0, FEATURE_SIZE), np.float16)
 
-    def encode_blocks(
-        self, blocks: Iterable[NDArray[np.float32]]
-    ) -> Iterator[NDArray[np.float16]]:
+    def encode_blocks(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float16]]:
         """Features of a stream of audio blocks of any lengths, in constant memory.
 
         The windows, and so the features, do not depend on how the audio was cut into blocks.

@@ -27,7 +27,8 @@ def loudness_dbfs(
     ends = np.clip(starts + length, 0, len(audio))
     level = np.sqrt((energy[ends] - energy[starts]) / length)
     floor = 10 ** (_FLOOR_DBFS / 20)
-    return (20 * np.log10(np.maximum(level, floor))).astype(np.float32)
+    decibels: NDArray[np.float32] = (20 * np.log10(np.maximum(level, floor))).astype(np.float32)
+    return decibels
 
 
 def opening_offset(

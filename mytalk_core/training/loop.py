@@ -44,7 +44,9 @@ class LoopConfig:
 class Objective(Protocol):
     """What is trained: a model, where its batches come from, and how it is judged."""
 
-    model: nn.Module
+    @property
+    def model(self) -> nn.Module:
+        """Whose weights are trained."""
 
     def batch(self, random: np.random.Generator) -> Any:
         """The examples of one step."""
@@ -52,8 +54,8 @@ class Objective(Protocol):
     def losses(self, batch: Any, noise: torch.Generator) -> dict[str, Tensor]:
         """The losses of one step, weighted; their sum is minimised."""
 
-    def validate(self, model: nn.Module) -> dict[str, float]:
-        """Figures on held-out clips; the first one decides, and less is better."""
+    def validate(self) -> dict[str, float]:
+        """Figures of the model as it stands on held-out clips; less of the first is better."""
 
 
 @dataclass
@@ -114,11 +116,11 @@ def train(
     wrapped = wrap(LossModule(objective))
     decayed = [p for p in model.parameters() if p.dim() > 1]
     plain = [p for p in model.parameters() if p.dim() <= 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain}],
-        lr=config.learning_rate,
-        weight_decay=0.0,
-    )
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": plain},
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=0.0)
     if state.optimiser:
         optimiser.load_state_dict(state.optimiser)
     average = {name: value.clone() for name, value in (state.average or model.state_dict()).items()}
@@ -128,6 +130,7 @@ def train(
         random = np.random.default_rng([config.seed, rank, state.step])
         noise = torch.Generator(device).manual_seed(int(random.integers(2**62)))
         batch = objective.batch(random)
+        torch.manual_seed(int(random.integers(2**62)))  # dropout draws from the process's state
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(state.step, config)
         with autocast(device, config.mixed_precision):
@@ -179,7 +182,7 @@ def _validate(
     current = {name: value.clone() for name, value in model.state_dict().items()}
     model.load_state_dict(average)
     model.eval()
-    figures = objective.validate(model)
+    figures = objective.validate()
     model.train()
     model.load_state_dict(current)
     score = next(iter(figures.values()))

@@ -6,8 +6,9 @@ import torch
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32 there: GPUs from Ampere on, CPUs with AVX512-BF16."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    supported: bool = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        supported: bool = torch.cuda.is_bf16_supported()
+        return supported
+    supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return supported
 
 

@@ -1,0 +1,125 @@
+"""`mytalk evaluate`: how good the models are on people they never saw."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobs.console import note, progress, result
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mytalk_core.evaluation.sections import Section
+
+
+class Part(StrEnum):
+    """What can be measured."""
+
+    ALL = "all"
+    MOTION = "motion"
+    APPEARANCE = "appearance"
+
+
+class SplitName(StrEnum):
+    """The splits of curated data."""
+
+    TEST = "test"
+    VAL = "val"
+    TRAIN = "train"
+
+
+def evaluate(
+    data: Annotated[Path, typer.Option(show_default=False, help="What `mytalk curate` wrote.")],
+    out: Annotated[Path, typer.Option(show_default=False, help="Folder for the tables.")],
+    part: Annotated[Part, typer.Argument(metavar="[motion|appearance|all]")] = Part.ALL,
+    motion: Annotated[
+        Path | None, typer.Option(show_default=False, help="Other weights of the motion model.")
+    ] = None,
+    renderer: Annotated[
+        Path | None, typer.Option(show_default=False, help="Other weights of the renderer.")
+    ] = None,
+    split: Annotated[SplitName, typer.Option(help="Whose clips are measured.")] = SplitName.TEST,
+) -> None:
+    """Measure the models on held-out speakers, beside baselines that need little or no training.
+
+    Writes evaluation.md, with every speaker and how to read the numbers, and evaluation.json.
+
+    \b
+    mytalk evaluate --data curated/ --out results/
+    mytalk evaluate motion --data curated/ --out results/ --motion trained/motion.safetensors
+    mytalk --json evaluate --data curated/ --out results/ --split val
+    """
+    from mytalk_core import __version__
+    from mytalk_core.data.checked_file import sha256_of
+    from mytalk_core.data.curated import shards_of, write_text
+    from mytalk_core.data.model_store import pull
+    from mytalk_core.dubbing.models import shipped_weights
+    from mytalk_core.evaluation.sections import as_dict, to_json, to_markdown
+
+    shards_of(data, split.value)  # found out now, not after a minute of loading
+    _make_folder(out)
+    about = {"mytalk": __version__, "data": f"{data}, split {split}"}
+    sections: list[Section] = []
+    if part in (Part.ALL, Part.MOTION):
+        weights = motion or shipped_weights("motion")
+        with progress("measuring motion", None) as advance:
+            from mytalk_core.evaluation.motion_table import evaluate_motion
+            from mytalk_core.motion.model import load_model
+            from mytalk_core.speech.features import SpeechEncoder
+
+            model = load_model(weights)
+            encoder = SpeechEncoder(pull("whisper-base"))
+            sections.append(evaluate_motion(data, split.value, model, encoder, advance))
+        about["motion weights"] = f"{weights.name}, SHA-256 {sha256_of(weights)[:16]}"
+    if part in (Part.ALL, Part.APPEARANCE):
+        weights = renderer or shipped_weights("appearance")
+        with progress("measuring appearance", None) as advance:
+            from mytalk_core.appearance.checkpoint import load_renderer
+            from mytalk_core.evaluation.appearance_table import evaluate_appearance
+
+            drawing, embedding = load_renderer(weights), pull("face-embedding")
+            sections.append(evaluate_appearance(data, split.value, drawing, embedding, advance))
+        about["renderer weights"] = f"{weights.name}, SHA-256 {sha256_of(weights)[:16]}"
+
+    document = out / "evaluation.md"
+    write_text(document, to_markdown(sections, about))
+    write_text(out / "evaluation.json", to_json(sections, about))
+    result({"about": about, **as_dict(sections)}, _tables(sections))
+    note(f"Every speaker, and how to read the numbers: {document}")
+
+
+def _make_folder(out: Path) -> None:
+    from mytalk_core.errors import OutputError, Reason
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"this folder cannot be made: {error.strerror}.",
+            reason=Reason.OUTPUT_NOT_WRITABLE,
+            where=str(out),
+        ) from error
+
+
+def _tables(sections: list[Section]) -> RenderableType:
+    """The means over speakers; the best value of each column is bold."""
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    tables = []
+    for section in sections:
+        for title, measured in section.tables.items():
+            table = Table("method", title=f"{section.name}: {title}", box=box.SIMPLE_HEAD)
+            for metric in measured.metrics:
+                table.add_column(metric.title, justify="right")
+            for method, cells in measured.rows():
+                texts = [Text(cell.text, style="bold" if cell.best else "") for cell in cells]
+                table.add_row(method, *texts)
+            tables.append(table)
+    return Group(*tables)

@@ -1,0 +1,83 @@
+"""Curves of a training run as pictures that a page can carry in itself."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib
+from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class HeldOutFigure:
+    """A figure of the validation, as people read it."""
+
+    title: str
+    sign: int = 1  # -1 where validation negates it, because there less is better
+
+
+HELD_OUT = {
+    "lmd": HeldOutFigure("lip distance, held out (less is better)"),
+    "aperture_r": HeldOutFigure("aperture correlation, held out (more is better)"),
+    "negative_mouth_psnr": HeldOutFigure("mouth PSNR in dB, held out (more is better)", -1),
+}
+"""The names that validation gives; all other names of a history but `step` are losses."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A picture and what it shows."""
+
+    title: str
+    picture: str  # SVG as a data URI
+
+
+def training_curves(history: Sequence[Mapping[str, float]]) -> list[Curve]:
+    """The losses in one picture, then every held-out figure in its own.
+
+    Args:
+        history: one entry per validation, at least one: `step`, the losses, the held-out figures.
+    """
+    names = [name for name in history[-1] if name != "step"]
+    losses = {name: _points(history, name) for name in names if name not in HELD_OUT}
+    curves = [Curve("losses, mean since the last point", _picture(losses, logarithmic=True))]
+    for name in names:
+        if name in HELD_OUT:
+            figure = HELD_OUT[name]
+            points = [(step, figure.sign * value) for step, value in _points(history, name)]
+            curves.append(Curve(figure.title, _picture({name: points}, logarithmic=False)))
+    return curves
+
+
+def best_figure(history: Sequence[Mapping[str, float]], score: float) -> tuple[str, str]:
+    """What the validation's `score` means, and its value as people read it.
+
+    The first held-out figure of a history is the one that chooses the weights.
+    """
+    name = next(name for name in history[-1] if name in HELD_OUT)
+    return HELD_OUT[name].title, f"{HELD_OUT[name].sign * score:.4f}"
+
+
+def _points(history: Sequence[Mapping[str, float]], name: str) -> list[tuple[float, float]]:
+    return [(entry["step"], entry[name]) for entry in history if name in entry]
+
+
+def _picture(series: Mapping[str, Sequence[tuple[float, float]]], logarithmic: bool) -> str:
+    # The salt and the missing date give the same bytes for the same curves.
+    with matplotlib.rc_context({"svg.hashsalt": "mytalk", "svg.fonttype": "none"}):
+        figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+        axes = figure.add_subplot()
+        for name, points in series.items():
+            steps, values = zip(*points, strict=True)
+            axes.plot(steps, values, marker=".", label=name)
+        axes.set_xlabel("step")
+        axes.grid(alpha=0.3)
+        if logarithmic:
+            axes.set_yscale("log")
+        if len(series) > 1:
+            axes.legend(frameon=False)
+        buffer = io.BytesIO()
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(buffer, format="svg", metadata=nothing)
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,53 @@
+"""The document of an evaluation: sections of tables with what must be known to read them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mytalk_core.evaluation.tables import MetricTable, counted
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one of the models was measured by."""
+
+    name: str  # "motion" or "appearance"
+    title: str  # for people
+    notes: tuple[str, ...]  # unit, clips, definitions; one paragraph each
+    tables: Mapping[str, MetricTable]  # by title
+
+
+def footage_note(keys_by_speaker: Mapping[str, Sequence[str]], split: str) -> str:
+    """Which clips were measured, in words: speakers and how many clips of each."""
+    each = ", ".join(f"{name} ({len(keys)})" for name, keys in sorted(keys_by_speaker.items()))
+    clips = counted(sum(len(keys) for keys in keys_by_speaker.values()), "clip")
+    return f"Split {split}: {clips} of {counted(len(keys_by_speaker), 'speaker')}: {each}."
+
+
+def to_markdown(sections: Sequence[Section], about: Mapping[str, str]) -> str:
+    """The document for people; `about` names weights and data."""
+    lines = ["# Evaluation", ""]
+    lines += [f"- {name}: {value}" for name, value in about.items()]
+    for section in sections:
+        lines += ["", f"## {section.title}", ""]
+        lines += [f"{note}\n" for note in section.notes]
+        for title, table in section.tables.items():
+            grids = table.to_markdown().replace("\n### ", f"\n### {title}: ")
+            lines.append(f"### {title}: {grids.removeprefix('### ')}")
+    return "\n".join(lines) + "\n"
+
+
+def to_json(sections: Sequence[Section], about: Mapping[str, str]) -> str:
+    """The document for machines: `about`, then tables by section and title."""
+    return json.dumps({"about": dict(about), **as_dict(sections)}, indent=2) + "\n"
+
+
+def as_dict(sections: Sequence[Section]) -> dict[str, object]:
+    """Notes and tables by section, of numbers, texts, lists and dicts only."""
+    return {
+        section.name: {
+            "notes": list(section.notes),
+            "tables": {title: table.to_dict() for title, table in section.tables.items()},
+        }
+        for section in sections
+    }

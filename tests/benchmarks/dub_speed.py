@@ -1,0 +1,134 @@
+"""How fast a dub is and how much memory it takes, for films of growing length.
+
+    python tests/benchmarks/dub_speed.py [SECONDS...]
+
+Runs `mytalk dub` as people do, in a process of its own, over 360x288 films of one person, and
+prints a table: frames a second over the whole command and over each stage, and the largest
+resident memory. Memory must not grow with the film. Run it on an idle machine; the load is printed
+beside the figures.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imageio_ffmpeg import get_ffmpeg_exe
+from rich.console import Console
+from rich.table import Table
+
+from mytalk_core.data.samples import sample_footage
+
+ROOT = Path(__file__).parents[2]
+GRID_SPEAKER = ROOT / "../shared/data/grid/s33"
+SECONDS = (20, 60, 180)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One run of the command."""
+
+    film_seconds: int
+    frames: int
+    rendered_frames: int
+    wall_seconds: float  # of the whole process, start to end
+    stage_seconds: dict[str, float]
+    peak_megabytes: float  # largest resident set of the process
+    load: float  # of the machine, mean of the last minute, at the end
+
+
+def footage() -> list[Path]:
+    """Clips of one speaker: GRID sentences where they are at hand, else the sample clips."""
+    sentences = sorted(GRID_SPEAKER.glob("*.mpg"))
+    return sentences or [clip.path for clip in sample_footage()]
+
+
+def joined(clips: Sequence[Path], seconds: int, out: Path, picture: bool) -> Path:
+    """The clips one after the other, over and over, up to `seconds`; picture or sound alone."""
+    normal = (
+        "scale=360:288:force_original_aspect_ratio=increase,crop=360:288,fps=25,setsar=1"
+        if picture
+        else "aresample=16000,aformat=channel_layouts=mono"
+    )
+    kind = "v" if picture else "a"
+    chains = [f"[{n}:{kind}]{normal}[c{n}]" for n in range(len(clips))]
+    ends = "".join(f"[c{n}]" for n in range(len(clips)))
+    joint = f"{ends}concat=n={len(clips)}:v={int(picture)}:a={int(not picture)}[out]"
+    once = out.with_name(f"once.{out.name}")
+    inputs = [part for clip in clips for part in ("-i", str(clip))]
+    run = [get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y"]
+    graph = ["-filter_complex", ";".join([*chains, joint]), "-map", "[out]"]
+    subprocess.run([*run, *inputs, *graph, str(once)], check=True)
+    loop = ["-stream_loop", "-1", "-i", str(once), "-t", str(seconds), "-c", "copy"]
+    subprocess.run([*run, *loop, str(out)], check=True)
+    return out
+
+
+def measure(clips: Sequence[Path], seconds: int, folder: Path) -> Measurement:
+    """Dub a film of that length with the clips' speech in another order."""
+    film = joined(clips, seconds, folder / f"film_{seconds}.mp4", picture=True)
+    speech = joined(clips[::-1], seconds, folder / f"speech_{seconds}.wav", picture=False)
+    command = ["-m", "jobs.app", "--json", "dub", film, speech, "--out", folder / "dubbed.mp4"]
+    start = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, *map(str, command)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None  # asked for a pipe above
+    told = json.loads(process.stdout.read())
+    _, _, used = os.wait4(process.pid, 0)
+    return Measurement(
+        film_seconds=seconds,
+        frames=told["frames"],
+        rendered_frames=told["rendered_frames"],
+        wall_seconds=time.monotonic() - start,
+        stage_seconds=told["stage_seconds"],
+        peak_megabytes=used.ru_maxrss / 1024,
+        load=os.getloadavg()[0],
+    )
+
+
+def table(runs: Sequence[Measurement]) -> Table:
+    """The measurements, one film a column."""
+    result = Table(title=f"mytalk dub, 360x288, 25 frames/s, {os.cpu_count()} CPUs")
+    result.add_column("film")
+    for run in runs:
+        result.add_column(f"{run.film_seconds} s", justify="right")
+
+    def row(name: str, figures: Sequence[str]) -> None:
+        result.add_row(name, *figures)
+
+    row("re-rendered frames", [str(run.rendered_frames) for run in runs])
+    row("whole command, s", [f"{run.wall_seconds:.1f}" for run in runs])
+    row(
+        "re-rendered frames/s, whole command",
+        [f"{run.rendered_frames / run.wall_seconds:.1f}" for run in runs],
+    )
+    for stage in runs[0].stage_seconds:
+        spent = [run.stage_seconds[stage] for run in runs]
+        row(
+            f"{stage}, s (frames/s)",
+            [f"{s:.1f} ({run.frames / s:.0f})" for s, run in zip(spent, runs, strict=True)],
+        )
+    row("peak memory, MB", [f"{run.peak_megabytes:.0f}" for run in runs])
+    row("load of the machine", [f"{run.load:.1f}" for run in runs])
+    return result
+
+
+def main(lengths: Sequence[int]) -> None:
+    """Measure films of these lengths, seconds, and print the table."""
+    clips = footage()
+    with tempfile.TemporaryDirectory() as folder:
+        runs = [measure(clips, seconds, Path(folder)) for seconds in lengths]
+    Console(width=100).print(table(runs))
+
+
+if __name__ == "__main__":
+    main([int(given) for given in sys.argv[1:]] or SECONDS)

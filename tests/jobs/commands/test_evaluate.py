@@ -1,0 +1,96 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from jobs.app import run
+from mytalk_core.appearance.checkpoint import save_renderer
+from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
+from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.data.model_store import pull
+from mytalk_core.errors import MytalkError
+from mytalk_core.motion.model import SIZES as MOTION_SIZES
+from mytalk_core.motion.model import SpeechToMotion, save_model
+from tests.synthetic_face import write_curated
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Curated data, and weights that know nothing."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    write_curated(folder / "data", {"train": ["ann"], "test": ["jo", "kim"]})
+    torch.manual_seed(0)
+    save_model(SpeechToMotion(MOTION_SIZES["tiny"]), folder / "motion.safetensors")
+    save_renderer(Renderer(RENDERER_SIZES["tiny"]), folder / "appearance.safetensors")
+    return folder
+
+
+def arguments(folder: Path, out: Path, *more: str) -> list[str]:
+    weights = ["--motion", str(folder / "motion.safetensors")]
+    weights += ["--renderer", str(folder / "appearance.safetensors")]
+    return ["evaluate", "--data", str(folder / "data"), "--out", str(out), *weights, *more]
+
+
+@pytest.mark.usefixtures("whisper_dir")
+def test_motion_is_measured_written_and_shown(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments(folder, tmp_path / "new" / "out", "motion")) == 0
+    document = (tmp_path / "new" / "out" / "evaluation.md").read_text()
+    numbers = json.loads((tmp_path / "new" / "out" / "evaluation.json").read_text())
+    assert (
+        "### cross (speech of another clip of the same speaker): Mean over 2 speakers" in document
+    )
+    assert "### silence: kim" in document
+    assert "motion.safetensors, SHA-256" in document
+    for table in numbers["motion"]["tables"].values():
+        assert table["speakers"] == ["jo", "kim"]
+    truth = numbers["motion"]["tables"]["reconstruction (own speech)"]["values"]["lmd"]["truth"]
+    assert truth == {"all": 0, "jo": 0, "kim": 0}
+    assert "motion: silence" in capsys.readouterr().out
+
+
+def test_appearance_is_one_json_document_for_machines(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        pull("face-embedding")
+    except MytalkError as error:
+        pytest.skip(f"no face-embedding here: {error}")
+    assert run(["--json", *arguments(folder, tmp_path, "appearance")]) == 0
+    told = json.loads(capfd.readouterr().out)
+    (table,) = told["appearance"]["tables"].values()
+    assert table["values"]["outside"]["ours"]["all"] == 0
+    assert table["values"]["csim"]["ours"]["jo"] > 0.5
+    assert json.loads((tmp_path / "evaluation.json").read_text()) == told
+
+
+def test_a_split_without_clips_leaves_nothing(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(arguments(folder, out, "--split", "val")) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert "no shards of the split 'val'" in error and "Traceback" not in error
+    assert not out.exists()
+
+
+def test_weights_that_are_none_are_bad_input(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nonsense = tmp_path / "motion.safetensors"
+    nonsense.write_bytes(b"no weights")
+    out = tmp_path / "out"
+    assert run(arguments(folder, out, "motion", "--motion", str(nonsense))) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert "not a speech-to-motion model" in error and "Traceback" not in error
+    assert not list(out.iterdir())
+
+
+def test_a_file_in_the_way_of_the_folder_is_said(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").write_text("I am a file.")
+    assert run(arguments(folder, tmp_path / "out")) == 1
+    assert "cannot be made" in " ".join(capsys.readouterr().err.split())

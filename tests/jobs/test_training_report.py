@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import torch
+
+from jobs.training_report import write_training_report
+from mytalk_core.appearance.checkpoint import save_renderer
+from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
+from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.motion.model import SIZES as MOTION_SIZES
+from mytalk_core.motion.model import SpeechToMotion, save_model
+from pipelines.train import TrainJob, TrainResult
+from tests.synthetic_face import write_curated
+
+
+def trained(
+    folder: Path, model: str, encoder: Path, held_out: str, figures: dict[str, float]
+) -> tuple[TrainJob, TrainResult]:
+    """A job that is done, on data with one held-out split."""
+    data = write_curated(folder / "data", {"train": ["ann"], held_out: ["jo"]})
+    job = TrainJob(model, data, folder, "tiny", 20, encoder, workers=1)
+    history = [{"step": step, "loss": 1 / step, **figures} for step in (10, 20)]
+    return job, TrainResult(job.weights, next(iter(figures.values())), history)
+
+
+def test_a_renderer_is_measured_on_speakers_never_trained_on(tmp_path: Path) -> None:
+    job, result = trained(tmp_path, "appearance", tmp_path, "test", {"negative_mouth_psnr": -28.25})
+    save_renderer(Renderer(RENDERER_SIZES["tiny"]), job.weights)
+    page = write_training_report(tmp_path / "appearance.report.html", job, result)
+    html = page.read_text()
+    assert "28.2500" in html
+    assert "Split test: 2 clips of 1 speaker: jo (2)" in html
+    assert "nearest reference" in html and "mouth_weight" in html
+
+
+def test_without_a_test_split_the_validation_speakers_stand_in(
+    tmp_path: Path, whisper_dir: Path
+) -> None:
+    figures = {"lmd": 0.0214, "aperture_r": 0.7}
+    job, result = trained(tmp_path, "motion", whisper_dir, "val", figures)
+    torch.manual_seed(0)
+    save_model(SpeechToMotion(MOTION_SIZES["tiny"]), job.weights)
+    html = write_training_report(tmp_path / "motion.report.html", job, result).read_text()
+    assert "0.0214" in html
+    assert "Split val: 2 clips of 1 speaker: jo (2)" in html
+    assert "still mouth" in html and "denoiser.width" in html

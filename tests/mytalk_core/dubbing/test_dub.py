@@ -1,0 +1,165 @@
+"""Real footage dubbed with the shipped weights: what stays, what moves, what is refused."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mytalk_core.dubbing.dub import DubConfig, DubResult, dub
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.faces.alignment import inter_ocular
+from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
+from mytalk_core.faces.shape import aperture
+from mytalk_core.media.audio import read_audio
+from mytalk_core.media.decode import iter_frames
+from mytalk_core.media.probe import probe_audio, probe_video
+from mytalk_core.speech.transcript import Interval, Transcript
+
+FPS = Fraction(30000, 1001)
+FRAMES = 96
+BLACK = range(30, 40)
+SPEECH_SECONDS = Fraction(3)  # a little less than the film has
+
+
+@dataclass(frozen=True)
+class Dub:
+    """A film before and after."""
+
+    source: Path
+    result: DubResult
+
+    def pictures(self) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+        """Frames before and after, one beside the other."""
+        before, after = iter_frames(self.source), iter_frames(self.result.film)
+        return [(old.image, new.image) for old, new in zip(before, after, strict=True)]
+
+
+def heard(seconds: Fraction | int) -> Transcript:
+    """Somebody speaks from the start for so long; nobody does for 0."""
+    voice = (Interval(Fraction(0), Fraction(seconds)),) if seconds else ()
+    return Transcript("en" if seconds else "und", (), voice, "")
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory, sample_clips, run_ffmpeg) -> Path:
+    """Real speech, 3.2 s at 29.97 frames a second, with a slate of ten black frames in it."""
+    slate = f"drawbox=t=fill:color=black:enable='between(n,{BLACK[0]},{BLACK[-1]})'"
+    picture = ["-vf", f"fps={FPS},{slate}", "-frames:v", str(FRAMES), "-crf", "12"]
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    clip = sample_clips["jwp_intro"].path
+    return run_ffmpeg(path, "-i", clip, *picture)
+
+
+@pytest.fixture(scope="module")
+def make_dub(film, tmp_path_factory, dub_models) -> Callable[[Path, Transcript], Dub]:
+    """A function (speech, transcript) -> the film dubbed with it."""
+
+    def make(speech: Path, transcript: Transcript) -> Dub:
+        out = tmp_path_factory.mktemp("dub") / "dubbed.mp4"
+        result = dub(film, speech, out, dub_models, DubConfig(), transcript, lambda *_: None, {})
+        assert sorted(out.parent.iterdir()) == [result.film, result.report]  # and nothing else
+        return Dub(film, result)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def own_words(film, make_dub, run_ffmpeg, tmp_path_factory) -> Dub:
+    """Dubbed with what the man says in it, so that the true motion of the lips is known."""
+    speech = tmp_path_factory.mktemp("speech") / "speech.wav"
+    run_ffmpeg(speech, "-i", film, "-t", str(SPEECH_SECONDS), "-vn")
+    return make_dub(speech, heard(SPEECH_SECONDS))
+
+
+@pytest.fixture(scope="module")
+def silenced(make_dub, run_ffmpeg, tmp_path_factory) -> Dub:
+    """Dubbed with silence."""
+    speech = tmp_path_factory.mktemp("silence") / "silence.wav"
+    run_ffmpeg(speech, "-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono", "-t", "1")
+    return make_dub(speech, heard(0))
+
+
+def mouth_opening(path: Path, landmarker_model: Path) -> NDArray[np.float32]:
+    """What a landmarker that knows nothing of the dub sees, (T,) inter-ocular; NaN: no face."""
+    with MeshLandmarker(landmarker_model) as landmarker:
+        images = (frame.image for frame in iter_frames(path))
+        points = np.stack(list(track_largest_face(images, landmarker, FPS)))
+    opening = aperture(points, landmarker.scheme) / inter_ocular(points, landmarker.scheme)
+    return opening.astype(np.float32)
+
+
+def test_frames_rate_size_and_length_are_the_sources(own_words):
+    before, after = probe_video(own_words.source), probe_video(own_words.result.film)
+
+    assert own_words.result.frames == len(own_words.pictures()) == FRAMES
+    assert after.fps == before.fps == own_words.result.fps == FPS
+    assert (after.width, after.height) == (before.width, before.height)
+    assert after.duration == FRAMES / FPS
+    assert abs(probe_audio(own_words.result.film).duration - FRAMES / FPS) < Fraction(1, 40)
+    starts = [frame.pts * after.time_base for frame in iter_frames(own_words.result.film)]
+    assert starts == [frame / FPS for frame in range(FRAMES)]
+
+
+def test_the_sound_is_the_speech_and_then_silence(own_words):
+    spoken, sound = read_audio(own_words.source), read_audio(own_words.result.film)
+    end = int(SPEECH_SECONDS * 16000)
+
+    assert np.corrcoef(spoken[:end], sound[:end])[0, 1] > 0.95
+    assert np.abs(sound[end + 400 :]).max() < 0.01 < np.abs(spoken[:end]).max()
+
+
+def test_frames_without_a_face_pass_through_and_are_counted(own_words):
+    for frame, (before, after) in enumerate(own_words.pictures()):
+        if frame in BLACK:
+            assert np.abs(before.astype(int) - after).mean() < 1
+
+    faceless = own_words.result.faceless_frames
+    assert len(BLACK) <= faceless <= len(BLACK) + 5  # a face is found anew after a moment
+    assert own_words.result.rendered_frames == FRAMES - faceless
+
+
+def test_lips_follow_the_speech(own_words, landmarker_model):
+    before = mouth_opening(own_words.source, landmarker_model)
+    after = mouth_opening(own_words.result.film, landmarker_model)
+
+    both = np.isfinite(before) & np.isfinite(after)
+    assert both.sum() > 0.8 * FRAMES
+    assert np.corrcoef(before[both], after[both])[0, 1] > 0.4
+    assert np.percentile(after[both], 90) > 0.5 * np.percentile(before[both], 90)
+
+
+def test_silence_shuts_the_mouth(silenced, landmarker_model):
+    before = mouth_opening(silenced.source, landmarker_model)
+    after = mouth_opening(silenced.result.film, landmarker_model)
+
+    assert np.nanmean(after) < 0.25 * np.nanmean(before)
+    assert np.nanpercentile(after, 95) < 0.25 * np.nanpercentile(before, 95)
+
+
+def test_the_report_holds_all_checks_and_needs_nothing_but_itself(own_words):
+    page = own_words.result.report.read_text(encoding="utf-8")
+
+    assert "largest change before encoding: 0 of 255" in page
+    assert "Every check holds" in page
+    assert "no face" in page
+    addresses = re.findall(r"""(?:src|href)=["'](.*?)["']""", page)
+    assert len(addresses) >= 4
+    assert all(address.startswith("data:image/jpeg;base64,") for address in addresses)
+    assert not re.search(r"https?:|url\(", page)
+
+
+def test_a_film_without_a_face_is_refused_and_leaves_nothing(tmp_path, run_ffmpeg, dub_models):
+    out = tmp_path / "out"
+    out.mkdir()
+    slate = run_ffmpeg(tmp_path / "slate.mp4", "-f", "lavfi", "-i", "testsrc=d=1")
+    tone = run_ffmpeg(tmp_path / "tone.wav", "-f", "lavfi", "-i", "sine=d=1")
+
+    with pytest.raises(BadInputError, match="no face") as refusal:
+        dub(slate, tone, out / "x.mp4", dub_models, DubConfig(), heard(1), lambda *_: None, {})
+    assert refusal.value.reason is Reason.NO_FACE
+    assert list(out.iterdir()) == []

@@ -1,0 +1,156 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mytalk_core.data.curated import shards_of
+from mytalk_core.errors import BadInputError
+from mytalk_core.evaluation.baselines import RidgeConfig
+from mytalk_core.evaluation.cases import MotionClip, cross_cases, read_motion_clips, silence_cases
+from mytalk_core.evaluation.motion_table import (
+    GATED,
+    LOUDNESS,
+    OURS,
+    RIDGE,
+    SOURCE,
+    STILL,
+    TRUTH,
+    ModelMotion,
+    evaluate_motion,
+    silence_methods,
+    silence_table,
+    speaking_methods,
+)
+from mytalk_core.evaluation.sections import Section
+from mytalk_core.motion.model import SIZES, SpeechToMotion
+from tests.synthetic_face import write_curated
+
+RIDGE_CONFIG = RidgeConfig(context=0, penalties=(0.01,))
+
+
+class QuietEncoder:
+    """Stands in for the speech encoder: silence has no features, nobody asks for more."""
+
+    def encode(self, audio: np.ndarray) -> np.ndarray:
+        assert not audio.any()
+        return np.zeros((-(-len(audio) // 320), 512), np.float16)
+
+
+@pytest.fixture(scope="module")
+def model() -> SpeechToMotion:
+    torch.manual_seed(0)
+    return SpeechToMotion(SIZES["tiny"]).eval()
+
+
+@pytest.fixture(scope="module")
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    speakers = {"train": ["ann", "bernd", "li"], "test": ["jo", "kim"]}
+    return write_curated(tmp_path_factory.mktemp("curated"), speakers)
+
+
+@pytest.fixture(scope="module")
+def clips(curated: Path) -> list[MotionClip]:
+    return list(read_motion_clips(shards_of(curated, "test")))
+
+
+@pytest.fixture(scope="module")
+def section(curated: Path, model: SpeechToMotion) -> Section:
+    steps: list[tuple[int, int]] = []
+    section = evaluate_motion(
+        curated, "test", model, QuietEncoder(), lambda *told: steps.append(told), RIDGE_CONFIG
+    )
+    total = 3 * 4  # reconstruction, cross and silence of two clips of two speakers
+    assert steps == [(1, total)] * total
+    return section
+
+
+def test_all_methods_are_measured_on_all_speakers(section):
+    reconstruction, cross, silence = section.tables.values()
+    expected = [OURS, RIDGE, LOUDNESS, STILL, SOURCE, TRUTH]
+    assert reconstruction.methods == cross.methods == expected
+    assert silence.methods == [OURS, GATED, RIDGE, STILL, SOURCE]
+    for table in section.tables.values():
+        assert table.speakers == ["jo", "kim"]
+
+
+def test_the_truth_is_without_fault_and_the_source_only_of_its_own_speech(section):
+    reconstruction, cross, _ = section.tables.values()
+    for table in (reconstruction, cross):
+        assert table.value(TRUTH, "lmd") == 0
+        assert table.value(TRUTH, "aperture_r") == pytest.approx(1)
+    assert reconstruction.value(SOURCE, "lmd") == 0
+    assert cross.value(SOURCE, "lmd") > 0.01
+    assert cross.value(SOURCE, "aperture_r") < 0.5
+
+
+def test_the_baselines_follow_the_speech_of_strangers(section):
+    _, cross, _ = section.tables.values()
+    for method in (RIDGE, LOUDNESS):
+        assert cross.value(method, "aperture_r") > 0.8
+        assert cross.value(method, "lmd") < cross.value(STILL, "lmd")
+    assert np.isnan(cross.value(STILL, "aperture_r"))
+
+
+def test_the_gate_shuts_the_mouth_and_the_speaking_source_leaks(section):
+    silence = section.tables["silence"]
+    assert silence.value(GATED, "lip_leak") == 0
+    assert silence.value(GATED, "velocity_error") == 0
+    assert silence.value(SOURCE, "lip_leak") > silence.value(GATED, "lip_leak")
+
+
+def test_no_method_sees_the_target(clips, model):
+    case = cross_cases(clips)[0]
+    elsewhere = np.roll(case.target.shape, 7, axis=0) * 1.1
+    changed = type(case)(
+        case.source, type(case.target)(**{**vars(case.target), "shape": elsewhere})
+    )
+    for name, method in speaking_methods(model, clips, RIDGE_CONFIG).items():
+        if name != TRUTH:
+            assert np.array_equal(method(case), method(changed)), name
+
+
+def test_ours_begins_where_the_source_rests(clips, model):
+    # Untrained, the model's motion is zero.
+    case = cross_cases(clips)[0]
+    assert ModelMotion(model)(case) == pytest.approx(
+        np.broadcast_to(case.source.rest, case.truth.shape), abs=1e-6
+    )
+
+
+def test_silence_lasts_as_long_as_the_clip_it_dubs(clips):
+    for case in silence_cases(clips, QuietEncoder().encode):
+        assert case.frames == len(case.source.shape) == len(case.target.audio) / 640
+        assert np.array_equal(case.truth[3], case.source.closed)
+
+
+def test_a_mouth_that_stays_open_on_silence_leaks(clips):
+    cases = silence_cases(clips, QuietEncoder().encode)
+
+    def agape(case):
+        return case.source.shape.max(axis=0) + 0 * case.truth
+
+    methods = silence_methods({OURS: lambda case: case.truth}) | {"agape": agape}
+    table = silence_table(methods, cases, lambda: None)
+    assert table.value(OURS, "lip_leak") == 0
+    assert table.value("agape", "aspect_ratio") > table.value(OURS, "aspect_ratio")
+
+
+def test_the_notes_say_what_was_measured_in_which_unit(section):
+    text = " ".join(section.notes)
+    assert "4 clips of 2 speakers: jo (2), kim (2)" in text
+    assert "outer eye corners is 1" in text
+    assert "6 clips of 3 speakers" in text
+
+
+def test_one_training_speaker_and_single_clips_leave_out_what_cannot_be(tmp_path, model):
+    data = write_curated(tmp_path / "data", {"train": ["ann"], "test": ["jo"]}, clips=1)
+    section = evaluate_motion(data, "test", model, QuietEncoder(), lambda *told: None)
+    assert list(section.tables) == ["reconstruction (own speech)", "silence"]
+    assert RIDGE not in section.tables["silence"].methods
+    assert "no ridge" in " ".join(section.notes) and "no cross" in " ".join(section.notes)
+
+
+def test_a_split_without_clips_is_bad_input(curated, model):
+    with pytest.raises(BadInputError, match="val"):
+        evaluate_motion(curated, "val", model, QuietEncoder(), lambda *told: None)

@@ -1,0 +1,85 @@
+import base64
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from mytalk_core.evaluation.curves import best_figure, training_curves
+from mytalk_core.evaluation.sections import Section
+from mytalk_core.evaluation.tables import Metric, MetricTable, measurements
+from mytalk_core.evaluation.training_page import TrainingPage, settings, write_training_page
+
+HISTORY = [
+    {"step": 80, "picture": 0.03, "edges": 0.015, "negative_mouth_psnr": -29.5},
+    {"step": 160, "picture": 0.02, "edges": 0.012, "negative_mouth_psnr": -30.1},
+]
+
+
+def svg(picture: str) -> str:
+    kind, _, data = picture.partition(",")
+    assert kind == "data:image/svg+xml;base64"
+    return base64.b64decode(data).decode()
+
+
+def test_losses_share_a_picture_and_every_held_out_figure_has_its_own():
+    losses, psnr = training_curves(HISTORY)
+    assert "picture" in svg(losses.picture) and "edges" in svg(losses.picture)
+    assert psnr.title == "mouth PSNR in dB, held out (more is better)"
+    assert "29.5" in svg(psnr.picture)
+
+
+def test_the_same_history_gives_the_same_bytes():
+    assert training_curves(HISTORY) == training_curves(HISTORY)
+
+
+def test_a_history_of_one_entry_with_an_unknown_figure_is_drawn():
+    history = [{"step": 2, "points": 0.5, "lmd": 0.02, "aperture_r": math.nan}]
+    assert len(training_curves(history)) == 3
+
+
+def test_a_negated_score_is_read_as_what_it_means():
+    assert best_figure(HISTORY, -30.1) == ("mouth PSNR in dB, held out (more is better)", "30.1000")
+
+
+@dataclass(frozen=True)
+class Inner:
+    width: int = 3
+
+
+@dataclass(frozen=True)
+class Outer:
+    steps: int = 7
+    inner: Inner = field(default_factory=Inner)
+
+
+def test_settings_name_nested_fields_with_a_dot():
+    assert settings(Outer()) == {"steps": "7", "inner.width": "3"}
+
+
+@pytest.fixture
+def page() -> TrainingPage:
+    rows = [
+        *measurements("ours", "s5", [("lmd", 0.02)]),
+        *measurements("still <mouth>", "s5", [("lmd", 0.03)]),
+    ]
+    table = MetricTable([Metric("lmd", "LMD", "lower", 4)], rows)
+    return TrainingPage(
+        title="Training of the appearance model",
+        facts={"weights": "appearance.safetensors"},
+        history=HISTORY,
+        best_score=-30.1,
+        configuration={"run": {"steps": "160"}},
+        held_out=Section("motion", "Speech to motion", ("Unit: one.",), {"cross": table}),
+    )
+
+
+def test_the_page_shows_all_and_refers_to_nothing_outside(page, tmp_path: Path):
+    write_training_page(tmp_path / "page.html", page)
+    html = (tmp_path / "page.html").read_text()
+    for said in ("30.1000", "<b>0.0200</b>", "0.0300", "cross: s5", "Unit: one.", "160"):
+        assert said in html
+    assert "still &lt;mouth&gt;" in html
+    assert not re.search(r"https?:|//[a-z]", re.sub(r"base64,[^\"]*", "", html))
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]

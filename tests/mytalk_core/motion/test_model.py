@@ -1,0 +1,108 @@
+"""The model on disk, and what it hears of the speech around a frame."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from mytalk_core.errors import ModelError, Reason
+from mytalk_core.motion.model import (
+    SIZES,
+    MotionConfig,
+    SpeechToMotion,
+    load_model,
+    save_model,
+    windows,
+)
+
+Lively = Callable[..., SpeechToMotion]
+
+
+def test_a_saved_model_says_the_same(lively_model: Lively, tmp_path: Path) -> None:
+    model = lively_model(speech_context=1)
+    save_model(model, tmp_path / "motion.safetensors")
+    loaded = load_model(tmp_path / "motion.safetensors")
+    assert loaded.config == model.config
+    assert not loaded.training
+    scheme = model.scheme
+    inputs = (
+        torch.randn(2, 9, model.config.space.components),
+        torch.tensor([0.3, 0.8]),
+        torch.randn(2, 9, 3 * len(scheme.pose_context)),
+        torch.randn(2, 9, 512),
+        torch.randn(2, 4, model.config.denoiser.width),
+    )
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(*inputs), model(*inputs), atol=0, rtol=0)
+
+
+def test_the_same_weights_are_the_same_bytes(lively_model: Lively, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        save_model(lively_model(), tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+@pytest.mark.parametrize("config", SIZES.values(), ids=SIZES)
+def test_configurations_survive_the_round_trip(config: MotionConfig) -> None:
+    assert MotionConfig.from_dict(asdict(config)) == config
+
+
+def text(path: Path) -> None:
+    path.write_text("these are no weights")
+
+
+def nothing(path: Path) -> None:
+    path.touch()
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+def other_tensors(path: Path) -> None:
+    save_file({"weight": torch.zeros(2)}, path)
+
+
+def other_fields(path: Path) -> None:
+    config = json.dumps(asdict(SIZES["tiny"]) | {"depth": 3})
+    save_file({"weight": torch.zeros(2)}, path, metadata={"motion_config": config})
+
+
+def no_json(path: Path) -> None:
+    save_file({"weight": torch.zeros(2)}, path, metadata={"motion_config": "depth 3"})
+
+
+def lacking(path: Path) -> None:
+    save_model(SpeechToMotion(SIZES["tiny"]), path)
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize(
+    "spoil", [text, nothing, folder, other_tensors, other_fields, no_json, lacking]
+)
+def test_what_is_no_model_is_refused(spoil: Callable[[Path], None], tmp_path: Path) -> None:
+    path = tmp_path / "motion.safetensors"
+    spoil(path)
+    with pytest.raises(ModelError) as refused:
+        load_model(path)
+    assert refused.value.reason == Reason.MODEL_CORRUPT
+    assert refused.value.where == str(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError):
+        load_model(tmp_path / "absent.safetensors")
+
+
+def test_windows_hold_the_neighbours_in_order() -> None:
+    speech = torch.arange(5.0)[None, :, None] * torch.tensor([1.0, 10.0])
+    found = windows(speech, 1)
+    assert found.shape == (1, 5, 6)
+    assert found[0, 2].tolist() == [1, 10, 2, 20, 3, 30]
+    assert found[0, 0].tolist() == [0, 0, 0, 0, 1, 10]
+    assert found[0, 4].tolist() == [3, 30, 4, 40, 4, 40]
+    torch.testing.assert_close(windows(speech, 0), speech)

@@ -1,0 +1,147 @@
+"""Motion of a film does not depend on the blocks in which it is made."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mytalk_core.motion import sampling
+from mytalk_core.motion.diffusion import DiffusionConfig
+from mytalk_core.motion.model import SpeechToMotion
+from mytalk_core.motion.sampling import (
+    context_frames,
+    generate_motion,
+    identity_shapes,
+    noise_of,
+)
+
+Lively = Callable[..., SpeechToMotion]
+FRAMES = 700
+
+
+@pytest.fixture(scope="module")
+def model(lively_model: Lively) -> SpeechToMotion:
+    return lively_model(diffusion=DiffusionConfig(steps=3, temperature=1.0))
+
+
+def speech(frames: int = FRAMES, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(frames, 512)).astype(np.float32)
+
+
+def motion(model: SpeechToMotion, heard: np.ndarray, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(9)
+    face = random.normal(0, 0.3, (32, 3 * len(model.scheme.moving))).astype(np.float32)
+    still = random.normal(0, 0.3, 3 * len(model.scheme.pose_context)).astype(np.float32)
+    upper = np.repeat(still[None], len(heard), axis=0)
+    return np.concatenate(list(generate_motion(model, heard, upper, face, seed)))
+
+
+@pytest.mark.parametrize("core", [90, 251, 699])
+def test_seams_do_not_exist(
+    model: SpeechToMotion, core: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "_CORE", FRAMES)
+    whole = motion(model, speech())
+    assert whole.shape == (FRAMES, len(model.scheme.moving), 3)
+    monkeypatch.setattr(sampling, "_CORE", core)
+    cut = motion(model, speech())
+    assert whole.std() > 0.01
+    np.testing.assert_allclose(cut, whole, atol=1e-4 * whole.std())
+
+
+def test_less_context_would_leave_seams(
+    model: SpeechToMotion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison above can see a seam."""
+    whole = motion(model, speech())
+    monkeypatch.setattr(sampling, "_CORE", 90)
+    monkeypatch.setattr(sampling, "context_frames", lambda model: 4)
+    assert np.abs(motion(model, speech()) - whole).max() > 0.01 * whole.std()
+
+
+def test_speech_farther_than_the_context_changes_nothing(model: SpeechToMotion) -> None:
+    heard = speech()
+    changed = heard.copy()
+    changed[400:] = speech(300, seed=1)
+    one, other = motion(model, heard), motion(model, changed)
+    same = 400 - context_frames(model)
+    np.testing.assert_allclose(one[:same], other[:same], atol=1e-5)
+    assert np.abs(one[395:400] - other[395:400]).max() > 1e-3
+
+
+def test_the_same_seed_gives_the_same_motion_and_another_another(model: SpeechToMotion) -> None:
+    heard = speech(60)
+    first = motion(model, heard, seed=1)
+    torch.rand(7)  # the state of the process does not matter
+    np.testing.assert_array_equal(motion(model, heard, seed=1), first)
+    assert np.abs(motion(model, heard, seed=2) - first).max() > 1e-3
+
+
+def test_at_temperature_zero_every_seed_gives_the_same(lively_model: Lively) -> None:
+    cold = lively_model(diffusion=DiffusionConfig(steps=2, temperature=0.0))
+    np.testing.assert_array_equal(
+        motion(cold, speech(30), seed=1), motion(cold, speech(30), seed=2)
+    )
+
+
+def test_half_precision_speech_is_welcome(model: SpeechToMotion) -> None:
+    heard = speech(40).astype(np.float16)
+    np.testing.assert_allclose(
+        motion(model, heard), motion(model, heard.astype(np.float32)), atol=1e-6
+    )
+
+
+def test_no_speech_gives_no_motion(model: SpeechToMotion) -> None:
+    upper, face = (
+        np.zeros((count, 3 * len(points)), np.float32)
+        for count, points in ((0, model.scheme.pose_context), (1, model.scheme.moving))
+    )
+    assert list(generate_motion(model, speech(0), upper, face, seed=0)) == []
+
+
+@given(st.integers(0, 2000), st.integers(1, 700), st.data())
+def test_noise_belongs_to_frames(first: int, length: int, data: st.DataObject) -> None:
+    whole = noise_of(first, first + length, 3, seed=5)
+    assert whole.shape == (length, 3)
+    start = data.draw(st.integers(0, length - 1))
+    end = data.draw(st.integers(start + 1, length))
+    part = noise_of(first + start, first + end, 3, seed=5)
+    np.testing.assert_array_equal(part, whole[start:end])
+
+
+def test_noise_is_white() -> None:
+    noise = noise_of(0, 5000, 4, seed=0)
+    np.testing.assert_allclose(noise.mean(axis=0), 0, atol=0.06)
+    np.testing.assert_allclose(np.cov(noise.T), np.eye(4), atol=0.06)
+    assert abs(np.mean(noise[:-250] * noise[250:])) < 0.03  # blocks do not repeat
+
+
+@pytest.mark.parametrize("frames", [1, 10, 32, 500])
+def test_identity_is_read_from_frames_of_the_whole_film(frames: int) -> None:
+    shapes = np.arange(frames, dtype=np.float32)[:, None]
+    chosen = identity_shapes(shapes)[:, 0]
+    assert len(chosen) == sampling.IDENTITY_FRAMES
+    assert chosen[0] == 0
+    assert chosen[-1] == frames - 1
+    assert (np.diff(chosen) >= 0).all()
+
+
+def test_context_grows_with_depth_and_steps(lively_model: Lively) -> None:
+    def context(layers: int, steps: int) -> int:
+        tiny = lively_model().config.denoiser
+        return context_frames(
+            lively_model(
+                denoiser=replace(tiny, layers=layers), diffusion=DiffusionConfig(steps=steps)
+            )
+        )
+
+    def rising(numbers: Iterable[int]) -> bool:
+        listed = list(numbers)
+        return listed == sorted(set(listed))
+
+    assert rising(context(layers, 2) for layers in (1, 2, 3))
+    assert rising(context(1, steps) for steps in (1, 2, 3))

@@ -1,0 +1,249 @@
+"""What stage 1 learns from: closed forms that hit, losses that reach everything."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mytalk_core.faces.face_motion import face_motion, resting_shape
+from mytalk_core.faces.landmark_scheme import MESH478
+from mytalk_core.faces.shape import aperture, moving_positions
+from mytalk_core.motion.closed_mouth import closed_mouth
+from mytalk_core.motion.context import speech_per_frame, upper_face
+from mytalk_core.motion.model import SIZES, SpeechToMotion
+from mytalk_core.motion.training import (
+    MotionBatches,
+    MotionClip,
+    MotionObjective,
+    MotionTrainingConfig,
+    fit_closed_form,
+    motion_losses,
+    score_clips,
+)
+
+Array = NDArray[np.float32]
+Film = Callable[..., Array]
+CONFIG = MotionTrainingConfig(batch=4, window=16)
+SIZE = replace(SIZES["tiny"], speech_context=0)
+COORDINATES = 3 * len(MESH478.moving)
+
+
+def itself(tensor: torch.Tensor) -> torch.Tensor:
+    """The sum over the one process there is."""
+    return tensor
+
+
+def clip_of(film: Array, speech: Array, speaker: str = "somebody") -> MotionClip:
+    moving = list(MESH478.moving)
+    shape = face_motion(film, MESH478).shape
+    rest = resting_shape(shape)
+    return MotionClip(
+        speaker=speaker,
+        displacement=(shape - rest)[:, moving].reshape(len(film), -1),
+        rest=rest[moving].reshape(-1),
+        closed=(closed_mouth(shape, MESH478) - rest)[moving].reshape(-1),
+        upper_face=upper_face(shape, MESH478, 25.0),
+        speech=speech,
+    )
+
+
+def clips(talking_face: Film, count: int = 3, frames: int = 120) -> list[MotionClip]:
+    """Mouths that open as the first of 512 speech features says."""
+    made = []
+    for seed in range(count):
+        random = np.random.default_rng(seed)
+        loud = np.convolve(random.uniform(0, 1, frames + 4), np.ones(5) / 5, "valid")
+        speech = 0.1 * random.normal(size=(frames, 512))
+        speech[:, 0] += 5 * loud
+        film = talking_face(0.3 * loud, unit=50 + 10 * seed)
+        made.append(clip_of(film, speech.astype(np.float32), speaker=f"speaker {seed}"))
+    return made
+
+
+def batch_and_model(
+    made: list[MotionClip], config: MotionTrainingConfig = CONFIG
+) -> tuple[MotionBatches, SpeechToMotion]:
+    torch.manual_seed(0)
+    model = SpeechToMotion(SIZE)
+    fit_closed_form(model, made, np.ones(len(made)), ridge=0.1, total=itself)
+    silence = np.zeros((40, 512), np.float32)
+    return MotionBatches(lambda random: made[random.integers(len(made))], silence, config), model
+
+
+def test_the_closed_form_recovers_a_linear_map() -> None:
+    random = np.random.default_rng(0)
+    truth = random.normal(size=(512, 8))
+    directions = np.linalg.qr(random.normal(size=(COORDINATES, 8)))[0].T
+    made = []
+    for _ in range(4):
+        speech = random.normal(3, 2, (600, 512))
+        moved = (speech - 3) / 2 @ truth @ directions * 0.01
+        still = np.zeros(COORDINATES, np.float32)
+        made.append(
+            MotionClip("a", moved.astype("f4"), still, still, np.zeros(1), speech.astype("f4"))
+        )
+    model = SpeechToMotion(SIZE)
+    fit_closed_form(model, made, np.ones(4), ridge=1e-6, total=itself)
+    np.testing.assert_allclose(model.speech_mean, 3, atol=0.25)
+    np.testing.assert_allclose(model.speech_std, 2, atol=0.25)
+    unseen = random.normal(3, 2, (50, 512))
+    heard = model.standardise(torch.from_numpy(unseen).float())[None]
+    found = model.space.decode(model.estimate(heard))[0].numpy()
+    # Up to the mean of the training speech, which the map, having no offset, cannot undo.
+    expected = ((unseen - model.speech_mean.numpy()) / 2 @ truth @ directions) * 0.01
+    assert np.abs(found - expected).max() < 0.05 * expected.std()
+
+
+def test_processes_together_fit_what_one_would(talking_face: Film) -> None:
+    made = clips(talking_face, 2)
+    whole = SpeechToMotion(SIZE)
+    fit_closed_form(whole, made, np.ones(2), ridge=1.0, total=itself)
+    # Both processes hold the same clips here, so every sum over them is twice one's own.
+    shared = SpeechToMotion(SIZE)
+    fit_closed_form(shared, made, np.ones(2), ridge=1.0, total=lambda tensor: 2 * tensor)
+    for name in ("speech_mean", "speech_std", "speech_map"):
+        torch.testing.assert_close(
+            getattr(shared, name), getattr(whole, name), atol=1e-4, rtol=1e-3
+        )
+
+
+def test_what_weighs_nothing_is_not_fitted(talking_face: Film) -> None:
+    made = clips(talking_face, 2)
+    alone, outvoted = SpeechToMotion(SIZE), SpeechToMotion(SIZE)
+    fit_closed_form(alone, made[:1], np.ones(1), ridge=1.0, total=itself)
+    fit_closed_form(outvoted, made, np.array([1.0, 0.0]), ridge=1.0, total=itself)
+    torch.testing.assert_close(outvoted.speech_mean, alone.speech_mean, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(outvoted.speech_map, alone.speech_map, atol=1e-3, rtol=1e-2)
+
+
+def test_the_closed_mouth_is_the_least_open(face_shape: Callable[[float], Array]) -> None:
+    openings = np.linspace(0.05, 0.4, 50)
+    film = np.stack([face_shape(float(opening)) for opening in openings])[::-1]
+    found = aperture(closed_mouth(film, MESH478)[None], MESH478)[0]
+    np.testing.assert_allclose(found, aperture(film[-5:], MESH478).mean(), rtol=1e-4)
+    one = film[:1]
+    np.testing.assert_array_equal(closed_mouth(one, MESH478), one[0])
+
+
+def test_who_hears_silence_shuts_the_mouth(talking_face: Film) -> None:
+    made = clips(talking_face, 1)
+    batches, model = batch_and_model(made, replace(CONFIG, silent=1.0, speech_noise=0.0))
+    batch = batches.batch(model, np.random.default_rng(0))
+    closed = torch.from_numpy(made[0].closed)
+    torch.testing.assert_close(batch.displacement, closed.expand_as(batch.displacement))
+    standard = -model.speech_mean / model.speech_std
+    torch.testing.assert_close(batch.speech, standard.expand_as(batch.speech))
+    upper, lower = (
+        moving_positions(MESH478, side) for side in zip(*MESH478.aperture_pairs, strict=True)
+    )
+    shapes = (batch.displacement + batch.rest[:, None]).unflatten(2, (-1, 3))
+    spoken = torch.from_numpy(made[0].displacement + made[0].rest).unflatten(1, (-1, 3))
+    shut, usual = ((x[..., lower, 1] - x[..., upper, 1]).mean(dim=-1) for x in (shapes, spoken))
+    assert shut.max() <= usual.quantile(0.1)
+
+
+def test_batches_have_their_shapes_and_depend_on_the_seed_alone(talking_face: Film) -> None:
+    batches, model = batch_and_model(clips(talking_face))
+    batch = batches.batch(model, np.random.default_rng(3))
+    assert batch.displacement.shape == (4, 16, COORDINATES)
+    assert batch.rest.shape == (4, COORDINATES)
+    assert batch.upper_face.shape == (4, 16, 3 * len(MESH478.pose_context))
+    assert batch.speech.shape == (4, 16, 512)
+    assert batch.identity_frames.shape == batch.other_frames.shape == (4, 16, COORDINATES)
+    again = batches.batch(model, np.random.default_rng(3))
+    torch.testing.assert_close(batch.speech, again.speech, atol=0, rtol=0)
+    other = batches.batch(model, np.random.default_rng(4))
+    assert not torch.equal(batch.speech, other.speech)
+
+
+def test_clips_shorter_than_a_window_hold_their_last_frame(talking_face: Film) -> None:
+    made = clips(talking_face, 1, frames=10)
+    batches, model = batch_and_model(made, replace(CONFIG, silent=0.0))
+    moved = batches.batch(model, np.random.default_rng(0)).displacement
+    torch.testing.assert_close(moved[:, 9:], moved[:, 9:10].expand(-1, 7, -1))
+
+
+def test_losses_are_finite_and_reach_every_weight(talking_face: Film) -> None:
+    batches, model = batch_and_model(clips(talking_face))
+    with torch.no_grad():
+        # New models repeat their linear reading; nothing below the last layer learns before it.
+        model.denoiser.output.weight.normal_(std=0.1)
+    batch = batches.batch(model, np.random.default_rng(0))
+    losses = motion_losses(model, batch, CONFIG, torch.Generator().manual_seed(0))
+    assert all(torch.isfinite(loss) and loss > 0 for loss in losses.values()), losses
+    torch.stack(list(losses.values())).sum().backward()
+    untouched = [
+        name
+        for name, weight in model.named_parameters()
+        if weight.grad is None or not weight.grad.abs().sum() > 0
+    ]
+    assert untouched == []
+
+
+def test_the_identity_of_the_prediction_does_not_teach_the_extractor(talking_face: Film) -> None:
+    """It would learn to call every mouth the same."""
+    batches, model = batch_and_model(clips(talking_face))
+    batch = batches.batch(model, np.random.default_rng(0))
+    losses = motion_losses(model, batch, CONFIG, torch.Generator().manual_seed(0))
+    losses["identity"].backward()
+    assert model.denoiser.output.weight.grad is not None
+    assert model.identity.vector.weight.grad is None
+
+
+def test_a_perfect_prediction_has_no_loss_on_points(talking_face: Film) -> None:
+    made = clips(talking_face)
+    batches, model = batch_and_model(made, replace(CONFIG, silent=0.0, speech_noise=0.0))
+    batch = batches.batch(model, np.random.default_rng(0))
+
+    class Oracle(SpeechToMotion):
+        def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+            return self.space.encode(batch.displacement)
+
+    oracle = Oracle(SIZE)
+    oracle.load_state_dict(model.state_dict())
+    perfect = motion_losses(oracle, batch, CONFIG, torch.Generator().manual_seed(0))
+    usual = motion_losses(model, batch, CONFIG, torch.Generator().manual_seed(0))
+    for name in ("points", "velocity", "aperture"):
+        assert perfect[name] < 0.02 * usual[name]
+
+
+def test_validation_prefers_the_model_that_listens(talking_face: Film) -> None:
+    made = clips(talking_face)
+    _, fitted = batch_and_model(made)
+    heard = score_clips(fitted.eval(), made)
+    assert set(heard) == {"lmd", "aperture_r"}
+    assert heard["aperture_r"] > 0.9
+    with torch.no_grad():
+        fitted.speech_map.mul_(-1)
+    deaf = score_clips(fitted, made)
+    assert deaf["lmd"] > heard["lmd"]
+    assert deaf["aperture_r"] < 0
+
+
+def test_the_objective_judges_its_own_model(talking_face: Film) -> None:
+    made = clips(talking_face)
+    device = torch.device("cpu")
+    silence = np.zeros((40, 512), np.float32)
+    objective = MotionObjective(SIZE, CONFIG, lambda random: made[0], silence, made, device)
+    fit_closed_form(objective.model, made, np.ones(3), ridge=0.1, total=itself)
+    objective.model.eval()
+    assert objective.validate() == score_clips(objective.model, made)
+
+
+def test_speech_is_put_on_the_motion_clock() -> None:
+    speech = np.arange(7, dtype=np.float16)[:, None].repeat(2, axis=1)
+    assert speech_per_frame(speech, 3)[:, 0].tolist() == [0.5, 2.5, 4.5]
+    # Past the end the last row holds.
+    assert speech_per_frame(speech, 5)[:, 0].tolist() == [0.5, 2.5, 4.5, 6, 6]
+    assert speech_per_frame(speech[:0], 2).tolist() == [[0, 0], [0, 0]]
+
+
+def test_lips_do_not_show_in_the_upper_face(face_shape: Callable[[float], Array]) -> None:
+    """Cheeks twitch with the lips; what the model is told of them is too slow to tell."""
+    film = np.stack([face_shape(0.1)] * 200)
+    cheek = MESH478.pose_context[40]
+    film[:, cheek, 1] += 0.02 * np.sin(2 * np.pi * 4 * np.arange(200) / 25)
+    seen = upper_face(film, MESH478, 25.0).reshape(200, -1, 3)[:, 40, 1]
+    assert np.ptp(seen[50:-50]) < 0.04 / 100

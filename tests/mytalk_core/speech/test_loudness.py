@@ -1,0 +1,61 @@
+"""Loudness against levels known in closed form, and the lag between a mouth and its sound."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mytalk_core.speech.loudness import loudness_dbfs, opening_offset
+
+RATE = 16_000
+FRAME = 0.04
+
+
+def starts(frames: int) -> np.ndarray:
+    return np.arange(frames) * FRAME
+
+
+@pytest.mark.parametrize(
+    ("amplitude", "level"), [(1.0, 0.0), (0.1, -20.0), (0.5, -6.0206), (0.0, -80.0), (1e-6, -80.0)]
+)
+def test_a_square_wave_has_the_level_of_its_amplitude(amplitude: float, level: float) -> None:
+    wave = amplitude * np.where(np.arange(RATE) // 40 % 2, 1, -1)
+    np.testing.assert_allclose(
+        loudness_dbfs(wave.astype(np.float32), starts(25), FRAME), level, atol=1e-3
+    )
+
+
+def test_a_sine_is_three_decibels_below_its_peak() -> None:
+    sine = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE).astype(np.float32)
+    np.testing.assert_allclose(loudness_dbfs(sine, starts(25), FRAME), -3.0103, atol=1e-3)
+
+
+def test_each_frame_hears_only_its_own_time() -> None:
+    audio = np.zeros(RATE, np.float32)
+    audio[3 * 640 : 4 * 640] = 1.0
+    level = loudness_dbfs(audio, starts(25), FRAME)
+    np.testing.assert_allclose(np.delete(level, 3), -80)
+    assert level[3] == pytest.approx(0, abs=1e-3)
+
+
+def test_past_the_end_there_is_silence() -> None:
+    level = loudness_dbfs(np.ones(960, np.float32), starts(4), FRAME)
+    np.testing.assert_allclose(level, [0, -3.0103, -80, -80], atol=1e-3)
+
+
+@settings(deadline=None)
+@given(st.integers(-10, 10), st.integers(0, 2**32 - 1))
+def test_a_known_lag_is_found_and_late_sound_is_positive(lag: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    track = np.convolve(random.normal(size=150), np.ones(4) / 4, "same").astype(np.float32)
+    opening, loudness = track[20:120], 10 * track[20 - lag : 120 - lag] - 40
+    offset, correlation = opening_offset(opening, loudness)
+    assert offset == lag
+    assert correlation == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("still", ["mouth", "sound"])
+def test_without_movement_there_is_no_offset(still: str) -> None:
+    moving, quiet = np.sin(np.arange(50)).astype(np.float32), np.zeros(50, np.float32)
+    pair = (quiet, moving) if still == "mouth" else (moving, quiet)
+    assert opening_offset(*pair) == (0, 0.0)

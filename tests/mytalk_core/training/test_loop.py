@@ -1,0 +1,154 @@
+"""The loop: its learning rate, that it resumes exactly, and that the best is kept."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from mytalk_core.training.loop import LoopConfig, TrainingState, learning_rate, train
+
+CPU = torch.device("cpu")
+CONFIG = LoopConfig(steps=60, learning_rate=0.01, validate_every=15, checkpoint_seconds=0.0)
+
+
+class Regression:
+    """A small network with dropout that learns a noisy straight line."""
+
+    def __init__(self, scores: list[float] | None = None) -> None:
+        torch.manual_seed(0)
+        self.model = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 1))
+        self._scores = iter(scores or [])
+        self.judged: list[dict[str, Tensor]] = []
+        self.was_training: list[bool] = []
+
+    def batch(self, random: np.random.Generator) -> Tensor:
+        return torch.from_numpy(random.normal(size=(8, 3)).astype(np.float32))
+
+    def losses(self, batch: Tensor, noise: torch.Generator) -> dict[str, Tensor]:
+        truth = batch.sum(dim=1, keepdim=True) + torch.randn(8, 1, generator=noise)
+        return {"square": (self.model(batch) - truth).square().mean()}
+
+    def validate(self) -> dict[str, float]:
+        self.was_training.append(self.model.training)
+        self.judged.append(copy.deepcopy(self.model.state_dict()))
+        probe = torch.eye(3)
+        error = float((self.model(probe) - 1).square().mean().detach())
+        return {"error": next(self._scores, error), "second": 7.0}
+
+
+def states(
+    objective: Regression, config: LoopConfig, state: TrainingState | None = None
+) -> list[TrainingState]:
+    """Copies of all states that training yields: what a checkpoint on disk would hold."""
+    run = train(objective, config, state or TrainingState(), CPU)
+    return [copy.deepcopy(saved) for saved in run]
+
+
+def test_the_rate_rises_then_falls_to_a_hundredth() -> None:
+    config = LoopConfig(steps=100, learning_rate=1.0, warmup=0.1)
+    rates = [learning_rate(step, config) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9] == rates[10] == pytest.approx(1)
+    assert rates[55] == pytest.approx(0.01 + 0.99 / 2)
+    assert rates[-1] == pytest.approx(0.01, abs=1e-3)
+
+
+@given(st.integers(1, 500), st.floats(0, 0.9), st.floats(1e-6, 1))
+def test_the_rate_never_leaves_its_range(steps: int, warmup: float, peak: float) -> None:
+    config = LoopConfig(steps=steps, learning_rate=peak, warmup=warmup)
+    rates = [learning_rate(step, config) for step in range(steps)]
+    assert all(0 < rate <= peak * (1 + 1e-9) for rate in rates)
+    top = int(np.argmax(rates))
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+
+
+def test_it_learns() -> None:
+    objective = Regression()
+    (*_, last) = states(objective, replace(CONFIG, steps=300))
+    errors = [entry["error"] for entry in last.history]
+    assert errors[-1] < errors[0] / 3
+    assert [entry["step"] for entry in last.history] == list(range(15, 301, 15))
+    assert all(np.isfinite(entry["square"]) for entry in last.history)
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_run_that_was_killed_ends_with_the_same_weights(kept: int) -> None:
+    """Bit for bit, dropout included, from either of the checkpoints on the way."""
+    unbroken = states(Regression(), CONFIG)
+    assert [state.step for state in unbroken] == [20, 40, 60]
+    torch.rand(123)  # a new process has another random state
+    resumed = states(Regression(), CONFIG, copy.deepcopy(unbroken[kept]))
+    for part in ("weights", "average", "best"):
+        one, other = getattr(unbroken[-1], part), getattr(resumed[-1], part)
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[name], other[name]) for name in one), part
+    assert resumed[-1].best_score == unbroken[-1].best_score
+
+
+def test_the_random_state_of_the_process_does_not_matter() -> None:
+    one = states(Regression(), CONFIG)[-1]
+    objective = Regression()
+    torch.manual_seed(99)
+    other = states(objective, CONFIG)[-1]
+    assert all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+
+
+def test_another_seed_takes_another_path() -> None:
+    one = states(Regression(), CONFIG)[-1]
+    other = states(Regression(), replace(CONFIG, seed=1))[-1]
+    assert not torch.equal(one.weights["0.weight"], other.weights["0.weight"])
+
+
+def test_the_best_validation_is_kept() -> None:
+    objective = Regression(scores=[3.0, 1.0, 2.0, 4.0])
+    last = states(objective, CONFIG)[-1]
+    assert last.best_score == 1.0
+    assert all(torch.equal(last.best[name], objective.judged[1][name]) for name in last.best)
+    assert [entry["error"] for entry in last.history] == [3.0, 1.0, 2.0, 4.0]
+
+
+def test_averaged_weights_are_judged_without_dropout_and_training_goes_on() -> None:
+    objective = Regression()
+    last = states(objective, CONFIG)[-1]
+    assert objective.was_training == [False] * 4
+    assert objective.model.training
+    assert torch.equal(objective.judged[-1]["0.weight"], last.average["0.weight"])
+    assert not torch.equal(last.weights["0.weight"], last.average["0.weight"])
+    assert torch.equal(last.weights["0.weight"], objective.model.state_dict()["0.weight"])
+
+
+def test_only_the_first_process_validates() -> None:
+    objective = Regression()
+    (last,) = list(
+        train(objective, replace(CONFIG, checkpoint_seconds=1e9), TrainingState(), CPU, rank=1)
+    )
+    assert objective.judged == []
+    assert last.history == []
+
+
+def test_progress_is_told_after_every_step_and_the_end_is_always_saved() -> None:
+    told: list[int] = []
+    config = replace(CONFIG, steps=7, checkpoint_seconds=1e9)
+    saved = list(train(Regression(), config, TrainingState(), CPU, progress=told.append))
+    assert told == list(range(1, 8))
+    assert [state.step for state in saved] == [7]
+
+
+def test_the_gradient_is_clipped_before_the_step() -> None:
+    """A loss a million times as steep moves weights no farther."""
+
+    class Steep(Regression):
+        def losses(self, batch: Tensor, noise: torch.Generator) -> dict[str, Tensor]:
+            return {"square": 1e6 * super().losses(batch, noise)["square"]}
+
+    objective = Steep()
+    states(objective, replace(CONFIG, steps=5))
+    assert all(torch.isfinite(weight).all() for weight in objective.model.parameters())
+    norms = [weight.grad.norm() for weight in objective.model.parameters()]
+    assert torch.stack(norms).norm().item() == pytest.approx(1, abs=1e-3)

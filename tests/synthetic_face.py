@@ -1,0 +1,96 @@
+"""A drawn face that speaks: clip samples whose landmarks, pictures and sound belong together."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mytalk_core.data.schema import ClipMeta, ClipSample, clip_key
+from mytalk_core.data.shards import encode_sample, write_shard
+from mytalk_core.faces.landmark_scheme import MESH478
+
+SIZE = 128  # pixels, of source and crop alike
+_EYES = 61.0  # pixels between the outer eye corners: a crop shows 2.1 times that
+_CENTRE = np.array([64.0, 29.0])  # pixels, between the eyes
+
+
+def speaking_clip(speaker: str, number: int, frames: int = 40) -> ClipSample:
+    """A mouth that opens as far as the sound is loud and the first speech feature is large.
+
+    Every speaker has a face of their own, every number its own sentence.
+    """
+    random = np.random.default_rng([*speaker.encode(), number])
+    drive = np.convolve(random.random(frames + 4), np.ones(5) / 5, "valid") ** 2
+    landmarks = np.stack([_landmarks(speaker, 0.3 * opening) for opening in drive])
+    landmarks[..., :2] += random.normal(0, 0.3, (frames, 1, 2))  # the head is never quite still
+    speech = np.zeros((2 * frames, 512), np.float16)
+    speech[:, 0] = np.repeat(drive, 2)
+    loudness = np.repeat(drive, 640) * 8000
+    return ClipSample(
+        meta=ClipMeta(
+            key=clip_key(f"{speaker}_{number}", 0, 0, 0),
+            source="drawn",
+            source_id=f"{speaker}_{number}",
+            speaker=speaker,
+            first_frame=0,
+            frame_count=frames,
+            fps=Fraction(25),
+            scheme=MESH478.name,
+            crop_size=SIZE,
+            sync_offset=0.0,
+            sync_confidence=1.0,
+            versions={},
+        ),
+        audio=(loudness * np.sin(np.arange(frames * 640) / 7)).astype(np.int16),
+        landmarks=landmarks.astype(np.float32),
+        boxes=np.repeat(np.array([[[1, 0], [0, 1], [0, 0]]], np.float32), frames, axis=0),
+        crops=np.stack([_picture(speaker, points) for points in landmarks]),
+        speech=speech,
+    )
+
+
+def write_curated(folder: Path, speakers: dict[str, list[str]], clips: int = 2) -> Path:
+    """A folder as curation leaves it: speakers by split, `clips` clips of each."""
+    for split, names in speakers.items():
+        samples = [speaking_clip(name, number) for name in names for number in range(clips)]
+        (folder / split).mkdir(parents=True)
+        write_shard(
+            folder / split / "shard-00000.tar",
+            [(sample.meta.key, encode_sample(sample)) for sample in samples],
+        )
+    return folder
+
+
+def _landmarks(speaker: str, opening: float) -> np.ndarray:
+    """(478, 3) pixels of a frontal face whose lips are `opening` inter-ocular units apart."""
+    random = np.random.default_rng([*speaker.encode()])
+    points = random.uniform((-0.7, -0.6, -0.1), (0.7, 0.3, 0.1), (478, 3))
+    points[list(MESH478.eye_corners)] = [[-0.5, 0, 0], [0.5, 0, 0]]
+    points[list(MESH478.vertical)] = [[0, -0.6, 0], [0, 0.25, 0]]
+    points[list(MESH478.cheeks)] = [[-0.75, 0.1, 0.2], [0.75, 0.1, 0.2]]
+    points[MESH478.nose_base] = [0, 0.45, -0.1]
+    width = random.uniform(0.28, 0.36)
+    for contour, half, lift in ((MESH478.outer_lips, width, 0.06), (MESH478.inner_lips, width, 0)):
+        # From the left corner along the lower lip and back above.
+        angle = np.pi - 2 * np.pi * np.arange(len(contour)) / len(contour)
+        points[list(contour), 0] = half * np.cos(angle)
+        points[list(contour), 1] = 0.75 + (lift + opening / 2) * np.sin(angle)
+        points[list(contour), 2] = 0
+    angle = np.linspace(np.pi, 0, len(MESH478.jaw))
+    points[list(MESH478.jaw), 0] = 0.7 * np.cos(angle)
+    points[list(MESH478.jaw), 1] = 0.4 + (0.75 + opening / 2) * np.sin(angle)
+    points[list(MESH478.jaw), 2] = 0
+    return points * _EYES + [*_CENTRE, 0]
+
+
+def _picture(speaker: str, landmarks: np.ndarray) -> np.ndarray:
+    """(SIZE, SIZE, 3) skin, eyes, lips and what is between them."""
+    skin = np.random.default_rng([*speaker.encode()]).integers(90, 220)
+    picture = np.full((SIZE, SIZE, 3), (skin, skin * 0.8, skin * 0.7), np.uint8)
+    flat = landmarks[:, :2]
+    for corner in MESH478.eye_corners:
+        cv2.circle(picture, flat[corner].round().astype(int).tolist(), 4, (30, 30, 40), -1)
+    for contour, colour in ((MESH478.outer_lips, (170, 60, 60)), (MESH478.inner_lips, (40, 5, 5))):
+        cv2.fillPoly(picture, [flat[list(contour)].round().astype(np.int32)], colour, cv2.LINE_AA)
+    return picture
