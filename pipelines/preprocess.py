@@ -151,6 +151,7 @@ def preprocess(
         BadInputError: where there is no input.
         OutputError: where `out` cannot be written.
     """
+    out = out.resolve()  # workers have working folders of their own
     sources = find_sources(inputs)
     units = plan_units(sources, config)
     try:

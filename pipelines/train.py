@@ -1,5 +1,6 @@
 """Curated shards to model weights, on Ray Train: two CPU workers or many GPUs, the same code."""
 
+import hashlib
 import json
 import tempfile
 import threading
@@ -14,8 +15,10 @@ import torch
 from ray import train as ray_train
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.v2.api.exceptions import WorkerGroupError
 from torch import Tensor, nn
 
+import mytalk_core
 from mytalk_core.appearance.checkpoint import save_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
@@ -27,7 +30,7 @@ from mytalk_core.appearance.training import (
 from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
 from mytalk_core.data.curated import shards_of
 from mytalk_core.data.shards import iter_members
-from mytalk_core.errors import MytalkError, Reason
+from mytalk_core.errors import MytalkError, OutputError, Reason
 from mytalk_core.media.output import atomic_path
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import save_model
@@ -64,6 +67,16 @@ class TrainJob:
         """Where the trained weights go."""
         return self.out / f"{self.model}.safetensors"
 
+    @property
+    def record(self) -> Path:
+        """Where the history goes, under the name of the run that it is of."""
+        return self.out / f"{self.model}.history.json"
+
+    @property
+    def progress(self) -> Path:
+        """Where the number of steps taken stands while the run goes on."""
+        return self.out / f"{self.model}.progress.txt"
+
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -98,21 +111,40 @@ def appearance_config(workers: int) -> AppearanceTrainingConfig:
     return replace(AppearanceTrainingConfig(), batch=max(8 // workers, 1))
 
 
+def run_name(job: TrainJob) -> str:
+    """A name for all that decides the weights; only a run of the same name is continued."""
+    shards = [path for split in ("train", "val") for path in shards_of(job.data, split)]
+    identity = [mytalk_core.__version__]
+    identity += [f"{path.parent.name}/{path.name} {path.stat().st_size}" for path in shards]
+    digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:8]
+    return f"{job.model}-{job.size}-{job.steps}-{job.seed}-{digest}"
+
+
 def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainResult:
     """Train on the cluster that `ray.init` finds, or on this machine.
 
-    The same job continues from its last checkpoint.
+    The same job continues from its last checkpoint; one that is done returns what is there.
 
     Args:
         progress: told (steps taken, steps in all) about once a second.
 
     Raises:
         BadInputError: where `job.data` holds no shards.
+        OutputError: where `job.out` cannot be made.
         TrainingFailedError: where the workers fail.
     """
-    for split in ("train", "val"):
-        shards_of(job.data, split)
-    job.out.mkdir(parents=True, exist_ok=True)
+    job = replace(job, data=job.data.resolve(), out=job.out.resolve())
+    name = run_name(job)
+    if done := _finished(job, name):
+        return done
+    try:
+        job.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"this folder cannot be made: {error.strerror}.",
+            reason=Reason.OUTPUT_NOT_WRITABLE,
+            where=str(job.out),
+        ) from error
     ray.init(
         ignore_reinit_error=True, include_dashboard=False, log_to_driver=False, logging_level=40
     )
@@ -128,8 +160,8 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
             resources_per_worker={"CPU": 1, "GPU": 1} if gpus else {"CPU": 1},
         ),
         run_config=RunConfig(
-            name=f"{job.model}-{job.size}-{job.steps}-{job.seed}",
-            storage_path=str(job.out.resolve() / "checkpoints"),
+            name=name,
+            storage_path=str(job.out / "checkpoints"),
             checkpoint_config=CheckpointConfig(num_to_keep=2),
             failure_config=FailureConfig(max_failures=2),
         ),
@@ -139,20 +171,36 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
             trainer.fit()
     except Exception as error:
         raise TrainingFailedError(
-            f"training stopped: {error}",
+            f"training stopped: {_cause(error)}",
             reason=Reason.INTERNAL,
             where=str(job.out),
             remedy="The same command goes on from the last checkpoint.",
         ) from error
-    record = json.loads((job.out / "history.json").read_text())
+    record = json.loads(job.record.read_text())
     return TrainResult(job.weights, record["best_score"], record["history"])
+
+
+def _finished(job: TrainJob, name: str) -> TrainResult | None:
+    """What the run of this name left, where it came to its end."""
+    if not (job.record.exists() and job.weights.exists()):
+        return None
+    record = json.loads(job.record.read_text())
+    if record["run"] != name or record["history"][-1]["step"] < job.steps:
+        return None
+    return TrainResult(job.weights, record["best_score"], record["history"])
+
+
+def _cause(error: Exception) -> str:
+    """The last line of what went wrong: Ray's own text is the traceback of every worker."""
+    failures = error.worker_failures.values() if isinstance(error, WorkerGroupError) else [error]
+    return str(next(iter(failures))).strip().splitlines()[-1]
 
 
 class _Watching:
     """Passes on the progress that worker 0 writes to a file while `fit` blocks."""
 
     def __init__(self, job: TrainJob, progress: Callable[[int, int], None]) -> None:
-        self._file = job.out / "progress.txt"
+        self._file = job.progress
         self._steps = job.steps
         self._progress = progress
         self._done = threading.Event()
@@ -187,13 +235,16 @@ def _train_worker(settings: dict[str, TrainJob]) -> None:
     def note(step: int) -> None:
         nonlocal written
         if rank == 0 and time.monotonic() - written > 1:
-            (job.out / "progress.txt").write_text(str(step))
+            job.progress.write_text(str(step))
             written = time.monotonic()
 
     def wrap(module: nn.Module) -> nn.Module:
         wrapped: nn.Module = ray_train.torch.prepare_model(module)
         return torch.compile(wrapped) if device.type == "cuda" else wrapped  # type: ignore[return-value]
 
+    if rank == 0 and state.step:
+        # Of a run that had come to its end nothing more is yielded.
+        _write_results(job, objective, state)
     for saved in train(objective, loop_config(job), state, device, rank, wrap, note):
         if rank == 0:
             _write_results(job, objective, saved)
@@ -275,9 +326,10 @@ def _write_results(job: TrainJob, objective: Any, state: TrainingState) -> None:
         save(model, temporary)
     model.load_state_dict(current)
     record = {
+        "run": run_name(job),
         "job": {name: str(value) for name, value in asdict(job).items()},
         "best_score": state.best_score,
         "history": state.history,
     }
-    with atomic_path(job.out / "history.json") as temporary:
+    with atomic_path(job.record) as temporary:
         temporary.write_text(json.dumps(record, indent=1))

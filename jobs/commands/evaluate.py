@@ -115,7 +115,8 @@ def _tables(sections: list[Section]) -> RenderableType:
     tables = []
     for section in sections:
         for title, measured in section.tables.items():
-            table = Table("method", title=f"{section.name}: {title}", box=box.SIMPLE_HEAD)
+            table = Table(title=f"{section.name}: {title}", box=box.SIMPLE_HEAD)
+            table.add_column("method", no_wrap=True)
             for metric in measured.metrics:
                 table.add_column(metric.title, justify="right")
             for method, cells in measured.rows():

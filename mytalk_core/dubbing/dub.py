@@ -55,6 +55,9 @@ class DubConfig:
 
     # Another seed, other small movements.
     seed: int = 0
+    # Factor on the motion. A model that minimises its error moves less than people do, because what
+    # it cannot foresee averages out; this gives back most of it.
+    articulation: float = 1.2
     # Reference frames of the person that the renderer is shown.
     references: int = 4
     # x264's quality of the film, 0 (lossless) to 51.
@@ -186,7 +189,18 @@ def _dub_into(
             study_person(faces, run, scheme, config.mask, config.references) for run in faces.runs
         ]
         motions = [
-            move_lips(model, faces, run, person, features, gate, config.seed, work, progress)
+            move_lips(
+                model,
+                faces,
+                run,
+                person,
+                features,
+                gate,
+                config.articulation,
+                config.seed,
+                work,
+                progress,
+            )
             for run, person in zip(faces.runs, people, strict=True)
         ]
     with clock.running("choosing reference frames"):

@@ -102,6 +102,7 @@ def move_lips(
     person: Person,
     speech: NDArray[np.float16],
     gate: NDArray[np.float32],
+    articulation: float,
     seed: int,
     work: Path,
     advance: Progress,
@@ -110,6 +111,7 @@ def move_lips(
 
     Args:
         speech: (T, F) from `encode_speech`; gate: (T,) from `speaking_gate`.
+        articulation: factor on the model's displacements.
     """
     first = frame_at(faces.starts[run[0]], MOTION_FPS)
     end = min(frame_at(faces.starts[run[1] - 1], MOTION_FPS) + 1, len(speech))
@@ -128,7 +130,9 @@ def move_lips(
             openness = gate[at : at + len(block), None, None]
             at += len(block)
             advance("moving the lips", min(at, len(speech)), len(speech))
-            yield (openness * block + (1 - openness) * person.closed).astype(np.float32)
+            yield (openness * articulation * block + (1 - openness) * person.closed).astype(
+                np.float32
+            )
 
     return RunMotion(first - lead, stack_on_disk(work / f"motion-{run[0]}", gated()))
 

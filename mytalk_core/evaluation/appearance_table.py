@@ -33,17 +33,18 @@ from mytalk_core.faces.landmark_scheme import MESH478
 Advance = Callable[[int, int], None]
 """Is told how many clips were measured since the last call, and how many there are in all."""
 
-OTHER_FRAME = "another true frame of the clip"
+OTHER_FRAME = "another true frame"
 
 _EVERY = 5  # one frame in so many is measured
 _IDENTITY_FRAMES = 2  # frames of a clip whose identity is compared: an embedding takes 0.2 s
 
 _PICTURE_METRICS = (
     Metric("psnr_mouth", "PSNR mouth (dB)", "higher", 2),
+    Metric("psnr_mouth_pooled", "the same, pooled (dB)", "higher", 2),
     Metric("ssim_mouth", "SSIM mouth", "higher"),
     Metric("psnr", "PSNR crop (dB)", "higher", 2),
     Metric("ssim", "SSIM crop", "higher"),
-    Metric("outside", "outside change (0..255)", "lower", 2),
+    Metric("outside", "outside change", "lower", 2),
 )
 _IDENTITY_METRICS = (
     Metric("csim", "CSIM", "higher", 4),
@@ -82,21 +83,25 @@ def appearance_table(
 
 
 def picture_scores(case: RedrawCase, redrawing: Redrawing, method: str) -> dict[str, float]:
-    """Means over the clip's frames; of the outside change the largest."""
+    """Means over the clip's frames; pooled: of the mean error; outside: the largest change."""
     lips = list(case.scheme.lips)
-    scores = []
+    scores = defaultdict(list)
     for at, frame in enumerate(case.frames):
         drawn, true = redrawing.by_method[method][at], redrawing.true[at]
         mouth = mouth_region(case.landmarks[frame, lips], true.shape[:2])
-        changed = outside_change(drawn, true, redrawing.masks[at] > 0)
-        scores.append(
-            (psnr(drawn, true, mouth), ssim(drawn, true, mouth), psnr(drawn, true))
-            + (ssim(drawn, true), changed)
-        )
-    table = np.array(scores)
-    names = [metric.name for metric in _PICTURE_METRICS]
-    means = dict(zip(names, table.mean(axis=0).tolist(), strict=True))
-    return means | {"outside": float(table[:, -1].max())}
+        scores["psnr_mouth"].append(psnr(drawn, true, mouth))
+        scores["ssim_mouth"].append(ssim(drawn, true, mouth))
+        scores["psnr"].append(psnr(drawn, true))
+        scores["ssim"].append(ssim(drawn, true))
+        scores["outside"].append(outside_change(drawn, true, redrawing.masks[at] > 0))
+    errors = 10 ** (-np.array(scores["psnr_mouth"]) / 10)  # relative to the largest possible one
+    with np.errstate(divide="ignore"):  # infinite for equal pictures, as each frame's is
+        pooled = float(-10 * np.log10(errors.mean()))
+    return {
+        **{name: float(np.mean(values)) for name, values in scores.items()},
+        "psnr_mouth_pooled": pooled,
+        "outside": float(max(scores["outside"])),
+    }
 
 
 def identity_measurements(
@@ -185,11 +190,13 @@ def _notes(
         f" reference frames of the clip, spread evenly over the opening of its mouth. One frame in"
         f" {_EVERY} is measured, none of them a reference. Truth: the crop before.",
         f"{OURS}: blended into the frame through the feathered mask as a dub does; {RAW}: the"
-        " network's picture up to the mask's edge. Baselines copy, of the same four references,"
-        " the one with the nearest lip shape, under the same feathered mask: as it is, or carried"
-        " by the similarity that fits its upper face.",
-        "Mouth: the bounding box of the lips, a quarter larger on each side. Outside change: the"
-        " largest change of a pixel outside the mask before encoding, 0 means none. LPIPS is not"
+        f" network's picture up to the mask's edge. {PASTED}: of the same four references the one"
+        f" with the nearest lip shape, under the same feathered mask, nothing warped; {ALIGNED}:"
+        " the same, carried by the similarity that fits its upper face.",
+        "Mouth: the bounding box of the lips, a quarter larger on each side. PSNR is the mean over"
+        " frames, which frames that are nearly a reference rule; pooled, it is that of the clip's"
+        " mean squared error, which the frames that are worst rule. Outside change: the largest"
+        " change of a pixel outside the mask before encoding, of 255; 0 means none. LPIPS is not"
         " available: it needs a backbone that cannot be had offline.",
         identity,
     )

@@ -52,12 +52,12 @@ Advance = Callable[[int, int], None]
 """Is told how many steps were taken since the last call, and how many there are in all."""
 
 OURS = "ours"
-RIDGE = "ridge on the same features"
-LOUDNESS = "loudness alone"
+RIDGE = "ridge"
+LOUDNESS = "loudness"
 STILL = "still mouth"
 SOURCE = "source untouched"
 TRUTH = "truth"
-GATED = "ours, with the voice gate"
+GATED = "ours + voice gate"
 
 # Training clips that the baselines are fitted on at most: a linear map needs no more.
 _BASELINE_CLIPS = 2000
@@ -69,11 +69,11 @@ SPEAKING_METRICS = (
     Metric("velocity_error", "velocity error", "lower", 4),
     Metric("lse_distance", "LSE-like distance", "lower"),
     Metric("lse_confidence", "LSE-like confidence", "higher"),
-    Metric("lse_offset", "offset (frames)", "neither", 2),
-    Metric("lse_abs_offset", "absolute offset (frames)", "lower", 2),
+    Metric("lse_offset", "offset", "neither", 2),
+    Metric("lse_abs_offset", "absolute offset", "lower", 2),
 )
 SILENCE_METRICS = (
-    Metric("lip_leak", "LipLeak (share of frames)", "lower"),
+    Metric("lip_leak", "LipLeak", "lower"),
     Metric("aspect_ratio", "mouth aspect ratio", "neither"),
     Metric("lmd", "distance from the shut mouth", "neither", 4),
     Metric("velocity_error", "motion per frame", "lower", 4),
@@ -246,13 +246,14 @@ def _notes(
         " that fits its rigid upper face; distances are then 2-D, depth is left out. Points: the 40"
         " lip points of the mesh. Zero of every method's motion: the mean shape of the source clip,"
         " so in cross nobody sees the target's face.",
-        "Ridge and loudness are fitted on the training split of the same data"
+        "Ridge, regression from speech features, and loudness, an opening driven by how loud each"
+        " frame is, are fitted on the training split of the same data"
         f" ({counted(len(train), 'clip')} of {speakers}), on the same shapes and the same speech"
         " features as ours.",
         "LMD in the table of cross is cross-LMD. LSE-like numbers come from this project's own sync"
         " expert, which trains nothing: compare them with each other only, and read them beside"
-        " LMD, for smooth motion pleases it more than true lips do. Offset: positive where the"
-        " sound is late.",
+        " LMD, for smooth motion pleases it more than true lips do. Offset: in frames, positive"
+        " where the sound is late.",
         f"LipLeak: share of frames whose mouth aspect ratio is above {OPEN_MOUTH_RATIO} when the"
         " clip is dubbed with digital silence. Source untouched: the same share while the person"
         " speaks. The voice gate of a dub shuts the mouth where nobody is heard to speak, and"

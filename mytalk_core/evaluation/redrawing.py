@@ -25,9 +25,9 @@ from mytalk_core.training.precision import autocast
 Pictures = NDArray[np.uint8]
 
 OURS = "ours"
-RAW = "ours, before feathering"
-ALIGNED = "nearest reference, aligned and pasted"
-PASTED = "nearest reference, pasted as it is"
+RAW = "ours, raw"
+ALIGNED = "copy, aligned"
+PASTED = "copy"
 
 _REFERENCES = 4
 _BATCH = 8  # frames rendered together

@@ -43,7 +43,8 @@ def _turn(yaw: float, roll: float) -> NDArray[np.float64]:
     cos, sin = np.cos(yaw), np.sin(yaw)
     about_y = np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
     cos, sin = np.cos(roll), np.sin(roll)
-    return np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]) @ about_y
+    rotation: NDArray[np.float64] = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]) @ about_y
+    return rotation
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ CROP = np.full((SIZE, SIZE, 3), (250.0, 5.0, 128.0), np.float32)
 
 def disc(radius: float = 24) -> NDArray[np.uint8]:
     y, x = np.mgrid[0:SIZE, 0:SIZE]
-    return (np.hypot(x - 31.5, y - 31.5) < radius).astype(np.uint8)
+    inside: NDArray[np.uint8] = (np.hypot(x - 31.5, y - 31.5) < radius).astype(np.uint8)
+    return inside
 
 
 @st.composite

@@ -27,8 +27,8 @@ Array = NDArray[np.float32]
 
 def moving_points(shape: Array, size: int) -> Array:
     """The moving points of a face that fills a crop."""
-    placed: Array = (shape[list(MESH478.moving), :2] - [0, 0.6]) * size / 2.1 + size / 2
-    return placed.astype(np.float32)
+    centred = shape[list(MESH478.moving), :2] - np.array([0, 0.6], np.float32)
+    return centred * (size / 2.1) + size / 2
 
 
 @pytest.mark.parametrize("scheme", [MESH478, IBUG68], ids=lambda scheme: scheme.name)
@@ -73,8 +73,7 @@ def test_the_mask_covers_mouth_and_jaw_at_their_widest_but_no_eyes(
     outlines = face_outlines(face_shape(0.05), MaskConfig(), MESH478)
 
     def placed(shape: Array) -> Array:
-        moved: Array = (shape[:, :2] - [0, 0.6]) * 256 / 2.6 + 128
-        return moved.astype(np.float32)
+        return (shape[:, :2] - np.array([0, 0.6], np.float32)) * (256 / 2.6) + 128
 
     mask, skin = fill_regions(placed(outlines.mask), placed(outlines.face), 256)
     wide_open = placed(face_shape(0.4))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
 from mytalk_core.appearance.renderer import SIZES, References, Renderer, Rendering, warp
@@ -22,7 +22,7 @@ def made(lively: bool) -> Renderer:
     if lively:
         with torch.no_grad():
             for layer in (renderer.head, renderer.coarse_flow[-1], renderer.fine_flow[-1]):
-                layer.weight.normal_(std=0.05)
+                nn.init.normal_(layer.get_parameter("weight"), std=0.05)
     return renderer.eval()
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
-from mytalk_core.appearance.renderer import SIZES, Renderer, RendererConfig
+from mytalk_core.appearance.renderer import SIZES, Renderer, RendererConfig, Rendering
 from mytalk_core.appearance.training import (
     AppearanceBatches,
     AppearanceClip,
@@ -93,7 +95,7 @@ def test_losses_are_finite_and_reach_every_weight(clip: AppearanceClip) -> None:
     with torch.no_grad():
         # Below last layers that still say nothing, nothing learns.
         for layer in (model.head, model.coarse_flow[-1], model.fine_flow[-1]):
-            layer.weight.normal_(std=0.05)
+            nn.init.normal_(layer.get_parameter("weight"), std=0.05)
     losses = appearance_losses(model, batches(clip).batch(np.random.default_rng(0)), CONFIG)
     assert set(losses) == {"picture", "warp", "edges"}
     assert all(torch.isfinite(loss) and loss > 0 for loss in losses.values())
@@ -112,7 +114,9 @@ def test_a_new_renderer_has_a_first_gradient(clip: AppearanceClip) -> None:
     losses = appearance_losses(model, batches(clip).batch(np.random.default_rng(0)), CONFIG)
     torch.stack(list(losses.values())).sum().backward()
     for layer in (model.head, model.coarse_flow[-1], model.fine_flow[-1]):
-        assert layer.weight.grad.abs().sum() > 0
+        gradient = layer.get_parameter("weight").grad
+        assert gradient is not None
+        assert gradient.abs().sum() > 0
 
 
 def test_a_few_steps_lower_the_loss(clip: AppearanceClip) -> None:
@@ -136,9 +140,8 @@ def test_the_score_is_the_mouths_noise(clip: AppearanceClip) -> None:
     """Of a renderer that returns the truth with an error of 0.1 everywhere: 20 dB."""
 
     class Near(Renderer):
-        def forward(self, *inputs: object) -> object:
-            rendering = super().forward(*inputs)
-            return replace(rendering, picture=inputs[0] + 0.1)
+        def forward(self, picture: Tensor, *rest: Any) -> Rendering:
+            return replace(super().forward(picture, *rest), picture=picture + 0.1)
 
     score = score_clips(Near(SIZE), [clip], 3, CPU)
     assert score["negative_mouth_psnr"] == pytest.approx(-20, abs=0.01)

@@ -22,6 +22,7 @@ from mytalk_core.data.footage import (
     find_sources,
 )
 from mytalk_core.data.samples import SampleClip
+from mytalk_core.data.schema import ClipSample
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.landmark_scheme import MESH478
@@ -122,10 +123,8 @@ def test_parts_lie_in_their_runs_without_overlap(gaps: list[tuple[int, int]]) ->
     assert sum(end - first for first, end in runs) - kept < 25 * max(len(runs), 1)
 
 
-class ScriptedLandmarker:
+class ScriptedLandmarker(MeshLandmarker):
     """Sees a face of known landmarks in each frame; None is no face."""
-
-    scheme = MESH478
 
     def __init__(self, faces: list[Array | None]) -> None:
         self._faces = faces
@@ -138,8 +137,11 @@ class ScriptedLandmarker:
         return [] if face is None else [face]
 
 
-class LengthEncoder:
+class LengthEncoder(SpeechEncoder):
     """One row per 20 ms, which holds the number of samples."""
+
+    def __init__(self) -> None:
+        """Needs no model."""
 
     def encode(self, audio: Array) -> NDArray[np.float16]:
         return np.full((-(-len(audio) // 320), 512), len(audio) / 1000, np.float16)
@@ -156,7 +158,9 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def clips_of(film: Path, faces: list[Array | None], config: FootageConfig | None = None) -> list:
+def clips_of(
+    film: Path, faces: list[Array | None], config: FootageConfig | None = None
+) -> list[ClipSample]:
     source = Source(film, "film", "somebody")
     found = extract_clips(
         source,
@@ -205,10 +209,11 @@ def test_clips_do_not_depend_on_the_run(film: Path, talking_face: Callable[..., 
 
 def test_footage_without_a_clip_says_why(film: Path, talking_face: Callable[..., Array]) -> None:
     face: list[Array | None] = list(talking_face(np.full(125, 0.1)))
-    small = list(talking_face(np.full(125, 0.1), unit=10))
+    small: list[Array | None] = list(talking_face(np.full(125, 0.1), unit=10))
     flicker = [each if time // 10 % 2 else None for time, each in enumerate(face)]
+    nobody: list[Array | None] = [None] * 125
     for faces, reason in (
-        ([None] * 125, Reason.NO_FACE),
+        (nobody, Reason.NO_FACE),
         (small, Reason.FACE_TOO_SMALL),
         (flicker, Reason.TOO_SHORT),
     ):

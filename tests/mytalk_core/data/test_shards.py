@@ -3,7 +3,7 @@
 import io
 import pickle
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -146,7 +146,7 @@ def test_a_clip_lasts_its_frames() -> None:
 
 
 def test_a_shard_that_cannot_be_finished_leaves_nothing(tmp_path: Path) -> None:
-    def broken() -> object:
+    def broken() -> Iterator[tuple[str, dict[str, bytes]]]:
         yield "a-0", {"json": b"{}"}
         raise RuntimeError("the worker's own")
 

@@ -1,6 +1,7 @@
 """Pose goes out of a face and comes back, whatever the pose was."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_noise_is_fitted_with_the_least_error(seed: int) -> None:
     source = random.normal(size=(12, 3)).astype(np.float32)
     target = (source + 0.1 * random.normal(size=(12, 3))).astype(np.float32)
 
-    def error(rotation: NDArray, scale: float, shift: NDArray) -> float:
+    def error(rotation: NDArray[Any], scale: float, shift: NDArray[Any]) -> float:
         return float(np.square(scale * source @ rotation.T + shift - target).sum())
 
     rotation, scale, shift = (part[0] for part in fit_similarity(source, target[None]))

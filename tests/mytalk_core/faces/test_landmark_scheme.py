@@ -7,8 +7,12 @@ import pytest
 from mytalk_core.faces.landmark_scheme import IBUG68, MESH478, SCHEMES, LandmarkScheme
 
 both = pytest.mark.parametrize("scheme", [MESH478, IBUG68], ids=lambda scheme: scheme.name)
-GROUPS = ("outer_lips", "inner_lips", "jaw", "rigid", "pose_context", "eye_corners", "vertical")
-GROUPS += ("mouth_corners", "cheeks", "lips", "moving")
+GROUPS = ("outer_lips", "inner_lips", "jaw", "rigid", "pose_context", "eye_corners", "vertical") + (
+    "mouth_corners",
+    "cheeks",
+    "lips",
+    "moving",
+)
 
 
 @both

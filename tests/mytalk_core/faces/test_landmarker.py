@@ -72,10 +72,11 @@ def test_a_frame_without_a_face_is_not_a_number(
     assert [bool(np.isfinite(face).all()) for face in tracked] == [False, True, False]
 
 
-class TwoFaces:
+class TwoFaces(MeshLandmarker):
     """A landmarker that sees a small and a large face in changing order."""
 
-    scheme = MESH478
+    def __init__(self) -> None:
+        """Needs no model."""
 
     def restart(self) -> None:
         self._order = 1

@@ -1,5 +1,7 @@
 """Runs of one face end where it goes and where another one takes its place."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,13 +15,13 @@ from mytalk_core.faces.tracks import face_runs
 HEIGHT = 100
 
 
-def film(places: list[float | None]) -> NDArray[np.float32]:
+def film(places: Sequence[float | None]) -> NDArray[np.float32]:
     """A face of 100 pixels' height at each place (pixels from the left); None is no face."""
     face = np.random.default_rng(0).uniform(0, HEIGHT, (68, 3)).astype(np.float32)
     face[:2, 1] = 0, HEIGHT
     absent = np.full_like(face, np.nan)
     return np.stack(
-        [absent if place is None else face + np.float32([place, 0, 0]) for place in places]
+        [absent if place is None else face + np.array([place, 0, 0], "f4") for place in places]
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ def lively_model() -> Callable[..., SpeechToMotion]:
     Keyword arguments replace fields of its configuration.
     """
 
-    def make(**fields: object) -> SpeechToMotion:
+    def make(**fields: Any) -> SpeechToMotion:
         torch.manual_seed(0)
         model = SpeechToMotion(replace(SIZES["tiny"], **fields))
         with torch.no_grad():

@@ -81,9 +81,7 @@ def test_the_closed_form_recovers_a_linear_map() -> None:
         speech = random.normal(3, 2, (600, 512))
         moved = (speech - 3) / 2 @ truth @ directions * 0.01
         still = np.zeros(COORDINATES, np.float32)
-        made.append(
-            MotionClip("a", moved.astype("f4"), still, still, np.zeros(1), speech.astype("f4"))
-        )
+        made.append(MotionClip("a", moved.astype("f4"), still, still, still, speech.astype("f4")))
     model = SpeechToMotion(SIZE)
     fit_closed_form(model, made, np.ones(4), ridge=1e-6, total=itself)
     np.testing.assert_allclose(model.speech_mean, 3, atol=0.25)
