@@ -1,4 +1,4 @@
-# make env | demo | test | lint. Needs Python 3.11 or 3.12 and nothing else; no system ffmpeg.
+# make env | demo | test | bench | lint. Needs Python 3.11 or 3.12 and nothing else; no system ffmpeg.
 
 VENV ?= .venv
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
@@ -10,13 +10,14 @@ ARGS ?=
 run := PYTHONPATH="$(CURDIR)" "$(VENV)/bin/python" -m
 mytalk := $(run) jobs.app
 
-.PHONY: env demo test lint dependencies
+.PHONY: env demo test lint bench dependencies
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make env    build the environment in $(VENV) (VENV=PATH: there), with the mytalk command"
 	@echo "make demo   dub a sample clip and say where the film and its report are"
 	@echo "make test   run the whole suite"
+	@echo "make bench  measure how fast a dub is; wants an idle machine"
 	@echo "make lint   style, types and the rules between rooms"
 
 # Dependencies only: several clones may share one environment, so test, lint and demo put the
@@ -43,6 +44,10 @@ demo: dependencies
 
 test: dependencies
 	@$(run) pytest $(ARGS)
+
+# ARGS="20 60": seconds of the films.
+bench: dependencies
+	@PYTHONPATH="$(CURDIR)" "$(VENV)/bin/python" tests/benchmarks/dub_speed.py $(ARGS)
 
 lint: dependencies
 	@$(run) ruff check .

@@ -132,7 +132,8 @@ def _with_pictures(crops: CropTensors, pictures: Tensor) -> CropTensors:
 
 def _flipped(crops: CropTensors, pictures: Tensor) -> CropTensors:
     """Mirrored left to right. Points keep their numbers: all crops are mirrored alike."""
-    mirrored = crops.points * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0])
+    last = 1 - 1 / pictures.shape[-1]  # where the first pixel goes
+    mirrored = crops.points * torch.tensor([-1.0, 1.0]) + torch.tensor([last, 0.0])
     return CropTensors(
         pictures.flip(-1),
         crops.drawings.flip(-1),

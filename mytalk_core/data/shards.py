@@ -14,6 +14,7 @@ import webdataset
 from numpy.typing import NDArray
 
 from mytalk_core.data.schema import ClipMeta, ClipSample
+from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.audio import read_wav, wav_bytes
 from mytalk_core.media.clock import SPEECH_SAMPLE_RATE, format_rate, parse_rate
 from mytalk_core.media.encode import read_crop_video, write_crop_video
@@ -114,12 +115,28 @@ def _all_shards(shards: Iterable[Any]) -> Iterable[Any]:
 
 
 def iter_members(paths: Iterable[Path]) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Stream (key, members) of shards in order; members stay undecoded bytes."""
+    """Stream (key, members) of shards in order; members stay undecoded bytes.
+
+    Raises:
+        BadInputError: DECODE_ERROR where a shard is damaged or is none.
+    """
     # Who reads what is decided by the caller, who knows the training processes; not by the reader.
     dataset = webdataset.WebDataset(
         [str(path) for path in paths], shardshuffle=False, nodesplitter=_all_shards
     )
-    for sample in dataset:
+    samples = iter(dataset)
+    while True:
+        try:
+            sample = next(samples, None)
+        except tarfile.TarError as error:
+            raise BadInputError(
+                "is not a shard, or is damaged.",
+                reason=Reason.DECODE_ERROR,
+                where=str(error.args[-1]),  # WebDataset adds the path
+                remedy="Delete its folder and curate again.",
+            ) from error
+        if sample is None:
+            return
         members = {kind: data for kind, data in sample.items() if not kind.startswith("__")}
         yield sample["__key__"], members
 

@@ -236,7 +236,7 @@ def motion_losses(
 
 
 def score_clips(model: SpeechToMotion, clips: Sequence[MotionClip]) -> dict[str, float]:
-    """Lip distance and aperture correlation on clips, means over their speakers.
+    """What chooses the weights, lip distance and aperture correlation; means over speakers.
 
     A quick judgement in training; the pose is taken out beforehand, so the numbers are close to
     those of the evaluation but not the same.
@@ -259,7 +259,9 @@ def score_clips(model: SpeechToMotion, clips: Sequence[MotionClip]) -> dict[str,
         correlation = np.corrcoef(openings)[0, 1]
         by_speaker.setdefault(clip.speaker, []).append((float(distance), float(correlation)))
     means = np.mean([np.mean(scores, axis=0) for scores in by_speaker.values()], axis=0)
-    return {"lmd": float(means[0]), "aperture_r": float(means[1])}
+    lmd, correlation = float(means[0]), float(means[1])
+    # Distance alone prefers lips that hardly move, correlation alone does not see how far they do.
+    return {"judged_by": lmd * (2 - correlation), "lmd": lmd, "aperture_r": correlation}
 
 
 class MotionObjective:
@@ -290,5 +292,5 @@ class MotionObjective:
         return motion_losses(self.model, batch, self._config, noise)
 
     def validate(self) -> dict[str, float]:
-        """Figures on the held-out clips, lip distance first."""
+        """Figures on the held-out clips, the one that decides first."""
         return score_clips(self.model, self._held_out)

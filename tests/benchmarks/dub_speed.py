@@ -37,6 +37,7 @@ class Measurement:
     frames: int
     rendered_frames: int
     wall_seconds: float  # of the whole process, start to end
+    cpu_seconds: float  # that it and its children had of all processors
     stage_seconds: dict[str, float]
     peak_megabytes: float  # largest resident set of the process
     load: float  # of the machine, mean of the last minute, at the end
@@ -89,6 +90,7 @@ def measure(clips: Sequence[Path], seconds: int, folder: Path) -> Measurement:
         frames=told["frames"],
         rendered_frames=told["rendered_frames"],
         wall_seconds=time.monotonic() - start,
+        cpu_seconds=used.ru_utime + used.ru_stime,
         stage_seconds=told["stage_seconds"],
         peak_megabytes=used.ru_maxrss / 1024,
         load=os.getloadavg()[0],
@@ -111,6 +113,7 @@ def table(runs: Sequence[Measurement]) -> Table:
         "re-rendered frames/s, whole command",
         [f"{run.rendered_frames / run.wall_seconds:.1f}" for run in runs],
     )
+    row("processor time, s", [f"{run.cpu_seconds:.1f}" for run in runs])
     for stage in runs[0].stage_seconds:
         spent = [run.stage_seconds[stage] for run in runs]
         row(

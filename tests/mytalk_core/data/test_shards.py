@@ -24,7 +24,7 @@ from mytalk_core.data.shards import (
     read_npy,
     write_shard,
 )
-from mytalk_core.errors import OutputError
+from mytalk_core.errors import BadInputError, OutputError, Reason
 
 
 def meta(key: str = "film-00000-00-000", frames: int = 12) -> ClipMeta:
@@ -155,3 +155,14 @@ def test_a_shard_that_cannot_be_finished_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         write_shard(tmp_path / "absent" / "shard.tar", [])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
+    whole, noise, cut = (tmp_path / name for name in ("whole.tar", "noise.tar", "cut.tar"))
+    write_shard(whole, [("a-0", {"json": b"{}", "wav": bytes(5000)})])
+    noise.write_bytes(b"no tar at all" * 100)
+    cut.write_bytes(whole.read_bytes()[:4000])
+    for path in (noise, cut):
+        with pytest.raises(BadInputError, match=path.name) as refusal:
+            list(iter_members([whole, path]))
+        assert refusal.value.reason is Reason.DECODE_ERROR

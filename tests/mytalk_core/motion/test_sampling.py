@@ -63,6 +63,28 @@ def test_less_context_would_leave_seams(
     assert np.abs(motion(model, speech()) - whole).max() > 0.01 * whole.std()
 
 
+def test_a_pass_reaches_as_far_as_the_context_says(lively_model: Lively) -> None:
+    """Counted on the network: which noisy frames have a say in the clean one in the middle."""
+    tiny = lively_model().config.denoiser
+    model = lively_model(
+        denoiser=replace(tiny, layers=2, reach=5, kernel=5),
+        diffusion=DiffusionConfig(steps=1),
+        speech_context=0,
+    )
+    noisy = torch.randn(1, 61, model.config.space.components, requires_grad=True)
+    clean = model(
+        noisy,
+        torch.tensor([0.5]),
+        torch.zeros(1, 61, 3 * len(model.scheme.pose_context)),
+        torch.zeros(1, 61, 512),
+        torch.zeros(1, 1, model.config.denoiser.width),
+    )
+    (say,) = torch.autograd.grad(clean[0, 30].square().sum(), noisy)
+    heard = say[0].abs().sum(dim=1).nonzero()[:, 0]
+    assert heard.min() == 30 - context_frames(model)
+    assert heard.max() == 30 + context_frames(model)
+
+
 def test_speech_farther_than_the_context_changes_nothing(model: SpeechToMotion) -> None:
     heard = speech()
     changed = heard.copy()
