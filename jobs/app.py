@@ -3,11 +3,11 @@
 import signal
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
+from jobs.commands.models import models
 from jobs.console import EXIT_TERMINATED, Speech, divert_native_output, guarded, speak
 from mytalk_core import __version__
 
@@ -67,10 +67,8 @@ def options(
 
 
 for _name in COMMANDS:
-    if find_spec(f"jobs.commands.{_name}"):
-        app.command(_name)(getattr(import_module(f"jobs.commands.{_name}"), _name))
-if find_spec("jobs.commands.models"):
-    app.add_typer(import_module("jobs.commands.models").models, name="models")
+    app.command(_name)(getattr(import_module(f"jobs.commands.{_name}"), _name))
+app.add_typer(models, name="models")
 
 
 def run(arguments: list[str]) -> int:

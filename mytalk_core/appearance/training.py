@@ -219,7 +219,7 @@ def score_clips(
     for clip in clips:
         chosen = spread_by_opening(clip.opening, references)
         shown = crop_tensors(clip.crops.choose(chosen), clip.scheme).to(device)
-        frames = np.setdiff1d(np.arange(0, len(clip.opening), 10), chosen)
+        frames = np.setdiff1d(np.arange(len(clip.opening)), chosen)[::10]
         target = crop_tensors(clip.crops.choose(frames), clip.scheme).to(device)
         with autocast(device, True):
             encoded = model.encode_references(*(part[None] for part in shown.parts()))

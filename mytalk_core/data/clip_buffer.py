@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.data.shards import iter_members
+from mytalk_core.errors import BadInputError, Reason
 
 Clip = TypeVar("Clip")
 
@@ -43,6 +44,9 @@ class ClipBuffer(Generic[Clip]):
         Args:
             convert: members of a sample to its speaker and the clip as training wants it.
             rank, world: this process and how many there are; each reads its own clips.
+
+        Raises:
+            BadInputError: where no clip is left for this process.
         """
         self._shards = shards
         self._convert = convert
@@ -57,6 +61,13 @@ class ClipBuffer(Generic[Clip]):
             self._clips.append(clip)
             if len(self._clips) == config.capacity:
                 break
+        if not self._clips:
+            raise BadInputError(
+                f"holds no clip for process {rank} of {world}.",
+                reason=Reason.NO_FRAMES,
+                where=str(shards[0].parent),
+                remedy="Train with fewer workers, or on more clips.",
+            )
         self._complete = len(self._clips) < config.capacity
         self._weigh()
 

@@ -55,9 +55,9 @@ class DubConfig:
 
     # Another seed, other small movements.
     seed: int = 0
-    # Factor on the motion. A model that minimises its error moves less than people do, because what
-    # it cannot foresee averages out; this gives back most of it.
-    articulation: float = 1.2
+    # Factor on the motion. A model that minimises its error moves its lips less than people do, by
+    # about its correlation with them: 0.77 on speakers never trained on. This gives it back.
+    articulation: float = 1.3
     # Reference frames of the person that the renderer is shown.
     references: int = 4
     # x264's quality of the film, 0 (lossless) to 51.
