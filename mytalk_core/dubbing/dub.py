@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import torch
 
 import mytalk_core
 from mytalk_core.appearance.checkpoint import load_renderer
@@ -172,8 +173,9 @@ def _dub_into(
     clock: StageClock,
 ) -> DubReport:
     scheme = MESH478
-    renderer = load_renderer(models.renderer)
-    model = load_model(models.motion)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    renderer = load_renderer(models.renderer).to(device)
+    model = load_model(models.motion).to(device)
     crop = replace(config.crop, size=renderer.config.size)
     with clock.running("finding the face"), MeshLandmarker(models.landmarker) as landmarker:
         faces = observe_film(info, landmarker, work, progress)
