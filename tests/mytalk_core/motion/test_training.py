@@ -211,7 +211,7 @@ def test_validation_prefers_the_model_that_listens(talking_face: Film) -> None:
     made = clips(talking_face)
     _, fitted = batch_and_model(made)
     heard = score_clips(fitted.eval(), made)
-    assert set(heard) == {"lmd", "aperture_r"}
+    assert set(heard) == {"judged_by", "lmd", "aperture_r"}
     assert heard["aperture_r"] > 0.9
     with torch.no_grad():
         fitted.speech_map.mul_(-1)
