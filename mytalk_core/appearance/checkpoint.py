@@ -1,21 +1,20 @@
-"""The renderer on disk: weights and configuration as one safetensors file."""
+"""The renderer on disk."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from mytalk_core.appearance.renderer import Renderer, RendererConfig
-from mytalk_core.errors import ModelError, Reason
+from mytalk_core.training.weights_file import read_weights, write_weights
+
+_ENTRY = "renderer_config"
 
 
 def save_renderer(model: Renderer, path: Path) -> None:
-    """Write weights and configuration."""
-    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    path.write_bytes(save(tensors, metadata={"renderer_config": json.dumps(asdict(model.config))}))
+    """Write weights and configuration as one safetensors file."""
+    write_weights(path, model, _ENTRY, asdict(model.config))
 
 
 def load_renderer(path: Path) -> Renderer:
@@ -24,18 +23,16 @@ def load_renderer(path: Path) -> Renderer:
     Raises:
         ModelError: where the file is missing or is no such model.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            fields = json.loads((file.metadata() or {})["renderer_config"])
-            fields["widths"] = tuple(fields["widths"])
-            model = Renderer(RendererConfig(**fields))
-            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    except (OSError, SafetensorError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"this is not a renderer ({type(error).__name__}).",
-            reason=Reason.MODEL_CORRUPT,
-            where=str(path),
-            remedy="Give an appearance.safetensors that `mytalk train appearance` wrote.",
-        ) from error
+    model = read_weights(
+        path,
+        _ENTRY,
+        _built,
+        "a renderer",
+        "Give an appearance.safetensors that `mytalk train appearance` wrote.",
+    )
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's gap
-    return model.eval()
+    return model
+
+
+def _built(fields: dict[str, Any]) -> Renderer:
+    return Renderer(RendererConfig(**(fields | {"widths": tuple(fields["widths"])})))

@@ -1,21 +1,20 @@
 """Stage 1 as one model: what it is made of, how it predicts, how it is kept on disk."""
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
-from mytalk_core.errors import ModelError, Reason
 from mytalk_core.faces.landmark_scheme import SCHEMES
 from mytalk_core.motion.denoiser import Denoiser, DenoiserConfig
 from mytalk_core.motion.diffusion import DiffusionConfig
 from mytalk_core.motion.identity import IdentityConfig, IdentityExtractor
 from mytalk_core.motion.motion_space import MotionSpace, MotionSpaceConfig
 from mytalk_core.speech.features import FEATURE_SIZE
+from mytalk_core.training.weights_file import read_weights, write_weights
+
+_ENTRY = "motion_config"
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,7 @@ def windows(speech: Tensor, context: int) -> Tensor:
 
 def save_model(model: SpeechToMotion, path: Path) -> None:
     """Write weights and configuration as one safetensors file."""
-    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    path.write_bytes(save(tensors, metadata={"motion_config": json.dumps(asdict(model.config))}))
+    write_weights(path, model, _ENTRY, asdict(model.config))
 
 
 def load_model(path: Path) -> SpeechToMotion:
@@ -131,17 +129,10 @@ def load_model(path: Path) -> SpeechToMotion:
     Raises:
         ModelError: where the file is missing or is no such model.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            config = MotionConfig.from_dict(json.loads(metadata["motion_config"]))
-            model = SpeechToMotion(config)
-            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    except (OSError, SafetensorError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"this is not a speech-to-motion model ({type(error).__name__}).",
-            reason=Reason.MODEL_CORRUPT,
-            where=str(path),
-            remedy="Give a motion.safetensors that `mytalk train motion` wrote.",
-        ) from error
-    return model.eval()
+    return read_weights(
+        path,
+        _ENTRY,
+        lambda fields: SpeechToMotion(MotionConfig.from_dict(fields)),
+        "a speech-to-motion model",
+        "Give a motion.safetensors that `mytalk train motion` wrote.",
+    )

@@ -1,0 +1,49 @@
+"""Trained weights and the configuration of their network as one safetensors file."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from mytalk_core.errors import ModelError, Reason
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def write_weights(path: Path, network: nn.Module, entry: str, config: dict[str, Any]) -> None:
+    """Write the weights of `network` and its `config` (JSON values) under the name `entry`.
+
+    The same weights give the same bytes.
+    """
+    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    path.write_bytes(save(tensors, metadata={entry: json.dumps(config)}))
+
+
+def read_weights(
+    path: Path, entry: str, build: Callable[[dict[str, Any]], Network], what: str, remedy: str
+) -> Network:
+    """The network that `write_weights` wrote, ready to predict; nothing is unpickled.
+
+    Args:
+        build: makes the network from its configuration.
+        what, remedy: what the file should be, and what to give instead of another one.
+
+    Raises:
+        ModelError: where the file is missing or holds something else.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            network = build(json.loads((file.metadata() or {})[entry]))
+            network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except (OSError, SafetensorError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"this is not {what} ({type(error).__name__}).",
+            reason=Reason.MODEL_CORRUPT,
+            where=str(path),
+            remedy=remedy,
+        ) from error
+    return network.eval()
