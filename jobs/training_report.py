@@ -68,7 +68,7 @@ def _configuration(job: TrainJob) -> dict[str, dict[str, str]]:
     if job.model == "motion":
         size, losses = MOTION_SIZES[job.size], MotionTrainingConfig()
     else:
-        size, losses = RENDERER_SIZES[job.size], appearance_config(job.workers)
+        size, losses = RENDERER_SIZES[job.size], appearance_config(job)
     return {
         "run": settings(job),
         "model": settings(size),

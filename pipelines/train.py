@@ -29,8 +29,8 @@ from mytalk_core.appearance.training import (
 )
 from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
 from mytalk_core.data.curated import shards_of
-from mytalk_core.data.shards import iter_members
-from mytalk_core.errors import MytalkError, OutputError, Reason
+from mytalk_core.data.shards import decode_meta, iter_members
+from mytalk_core.errors import BadInputError, MytalkError, OutputError, Reason
 from mytalk_core.media.output import atomic_path
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import save_model
@@ -106,9 +106,10 @@ def loop_config(job: TrainJob) -> LoopConfig:
     )
 
 
-def appearance_config(workers: int) -> AppearanceTrainingConfig:
-    """How the renderer is trained: eight frames a step, shared among the processes."""
-    return replace(AppearanceTrainingConfig(), batch=max(8 // workers, 1))
+def appearance_config(job: TrainJob) -> AppearanceTrainingConfig:
+    """How the renderer is trained: CPUs share eight frames a step, a GPU has sixteen of its own."""
+    batch = 16 if job.size == "gpu" else max(8 // job.workers, 1)
+    return replace(AppearanceTrainingConfig(), batch=batch)
 
 
 def run_name(job: TrainJob) -> str:
@@ -129,12 +130,14 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
         progress: told (steps taken, steps in all) about once a second.
 
     Raises:
-        BadInputError: where `job.data` holds no shards.
+        BadInputError: where `job.data` holds no shards, or crops of a size other than the model's.
         OutputError: where `job.out` cannot be made.
         TrainingFailedError: where the workers fail.
     """
     job = replace(job, data=job.data.resolve(), out=job.out.resolve())
     name = run_name(job)
+    if job.model == "appearance":
+        _check_crops(job)
     if done := _finished(job, name):
         return done
     try:
@@ -194,6 +197,19 @@ def _cause(error: Exception) -> str:
     """The last line of what went wrong: Ray's own text is the traceback of every worker."""
     failures = error.worker_failures.values() if isinstance(error, WorkerGroupError) else [error]
     return str(next(iter(failures))).strip().splitlines()[-1]
+
+
+def _check_crops(job: TrainJob) -> None:
+    """Look at the first clip: a renderer draws crops of its own size only."""
+    _, members = next(iter_members(shards_of(job.data, "train")))
+    found, wanted = decode_meta(members["json"]).crop_size, RENDERER_SIZES[job.size].size
+    if found != wanted:
+        raise BadInputError(
+            f"its crops are {found} pixels wide, a renderer of size {job.size} draws {wanted}.",
+            reason=Reason.BAD_CONFIGURATION,
+            where=str(job.data),
+            remedy=f"Preprocess the footage with --crop-size {wanted}.",
+        )
 
 
 class _Watching:
@@ -271,7 +287,7 @@ def _objective(job: TrainJob, rank: int, world: int, device: torch.device) -> Ob
     views = [appearance_clip(members, mask)[1] for members in _first_clips(held_out)]
     return AppearanceObjective(
         RENDERER_SIZES[job.size],
-        appearance_config(world),
+        appearance_config(job),
         crops.draw,
         views,
         device,

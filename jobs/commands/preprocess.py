@@ -17,6 +17,9 @@ def preprocess(
     per_shard: Annotated[
         int, typer.Option(min=1, help="Sources whose clips stand in one shard.")
     ] = 16,
+    crop_size: Annotated[
+        int, typer.Option(min=64, help="Pixels of a face crop's side; as the renderer's size.")
+    ] = 128,
 ) -> None:
     """Turn footage into shards of audio, landmarks and face crops, and a manifest.
 
@@ -26,12 +29,15 @@ def preprocess(
     mytalk preprocess footage/ --out shards/
     mytalk --json preprocess interview.mp4 --out shards/
     """
+    from mytalk_core.data.footage import FootageConfig
     from mytalk_core.data.model_store import pull
+    from mytalk_core.faces.crop import CropConfig
     from pipelines.preprocess import PreprocessConfig, PreprocessModels
     from pipelines.preprocess import preprocess as run
 
     models = PreprocessModels(pull("face-landmarker"), pull("whisper-base"))
-    config = PreprocessConfig(sources_per_shard=per_shard)
+    footage = FootageConfig(crop=CropConfig(size=crop_size))
+    config = PreprocessConfig(footage, sources_per_shard=per_shard)
     seen = 0
     with progress("preprocessing sources", None) as advance:
 

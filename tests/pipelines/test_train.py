@@ -153,6 +153,14 @@ def test_data_that_is_none_is_refused(tmp_path, whisper_dir):
     assert not job.out.exists()
 
 
+def test_crops_of_another_size_are_refused_before_any_work(curated, tmp_path, whisper_dir):
+    job = TrainJob("appearance", curated, tmp_path / "out", "gpu", 2, whisper_dir, 1)
+    with pytest.raises(BadInputError, match="--crop-size 256") as refusal:
+        run_training(job, lambda *_: None)
+    assert refusal.value.reason is Reason.BAD_CONFIGURATION
+    assert not job.out.exists()
+
+
 def test_shards_that_are_none_end_the_run_with_one_line(tmp_path, whisper_dir):
     for split in ("train", "val"):
         (tmp_path / split).mkdir()
