@@ -30,6 +30,7 @@ from mytalk_core.data.title_status import (
     write_status,
 )
 from mytalk_core.errors import ErrorClass, MytalkError, OutputError, Reason
+from mytalk_core.media.output import make_folder
 
 # CPUs that a worker asks Ray for: nearly a whole one, and not all that a machine has.
 WORKER_CPUS = 0.9
@@ -66,7 +67,7 @@ def dub_catalogue(
         OutputError: where `out` cannot be written. A title that fails is a row, not an error.
     """
     out = out.resolve()
-    _make_folder(out)
+    make_folder(out)
     results: list[TitleResult | None] = []
     titles: list[Title] = []
     for number, entry in enumerate(entries):
@@ -234,14 +235,3 @@ def _lost(title: Title) -> TitleResult:
         error_class=ErrorClass.TRANSIENT,
         message=f"its worker died {ATTEMPTS} times (killed, out of memory, or a native crash).",
     )
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot be written: {error.strerror}.",
-            reason=Reason.OUTPUT_NOT_WRITABLE,
-            where=str(out),
-        ) from error

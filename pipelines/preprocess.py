@@ -23,6 +23,7 @@ from mytalk_core.data.manifest import ManifestRow, read_manifest, write_manifest
 from mytalk_core.data.shards import encode_sample, write_shard
 from mytalk_core.errors import ErrorClass, MytalkError, OutputError, Reason
 from mytalk_core.faces.landmarker import MeshLandmarker
+from mytalk_core.media.output import make_folder
 from mytalk_core.speech.features import SpeechEncoder
 
 # Told after every unit: (sources done, sources in all, sources without a clip).
@@ -154,14 +155,7 @@ def preprocess(
     out = out.resolve()  # workers have working folders of their own
     sources = find_sources(inputs)
     units = plan_units(sources, config)
-    try:
-        (out / "units").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot be written: {error.strerror}.",
-            reason=Reason.OUTPUT_NOT_WRITABLE,
-            where=str(out),
-        ) from error
+    make_folder(out / "units")
     rows: dict[str, list[ManifestRow]] = {}
     for unit in units:
         record = out / "units" / f"{unit.name}.parquet"

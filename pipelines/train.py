@@ -30,8 +30,8 @@ from mytalk_core.appearance.training import (
 from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
 from mytalk_core.data.curated import shards_of
 from mytalk_core.data.shards import decode_meta, iter_members
-from mytalk_core.errors import BadInputError, MytalkError, OutputError, Reason
-from mytalk_core.media.output import atomic_path
+from mytalk_core.errors import BadInputError, MytalkError, Reason
+from mytalk_core.media.output import atomic_path, make_folder
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import save_model
 from mytalk_core.motion.silence import silence_features
@@ -140,14 +140,7 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
         _check_crops(job)
     if done := _finished(job, name):
         return done
-    try:
-        job.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"this folder cannot be made: {error.strerror}.",
-            reason=Reason.OUTPUT_NOT_WRITABLE,
-            where=str(job.out),
-        ) from error
+    make_folder(job.out)
     ray.init(
         ignore_reinit_error=True, include_dashboard=False, log_to_driver=False, logging_level=40
     )

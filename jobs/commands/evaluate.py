@@ -59,9 +59,10 @@ def evaluate(
     from mytalk_core.data.model_store import pull
     from mytalk_core.dubbing.models import shipped_weights
     from mytalk_core.evaluation.sections import as_dict, to_json, to_markdown
+    from mytalk_core.media.output import make_folder
 
     shards_of(data, split.value)  # found out now, not after a minute of loading
-    _make_folder(out)
+    make_folder(out)
     about = {"mytalk": __version__, "data": f"{data}, split {split}"}
     sections: list[Section] = []
     if part in (Part.ALL, Part.MOTION):
@@ -90,19 +91,6 @@ def evaluate(
     write_text(out / "evaluation.json", to_json(sections, about))
     result({"about": about, **as_dict(sections)}, _tables(sections))
     note(f"Every speaker, and how to read the numbers: {document}")
-
-
-def _make_folder(out: Path) -> None:
-    from mytalk_core.errors import OutputError, Reason
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"this folder cannot be made: {error.strerror}.",
-            reason=Reason.OUTPUT_NOT_WRITABLE,
-            where=str(out),
-        ) from error
 
 
 def _tables(sections: list[Section]) -> RenderableType:

@@ -8,7 +8,8 @@ from mytalk_core.data.footage import Source
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
 from mytalk_core.data.schema import ClipSample
 from mytalk_core.errors import MytalkError, Reason
-from mytalk_core.faces.alignment import canonical_rigid, fit_pose, head_turn
+from mytalk_core.faces.alignment import head_turn
+from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import SCHEMES
 from mytalk_core.faces.shape import face_height
 from mytalk_core.media.clock import format_rate
@@ -21,11 +22,8 @@ _FILTERS = frozenset({Reason.NO_FACE, Reason.FACE_TOO_SMALL, Reason.TOO_SHORT})
 def clip_row(sample: ClipSample, source: Source, shard: str, config_id: str) -> ManifestRow:
     """The manifest row of a clip that went into a shard."""
     meta = sample.meta
-    pose = fit_pose(
-        sample.landmarks,
-        canonical_rigid(sample.landmarks, SCHEMES[meta.scheme]),
-        SCHEMES[meta.scheme],
-    )
+    scheme = SCHEMES[meta.scheme]
+    pose = face_motion(sample.landmarks, scheme).pose
     return ManifestRow(
         id=meta.key,
         kind=Kind.CLIP,
@@ -38,7 +36,7 @@ def clip_row(sample: ClipSample, source: Source, shard: str, config_id: str) -> 
         fps=format_rate(meta.fps),
         duration_seconds=float(meta.frame_count / meta.fps),
         face_share=1.0,
-        face_height=float(np.median(face_height(sample.landmarks, SCHEMES[meta.scheme]))),
+        face_height=float(np.median(face_height(sample.landmarks, scheme))),
         yaw_degrees=float(np.percentile(np.abs(head_turn(pose)), 95)),
         sync_offset=meta.sync_offset,
         sync_confidence=meta.sync_confidence,

@@ -70,20 +70,14 @@ def observe_film(
 
     track = track_largest_face(images(), landmarker, video.fps)
     landmarks = stack_on_disk(work / "landmarks", (points[None] for points in track))
-    left_alone = [""] * len(starts)
+    left_alone = ["no face"] * len(starts)
     runs = []
     shortest = _SHORTEST_RUN_SECONDS * video.fps
-    found = face_runs(landmarks, landmarker.scheme)
-    for first, end in found:
-        if end - first >= shortest:
+    for first, end in face_runs(landmarks, landmarker.scheme):
+        kept = end - first >= shortest
+        left_alone[first:end] = ["" if kept else "the face is seen too briefly"] * (end - first)
+        if kept:
             runs.append((first, end))
-        else:
-            left_alone[first:end] = ["the face is seen too briefly"] * (end - first)
-    seen = np.zeros(len(starts), bool)
-    for first, end in found:
-        seen[first:end] = True
-    for frame in np.flatnonzero(~seen):
-        left_alone[frame] = "no face"
     if not runs:
         raise BadInputError(
             "shows no face for long enough to dub it.",

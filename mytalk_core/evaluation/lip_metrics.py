@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.faces.alignment import Points, canonical_rigid, fit_similarity
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
-from mytalk_core.faces.shape import moving_positions
+from mytalk_core.faces.shape import aperture_positions, moving_positions
 
 OPEN_MOUTH_RATIO = 0.25
 """Aspect ratio above which a mouth that should be shut counts as open: KeySync's LipLeak."""
@@ -65,9 +65,7 @@ def velocity_error(predicted: Points, true: Points) -> float:
 
 def aperture(lips: Points, scheme: LandmarkScheme) -> NDArray[np.float32]:
     """Opening of the mouth, (T,): mean distance of the scheme's inner lip pairs."""
-    upper, lower = (
-        moving_positions(scheme, side) for side in zip(*scheme.aperture_pairs, strict=True)
-    )
+    upper, lower = aperture_positions(scheme)
     opening: NDArray[np.float32] = np.linalg.norm(lips[:, upper] - lips[:, lower], axis=-1).mean(1)
     return opening
 

@@ -26,3 +26,9 @@ def moving_positions(scheme: LandmarkScheme, group: tuple[int, ...]) -> list[int
     Stage 1 predicts only the moving points, so groups must be found again by position.
     """
     return [scheme.moving.index(point) for point in group]
+
+
+def aperture_positions(scheme: LandmarkScheme) -> tuple[list[int], list[int]]:
+    """The upper and the lower points of the aperture's pairs among the scheme's moving points."""
+    upper, lower = zip(*scheme.aperture_pairs, strict=True)
+    return moving_positions(scheme, upper), moving_positions(scheme, lower)

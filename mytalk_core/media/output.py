@@ -38,6 +38,22 @@ def atomic_path(final: Path) -> Iterator[Path]:
         raise _output_error(final, error) from error
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder for results, and those above it, where it is not there yet.
+
+    Raises:
+        OutputError: OUTPUT_NOT_WRITABLE where it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"this folder cannot be made: {error.strerror}.",
+            reason=Reason.OUTPUT_NOT_WRITABLE,
+            where=str(path),
+        ) from error
+
+
 def _flush_to_disk(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:

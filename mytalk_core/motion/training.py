@@ -13,7 +13,7 @@ from torch.func import functional_call
 from mytalk_core.data.shards import decode_meta, read_npy
 from mytalk_core.faces.face_motion import face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import SCHEMES
-from mytalk_core.faces.shape import moving_positions
+from mytalk_core.faces.shape import aperture_positions
 from mytalk_core.motion.closed_mouth import closed_mouth
 from mytalk_core.motion.context import speech_per_frame, upper_face
 from mytalk_core.motion.diffusion import add_noise
@@ -211,10 +211,7 @@ def motion_losses(
     truth = batch.displacement.unflatten(2, (-1, 3))
     error = points - truth
     scale = truth.std()
-    upper, lower = (
-        moving_positions(model.scheme, side)
-        for side in zip(*model.scheme.aperture_pairs, strict=True)
-    )
+    upper, lower = aperture_positions(model.scheme)
     opening = error[:, :, lower, 1] - error[:, :, upper, 1]
 
     shapes = points.flatten(2) + batch.rest[:, None]
@@ -242,10 +239,7 @@ def score_clips(model: SpeechToMotion, clips: Sequence[MotionClip]) -> dict[str,
     those of the evaluation but not the same.
     """
     lips = len(model.scheme.lips)
-    upper, lower = (
-        moving_positions(model.scheme, side)
-        for side in zip(*model.scheme.aperture_pairs, strict=True)
-    )
+    upper, lower = aperture_positions(model.scheme)
     by_speaker: dict[str, list[tuple[float, float]]] = {}
     for clip in clips:
         shapes = identity_shapes(clip.rest + clip.displacement)

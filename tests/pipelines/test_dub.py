@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import ray
 
 from mytalk_core.data.catalogue import BadRow, CatalogueRow
 from mytalk_core.data.title_status import DubbedTitle, TitleStatus, read_status
@@ -15,13 +14,7 @@ from pipelines.dub import dub_catalogue
 RECIPE = {"weights": "abc"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _two_cpus():
-    """One local cluster for the module, as small as the smallest machine."""
-    ray.shutdown()
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
+pytestmark = pytest.mark.usefixtures("two_cpus")
 
 
 def make_dubber(journal: Path):

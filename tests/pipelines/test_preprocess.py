@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import ray
 
 from mytalk_core.data.footage import FootageConfig
 from mytalk_core.data.manifest import Kind, ManifestRow, Status, read_manifest
@@ -23,13 +22,7 @@ from pipelines.preprocess import PreprocessConfig, PreprocessModels, preprocess
 CONFIG = PreprocessConfig(FootageConfig(clip_seconds=3), sources_per_shard=2)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _two_cpus():
-    """One local cluster for the module, as small as the smallest machine."""
-    ray.shutdown()
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
+pytestmark = pytest.mark.usefixtures("two_cpus")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import ray
 
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.data.footage import FootageConfig, Source, extract_clips
@@ -28,13 +27,7 @@ STEPS = {"motion": 60, "appearance": 20}
 MOTION_LOSSES = ("points", "velocity", "aperture", "identity", "contrast")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _two_cpus():
-    """One local cluster for the module, as small as the smallest machine."""
-    ray.shutdown()
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
+pytestmark = pytest.mark.usefixtures("two_cpus")
 
 
 @pytest.fixture(scope="module")
