@@ -22,6 +22,11 @@ class Reason(StrEnum):
     NO_AUDIO_STREAM = "no_audio_stream"
     NO_FRAMES = "no_frames"
     DECODE_ERROR = "decode_error"
+    DECODER_CRASHED = "decoder_crashed"  # native code died over it, twice
+    TIMED_OUT = "timed_out"  # it took longer than anything of its length may
+    OVER_LIMIT = "over_limit"  # longer, larger or with more streams than is allowed
+    FORBIDDEN_FORMAT = "forbidden_format"  # it names other files or addresses, as playlists do
+    STORAGE_ERROR = "storage_error"  # a file system or object store did not answer
     NO_FACE = "no_face"
     FACE_TOO_SMALL = "face_too_small"
     TOO_SHORT = "too_short"
@@ -29,7 +34,11 @@ class Reason(StrEnum):
     OUT_OF_SYNC = "out_of_sync"
     WEAK_SYNC = "weak_sync"
     DUPLICATE = "duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
     NO_SPEECH = "no_speech"
+    BLURRED = "blurred"
+    JITTERY = "jittery"
+    SEVERAL_FACES = "several_faces"
     LOW_QUALITY = "low_quality"
     BAD_SCRIPT = "bad_script"
     BAD_CATALOGUE = "bad_catalogue"
@@ -77,6 +86,34 @@ def _rebuild(
     return kind(what, reason=reason, where=where, remedy=remedy)
 
 
+def error_to_json(error: Exception) -> dict[str, str]:
+    """An error as JSON has it; one that is not ours is a bug, with its type and text."""
+    if not isinstance(error, MytalkError):
+        error = MytalkError(f"{type(error).__name__}: {error}", reason=Reason.INTERNAL)
+    return {
+        "kind": next((each.__name__ for each in _kinds() if isinstance(error, each)), ""),
+        "what": error.what,
+        "where": error.where,
+        "remedy": error.remedy,
+        "reason": error.reason.value,
+    }
+
+
+def error_from_json(fields: dict[str, str]) -> "MytalkError":
+    """The inverse of `error_to_json`; of kinds defined elsewhere, the one here that it is of."""
+    kinds = {kind.__name__: kind for kind in _kinds()}
+    return kinds.get(fields["kind"], MytalkError)(
+        fields["what"],
+        reason=Reason(fields["reason"]),
+        where=fields["where"],
+        remedy=fields["remedy"],
+    )
+
+
+def _kinds() -> tuple[type[MytalkError], ...]:
+    return (BadInputError, ModelError, StorageError, OutputError)
+
+
 class BadInputError(MytalkError):
     """The file, row or option given cannot be used; another one may."""
 
@@ -87,6 +124,12 @@ class ModelError(MytalkError):
     """A model file is missing or is not the one its checksum names."""
 
     error_class = ErrorClass.BAD_INPUT
+
+
+class StorageError(MytalkError):
+    """A file system or object store failed in a way that may pass."""
+
+    error_class = ErrorClass.TRANSIENT
 
 
 class OutputError(MytalkError):

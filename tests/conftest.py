@@ -8,11 +8,13 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that needs a hub is a broken test
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
+from moto.server import ThreadedMotoServer
 
 from mytalk_core.data.model_store import pull
 from mytalk_core.data.samples import SampleClip, sample_footage
@@ -84,3 +86,19 @@ def run_ffmpeg() -> Callable[..., Path]:
         return out
 
     return write
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """A bucket of an S3 server that runs for the session, for this process and its children."""
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        environment.setenv("AWS_ACCESS_KEY_ID", "test")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        fsspec.filesystem("s3").mkdir("mytalk-tests")
+        yield "s3://mytalk-tests"
+    server.stop()

@@ -12,26 +12,37 @@ from numpy.typing import NDArray
 
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.clock import SPEECH_SAMPLE_RATE, sample_at
-from mytalk_core.media.ffmpeg_program import FfmpegFailed, local_input, running
+from mytalk_core.media.ffmpeg_program import FfmpegFailed, running
 from mytalk_core.media.output import atomic_path
-from mytalk_core.media.probe import probe_audio, probe_video
+from mytalk_core.media.sound_clock import sound_from_first_picture
 
 _FLOAT_BYTES = 4
 _READ_BLOCK = Fraction(30)
 _FULL_SCALE = 32_768
 
 
-def read_audio(path: str | Path, sample_rate: int = SPEECH_SAMPLE_RATE) -> NDArray[np.float32]:
+def read_audio(
+    path: str | Path,
+    sample_rate: int = SPEECH_SAMPLE_RATE,
+    start: Fraction = Fraction(0),
+    duration: Fraction | None = None,
+) -> NDArray[np.float32]:
     """The first audio stream of `path` as float32 (N,), mono, -1..1, `sample_rate` Hz.
 
     Sample 0 sounds when the file's first video frame shows; in a file without video it is the
     first sample. The same file gives the same samples. An hour at 16 kHz takes 230 MB: use
-    `iter_audio` for films.
+    `iter_audio` for films, or read a part: `duration` seconds, or all there are, from `start`
+    seconds on, without decoding what comes before (see `sound_from_first_picture`). A part that
+    the sound ends in is shorter, one beyond its end is empty.
 
     Raises:
         BadInputError: as `probe_audio`, or DECODE_ERROR.
     """
-    blocks = list(iter_audio(path, _READ_BLOCK, sample_rate))
+    sound = sound_from_first_picture(Path(path), sample_rate, start)
+    if duration is not None:
+        count = sample_at(start + duration, sample_rate) - sample_at(start, sample_rate)
+        sound = sound.filter("atrim", end_sample=count)
+    blocks = list(_mono_blocks(sound, sample_at(_READ_BLOCK, sample_rate), Path(path)))
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
 
@@ -43,16 +54,22 @@ def iter_audio(
     Raises:
         BadInputError: as `read_audio`; DECODE_ERROR also after some blocks.
     """
-    sound = (
-        sound_from_first_picture(Path(path), sample_rate)
+    sound = sound_from_first_picture(Path(path), sample_rate)
+    block = max(1, sample_at(Fraction(block_seconds), sample_rate))
+    yield from _mono_blocks(sound, block, Path(path))
+
+
+def _mono_blocks(sound: Any, block: int, path: Path) -> Iterator[NDArray[np.float32]]:
+    """An ffmpeg-python node's sound, mixed to mono, `block` samples at a time."""
+    output = (
         # Without the limit two loud channels add up to more than one.
-        .filter("aresample", ochl="mono", rematrix_maxval=1)
-        .output("pipe:", format="f32le", acodec="pcm_f32le")
+        sound.filter("aresample", ochl="mono", rematrix_maxval=1).output(
+            "pipe:", format="f32le", acodec="pcm_f32le"
+        )
     )
-    block_bytes = max(1, sample_at(Fraction(block_seconds), sample_rate)) * _FLOAT_BYTES
     try:
-        with running(sound) as pcm:
-            while data := pcm.read(block_bytes):
+        with running(output) as pcm:
+            while data := pcm.read(block * _FLOAT_BYTES):
                 yield np.clip(np.frombuffer(data, "<f4"), -1.0, 1.0)
     except FfmpegFailed as error:
         raise BadInputError(
@@ -61,31 +78,6 @@ def iter_audio(
             where=str(path),
             remedy="Convert it to WAV.",
         ) from error
-
-
-def sound_from_first_picture(path: Path, sample_rate: int) -> Any:
-    """The first audio stream of `path` as an ffmpeg-python node, on the clock of `read_audio`.
-
-    Raises:
-        BadInputError: as `probe_audio`.
-    """
-    probe_audio(path)
-    # The program's clock starts with the container. From there silence fills what the recording
-    # lacks, and what sounds before the first picture is left out.
-    return (
-        local_input(path, threads=1)["a:0"]
-        .filter("aresample", sample_rate, first_pts=0, **{"async": 1})
-        .filter("atrim", start_sample=sample_at(_first_picture(path), sample_rate))
-        .filter("asetpts", "PTS-STARTPTS")
-    )
-
-
-def _first_picture(path: Path) -> Fraction:
-    """Seconds from the container's start to the first video frame; 0 where there is none."""
-    try:
-        return probe_video(path).start
-    except BadInputError:  # songs, and films of which only the sound is sound
-        return Fraction(0)
 
 
 def pcm16(samples: NDArray[np.float32]) -> NDArray[np.int16]:

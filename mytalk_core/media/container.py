@@ -2,19 +2,46 @@
 
 import stat
 from pathlib import Path
+from typing import cast
 
 import av
 import av.container
 import av.error
 import av.logging
+from av.format import Flags
 
 from mytalk_core.errors import BadInputError, Reason
 
-# Playlists and edit lists name other inputs; these protocols let none of them open a connection.
+# Whatever a file says, nothing but local files is ever opened for it, so no connection is made.
 LOCAL_PROTOCOLS = "file,pipe"
 
-# Plain text with a telling suffix opens as a film of a text terminal.
-_NOT_MEDIA_FORMATS = frozenset({"tty"})
+# The containers and bare streams that studios and data sets keep footage and speech in, by
+# FFmpeg's names. Whatever is not here is refused before its reader runs: playlists and edit lists,
+# which name other files (HLS, DASH, concat, SDP, IMF, numbered pictures); single pictures and
+# animations; subtitles; plain text, which would play as a terminal's film; the formats of games.
+# QuickTime's references to other files stay off, which is FFmpeg's default.
+FORMATS = ",".join(
+    (
+        "mov,mp4,m4a,3gp,3g2,mj2",  # one reader of FFmpeg's; QuickTime, MP4 and their kin
+        "matroska,webm",
+        "mpegts,mpegtsraw,mpeg",  # transport and program streams, DVD and broadcast
+        "mxf,gxf,lxf,dv,dnxhd,dirac,vc1",  # cameras, edit suites and servers of broadcasters
+        "avi,asf,asf_o,wtv,flv,live_flv,rm,nut,ivf,ogg,yuv4mpegpipe",
+        "h261,h263,h264,hevc,vvc,m4v,mpegvideo,obu,av1",  # bare streams of pictures
+        "wav,w64,aiff,caf,au,flac,ape,wv,tta,tak,mp3,aac,loas,ac3,eac3,dts,dtshd,truehd,mlp,amr",
+        "amrnb,amrwb,gsm,mpc,mpc8,nistsphere,spdif",  # nistsphere: speech corpora
+    )
+)
+
+# Decoders refuse larger pictures, whatever size the file's header states: 8K UHD (7680x4320) and
+# DCI 8K (8192x4320) pass, 8192x8192 does not.
+MOST_PIXELS = 36_000_000
+
+# What begins like this, or has such a line early on, names other files or addresses.
+_HEAD_BYTES = 4096
+_PLAYLIST_STARTS = (b"#extm3u", b"ffconcat version", b"[playlist]", b"#!avisynth")
+_PLAYLIST_PARTS = (b"<mpd", b"<smil", b"<asx", b"<smoothstreamingmedia", b"<compositionplaylist")
+_SESSION_START, _SESSION_MEDIA = b"v=0", b"\nm="  # session descriptions (RFC 8866)
 
 
 def check_readable(path: Path) -> None:
@@ -58,28 +85,52 @@ def open_container(path: Path) -> av.container.InputContainer:
     """The opened file; the caller closes it (it is a context manager).
 
     Raises:
-        BadInputError: as `check_readable`, or NOT_MEDIA where FFmpeg knows no such format.
+        BadInputError: as `check_readable`; FORBIDDEN_FORMAT where it is a playlist or an edit
+            list, whose targets are not looked at; NOT_MEDIA where it is none of `FORMATS`.
     """
+    return _open(path, {"max_pixels": str(MOST_PIXELS)})
+
+
+def open_undecoded(path: Path) -> av.container.InputContainer:
+    """As `open_container`, but no decoder ever runs: streams are what the headers say they are."""
+    return _open(path, {"codec_whitelist": "none"})
+
+
+def _open(path: Path, options: dict[str, str]) -> av.container.InputContainer:
     check_readable(path)
     # torchvision switches logging into Python on. A decoder's thread that logs then waits for the
     # interpreter, which, freeing the decoder, waits for that thread: the process hangs for ever.
     av.logging.set_level(None)
+    confined = {"protocol_whitelist": LOCAL_PROTOCOLS, "format_whitelist": FORMATS}
     try:
-        container = av.open(
-            file_url(path), mode="r", options={"protocol_whitelist": LOCAL_PROTOCOLS}
-        )
+        return av.open(file_url(path), mode="r", options=confined | options)
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise _not_media(path) from error
-    if container.format.name in _NOT_MEDIA_FORMATS:
-        container.close()
-        raise _not_media(path)
-    return container
+        if _is_playlist(path):
+            raise BadInputError(
+                "is a playlist: it names other files or addresses, which are not opened for it.",
+                reason=Reason.FORBIDDEN_FORMAT,
+                where=str(path),
+                remedy="Name the media files themselves.",
+            ) from error
+        raise BadInputError(
+            "is not a media file that FFmpeg can read, or is damaged at its start.",
+            reason=Reason.NOT_MEDIA,
+            where=str(path),
+            remedy="Play it, or convert it to MP4 or WAV.",
+        ) from error
 
 
-def _not_media(path: Path) -> BadInputError:
-    return BadInputError(
-        "is not a media file that FFmpeg can read, or is damaged at its start.",
-        reason=Reason.NOT_MEDIA,
-        where=str(path),
-        remedy="Play it, or convert it to MP4 or WAV.",
+def clock_may_jump(container: av.container.InputContainer) -> bool:
+    """Whether the format is one of transmissions and discs, whose times may begin anew."""
+    return bool(container.format.flags & cast(int, Flags.ts_discont.value))
+
+
+def _is_playlist(path: Path) -> bool:
+    """Whether a file that FFmpeg may not read is a list of others, by its first lines."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return (
+        head.startswith(_PLAYLIST_STARTS)
+        or any(part in head for part in _PLAYLIST_PARTS)
+        or (head.startswith(_SESSION_START) and _SESSION_MEDIA in head)
     )

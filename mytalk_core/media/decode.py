@@ -1,18 +1,26 @@
 """Frames out of a file, one after the other, upright and in RGB, in constant memory."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from mytalk_core.media.clock import frame_time
 from mytalk_core.media.colour import to_rgb
-from mytalk_core.media.probe import probe_video
-from mytalk_core.media.video_stream import decoded_frames, open_video, quarter_turns
+from mytalk_core.media.seek import video_from
+from mytalk_core.media.video_stream import (
+    DECODER_THREADS,
+    decoded_frames,
+    frame_rate,
+    open_video,
+    quarter_turns,
+    time_base,
+)
 
 # Containers that count in milliseconds put a frame up to one of them off its exact time.
 _CLOCK_TOLERANCE = Fraction(1, 1000)
@@ -27,43 +35,73 @@ class Frame:
     image: NDArray[np.uint8]  # (H, W, 3) RGB, upright
 
 
-def iter_frames(path: str | Path) -> Iterator[Frame]:
+def iter_frames(path: str | Path, threads: int = DECODER_THREADS) -> Iterator[Frame]:
     """Every frame of the first video stream in the order of display; pts increase strictly.
 
-    A file that merely ends early ends the iteration; one that is damaged yields the frames before
-    the damage and then raises.
+    `threads` decode, which changes no picture. A file that merely ends early ends the iteration;
+    one that is damaged yields the frames before the damage and then raises.
 
     Raises:
         BadInputError: as `probe_video`; DECODE_ERROR also after the first frame.
     """
     scaler = VideoReformatter()
-    with open_video(Path(path)) as (container, stream):
+    with open_video(Path(path), threads) as (container, stream):
         for index, (pts, frame) in enumerate(decoded_frames(container, stream, Path(path))):
-            image = np.rot90(to_rgb(frame, scaler), quarter_turns(frame))
-            yield Frame(index, pts, np.ascontiguousarray(image))
+            yield Frame(index, pts, _upright(frame, scaler))
 
 
-def iter_frames_at(path: str | Path, fps: Fraction) -> Iterator[Frame]:
-    """The film resampled to exactly `fps` frames per second.
+def iter_frames_at(
+    path: str | Path,
+    fps: Fraction,
+    first: int = 0,
+    end: int | None = None,
+    threads: int = DECODER_THREADS,
+) -> Iterator[Frame]:
+    """The film resampled to exactly `fps` frames per second, or frames `first` <= n < `end` of it.
 
     Output n is the source frame on screen n/fps seconds after the first frame's start, so frames
     repeat or are left out and none is blended. `Frame.index` is n, `Frame.pts` the source frame's.
-    The last source frame counts as 1/(nominal rate) long.
+    The last source frame counts as 1/(nominal rate) long. A part holds exactly the frames that the
+    whole would give for it, and is reached without decoding all before it where the file allows.
 
     Raises:
         BadInputError: as `iter_frames`.
     """
-    info = probe_video(path)
-    index = 0
-    shown: Frame | None = None
-    for frame in iter_frames(path):
-        start = frame.pts * info.time_base - _CLOCK_TOLERANCE
-        while shown is not None and frame_time(index, fps) < start:
-            yield replace(shown, index=index)
+    scaler = VideoReformatter()
+    index = first
+    shown: _Shown | None = None
+    begin = frame_time(first, fps) + _CLOCK_TOLERANCE
+    with video_from(Path(path), begin, threads) as (stream, frames):
+        unit = time_base(stream)
+        for pts, frame in frames:
+            start = pts * unit - _CLOCK_TOLERANCE
+            while shown is not None and frame_time(index, fps) < start:
+                if index == end:
+                    return
+                yield shown.as_frame(index)
+                index += 1
+            shown = _Shown(pts, frame, scaler)
+        assert shown is not None  # decoding raises where there is none
+        over = shown.pts * unit + 1 / frame_rate(stream) - _CLOCK_TOLERANCE
+        while frame_time(index, fps) < over and index != end:
+            yield shown.as_frame(index)
             index += 1
-        shown = frame
-    assert shown is not None  # iter_frames raises where there is none
-    end = shown.pts * info.time_base + 1 / info.fps - _CLOCK_TOLERANCE
-    while frame_time(index, fps) < end:
-        yield replace(shown, index=index)
-        index += 1
+
+
+class _Shown:
+    """The source frame on screen, converted once and only if it is shown at all."""
+
+    def __init__(self, pts: int, frame: av.VideoFrame, scaler: VideoReformatter) -> None:
+        self.pts = pts
+        self._frame = frame
+        self._scaler = scaler
+        self._image: NDArray[np.uint8] | None = None
+
+    def as_frame(self, index: int) -> Frame:
+        if self._image is None:
+            self._image = _upright(self._frame, self._scaler)
+        return Frame(index, self.pts, self._image)
+
+
+def _upright(frame: av.VideoFrame, scaler: VideoReformatter) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(np.rot90(to_rgb(frame, scaler), quarter_turns(frame)))

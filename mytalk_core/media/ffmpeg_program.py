@@ -12,7 +12,7 @@ from typing import IO, Any
 import ffmpeg
 import imageio_ffmpeg
 
-from mytalk_core.media.container import LOCAL_PROTOCOLS, file_url
+from mytalk_core.media.container import FORMATS, LOCAL_PROTOCOLS, MOST_PIXELS, file_url
 
 # Of an error text only the last lines tell the cause.
 _ERROR_LINES = 3
@@ -26,8 +26,14 @@ class FfmpegFailed(Exception):  # noqa: N818  (an outcome that callers translate
 
 
 def local_input(path: Path, **options: Any) -> Any:
-    """An ffmpeg-python input node for a local file that can open nothing but local files."""
-    return ffmpeg.input(file_url(path), protocol_whitelist=LOCAL_PROTOCOLS, **options)
+    """An ffmpeg-python input node for a local media file, as confined as `open_container`."""
+    return ffmpeg.input(
+        file_url(path),
+        protocol_whitelist=LOCAL_PROTOCOLS,
+        format_whitelist=FORMATS,
+        max_pixels=MOST_PIXELS,
+        **options,
+    )
 
 
 @contextmanager

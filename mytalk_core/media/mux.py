@@ -6,12 +6,12 @@ from pathlib import Path
 import ffmpeg
 
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.media.audio import sound_from_first_picture
 from mytalk_core.media.clock import sample_at
 from mytalk_core.media.container import file_url
 from mytalk_core.media.ffmpeg_program import FfmpegFailed, local_input, running
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.probe import probe_video
+from mytalk_core.media.sound_clock import sound_from_first_picture
 
 _SAMPLE_RATE = 48_000
 _BIT_RATE = "192k"

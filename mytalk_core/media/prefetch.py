@@ -1,11 +1,14 @@
-"""Work ahead: an iterator that runs in a thread of its own, a few items before its reader."""
+"""Work ahead: iterators that run in threads of their own, a few items before their reader."""
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
@@ -47,3 +50,24 @@ def prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
     finally:
         stopped.set()
         thread.join()
+
+
+def mapped_ahead(
+    work: Callable[[T], R], items: Iterable[T], threads: int, depth: int
+) -> Generator[R, None, None]:
+    """`work(item)` of each item in their order, done by `threads` threads up to `depth` ahead.
+
+    What comes out does not depend on which thread is when done. An error in an item's work is
+    raised where its result would have come.
+    """
+    pool = ThreadPoolExecutor(threads)
+    waiting: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > depth:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

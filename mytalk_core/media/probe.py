@@ -22,6 +22,9 @@ from mytalk_core.media.video_stream import (
 
 _MICROSECOND = Fraction(1, av.time_base)
 
+# Seconds. A file that states no duration is read for it no further: longer than any film.
+_LONGEST_MEASURED = Fraction(24 * 3600)
+
 
 @dataclass(frozen=True)
 class VideoInfo:
@@ -60,7 +63,8 @@ def probe_video(path: str | Path) -> VideoInfo:
         BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, NOT_MEDIA, NO_VIDEO_STREAM, NO_FRAMES
             (a stream without a frame) or DECODE_ERROR (its first frame does not decode).
     """
-    with open_video(Path(path)) as (container, stream):
+    # One frame comes soonest from one thread.
+    with open_video(Path(path), threads=1) as (container, stream):
         fps = frame_rate(stream)
         duration = _duration(container, stream, Path(path))
         _, frame = next(decoded_frames(container, stream, Path(path)))
@@ -125,26 +129,33 @@ def _start(container: InputContainer, first_frame: Fraction) -> Fraction:
     return max(Fraction(0), first_frame - (container.start_time or 0) * _MICROSECOND)
 
 
-def _duration(container: InputContainer, stream: av.stream.Stream, path: Path) -> Fraction:
-    """Seconds that the stream lasts, from its header, the container's, or last its packets."""
+def stated_duration(container: InputContainer, stream: av.stream.Stream) -> Fraction:
+    """Seconds that the stream lasts, from its header or else the container's; 0 where none says."""
     if stream.duration:
         return stream.duration * time_base(stream)
-    if container.duration:
-        return container.duration * _MICROSECOND
-    return _measured_duration(path, stream.index)
+    return (container.duration or 0) * _MICROSECOND
+
+
+def _duration(container: InputContainer, stream: av.stream.Stream, path: Path) -> Fraction:
+    """Seconds that the stream lasts, as the file states it, or last as its packets do."""
+    return stated_duration(container, stream) or _measured_duration(path, stream.index)
 
 
 def _measured_duration(path: Path, index: int) -> Fraction:
     """Seconds from the first packet's start to the last one's end, for files that state nothing.
 
-    Recordings of browsers are such files. Reads the whole file, decodes nothing.
+    Recordings of browsers are such files. Reads the file, at most up to `_LONGEST_MEASURED`, and
+    decodes nothing.
     """
     with open_container(path) as container:
         stream = container.streams[index]
+        most = _LONGEST_MEASURED / time_base(stream)
         first: int | None = None
         end = 0
         for packet in container.demux(stream):
             start = end if packet.pts is None else packet.pts
             first = start if first is None else min(first, start)
             end = max(end, start + (packet.duration or 0))
+            if end - first > most:
+                break
         return (end - (first or 0)) * time_base(stream)

@@ -1,6 +1,6 @@
 """The first video stream of a container: its frames as FFmpeg decodes them, on one clean clock."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -12,18 +12,22 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.media.container import open_container
+from mytalk_core.media.container import MOST_PIXELS, open_container
 
 # Enough for HD in real time; more would starve the other workers on a shared machine.
-_DECODER_THREADS = 2
+DECODER_THREADS = 2
 
 # Rates that differ by less are one rate, measured twice.
 _RATE_TOLERANCE = Fraction(1, 100)
 
 
 @contextmanager
-def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_video(
+    path: Path, threads: int = DECODER_THREADS
+) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The opened file and its first video stream; cover pictures of songs do not count.
+
+    `threads` will decode it. No picture beyond `MOST_PIXELS` is decoded.
 
     Raises:
         BadInputError: as `open_container`, or NO_VIDEO_STREAM.
@@ -33,7 +37,8 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             # A stream of a codec that FFmpeg does not know has no context.
             if stream.codec_context and not stream.disposition & av.stream.Disposition.attached_pic:
                 stream.thread_type = "AUTO"
-                stream.thread_count = _DECODER_THREADS
+                stream.thread_count = threads
+                stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
                 yield container, stream
                 return
     raise BadInputError(
@@ -78,29 +83,43 @@ def decoded_frames(
         BadInputError: DECODE_ERROR where data is damaged, after the frames before it;
             NO_FRAMES at the end of a stream that had none.
     """
+    return with_clean_clock(container.decode(stream), stream, path)
+
+
+def with_clean_clock(
+    frames: Iterable[av.VideoFrame], stream: VideoStream, path: Path, zero: int | None = None
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """`decoded_frames` for `frames` of the stream, whose first frame has the timestamp `zero`.
+
+    Without `zero` the stream's first frame is the first of `frames`.
+
+    Raises:
+        BadInputError: as `decoded_frames`.
+    """
     step = max(1, round(1 / (frame_rate(stream) * time_base(stream))))
-    first: int | None = None
-    previous = -step
+    previous: int | None = None
     try:
-        for frame in container.decode(stream):
-            if first is None:
-                first = frame.pts or 0
-            pts = previous + step if frame.pts is None else frame.pts - first
-            if pts <= previous:
+        for frame in frames:
+            if zero is None:
+                zero = frame.pts or 0
+            pts = None if frame.pts is None else frame.pts - zero
+            if previous is not None and (pts is None or pts <= previous):
                 pts = previous + step
-            previous = pts
-            yield pts, frame
+            previous = pts or 0
+            yield previous, frame
     except av.error.FFmpegError as error:
         after = (
-            "its first frame" if first is None else f"{float(previous * time_base(stream)):.2f} s"
+            "before its first frame"
+            if previous is None
+            else f"after {float(previous * time_base(stream)):.2f} s"
         )
         raise BadInputError(
-            f"the video is damaged: decoding failed after {after}.",
+            f"the video is damaged: decoding failed {after}.",
             reason=Reason.DECODE_ERROR,
             where=str(path),
             remedy="Repair the file, or cut it before that point.",
         ) from error
-    if first is None:
+    if previous is None:
         raise BadInputError(
             "the video stream holds no frames.", reason=Reason.NO_FRAMES, where=str(path)
         )

@@ -76,7 +76,7 @@ def test_loud_sound_stays_within_one(make_film: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(
     ("picture_late", "sound_late", "expected"), [(0, 0.3, 0.3), (0.3, 0.5, 0.2), (0.3, 0, 0)]
 )
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
 def test_sample_0_sounds_with_the_first_picture(
     make_film: Callable[..., Path],
     picture_late: float,
@@ -96,6 +96,76 @@ def test_sample_0_sounds_with_the_first_picture(
     samples = read_audio(film)
     assert onset(samples) == pytest.approx(expected, abs=0.025)  # an AAC frame
     assert len(samples) / 16_000 == pytest.approx(2 + sound_late - picture_late, abs=0.05)
+
+
+# A tone that never repeats, so that any shift shows.
+_GLIDE = "aevalsrc='0.6*sin(2*PI*(300+5*t)*t)*(0.6+0.4*sin(7*t))':s={rate}:d=60"
+_PCM = {"acodec": "pcm_s16le"}
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "sound_at", "options", "tolerance"),
+    [
+        ("pcm.wav", 48_000, None, {}, 0),
+        ("pcm.wav", 44_100, None, {}, 0),
+        ("pcm.wav", 11_025, None, {}, 0),
+        ("pcm.flac", 44_100, None, {}, 0),
+        ("pcm.mov", 44_100, 0.3, _PCM, 0),
+        ("pcm.mkv", 44_100, 0.345, _PCM, 0),
+        ("pcm.avi", 44_100, 0, _PCM, 0),
+        ("aac.mp4", 44_100, 0.1, {"acodec": "aac"}, 1e-4),
+        ("aac.mkv", 44_100, 0.1, {"acodec": "aac"}, 1e-4),
+        ("aac.ts", 48_000, 0.3, {"acodec": "aac"}, 1e-4),
+        ("mp2.mpg", 44_100, 0.2, {"acodec": "mp2"}, 1e-4),
+        ("mp3.mp3", 44_100, None, {}, 1e-4),
+        ("mp3.avi", 44_100, 0, {"acodec": "libmp3lame"}, 1e-4),
+        ("opus.webm", 48_000, 0.1, {"acodec": "libopus"}, 1e-4),
+    ],
+)
+def test_a_part_is_that_part_of_the_whole(
+    make_film: Callable[..., Path],
+    name: str,
+    rate: int,
+    sound_at: float | None,
+    options: dict[str, str],
+    tolerance: float,
+) -> None:
+    picture = (
+        "testsrc=s=64x64:r={}:d=60".format(25 if "mpg" in name else 5)
+        if sound_at is not None
+        else None
+    )
+    if name.endswith("webm"):
+        options = options | {"vcodec": "libvpx", "deadline": "realtime"}
+    film = make_film(name, picture, _GLIDE.format(rate=rate), sound_at=sound_at or 0, **options)
+    whole = read_audio(film)
+    for start in map(Fraction, ("0", "1/3", "4", "1003/50", "191/5", "58")):
+        first = round(start * 16_000)
+        part = read_audio(film, 16_000, start, Fraction(3))
+        # The last samples of a file are the encoder's and resampler's own.
+        expected = whole[first : first + 48_000]
+        assert len(part) == len(expected)
+        assert np.abs(part - expected)[:-200].max() <= tolerance, start
+    assert np.abs(read_audio(film, 16_000, Fraction(20)) - whole[320_000:])[:-200].max() <= (
+        tolerance
+    )
+    assert len(read_audio(film, 16_000, Fraction(100), Fraction(1))) == 0
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.ts"])
+def test_a_long_film_s_clicks_stay_in_their_place(
+    make_film: Callable[..., Path], name: str
+) -> None:
+    minutes = 12
+    click = f"aevalsrc='0.9*exp(-pow((mod(t,1)-0.25)/0.001,2))':s=44100:d={minutes * 60}"
+    picture = f"color=s=32x32:r=5:d={minutes * 60}"
+    film = make_film(name, picture, click, vcodec="libx264", acodec="aac", preset="ultrafast")
+    clicks = []
+    for minute in range(minutes):
+        part = read_audio(film, 16_000, Fraction(minute * 60) + Fraction(1, 2), Fraction(5))
+        clicks.append(np.abs(part).reshape(5, 16_000).argmax(1))
+    assert np.abs(np.array(clicks) - 12_000).max() <= 16 * 25  # of the encoder's delay, at most
+    assert np.ptp(clicks) <= 1
 
 
 def test_no_sound(make_film: Callable[..., Path], tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media import seek
 from mytalk_core.media.decode import iter_frames, iter_frames_at
 from mytalk_core.media.probe import probe_video
+from mytalk_core.media.video_stream import decoded_frames
 
 NTSC = Fraction(30000, 1001)
 
@@ -103,6 +106,78 @@ def test_resampling_shows_what_was_on_screen(make_film: Callable[..., Path], fps
 def test_a_clock_of_milliseconds_drops_and_repeats_nothing(make_film: Callable[..., Path]) -> None:
     film = make_film("film.mkv", numbered(NTSC, 60), vcodec="libx264", crf=1)
     assert [number(frame.image) for frame in iter_frames_at(film, NTSC)] == list(range(60))
+
+
+# Sixteen seconds of pictures that all differ, in every kind of file that is entered differently.
+_LONG = "testsrc2=s=96x64:r={rate}:d=16"
+_H264 = {"vcodec": "libx264", "g": 50, "bf": 3}
+_SOME_FRAMES = {"vf": "select='not(mod(n,3))+lt(mod(n,50),10)'", "fps_mode": "vfr"}
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "options", "sought"),
+    [
+        ("b_frames.mp4", "25", _H264, True),
+        ("open.mp4", "25", _H264 | {"x264-params": "open-gop=1"}, True),
+        ("refreshed.mp4", "25", _H264 | {"x264-params": "intra-refresh=1:bframes=0"}, True),
+        ("fragments.mp4", "25", _H264 | {"movflags": "frag_keyframe+empty_moov"}, True),
+        ("varying.mp4", "25", _H264 | _SOME_FRAMES, True),
+        ("negative.mp4", "25", _H264 | {"ss": 0.5}, True),
+        ("film.mkv", "30000/1001", _H264, True),
+        ("varying.mkv", "25", _H264 | _SOME_FRAMES, True),
+        ("film.webm", "25", {"vcodec": "libvpx", "deadline": "realtime", "g": 60}, True),
+        ("film.avi", "25", {"vcodec": "mpeg4", "bf": 2, "g": 40}, True),
+        ("film.mpg", "25", {"vcodec": "mpeg1video", "g": 15, "bf": 2}, True),
+        ("film.vob", "30000/1001", {"vcodec": "mpeg2video", "g": 15, "bf": 2}, True),
+        ("film.ts", "25", _H264 | {"output_ts_offset": 1000}, True),
+        ("wrapping.ts", "25", _H264 | {"output_ts_offset": 95_435}, True),
+        ("bare.h264", "25", _H264, False),
+    ],
+)
+def test_a_part_is_that_part_of_the_whole(
+    make_film: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    rate: str,
+    options: dict[str, object],
+    sought: bool,
+) -> None:
+    film = make_film(name, _LONG.format(rate=rate), threads=1, **options)
+
+    def frames(fps: Fraction, *part: int) -> list[tuple[int, int, bytes]]:
+        return [
+            (frame.index, frame.pts, frame.image.tobytes())
+            for frame in iter_frames_at(film, fps, *part, threads=1)
+        ]
+
+    whole_decodes: list[Path] = []
+
+    def watched(*arguments: Any) -> Any:
+        whole_decodes.append(film)
+        return decoded_frames(*arguments)
+
+    monkeypatch.setattr(seek, "decoded_frames", watched)
+    for fps in (Fraction(25), NTSC):
+        whole = frames(fps)
+        starts = [0, 30, 99, 150, 201, 283, len(whole) - 1, len(whole), len(whole) + 50]
+        whole_decodes.clear()
+        for first in starts:
+            assert frames(fps, first, first + 7) == whole[first : first + 7], (fps, first)
+        assert frames(fps, 300) == whole[300:]
+        # Those near the beginning, and in transmissions those past the last keyframe found.
+        assert (len(whole_decodes) <= 5) is sought
+    assert frames(Fraction(25), 10, 10) == []
+
+
+def test_a_clock_that_begins_anew(make_film: Callable[..., Path]) -> None:
+    first = make_film("first.ts", numbered(Fraction(25), 80), vcodec="libx264", crf=1, bf=0, g=20)
+    film = make_film("film.ts", numbered(Fraction(25), 60), vcodec="libx264", crf=1, bf=0, g=20)
+    film.write_bytes(first.read_bytes() + film.read_bytes())
+    shown = [*range(80), *range(60)]
+    assert [number(frame.image) for frame in iter_frames_at(film, Fraction(25))] == shown
+    for begin in (60, 75, 100):
+        part = iter_frames_at(film, Fraction(25), begin, begin + 20)
+        assert [number(frame.image) for frame in part] == shown[begin : begin + 20]
 
 
 def test_a_damaged_film_yields_what_comes_before(

@@ -1,0 +1,244 @@
+import http.client
+import multiprocessing
+import os
+import pickle
+import signal
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from mytalk_core.data.storage import Store, open_store
+from mytalk_core.errors import BadInputError, OutputError, Reason, StorageError
+
+
+@pytest.fixture(params=["local", "file", "memory", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """An empty store of each kind."""
+    name = uuid.uuid4().hex
+    if request.param == "s3":
+        return open_store(f"{request.getfixturevalue('s3_url')}/{name}")
+    urls = {"local": str(tmp_path), "file": f"file://{tmp_path}", "memory": f"memory://{name}"}
+    return open_store(urls[request.param])
+
+
+@pytest.fixture
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that would have been made between tries."""
+    waits: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
+    return waits
+
+
+def put(store: Store, name: str, content: bytes) -> None:
+    with store.publish(name) as path:
+        path.write_bytes(content)
+
+
+def test_what_is_published_can_be_read(store: Store) -> None:
+    content = os.urandom(300_000)
+    assert not store.exists("shards/a 1.tar")
+    put(store, "shards/a 1.tar", content)
+    assert store.exists("shards/a 1.tar")
+    assert store.read("shards/a 1.tar") == content
+    with store.open_read("shards/a 1.tar") as file:
+        file.seek(200_000)
+        assert file.read(10) == content[200_000:200_010]
+    put(store, "shards/a 1.tar", b"new")
+    assert store.read("shards/a 1.tar") == b"new"
+
+
+def test_names_in_order(store: Store) -> None:
+    assert list(store.names()) == []
+    assert list(store.names("units/")) == []
+    names = ["summary.json", "units/00.json", "units/01/x.json", "unitsize", "фильм 電影 é.tar"]
+    for name in reversed(names):
+        put(store, name, name.encode())
+    assert list(store.names()) == sorted(names)
+    assert list(store.names("units")) == names[1:4]
+    assert list(store.names("units/")) == names[1:3]
+    assert list(store.names("units/0")) == names[1:3]
+    assert list(store.names("фильм")) == names[4:]
+    assert store.read(names[4]) == names[4].encode()
+
+
+def test_a_failed_block_leaves_what_was_there(store: Store) -> None:
+    put(store, "a.json", b"old")
+    for name in ("a.json", "b.json"):
+        with pytest.raises(KeyError), store.publish(name) as path:
+            path.write_bytes(b"half")
+            raise KeyError(name)
+    assert list(store.names()) == ["a.json"]
+    assert store.read("a.json") == b"old"
+
+
+def test_what_is_not_there(store: Store) -> None:
+    for read in (store.read, store.open_read):
+        with pytest.raises(BadInputError) as caught:
+            read("missing.tar")
+        assert caught.value.reason is Reason.NOT_FOUND
+        assert "missing.tar" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", ".hidden", "a\0b"]
+)
+def test_no_name_leaves_the_folder(tmp_path: Path, name: str) -> None:
+    store = open_store(tmp_path / "out")
+    for use in (store.exists, store.read, store.local_path, store.open_read):
+        with pytest.raises(ValueError, match="not a name"):
+            use(name)
+    with pytest.raises(ValueError, match="not a name"), store.publish(name):
+        pytest.fail("the block must not run")
+
+
+def test_only_a_file_system_has_paths(store: Store, tmp_path: Path) -> None:
+    local = "://" not in store.url or store.url.startswith("file")
+    assert store.local_path("a/b") == (tmp_path / "a" / "b" if local else None)
+
+
+def _publish(store: Store, name: str) -> None:
+    put(store, name, b"from a child")
+
+
+@pytest.mark.parametrize("kind", ["spawn", "fork"])
+def test_a_store_goes_to_other_processes(tmp_path: Path, s3_url: str, kind: str) -> None:
+    stores = [open_store(tmp_path), open_store(f"{s3_url}/{uuid.uuid4().hex}")]
+    for store in stores:
+        assert list(store.names()) == []  # used before it is sent
+        assert pickle.loads(pickle.dumps(store)) == store
+        child = multiprocessing.get_context(kind).Process(target=_publish, args=(store, "a.txt"))
+        child.start()
+        child.join()
+        assert store.read("a.txt") == b"from a child"
+
+
+def test_no_such_bucket(s3_url: str) -> None:
+    store = open_store("s3://no-such-bucket-anywhere/out")
+    assert list(store.names()) == []
+    assert not store.exists("a.tar")
+    with pytest.raises(OutputError) as caught, store.publish("a.tar") as path:
+        path.write_bytes(b"x")
+    assert caught.value.reason is Reason.OUTPUT_NOT_WRITABLE
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense://a", "reference://a", "zip://a::s3://b", "github://a", "https://a/b"]
+)
+def test_unknown_storage(url: str) -> None:
+    with pytest.raises(BadInputError) as caught:
+        open_store(url)
+    assert caught.value.reason is Reason.BAD_CONFIGURATION
+
+
+def test_storage_that_answers_at_the_second_try(
+    monkeypatch: pytest.MonkeyPatch, no_waits: list[float]
+) -> None:
+    store = open_store(f"memory://{uuid.uuid4().hex}")
+    put(store, "a", b"content")
+    failed: list[str] = []
+
+    def failing_twice(method: str) -> Callable[..., object]:
+        actual = getattr(MemoryFileSystem, method)
+
+        def flaky(self: MemoryFileSystem, *args: object, **options: object) -> object:
+            if failed.count(method) < 2:
+                failed.append(method)
+                raise OSError("busy")
+            return actual(self, *args, **options)
+
+        return flaky
+
+    methods = ["cat_file", "put_file", "isfile", "find", "open"]
+    for method in methods:
+        monkeypatch.setattr(MemoryFileSystem, method, failing_twice(method))
+    assert store.read("a") == b"content"
+    assert store.exists("a")
+    assert list(store.names()) == ["a"]
+    with store.open_read("a") as file:
+        assert file.read() == b"content"
+    put(store, "b", b"more")
+    assert store.read("b") == b"more"
+    assert sorted(set(failed)) == sorted(methods)
+    assert no_waits
+
+
+def test_storage_that_never_answers(monkeypatch: pytest.MonkeyPatch, no_waits: list[float]) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("the wire is cut")
+
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", broken)
+    monkeypatch.setattr(MemoryFileSystem, "put_file", broken)
+    store = open_store(f"memory://{uuid.uuid4().hex}")
+    with pytest.raises(StorageError, match="wire is cut") as caught:
+        store.read("a")
+    assert caught.value.reason is Reason.STORAGE_ERROR
+    assert 0 < len(no_waits) < 10
+    with pytest.raises(StorageError):
+        put(store, "a", b"x")
+    assert not store.exists("a")
+
+
+class StallingWay:
+    """A way to a server that lets `forwarded` bytes through and then nothing more."""
+
+    def __init__(self, port: int, forwarded: int) -> None:
+        self._server_port, self._forwarded = port, forwarded
+        self._entrance = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._entrance.getsockname()[1]
+        self.stalled = threading.Event()
+        self.closed = threading.Event()
+        threading.Thread(target=self._forward, daemon=True).start()
+
+    def _forward(self) -> None:
+        visitor, _ = self._entrance.accept()
+        with visitor, socket.create_connection(("127.0.0.1", self._server_port)) as server:
+            left = self._forwarded
+            while left > 0 and (data := visitor.recv(min(left, 65_536))):
+                server.sendall(data)
+                left -= len(data)
+                if b"100-continue" in data.lower():
+                    visitor.sendall(server.recv(65_536))
+            self.stalled.set()
+            while True:  # swallows the rest until the visitor is gone
+                try:
+                    if not visitor.recv(65_536):
+                        break
+                except ConnectionError:
+                    break
+        self.closed.set()
+
+
+@pytest.fixture
+def server_port(s3_url: str) -> Iterator[int]:
+    port = int(os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2])
+    yield port
+    # The server survived what was done to it.
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/")
+    assert connection.getresponse().status == 200
+
+
+def _publish_much(store: Store, port: int) -> None:
+    os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
+    put(store, "shard.tar", os.urandom(5_000_000))
+
+
+def test_killed_in_the_middle_of_a_put(s3_url: str, server_port: int) -> None:
+    store = open_store(f"{s3_url}/{uuid.uuid4().hex}")
+    way = StallingWay(server_port, forwarded=1_000_000)
+    child = multiprocessing.get_context("spawn").Process(
+        target=_publish_much, args=(store, way.port)
+    )
+    child.start()
+    assert way.stalled.wait(60)
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    assert way.closed.wait(10)
+    assert not store.exists("shard.tar")
+    assert list(store.names()) == []

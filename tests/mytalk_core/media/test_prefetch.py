@@ -1,0 +1,58 @@
+"""Work ahead: the same items in the same order, errors where they belong, and not too far ahead."""
+
+import threading
+import time
+from collections.abc import Iterator
+from itertools import count, islice
+
+import pytest
+
+from mytalk_core.media.prefetch import mapped_ahead, prefetched
+
+
+def breaking(after: int) -> Iterator[int]:
+    yield from range(after)
+    raise RuntimeError("the item's own")
+
+
+def test_items_come_in_their_order_and_an_error_after_them() -> None:
+    assert list(prefetched(range(50), 3)) == list(range(50))
+    items = prefetched(breaking(5), 2)
+    assert list(islice(items, 5)) == list(range(5))
+    with pytest.raises(RuntimeError, match="own"):
+        next(items)
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_results_come_in_the_order_of_their_items(threads: int) -> None:
+    def work(item: int) -> int:
+        time.sleep(0.003 * (item % 3 == 0))
+        return item * item
+
+    found = list(mapped_ahead(work, range(30), threads, depth=5))
+    assert found == [item * item for item in range(30)]
+
+
+def test_an_error_of_the_work_comes_in_its_place() -> None:
+    def work(item: int) -> int:
+        return 6 // (3 - item)
+
+    results = mapped_ahead(work, range(10), threads=2, depth=4)
+    assert list(islice(results, 3)) == [2, 3, 6]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_an_endless_stream_is_worked_on_only_so_far_ahead() -> None:
+    done: list[int] = []
+    results = mapped_ahead(done.append, count(), threads=2, depth=3)
+    for _ in range(4):
+        next(results)
+    results.close()
+    assert max(done) <= 4 + 3
+
+
+def test_several_items_are_worked_on_at_once() -> None:
+    meeting = threading.Barrier(2, timeout=30)  # nobody passes alone
+    results = mapped_ahead(lambda _: meeting.wait(), range(6), threads=2, depth=4)
+    assert len(list(results)) == 6
