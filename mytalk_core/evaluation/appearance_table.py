@@ -14,7 +14,7 @@ from mytalk_core.data.schema import ClipSample
 from mytalk_core.data.shards import decode_sample, iter_members
 from mytalk_core.data.splits import Split
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.evaluation.identity import EMBEDDING_NAME, FaceEmbedder, csim, identity_distance
+from mytalk_core.evaluation.identity import csim
 from mytalk_core.evaluation.picture_metrics import mouth_region, outside_change, psnr, ssim
 from mytalk_core.evaluation.redrawing import (
     ALIGNED,
@@ -28,6 +28,7 @@ from mytalk_core.evaluation.redrawing import (
 )
 from mytalk_core.evaluation.sections import Section, footage_note
 from mytalk_core.evaluation.tables import Measurement, Metric, MetricTable, measurements
+from mytalk_core.faces.embedding import EMBEDDING_NAME, FaceEmbedder, identity_distance
 from mytalk_core.faces.landmark_scheme import MESH478
 
 Advance = Callable[[int, int], None]

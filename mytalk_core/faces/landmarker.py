@@ -1,62 +1,119 @@
-"""Dense face landmarks of video frames, 478 points a face."""
+"""Face landmarks of video frames: what every landmarker does, and the one of 478 points."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 import mediapipe
 import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
+from mytalk_core.faces.association import cheapest_pairs, displacement
 from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
+from mytalk_core.faces.one_euro import OneEuroFilter
+
+# A face that moved by more than this share of its height is not smoothed together with itself.
+_LARGEST_JUMP = 0.5
+
+
+class Landmarker(Protocol):
+    """Finds the faces in the frames of one video at a time, shown in order."""
+
+    @property
+    def scheme(self) -> LandmarkScheme:
+        """What its P points are."""
+        ...
+
+    def restart(self) -> None:
+        """Forget the current video."""
+        ...
+
+    def detect(self, image: NDArray[np.uint8], time_ms: int) -> list[NDArray[np.float32]]:
+        """Faces of one frame, in no particular order.
+
+        Args:
+            image: (H, W, 3) RGB.
+            time_ms: milliseconds since the start of the video, larger at every call.
+
+        Returns:
+            For every face (P, 3) pixels; z is relative to the face's middle, in pixels,
+            positive away from the camera.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what it holds."""
+        ...
 
 
 @dataclass(frozen=True)
 class LandmarkerConfig:
     """How faces are found."""
 
-    # Faces looked for in a frame; more cost time only where they are there.
+    # Most faces found in a frame.
     max_faces: int = 1
     # Confidence, 0..1, below which a detection is no face.
     min_confidence: float = 0.5
+    # Frames between two looks for further faces, where more than one is wanted.
+    search_every: int = 5
 
 
 class MeshLandmarker:
-    """Tracks faces through the frames of one video at a time, in order.
+    """MediaPipe's face landmarker, made to give a face the same landmarks in any company.
 
-    It keeps the last frame's faces to find the next ones, so a new video needs `restart`.
+    MediaPipe follows a face from frame to frame, which keeps its landmarks steady, only while it
+    sees as many faces as it was told to look for, and it smooths them only if that is one. So it is
+    told the number of faces that are there, which a second landmarker counts every few frames, and
+    several faces are smoothed here. It works on one thread.
     """
 
     scheme: LandmarkScheme = MESH478
 
     def __init__(self, model: Path, config: LandmarkerConfig | None = None) -> None:
+        """Load the file of the model store's entry `face-landmarker`."""
         self._model = model
         self._config = config or LandmarkerConfig()
-        self._landmarker = self._open()
+        self._counter = (
+            self._open(self._config.max_faces, vision.RunningMode.IMAGE)
+            if self._config.max_faces > 1
+            else None
+        )
+        self._follow(1)
+        self._frames = 0  # of the current video
+        self._last: list[OneEuroFilter] = []  # the faces of its latest frame
 
-    def _open(self) -> vision.FaceLandmarker:
+    def _open(self, faces: int, mode: vision.RunningMode) -> vision.FaceLandmarker:
         return vision.FaceLandmarker.create_from_options(
             vision.FaceLandmarkerOptions(
                 base_options=BaseOptions(model_asset_path=str(self._model)),
-                running_mode=vision.RunningMode.VIDEO,
-                num_faces=self._config.max_faces,
+                running_mode=mode,
+                num_faces=faces,
                 min_face_detection_confidence=self._config.min_confidence,
                 min_face_presence_confidence=self._config.min_confidence,
                 min_tracking_confidence=self._config.min_confidence,
             )
         )
 
+    def _follow(self, faces: int) -> None:
+        self._landmarker = self._open(faces, vision.RunningMode.VIDEO)
+        self._followed = faces
+
     def restart(self) -> None:
         """Forget the current video."""
         self._landmarker.close()
-        self._landmarker = self._open()
+        self._follow(1)
+        self._frames = 0
+        self._last = []
 
     def close(self) -> None:
         """Free the native networks."""
         self._landmarker.close()
+        if self._counter:
+            self._counter.close()
 
     def __enter__(self) -> "MeshLandmarker":
         return self
@@ -70,33 +127,53 @@ class MeshLandmarker:
         self.close()
 
     def detect(self, image: NDArray[np.uint8], time_ms: int) -> list[NDArray[np.float32]]:
-        """Faces of one frame.
-
-        Args:
-            image: (H, W, 3) RGB.
-            time_ms: milliseconds since the start of the video, larger at every call.
-
-        Returns:
-            For every face (478, 3) pixels; z is relative to the face's middle, in pixels,
-            positive away from the camera.
-        """
+        """Faces of one frame, (478, 3) pixels, as `Landmarker` says."""
         # The native code reads rows back to back whatever the strides say.
         frame = mediapipe.Image(
             image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image)
         )
+        if self._counter and self._frames % self._config.search_every == 0:
+            self._count(self._counter, frame)
+        self._frames += 1
         height, width = image.shape[:2]
-        result = self._landmarker.detect_for_video(frame, time_ms)
         size = np.array([width, height, width], np.float32)
-        return [
+        faces = [
             np.array([[point.x, point.y, point.z] for point in face], np.float32) * size
-            for face in result.face_landmarks
+            for face in self._landmarker.detect_for_video(frame, time_ms).face_landmarks
+        ]
+        self._last = self._smooth(faces, time_ms)
+        return [each.face for each in self._last]
+
+    def _count(self, counter: vision.FaceLandmarker, frame: mediapipe.Image) -> None:
+        """Follow as many faces as the frame shows, or more where more are followed already."""
+        if len(self._last) == self._config.max_faces:
+            return
+        there = max(len(counter.detect(frame).face_landmarks), len(self._last), 1)
+        if there != self._followed:
+            self._landmarker.close()
+            self._follow(there)
+
+    def _smooth(self, faces: list[NDArray[np.float32]], time_ms: int) -> list[OneEuroFilter]:
+        if self._followed == 1:  # MediaPipe did
+            return [OneEuroFilter(face, time_ms) for face in faces]
+        cost = np.array(
+            [[displacement(last.face, face, self.scheme) for face in faces] for last in self._last]
+        ).reshape(len(self._last), len(faces))
+        cost[cost > _LARGEST_JUMP] = np.inf
+        smoothed = {}
+        for row, column in cheapest_pairs(cost):
+            self._last[row].smooth(faces[column], time_ms)
+            smoothed[column] = self._last[row]
+        return [
+            smoothed.get(column) or OneEuroFilter(face, time_ms)
+            for column, face in enumerate(faces)
         ]
 
 
 def track_largest_face(
-    images: Iterable[NDArray[np.uint8]], landmarker: MeshLandmarker, fps: Fraction
+    images: Iterable[NDArray[np.uint8]], landmarker: Landmarker, fps: Fraction
 ) -> Iterator[NDArray[np.float32]]:
-    """One face per frame, (478, 3) pixels, NaN where the frame shows none.
+    """One face per frame, (P, 3) pixels, NaN where the frame shows none.
 
     Args:
         images: frames (H, W, 3) RGB of one video, `fps` a second.

@@ -7,7 +7,6 @@ import torch
 
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import SIZES, Renderer
-from mytalk_core.data.footage import FootageConfig, Source, extract_clips
 from mytalk_core.data.model_store import pull
 from mytalk_core.errors import BadInputError, MytalkError
 from mytalk_core.evaluation.appearance_table import (
@@ -15,10 +14,14 @@ from mytalk_core.evaluation.appearance_table import (
     appearance_table,
     evaluate_appearance,
 )
-from mytalk_core.evaluation.identity import FaceEmbedder
 from mytalk_core.evaluation.redrawing import ALIGNED, OURS, PASTED, RAW, redraw, redraw_case
+from mytalk_core.faces.embedding import FaceEmbedder
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import MeshLandmarker
+from mytalk_core.footage.clips import Clip, FootageConfig, FootageModels, extract_clips
+from mytalk_core.footage.listing import Source
+from mytalk_core.footage.stages import StageLog
+from mytalk_core.footage.units import Segment
 from tests.synthetic_face import speaking_clip, write_curated
 
 
@@ -106,10 +109,12 @@ def real_clip(sample_clips, landmarker_model: Path, whisper_dir: Path):
     """The first clip of the sample footage."""
     from mytalk_core.speech.features import SpeechEncoder
 
-    source = Source(sample_clips["jwp_intro"].path, "jwp", "jwp")
+    path = sample_clips["jwp_intro"].path
+    segment = Segment(Source("jwp", str(path), "jwp", "jwp", ""), 0, 1, 0, None, 6.0)
     with MeshLandmarker(landmarker_model) as landmarker:
-        encoder = SpeechEncoder(whisper_dir, threads=1)
-        return next(extract_clips(source, landmarker, encoder, FootageConfig(), {}))
+        models = FootageModels(landmarker, SpeechEncoder(whisper_dir, threads=1), None)
+        found = extract_clips(segment, path, models, FootageConfig(), {}, StageLog())
+        return next(each.sample for each in found if isinstance(each, Clip))
 
 
 def test_on_real_footage_copying_keeps_the_person(real_clip, renderer):

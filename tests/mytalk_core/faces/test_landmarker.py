@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.landmark_scheme import MESH478
-from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
+from mytalk_core.faces.landmarker import LandmarkerConfig, MeshLandmarker, track_largest_face
 from mytalk_core.media.decode import iter_frames
 
 
@@ -70,6 +70,63 @@ def test_a_frame_without_a_face_is_not_a_number(
     grey = np.full_like(images[0], 128)
     tracked = track_largest_face([grey, images[0], grey], landmarker, Fraction(30))
     assert [bool(np.isfinite(face).all()) for face in tracked] == [False, True, False]
+
+
+@pytest.fixture(scope="module")
+def crowd_landmarker(landmarker_model: Path) -> Iterator[MeshLandmarker]:
+    with MeshLandmarker(landmarker_model, LandmarkerConfig(max_faces=4)) as opened:
+        yield opened
+
+
+def find_faces(
+    images: list[NDArray[np.uint8]], landmarker: MeshLandmarker
+) -> list[list[NDArray[np.float32]]]:
+    """Faces of every frame, from left to right."""
+    landmarker.restart()
+    return [
+        sorted(landmarker.detect(image, index * 40), key=lambda face: float(face[:, 0].mean()))
+        for index, image in enumerate(images)
+    ]
+
+
+def test_looking_for_more_faces_does_not_change_the_only_one(
+    landmarker: MeshLandmarker, crowd_landmarker: MeshLandmarker, images: list[NDArray[np.uint8]]
+) -> None:
+    alone = find_faces(images[:30], landmarker)
+    np.testing.assert_array_equal(alone, find_faces(images[:30], crowd_landmarker))
+
+
+def test_a_face_has_its_landmarks_in_company_too(
+    landmarker: MeshLandmarker, crowd_landmarker: MeshLandmarker, images: list[NDArray[np.uint8]]
+) -> None:
+    width = images[0].shape[1]
+    left, right = images[:40], images[60:100]
+    both = find_faces(
+        [np.concatenate(pair, axis=1) for pair in zip(left, right, strict=True)], crowd_landmarker
+    )
+    assert [len(faces) for faces in both] == [2] * 40
+    for side, film in enumerate((left, right)):
+        alone = np.stack([faces[0] for faces in find_faces(film, landmarker)])
+        found = np.stack([faces[side] for faces in both]) - np.float32([side * width, 0, 0])
+        unit = inter_ocular(alone, MESH478).mean()
+        lips = list(MESH478.lips)
+        settled = (found - alone)[5:, lips, :2] / unit
+        assert np.sqrt(np.square(settled).mean()) < 0.003
+
+
+def test_who_comes_and_goes_is_noticed(
+    crowd_landmarker: MeshLandmarker, images: list[NDArray[np.uint8]]
+) -> None:
+    grey = np.full_like(images[0], 128)
+    film = [
+        np.concatenate([image, images[60 + index] if 7 <= index < 20 else grey], axis=1)
+        for index, image in enumerate(images[:30])
+    ]
+    counts = [len(faces) for faces in find_faces(film, crowd_landmarker)]
+    search = LandmarkerConfig().search_every
+    assert counts[:7] == [1] * 7
+    assert counts[7 + search : 20] == [2] * (13 - search)
+    assert counts[20:] == [1] * 10
 
 
 class TwoFaces(MeshLandmarker):
