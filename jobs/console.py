@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     Progress,
@@ -89,6 +90,28 @@ def progress(description: str, total: float | None) -> Iterator[Advance]:
     with Progress(*columns, console=_stderr) as bars:
         task = bars.add_task(description, total=total)
         yield lambda amount, total=None: bars.update(task, advance=amount, total=total)
+
+
+@contextmanager
+def live(every_seconds: float) -> Iterator[Callable[[RenderableType, str], None]]:
+    """A display that is drawn again and again in its place; gives the function that draws it.
+
+    Its second argument is the same in one line: where there is no terminal, a line is said every
+    `every_seconds`.
+    """
+    said = time.monotonic()
+    if _speech.quiet or _speech.machine or not _stderr.is_terminal:
+
+        def say(picture: RenderableType, line: str) -> None:
+            nonlocal said
+            if time.monotonic() - said >= every_seconds:
+                said = time.monotonic()
+                note(line)
+
+        yield say
+        return
+    with Live(console=_stderr, auto_refresh=False) as display:
+        yield lambda picture, line: display.update(picture, refresh=True)
 
 
 def divert_native_output() -> None:

@@ -1,227 +1,305 @@
 """Footage to shards of clip samples and a manifest, on Ray.
 
-The unit of work and of commit is a shard: a worker takes the sources of one shard, writes its tar
-and last the rows that account for it. The same command again does only the units without rows.
-Decoded frames never leave the worker that decoded them.
+The driver streams the list of sources and hands out chunks to plan and units to work off; it holds
+neither rows nor media. Workers read and write files: between them and the driver travel names and
+counts only. The same command again does what is missing, and the result is the same whether it was
+interrupted or not.
 """
 
-import hashlib
-import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 from ray.exceptions import RayActorError
+from ray.util.metrics import Counter, Histogram
 
-import mytalk_core
-from mytalk_core.data.account import clip_row, failed_row, source_row
-from mytalk_core.data.footage import FootageConfig, Source, extract_clips, find_sources
-from mytalk_core.data.manifest import ManifestRow, read_manifest, write_manifest
-from mytalk_core.data.shards import encode_sample, write_shard
-from mytalk_core.errors import ErrorClass, MytalkError, OutputError, Reason
-from mytalk_core.faces.landmarker import MeshLandmarker
-from mytalk_core.media.output import make_folder
-from mytalk_core.speech.features import SpeechEncoder
-
-# Told after every unit: (sources done, sources in all, sources without a clip).
-Progress = Callable[[int, int, int], None]
+from mytalk_core.data.storage import open_store
+from mytalk_core.errors import Reason, StorageError
+from mytalk_core.footage.listing import ListingConfig, Source, list_sources
+from mytalk_core.footage.records import Records
+from mytalk_core.footage.run_account import RunAccount, RunProgress, write_account
+from mytalk_core.footage.units import Unit, group_sources
+from mytalk_core.footage.worker import ChunkState, Retry, StageAccount, Worker, WorkPlace
 
 
 @dataclass(frozen=True)
-class PreprocessConfig:
-    """How footage becomes shards."""
+class StageResources:
+    """What a worker of one kind asks Ray for."""
 
-    footage: FootageConfig = field(default_factory=FootageConfig)
-    # Sources whose clips stand in one shard; the unit of work, commit and retry.
-    sources_per_shard: int = 16
+    cpus: float
+
+
+# Planning reads headers and lists, and waits for storage most of the time.
+PLANNING = StageResources(cpus=0.1)
+# Extraction decodes, finds faces and encodes, on one thread. Together the two ask for one CPU, so
+# a machine with a single one can run both and none waits for the other for ever.
+EXTRACTION = StageResources(cpus=0.9)
+
+_CPUS_PER_PLANNER = 16
+# Units a worker is given at a time: one to do and one so that it need not wait for the driver.
+_QUEUE = 2
+# Units planned ahead, per extraction worker.
+_AHEAD = 4
+# Workers that may die over the same piece of work before it is given up: machines of a cluster
+# come and go, so it may be theirs and not the work's fault.
+_CHANCES = 4
+_TICK_SECONDS = 1.0
+_LOOK_FOR_CPUS_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
-class PreprocessModels:
-    """Model files, on every node under the same path."""
+class PreprocessJob:
+    """One run."""
 
-    landmarker: Path  # face_landmarker.task
-    speech_encoder: Path  # folder of a CTranslate2 Whisper
-
-
-@dataclass(frozen=True)
-class Unit:
-    """The sources of one shard."""
-
-    name: str  # file stem of shard and rows: number and hash of configuration and sources
-    sources: tuple[Source, ...]
+    inputs: tuple[str, ...]  # as `list_sources` takes them
+    listing: ListingConfig
+    place: WorkPlace
+    retry: Retry = "none"
 
 
-def configuration_id(config: PreprocessConfig) -> str:
-    """A name for the configuration and the program; results of another one are never mixed in."""
-    text = json.dumps([mytalk_core.__version__, asdict(config)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+@ray.remote(max_restarts=0)
+class _Worker:
+    """A worker in a process of its own."""
+
+    def __init__(self, place: WorkPlace) -> None:
+        self._worker = Worker(place)
+
+    def do(self, what: str, *arguments: Any) -> Any:
+        """Call a method of the worker."""
+        return getattr(self._worker, what)(*arguments)
 
 
-def plan_units(sources: list[Source], config: PreprocessConfig) -> list[Unit]:
-    """Cut sources, in order, into the units of a run."""
-    units: list[Unit] = []
-    for start in range(0, len(sources), config.sources_per_shard):
-        members = tuple(sources[start : start + config.sources_per_shard])
-        identity = [configuration_id(config)]
-        for source in members:
-            stat = source.path.stat()
-            identity.append(f"{source.title} {stat.st_size} {stat.st_mtime_ns}")
-        digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:12]
-        units.append(Unit(f"shard-{len(units):05d}-{digest}", members))
-    return units
+@dataclass
+class _Task:
+    """A call of a worker's method."""
+
+    what: str
+    arguments: tuple[Any, ...]
+    done: Callable[[Any], None]
+    lost: Callable[[], None]  # called when it cost too many workers
+    attempts: int = 0
 
 
-@ray.remote(num_cpus=1)
-class FootageWorker:
-    """Holds the models of one process and works off units."""
+@dataclass
+class _Pool:
+    """Workers of one kind and the tasks that they are at."""
 
-    def __init__(self, models: PreprocessModels, config: PreprocessConfig, out: Path) -> None:
-        self._config = config
-        self._out = out
-        self._landmarker = MeshLandmarker(models.landmarker)
-        self._encoder = SpeechEncoder(models.speech_encoder, threads=1)
-        self._versions = {
-            "mytalk": mytalk_core.__version__,
-            "landmarker": models.landmarker.name,
-            "speech_encoder": models.speech_encoder.name,
-        }
+    place: WorkPlace
+    resources: StageResources
+    size: int
+    workers: list[Any] = field(default_factory=list)
+    waiting: deque[_Task] = field(default_factory=deque)
+    running: dict[Any, tuple[_Task, Any]] = field(default_factory=dict)  # by reference
 
-    def work(self, unit: Unit) -> list[ManifestRow]:
-        """Write the unit's shard, then its rows; return the rows."""
-        rows: list[ManifestRow] = []
-        shard = f"{unit.name}.tar"
+    def add(self, task: _Task) -> None:
+        self.waiting.append(task)
 
-        def samples() -> Iterator[tuple[str, dict[str, bytes]]]:
-            for source in unit.sources:
-                yield from self._members(source, shard, rows)
+    @property
+    def load(self) -> int:
+        return len(self.waiting) + len(self.running)
 
-        write_shard(self._out / shard, samples())
-        if not any(row.key for row in rows):
-            (self._out / shard).unlink()  # an empty tar helps nobody
-        write_manifest(self._out / "units" / f"{unit.name}.parquet", rows)
-        return rows
+    def start(self) -> None:
+        """Hire as many workers as there is work for, and keep each of them busy."""
+        while len(self.workers) < min(self.size, self.load):
+            hire: Any = _Worker.options(num_cpus=self.resources.cpus)  # type: ignore[attr-defined]
+            self.workers.append(hire.remote(self.place))
+        busy = {id(worker): 0 for worker in self.workers}
+        for _, worker in self.running.values():
+            busy[id(worker)] += 1
+        while self.waiting and self.workers:
+            worker = min(self.workers, key=lambda worker: busy[id(worker)])
+            if busy[id(worker)] >= _QUEUE:
+                return
+            task = self.waiting.popleft()
+            busy[id(worker)] += 1
+            self.running[worker.do.remote(task.what, *task.arguments)] = (task, worker)
 
-    def _members(
-        self, source: Source, shard: str, rows: list[ManifestRow]
-    ) -> Iterator[tuple[str, dict[str, bytes]]]:
-        """The encoded clips of one source; its rows are added to `rows` at the end."""
-        config_id = configuration_id(self._config)
-        start = time.monotonic()
-        clips: list[ManifestRow] = []
+    def settle(self, reference: Any) -> None:
+        """Take in what a task gave, or do it again where its worker was lost."""
+        task, worker = self.running.pop(reference)
         try:
-            for sample in extract_clips(
-                source, self._landmarker, self._encoder, self._config.footage, self._versions
-            ):
-                members = encode_sample(sample)
-                clips.append(clip_row(sample, source, shard, config_id))
-                yield sample.meta.key, members
-            rows.append(source_row(source, clips, time.monotonic() - start))
-        except OutputError:
-            raise
-        except MytalkError as error:
-            rows.append(failed_row(source, error, time.monotonic() - start, config_id))
-        except Exception as error:
-            # One poisonous file must not end a run over thousands; its row says it is ours to mend.
-            bug = MytalkError(f"{type(error).__name__}: {error}", reason=Reason.INTERNAL)
-            rows.append(failed_row(source, bug, time.monotonic() - start, config_id))
-        rows.extend(clips)
+            given = ray.get(reference)
+        except RayActorError:
+            if worker in self.workers:
+                self.workers.remove(worker)
+                # Tasks queued behind it were not begun: they go back without blame.
+                queued = [ref for ref, (_, its) in self.running.items() if its is worker]
+                for other in queued:
+                    self.waiting.appendleft(self.running.pop(other)[0])
+            task.attempts += 1
+            if task.attempts < _CHANCES:
+                self.waiting.appendleft(task)
+            else:
+                task.lost()
+        else:
+            task.done(given)
+
+    def dismiss(self) -> None:
+        for worker in self.workers:
+            ray.kill(worker)
 
 
-class WorkerLostError(MytalkError):
-    """A worker process died twice over the same unit: killed, out of memory or a native crash."""
+class _Run:
+    """The state of a run in the driver: what is being worked on, and counts."""
 
-    error_class = ErrorClass.TRANSIENT
+    def __init__(self, job: PreprocessJob, progress: RunProgress) -> None:
+        self._job = job
+        self._progress = progress
+        self._planners = _Pool(job.place, PLANNING, 1)
+        self._extractors = _Pool(job.place, EXTRACTION, 1)
+        self._units_left: dict[str, int] = {}  # by chunk at work
+        self._metrics = _Metrics(job.place.config_id)
+        self._looked_for_cpus = 0.0
+
+    def work(self) -> None:
+        """Plan, extract and account for every chunk."""
+        chunks = enumerate(
+            group_sources(
+                list_sources(self._job.inputs, self._job.listing), self._job.place.config.units
+            )
+        )
+        exhausted = False
+        try:
+            while True:
+                self._fit_to_cluster()
+                while not exhausted and self._wants_chunks():
+                    chunk = next(chunks, None)
+                    if chunk is None:
+                        exhausted = True
+                    else:
+                        self._plan(*chunk)
+                self._planners.start()
+                self._extractors.start()
+                running = [*self._planners.running, *self._extractors.running]
+                if not running and exhausted:
+                    return
+                finished, _ = ray.wait(running, num_returns=1, timeout=_TICK_SECONDS)
+                for reference in finished:
+                    planned = reference in self._planners.running
+                    (self._planners if planned else self._extractors).settle(reference)
+                self._progress.tick()
+        finally:
+            self._planners.dismiss()
+            self._extractors.dismiss()
+
+    def _wants_chunks(self) -> bool:
+        return (
+            self._planners.load < 2 * self._planners.size
+            and self._extractors.load < _AHEAD * self._extractors.size
+        )
+
+    def _fit_to_cluster(self) -> None:
+        """Have as many workers as the cluster has CPUs now; clusters grow and shrink."""
+        if time.monotonic() - self._looked_for_cpus < _LOOK_FOR_CPUS_SECONDS:
+            return
+        self._looked_for_cpus = time.monotonic()
+        cpus = ray.cluster_resources().get("CPU", 0.0)  # type: ignore[no-untyped-call]
+        self._planners.size = max(1, int(cpus / _CPUS_PER_PLANNER))
+        self._extractors.size = max(1, int(cpus / (PLANNING.cpus + EXTRACTION.cpus)))
+
+    def _plan(self, number: int, sources: tuple[Source, ...]) -> None:
+        def planned(state: ChunkState) -> None:
+            self._note(state.stages)
+            self._progress.chunk_named(number, state.name)
+            if not state.units:
+                # Without probing, an earlier run had done all of it.
+                self._progress.chunk_done(state, found=not state.stages)
+                return
+            self._units_left[state.name] = len(state.units)
+            for unit in state.units:
+                self._extract(state.name, unit)
+
+        self._planners.add(
+            _Task("plan", (sources, self._job.retry), planned, lambda: _workers_die("planning"))
+        )
+
+    def _extract(self, chunk: str, unit: Unit) -> None:
+        def extracted(stages: StageAccount) -> None:
+            self._note(stages)
+            self._units_left[chunk] -= 1
+            if self._units_left[chunk] == 0:
+                del self._units_left[chunk]
+                self._planners.add(
+                    _Task("finish", (chunk,), self._finished, lambda: _workers_die("accounting"))
+                )
+
+        def lost() -> None:
+            self._planners.add(
+                _Task("abandon", (unit,), extracted, lambda: _workers_die("accounting"))
+            )
+
+        self._extractors.add(_Task("extract", (unit,), extracted, lost))
+
+    def _finished(self, state: ChunkState) -> None:
+        self._progress.chunk_done(state, found=False)
+
+    def _note(self, stages: StageAccount) -> None:
+        self._progress.log.merge(stages)
+        self._metrics.note(stages)
+
+
+class _Metrics:
+    """Counters for a cluster's dashboard, labelled by stage and run."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        keys = ("stage", "run")
+        self._counters = {
+            field: Counter(f"mytalk_preprocess_{field}", description, keys)
+            for field, description in (
+                ("done", "Items that passed a stage."),
+                ("failed", "Items that failed in a stage."),
+                ("filtered", "Items that a stage filtered out."),
+                ("media_seconds", "Footage that passed a stage."),
+            )
+        }
+        self._busy = Histogram(
+            "mytalk_preprocess_busy_seconds",
+            "Time of one unit of work in a stage.",
+            [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000],
+            keys,
+        )
+
+    def note(self, stages: StageAccount) -> None:
+        """Add what one piece of work did."""
+        for stage, fields in stages.items():
+            tags = {"stage": stage, "run": self._run}
+            for name, counter in self._counters.items():
+                if fields[name]:
+                    counter.inc(fields[name], tags)
+            if fields["busy_seconds"]:
+                self._busy.observe(fields["busy_seconds"], tags)
+
+
+def _workers_die(doing: str) -> None:
+    raise StorageError(
+        f"{_CHANCES} workers in a row died while {doing}.",
+        reason=Reason.WORKER_LOST,
+        remedy="Look at the cluster's memory and disks; the same command goes on.",
+    )
 
 
 def preprocess(
-    inputs: list[Path],
-    out: Path,
-    models: PreprocessModels,
-    config: PreprocessConfig,
-    progress: Progress,
-) -> list[ManifestRow]:
-    """Turn footage into shards and `out/manifest.parquet`; returns the manifest's rows.
+    job: PreprocessJob, tell: Callable[[RunProgress], None] = lambda progress: None
+) -> RunAccount:
+    """Turn footage into shards, `manifest.parquet` and `summary.json` in `job.place.out`.
 
-    Runs on the cluster that `ray.init` finds, or on this machine.
+    Runs on the cluster that Ray finds, or on this machine.
+
+    Args:
+        tell: called about once a second with how far the run is.
 
     Raises:
-        BadInputError: where there is no input.
-        OutputError: where `out` cannot be written.
+        BadInputError: where there is no input, or a list cannot be read.
+        OutputError, StorageError: where results cannot be written; the same job goes on.
     """
-    out = out.resolve()  # workers have working folders of their own
-    sources = find_sources(inputs)
-    units = plan_units(sources, config)
-    make_folder(out / "units")
-    rows: dict[str, list[ManifestRow]] = {}
-    for unit in units:
-        record = out / "units" / f"{unit.name}.parquet"
-        if record.exists():
-            rows[unit.name] = read_manifest(record)
-    missing = [unit for unit in units if unit.name not in rows]
-
-    def report() -> None:
-        done = sum(len(unit.sources) for unit in units if unit.name in rows)
-        lost = sum(
-            row.kind == "source" and row.status != "ok"
-            for unit_rows in rows.values()
-            for row in unit_rows
-        )
-        progress(done, len(sources), lost)
-
-    report()
-    if missing:
-        for unit, unit_rows in _run(missing, out, models, config):
-            rows[unit.name] = unit_rows
-            report()
-    manifest = [row for unit in units for row in rows[unit.name]]
-    write_manifest(out / "manifest.parquet", manifest)
-    return manifest
-
-
-def _run(
-    units: list[Unit], out: Path, models: PreprocessModels, config: PreprocessConfig
-) -> Iterator[tuple[Unit, list[ManifestRow]]]:
-    """Work off units on as many workers as the cluster has CPUs, one unit per worker at a time."""
+    next(list_sources(job.inputs, job.listing))  # what is wrong with them is wrong at once
     ray.init(
         ignore_reinit_error=True, include_dashboard=False, log_to_driver=False, logging_level=40
     )
-    cpus = int(ray.cluster_resources()["CPU"])  # type: ignore[no-untyped-call]
-    count = min(cpus, len(units))
-    waiting = list(reversed(units))
-    attempts = {unit.name: 0 for unit in units}
-    hired: Any = FootageWorker  # what the decorator makes of the class has no types
-    busy: dict[Any, tuple[Unit, Any]] = {}  # unit and worker by the reference of the rows to come
-
-    def start(worker: Any) -> None:
-        unit = waiting.pop()
-        attempts[unit.name] += 1
-        busy[worker.work.remote(unit)] = (unit, worker)
-
-    for _ in range(count):
-        start(hired.remote(models, config, out))
-    while busy:
-        finished, _ = ray.wait(list(busy), num_returns=1)
-        unit, worker = busy.pop(finished[0])
-        try:
-            yield unit, ray.get(finished[0])
-        except RayActorError:
-            worker = hired.remote(models, config, out)
-            if attempts[unit.name] < 2:
-                waiting.append(unit)
-            else:
-                lost = WorkerLostError("its worker died twice.", reason=Reason.WORKER_LOST)
-                yield (
-                    unit,
-                    [
-                        failed_row(source, lost, 0.0, configuration_id(config))
-                        for source in unit.sources
-                    ],
-                )
-        if waiting:
-            start(worker)
-        else:
-            ray.kill(worker)
+    progress = RunProgress(job.inputs, job.listing, tell)
+    _Run(job, progress).work()
+    return write_account(Records(open_store(job.place.out)), job.place, progress)

@@ -1,72 +1,218 @@
 """`mytalk preprocess`: footage to training shards and an account of every input."""
 
-from collections import Counter
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.console import EXIT_SOME_FAILED, progress, result
+from jobs.console import EXIT_SOME_FAILED, live, result
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mytalk_core.footage.run_account import RunAccount, RunProgress
+    from mytalk_core.footage.unit_work import WorkModels
+
+
+class LandmarkerName(StrEnum):
+    """Which landmarks are found."""
+
+    MESH = "mesh"
+    FACE_ALIGNMENT = "face-alignment"
+
+
+class SpeakerNames(StrEnum):
+    """Who speaks in footage that no list describes."""
+
+    FOLDER = "folder"
+    UNKNOWN = "unknown"
+
+
+class RetryKind(StrEnum):
+    """Which failures of an earlier run are tried again."""
+
+    NONE = "none"
+    FAILED = "failed"
+    TRANSIENT = "transient"
 
 
 def preprocess(
     sources: Annotated[
-        list[Path], typer.Argument(show_default=False, help="Footage: files or folders.")
+        list[str],
+        typer.Argument(
+            show_default=False,
+            help="Footage: files, folders, globs or URLs (s3://, gs://), or a CSV or Parquet list.",
+        ),
     ],
-    out: Annotated[Path, typer.Option(show_default=False, help="Folder for the shards.")],
-    per_shard: Annotated[
-        int, typer.Option(min=1, help="Sources whose clips stand in one shard.")
-    ] = 16,
+    out: Annotated[str, typer.Option(show_default=False, help="Folder or URL for the shards.")],
+    retry: Annotated[
+        RetryKind, typer.Option(help="Try again what failed in an earlier run.")
+    ] = RetryKind.NONE,
+    speakers: Annotated[
+        SpeakerNames,
+        typer.Option(help="Who speaks: the folder that a file lies in, or nobody knows."),
+    ] = SpeakerNames.FOLDER,
+    licence: Annotated[
+        str, typer.Option(help="Licence of footage whose list names none, for the account.")
+    ] = "",
+    landmarker: Annotated[
+        LandmarkerName, typer.Option(help="478 mesh points, or 68 where their weights are at hand.")
+    ] = LandmarkerName.MESH,
     crop_size: Annotated[
         int, typer.Option(min=64, help="Pixels of a face crop's side; as the renderer's size.")
     ] = 128,
+    faces: Annotated[int, typer.Option(min=1, help="Most faces looked for in a frame.")] = 4,
+    smallest_face: Annotated[
+        int, typer.Option(min=1, help="Smallest face kept, in pixels from forehead to chin.")
+    ] = 48,
+    shard_mb: Annotated[int, typer.Option(min=1, help="Most megabytes of a shard.")] = 256,
+    shard_samples: Annotated[int, typer.Option(min=1, help="Most clips of a shard.")] = 1000,
+    longest_hours: Annotated[
+        float, typer.Option(min=0.0, help="Longest film taken in, in hours.")
+    ] = 8.0,
+    memory_gb: Annotated[
+        float, typer.Option(min=2.0, help="Most memory of one worker, in gigabytes.")
+    ] = 8.0,
+    scratch: Annotated[
+        Path | None,
+        typer.Option(
+            show_default=False, help="Folder for copies of remote footage, on every machine."
+        ),
+    ] = None,
 ) -> None:
     """Turn footage into shards of audio, landmarks and face crops, and a manifest.
 
-    The folder that a file lies in names its speaker. The same command again does what is missing.
+    The same command again does what is missing, whatever stopped it. A list has a column
+    `source` and, if you like, `id`, `speaker` and `licence`.
 
     \b
     mytalk preprocess footage/ --out shards/
-    mytalk --json preprocess interview.mp4 --out shards/
+    mytalk preprocess s3://bucket/films/ --out s3://bucket/shards
+    mytalk preprocess catalogue.parquet --out shards/
+    mytalk preprocess footage/ --out shards/ --retry transient
     """
-    from mytalk_core.data.footage import FootageConfig
-    from mytalk_core.data.model_store import pull
+    from mytalk_core.data.shard_set import ShardBounds
     from mytalk_core.faces.crop import CropConfig
-    from pipelines.preprocess import PreprocessConfig, PreprocessModels
+    from mytalk_core.faces.landmark_scheme import IBUG68, MESH478
+    from mytalk_core.footage.clips import FootageConfig
+    from mytalk_core.footage.isolated import IsolationConfig
+    from mytalk_core.footage.listing import ListingConfig
+    from mytalk_core.footage.unit_work import WorkConfig, config_id
+    from mytalk_core.footage.worker import WorkPlace
+    from mytalk_core.media.limits import MediaLimits
+    from pipelines.preprocess import PreprocessJob
     from pipelines.preprocess import preprocess as run
 
-    models = PreprocessModels(pull("face-landmarker"), pull("whisper-base"))
-    footage = FootageConfig(crop=CropConfig(size=crop_size))
-    config = PreprocessConfig(footage, sources_per_shard=per_shard)
-    seen = 0
-    with progress("preprocessing sources", None) as advance:
-
-        def report(done: int, total: int, lost: int) -> None:
-            nonlocal seen
-            advance(done - seen, total)
-            seen = done
-
-        rows = run(sources, out, models, config, report)
-    inputs = [row for row in rows if row.kind == "source"]
-    clips = [row for row in rows if row.kind == "clip"]
-    status = Counter(row.status.value for row in inputs)
-    reasons = Counter(row.reason.value for row in inputs if row.reason)
-    hours = sum(row.duration_seconds for row in clips) / 3600
-    lines = [
-        f"{len(inputs)} sources: "
-        + ", ".join(f"{count} {name}" for name, count in sorted(status.items())),
-        f"{len(clips)} clips, {hours:.3f} hours, in {out}",
-        *(f"{count} x {reason}" for reason, count in reasons.most_common()),
-        f"account of every input: {out / 'manifest.parquet'}",
-    ]
-    data = {
-        "sources": len(inputs),
-        "status": dict(status),
-        "reasons": dict(reasons),
-        "clips": len(clips),
-        "hours": hours,
-        "manifest": str(out / "manifest.parquet"),
-    }
-    result(data, "\n".join(lines))
-    if status["failed"]:
+    config = WorkConfig(
+        footage=FootageConfig(crop=CropConfig(size=crop_size), smallest_face=smallest_face),
+        limits=MediaLimits(seconds=int(longest_hours * 3600)),
+        shards=ShardBounds(megabytes=shard_mb, samples=shard_samples),
+        scheme=(MESH478 if landmarker is LandmarkerName.MESH else IBUG68).name,
+        faces=faces,
+    )
+    unnamed = speakers is SpeakerNames.UNKNOWN or any(_is_list(name) for name in sources)
+    models = _models(landmarker, identify=unnamed)
+    place = WorkPlace(
+        out=out if "://" in out else str(Path(out).absolute()),
+        config=config,
+        config_id=config_id(config, models),
+        models=models,
+        scratch=(scratch or Path(tempfile.gettempdir()) / f"mytalk-{os.getuid()}").absolute(),
+        isolation=IsolationConfig(memory_gigabytes=memory_gb),
+    )
+    listing = ListingConfig(speakers.value, licence)
+    job = PreprocessJob(tuple(sources), listing, place, retry.value)
+    with live(every_seconds=60.0) as show:
+        account = run(job, lambda progress: show(_table(progress), _line(progress)))
+    result(asdict(account) | {"out": place.out}, _text(account, place.out))
+    if account.sources.get("failed"):
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _is_list(name: str) -> bool:
+    return name.lower().endswith((".csv", ".parquet"))
+
+
+def _models(landmarker: LandmarkerName, identify: bool) -> WorkModels:
+    from mytalk_core.data.model_store import model, pull
+    from mytalk_core.footage.unit_work import WorkModels
+
+    names = ["whisper-base"]
+    if landmarker is LandmarkerName.MESH:
+        names.append("face-landmarker")
+        found = pull("face-landmarker")
+    else:
+        from mytalk_core.faces.face_alignment_landmarker import weights_folder
+
+        found = weights_folder()
+    if identify:
+        names.append("face-embedding")
+    return WorkModels(
+        landmarker=found,
+        speech_encoder=pull("whisper-base"),
+        face_embedding=pull("face-embedding") if identify else None,
+        versions=tuple((name, model(name).version) for name in sorted(names)),
+    )
+
+
+def _table(progress: RunProgress) -> Table:
+    """One line per stage: what came out of it, and how fast footage passes."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=_line(progress), title_justify="left")
+    for heading in ("stage", "done", "failed", "filtered", "media h/h", "left"):
+        table.add_column(heading, justify="left" if heading == "stage" else "right")
+    hours = (time.monotonic() - progress.started) / 3600
+    for stage, tally in progress.log.tallies.items():
+        table.add_row(
+            stage.value,
+            f"{tally.done:,}",
+            f"{tally.failed:,}",
+            f"{tally.filtered:,}",
+            f"{tally.media_seconds / 3600 / hours:.1f}",
+            _duration(progress.seconds_left),
+        )
+    return table
+
+
+def _line(progress: RunProgress) -> str:
+    total = "?" if progress.total is None else f"{progress.total:,}"
+    status = ", ".join(f"{count:,} {name}" for name, count in sorted(progress.sources.items()))
+    return (
+        f"{progress.done:,} of {total} sources ({status or 'none yet'}), {progress.clips:,} clips, "
+        f"{progress.clip_seconds / 3600:.2f} h, left: {_duration(progress.seconds_left)}"
+    )
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def _text(account: RunAccount, out: str) -> str:
+    status = ", ".join(f"{count:,} {name}" for name, count in account.sources.items())
+    lines = [
+        f"{sum(account.sources.values()):,} sources: {status}",
+        f"{account.tracks.get('ok', 0):,} clips, {account.clip_hours:.3f} hours, in "
+        f"{account.shards:,} shards of {account.shard_bytes / 1e6:,.0f} MB in all, in {out}",
+        *(f"{count:,} sources: {reason}" for reason, count in account.reasons.items()),
+        *(
+            f"{count:,} tracks left out: {reason}"
+            for reason, count in account.tracks.items()
+            if reason != "ok"
+        ),
+        f"account of every input: {out}/manifest.parquet, summary: {out}/summary.json",
+    ]
+    if account.classes.get("transient"):
+        lines.append("Some failures may pass: try again with --retry transient.")
+    return "\n".join(lines)

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     """What a row accounts for."""
 
     SOURCE = "source"
+    SEGMENT = "segment"  # of a long source; only in the records that a manifest is made of
     CLIP = "clip"
 
 
@@ -48,10 +49,23 @@ class ManifestRow:
     face_share: float = float("nan")  # share of frames with a face, 0..1
     face_height: float = float("nan")  # median, pixels
     yaw_degrees: float = float("nan")  # largest absolute median-filtered head turn
-    sync_offset: float = float("nan")  # frames; positive: the sound is late
+    sync_offset: float = float("nan")  # frames; positive: the sound was late
     sync_confidence: float = float("nan")  # -1..1
+    sync_shift: float = float("nan")  # frames by which the sound was moved earlier
+    faces: int = 0  # most faces seen at once
+    sharpness: float = float("nan")  # of the face crops, see `faces.picture_quality`
+    jitter: float = float("nan")  # of the rigid landmarks, inter-ocular units
+    speech_share: float = float("nan")  # share of the time in which somebody speaks, 0..1
+    first_frame: int = 0  # of a clip, at the canonical rate, in its source
+    licence: str = ""
     shard: str = ""  # file name relative to the manifest's folder
     key: str = ""
+    offset: int = 0  # bytes, where the sample begins in its shard
+    size: int = 0  # bytes of the sample with its headers and padding
+    content_hash: str = ""  # of a sample's members but its json; same content, same hash
+    audio_hash: bytes = b""  # perceptual; copies differ in few bits
+    picture_hash: bytes = b""  # perceptual
+    embedding: tuple[float, ...] = ()  # of the face, where its speaker is unknown
     config_id: str = ""
     versions: str = "{}"  # JSON
 
@@ -77,8 +91,21 @@ MANIFEST_SCHEMA = pa.schema(
         ("yaw_degrees", pa.float64()),
         ("sync_offset", pa.float64()),
         ("sync_confidence", pa.float64()),
+        ("sync_shift", pa.float64()),
+        ("faces", pa.int64()),
+        ("sharpness", pa.float64()),
+        ("jitter", pa.float64()),
+        ("speech_share", pa.float64()),
+        ("first_frame", pa.int64()),
+        ("licence", pa.string()),
         ("shard", pa.string()),
         ("key", pa.string()),
+        ("offset", pa.int64()),
+        ("size", pa.int64()),
+        ("content_hash", pa.string()),
+        ("audio_hash", pa.binary()),
+        ("picture_hash", pa.binary()),
+        ("embedding", pa.list_(pa.float32())),
         ("config_id", pa.string()),
         ("versions", pa.string()),
     ]
@@ -101,6 +128,7 @@ def row_from_dict(fields: dict[str, object]) -> ManifestRow:
     known = {name: fields[name] for name in MANIFEST_SCHEMA.names}
     known["kind"] = Kind(str(known["kind"]))
     known["status"] = Status(str(known["status"]))
+    known["embedding"] = tuple(known["embedding"] or ())  # type: ignore[arg-type]
     for name, kind in (("reason", Reason), ("error_class", ErrorClass)):
         known[name] = kind(str(known[name])) if known[name] else None
     return ManifestRow(**known)  # type: ignore[arg-type]
@@ -126,12 +154,21 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         raise BadInputError(
             f"this is not a Parquet file ({error})", reason=Reason.UNREADABLE, where=str(path)
         ) from error
+    return rows_of(table, str(path))
+
+
+def rows_of(table: pa.Table, where: str) -> list[ManifestRow]:
+    """The rows of a table that was read from `where`.
+
+    Raises:
+        BadInputError: where it lacks a column or holds a word that is not on its list.
+    """
     missing = set(MANIFEST_SCHEMA.names) - set(table.column_names)
     if missing:
         raise BadInputError(
             f"the manifest lacks the columns {', '.join(sorted(missing))}",
             reason=Reason.UNREADABLE,
-            where=str(path),
+            where=where,
         )
     try:
         return [row_from_dict(fields) for fields in table.to_pylist()]
@@ -139,5 +176,5 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         raise BadInputError(
             f"the manifest says what this version does not know: {error}",
             reason=Reason.UNREADABLE,
-            where=str(path),
+            where=where,
         ) from error

@@ -38,9 +38,12 @@ class ClipMeta:
     fps: Fraction  # frames per second of the arrays below
     scheme: str  # name of the landmark scheme
     crop_size: int  # pixels, width and height of the crop
-    sync_offset: float  # frames; positive: the sound is late
+    sync_offset: float  # measured, frames; positive: the sound was late
     sync_confidence: float  # correlation at the best offset, -1..1
     versions: dict[str, str]  # program and models that made the sample
+    sync_shift: float = 0.0  # frames by which the sound was moved earlier to mend the offset
+    bridged: int = 0  # frames without a detection, whose landmarks are interpolated
+    licence: str = ""  # of the footage, as its list or the command said
 
 
 @dataclass(frozen=True)

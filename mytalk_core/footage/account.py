@@ -1,91 +1,212 @@
-"""The account of footage: the manifest rows of a source and of the clips cut from it."""
+"""The account of footage: manifest rows of segments, of the clips cut from them, of sources.
+
+A unit's record holds rows of its segments and clips; once all segments of a source are done, their
+rows become the one row of the source.
+"""
 
 import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from mytalk_core.data.footage import Source
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
-from mytalk_core.data.schema import ClipSample
+from mytalk_core.data.shards import MemberRange
 from mytalk_core.errors import MytalkError, Reason
-from mytalk_core.faces.alignment import head_turn
-from mytalk_core.faces.face_motion import face_motion
-from mytalk_core.faces.landmark_scheme import SCHEMES
-from mytalk_core.faces.shape import face_height
-from mytalk_core.media.clock import format_rate
-from mytalk_core.media.probe import probe_video
+from mytalk_core.footage.clips import Clip, DroppedTrack
+from mytalk_core.footage.listing import Source, printable
+from mytalk_core.footage.stages import Stage
+from mytalk_core.footage.units import Segment
+from mytalk_core.media.clock import MOTION_FPS, format_rate
 
 # Reasons of footage that is sound but shows nothing to learn from.
-_FILTERS = frozenset({Reason.NO_FACE, Reason.FACE_TOO_SMALL, Reason.TOO_SHORT})
+_FILTERS = frozenset({Reason.NO_FACE, Reason.FACE_TOO_SMALL, Reason.TOO_SHORT, Reason.TOO_TURNED})
 
 
-def clip_row(sample: ClipSample, source: Source, shard: str, config_id: str) -> ManifestRow:
-    """The manifest row of a clip that went into a shard."""
-    meta = sample.meta
-    scheme = SCHEMES[meta.scheme]
-    pose = face_motion(sample.landmarks, scheme).pose
+def clip_row(
+    clip: Clip,
+    source: Source,
+    shard: str,
+    place: MemberRange,
+    content_hash: str,
+    config_id: str,
+) -> ManifestRow:
+    """The row of a clip that went into a shard."""
+    meta = clip.sample.meta
     return ManifestRow(
         id=meta.key,
         kind=Kind.CLIP,
-        source=str(source.path),
+        source=printable(source.url),
         title=source.title,
         speaker=source.speaker,
         status=Status.OK,
-        stage="shard",
+        stage=Stage.SHARD,
         frames=meta.frame_count,
         fps=format_rate(meta.fps),
         duration_seconds=float(meta.frame_count / meta.fps),
-        face_share=1.0,
-        face_height=float(np.median(face_height(sample.landmarks, scheme))),
-        yaw_degrees=float(np.percentile(np.abs(head_turn(pose)), 95)),
+        face_share=clip.face_share,
+        face_height=clip.face_height,
+        yaw_degrees=clip.yaw_degrees,
         sync_offset=meta.sync_offset,
         sync_confidence=meta.sync_confidence,
+        sync_shift=meta.sync_shift,
+        faces=clip.faces,
+        sharpness=clip.sharpness,
+        jitter=clip.jitter,
+        speech_share=clip.speech_share,
+        first_frame=meta.first_frame,
+        licence=source.licence,
         shard=shard,
         key=meta.key,
+        offset=place.offset,
+        size=place.size,
+        content_hash=content_hash,
+        audio_hash=clip.audio_hash,
+        picture_hash=clip.picture_hash,
+        embedding=clip.embedding,
         config_id=config_id,
         versions=json.dumps(meta.versions, sort_keys=True),
     )
 
 
-def source_row(source: Source, clips: list[ManifestRow], seconds: float) -> ManifestRow:
-    """The row of a source that gave clips."""
-    info = probe_video(source.path)
-    kept = sum(row.duration_seconds for row in clips)
+def dropped_row(track: DroppedTrack, source: Source, config_id: str) -> ManifestRow:
+    """The row of a track that gave no clip."""
     return ManifestRow(
-        id=source.title,
-        kind=Kind.SOURCE,
-        source=str(source.path),
+        id=track.key,
+        kind=Kind.CLIP,
+        source=printable(source.url),
         title=source.title,
         speaker=source.speaker,
-        status=Status.OK,
-        stage="shard",
-        seconds_spent=seconds,
-        frames=info.frame_estimate,
-        fps=format_rate(info.fps),
-        duration_seconds=float(info.duration),
-        face_share=min(1.0, kept / float(info.duration)),
-        face_height=float(np.median([row.face_height for row in clips])),
-        yaw_degrees=max(row.yaw_degrees for row in clips),
-        shard=clips[0].shard,
-        config_id=clips[0].config_id,
-        versions=clips[0].versions,
+        status=Status.FILTERED,
+        reason=track.reason,
+        message=track.message,
+        stage=Stage.TRACKS,
+        frames=track.frames,
+        fps=format_rate(MOTION_FPS),
+        duration_seconds=float(track.frames / MOTION_FPS),
+        face_height=track.face_height,
+        yaw_degrees=track.yaw_degrees,
+        faces=track.faces,
+        first_frame=track.first_frame,
+        licence=source.licence,
+        config_id=config_id,
     )
 
 
-def failed_row(source: Source, error: MytalkError, seconds: float, config_id: str) -> ManifestRow:
-    """The row of a source that gave no clip: filtered where the footage is sound, else failed."""
+def segment_row(
+    segment: Segment, clips: Sequence[ManifestRow], seconds_spent: float, config_id: str
+) -> ManifestRow:
+    """The row of a segment that was worked through: ok where it gave a clip."""
+    kept = [row for row in clips if row.status is Status.OK]
+    reason, message = None, ""
+    if not kept:
+        reason = Counter(row.reason for row in clips).most_common(1)[0][0] if clips else None
+        reason = reason or Reason.TOO_SHORT
+        message = f"none of its {len(clips)} tracks is kept"
+    return replace(
+        _row(Kind.SEGMENT, segment.source, config_id),
+        status=Status.OK if kept else Status.FILTERED,
+        reason=reason,
+        message=message,
+        stage=Stage.SHARD if kept else Stage.TRACKS,
+        seconds_spent=seconds_spent,
+        duration_seconds=segment.seconds,
+    )
+
+
+def failed_row(
+    source: Source,
+    error: MytalkError,
+    stage: Stage,
+    seconds_spent: float,
+    config_id: str,
+    media_seconds: float = 0.0,
+    kind: Kind = Kind.SOURCE,
+) -> ManifestRow:
+    """The row of what gave no clip: filtered where the footage is sound, else failed."""
     filtered = error.reason in _FILTERS
-    return ManifestRow(
-        id=source.title,
-        kind=Kind.SOURCE,
-        source=str(source.path),
-        title=source.title,
-        speaker=source.speaker,
+    return replace(
+        _row(kind, source, config_id),
         status=Status.FILTERED if filtered else Status.FAILED,
         reason=error.reason,
         error_class=None if filtered else error.error_class,
-        message=str(error),
-        stage="clips",
-        seconds_spent=seconds,
+        message=printable(str(error)),
+        stage=stage,
+        seconds_spent=seconds_spent,
+        duration_seconds=media_seconds,
+    )
+
+
+def source_row(
+    probed: ManifestRow, segments: Sequence[ManifestRow], clips: Sequence[ManifestRow]
+) -> ManifestRow:
+    """The row of a source out of the rows below it.
+
+    A source with a segment that failed has failed, so that a retry finds it; its other segments'
+    clips stand. Otherwise it is ok where it gave a clip.
+
+    Args:
+        probed: its row as `probe` left it, with rate and length.
+        segments: rows of all its segments, in order.
+        clips: rows of all its clips and dropped tracks.
+    """
+    kept = [row for row in clips if row.status is Status.OK]
+    failed = [row for row in segments if row.status is Status.FAILED]
+    spent = probed.seconds_spent + sum(row.seconds_spent for row in segments)
+    row = replace(probed, seconds_spent=spent, stage=Stage.SHARD if kept else Stage.TRACKS)
+    if kept:
+        seconds = sum(row.duration_seconds * row.face_share for row in kept)
+        row = replace(
+            row,
+            status=Status.OK,
+            face_share=min(1.0, seconds / max(probed.duration_seconds, 1e-9)),
+            face_height=float(np.median([clip.face_height for clip in kept])),
+            yaw_degrees=max(clip.yaw_degrees for clip in kept),
+            faces=max(clip.faces for clip in kept),
+            shard=kept[0].shard,
+            versions=kept[0].versions,
+        )
+    if failed:
+        first = failed[0]
+        others = f" ({len(failed)} of {len(segments)} segments failed)"
+        return replace(
+            row,
+            status=Status.FAILED,
+            reason=first.reason,
+            error_class=first.error_class,
+            message=first.message + (others if len(segments) > 1 else ""),
+            stage=first.stage,
+        )
+    if not kept:
+        reasons = Counter(row.reason for row in segments)
+        reason = reasons.most_common(1)[0][0]
+        message = next(row.message for row in segments if row.reason is reason)
+        row = replace(row, status=Status.FILTERED, reason=reason, message=message)
+    return row
+
+
+def probed_row(
+    source: Source, frames: int, fps: str, seconds: float, config_id: str
+) -> ManifestRow:
+    """The row of a source of which no more is known than its header says."""
+    return replace(
+        _row(Kind.SOURCE, source, config_id),
+        stage=Stage.PROBE,
+        frames=frames,
+        fps=fps,
+        duration_seconds=seconds,
+    )
+
+
+def _row(kind: Kind, source: Source, config_id: str) -> ManifestRow:
+    return ManifestRow(
+        id=printable(source.id),
+        kind=kind,
+        source=printable(source.url),
+        title=source.title,
+        speaker=source.speaker,
+        status=Status.OK,
+        licence=source.licence,
         config_id=config_id,
     )

@@ -1,35 +1,47 @@
-"""One source of footage to clip samples and the manifest rows that account for it."""
+"""A segment of footage to clip samples: shots, tracks, crops, sound, and what was measured of them.
 
-from collections.abc import Iterator
+The footage is decoded twice, once to find faces and once to cut them out, so that memory holds the
+pictures of the clips at hand and never those of a film.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.data.schema import ClipMeta, ClipSample, clip_key, slug
+from mytalk_core.data.schema import ClipMeta, ClipSample, clip_key
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.faces.alignment import canonical_rigid, fit_pose
+from mytalk_core.faces.alignment import canonical_rigid, fit_pose, head_turn
 from mytalk_core.faces.crop import CropConfig, crop_boxes, cut_crop
+from mytalk_core.faces.embedding import FaceEmbedder, clip_embedding
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
-from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
+from mytalk_core.faces.landmarker import Landmarker
+from mytalk_core.faces.picture_hash import picture_hash
+from mytalk_core.faces.picture_quality import landmark_jitter, sharpness
 from mytalk_core.faces.shape import aperture, face_height
-from mytalk_core.faces.tracks import face_runs
+from mytalk_core.faces.shots import ShotConfig, ShotDetector
+from mytalk_core.faces.tracks import FaceTrack, TrackBuilder, TrackConfig, simultaneous_faces
+from mytalk_core.footage.listing import printable
+from mytalk_core.footage.stages import Stage, StageLog
+from mytalk_core.footage.units import Segment
 from mytalk_core.media.audio import pcm16, read_audio
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE, sample_at
-from mytalk_core.media.decode import Frame, iter_frames_at
-from mytalk_core.media.probe import probe_audio, probe_video
+from mytalk_core.media.decode import iter_frames_at
 from mytalk_core.speech.features import SpeechEncoder
-from mytalk_core.speech.loudness import loudness_dbfs, opening_offset
+from mytalk_core.speech.fingerprint import audio_hash
+from mytalk_core.speech.loudness import loudness_dbfs, opening_offset, trusted_shift
+from mytalk_core.speech.voice_activity import speech_mask, voice_intervals
 
-
-@dataclass(frozen=True)
-class Source:
-    """One file of footage."""
-
-    path: Path
-    title: str  # slug, unique within a run; first part of the keys of its clips
-    speaker: str  # empty where unknown
+_RATE = int(MOTION_FPS)
+# Sound read on either side of a segment, so that it can be moved against the picture.
+_SOUND_MARGIN = Fraction(1)
+# Frames of a track that its size and turn are measured on.
+_MEASURED_FRAMES = 100
+# How much longer than its header says a file may turn out to be, in segments.
+_OVERRUN = 2
 
 
 @dataclass(frozen=True)
@@ -37,170 +49,317 @@ class FootageConfig:
     """How footage is cut into clips."""
 
     crop: CropConfig = field(default_factory=CropConfig)
-    # Longest clip, seconds; what is longer is cut into parts.
+    shots: ShotConfig = field(default_factory=ShotConfig)
+    tracks: TrackConfig = field(default_factory=TrackConfig)
+    # Longest clip, seconds; a longer track is cut into parts of equal length.
     clip_seconds: int = 10
-    # Shortest clip kept, seconds.
+    # Shortest track kept, seconds.
     shortest_seconds: int = 1
     # Smallest face kept, pixels from forehead to chin.
     smallest_face: int = 48
+    # Largest head turn kept, degrees, median over a track.
+    largest_turn: float = 60.0
 
 
 @dataclass(frozen=True)
-class Part:
-    """Consecutive frames of one face."""
+class FootageModels:
+    """The models that look and listen."""
 
-    shot: int
-    part: int
-    first: int  # frame at 25 fps, inclusive
-    end: int  # exclusive
+    landmarker: Landmarker
+    encoder: SpeechEncoder
+    embedder: FaceEmbedder | None  # for footage whose speakers nobody named
 
 
-def find_sources(inputs: list[Path]) -> list[Source]:
-    """The files that inputs name: files as they are, folders with all that lies below.
+@dataclass(frozen=True)
+class Clip:
+    """A clip sample and what was measured of it for the manifest."""
 
-    The folder a file lies in names its speaker. Titles are unique and the same wherever the
-    footage is mounted.
+    sample: ClipSample
+    face_share: float  # share of its frames in which the face was found, 0..1
+    face_height: float  # median, pixels
+    yaw_degrees: float  # 95 % of its frames are turned by less
+    faces: int  # most faces seen at once while it lasts
+    sharpness: float
+    jitter: float  # inter-ocular units
+    speech_share: float  # 0..1
+    audio_hash: bytes
+    picture_hash: bytes
+    embedding: tuple[float, ...]  # empty without an embedder
 
-    Raises:
-        BadInputError: where an input does not exist, or no file is found.
-    """
-    files: list[Path] = []
-    for path in inputs:
-        if not path.exists():
-            raise BadInputError("does not exist.", reason=Reason.NOT_FOUND, where=str(path))
-        files += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    if not files:
-        raise BadInputError(
-            "holds no file.", reason=Reason.NOT_FOUND, where=", ".join(map(str, inputs))
+
+@dataclass(frozen=True)
+class DroppedTrack:
+    """A track that gives no clip, and why."""
+
+    key: str  # of the clip that it would have begun with
+    first_frame: int
+    frames: int
+    face_height: float
+    yaw_degrees: float
+    faces: int
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A piece of a track that becomes a clip."""
+
+    key: str
+    first: int  # frame of the source at the canonical rate
+    landmarks: NDArray[np.float32]  # (T, P, 3)
+    seen: NDArray[np.bool_]  # (T,)
+    boxes: NDArray[np.float32]  # (T, 3, 2)
+    yaw: NDArray[np.float32]  # (T,) degrees
+    faces: int
+
+    @property
+    def end(self) -> int:
+        return self.first + len(self.seen)
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """The sound around a segment."""
+
+    samples: NDArray[np.float32]
+    start: Fraction  # seconds of the source at which it begins
+
+    def between(self, first: int, end: int) -> NDArray[np.float32]:
+        """The sound under frames [first, end); silence before the source begins."""
+        from_, to = (
+            sample_at(frame / MOTION_FPS - self.start, SPEECH_SAMPLE_RATE) for frame in (first, end)
         )
-    sources: dict[str, Source] = {}
-    for file in dict.fromkeys(file.resolve() for file in files):
-        speaker = slug(file.parent.name)
-        name = title = slug(f"{file.parent.name}_{file.stem}")
-        number = 1
-        while title in sources:
-            # Names that differ only in what a key cannot hold, or that lie in folders of one name.
-            number += 1
-            title = f"{name}_{number}"
-        sources[title] = Source(file, title, speaker)
-    return list(sources.values())
-
-
-def find_parts(runs: list[tuple[int, int]], config: FootageConfig) -> list[Part]:
-    """Runs of one face, cut to the longest clip and freed of what is too short."""
-    longest = config.clip_seconds * int(MOTION_FPS)
-    shortest = config.shortest_seconds * int(MOTION_FPS)
-    parts = []
-    for shot, (first, end) in enumerate(runs):
-        for number, start in enumerate(range(first, end, longest)):
-            stop = min(start + longest, end)
-            if stop - start >= shortest:
-                parts.append(Part(shot, number, start, stop))
-    return parts
-
-
-def measure_landmarks(path: Path, landmarker: MeshLandmarker) -> NDArray[np.float32]:
-    """Landmarks of a film at 25 fps: (T, 478, 3) pixels, NaN where there is no face.
-
-    Raises:
-        BadInputError: as decoding does.
-    """
-    images = (frame.image for frame in iter_frames_at(path, MOTION_FPS))
-    return np.stack(list(track_largest_face(images, landmarker, MOTION_FPS)))
+        silence = np.zeros(max(0, min(to, 0) - from_), np.float32)
+        return np.concatenate([silence, self.samples[max(from_, 0) : max(to, 0)]])
 
 
 def extract_clips(
-    source: Source,
-    landmarker: MeshLandmarker,
-    encoder: SpeechEncoder,
+    segment: Segment,
+    path: Path,
+    models: FootageModels,
     config: FootageConfig,
     versions: dict[str, str],
-) -> Iterator[ClipSample]:
-    """Clip samples of one source, in order.
+    log: StageLog,
+) -> Iterator[Clip | DroppedTrack]:
+    """All that a segment holds: first the tracks that were dropped, then clips as they end.
 
-    The file is decoded twice, once for landmarks and once for crops, so that memory holds the
-    pictures of one clip and not of the film.
+    Args:
+        path: a local copy of the segment's source.
+        versions: program and models, for the samples.
+        log: told what each stage did.
 
     Raises:
-        BadInputError: with the reason why no clip came out of it.
+        BadInputError: as decoding does; NO_FACE where no frame shows one.
     """
-    probe_video(source.path)
-    probe_audio(source.path)
-    landmarks = measure_landmarks(source.path, landmarker)
-    parts = _usable_parts(source, landmarks, landmarker.scheme, config)
-    audio = read_audio(source.path)
-    frames = iter_frames_at(source.path, MOTION_FPS)
-    for part in parts:
-        points = landmarks[part.first : part.end]
-        rigid = canonical_rigid(points, landmarker.scheme)
-        pose = fit_pose(points, rigid, landmarker.scheme)
-        boxes = crop_boxes(pose, config.crop, float(MOTION_FPS))
-        crops = np.stack(
-            [
-                cut_crop(frame.image, boxes[frame.index - part.first], config.crop.size)
-                for frame in _between(frames, part)
-            ]
-        )
-        first, end = (
-            sample_at(frame / MOTION_FPS, SPEECH_SAMPLE_RATE) for frame in (part.first, part.end)
-        )
-        sound = audio[first:end]
-        starts = np.arange(len(points)) / float(MOTION_FPS)
-        offset, confidence = opening_offset(
-            aperture(points, landmarker.scheme),
-            loudness_dbfs(sound, starts, 1 / float(MOTION_FPS)),
-        )
-        yield ClipSample(
-            meta=ClipMeta(
-                key=clip_key(source.title, part.shot, 0, part.part),
-                source=source.path.name,
-                source_id=source.title,
-                speaker=source.speaker,
-                first_frame=part.first,
-                frame_count=len(points),
-                fps=MOTION_FPS,
-                scheme=landmarker.scheme.name,
-                crop_size=config.crop.size,
-                sync_offset=float(offset),
-                sync_confidence=confidence,
-                versions=versions,
-            ),
-            audio=pcm16(sound),
-            landmarks=points,
-            boxes=boxes,
-            crops=crops,
-            speech=encoder.encode(sound),
-        )
-
-
-def _between(frames: Iterator[Frame], part: Part) -> Iterator[Frame]:
-    for frame in frames:
-        if frame.index >= part.first:
-            yield frame
-        if frame.index == part.end - 1:
-            return
-
-
-def _usable_parts(
-    source: Source,
-    landmarks: NDArray[np.float32],
-    scheme: LandmarkScheme,
-    config: FootageConfig,
-) -> list[Part]:
-    where = str(source.path)
-    heights = face_height(landmarks, scheme)
-    if not np.isfinite(heights).any():
-        raise BadInputError("shows no face.", reason=Reason.NO_FACE, where=where)
-    height = float(np.nanmedian(heights))
-    if height < config.smallest_face:
-        raise BadInputError(
-            f"its face is {height:.0f} pixels high, less than {config.smallest_face}.",
-            reason=Reason.FACE_TOO_SMALL,
-            where=where,
-        )
-    parts = find_parts(face_runs(landmarks, scheme), config)
+    tracks = find_tracks(segment, path, models.landmarker, config, log)
+    with log.timed(Stage.TRACKS):
+        faces = simultaneous_faces(tracks)
+        parts: list[_Part] = []
+        for track, together in zip(tracks, faces, strict=True):
+            judged = _judge(segment, track, together, models.landmarker.scheme, config)
+            if isinstance(judged, DroppedTrack):
+                log.count(Stage.TRACKS, filtered=1)
+                yield judged
+            else:
+                log.count(Stage.TRACKS, done=1, seconds=len(track.seen) / _RATE)
+                parts += judged
     if not parts:
-        raise BadInputError(
-            f"no face stays for {config.shortest_seconds} s.", reason=Reason.TOO_SHORT, where=where
+        return
+    with log.timed(Stage.SYNC):
+        sound = _read_sound(segment, path)
+        offsets, shift = _offsets(parts, sound, models.landmarker.scheme)
+        voices = voice_intervals(sound.samples)
+    for part, crops in _cut(path, parts, config.crop.size, log):
+        with log.timed(Stage.SYNC):
+            own = sound.between(part.first + shift, part.end + shift)
+            starts = [
+                Fraction(frame + shift) / MOTION_FPS - sound.start
+                for frame in range(part.first, part.end)
+            ]
+            spoken = float(speech_mask(voices, starts).mean())
+            heard = audio_hash(own)
+            log.count(Stage.SYNC, done=1, seconds=len(part.seen) / _RATE)
+        with log.timed(Stage.SPEECH):
+            speech = models.encoder.encode(own)
+            log.count(Stage.SPEECH, done=1, seconds=len(part.seen) / _RATE)
+        offset, confidence = offsets[part.key]
+        with log.timed(Stage.CROPS):
+            sharp, pictured = sharpness(crops), picture_hash(crops)
+            embedding: tuple[float, ...] = ()
+            if models.embedder is not None and not segment.source.speaker:
+                embedding = tuple(
+                    clip_embedding(models.embedder, crops, part.landmarks, part.boxes).tolist()
+                )
+        yield Clip(
+            sample=ClipSample(
+                meta=ClipMeta(
+                    key=part.key,
+                    source=printable(segment.source.id),
+                    source_id=segment.source.title,
+                    speaker=segment.source.speaker,
+                    first_frame=part.first,
+                    frame_count=len(part.seen),
+                    fps=MOTION_FPS,
+                    scheme=models.landmarker.scheme.name,
+                    crop_size=config.crop.size,
+                    sync_offset=float(offset),
+                    sync_confidence=confidence,
+                    versions=versions,
+                    sync_shift=float(shift),
+                    bridged=int((~part.seen).sum()),
+                    licence=segment.source.licence,
+                ),
+                audio=pcm16(own),
+                landmarks=part.landmarks,
+                boxes=part.boxes,
+                crops=crops,
+                speech=speech,
+            ),
+            face_share=float(part.seen.mean()),
+            face_height=float(np.median(face_height(part.landmarks, models.landmarker.scheme))),
+            yaw_degrees=float(np.percentile(np.abs(part.yaw), 95)),
+            faces=part.faces,
+            sharpness=sharp,
+            jitter=landmark_jitter(part.landmarks, models.landmarker.scheme),
+            speech_share=spoken,
+            audio_hash=heard,
+            picture_hash=pictured,
+            embedding=embedding,
+        )
+
+
+def find_tracks(
+    segment: Segment, path: Path, landmarker: Landmarker, config: FootageConfig, log: StageLog
+) -> list[FaceTrack]:
+    """Every face of a segment followed through its shots; frames count from the segment's first.
+
+    Raises:
+        BadInputError: as decoding does; OVER_LIMIT where the file goes on far beyond what its
+            header says; NO_FACE where no frame shows one.
+    """
+    shots = ShotDetector(config.shots, MOTION_FPS)
+    builder = TrackBuilder(landmarker.scheme, config.tracks, MOTION_FPS)
+    landmarker.restart()
+    frames = iter_frames_at(path, MOTION_FPS, segment.first, segment.end, threads=1)
+    longest = _OVERRUN * (segment.seconds + config.clip_seconds) * _RATE
+    index = -1
+    found = False
+    while True:
+        with log.timed(Stage.SHOTS):
+            frame = next(frames, None)
+            if frame is None:
+                break
+            index = frame.index - segment.first
+            if index > longest:
+                raise BadInputError(
+                    "goes on far longer than its header says.",
+                    reason=Reason.OVER_LIMIT,
+                    where=segment.where,
+                    remedy="Write it anew, for example with ffmpeg -c copy.",
+                )
+            shots.observe(index, frame.image)
+        with log.timed(Stage.TRACKS):
+            faces = landmarker.detect(frame.image, index * 1000 // _RATE)
+            builder.observe(index, faces)
+            found = found or bool(faces)
+    log.count(Stage.SHOTS, done=1, seconds=(index + 1) / _RATE)
+    with log.timed(Stage.TRACKS):
+        if not found:
+            raise BadInputError("shows no face.", reason=Reason.NO_FACE, where=segment.where)
+        return builder.finish(shots.cuts())
+
+
+def _judge(
+    segment: Segment, track: FaceTrack, faces: int, scheme: LandmarkScheme, config: FootageConfig
+) -> list[_Part] | DroppedTrack:
+    """The parts of a track, or why it is dropped."""
+    shot = segment.number * 1000 + track.shot
+    some = track.landmarks[:: max(1, len(track.landmarks) // _MEASURED_FRAMES)]
+    height = float(np.median(face_height(some, scheme)))
+    yaw = float(np.median(np.abs(head_turn(fit_pose(some, canonical_rigid(some, scheme), scheme)))))
+    shortest = config.shortest_seconds * _RATE
+    message = ""
+    if len(track.seen) < shortest:
+        reason, message = Reason.TOO_SHORT, f"seen for less than {config.shortest_seconds} s"
+    elif height < config.smallest_face:
+        reason = Reason.FACE_TOO_SMALL
+        message = f"{height:.0f} pixels high, less than {config.smallest_face}"
+    elif yaw > config.largest_turn:
+        reason = Reason.TOO_TURNED
+        message = f"turned by {yaw:.0f} degrees, more than {config.largest_turn:g}"
+    if message:
+        key = clip_key(segment.source.title, shot, track.number, 0)
+        first = segment.first + track.first
+        return DroppedTrack(key, first, len(track.seen), height, yaw, faces, reason, message)
+    count = -(-len(track.seen) // (config.clip_seconds * _RATE))
+    edges = [len(track.seen) * part // count for part in range(count + 1)]
+    parts = []
+    for number in range(count):
+        piece = slice(edges[number], edges[number + 1])
+        points = track.landmarks[piece]
+        pose = fit_pose(points, canonical_rigid(points, scheme), scheme)
+        parts.append(
+            _Part(
+                key=clip_key(segment.source.title, shot, track.number, number),
+                first=segment.first + track.first + piece.start,
+                landmarks=points,
+                seen=track.seen[piece],
+                boxes=crop_boxes(pose, config.crop, float(MOTION_FPS)),
+                yaw=head_turn(pose),
+                faces=faces,
+            )
         )
     return parts
+
+
+def _read_sound(segment: Segment, path: Path) -> _Sound:
+    first = segment.first / MOTION_FPS
+    start = max(Fraction(0), first - _SOUND_MARGIN)
+    duration = None
+    if segment.end is not None:
+        duration = segment.end / MOTION_FPS + _SOUND_MARGIN - start
+    return _Sound(read_audio(path, SPEECH_SAMPLE_RATE, start, duration), start)
+
+
+def _offsets(
+    parts: Sequence[_Part], sound: _Sound, scheme: LandmarkScheme
+) -> tuple[dict[str, tuple[int, float]], int]:
+    """Offset and confidence of every part, and the shift that all of them together justify."""
+    curves = []
+    for part in parts:
+        starts = np.arange(len(part.seen)) / float(MOTION_FPS)
+        own = sound.between(part.first, part.end)
+        curves.append(
+            (
+                aperture(part.landmarks, scheme),
+                loudness_dbfs(own, starts, 1 / float(MOTION_FPS)),
+            )
+        )
+    offsets = {part.key: opening_offset(*curve) for part, curve in zip(parts, curves, strict=True)}
+    return offsets, trusted_shift(curves)
+
+
+def _cut(
+    path: Path, parts: Sequence[_Part], size: int, log: StageLog
+) -> Iterator[tuple[_Part, NDArray[np.uint8]]]:
+    """Parts with their crops (T, size, size, 3), in the order in which they end.
+
+    Faces of the same frames are cut out of one decoding.
+    """
+    waiting = sorted(parts, key=lambda part: (part.first, part.key))
+    current: list[tuple[_Part, list[NDArray[np.uint8]]]] = []
+    end = max(part.end for part in parts)
+    frames = iter_frames_at(path, MOTION_FPS, waiting[0].first, end, threads=1)
+    while waiting or current:
+        with log.timed(Stage.CROPS):
+            frame = next(frames)
+            while waiting and waiting[0].first == frame.index:
+                current.append((waiting.pop(0), []))
+            for part, crops in current:
+                crops.append(cut_crop(frame.image, part.boxes[frame.index - part.first], size))
+            ended = [each for each in current if each[0].end == frame.index + 1]
+            current = [each for each in current if each[0].end > frame.index + 1]
+        for part, crops in sorted(ended, key=lambda each: each[0].key):
+            log.count(Stage.CROPS, done=1, seconds=len(crops) / _RATE)
+            yield part, np.stack(crops)

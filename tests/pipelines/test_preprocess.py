@@ -1,128 +1,169 @@
 """Real footage, and some that is none, into shards: what comes out, and what is done again."""
 
-import io
 import json
-import tarfile
+import signal
+import subprocess
+import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mytalk_core.data.footage import FootageConfig
-from mytalk_core.data.manifest import Kind, ManifestRow, Status, read_manifest
+from mytalk_core.data.manifest import Kind, Status, read_manifest
 from mytalk_core.data.schema import ClipSample
-from mytalk_core.data.shards import MEMBERS, iter_members, iter_samples
+from mytalk_core.data.shard_set import content_hash
+from mytalk_core.data.shards import iter_members, iter_samples
 from mytalk_core.errors import BadInputError, ErrorClass, OutputError, Reason
-from mytalk_core.media.audio import read_wav
+from mytalk_core.footage.run_account import RunAccount
+from mytalk_core.footage.unit_work import WorkModels, config_id
 from mytalk_core.media.clock import MOTION_FPS
-from pipelines.preprocess import PreprocessConfig, PreprocessModels, preprocess
-
-# Small units, and parts of three seconds, so that few seconds of footage make several of each.
-CONFIG = PreprocessConfig(FootageConfig(clip_seconds=3), sources_per_shard=2)
-
-
-pytestmark = pytest.mark.usefixtures("two_cpus")
+from pipelines.preprocess import preprocess
+from tests.preprocess_runs import CONFIG, job, kill_when, processes, records, rows, same, shards
 
 
 @pytest.fixture(scope="module")
-def models(landmarker_model, whisper_dir) -> PreprocessModels:
-    return PreprocessModels(landmarker_model, whisper_dir)
+def models(landmarker_model, whisper_dir) -> WorkModels:
+    return WorkModels(landmarker_model, whisper_dir, None, (("face-landmarker", "1"),))
 
 
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory, sample_clips, run_ffmpeg) -> Path:
-    """Two films of a speaking man, and three files that give no clip."""
-    folder = tmp_path_factory.mktemp("footage")
+    """Three films of a speaking man, one of them cut into segments, and files that give no clip."""
+    folder = tmp_path_factory.mktemp("somewhere") / "footage"
     man = folder / "man"
-    man.mkdir()
+    man.mkdir(parents=True)
     intro, movie = (sample_clips[name].path for name in ("jwp_intro", "test_movie"))
-    run_ffmpeg(man / "a.intro.mp4", "-i", intro, "-t", "4.5")  # a dot that no key may hold
+    run_ffmpeg(man / "a.intro.mp4", "-i", intro, "-t", "5.5")  # a dot that no key may hold
     run_ffmpeg(man / "b silent.mp4", "-i", intro, "-t", "1.5", "-an")
     (man / "c_text.mp4").write_text("I am no film.")
     run_ffmpeg(man / "d_movie.mp4", "-i", movie, "-t", "1.6")
     slate = ["-f", "lavfi", "-i", "testsrc=d=1.2", "-f", "lavfi", "-i", "sine=d=1.2"]
     run_ffmpeg(man / "e_slate.mp4", *slate)
+    run_ffmpeg(man / "f_movie.mp4", "-ss", "2", "-i", movie, "-t", "1.4")
     return folder
 
 
-class Run:
-    """A run over the footage into a folder of its own; may be repeated."""
-
-    def __init__(self, footage: Path, out: Path, models: PreprocessModels) -> None:
-        self.footage, self.out, self._models = footage, out, models
-        self.told: list[tuple[int, int, int]] = []
-        self.rows = self.again()
-
-    def again(self) -> list[ManifestRow]:
-        def progress(*state: int) -> None:
-            self.told.append(state)
-
-        return preprocess([self.footage], self.out, self._models, CONFIG, progress)
-
-    def files(self, pattern: str) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in sorted(self.out.glob(pattern))}
-
-    def written(self) -> dict[str, int]:
-        """When every file was written, nanoseconds."""
-        files = [path for path in self.out.rglob("*") if path.is_file()]
-        return {str(path.relative_to(self.out)): path.stat().st_mtime_ns for path in files}
+def written(out: Path) -> dict[str, int]:
+    """When every file was written, nanoseconds."""
+    files = [path for path in out.rglob("*") if path.is_file()]
+    return {str(path.relative_to(out)): path.stat().st_mtime_ns for path in files}
 
 
 @pytest.fixture(scope="module")
-def done(footage, tmp_path_factory, models) -> Run:
-    return Run(footage, tmp_path_factory.mktemp("done"), models)
+def done(footage, tmp_path_factory, models, two_cpus) -> tuple[Path, RunAccount, list[float]]:
+    """A run without any disturbance: its folder, its account, the sources done as it was told."""
+    out = tmp_path_factory.mktemp("done")
+    told: list[float] = []
+    account = preprocess(job(footage, out, models), lambda state: told.append(state.done))
+    return out, account, told
 
 
 @pytest.fixture(scope="module")
 def samples(done) -> list[ClipSample]:
-    return list(iter_samples(sorted(done.out.glob("*.tar"))))
+    return list(iter_samples(sorted((done[0] / "shards").glob("*.tar"))))
 
 
 def test_every_file_has_a_row_that_says_what_became_of_it(done):
-    found = {row.title: row for row in done.rows if row.kind is Kind.SOURCE}
+    out, account, told = done
+    found = {Path(row.source).name: row for row in rows(out) if row.kind is Kind.SOURCE}
 
-    assert {title: (row.status, row.reason) for title, row in found.items()} == {
-        "man_a_intro": (Status.OK, None),
-        "man_b_silent": (Status.FAILED, Reason.NO_AUDIO_STREAM),
-        "man_c_text": (Status.FAILED, Reason.NOT_MEDIA),
-        "man_d_movie": (Status.OK, None),
-        "man_e_slate": (Status.FILTERED, Reason.NO_FACE),
+    assert {name: (row.status, row.reason, row.stage) for name, row in found.items()} == {
+        "a.intro.mp4": (Status.OK, None, "shard"),
+        "b silent.mp4": (Status.FAILED, Reason.NO_AUDIO_STREAM, "probe"),
+        "c_text.mp4": (Status.FAILED, Reason.NOT_MEDIA, "probe"),
+        "d_movie.mp4": (Status.OK, None, "shard"),
+        "e_slate.mp4": (Status.FILTERED, Reason.NO_FACE, "tracks"),
+        "f_movie.mp4": (Status.OK, None, "shard"),
     }
-    assert found["man_c_text"].error_class is ErrorClass.BAD_INPUT
-    assert found["man_e_slate"].error_class is None  # nothing is wrong with it
-    assert "c_text.mp4" in found["man_c_text"].message
-    # By their text: measurements that were not taken are NaN, which equals nothing.
-    assert repr(read_manifest(done.out / "manifest.parquet")) == repr(done.rows)
-    assert done.told[-1] == (5, 5, 3)  # done, in all, without a clip
+    assert [row.id for row in found.values()] == sorted(row.id for row in found.values())
+    assert found["c_text.mp4"].error_class is ErrorClass.BAD_INPUT
+    assert found["e_slate.mp4"].error_class is None  # nothing is wrong with it
+    assert "c_text.mp4" in found["c_text.mp4"].message
+    spent = [row.seconds_spent for row in read_manifest(out / "manifest.parquet")]
+    assert spent[0] > 0
+    assert account.sources == {"failed": 2, "filtered": 1, "ok": 3}
+    assert account.reasons == {"no_audio_stream": 1, "no_face": 1, "not_media": 1}
+    assert account.classes == {"bad_input": 2}
+    assert max(told) <= 6
+
+
+def test_the_summary_counts_what_the_manifest_lists(done):
+    out, account, _ = done
+    clips = [row for row in rows(out) if row.kind is Kind.CLIP and row.status is Status.OK]
+    summary = json.loads((out / "summary.json").read_text())
+
+    assert summary["sources"] == account.sources
+    assert summary["tracks"]["ok"] == len(clips)
+    assert summary["shards"] == len({row.shard for row in clips}) == len(shards(out))
+    assert summary["clip_hours"] == pytest.approx(sum(r.duration_seconds for r in clips) / 3600)
+    stages = summary["stages"]
+    assert (stages["probe"]["done"], stages["probe"]["failed"]) == (4, 2)
+    assert stages["shard"]["done"] == stages["speech"]["done"] == len(clips)
+    assert stages["tracks"]["filtered"] >= 1
+    assert all(stage["busy_seconds"] > 0 for stage in stages.values())
 
 
 def test_clips_have_rows_with_what_filters_look_at(done):
-    clips = [row for row in done.rows if row.kind is Kind.CLIP]
+    out, _, _ = done
+    clips = [row for row in rows(out) if row.kind is Kind.CLIP]
+    titles = {row.source: row.title for row in rows(out) if row.kind is Kind.SOURCE}
 
-    assert [row.key for row in clips] == [
-        "man_a_intro-00000-00-000",
-        "man_a_intro-00000-00-001",
-        "man_d_movie-00000-00-000",
+    # The first film is cut into segments of 4 s, and the first of these into two clips.
+    assert [row.key.removeprefix(titles[row.source]) for row in clips] == [
+        "-00000-00-000",
+        "-00000-00-001",
+        "-01000-00-000",
+        "-00000-00-000",
+        "-00000-00-000",
     ]
+    assert [row.first_frame for row in clips] == [0, 50, 100, 0, 0]
     for row in clips:
-        assert (row.status, row.speaker, row.fps) == (Status.OK, "man", "25/1")
+        assert (row.status, row.speaker, row.fps, row.faces) == (Status.OK, "man", "25/1", 1)
         assert row.frames == round(row.duration_seconds * 25)
-        assert (done.out / row.shard).is_file()
         assert row.face_height > 80
+        assert row.face_share == 1.0
         assert 0 <= row.yaw_degrees < 45
         assert -1 <= row.sync_confidence <= 1
-    assert [row.frames for row in clips] == [75, pytest.approx(38, abs=2), pytest.approx(40, abs=2)]
+        assert row.sync_shift == 0
+        assert 0 < row.sharpness < 1
+        assert 0 < row.jitter < 0.02
+        assert 0 <= row.speech_share <= 1
+        assert (len(row.audio_hash), len(row.picture_hash)) == (32, 16)
+    assert len({row.content_hash for row in clips}) == len(clips)
+
+
+def test_rows_say_where_the_bytes_of_a_sample_are(done):
+    out, _, _ = done
+    members = {
+        key: each for path in (out / "shards").iterdir() for key, each in iter_members([path])
+    }
+    for row in rows(out):
+        if row.kind is Kind.CLIP:
+            with (out / row.shard).open("rb") as shard:
+                shard.seek(row.offset)
+                data = shard.read(row.size)
+            assert data.startswith(f"{row.key}.json".encode())
+            assert len(data) == row.size
+            assert members[row.key]["landmarks.npy"] in data
+            assert content_hash(members[row.key]) == row.content_hash
+
+
+def test_shards_are_bounded(done):
+    out, _, _ = done
+    for path in (out / "shards").iterdir():
+        assert 1 <= len(list(iter_members([path]))) <= CONFIG.shards.samples
 
 
 def test_samples_hold_what_the_contract_says(done, samples):
-    assert [sample.meta.key for sample in samples] == [
-        row.key for row in done.rows if row.kind is Kind.CLIP
-    ]
+    keys = {row.key for row in rows(done[0]) if row.kind is Kind.CLIP}
+    assert {sample.meta.key for sample in samples} == keys
     for sample in samples:
         count, size = sample.meta.frame_count, sample.meta.crop_size
         assert sample.meta.fps == MOTION_FPS
         assert sample.meta.scheme == "mesh478"
+        assert sample.meta.bridged == 0
         assert (sample.landmarks.shape, sample.landmarks.dtype) == ((count, 478, 3), np.float32)
         assert (sample.boxes.shape, sample.boxes.dtype) == ((count, 3, 2), np.float32)
         assert (sample.crops.shape, sample.crops.dtype) == ((count, size, size, 3), np.uint8)
@@ -131,23 +172,6 @@ def test_samples_hold_what_the_contract_says(done, samples):
         assert np.isfinite(sample.landmarks).all()
         assert np.abs(sample.audio).max() > 300  # somebody speaks
         assert len(sample.audio) == pytest.approx(count * 640, abs=3 * 640)
-
-
-def test_the_members_are_files_of_their_kind(done):
-    shards = sorted(done.out.glob("*.tar"))
-    for _, members in iter_members(shards):
-        assert set(members) == set(MEMBERS)
-        about = json.loads(members["json"])
-        assert about["fps"] == "25/1"
-        assert members["wav"][:4] == b"RIFF"
-        assert int.from_bytes(members["wav"][24:28], "little") == 16000
-        assert len(read_wav(members["wav"])) > 16000
-        assert np.load(io.BytesIO(members["landmarks.npy"])).shape == (about["frame_count"], 478, 3)
-    for shard in shards:
-        with tarfile.open(shard) as tar:
-            for member in tar:
-                assert member.name.count(".") <= 2
-                assert (member.mtime, member.uid, member.uname) == (0, 0, "")
 
 
 def test_boxes_bring_the_mouth_to_one_place_of_the_crop(samples):
@@ -160,63 +184,122 @@ def test_boxes_bring_the_mouth_to_one_place_of_the_crop(samples):
         assert (placed < 0.85 * size).all()
 
 
-def test_the_same_again_does_nothing_and_changes_no_shard(done):
-    before = {name: at for name, at in done.written().items() if name != "manifest.parquet"}
-    shards = done.files("*.tar")
-    rows = done.again()
+def test_the_same_again_does_nothing(done, footage, models):
+    out, account, _ = done
+    ends = ("manifest.parquet", "summary.json")
+    before = {name: at for name, at in written(out).items() if name not in ends}
+    manifest = rows(out)
+    again = preprocess(job(footage, out, models))
 
-    assert [row.id for row in rows] == [row.id for row in done.rows]
-    assert {n: at for n, at in done.written().items() if n != "manifest.parquet"} == before
-    assert done.files("*.tar") == shards
-
-
-def test_another_run_gives_the_same_bytes(done, footage, tmp_path, models):
-    assert Run(footage, tmp_path / "other", models).files("*.tar") == done.files("*.tar")
-
-
-def test_a_unit_without_its_record_is_done_again_and_no_other(done):
-    records = sorted((done.out / "units").iterdir())
-    shards, before = done.files("*.tar"), done.written()
-    assert len(records) == 3
-    records[0].unlink()
-    rows = done.again()
-
-    assert [row.id for row in rows] == [row.id for row in done.rows]
-    assert done.files("*.tar") == shards
-    changed = {name for name, at in done.written().items() if before.get(name) != at}
-    unit = records[0].stem
-    assert changed == {f"units/{unit}.parquet", f"{unit}.tar", "manifest.parquet"}
+    assert {n: at for n, at in written(out).items() if n not in ends} == before
+    assert repr(rows(out)) == repr(manifest)
+    assert (again.sources, again.tracks) == (account.sources, account.tracks)
+    assert all(stage["done"] == 0 for stage in again.stages.values())
 
 
-def test_nothing_but_shards_rows_and_manifest_is_left(done):
-    kinds = Counter(Path(name).suffix for name in done.written())
-    assert kinds == {".parquet": 3 + 1, ".tar": 2}  # the slate's unit has rows and no shard
+def test_a_unit_without_its_record_is_done_again_and_no_other(done, footage, models):
+    out, _, _ = done
+    before, digests, manifest = written(out), shards(out), rows(out)
+    record = min((out / "units").iterdir())
+    chunk = out / "chunks" / f"{record.stem.rpartition('-')[0]}.parquet"
+    record.unlink()
+    chunk.unlink()
+    preprocess(job(footage, out, models))
+
+    assert (shards(out), repr(rows(out))) == (digests, repr(manifest))
+    changed = {name for name, at in written(out).items() if before.get(name) != at}
+    own = {f"units/{record.name}", f"chunks/{chunk.name}", "manifest.parquet", "summary.json"}
+    assert own <= changed
+    assert {name for name in changed - own if not name.startswith(f"shards/{record.stem}")} == set()
 
 
-def test_an_input_that_is_missing_is_refused(tmp_path, models):
+def test_nothing_but_results_and_records_is_left(done):
+    kinds = Counter(Path(name).parts[0] for name in written(done[0]))
+    assert set(kinds) == {"plans", "units", "chunks", "shards", "manifest.parquet", "summary.json"}
+
+
+def test_another_configuration_is_another_run(done, footage, models):
+    _out, _, _ = done
+    other = replace(CONFIG, footage=replace(CONFIG.footage, smallest_face=20))
+    assert config_id(other, models) != config_id(CONFIG, models)
+    assert config_id(CONFIG, replace(models, versions=())) != config_id(CONFIG, models)
+
+
+@pytest.mark.parametrize("victim", ["ray::_Worker", "mytalk_core.footage.isolated"])
+def test_killed_workers_and_decoders_change_nothing(done, footage, tmp_path, models, victim):
+    out = tmp_path / "out"
+    killer = kill_when(lambda: records(out) >= 1, lambda: processes(victim))
+    preprocess(job(footage, out, models))
+    killer.join()
+    assert same(out, done[0])
+
+
+COMMAND = """
+import sys
+from pathlib import Path
+sys.path[:0] = {path!r}
+ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+from mytalk_core.footage.unit_work import WorkModels
+from tests.preprocess_runs import job
+from pipelines.preprocess import preprocess
+models = WorkModels(Path({landmarker!r}), Path({encoder!r}), None, {versions!r})
+preprocess(job({footage!r}, {out!r}, models))
+"""
+
+
+def test_a_killed_driver_is_continued_by_the_same_command(done, footage, tmp_path, models):
+    out = tmp_path / "out"
+    script = COMMAND.format(
+        path=[str(Path(__file__).parents[2]), *sys.path],
+        landmarker=str(models.landmarker),
+        encoder=str(models.speech_encoder),
+        versions=models.versions,
+        footage=str(footage),
+        out=str(out),
+    )
+    driver = subprocess.Popen([sys.executable, "-c", script])
+    killer = kill_when(lambda: records(out) >= 1, lambda: [driver.pid])
+    assert driver.wait() == -signal.SIGKILL
+    killer.join()
+    assert not (out / "manifest.parquet").exists()
+    assert 1 <= records(out) < records(done[0])
+
+    preprocess(job(footage, out, models))
+    assert same(out, done[0])
+
+
+def test_retries_take_only_what_failed(
+    footage, tmp_path, models, run_ffmpeg, sample_clips, two_cpus
+):
+    films = tmp_path / "films" / "man"
+    films.mkdir(parents=True)
+    for name in ("c_text.mp4", "d_movie.mp4"):
+        (films / name).symlink_to(footage / "man" / name)
+    out = tmp_path / "out"
+    first = preprocess(job(tmp_path / "films", out, models))
+    assert first.sources == {"failed": 1, "ok": 1}
+    before = written(out)
+
+    assert preprocess(job(tmp_path / "films", out, models, "transient")).sources == first.sources
+    ends = ("manifest.parquet", "summary.json")
+    assert {n: at for n, at in written(out).items() if n not in ends} == {
+        n: at for n, at in before.items() if n not in ends
+    }
+    again = preprocess(job(tmp_path / "films", out, models, "failed"))
+    assert again.sources == first.sources
+    assert again.stages["probe"]["failed"] == 1
+    assert again.stages["shots"]["done"] == 0  # what was ok is left alone
+    assert [row.status for row in rows(out) if row.kind is Kind.SOURCE] == ["failed", "ok"]
+
+
+def test_an_input_that_is_missing_is_refused(tmp_path, models, two_cpus):
     with pytest.raises(BadInputError) as refusal:
-        preprocess([tmp_path / "none"], tmp_path / "out", models, CONFIG, lambda *_: None)
+        preprocess(job(tmp_path / "none", tmp_path / "out", models))
     assert refusal.value.reason is Reason.NOT_FOUND
     assert not (tmp_path / "out").exists()
 
 
-def test_an_output_that_cannot_be_made_is_an_error(tmp_path, footage, models):
+def test_an_output_that_cannot_be_made_is_an_error(tmp_path, footage, models, two_cpus):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file"):
-        preprocess([footage], tmp_path / "file" / "out", models, CONFIG, lambda *_: None)
-
-
-def test_clips_of_the_grid_corpus(grid_clips, tmp_path, models):
-    """Sentences of three seconds by two speakers: each gives one clip of nearly all of it."""
-    chosen = [
-        clip
-        for speaker in ("s1", "s33")
-        for clip in [clip for clip in grid_clips if clip.parent.name == speaker][:2]
-    ]
-    config = PreprocessConfig(sources_per_shard=2)
-    rows = preprocess(chosen, tmp_path / "out", models, config, lambda *_: None)
-
-    clips = [row for row in rows if row.kind is Kind.CLIP]
-    assert Counter(row.speaker for row in clips) == {"s1": 2, "s33": 2}
-    assert all(row.frames >= 70 and row.face_height > 90 for row in clips)
-    assert len({row.shard for row in clips}) == 2
+        preprocess(job(footage, tmp_path / "file" / "out", models))

@@ -1,140 +1,52 @@
-"""Footage becomes clips: found under stable names, cut to parts, each with all its members."""
+"""A segment becomes clips: its tracks judged, cut to parts, each with all its members."""
 
 import subprocess
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mytalk_core.data.footage import (
-    FootageConfig,
-    Part,
-    Source,
-    extract_clips,
-    find_parts,
-    find_sources,
-)
 from mytalk_core.data.samples import SampleClip
-from mytalk_core.data.schema import ClipSample
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import MeshLandmarker
+from mytalk_core.footage.clips import (
+    Clip,
+    DroppedTrack,
+    FootageConfig,
+    FootageModels,
+    extract_clips,
+)
+from mytalk_core.footage.listing import Source
+from mytalk_core.footage.stages import Stage, StageLog
+from mytalk_core.footage.units import Segment
 from mytalk_core.speech.features import SpeechEncoder
 
 Array = NDArray[np.float32]
 VERSIONS = {"mytalk": "0"}
 
 
-def touch(*paths: Path) -> None:
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+class ScriptedLandmarker:
+    """Sees faces of known landmarks in each frame."""
 
+    scheme = MESH478
 
-def test_folders_name_speakers_and_titles(tmp_path: Path) -> None:
-    touch(tmp_path / "s1" / "bbaf2n.mpg", tmp_path / "s1" / "lbax4n.mpg", tmp_path / "s2" / "a.mpg")
-    sources = find_sources([tmp_path])
-    assert [(source.speaker, source.title) for source in sources] == [
-        ("s1", "s1_bbaf2n"),
-        ("s1", "s1_lbax4n"),
-        ("s2", "s2_a"),
-    ]
-    assert all(source.path.is_file() for source in sources)
-
-
-def test_titles_do_not_depend_on_where_footage_is_mounted(tmp_path: Path) -> None:
-    names = ["s1/a.mpg", "s1/a.mp4", "s1/a b.mp4", "s1/a_b.mp4", "other/s1/a.mpg", "third/s1/a.mpg"]
-    found = []
-    for mount in ("here", "far/away/there"):
-        touch(*(tmp_path / mount / name for name in names))
-        sources = find_sources([tmp_path / mount])
-        found.append([(s.title, s.path.relative_to(tmp_path / mount).as_posix()) for s in sources])
-    assert found[0] == found[1]
-
-
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(["", "a", "b", "c/d"]),
-            st.sampled_from(["s1", "s 1", "s_1"]),
-            st.sampled_from(["x", "x_2", "x 2", "x.2"]),
-            st.sampled_from([".mp4", ".avi"]),
-        ),
-        min_size=1,
-        max_size=12,
-        unique=True,
-    )
-)
-def test_no_file_is_lost_to_another_of_the_same_title(
-    tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[str, str, str, str]]
-) -> None:
-    folder = tmp_path_factory.mktemp("footage")
-    files = {folder / above / speaker / (stem + kind) for above, speaker, stem, kind in parts}
-    touch(*files)
-    sources = find_sources([folder])
-    assert {source.path for source in sources} == {file.resolve() for file in files}
-    assert len({source.title for source in sources}) == len(files)
-
-
-def test_a_file_given_twice_is_one_source(tmp_path: Path) -> None:
-    file = tmp_path / "s1" / "a.mp4"
-    touch(file)
-    assert len(find_sources([file, tmp_path, file])) == 1
-
-
-def test_what_is_not_there_is_named(tmp_path: Path) -> None:
-    for path in (tmp_path / "absent", tmp_path):
-        with pytest.raises(BadInputError) as refused:
-            find_sources([path])
-        assert refused.value.reason == Reason.NOT_FOUND
-        assert refused.value.where == str(path)
-
-
-def test_runs_are_cut_to_the_longest_clip() -> None:
-    config = FootageConfig(clip_seconds=2, shortest_seconds=1)
-    assert find_parts([(0, 120), (130, 150), (200, 225)], config) == [
-        Part(0, 0, 0, 50),
-        Part(0, 1, 50, 100),
-        # The rest of the first run and the whole second one are too short.
-        Part(2, 0, 200, 225),
-    ]
-
-
-@given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 30)), max_size=6))
-def test_parts_lie_in_their_runs_without_overlap(gaps: list[tuple[int, int]]) -> None:
-    runs, frame = [], 0
-    for length, gap in gaps:
-        runs.append((frame + gap, frame + gap + length))
-        frame += gap + length
-    config = FootageConfig(clip_seconds=3, shortest_seconds=1)
-    parts = find_parts(runs, config)
-    assert all(25 <= part.end - part.first <= 75 for part in parts)
-    assert all(runs[part.shot][0] <= part.first < part.end <= runs[part.shot][1] for part in parts)
-    assert all(one.end <= other.first for one, other in pairwise(parts))
-    kept = sum(part.end - part.first for part in parts)
-    assert sum(end - first for first, end in runs) - kept < 25 * max(len(runs), 1)
-
-
-class ScriptedLandmarker(MeshLandmarker):
-    """Sees a face of known landmarks in each frame; None is no face."""
-
-    def __init__(self, faces: list[Array | None]) -> None:
+    def __init__(self, faces: list[list[Array]]) -> None:
         self._faces = faces
 
     def restart(self) -> None:
-        self._next: Iterator[Array | None] = iter(self._faces)
+        self._next: Iterator[list[Array]] = iter(self._faces)
 
     def detect(self, image: NDArray[np.uint8], time_ms: int) -> list[Array]:
-        face = next(self._next)
-        return [] if face is None else [face]
+        return next(self._next)
+
+    def close(self) -> None:
+        """Holds nothing."""
 
 
 class LengthEncoder(SpeechEncoder):
@@ -158,81 +70,180 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def clips_of(
-    film: Path, faces: list[Array | None], config: FootageConfig | None = None
-) -> list[ClipSample]:
-    source = Source(film, "film", "somebody")
-    found = extract_clips(
-        source,
-        ScriptedLandmarker(faces),
-        LengthEncoder(),
-        config or FootageConfig(clip_seconds=2),
-        VERSIONS,
-    )
-    return list(found)
+def whole(film: Path, seconds: float = 5.0) -> Segment:
+    return Segment(Source("film", str(film), "film", "somebody", "CC0"), 0, 1, 0, None, seconds)
+
+
+def found_in(
+    segment: Segment,
+    faces: list[list[Array]],
+    config: FootageConfig | None = None,
+    log: StageLog | None = None,
+) -> list[Clip | DroppedTrack]:
+    models = FootageModels(ScriptedLandmarker(faces), LengthEncoder(), None)
+    config = config or FootageConfig(clip_seconds=2)
+    path = Path(segment.source.url)
+    return list(extract_clips(segment, path, models, config, VERSIONS, log or StageLog()))
+
+
+def clips_in(*arguments: object) -> list[Clip]:
+    return [found for found in found_in(*arguments) if isinstance(found, Clip)]  # type: ignore[arg-type]
+
+
+def alone(landmarks: Array) -> list[list[Array]]:
+    return [[face] for face in landmarks]
 
 
 def test_clips_carry_all_of_their_part(film: Path, talking_face: Callable[..., Array]) -> None:
     landmarks = talking_face(0.2 + 0.1 * np.sin(np.arange(125)))
-    faces: list[Array | None] = list(landmarks)
-    faces[60:63] = [None] * 3  # runs of 60 and 62 frames: a clip each, and rests too short
-    one, other = clips_of(film, faces)
-    assert [clip.meta.key for clip in (one, other)] == ["film-00000-00-000", "film-00001-00-000"]
-    for clip, first in ((one, 0), (other, 63)):
-        assert clip.meta.first_frame == first
-        assert clip.meta.frame_count == len(clip.landmarks) == len(clip.boxes) == 50
-        assert clip.meta.fps == Fraction(25)
-        assert clip.meta.scheme == "mesh478"
-        assert clip.meta.versions == VERSIONS
-        np.testing.assert_array_equal(clip.landmarks, landmarks[first : first + 50])
-        assert clip.crops.shape == (50, 128, 128, 3)
-        assert clip.audio.shape == (32_000,)
-        assert clip.speech.shape == (100, 512)
-        lips = apply_box(clip.landmarks, clip.boxes)[:, list(MESH478.lips)]
-        assert lips.min() > 0
-        assert lips.max() < 128
+    faces = alone(landmarks)
+    faces[60:70] = [[]] * 10  # too long to bridge
+    log = StageLog()
+    clips = clips_in(whole(film), faces, None, log)
+    assert [clip.sample.meta.key for clip in clips] == [
+        "film-00000-00-000",
+        "film-00000-00-001",
+        "film-00000-01-000",
+        "film-00000-01-001",
+    ]
+    # 60 and 55 frames: in halves, because two seconds are the longest.
+    bounds = [(0, 30), (30, 60), (70, 97), (97, 125)]
+    for clip, (first, end) in zip(clips, bounds, strict=True):
+        sample, meta = clip.sample, clip.sample.meta
+        assert (meta.first_frame, meta.frame_count) == (first, end - first)
+        assert meta.fps == Fraction(25)
+        assert (meta.scheme, meta.licence, meta.speaker) == ("mesh478", "CC0", "somebody")
+        assert meta.versions == VERSIONS
+        np.testing.assert_array_equal(sample.landmarks, landmarks[first:end])
+        assert sample.crops.shape == (end - first, 128, 128, 3)
+        assert sample.audio.shape == ((end - first) * 640,)
+        assert sample.speech.shape == ((end - first) * 2, 512)
+        lips = apply_box(sample.landmarks, sample.boxes)[:, list(MESH478.lips)]
+        assert 0 < lips.min() < lips.max() < 128
+        assert clip.face_share == 1.0
+        assert clip.faces == 1
     # The test pattern counts time: crops are those of their own frames.
-    assert np.abs(one.crops[0].astype(int) - other.crops[0]).max() > 50
-    # The tone stops at 3 s, which is 0.48 s into the second clip.
-    assert np.abs(other.audio[:7000]).max() > 1000
-    assert np.abs(other.audio[9000:]).max() < 100
+    assert np.abs(clips[0].sample.crops[0].astype(int) - clips[2].sample.crops[0]).max() > 50
+    # The tone stops at 3 s, which is 0.2 s into the third clip.
+    heard = clips[2].sample.audio
+    assert np.abs(heard[:2500]).max() > 1000
+    assert np.abs(heard[4500:]).max() < 100
+    assert log.tallies[Stage.TRACKS].done == 2
+    assert log.tallies[Stage.CROPS].done == log.tallies[Stage.SPEECH].done == 4
+    assert log.tallies[Stage.SHOTS].media_seconds == 5.0
+
+
+def test_short_gaps_are_bridged(film: Path, talking_face: Callable[..., Array]) -> None:
+    landmarks = talking_face(np.full(125, 0.2))
+    faces = alone(landmarks)
+    faces[20:24] = [[]] * 4
+    clips = clips_in(whole(film), faces, FootageConfig(clip_seconds=10))
+    (clip,) = clips
+    assert (clip.sample.meta.frame_count, clip.sample.meta.bridged) == (125, 4)
+    assert clip.face_share == pytest.approx(121 / 125)
+    np.testing.assert_allclose(clip.sample.landmarks, landmarks, atol=0.2)
+
+
+def test_two_people_of_one_shot_are_two_tracks(
+    film: Path, talking_face: Callable[..., Array]
+) -> None:
+    one = talking_face(np.full(125, 0.2), unit=30)
+    other = one + np.array([150, 0, 0], np.float32)
+    faces = [
+        [left, right] if time >= 30 else [left]
+        for time, (left, right) in enumerate(zip(one, other, strict=True))
+    ]
+    clips = clips_in(whole(film), faces, FootageConfig(clip_seconds=10))
+    by_key = {clip.sample.meta.key: clip for clip in clips}
+    assert set(by_key) == {"film-00000-00-000", "film-00000-01-000"}
+    assert [clip.faces for clip in clips] == [2, 2]
+    assert by_key["film-00000-01-000"].sample.meta.first_frame == 30
+    np.testing.assert_array_equal(by_key["film-00000-01-000"].sample.landmarks, other[30:])
+
+
+def test_a_segment_gives_what_the_whole_film_gives_there(
+    film: Path, talking_face: Callable[..., Array]
+) -> None:
+    """Cut at the fourth second: the same pictures, landmarks and sound, on the film's clock."""
+    faces = alone(talking_face(0.2 + 0.1 * np.sin(np.arange(125))))
+    config = FootageConfig(clip_seconds=1)
+    source = whole(film).source
+    first, second = Segment(source, 0, 2, 0, 75, 3.0), Segment(source, 1, 2, 75, None, 2.0)
+    parts = clips_in(first, faces[:75], config) + clips_in(second, faces[75:], config)
+    wholes = clips_in(whole(film), faces, config)
+    assert [clip.sample.meta.key for clip in parts] == [
+        *(f"film-00000-00-{number:03d}" for number in range(3)),
+        *(f"film-01000-00-{number:03d}" for number in range(2)),
+    ]
+    for part, one in zip(parts, wholes, strict=True):
+        assert part.sample.meta.first_frame == one.sample.meta.first_frame
+        np.testing.assert_array_equal(part.sample.crops, one.sample.crops)
+        np.testing.assert_array_equal(part.sample.landmarks, one.sample.landmarks)
+        length = min(len(part.sample.audio), len(one.sample.audio))
+        assert length >= 25 * 640 - 1024
+        apart = np.abs(part.sample.audio[:length].astype(int) - one.sample.audio[:length])
+        assert apart.max() <= 8
 
 
 def test_clips_do_not_depend_on_the_run(film: Path, talking_face: Callable[..., Array]) -> None:
-    faces = list(talking_face(np.full(125, 0.1)))
-    one, other = clips_of(film, faces), clips_of(film, faces)
-    assert [clip.meta for clip in one] == [clip.meta for clip in other]
-    assert all(
-        np.array_equal(first.crops, second.crops) for first, second in zip(one, other, strict=True)
+    faces = alone(talking_face(np.full(125, 0.1)))
+    one, other = clips_in(whole(film), faces), clips_in(whole(film), faces)
+    for first, second in zip(one, other, strict=True):
+        assert first.sample.meta == second.sample.meta
+        np.testing.assert_array_equal(first.sample.crops, second.sample.crops)
+        assert (first.audio_hash, first.picture_hash) == (second.audio_hash, second.picture_hash)
+
+
+def test_tracks_that_are_no_use_say_why(film: Path, talking_face: Callable[..., Array]) -> None:
+    face = alone(talking_face(np.full(125, 0.1)))
+    small = alone(talking_face(np.full(125, 0.1), unit=10))
+    turned = talking_face(np.full(125, 0.1))
+    turn = np.radians(75)
+    middle = turned.mean(axis=1, keepdims=True)
+    about = np.array(
+        [[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]], np.float32
     )
-
-
-def test_footage_without_a_clip_says_why(film: Path, talking_face: Callable[..., Array]) -> None:
-    face: list[Array | None] = list(talking_face(np.full(125, 0.1)))
-    small: list[Array | None] = list(talking_face(np.full(125, 0.1), unit=10))
-    flicker = [each if time // 10 % 2 else None for time, each in enumerate(face)]
-    nobody: list[Array | None] = [None] * 125
+    flicker = [each if time // 10 % 2 else [] for time, each in enumerate(face)]
     for faces, reason in (
-        (nobody, Reason.NO_FACE),
         (small, Reason.FACE_TOO_SMALL),
         (flicker, Reason.TOO_SHORT),
+        (alone(((turned - middle) @ about + middle).astype(np.float32)), Reason.TOO_TURNED),
     ):
-        with pytest.raises(BadInputError) as refused:
-            clips_of(film, faces)
-        assert refused.value.reason == reason
-        assert refused.value.where == str(film)
+        log = StageLog()
+        found = found_in(whole(film), faces, None, log)
+        assert found
+        assert {each.reason for each in found if isinstance(each, DroppedTrack)} == {reason}
+        assert not any(isinstance(each, Clip) for each in found)
+        assert log.tallies[Stage.TRACKS].filtered == len(found)
+
+
+def test_footage_without_a_face_is_refused(film: Path) -> None:
+    with pytest.raises(BadInputError) as refused:
+        found_in(whole(film), [[]] * 125)
+    assert refused.value.reason == Reason.NO_FACE
+    assert refused.value.where == str(film)
+
+
+def test_a_file_that_goes_on_beyond_its_header_is_stopped(film: Path) -> None:
+    with pytest.raises(BadInputError) as refused:
+        found_in(whole(film, seconds=0.1), [[]] * 125, FootageConfig(clip_seconds=1))
+    assert refused.value.reason == Reason.OVER_LIMIT
 
 
 def test_a_sample_becomes_a_clip_whose_mouth_follows_its_sound(
     sample_clips: dict[str, SampleClip], landmarker_model: Path, whisper_dir: Path
 ) -> None:
-    source = Source(sample_clips["jwp_intro"].path, "jwp_intro", "jwp")
+    path = sample_clips["jwp_intro"].path
+    segment = Segment(Source("jwp", str(path), "jwp_intro", "jwp", ""), 0, 1, 0, None, 6.0)
     with MeshLandmarker(landmarker_model) as landmarker:
-        encoder = SpeechEncoder(whisper_dir, threads=1)
-        (clip,) = extract_clips(source, landmarker, encoder, FootageConfig(), VERSIONS)
-    frames = clip.meta.frame_count
+        models = FootageModels(landmarker, SpeechEncoder(whisper_dir, threads=1), None)
+        found = extract_clips(segment, path, models, FootageConfig(), VERSIONS, StageLog())
+        (clip,) = (each for each in found if isinstance(each, Clip))
+    sample = clip.sample
+    frames = sample.meta.frame_count
     assert 5 * 25 < frames <= 6 * 25
-    assert clip.crops.shape == (frames, 128, 128, 3)
-    assert abs(len(clip.speech) - 2 * frames) <= 1
-    assert abs(clip.meta.sync_offset) <= 5
-    assert clip.meta.sync_confidence > 0.2
+    assert sample.crops.shape == (frames, 128, 128, 3)
+    assert abs(len(sample.speech) - 2 * frames) <= 1
+    assert sample.meta.sync_shift == 0
+    assert sample.meta.sync_confidence > 0.2
+    assert clip.speech_share > 0.3

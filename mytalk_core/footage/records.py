@@ -1,0 +1,132 @@
+"""What stands in the folder of a preprocessing run, and in which order it is written.
+
+    plans/{chunk}.json       rows of a chunk's sources as probed, and the units they are cut into
+    shards/{unit}-000.tar    samples
+    units/{unit}.parquet     rows of the unit's segments and clips: the unit is done
+    chunks/{chunk}.parquet   rows of the chunk's sources and clips: the chunk is done
+    manifest.parquet         all rows of all chunks
+    summary.json             counts, hours, time: the run is done
+
+A record is written, whole, after all that it accounts for.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from mytalk_core.data.manifest import Kind, ManifestRow, Status, rows_of, write_manifest
+from mytalk_core.data.storage import Store
+from mytalk_core.errors import ErrorClass, Reason
+from mytalk_core.footage.units import Unit, units_from_json, units_to_json
+
+MANIFEST = "manifest.parquet"
+SUMMARY = "summary.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A chunk's sources and units."""
+
+    rows: tuple[ManifestRow, ...]  # of each source as probed; ok ones are cut into units
+    units: tuple[Unit, ...]
+
+
+@dataclass(frozen=True)
+class Records:
+    """Reads and writes the records of a run."""
+
+    store: Store
+
+    def has_unit(self, name: str) -> bool:
+        """Whether a unit is done."""
+        return self.store.exists(f"units/{name}.parquet")
+
+    def write_unit(self, name: str, rows: Iterable[ManifestRow]) -> None:
+        """Mark a unit as done."""
+        self._write(f"units/{name}.parquet", rows)
+
+    def read_unit(self, name: str) -> list[ManifestRow]:
+        """Rows of segments and clips, each segment before its clips."""
+        return self._read(f"units/{name}.parquet")
+
+    def has_chunk(self, name: str) -> bool:
+        """Whether a chunk is done."""
+        return self.store.exists(f"chunks/{name}.parquet")
+
+    def write_chunk(self, name: str, rows: Iterable[ManifestRow]) -> None:
+        """Mark a chunk as done."""
+        self._write(f"chunks/{name}.parquet", rows)
+
+    def read_chunk(self, name: str) -> list[ManifestRow]:
+        """Rows of sources and clips, each source before its clips."""
+        return self._read(f"chunks/{name}.parquet")
+
+    def has_plan(self, name: str) -> bool:
+        """Whether a chunk has been planned."""
+        return self.store.exists(f"plans/{name}.json")
+
+    def write_plan(self, name: str, plan: Plan) -> None:
+        """Fix how a chunk is worked off."""
+        fields = {
+            "rows": [row_to_json(row) for row in plan.rows],
+            "units": units_to_json(plan.units),
+        }
+        self.write_json(f"plans/{name}.json", fields)
+
+    def read_plan(self, name: str) -> Plan:
+        """The inverse of `write_plan`."""
+        fields = json.loads(self.store.read(f"plans/{name}.json"))
+        rows = tuple(row_from_json(row) for row in fields["rows"])
+        return Plan(rows, tuple(units_from_json(fields["units"])))
+
+    def write_json(self, name: str, fields: Any) -> None:
+        """Write JSON, whole or not at all."""
+        with self.store.publish(name) as temporary:
+            temporary.write_text(json.dumps(fields, indent=1, sort_keys=True) + "\n")
+
+    def sweep(self) -> None:
+        """Remove what killed writers left of files they did not finish; nobody may be writing."""
+        for folder in ("plans", "shards", "units", "chunks"):
+            path = self.store.local_path(folder)
+            for leftover in path.glob(".*.part.*") if path else ():
+                leftover.unlink(missing_ok=True)
+
+    def _write(self, name: str, rows: Iterable[ManifestRow]) -> None:
+        with self.store.publish(name) as temporary:
+            write_manifest(temporary, rows)
+
+    def _read(self, name: str) -> list[ManifestRow]:
+        with self.store.open_read(name) as file:
+            return rows_of(pq.read_table(file), name)
+
+
+def row_to_json(row: ManifestRow) -> dict[str, Any]:
+    """A row of a source as JSON has it. Perceptual hashes are of clips and left out."""
+    fields = asdict(row)
+    return {name: value for name, value in fields.items() if not isinstance(value, bytes)}
+
+
+def row_from_json(fields: dict[str, Any]) -> ManifestRow:
+    """The inverse of `row_to_json`."""
+    return ManifestRow(
+        **fields
+        | {
+            "kind": Kind(fields["kind"]),
+            "status": Status(fields["status"]),
+            "reason": Reason(fields["reason"]) if fields["reason"] else None,
+            "error_class": ErrorClass(fields["error_class"]) if fields["error_class"] else None,
+            "embedding": tuple(fields["embedding"]),
+        }
+    )
+
+
+def status_counts(rows: Sequence[ManifestRow]) -> dict[str, int]:
+    """Sources by status."""
+    counts = {status.value: 0 for status in Status}
+    for row in rows:
+        if row.kind is Kind.SOURCE:
+            counts[row.status] += 1
+    return counts

@@ -1,0 +1,252 @@
+"""What happens to untrusted media: probing sources, and turning a unit's segments into shards.
+
+These functions run inside an `IsolatedProcess`. They open local files only; what an earlier try
+died of is given to them, so that they leave it alone.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import mytalk_core
+from mytalk_core.data.manifest import Kind, ManifestRow, Status
+from mytalk_core.data.shard_set import ShardBounds, ShardSet, content_hash
+from mytalk_core.data.shards import encode_sample
+from mytalk_core.errors import (
+    BadInputError,
+    MytalkError,
+    OutputError,
+    Reason,
+    error_from_json,
+)
+from mytalk_core.faces.embedding import FaceEmbedder
+from mytalk_core.faces.face_alignment_landmarker import FaceAlignmentLandmarker
+from mytalk_core.faces.landmark_scheme import MESH478
+from mytalk_core.faces.landmarker import Landmarker, LandmarkerConfig, MeshLandmarker
+from mytalk_core.footage.account import (
+    clip_row,
+    dropped_row,
+    failed_row,
+    probed_row,
+    segment_row,
+)
+from mytalk_core.footage.clips import Clip, FootageConfig, FootageModels, extract_clips
+from mytalk_core.footage.isolated import Tell
+from mytalk_core.footage.listing import Source
+from mytalk_core.footage.records import Records, row_to_json
+from mytalk_core.footage.stages import Stage, StageLog
+from mytalk_core.footage.units import Segment, Unit, UnitConfig
+from mytalk_core.media.clock import format_rate
+from mytalk_core.media.limits import MediaLimits, check_limits
+from mytalk_core.media.probe import probe_audio, probe_video
+from mytalk_core.speech.features import SpeechEncoder
+
+# Seconds between signs of life.
+_BEAT = 2.0
+
+Fetched = Mapping[str, str | dict[str, str]]
+"""By title: the path of a source's local copy, or the error (as JSON) why there is none."""
+
+Lost = Mapping[str, dict[str, str]]
+"""By name: the error (as JSON) of what killed the process more often than is forgiven."""
+
+
+@dataclass(frozen=True)
+class WorkConfig:
+    """All that decides what becomes of footage."""
+
+    footage: FootageConfig = field(default_factory=FootageConfig)
+    limits: MediaLimits = field(default_factory=MediaLimits)
+    units: UnitConfig = field(default_factory=UnitConfig)
+    shards: ShardBounds = field(default_factory=ShardBounds)
+    # Landmark scheme: "mesh478" or, with face-alignment's weights at hand, "ibug68".
+    scheme: str = MESH478.name
+    # Most faces looked for in a frame.
+    faces: int = 4
+
+
+@dataclass(frozen=True)
+class WorkModels:
+    """Model files, on every machine under the same path."""
+
+    landmarker: Path  # face_landmarker.task, or the folder of face-alignment's weights
+    speech_encoder: Path  # folder of a CTranslate2 Whisper
+    face_embedding: Path | None  # dlib's ResNet; None where every speaker is known
+    versions: tuple[tuple[str, str], ...]  # name and version of each
+
+
+def config_id(config: WorkConfig, models: WorkModels) -> str:
+    """A name for all that decides the result; results of another one are never mixed in."""
+    text = json.dumps(
+        [mytalk_core.__version__, asdict(config), models.versions, models.face_embedding is None],
+        sort_keys=True,
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def probe_sources(
+    sources: tuple[Source, ...],
+    fetched: Fetched,
+    limits: MediaLimits,
+    config_id: str,
+    lost: Lost,
+    tell: Tell,
+) -> dict[str, Any]:
+    """Look at each source's header and first frame.
+
+    Returns:
+        JSON: `rows`, of each source in order its manifest row, ok where it can be worked on;
+        `stages`, the account.
+    """
+    log = StageLog()
+    rows = []
+    for source in sources:
+        tell({"item": source.title})
+        start = time.monotonic()
+        try:
+            with log.timed(Stage.PROBE):
+                path = _local(fetched[source.title])
+                if source.title in lost:
+                    raise error_from_json(lost[source.title])
+                check_limits(path, limits)
+                video = probe_video(path)
+                probe_audio(path)
+                row = probed_row(
+                    source,
+                    video.frame_estimate,
+                    format_rate(video.fps),
+                    float(video.duration),
+                    config_id,
+                )
+            log.count(Stage.PROBE, done=1, seconds=row.duration_seconds)
+        except Exception as error:
+            log.count(Stage.PROBE, failed=1)
+            spent = time.monotonic() - start
+            row = failed_row(source, _ours(error, source.url), Stage.PROBE, spent, config_id)
+        rows.append(row_to_json(row))
+    return {"rows": rows, "stages": log.to_json()}
+
+
+def extract_unit(
+    unit: Unit,
+    fetched: Fetched,
+    records: Records,
+    config: WorkConfig,
+    config_id: str,
+    models: WorkModels,
+    lost: Lost,
+    tell: Tell,
+) -> dict[str, Any]:
+    """Write the unit's shards and, last, its record.
+
+    Returns:
+        JSON: `stages`, the account.
+
+    Raises:
+        OutputError, StorageError: where results cannot be written.
+    """
+    log = StageLog(_beating(tell))
+    rows: list[ManifestRow] = []
+    with ShardSet(records.store, f"shards/{unit.name}", config.shards) as shards:
+        for segment in unit.segments:
+            name = segment_name(segment)
+            tell({"item": name})
+            start = time.monotonic()
+            below: list[ManifestRow] = []
+            log.current = Stage.SHOTS
+            try:
+                path = _local(fetched[segment.source.title])
+                if name in lost:
+                    raise error_from_json(lost[name])
+                tools = _load(models, config.scheme, config.faces)
+                for found in extract_clips(
+                    segment, path, tools, config.footage, dict(models.versions), log
+                ):
+                    if isinstance(found, Clip):
+                        with log.timed(Stage.SHARD):
+                            below.append(_write(found, segment.source, shards, config_id))
+                            log.count(Stage.SHARD, done=1, seconds=below[-1].duration_seconds)
+                    else:
+                        below.append(dropped_row(found, segment.source, config_id))
+                row = segment_row(segment, below, time.monotonic() - start, config_id)
+            except OutputError:
+                raise
+            except Exception as error:
+                ours = _ours(error, segment.where)
+                spent = time.monotonic() - start
+                row = failed_row(
+                    segment.source,
+                    ours,
+                    log.current,
+                    spent,
+                    config_id,
+                    segment.seconds,
+                    Kind.SEGMENT,
+                )
+                if row.status is Status.FAILED:
+                    log.count(log.current, failed=1)
+                else:
+                    log.count(log.current, filtered=1)
+            rows += [row, *below]
+    records.write_unit(unit.name, rows)
+    return {"stages": log.to_json()}
+
+
+def segment_name(segment: Segment) -> str:
+    """How a segment is called between processes."""
+    return f"{segment.source.title}/{segment.number}"
+
+
+def _write(clip: Clip, source: Source, shards: ShardSet, config_id: str) -> ManifestRow:
+    members = encode_sample(clip.sample)
+    place = shards.add(clip.sample.meta.key, members)
+    return clip_row(clip, source, place.shard, place.range, content_hash(members), config_id)
+
+
+def _local(fetched: str | dict[str, str]) -> Path:
+    if isinstance(fetched, str):
+        return Path(fetched)
+    raise error_from_json(fetched)
+
+
+def _ours(error: Exception, where: str) -> MytalkError:
+    """What a row says of an error: a poisonous file must not end a run over thousands."""
+    if isinstance(error, MytalkError):
+        if error.where:
+            return error
+        return type(error)(error.what, reason=error.reason, where=where, remedy=error.remedy)
+    if isinstance(error, MemoryError):
+        return BadInputError(
+            "takes more memory than a worker may use.", reason=Reason.OVER_LIMIT, where=where
+        )
+    return MytalkError(f"{type(error).__name__}: {error}", reason=Reason.INTERNAL, where=where)
+
+
+def _beating(tell: Tell) -> Callable[[], None]:
+    """A function that tells, now and then, that work goes on."""
+    told = time.monotonic()
+
+    def beat() -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told > _BEAT:
+            told = now
+            tell({"alive": True})
+
+    return beat
+
+
+@lru_cache(maxsize=1)
+def _load(models: WorkModels, scheme: str, faces: int) -> FootageModels:
+    """The models, loaded once per process."""
+    kind = MeshLandmarker if scheme == MESH478.name else FaceAlignmentLandmarker
+    landmarker: Landmarker = kind(models.landmarker, LandmarkerConfig(max_faces=faces))
+    embedder = None
+    if models.face_embedding is not None:
+        embedder = FaceEmbedder(models.face_embedding, landmarker.scheme)
+    return FootageModels(landmarker, SpeechEncoder(models.speech_encoder, threads=1), embedder)

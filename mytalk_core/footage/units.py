@@ -1,0 +1,160 @@
+"""How footage of any amount is cut into units of work that one worker does in minutes.
+
+Two cuts, so that neither a hundred thousand short clips nor one long film makes a bad unit: the
+stream of sources is cut into chunks, by the sources' names alone; the sources of a chunk are cut,
+once their lengths are known, into segments, and these are packed into units. A source that is added
+to a folder changes the chunk that it falls into and no other.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any
+
+from mytalk_core.footage.listing import Source
+from mytalk_core.media.clock import MOTION_FPS
+
+_UNIT_DIGITS = 4
+
+
+@dataclass(frozen=True)
+class UnitConfig:
+    """How large a unit of work is."""
+
+    # Sources of a chunk, on average and at most.
+    chunk_mean: int = 48
+    chunk_most: int = 96
+    # Footage of a unit, in seconds; a longer source is cut into segments of this length.
+    unit_seconds: int = 90
+    # Shortest last segment, as a share of the others; what is shorter goes to the one before.
+    last_segment: float = 0.25
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Sources that are planned and accounted for together."""
+
+    name: str  # digest of the configuration and of all that identifies the sources' content
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Consecutive frames of a source, at the canonical rate."""
+
+    source: Source
+    number: int  # within the source
+    count: int  # segments of the source
+    first: int  # frame
+    end: int | None  # frame; None: to where the source ends
+    seconds: float  # as planned
+
+    @property
+    def where(self) -> str:
+        """The source's address and, where it is one of several segments, the place in it."""
+        if self.count == 1:
+            return self.source.url
+        minutes, seconds = divmod(int(self.first / MOTION_FPS), 60)
+        return f"{self.source.url}, from {minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What one worker does in one go; the unit of commit and of retry."""
+
+    name: str  # of its shards and its record
+    segments: tuple[Segment, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Footage in it."""
+        return sum(segment.seconds for segment in self.segments)
+
+
+def group_sources(sources: Iterable[Source], config: UnitConfig) -> Iterator[tuple[Source, ...]]:
+    """Cut a stream of sources into groups; where, depends only on the sources near the cut."""
+    group: list[Source] = []
+    for source in sources:
+        group.append(source)
+        digest = hashlib.blake2b(source.title.encode(), digest_size=8).digest()
+        closes = int.from_bytes(digest) % config.chunk_mean == 0
+        if closes or len(group) == config.chunk_most:
+            yield tuple(group)
+            group = []
+    if group:
+        yield tuple(group)
+
+
+def chunk_name(
+    config_id: str, sources: Sequence[Source], identities: Sequence[str], attempt: int = 0
+) -> str:
+    """The name of a chunk: other content, another configuration or attempt, another name.
+
+    Args:
+        identities: of each source, a text that changes when its content does.
+        attempt: 0, or the number of the retry that the chunk is made for.
+    """
+    text = json.dumps([config_id, attempt, [asdict(each) for each in sources], list(identities)])
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def cut_segments(source: Source, seconds: Fraction, config: UnitConfig) -> list[Segment]:
+    """A source of this length as segments: one, where it is not longer than a unit."""
+    length = config.unit_seconds * int(MOTION_FPS)
+    frames = int(seconds * MOTION_FPS)
+    count = max(1, frames // length + (frames % length >= config.last_segment * length))
+    return [
+        Segment(
+            source=source,
+            number=number,
+            count=count,
+            first=number * length,
+            end=(number + 1) * length if number + 1 < count else None,
+            seconds=min(
+                float(seconds) - number * config.unit_seconds,
+                config.unit_seconds if number + 1 < count else float(seconds),
+            ),
+        )
+        for number in range(count)
+    ]
+
+
+def pack_units(chunk: str, segments: Iterable[Segment], config: UnitConfig) -> list[Unit]:
+    """Segments, in order, as units of about `unit_seconds` each."""
+    units: list[Unit] = []
+    held: list[Segment] = []
+    seconds = 0.0
+
+    def close() -> None:
+        units.append(Unit(f"{chunk}-{len(units):0{_UNIT_DIGITS}d}", tuple(held)))
+
+    for segment in segments:
+        if held and seconds + segment.seconds > config.unit_seconds:
+            close()
+            held, seconds = [], 0.0
+        held.append(segment)
+        seconds += segment.seconds
+    if held:
+        close()
+    return units
+
+
+def units_to_json(units: Sequence[Unit]) -> list[dict[str, Any]]:
+    """Units as JSON has them."""
+    return [asdict(unit) for unit in units]
+
+
+def units_from_json(fields: list[dict[str, Any]]) -> list[Unit]:
+    """The inverse of `units_to_json`."""
+    return [
+        Unit(
+            unit["name"],
+            tuple(
+                Segment(**(segment | {"source": Source(**segment["source"])}))
+                for segment in unit["segments"]
+            ),
+        )
+        for unit in fields
+    ]

@@ -1,0 +1,128 @@
+"""A child that crashes, hangs or grows takes only itself down, and says what it can."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mytalk_core.errors import BadInputError, MytalkError, Reason
+from mytalk_core.footage.isolated import ChildLostError, IsolatedProcess, IsolationConfig, Tell
+
+CONFIG = IsolationConfig(memory_gigabytes=2.0, stall_seconds=3.0)
+
+
+@pytest.fixture
+def child(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(Path(__file__).parent), *sys.path])
+    with IsolatedProcess(CONFIG) as process:
+        yield process
+
+
+def add(a: int, b: int, tell: Tell) -> int:
+    tell({"item": "sum"})
+    return a + b
+
+
+def crash(tell: Tell) -> None:
+    ctypes.string_at(0)
+
+
+def hang(tell: Tell) -> None:
+    time.sleep(60)
+
+
+def grow(tell: Tell) -> int:
+    return int(np.ones(2**30, np.float64).sum())
+
+
+def refuse(tell: Tell) -> None:
+    raise BadInputError("is odd.", reason=Reason.NO_FACE, where="here", remedy="Even it.")
+
+
+def stumble(tell: Tell) -> None:
+    raise KeyError("gone")
+
+
+def greet(tell: Tell) -> str:
+    os.write(1, b"native greeting\n")
+    print("hello")  # noqa: T201
+    return "done"
+
+
+def process_id(tell: Tell) -> int:
+    return os.getpid()
+
+
+def test_work_gives_its_result_and_tells_on_its_way(child):
+    told = []
+    assert child.call(add, 2, 3, told=told.append) == 5
+    assert told == [{"item": "sum"}]
+
+
+def test_one_child_serves_many_calls(child):
+    assert child.call(process_id) == child.call(process_id)
+
+
+def test_errors_come_over_as_they_were(child):
+    with pytest.raises(BadInputError) as ours:
+        child.call(refuse)
+    assert str(ours.value) == "here: is odd. Even it."
+    assert ours.value.reason is Reason.NO_FACE
+    with pytest.raises(MytalkError) as bug:
+        child.call(stumble)
+    assert bug.value.reason is Reason.INTERNAL
+    assert "KeyError" in str(bug.value)
+
+
+def test_a_crash_is_told_and_the_next_call_works(child):
+    with pytest.raises(ChildLostError) as lost:
+        child.call(crash)
+    assert lost.value.reason is Reason.DECODER_CRASHED
+    assert "SIGSEGV" in str(lost.value)
+    assert child.call(add, 1, 1) == 2
+
+
+def test_a_child_that_hangs_is_killed(child):
+    with pytest.raises(ChildLostError) as lost:
+        child.call(hang)
+    assert lost.value.reason is Reason.TIMED_OUT
+    assert child.call(add, 1, 1) == 2
+
+
+def test_memory_has_a_bound_that_the_child_survives(child):
+    with pytest.raises(MytalkError, match="MemoryError"):
+        child.call(grow)
+    assert child.call(add, 1, 1) == 2
+
+
+def test_what_native_code_prints_is_no_answer(child):
+    assert child.call(greet) == "done"
+
+
+def test_the_child_dies_with_its_parent(child):
+    script = (
+        "import sys, time\n"
+        f"sys.path[:0] = {sys.path!r}\n"
+        "from test_isolated import CONFIG, IsolatedProcess, process_id\n"
+        "child = IsolatedProcess(CONFIG)\n"
+        "print(child.call(process_id), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    grandchild = int(parent.stdout.readline())
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{grandchild}/stat").exists() and time.monotonic() < deadline:
+        if Path(f"/proc/{grandchild}/stat").read_text().split(")")[1].split()[0] == "Z":
+            break
+        time.sleep(0.05)
+    else:
+        assert not Path(f"/proc/{grandchild}").exists()

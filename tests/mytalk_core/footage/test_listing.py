@@ -1,0 +1,185 @@
+"""What users name becomes a stream of sources: each once, under a name of its own."""
+
+import os
+from pathlib import Path
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.footage.listing import ListingConfig, Source, list_sources, printable, title_of
+
+CONFIG = ListingConfig()
+
+
+def listed(*inputs: Path | str, config: ListingConfig = CONFIG) -> list[Source]:
+    return list(list_sources([str(each) for each in inputs], config))
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def test_folders_name_speakers(tmp_path):
+    touch(
+        tmp_path / "s1" / "bbaf2n.mpg", tmp_path / "s1" / "lbax4n.mpg", tmp_path / "s 2" / "a.mpg"
+    )
+    sources = listed(tmp_path)
+    assert [source.speaker for source in sources] == ["s_2", "s1", "s1"]
+    assert [source.id for source in sources] == [
+        f"{tmp_path.name}/{name}" for name in ("s 2/a.mpg", "s1/bbaf2n.mpg", "s1/lbax4n.mpg")
+    ]
+    assert sources[1].title.startswith("s1_bbaf2n_")
+    unknown = listed(tmp_path, config=ListingConfig(speakers="unknown", licence="CC0-1.0"))
+    assert {(source.speaker, source.licence) for source in unknown} == {("", "CC0-1.0")}
+
+
+def test_names_do_not_depend_on_where_footage_is_mounted(tmp_path):
+    found = []
+    for mount in ("here/grid", "far/away/grid"):
+        touch(*(tmp_path / mount / name for name in ("s1/a.mpg", "s1/a.mp4", "third/s1/a.mpg")))
+        found.append([(each.id, each.title) for each in listed(tmp_path / mount)])
+    assert found[0] == found[1]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "a", "b", "c/d"]),
+            st.sampled_from(["s1", "s 1", "s_1"]),
+            st.sampled_from(["x", "x_2", "x 2", "x.2", "ü", "語", "x\n2"]),
+            st.sampled_from([".mp4", ".avi"]),
+        ),
+        min_size=1,
+        max_size=12,
+        unique=True,
+    )
+)
+def test_no_file_is_lost_to_another(tmp_path_factory, parts):
+    folder = tmp_path_factory.mktemp("footage")
+    files = {folder / above / speaker / (stem + kind) for above, speaker, stem, kind in parts}
+    touch(*files)
+    sources = listed(folder)
+    assert {Path(source.url) for source in sources} == files
+    assert len({source.title for source in sources}) == len(files)
+
+
+def test_folders_of_one_name_differ_by_what_is_above_them(tmp_path):
+    touch(tmp_path / "a/clips/x.mp4", tmp_path / "b/clips/x.mp4")
+    assert [each.id for each in listed(tmp_path / "a/clips", tmp_path / "b/clips")] == [
+        "a/clips/x.mp4",
+        "b/clips/x.mp4",
+    ]
+
+
+def test_a_file_given_twice_is_one_source(tmp_path):
+    touch(tmp_path / "s1" / "a.mp4")
+    file = tmp_path / "s1" / "a.mp4"
+    assert len(listed(file, tmp_path, file, tmp_path / "s1")) == 1
+
+
+def test_hidden_files_are_left_out_and_globs_are_sorted(tmp_path):
+    touch(*(tmp_path / name for name in ("s/b.mp4", "s/a.mp4", "s/.part.mp4", ".cache/c.mp4")))
+    assert [Path(each.url).name for each in listed(tmp_path)] == ["a.mp4", "b.mp4"]
+    assert [Path(each.url).name for each in listed(tmp_path / "*" / "*.mp4")] == ["a.mp4", "b.mp4"]
+
+
+def test_links_in_circles_end(tmp_path):
+    touch(tmp_path / "s" / "a.mp4")
+    (tmp_path / "s" / "loop.mp4").symlink_to(tmp_path / "s" / "loop.mp4")
+    (tmp_path / "s" / "up").symlink_to(tmp_path, target_is_directory=True)
+    assert [Path(each.url).name for each in listed(tmp_path)] == ["a.mp4", "loop.mp4", "up"]
+
+
+def test_a_name_that_is_not_text_can_be_told(tmp_path):
+    raw = os.fsdecode(b"caf\xe9.mp4")
+    (tmp_path / raw).touch()
+    (source,) = listed(tmp_path)
+    assert os.path.exists(source.url)
+    assert printable(source.url).encode("utf-8").endswith(b"caf\\xe9.mp4")
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    for path in (tmp_path / "absent", tmp_path, tmp_path / "*.mp4"):
+        with pytest.raises(BadInputError) as refused:
+            listed(path)
+        assert refused.value.reason == Reason.NOT_FOUND
+        assert refused.value.where == str(path)
+
+
+ROWS = [
+    {"id": "film 1", "source": "a/x.mp4", "speaker": "ann", "licence": "CC-BY-4.0"},
+    {"id": "film 1", "source": "/abs/x.mp4", "speaker": "", "licence": ""},
+    {"id": "", "source": "s3://bucket/films/x.mp4", "speaker": "", "licence": ""},
+]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_lists_name_ids_speakers_and_licences(tmp_path, kind):
+    path = tmp_path / f"list.{kind}"
+    if kind == "csv":
+        lines = ["id,source,speaker,licence", *(",".join(row.values()) for row in ROWS)]
+        path.write_text("\n".join(lines))
+    else:
+        pq.write_table(pa.Table.from_pylist(ROWS), path)
+    sources = listed(path, config=ListingConfig(licence="unknown"))
+    assert [(each.id, each.url, each.speaker, each.licence) for each in sources] == [
+        ("film 1", f"{tmp_path}/a/x.mp4", "ann", "CC-BY-4.0"),
+        ("film 1", "/abs/x.mp4", "", "unknown"),
+        ("films/x.mp4", "s3://bucket/films/x.mp4", "", "unknown"),
+    ]
+    assert len({each.title for each in sources}) == 3
+
+
+def test_a_list_that_cannot_be_used_is_refused(tmp_path):
+    for name, text in (
+        ("a.csv", "video,speaker\nx.mp4,ann\n"),
+        ("b.csv", "id,source\n1,\n"),
+        ("c.parquet", "I am no table"),
+        ("d.csv", "\0" * 50),
+    ):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(BadInputError) as refused:
+            listed(tmp_path / name)
+        assert refused.value.reason in (Reason.BAD_CATALOGUE, Reason.NOT_FOUND)
+    with pytest.raises(BadInputError):
+        listed(tmp_path / "absent.csv")
+
+
+def test_a_list_is_read_row_by_row(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("source\n" + "".join(f"{number}.mp4\n" for number in range(50_000)))
+    stream = list_sources([str(path)], CONFIG)
+    assert next(stream).url.endswith("/0.mp4")  # without waiting for the others
+
+
+def test_object_stores_are_listed_like_folders(s3_url):
+    files = fsspec.filesystem("s3")
+    for name in ("s2/b.mp4", "s1/a b.mp4", "s1/.hidden.mp4"):
+        files.pipe_file(f"{s3_url}/listing/films/{name}", b"x")
+    sources = listed(f"{s3_url}/listing/films")
+    assert [each.id for each in sources] == ["films/s1/a b.mp4", "films/s2/b.mp4"]
+    assert [each.url for each in sources] == [
+        f"{s3_url}/listing/films/s1/a b.mp4",
+        f"{s3_url}/listing/films/s2/b.mp4",
+    ]
+    assert [each.speaker for each in sources] == ["s1", "s2"]
+    assert len(listed(f"{s3_url}/listing/films/*/*.mp4")) >= 2
+    with pytest.raises(BadInputError):
+        listed(f"{s3_url}/listing/none")
+    with pytest.raises(BadInputError):
+        listed("nosuch://bucket/x")
+
+
+@given(st.text(min_size=1, max_size=200))
+def test_titles_are_short_and_safe_in_keys(source_id):
+    title = title_of(source_id)
+    assert len(title) <= 50
+    assert title.replace("_", "").isalnum()
+    assert title.isascii()

@@ -1,0 +1,163 @@
+"""A worker does what it is asked, whatever the media do to the process that opens them."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mytalk_core.data.manifest import Kind, ManifestRow, Status
+from mytalk_core.data.storage import open_store
+from mytalk_core.errors import ErrorClass, Reason
+from mytalk_core.footage.clips import FootageConfig
+from mytalk_core.footage.isolated import IsolationConfig
+from mytalk_core.footage.listing import ListingConfig, Source, list_sources
+from mytalk_core.footage.records import Records
+from mytalk_core.footage.unit_work import WorkConfig, WorkModels, config_id
+from mytalk_core.footage.worker import Worker, WorkPlace
+
+# Imported by every Python that starts with it on its path: what a broken decoder does.
+BROKEN = """
+import ctypes, time
+import numpy
+from mytalk_core.footage import clips, unit_work
+
+def broken(path, *arguments, **options):
+    if path.name == "b.mp4":
+        {effect}
+    return decode(path, *arguments, **options)
+
+{module}.{name}, decode = broken, {module}.{name}
+"""
+CRASH = "ctypes.string_at(0)"
+HANG = "time.sleep(600)"
+GROW = "numpy.ones(2**40)"
+
+
+@pytest.fixture
+def films(tmp_path, sample_clips, run_ffmpeg) -> Path:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        clip = ["-i", sample_clips["jwp_intro"].path, "-t", "1.2"]
+        run_ffmpeg(folder / f"{name}.mp4", *clip)
+    return folder
+
+
+@pytest.fixture
+def place(tmp_path, landmarker_model, whisper_dir) -> WorkPlace:
+    config = WorkConfig(footage=FootageConfig())
+    models = WorkModels(landmarker_model, whisper_dir, None, ())
+    return WorkPlace(
+        out=str(tmp_path / "out"),
+        config=config,
+        config_id=config_id(config, models),
+        models=models,
+        scratch=tmp_path / "scratch",
+        isolation=IsolationConfig(stall_seconds=20.0),
+    )
+
+
+def listed(folder: Path) -> tuple[Source, ...]:
+    return tuple(list_sources([str(folder)], ListingConfig()))
+
+
+def work_off(place: WorkPlace, folder: Path) -> dict[str, ManifestRow]:
+    """Rows of the sources of a folder that is one chunk, by file name."""
+    worker = Worker(place)
+    state = worker.plan(listed(folder), "none")
+    for unit in state.units:
+        worker.extract(unit)
+    if state.units:
+        worker.finish(state.name)
+    worker.close()
+    found = Records(open_store(place.out)).read_chunk(state.name)
+    return {Path(row.source).name: row for row in found if row.kind is Kind.SOURCE}
+
+
+def break_decoder(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, module: str, name: str, effect: str
+) -> None:
+    folder.mkdir()
+    text = BROKEN.format(module=module, name=name, effect=effect)
+    (folder / "sitecustomize.py").write_text(text)
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+
+
+@pytest.mark.parametrize(
+    ("effect", "reason"),
+    [
+        (CRASH, Reason.DECODER_CRASHED),
+        (HANG, Reason.TIMED_OUT),
+        (GROW, Reason.OVER_LIMIT),
+    ],
+)
+def test_a_file_that_kills_its_decoder_costs_one_row(
+    monkeypatch, tmp_path, films, place, effect, reason
+):
+    break_decoder(monkeypatch, tmp_path / "broken", "clips", "iter_frames_at", effect)
+    if effect is HANG:
+        place = replace(place, isolation=IsolationConfig(stall_seconds=6.0))
+    found = work_off(place, films)
+    assert {name: (row.status, row.reason) for name, row in found.items()} == {
+        "a.mp4": (Status.OK, None),
+        "b.mp4": (Status.FAILED, reason),
+        "c.mp4": (Status.OK, None),
+    }
+    assert found["b.mp4"].error_class is ErrorClass.BAD_INPUT
+    assert "b.mp4" in found["b.mp4"].message
+
+
+def test_a_header_that_kills_its_reader_costs_one_row(monkeypatch, tmp_path, films, place):
+    break_decoder(monkeypatch, tmp_path / "broken", "unit_work", "probe_video", CRASH)
+    worker = Worker(place)
+    state = worker.plan(listed(films), "none")
+    worker.close()
+    plan = Records(open_store(place.out)).read_plan(state.name)
+    assert [row.reason for row in plan.rows] == [None, Reason.DECODER_CRASHED, None]
+    assert len(state.units) == 1
+
+
+def test_units_that_no_worker_lived_through_can_be_tried_again(films, place):
+    worker = Worker(place)
+    sources = listed(films)
+    state = worker.plan(sources, "none")
+    for unit in state.units:
+        worker.abandon(unit)
+    lost = worker.finish(state.name)
+    assert lost.sources == {"ok": 0, "filtered": 0, "failed": 3}
+
+    assert worker.plan(sources, "none").units == ()
+    again = worker.plan(sources, "transient")
+    assert again.name == f"{state.name}-r1"
+    for unit in again.units:
+        worker.extract(unit)
+    done = worker.finish(again.name)
+    assert done.sources == {"ok": 3, "filtered": 0, "failed": 0}
+    assert worker.plan(sources, "failed").name == again.name
+    worker.close()
+
+
+def test_a_retry_keeps_the_rows_of_what_was_ok(films, place):
+    (films / "b.mp4").write_text("I am no film")
+    worker = Worker(place)
+    sources = listed(films)
+    state = worker.plan(sources, "none")
+    for unit in state.units:
+        worker.extract(unit)
+    before = worker.finish(state.name)
+    assert before.sources == {"ok": 2, "filtered": 0, "failed": 1}
+    again = worker.plan(sources, "failed")
+    assert (again.name, again.units, again.sources) == (f"{state.name}-r1", (), before.sources)
+    records = Records(open_store(place.out))
+    names = [Path(row.source).name for row in records.read_chunk(again.name)]
+    assert names == [Path(row.source).name for row in records.read_chunk(state.name)]
+    worker.close()
+
+
+def test_changed_content_is_another_chunk(films, place):
+    worker = Worker(place)
+    before = worker.plan(listed(films), "none").name
+    (films / "b.mp4").write_text("I am another film")
+    assert worker.plan(listed(films), "none").name != before
+    worker.close()

@@ -1,0 +1,94 @@
+"""Small runs of preprocessing for tests, and ways to compare and to disturb them."""
+
+import hashlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from mytalk_core.data.manifest import ManifestRow, read_manifest
+from mytalk_core.data.shard_set import ShardBounds
+from mytalk_core.footage.clips import FootageConfig
+from mytalk_core.footage.listing import ListingConfig
+from mytalk_core.footage.unit_work import WorkConfig, WorkModels, config_id
+from mytalk_core.footage.units import UnitConfig
+from mytalk_core.footage.worker import Retry, WorkPlace
+from pipelines.preprocess import PreprocessJob
+
+# Small chunks, units and shards, so that few seconds of footage make several of each.
+CONFIG = WorkConfig(
+    footage=FootageConfig(clip_seconds=3),
+    units=UnitConfig(chunk_mean=3, chunk_most=3, unit_seconds=4),
+    shards=ShardBounds(megabytes=100, samples=2),
+)
+
+
+def job(
+    footage: Path | str, out: Path | str, models: WorkModels, retry: Retry = "none"
+) -> PreprocessJob:
+    place = WorkPlace(
+        out=str(out),
+        config=CONFIG,
+        config_id=config_id(CONFIG, models),
+        models=models,
+        scratch=Path("/nowhere"),
+    )
+    return PreprocessJob((str(footage),), ListingConfig(), place, retry)
+
+
+def shards(out: Path) -> dict[str, str]:
+    """Digest of every shard."""
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((out / "shards").iterdir())
+    }
+
+
+def rows(out: Path) -> list[ManifestRow]:
+    """The manifest without what the clock decides."""
+    return [replace(row, seconds_spent=0.0) for row in read_manifest(out / "manifest.parquet")]
+
+
+def same(one: Path, other: Path) -> bool:
+    # By their text: measurements that were not taken are NaN, which equals nothing.
+    return shards(one) == shards(other) and repr(rows(one)) == repr(rows(other))
+
+
+def kill_when(
+    ready: Callable[[], bool], victims: Callable[[], list[int] | None]
+) -> threading.Thread:
+    """Wait in a thread until `ready`, then kill the processes that `victims` names, if it does."""
+
+    def work() -> None:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            if ready() and (found := victims()) is not None:
+                for victim in found:
+                    os.kill(victim, signal.SIGKILL)
+                return
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def processes(words: str) -> list[int] | None:
+    """Processes whose command line holds these words; None where there is none."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if words in line:
+                found.append(int(entry.name))
+    return found or None
+
+
+def records(out: Path) -> int:
+    return len(list((out / "units").glob("*.parquet")))
