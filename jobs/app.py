@@ -14,6 +14,7 @@ from mytalk_core import __version__
 COMMANDS = (
     "preprocess",
     "curate",
+    "inspect",
     "train",
     "dub",
     "evaluate",

@@ -1,13 +1,17 @@
-"""Curation on Beam: manifests -> decisions -> training shards, index, manifest and funnel.
+"""Curation on Beam: manifests -> decisions -> training shards, index, manifest and account.
 
-What travels between workers are rows and byte ranges; media goes once, from the shard it is in to
-the shard it belongs to. All rows of a split's plan, and all rows of each table written at the end,
-pass through one worker: some hundred bytes a clip.
+One pipeline of passes, each of which waits for the one before. A pass is a collection of small
+tasks; what they work on are files under the output folder, in which rows are cut into ranges (see
+`mytalk_core.data.passes`). No collection ever holds rows: an engine that keeps them in memory, as
+the one for this machine does, needs no more memory for many rows than for few, and one that runs
+on many machines runs all tasks of a pass at once. Every worker must see manifests, shards and the
+output folder under the same paths.
 """
 
-import hashlib
-import re
-from collections.abc import Iterable, Iterator, Sequence
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,47 +19,28 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineRunner, create_runner
-from apache_beam.transforms.combiners import ToList
 
-from mytalk_core import __version__
-from mytalk_core.data.curated import (
-    CuratedFolder,
-    IndexRow,
-    is_complete,
-    shard_name,
-    start,
-    write_curated_manifest,
-    write_index,
-    write_record,
-    write_text,
-)
-from mytalk_core.data.curation import (
-    Candidate,
-    CurateConfig,
-    Decision,
-    configuration,
-    configuration_id,
-    decide,
-    is_input,
-)
-from mytalk_core.data.funnel import (
-    Amount,
-    Counter,
-    Funnel,
-    build_funnel,
-    counts,
-    funnel_from_json,
-    funnel_json,
-    funnel_markdown,
-)
-from mytalk_core.data.manifest import read_manifest
-from mytalk_core.data.packing import PackingConfig, plan_shards, shard_of, shuffle_place
-from mytalk_core.data.shard_index import SampleBytes, copy_samples, sample_ranges
-from mytalk_core.data.splits import Split
-from mytalk_core.errors import BadInputError, OutputError, Reason
+from mytalk_core import __version__, errors
+from mytalk_core.data.curated import CuratedFolder, is_complete, start, write_record
+from mytalk_core.data.curation import CurateConfig, configuration, configuration_id
+from mytalk_core.data.funnel import Funnel, funnel_from_json
+from mytalk_core.data.manifest_stream import survey_manifest
+from mytalk_core.data.passes import account, copies, packing, people, rows
+from mytalk_core.data.passes.rows import ManifestPiece
+from mytalk_core.data.passes.work import ROWS_PER_RANGE, Work
+from mytalk_core.errors import BadInputError, MytalkError, OutputError, Reason
 
 # The in-process runner by its own name: "DirectRunner" first tries to download Prism.
 LOCAL_RUNNER = "FnApiRunner"
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Tasks of one kind, which may run in any order and at the same time."""
+
+    name: str
+    run: Callable[[Work, Any], None]
+    tasks: Sequence[Any]
 
 
 def curate(
@@ -64,174 +49,138 @@ def curate(
     config: CurateConfig,
     runner: str = LOCAL_RUNNER,
     runner_options: Sequence[str] = (),
+    rows_per_range: int = ROWS_PER_RANGE,
 ) -> Funnel:
     """Filter, split and pack the clips of manifests into training shards under `out`.
 
     The same call again does nothing once it is complete; after an interruption it continues with
-    the shards that are missing.
+    the tasks that are missing.
 
     Args:
         manifests: `manifest.parquet` files; the shards they name stand beside them.
-        out: folder as `CuratedFolder` describes it; every worker must see it under this path.
-        config: filters, splits and packing.
+        out: folder as `CuratedFolder` describes it. Some 2 KB a row are needed there meanwhile.
+        config: filters, copies, splits and packing.
         runner: name of a Beam runner.
         runner_options: further options for that runner, as on a command line.
+        rows_per_range: rows that a task holds, about; memory follows it, the result does not.
 
     Raises:
-        BadInputError: where a manifest cannot be read, `out` holds the result of another
-            configuration or the runner does not exist.
+        BadInputError: where a manifest cannot be read, a shard is not the one its manifest means,
+            `out` holds the result of another configuration or the runner does not exist.
         OutputError: where `out` cannot be written or the disk is full.
     """
     engine = _runner(runner)
-    for path in manifests:
-        read_manifest(path)  # a bad one is found before anything is written
-    sources = sorted({(_digest(path), str(path.resolve())) for path in manifests})
-    decided_by = configuration(config, [digest for digest, _ in sources])
-    name = configuration_id(decided_by)
+    surveys = [survey_manifest(path) for path in sorted({path.resolve() for path in manifests})]
+    surveys.sort(key=lambda survey: survey.digest)  # the same tasks wherever the manifests are
+    decided_by = configuration(config, [survey.digest for survey in surveys])
     folder = CuratedFolder(out.resolve())
-    if not is_complete(folder, name):
-        start(folder, name, decided_by)
+    total = sum(survey.rows for survey in surveys)
+    work = Work(folder, config, configuration_id(decided_by), max(1, -(-total // rows_per_range)))
+    if not is_complete(folder, work.name):
+        start(folder, work.name, decided_by)
+        pieces = [
+            (str(survey.path), survey.digest, group)
+            for survey in surveys
+            for group in range(survey.row_groups)
+        ]
+        numbered = [ManifestPiece(number, *piece) for number, piece in enumerate(pieces)]
         pipeline = beam.Pipeline(runner=engine, options=PipelineOptions(list(runner_options)))
-        _compose(pipeline, sources, folder, config, name)
+        _compose(pipeline, work, passes(work, numbered))
         _run(pipeline)
-        write_record(folder.completed, name, {"versions": _versions()})
+        write_record(folder.completed, work.name, {"versions": _versions()})
+    shutil.rmtree(folder.work, ignore_errors=True)
     return funnel_from_json(folder.funnel.read_text(encoding="utf-8"))
 
 
-def _compose(
-    pipeline: beam.Pipeline,
-    manifests: Sequence[tuple[str, str]],
-    folder: CuratedFolder,
-    config: CurateConfig,
-    name: str,
-) -> None:
-    candidates = (
-        pipeline
-        | "manifests" >> beam.Create(manifests)
-        | "spread manifests" >> beam.Reshuffle()
-        | "read rows" >> beam.FlatMap(_candidates)
-    )
-    places = (
-        candidates
-        | "name shards" >> beam.FlatMap(lambda each: [each.shard] if each.shard else [])
-        | "each shard once" >> beam.Distinct()
-        | "spread shards" >> beam.Reshuffle()
-        | "find samples" >> beam.FlatMap(_keyed_places)
-    )
-    decisions = (
-        {"candidates": candidates | "by key" >> beam.Map(_keyed), "places": places}
-        | "join" >> beam.CoGroupByKey()
-        | "decide" >> beam.FlatMap(_decisions, config)
-    )
-    plans = (
-        decisions
-        | "kept" >> beam.Filter(lambda decision: decision.kept)
-        | "place" >> beam.Map(_split_and_place, config.packing)
-        | "by split" >> beam.GroupByKey()
-        | "plan shards" >> beam.Map(_plan, config.packing)
-    )
-    packed = decisions | "pack" >> beam.Map(_pack, config.packing, beam.pvalue.AsDict(plans))
-    _ = (
-        packed
-        | "by shard" >> beam.FlatMap(lambda pair: [(pair[1], pair[0])] if pair[1] else [])
-        | "gather shards" >> beam.GroupByKey()
-        | "write shards" >> beam.FlatMap(_write_shard, folder, config.packing)
-        | "all index rows" >> ToList()
-        | "write index" >> beam.Map(lambda rows: write_index(folder.index, rows))
-    )
-    _ = (
-        packed
-        | "all decisions" >> ToList()
-        | "write manifest" >> beam.Map(lambda rows: write_curated_manifest(folder.manifest, rows))
-    )
-    _ = (
-        decisions
-        | "count" >> beam.FlatMap(_counts)
-        | "add up" >> beam.CombinePerKey(_sum)
-        | "all counts" >> ToList()
-        | "write funnel" >> beam.Map(_write_funnel, folder, config, name)
-    )
-
-
-def _candidates(manifest: tuple[str, str]) -> Iterator[Candidate]:
-    digest, path = manifest
-    for row in read_manifest(Path(path)):
-        if is_input(row):
-            shard = str(Path(path).parent / row.shard) if row.shard else ""
-            yield Candidate(row, digest, shard)
-
-
-def _keyed(candidate: Candidate) -> tuple[str, Candidate]:
-    return candidate.row.key or candidate.row.id, candidate
-
-
-def _keyed_places(shard: str) -> Iterator[tuple[str, SampleBytes]]:
-    for sample in sample_ranges(Path(shard)):
-        yield sample.key, SampleBytes(shard, sample.offset, sample.size)
-
-
-def _decisions(group: tuple[str, dict[str, Iterable[Any]]], config: CurateConfig) -> list[Decision]:
-    _, members = group
-    return decide(members["candidates"], members["places"], config)
-
-
-def _split_and_place(decision: Decision, config: PackingConfig) -> tuple[Split, str]:
-    return decision.split, shuffle_place(decision.row.key, config.seed)
-
-
-def _plan(
-    group: tuple[Split, Iterable[str]], config: PackingConfig
-) -> tuple[Split, tuple[str, ...]]:
-    split, places = group
-    return split, plan_shards(places, config.clips_per_shard)
-
-
-def _pack(
-    decision: Decision, config: PackingConfig, plans: dict[Split, tuple[str, ...]]
-) -> tuple[Decision, str]:
-    """The decision and the name of its shard, empty where the clip is not kept."""
-    if not decision.kept:
-        return decision, ""
-    place = shuffle_place(decision.row.key, config.seed)
-    return decision, shard_name(decision.split, shard_of(place, plans[decision.split]))
-
-
-def _write_shard(
-    group: tuple[str, Iterable[Decision]], folder: CuratedFolder, config: PackingConfig
-) -> list[IndexRow]:
-    name, decisions = group
-    path = folder.shard(name)
-    ordered = sorted(decisions, key=lambda each: shuffle_place(each.row.key, config.seed))
-    if not path.exists():  # else an earlier run of this configuration finished it
-        copy_samples(path, [each.place for each in ordered if each.place])
-    return [
-        IndexRow(sample.key, each.split, name, each.row.speaker, sample.offset, sample.size)
-        for each, sample in zip(ordered, sample_ranges(path), strict=True)
+def passes(work: Work, pieces: Sequence[ManifestPiece]) -> list[Pass]:
+    """What is done, in order."""
+    ranges, once = range(work.ranges), range(1)
+    decisions = [
+        Pass("read rows", rows.scatter, pieces),
+        Pass("judge rows", rows.judge, ranges),
+        Pass("find same content", copies.same_content, ranges),
+        Pass("find near copies", copies.near, ranges),
+        Pass("connect copies", copies.connect_copies, once),
+        Pass("people of titles", people.within_titles, ranges),
+        Pass("compare people", people.across_titles, ranges),
+        Pass("connect people", people.connect_people, once),
+        Pass("name clips", people.name_clips, ranges),
+        Pass("decide", rows.decide, ranges),
+        Pass("add up", rows.add_up, ranges),
     ]
+    shards = [
+        Pass("order by speaker", packing.order_by_speaker, ranges),
+        Pass("plan shards", packing.plan, once),
+        Pass("deal clips", packing.deal, ranges),
+        Pass("pack shards", packing.pack, ranges),
+    ]
+    tables = [
+        Pass("write tables", rows.write_tables, once),
+        Pass("write account", account.write_account, once),
+    ]
+    return decisions + ([] if work.config.dry_run else shards) + tables
 
 
-def _counts(decision: Decision) -> Iterator[tuple[tuple[str, ...], Amount]]:
-    for counter, amount in counts(decision):
-        # Runners know how to group by plain tuples and strings, not by named ones and enums.
-        yield tuple(str(field) for field in counter), amount
+def _compose(pipeline: beam.Pipeline, work: Work, passes: Sequence[Pass]) -> None:
+    done = pipeline | "start" >> beam.Create([0])
+    for each in passes:
+        tasks = list(enumerate(each.tasks))
+        done = (
+            pipeline
+            | f"tasks: {each.name}" >> beam.Create(tasks)
+            | f"spread: {each.name}" >> beam.Reshuffle()
+            | each.name >> beam.FlatMap(_run_task, work, each, beam.pvalue.AsIter(done))
+        )
 
 
-def _sum(amounts: Iterable[Amount]) -> Amount:
-    return sum(amounts, Amount())
+def _run_task(
+    numbered: tuple[int, Any], work: Work, kind: Pass, _done: Iterable[int]
+) -> Iterator[int]:
+    """Do a task, unless an earlier run finished it. What was done before is only waited for."""
+    number, task = numbered
+    finished = work.root / "done" / f"{kind.name} {number}"
+    if not finished.exists():
+        try:
+            kind.run(work, task)
+            finished.parent.mkdir(parents=True, exist_ok=True)
+            finished.touch()
+        except MytalkError as error:
+            raise TaskFailedError(error) from error
+        except OSError as error:
+            told = OutputError(
+                f"cannot be written: {error.strerror}.",
+                reason=Reason.OUTPUT_NOT_WRITABLE,
+                where=str(error.filename or work.folder.root),
+            )
+            raise TaskFailedError(told) from error
+    yield number
 
 
-def _write_funnel(
-    amounts: list[tuple[Any, Amount]], folder: CuratedFolder, config: CurateConfig, name: str
-) -> None:
-    named = {Counter(*fields): amount for fields, amount in amounts}
-    funnel = build_funnel(named, name, config.filters)
-    write_text(folder.funnel, funnel_json(funnel))
-    write_text(folder.funnel_report, funnel_markdown(funnel))
+class TaskFailedError(Exception):
+    """An error of ours in words from which it can be made again.
 
+    Runners hand a worker's exception over as text: its class, its message, and more around it.
+    """
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as manifest:
-        return hashlib.file_digest(manifest, "sha256").hexdigest()
+    def __init__(self, error: MytalkError) -> None:
+        fields = {
+            "what": error.what,
+            "reason": error.reason,
+            "where": error.where,
+            "remedy": error.remedy,
+        }
+        super().__init__(json.dumps([type(error).__name__, fields]))
+
+    @staticmethod
+    def read(text: str) -> MytalkError | None:
+        """The error that a runner's text tells of; None where it tells of none of ours."""
+        _, marker, rest = text.partition(f"{TaskFailedError.__name__}: ")
+        if not marker:
+            return None
+        (kind, fields), _ = json.JSONDecoder().raw_decode(rest)
+        reason = Reason(fields.pop("reason"))
+        error: MytalkError = getattr(errors, kind)(**fields, reason=reason)
+        return error
 
 
 def _versions() -> dict[str, str]:
@@ -255,9 +204,8 @@ def _runner(name: str) -> PipelineRunner:
 def _run(pipeline: beam.Pipeline) -> None:
     try:
         pipeline.run().wait_until_finish()
-    except RuntimeError as error:
-        # Runners hand a worker's exception over as text: its class, message and step.
-        ours = re.search(r"mytalk_core\.errors\.OutputError: (.*?)(?: \[while|$)", str(error), re.M)
+    except (RuntimeError, TaskFailedError) as error:
+        ours = TaskFailedError.read(f"{type(error).__name__}: {error}")
         if ours is None:
             raise
-        raise OutputError(ours[1], reason=Reason.OUTPUT_NOT_WRITABLE) from error
+        raise ours from error

@@ -5,8 +5,10 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,9 @@ from mytalk_core.appearance.training import (
     appearance_clip,
 )
 from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
-from mytalk_core.data.curated import shards_of
-from mytalk_core.data.shards import decode_meta, iter_members
+from mytalk_core.data.clip_index import ClipIndex, clip_index
+from mytalk_core.data.clip_reader import Members, iter_clips, read_clip
+from mytalk_core.data.shards import decode_meta
 from mytalk_core.errors import BadInputError, MytalkError, Reason
 from mytalk_core.media.output import atomic_path, make_folder
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
@@ -47,6 +50,9 @@ from mytalk_core.training.loop import LoopConfig, Objective, TrainingState, trai
 _STATE = "state.pt"
 # Held-out clips that judge the model while it trains.
 _VALIDATION_CLIPS = 32
+# Memory that a process may fill with decoded crops, were all its clips as long as they may be.
+_CROP_BYTES = 4 << 30
+_LONGEST_CLIP = 250  # frames
 
 
 @dataclass(frozen=True)
@@ -54,13 +60,15 @@ class TrainJob:
     """One training run."""
 
     model: str  # "motion" or "appearance"
-    data: Path  # folder of curated shards
+    data: Path  # folder of curated shards, with its index
     out: Path  # folder for weights, curves and checkpoints
     size: str  # "tiny", "cpu" or "gpu"
     steps: int  # optimiser steps
     speech_encoder: Path  # folder of a CTranslate2 Whisper; for examples of silence
     workers: int  # processes; one GPU each where there are GPUs, else one CPU each
     seed: int = 0
+    buffer: BufferConfig | None = None  # how much footage a process holds; None: as the model asks
+    checkpoint_seconds: float = LoopConfig.checkpoint_seconds  # between checkpoints
 
     @property
     def weights(self) -> Path:
@@ -93,17 +101,16 @@ class TrainingFailedError(MytalkError):
 
 def loop_config(job: TrainJob) -> LoopConfig:
     """The optimiser's settings of a run."""
-    every = max(job.steps // 20, 1)
-    if job.model == "motion":
-        return LoopConfig(job.steps, learning_rate=5e-4, validate_every=every, seed=job.seed)
-    return LoopConfig(
+    common = LoopConfig(
         job.steps,
-        learning_rate=6e-4,
-        weight_decay=0.01,
-        validate_every=every,
-        mixed_precision=True,
+        learning_rate=5e-4,
+        validate_every=max(job.steps // 20, 1),
+        checkpoint_seconds=job.checkpoint_seconds,
         seed=job.seed,
     )
+    if job.model == "motion":
+        return common
+    return replace(common, learning_rate=6e-4, weight_decay=0.01, mixed_precision=True)
 
 
 def appearance_config(job: TrainJob) -> AppearanceTrainingConfig:
@@ -112,11 +119,20 @@ def appearance_config(job: TrainJob) -> AppearanceTrainingConfig:
     return replace(AppearanceTrainingConfig(), batch=batch)
 
 
+def buffer_config(job: TrainJob) -> BufferConfig:
+    """How much footage a process holds: decoded crops are large, so their number has a limit."""
+    if job.buffer:
+        return job.buffer
+    if job.model == "motion":
+        return BufferConfig()
+    clip_bytes = _LONGEST_CLIP * RENDERER_SIZES[job.size].size ** 2 * 3
+    return BufferConfig(capacity=min(_CROP_BYTES // clip_bytes, BufferConfig.capacity))
+
+
 def run_name(job: TrainJob) -> str:
     """A name for all that decides the weights; only a run of the same name is continued."""
-    shards = [path for split in ("train", "val") for path in shards_of(job.data, split)]
-    identity = [mytalk_core.__version__]
-    identity += [f"{path.parent.name}/{path.name} {path.stat().st_size}" for path in shards]
+    train, held_out = clip_index(job.data, "train"), clip_index(job.data, "val")
+    identity = [mytalk_core.__version__, train.digest(), held_out.digest(), str(buffer_config(job))]
     digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:8]
     return f"{job.model}-{job.size}-{job.steps}-{job.seed}-{digest}"
 
@@ -130,7 +146,7 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
         progress: told (steps taken, steps in all) about once a second.
 
     Raises:
-        BadInputError: where `job.data` holds no shards, or crops of a size other than the model's.
+        BadInputError: where `job.data` holds no clips, or crops of a size other than the model's.
         OutputError: where `job.out` cannot be made.
         TrainingFailedError: where the workers fail.
     """
@@ -194,7 +210,7 @@ def _cause(error: Exception) -> str:
 
 def _check_crops(job: TrainJob) -> None:
     """Look at the first clip: a renderer draws crops of its own size only."""
-    _, members = next(iter_members(shards_of(job.data, "train")))
+    members = read_clip(clip_index(job.data, "train"), 0)
     found, wanted = decode_meta(members["json"]).crop_size, RENDERER_SIZES[job.size].size
     if found != wanted:
         raise BadInputError(
@@ -237,8 +253,8 @@ def _train_worker(settings: dict[str, TrainJob]) -> None:
     rank, world = context.get_world_rank(), context.get_world_size()
     device = ray_train.torch.get_device()
     torch.manual_seed(job.seed)
-    objective = _objective(job, rank, world, device)
     state = _restored()
+    objective, draws = _objective(job, rank, world, device, state)
     written = 0.0
 
     def note(step: int) -> None:
@@ -254,44 +270,41 @@ def _train_worker(settings: dict[str, TrainJob]) -> None:
     if rank == 0 and state.step:
         # Of a run that had come to its end nothing more is yielded.
         _write_results(job, objective, state)
-    for saved in train(objective, loop_config(job), state, device, rank, wrap, note):
+    for saved in train(objective, loop_config(job), state, device, rank, wrap, note, draws):
         if rank == 0:
             _write_results(job, objective, saved)
         _report(saved, rank)
 
 
-def _objective(job: TrainJob, rank: int, world: int, device: torch.device) -> Objective:
-    """Data, model and losses of a job, for one process of it."""
-    shards, held_out = shards_of(job.data, "train"), shards_of(job.data, "val")
+def _objective(
+    job: TrainJob, rank: int, world: int, device: torch.device, state: TrainingState
+) -> tuple[Objective, Callable[[], int]]:
+    """Data, model and losses of a job, for one process of it; and the count of clips drawn."""
+    index, held_out = clip_index(job.data, "train"), clip_index(job.data, "val")
+    place = (buffer_config(job), job.seed, rank, world, state.draws)
     if job.model == "motion":
-        clips = ClipBuffer(shards, motion_clip, BufferConfig(), rank, world)
-        judges = [motion_clip(members)[1] for members in _first_clips(held_out)]
+        clips = ClipBuffer(index, motion_clip, *place)
+        judges = [motion_clip(members) for members in _first_clips(held_out)]
         silence = silence_features(SpeechEncoder(job.speech_encoder, threads=1))
         config = MotionTrainingConfig()
         motion = MotionObjective(
             MOTION_SIZES[job.size], config, clips.draw, silence, judges, device
         )
-        fit_closed_form(motion.model, clips.clips, clips.weights, config.ridge, _sum_over_workers)
-        return motion
-    mask = MaskConfig()
-    crops = ClipBuffer(
-        shards, lambda members: appearance_clip(members, mask), BufferConfig(), rank, world
-    )
-    views = [appearance_clip(members, mask)[1] for members in _first_clips(held_out)]
-    return AppearanceObjective(
-        RENDERER_SIZES[job.size],
-        appearance_config(job),
-        crops.draw,
-        views,
-        device,
-    )
+        if not state.weights:
+            fit_closed_form(
+                motion.model, clips.clips, clips.weights, config.ridge, _sum_over_workers
+            )
+        return motion, lambda: clips.draws
+    to_clip = partial(appearance_clip, mask=MaskConfig())
+    crops = ClipBuffer(index, to_clip, *place)
+    views = [to_clip(members) for members in _first_clips(held_out)]
+    size, batches = RENDERER_SIZES[job.size], appearance_config(job)
+    renderer = AppearanceObjective(size, batches, crops.draw, views, device)
+    return renderer, lambda: crops.draws
 
 
-def _first_clips(shards: list[Path]) -> list[dict[str, bytes]]:
-    return [
-        members
-        for _, (_, members) in zip(range(_VALIDATION_CLIPS), iter_members(shards))  # noqa: B905
-    ]
+def _first_clips(index: ClipIndex) -> Iterator[Members]:
+    return islice(iter_clips(index), _VALIDATION_CLIPS)
 
 
 def _sum_over_workers(tensor: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mytalk_core.data.curated import IndexRow, write_index
 from mytalk_core.data.schema import ClipMeta, ClipSample, clip_key
 from mytalk_core.data.shards import encode_sample, write_shard
 from mytalk_core.faces.landmark_scheme import MESH478
@@ -51,14 +52,20 @@ def speaking_clip(speaker: str, number: int, frames: int = 40) -> ClipSample:
 
 
 def write_curated(folder: Path, speakers: dict[str, list[str]], clips: int = 2) -> Path:
-    """A folder as curation leaves it: speakers by split, `clips` clips of each."""
+    """A folder as curation leaves it: speakers by split, `clips` clips of each, and the index."""
+    rows = []
     for split, names in speakers.items():
         samples = [speaking_clip(name, number) for name in names for number in range(clips)]
+        shard = f"{split}/shard-00000.tar"
         (folder / split).mkdir(parents=True)
-        write_shard(
-            folder / split / "shard-00000.tar",
-            [(sample.meta.key, encode_sample(sample)) for sample in samples],
+        ranges = write_shard(
+            folder / shard, [(sample.meta.key, encode_sample(sample)) for sample in samples]
         )
+        rows += [
+            IndexRow(sample.meta.key, split, shard, sample.meta.speaker, place.offset, place.size)
+            for sample, place in zip(samples, ranges, strict=True)
+        ]
+    write_index(folder / "index.parquet", rows)
     return folder
 
 

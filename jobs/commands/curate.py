@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mytalk_core.data.funnel import Funnel
 
 
+_SPEAKERS_SHOWN = 20
+
+
 def curate(
     manifests: Annotated[
         list[Path],
@@ -42,6 +45,15 @@ def curate(
     max_yaw: Annotated[
         float, typer.Option(min=0.0, max=180.0, help="Largest head turn, in degrees.")
     ] = 45.0,
+    min_sharpness: Annotated[
+        float | None, typer.Option(min=0.0, help="Least sharpness; off unless given.")
+    ] = None,
+    max_jitter: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, help="Most landmark jitter, in inter-ocular units; off unless given."
+        ),
+    ] = None,
     max_offset: Annotated[
         float | None,
         typer.Option(min=0.0, help="Largest sync offset, in frames; off unless given."),
@@ -50,7 +62,41 @@ def curate(
         float | None,
         typer.Option(min=-1.0, max=1.0, help="Smallest sync confidence; off unless given."),
     ] = None,
+    min_speech: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Smallest share of speech; off unless given."),
+    ] = None,
+    max_faces: Annotated[
+        int | None, typer.Option(min=1, help="Most faces at once; off unless given.")
+    ] = None,
+    near_audio: Annotated[
+        int,
+        typer.Option(min=0, max=256, help="Bits of sound in which near copies differ at most."),
+    ] = 40,
+    near_picture: Annotated[
+        int,
+        typer.Option(min=0, max=128, help="Bits of picture in which they differ at most."),
+    ] = 24,
+    face_distance: Annotated[
+        float,
+        typer.Option(min=0.0, help="Largest distance of faces without a name that are joined."),
+    ] = 0.5,
     clips_per_shard: Annotated[int, typer.Option(min=1, help="Most clips in one shard.")] = 64,
+    megabytes_per_shard: Annotated[
+        int, typer.Option(min=1, help="Most megabytes of one shard.")
+    ] = 256,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Decide and account for it, but look at no shard and write none."
+        ),
+    ] = False,
+    rows_per_task: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Rows that a task holds; more for tens of millions, memory follows."
+        ),
+    ] = 32768,
     runner: Annotated[
         str,
         typer.Option(help="Beam runner: FnApiRunner is this process; FlinkRunner, SparkRunner."),
@@ -63,11 +109,13 @@ def curate(
     """Filter clips, split them by speaker and pack them into the shards that `train` reads.
 
     No speaker is in two splits, and speakers that come later move nobody.
-    The same command again continues. Beside the shards stand funnel.md (what
-    each filter took), manifest.parquet (why each clip went) and index.parquet
-    (where each clip is).
+    The same command again continues. Beside the shards stand
+    dataset_card.html (what each filter took, with pictures), manifest.parquet
+    (why each clip went) and index.parquet (where each clip is). Shards and
+    DIR are paths that all workers see.
 
     \b
+    mytalk curate work/manifest.parquet --out try --dry-run --min-face 100
     mytalk curate work/manifest.parquet --out training
     mytalk curate a/manifest.parquet b/manifest.parquet --out training --holdout s33,s5,s26
     mytalk curate work/manifest.parquet --out training \\
@@ -75,25 +123,40 @@ def curate(
         --runner-option=--direct_num_workers=4
     """
     from mytalk_core.data.curation import CurateConfig
+    from mytalk_core.data.duplicates import DuplicateConfig
+    from mytalk_core.data.face_groups import FaceGroupConfig
     from mytalk_core.data.filters import FilterConfig
     from mytalk_core.data.packing import PackingConfig
     from mytalk_core.data.splits import SplitConfig
 
     held_out = frozenset(name.strip() for name in holdout.split(",") if name.strip())
     config = CurateConfig(
-        filters=FilterConfig(min_seconds, min_face, max_yaw, max_offset, min_sync),
+        filters=FilterConfig(
+            min_seconds=min_seconds,
+            min_face_height=min_face,
+            max_yaw_degrees=max_yaw,
+            min_sharpness=min_sharpness,
+            max_jitter=max_jitter,
+            max_sync_offset=max_offset,
+            min_sync_confidence=min_sync,
+            min_speech_share=min_speech,
+            max_faces=max_faces,
+        ),
+        duplicates=DuplicateConfig(max_audio_bits=near_audio, max_picture_bits=near_picture),
+        faces=FaceGroupConfig(face_distance),
         splits=SplitConfig(val_share),
         holdout=held_out,
-        packing=PackingConfig(clips_per_shard),
+        packing=PackingConfig(clips_per_shard, megabytes_per_shard * 10**6),
+        dry_run=dry_run,
     )
     with progress(f"curating into {out}", None), _silent_engine():
         from pipelines.curate import curate as run_curation
 
-        funnel = run_curation(manifests, out, config, runner, runner_option or ())
+        funnel = run_curation(manifests, out, config, runner, runner_option or (), rows_per_task)
     result({"out": str(out), **asdict(funnel)}, _tables(funnel))
     for warning in _warnings(funnel, held_out):
         note(warning)
-    note(f"The whole account is in {out / 'funnel.md'}")
+    note(f"The whole account is in {out / 'dataset_card.html'}")
     if _lost(funnel) or not funnel.splits["train"].count:
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -128,7 +191,8 @@ def _tables(funnel: Funnel) -> RenderableType:
     speakers = Table("speaker", "split", title="speakers", box=box.SIMPLE_HEAD)
     for column in ("inputs", "kept", "hours"):
         speakers.add_column(column, justify="right")
-    for speaker in funnel.speakers:
+    by_hours = sorted(funnel.speakers, key=lambda line: -line.kept.milliseconds)
+    for speaker in by_hours[:_SPEAKERS_SHOWN]:
         speakers.add_row(
             speaker.speaker or "unknown",
             speaker.split,
@@ -136,6 +200,8 @@ def _tables(funnel: Funnel) -> RenderableType:
             str(speaker.kept.count),
             f"{speaker.kept.hours:.3f}",
         )
+    if more := len(by_hours[_SPEAKERS_SHOWN:]):
+        speakers.caption = f"and {more} more"
     totals = ", ".join(f"{split} {amount.count}" for split, amount in funnel.splits.items())
     kept = f"{funnel.kept.count} of {funnel.input.count} inputs kept: {totals}"
     return Group(steps, speakers, kept)

@@ -211,7 +211,7 @@ def _text(account: RunAccount, out: str) -> str:
             for reason, count in account.tracks.items()
             if reason != "ok"
         ),
-        f"account of every input: {out}/manifest.parquet, summary: {out}/summary.json",
+        f"account of every input: {out}/manifest.parquet, report: {out}/report.html",
     ]
     if account.classes.get("transient"):
         lines.append("Some failures may pass: try again with --retry transient.")

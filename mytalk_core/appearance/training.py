@@ -54,8 +54,8 @@ class AppearanceClip:
     scheme: LandmarkScheme
 
 
-def appearance_clip(members: dict[str, bytes], mask: MaskConfig) -> tuple[str, AppearanceClip]:
-    """Speaker and clip from the members of a shard's sample."""
+def appearance_clip(members: dict[str, bytes], mask: MaskConfig) -> AppearanceClip:
+    """The clip of a shard's sample by its members."""
     sample = decode_sample(members)
     scheme = SCHEMES[sample.meta.scheme]
     crops = face_crops(
@@ -68,7 +68,7 @@ def appearance_clip(members: dict[str, bytes], mask: MaskConfig) -> tuple[str, A
     )
     gain = np.linalg.norm(sample.boxes[:, 0], axis=-1)
     opening = aperture(sample.landmarks, scheme) * gain
-    return sample.meta.speaker, AppearanceClip(crops, opening, scheme)
+    return AppearanceClip(crops, opening, scheme)
 
 
 @dataclass(frozen=True)

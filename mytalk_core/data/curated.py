@@ -1,14 +1,15 @@
 """The folder that curation writes and training reads: its names, and the tables in it."""
 
 import json
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mytalk_core.data.curation import Decision
 from mytalk_core.data.manifest import MANIFEST_SCHEMA
 from mytalk_core.data.splits import SPLITS, Split
 from mytalk_core.errors import BadInputError, OutputError, Reason
@@ -22,7 +23,7 @@ class IndexRow:
     key: str
     split: str
     shard: str  # relative to the folder
-    speaker: str
+    speaker: str  # a name, the group of a face, or empty
     offset: int  # bytes, of the first header
     size: int  # bytes, padding included
 
@@ -44,8 +45,10 @@ CURATED_SCHEMA = MANIFEST_SCHEMA.append(pa.field("split", pa.string())).append(
     pa.field("reasons", pa.list_(pa.string()))
 )
 
+_ROWS_PER_GROUP = 16384
 
-def shard_name(split: Split, number: int) -> str:
+
+def shard_name(split: str, number: int) -> str:
     """Name of a shard, relative to the folder."""
     return f"{split}/shard-{number:05d}.tar"
 
@@ -67,24 +70,49 @@ class CuratedFolder:
         return self.root / "_SUCCESS.json"
 
     @property
+    def work(self) -> Path:
+        """What the passes of an unfinished curation leave for each other."""
+        return self.root / "_work"
+
+    @property
     def index(self) -> Path:
         """Byte range of every kept clip."""
         return self.root / "index.parquet"
 
     @property
     def manifest(self) -> Path:
-        """Every input with its decision."""
+        """Every input with its decision, in the order of the shuffle."""
         return self.root / "manifest.parquet"
 
     @property
+    def speakers(self) -> Path:
+        """The groups of faces whose names nobody knows, and how sure they are."""
+        return self.root / "speakers.parquet"
+
+    @property
     def funnel(self) -> Path:
-        """The funnel for machines."""
+        """The funnel for machines: totals and speakers."""
         return self.root / "funnel.json"
 
     @property
-    def funnel_report(self) -> Path:
-        """The funnel for people."""
-        return self.root / "funnel.md"
+    def funnel_table(self) -> Path:
+        """The funnel in full, of all sources too."""
+        return self.root / "funnel.parquet"
+
+    @property
+    def card(self) -> Path:
+        """The account for people, in one file."""
+        return self.root / "dataset_card.html"
+
+    @property
+    def card_text(self) -> Path:
+        """The same as text, with its pictures in `card_pictures`."""
+        return self.root / "dataset_card.md"
+
+    @property
+    def card_pictures(self) -> Path:
+        """Pictures that `card_text` shows."""
+        return self.root / "dataset_card"
 
     def shard(self, name: str) -> Path:
         """Path of a shard by its name."""
@@ -93,7 +121,7 @@ class CuratedFolder:
 
 def is_complete(folder: CuratedFolder, configuration_id: str) -> bool:
     """Whether the folder holds all of this configuration's result."""
-    return _recorded_id(folder.completed) == configuration_id
+    return bool(_record(folder.completed).get("configuration_id") == configuration_id)
 
 
 def start(
@@ -101,19 +129,14 @@ def start(
 ) -> None:
     """Make the folder and record what it is going to hold; a folder of the same is continued.
 
+    The result of a dry run, which is quickly made again, gives way to any other.
+
     Raises:
         BadInputError: where the folder holds something else.
         OutputError: where it cannot be made.
     """
     try:
-        occupied = folder.root.exists() and any(folder.root.iterdir())
-        if occupied and _recorded_id(folder.started) != configuration_id:
-            raise BadInputError(
-                "this folder holds something else, or the result of another configuration.",
-                reason=Reason.BAD_CONFIGURATION,
-                where=str(folder.root),
-                remedy="Give another --out, or delete it first.",
-            )
+        _make_room(folder, configuration_id)
         for split in SPLITS:
             (folder.root / split).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -123,6 +146,22 @@ def start(
             where=str(folder.root),
         ) from error
     write_record(folder.started, configuration_id, {"configuration": configuration})
+
+
+def _make_room(folder: CuratedFolder, configuration_id: str) -> None:
+    occupied = folder.root.exists() and any(folder.root.iterdir())
+    held = _record(folder.started)
+    if not occupied or held.get("configuration_id") == configuration_id:
+        return
+    if not held.get("configuration", {}).get("dry_run"):
+        raise BadInputError(
+            "this folder holds something else, or the result of another configuration.",
+            reason=Reason.BAD_CONFIGURATION,
+            where=str(folder.root),
+            remedy="Give another --out, or delete it first.",
+        )
+    folder.completed.unlink(missing_ok=True)
+    shutil.rmtree(folder.work, ignore_errors=True)
 
 
 def write_record(path: Path, configuration_id: str, content: Mapping[str, object]) -> None:
@@ -137,10 +176,10 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _recorded_id(record: Path) -> str | None:
-    if not record.is_file():
-        return None
-    recorded: str = json.loads(record.read_text(encoding="utf-8"))["configuration_id"]
+def _record(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    recorded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return recorded
 
 
@@ -162,27 +201,33 @@ def shards_of(root: Path, split: Split) -> list[Path]:
 
 
 def write_index(path: Path, rows: Iterable[IndexRow]) -> None:
-    """Write the index, ordered as the clips stand in the shards, complete or not at all."""
+    """Write an index, ordered as the clips stand in the shards, complete or not at all."""
     ordered = sorted(rows, key=lambda row: (row.shard, row.offset))
     table = pa.Table.from_pylist([asdict(row) for row in ordered], schema=INDEX_SCHEMA)
-    _write_table(path, table)
+    write_table(path, INDEX_SCHEMA, [table])
 
 
-def write_curated_manifest(path: Path, decisions: Iterable[tuple[Decision, str]]) -> None:
-    """Write decisions and the shard of each (empty where not kept), ordered by key and id."""
-    rows = [
-        asdict(decision.row)
-        | {
-            "shard": shard,
-            "split": decision.split,
-            "reasons": [str(loss.reason) for loss in decision.losses],
-        }
-        for decision, shard in decisions
-    ]
-    rows.sort(key=lambda row: (row["key"], row["id"], row["reason"] or "", row["source"]))
-    _write_table(path, pa.Table.from_pylist(rows, schema=CURATED_SCHEMA))
+def write_table(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
+    """Write tables one after the other as one Parquet file, complete or not at all.
+
+    The bytes depend on the rows alone, not on how they are cut into parts.
+
+    Raises:
+        OutputError: where the folder cannot be written or the disk is full.
+    """
+    with (
+        atomic_path(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+    ):
+        for rows in _even_groups(parts, schema):
+            writer.write_table(rows, row_group_size=_ROWS_PER_GROUP)
 
 
-def _write_table(path: Path, table: pa.Table) -> None:
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+def _even_groups(parts: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    waiting = schema.empty_table()
+    for part in parts:
+        waiting = pa.concat_tables([waiting, part.select(schema.names).cast(schema)])
+        while waiting.num_rows >= _ROWS_PER_GROUP:
+            yield waiting.slice(0, _ROWS_PER_GROUP).combine_chunks()
+            waiting = waiting.slice(_ROWS_PER_GROUP)
+    yield waiting.combine_chunks()

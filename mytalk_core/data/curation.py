@@ -1,23 +1,34 @@
-"""What becomes of each input of curation: the decision, with every reason, as plain functions."""
+"""What becomes of each input of curation: the decision, with every reason, as plain functions.
+
+Rows are Arrow tables, because curation decides on millions of them. What takes a row away is a
+bit of its `losses`: bit i stands for `steps(config)[i]`, and the lowest one took the row first.
+"""
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
 from mytalk_core import __version__
-from mytalk_core.data.filters import FilterConfig, filters, reasons, unmeasured
-from mytalk_core.data.manifest import Kind, ManifestRow, Status
+from mytalk_core.data.duplicates import DuplicateConfig
+from mytalk_core.data.face_groups import FaceGroupConfig
+from mytalk_core.data.filters import FilterConfig, filters, measured
+from mytalk_core.data.manifest import Kind, Status
 from mytalk_core.data.packing import PackingConfig
-from mytalk_core.data.shard_index import SampleBytes
-from mytalk_core.data.splits import Split, SplitConfig, assign_split
+from mytalk_core.data.splits import SplitConfig, assign_split
 from mytalk_core.errors import ErrorClass, Reason
 
 STAGE = "curate"
 
-Step = Literal["before", "gather", "filter"]
-"""Where an input can be lost: before curation, while its clip is looked up, by a filter."""
+Step = Literal["before", "gather", "filter", "copies"]
+"""Where an input can be lost: before curation, while its clip is looked up, by a filter, as a
+copy of another."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,12 @@ class CurateConfig:
 
     filters: FilterConfig = field(default_factory=FilterConfig)
     """What a clip must offer."""
+
+    duplicates: DuplicateConfig = field(default_factory=DuplicateConfig)
+    """When two clips are copies of each other."""
+
+    faces: FaceGroupConfig = field(default_factory=FaceGroupConfig)
+    """When two faces without a name are the same person."""
 
     splits: SplitConfig = field(default_factory=SplitConfig)
     """How speakers are split."""
@@ -36,13 +53,16 @@ class CurateConfig:
     packing: PackingConfig = field(default_factory=PackingConfig)
     """How clips are laid into shards."""
 
+    dry_run: bool = False
+    """Decide and account for it, but look at no shard and write none."""
+
 
 def configuration(config: CurateConfig, manifest_digests: Iterable[str]) -> dict[str, object]:
     """All that decides the result, as JSON has it: the same for manifests in any order.
 
     Args:
-        config: filters, splits and packing.
-        manifest_digests: a digest of each manifest's bytes; paths do not count.
+        config: everything that a user can set.
+        manifest_digests: a digest of each manifest's values; paths do not count.
     """
     return asdict(config) | {
         "holdout": sorted(config.holdout),
@@ -58,112 +78,161 @@ def configuration_id(configuration: Mapping[str, object]) -> str:
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A row of a manifest that curation must account for."""
-
-    row: ManifestRow
-    manifest: str  # digest of the manifest that the row is from
-    shard: str  # path of its shard; empty where the row has none
-
-
-@dataclass(frozen=True)
-class Loss:
-    """One step that took an input away, or would have."""
+class StepRule:
+    """One thing that can take an input away."""
 
     step: Step
-    reason: Reason
+    reason: Reason | None  # None where the row brings its own
+    rule: str  # what stays, in words; empty where there is no limit to name
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What became of one input."""
-
-    row: ManifestRow  # as it came, or with status, reason, stage and message of the first loss
-    losses: tuple[Loss, ...]  # in order of application; empty where the clip is kept
-    unmeasured: tuple[Reason, ...]  # filters that could not judge it
-    split: Split
-    place: SampleBytes | None  # where the clip's bytes are; None where they were not found
-
-    @property
-    def kept(self) -> bool:
-        """Whether the clip goes into a training shard."""
-        return not self.losses
+BEFORE, NOT_FOUND, REPEATED = range(3)
 
 
-def is_input(row: ManifestRow) -> bool:
-    """Whether the row counts: every clip, and every source that came to nothing.
+def steps(config: CurateConfig) -> tuple[StepRule, ...]:
+    """Everything that can take an input away, in the order in which it is applied."""
+    limits = config.duplicates
+    near = f"within {limits.max_audio_bits} + {limits.max_picture_bits} bits"
+    return (
+        StepRule("before", None, ""),
+        StepRule("gather", Reason.NOT_FOUND, "the clip is in its shard"),
+        StepRule("gather", Reason.DUPLICATE, "first row of its key"),
+        *(StepRule("filter", each.reason, each.rule) for each in filters(config.filters)),
+        StepRule("copies", Reason.DUPLICATE, "best of the same content"),
+        StepRule("copies", Reason.NEAR_DUPLICATE, f"best of near copies ({near})"),
+    )
+
+
+def is_input(rows: pa.RecordBatch) -> pa.Array:
+    """Which rows count: every clip, and every source that came to nothing.
 
     A source that went well is accounted for by its clips.
     """
-    return row.kind is Kind.CLIP or row.status is not Status.OK
+    return pc.or_(pc.equal(rows["kind"], Kind.CLIP), pc.not_equal(rows["status"], Status.OK))
 
 
-def decide(
-    candidates: Iterable[Candidate], places: Iterable[SampleBytes], config: CurateConfig
-) -> list[Decision]:
-    """Decide on all candidates of one key: at most one of them is kept.
+def judge(rows: pa.Table, config: CurateConfig) -> pa.Table:
+    """Decide on rows of which no key is elsewhere: all that one row or its namesakes can tell.
 
     Args:
-        candidates: rows of the same key, from one manifest or several.
-        places: where samples of that key were found, in any of the shards.
+        rows: manifest columns and `name` (key or, without one, id), `place` (of the name in the
+            shuffle), `found` (its bytes are there), `manifest` (digest) and `path` (of the shard).
         config: the configuration.
 
     Returns:
-        One decision per candidate, in an order that does not depend on that of the arguments.
+        The rows by place and, of one name, the one to keep first; `losses` and `unmeasured`
+        (bits, uint32) are added. The order of the rows given does not matter.
     """
-    backwards = sorted(places, key=lambda place: place.offset, reverse=True)
-    found = {place.shard: place for place in backwards}  # the first of a shard counts
-    ranked = sorted(
-        candidates,
-        key=lambda each: (
-            each.row.status is not Status.OK,
-            each.shard not in found,
-            each.manifest,
-            each.row.id,
-            each.shard,
-        ),
+    lost = pc.not_equal(rows["status"], Status.OK)
+    ranked = rows.append_column("lost", lost).append_column("absent", pc.invert(rows["found"]))
+    by = ("place", "name", "lost", "absent", "manifest", "id", "path")
+    rows = rows.take(pc.sort_indices(ranked, [(name, "ascending") for name in by]))
+    names = rows["name"].to_numpy()
+    repeated = np.concatenate([np.zeros(min(1, len(names)), bool), names[1:] == names[:-1]])
+    before = _flags(pc.not_equal(rows["status"], Status.OK))
+    found = _flags(rows["found"])
+    losses = (
+        before * np.uint32(1 << BEFORE)
+        | (~before & ~found) * np.uint32(1 << NOT_FOUND)
+        | (~before & found & repeated) * np.uint32(1 << REPEATED)
     )
-    return [
-        _decide_one(candidate, found.get(candidate.shard), rank > 0, config)
-        for rank, candidate in enumerate(ranked)
-    ]
-
-
-def _decide_one(
-    candidate: Candidate, place: SampleBytes | None, repeated: bool, config: CurateConfig
-) -> Decision:
-    row = candidate.row
-    losses: list[Loss] = []
-    if row.status is not Status.OK:
-        losses.append(Loss("before", row.reason or Reason.INTERNAL))
-    elif place is None:
-        losses.append(Loss("gather", Reason.NOT_FOUND))
-    elif repeated:
-        losses.append(Loss("gather", Reason.DUPLICATE))
-    if row.kind is Kind.CLIP:
-        losses += [Loss("filter", reason) for reason in reasons(row, config.filters)]
-    return Decision(
-        row=_with_first_loss(row, losses, config.filters),
-        losses=tuple(losses),
-        unmeasured=tuple(unmeasured(row, config.filters)) if row.kind is Kind.CLIP else (),
-        split=assign_split(row.speaker, row.title, config.holdout, config.splits),
-        place=place,
+    unmeasured = np.zeros(len(losses), np.uint32)
+    clip = _flags(pc.equal(rows["kind"], Kind.CLIP))
+    for bit, each in enumerate(filters(config.filters), REPEATED + 1):
+        values = measured(rows, each.column)
+        losses |= (clip & each.takes(values)) * np.uint32(1 << bit)
+        unmeasured |= (clip & np.isnan(values)) * np.uint32(1 << bit)
+    return rows.append_column("losses", pa.array(losses, pa.uint32())).append_column(
+        "unmeasured", pa.array(unmeasured, pa.uint32())
     )
 
 
-def _with_first_loss(row: ManifestRow, losses: list[Loss], config: FilterConfig) -> ManifestRow:
-    if not losses or losses[0].step == "before":
-        return row
-    reason = losses[0].reason
-    if reason is Reason.NOT_FOUND:
-        return replace(
-            row,
-            status=Status.FAILED,
-            reason=reason,
-            error_class=ErrorClass.BAD_INPUT,
-            message=f"shard {row.shard!r} is missing, damaged or does not hold this clip",
-            stage=STAGE,
+def _flags(column: pa.ChunkedArray) -> NDArray[np.bool_]:
+    flags: NDArray[np.bool_] = column.to_numpy().astype(bool)
+    return flags
+
+
+def first_loss(losses: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """The step, (N,), that took each row first; -1 where it is kept."""
+    lowest = losses & (~losses + np.uint32(1))
+    return np.where(losses == 0, -1, np.log2(np.maximum(lowest, 1)).astype(np.int64))
+
+
+def decide(
+    rows: pa.Table, copies: pa.Table, speakers: Mapping[int, str], config: CurateConfig
+) -> pa.Table:
+    """The decision on judged rows, now that their copies and the faces are known.
+
+    Args:
+        rows: as `judge` gives them.
+        copies: `number` (of a row, 0..), `bit` (the step that takes it) and `kept` (the key of the
+            one that stays).
+        speakers: by number of a row, the group of its face, where its speaker is unknown.
+        config: the configuration.
+
+    Returns:
+        The rows; `speaker` as far as it is known, `status`, `reason`, `error_class`, `message` and
+        `stage` are those of the first loss (unless it was before curation), `reasons` names all,
+        `split` is added.
+    """
+    losses = rows["losses"].to_numpy().copy()
+    numbers, bits = copies["number"].to_numpy(), copies["bit"].to_numpy()
+    np.bitwise_or.at(losses, numbers, np.uint32(1) << bits.astype(np.uint32))
+    first = first_loss(losses)
+    kept_instead = {
+        (number, bit): key
+        for number, bit, key in zip(numbers, bits, copies["kept"].to_pylist(), strict=True)
+    }
+    rules = steps(config)
+    shards = rows["shard"].to_pylist()
+    texts = {name: rows[name].to_pylist() for name in _REWRITTEN}
+    for number in np.flatnonzero(first > BEFORE):
+        rule = rules[first[number]]
+        texts["stage"][number] = STAGE
+        texts["reason"][number] = rule.reason
+        missing = rule.reason is Reason.NOT_FOUND
+        texts["status"][number] = Status.FAILED if missing else Status.FILTERED
+        texts["error_class"][number] = ErrorClass.BAD_INPUT if missing else None
+        texts["message"][number] = _message(
+            rule, shards[number], kept_instead.get((number, first[number]))
         )
-    rules = {each.reason: each.rule for each in filters(config)}
-    message = rules.get(reason, "another row has the same key")
-    return replace(row, status=Status.FILTERED, reason=reason, message=message, stage=STAGE)
+    for row, name in speakers.items():
+        texts["speaker"][row] = name
+    groups = list(zip(texts["speaker"], rows["title"].to_pylist(), strict=True))
+    split = {each: assign_split(*each, config.holdout, config.splits) for each in set(groups)}
+    for name in _REWRITTEN:
+        column = pa.array(texts[name], pa.string())
+        rows = rows.set_column(rows.schema.get_field_index(name), name, column)
+    return (
+        rows.set_column(rows.schema.get_field_index("losses"), "losses", pa.array(losses))
+        .append_column("split", pa.array([split[each] for each in groups], pa.string()))
+        .append_column("reasons", _reasons(losses, texts["reason"], rules))
+    )
+
+
+_REWRITTEN = ("speaker", "status", "reason", "error_class", "message", "stage")
+
+
+def _message(rule: StepRule, shard: str, kept: str | None) -> str:
+    if rule.reason is Reason.NOT_FOUND:
+        return f"shard {shard!r} is missing, or ends before this clip does"
+    if rule.step == "gather":
+        return "another row has the same key"
+    if rule.reason is Reason.DUPLICATE:
+        return f"same content as {kept}"
+    if rule.reason is Reason.NEAR_DUPLICATE:
+        return f"nearly the same sound and picture as {kept}"
+    return rule.rule
+
+
+def _reasons(
+    losses: NDArray[np.uint32], first_reasons: list[str | None], rules: tuple[StepRule, ...]
+) -> pa.Array:
+    named: dict[tuple[int, str | None], list[str]] = {}
+    lists = []
+    for bits, first in zip(losses.tolist(), first_reasons, strict=True):
+        if (bits, first) not in named:
+            every = [rule.reason for bit, rule in enumerate(rules) if bits >> bit & 1]
+            named[bits, first] = [str(each or first or Reason.INTERNAL) for each in every]
+        lists.append(named[bits, first])
+    return pa.array(lists, pa.list_(pa.string()))

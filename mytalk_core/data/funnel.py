@@ -5,13 +5,15 @@ one sees both where the hours went and what loosening a single limit could bring
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
-from mytalk_core.data.curation import Decision, Step
-from mytalk_core.data.filters import FilterConfig, filters
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mytalk_core.data.curation import Step, StepRule
+from mytalk_core.data.funnel_table import licence_sources
 from mytalk_core.data.splits import SPLITS, Split
 from mytalk_core.errors import Reason
 
@@ -23,41 +25,10 @@ class Amount:
     count: int = 0
     milliseconds: int = 0
 
-    def __add__(self, other: "Amount") -> "Amount":
-        return Amount(self.count + other.count, self.milliseconds + other.milliseconds)
-
-    def __sub__(self, other: "Amount") -> "Amount":
-        return Amount(self.count - other.count, self.milliseconds - other.milliseconds)
-
     @property
     def hours(self) -> float:
         """The same in hours."""
         return self.milliseconds / 3_600_000
-
-
-class Counter(NamedTuple):
-    """What an amount counts; a tuple of strings, so that every Beam runner can group by it."""
-
-    column: Literal["input", "kept", "first", "would", "unmeasured"]
-    speaker: str
-    split: Split
-    step: str = ""
-    reason: str = ""
-
-
-def counts(decision: Decision) -> Iterator[tuple[Counter, Amount]]:
-    """Everything that one decision adds to the funnel."""
-    speaker, split = decision.row.speaker, decision.split
-    one = Amount(1, round(decision.row.duration_seconds * 1000))
-    yield Counter("input", speaker, split), one
-    if decision.kept:
-        yield Counter("kept", speaker, split), one
-    for loss in decision.losses[:1]:
-        yield Counter("first", speaker, split, loss.step, loss.reason), one
-    for loss in decision.losses:
-        yield Counter("would", speaker, split, loss.step, loss.reason), one
-    for reason in decision.unmeasured:
-        yield Counter("unmeasured", speaker, split, "filter", reason), one
 
 
 @dataclass(frozen=True)
@@ -85,8 +56,18 @@ class SpeakerLine:
 
 
 @dataclass(frozen=True)
+class LicenceLine:
+    """What became of the footage under one licence."""
+
+    licence: str  # empty where unknown
+    sources: int  # titles
+    input: Amount
+    kept: Amount
+
+
+@dataclass(frozen=True)
 class Funnel:
-    """The whole account of one curation."""
+    """The account of one curation, up to single sources."""
 
     configuration_id: str
     input: Amount
@@ -94,67 +75,77 @@ class Funnel:
     lines: tuple[FunnelLine, ...]
     splits: dict[Split, Amount]  # kept footage
     speakers: tuple[SpeakerLine, ...]
+    licences: tuple[LicenceLine, ...]
 
 
 def build_funnel(
-    amounts: Mapping[Counter, Amount], configuration_id: str, config: FilterConfig
+    tables: Iterable[pa.Table], configuration_id: str, rules: Sequence[StepRule]
 ) -> Funnel:
-    """Lay the summed counters out as a funnel."""
-    left = _total(amounts, column="input")
-    lines = []
-    for step, reason, rule in _steps(amounts, config):
-        first = _total(amounts, column="first", step=step, reason=reason)
-        would = _total(amounts, column="would", step=step, reason=reason)
-        unmeasured = _total(amounts, column="unmeasured", step=step, reason=reason)
-        left -= first
-        lines.append(FunnelLine(step, reason, rule, first, would, unmeasured.count, left))
+    """Lay funnel tables, of which each holds all of its names, out as a funnel."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    sources: dict[str, int] = {}
+    for table in tables:
+        for licence, count in licence_sources(table).items():
+            sources[licence] = sources.get(licence, 0) + count
+        few = table.filter(pc.not_equal(table["scope"], "source"))
+        for row in few.to_pylist():
+            groups.setdefault((row["scope"], row["name"], row["split"]), []).append(row)
+    whole = groups.get(("all", "", ""), [])
+    of = {key: (_input(rows), _left(rows[-1]), rows) for key, rows in sorted(groups.items())}
     return Funnel(
         configuration_id=configuration_id,
-        input=_total(amounts, column="input"),
-        kept=_total(amounts, column="kept"),
-        lines=tuple(lines),
-        splits={split: _total(amounts, column="kept", split=split) for split in SPLITS},
-        speakers=tuple(_speaker_lines(amounts)),
+        input=_input(whole) if whole else Amount(),
+        kept=_left(whole[-1]) if whole else Amount(),
+        lines=tuple(_lines(whole, rules)),
+        splits={name: of.get(("split", name, name), (0, Amount()))[1] for name in SPLITS},
+        speakers=tuple(
+            SpeakerLine(name, split, given, kept, _first_counts(rows))  # type: ignore[arg-type]
+            for (scope, name, split), (given, kept, rows) in of.items()
+            if scope == "speaker"
+        ),
+        licences=tuple(
+            LicenceLine(name, sources.get(name, 0), given, kept)
+            for (scope, name, _), (given, kept, _) in of.items()
+            if scope == "licence"
+        ),
     )
 
 
-def _total(amounts: Mapping[Counter, Amount], **fields: str) -> Amount:
-    wanted = fields.items()
-    matching = (
-        amount for counter, amount in amounts.items() if wanted <= counter._asdict().items()
-    )
-    return sum(matching, Amount())
+def _input(rows: list[dict[str, Any]]) -> Amount:
+    return _left(rows[0])  # the line of the input, at which nothing has gone yet
 
 
-def _steps(
-    amounts: Mapping[Counter, Amount], config: FilterConfig
-) -> Iterator[tuple[Step, Reason, str]]:
+def _left(row: dict[str, Any]) -> Amount:
+    return Amount(row["left_clips"], row["left_ms"])
+
+
+def _first_counts(rows: list[dict[str, Any]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for row in rows[1:]:
+        if row["first_clips"]:
+            counts[row["reason"]] = counts.get(row["reason"], 0) + row["first_clips"]
+    return counts
+
+
+def _lines(rows: list[dict[str, Any]], rules: Sequence[StepRule]) -> Iterator[FunnelLine]:
     """Every step in order; limits that took nothing are listed too, what did not occur is not."""
-    for reason in sorted({each.reason for each in amounts if each.step == "before"}):
-        yield "before", Reason(reason), ""
-    yield "gather", Reason.NOT_FOUND, "the clip is in its shard"
-    yield "gather", Reason.DUPLICATE, "first row of its key"
-    for each in filters(config):
-        yield "filter", each.reason, each.rule
-
-
-def _speaker_lines(amounts: Mapping[Counter, Amount]) -> Iterator[SpeakerLine]:
-    def owner(item: tuple[Counter, Amount]) -> tuple[str, Split]:
-        return item[0].speaker, item[0].split
-
-    for (speaker, split), group in groupby(sorted(amounts.items(), key=owner), owner):
-        own = dict(group)
-        first: dict[str, int] = {}
-        for counter, amount in own.items():
-            if counter.column == "first":
-                first[counter.reason] = first.get(counter.reason, 0) + amount.count
-        yield SpeakerLine(
-            speaker=speaker,
-            split=split,
-            input=_total(own, column="input"),
-            kept=_total(own, column="kept"),
-            first=first,
-        )
+    left = _input(rows) if rows else Amount()
+    for number, rule in enumerate(rules):
+        taken = [row for row in rows if row["number"] == number]
+        if not taken and rule.reason is not None:
+            yield FunnelLine(rule.step, rule.reason, rule.rule, Amount(), Amount(), 0, left)
+        for row in taken:
+            after = _left(row)
+            yield FunnelLine(
+                step=rule.step,
+                reason=Reason(row["reason"]),
+                rule=rule.rule,
+                first=Amount(row["first_clips"], left.milliseconds - after.milliseconds),
+                would=Amount(row["would_clips"], round(row["would_hours"] * 3_600_000)),
+                unmeasured=row["unmeasured_clips"],
+                left=after,
+            )
+            left = after
 
 
 def funnel_json(funnel: Funnel) -> str:
@@ -165,76 +156,41 @@ def funnel_json(funnel: Funnel) -> str:
 def funnel_from_json(text: str) -> Funnel:
     """The inverse of `funnel_json`."""
     fields: dict[str, Any] = json.loads(text)
+
+    def amount(line: dict[str, Any], name: str) -> Amount:
+        return Amount(**line[name])
+
     return Funnel(
         configuration_id=fields["configuration_id"],
-        input=Amount(**fields["input"]),
-        kept=Amount(**fields["kept"]),
+        input=amount(fields, "input"),
+        kept=amount(fields, "kept"),
         lines=tuple(
             FunnelLine(
                 step=line["step"],
                 reason=Reason(line["reason"]),
                 rule=line["rule"],
-                first=Amount(**line["first"]),
-                would=Amount(**line["would"]),
+                first=amount(line, "first"),
+                would=amount(line, "would"),
                 unmeasured=line["unmeasured"],
-                left=Amount(**line["left"]),
+                left=amount(line, "left"),
             )
             for line in fields["lines"]
         ),
-        splits={split: Amount(**fields["splits"][split]) for split in SPLITS},
+        splits={split: amount(fields["splits"], split) for split in SPLITS},
         speakers=tuple(
             SpeakerLine(
-                speaker=line["speaker"],
-                split=line["split"],
-                input=Amount(**line["input"]),
-                kept=Amount(**line["kept"]),
-                first=line["first"],
+                line["speaker"],
+                line["split"],
+                amount(line, "input"),
+                amount(line, "kept"),
+                line["first"],
             )
             for line in fields["speakers"]
         ),
+        licences=tuple(
+            LicenceLine(
+                line["licence"], line["sources"], amount(line, "input"), amount(line, "kept")
+            )
+            for line in fields["licences"]
+        ),
     )
-
-
-def funnel_markdown(funnel: Funnel) -> str:
-    """The funnel as tables for people."""
-    steps = [
-        f"| {line.step} | {line.reason} | {line.rule} | {_cells(line.first)} "
-        f"| {_cells(line.would)} | {line.unmeasured} | {_cells(line.left)} |"
-        for line in funnel.lines
-    ]
-    splits = [f"| {split} | {_cells(amount)} |" for split, amount in funnel.splits.items()]
-    speakers = [
-        f"| {line.speaker or 'unknown'} | {line.split} | {_cells(line.input)} "
-        f"| {_cells(line.kept)} | {_reason_counts(line.first)} |"
-        for line in funnel.speakers
-    ]
-    return "\n".join(
-        [
-            f"# Curation {funnel.configuration_id}",
-            "",
-            f"{funnel.input.count} inputs ({funnel.input.hours:.3f} h), "
-            f"{funnel.kept.count} kept ({funnel.kept.hours:.3f} h).",
-            "",
-            "| step | reason | what stays | taken first | hours | would take | hours "
-            "| not measured | left | hours |",
-            "|---|---|---|--:|--:|--:|--:|--:|--:|--:|",
-            *steps,
-            "",
-            "| split | clips | hours |",
-            "|---|--:|--:|",
-            *splits,
-            "",
-            "| speaker | split | inputs | hours | kept | hours | taken first by |",
-            "|---|---|--:|--:|--:|--:|---|",
-            *speakers,
-            "",
-        ]
-    )
-
-
-def _cells(amount: Amount) -> str:
-    return f"{amount.count} | {amount.hours:.3f}"
-
-
-def _reason_counts(first: Mapping[str, int]) -> str:
-    return ", ".join(f"{reason} {count}" for reason, count in sorted(first.items()))

@@ -1,12 +1,12 @@
 """Samples inside tar shards as byte ranges, so that clips are moved without being decoded."""
 
+import io
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
-from mytalk_core.data.shards import MEMBERS, MemberRange
+from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.output import atomic_path
 
 
@@ -17,6 +17,9 @@ class SampleBytes:
     shard: str
     """Path of the tar."""
 
+    key: str
+    """The sample that stands there."""
+
     offset: int
     """First byte of the first member's header."""
 
@@ -24,55 +27,66 @@ class SampleBytes:
     """Bytes, a multiple of the tar block."""
 
 
-def _key_and_kind(member: tarfile.TarInfo) -> tuple[str, str]:
-    key, _, kind = member.name.partition(".")
-    return key, kind
+def read_sample_bytes(sample: SampleBytes) -> bytes:
+    """The bytes of a sample.
 
-
-def _end(member: tarfile.TarInfo) -> int:
-    blocks = -(-member.size // tarfile.BLOCKSIZE)
-    return member.offset_data + blocks * tarfile.BLOCKSIZE
-
-
-def _readable_members(path: Path) -> list[tarfile.TarInfo]:
-    """The members up to the end of the archive or to where it is damaged or cut off."""
-    members: list[tarfile.TarInfo] = []
-    try:
-        size = path.stat().st_size
-        with tarfile.open(path, "r:") as tar:
-            for member in tar:
-                if _end(member) <= size:
-                    members.append(member)
-    except (OSError, tarfile.ReadError):
-        pass  # what was read until here is good
-    return members
-
-
-def sample_ranges(path: Path) -> list[MemberRange]:
-    """Where each complete sample of a shard stands, in order; only headers are read.
-
-    A sample that lacks a member of the contract is not listed. A shard that is missing or no tar
-    has none; of one that was cut off, those before the cut are listed.
+    Raises:
+        BadInputError: NOT_FOUND where the shard is missing or ends too early, DECODE_ERROR where
+            another sample, or none, stands at that offset.
     """
-    ranges = []
-    for key, group in groupby(_readable_members(path), lambda member: _key_and_kind(member)[0]):
-        members = list(group)
-        if {_key_and_kind(member)[1] for member in members}.issuperset(MEMBERS):
-            offset = members[0].offset
-            ranges.append(MemberRange(key, offset, _end(members[-1]) - offset))
-    return ranges
+    try:
+        with open(sample.shard, "rb") as shard:
+            shard.seek(sample.offset)
+            data = shard.read(sample.size)
+    except OSError as error:
+        raise BadInputError(
+            f"cannot be read: {error.strerror}.",
+            reason=Reason.NOT_FOUND,
+            where=sample.shard,
+            remedy="Put the shard back, or curate again into another folder.",
+        ) from error
+    if len(data) < sample.size:
+        raise BadInputError(
+            f"ends before the sample {sample.key}.", reason=Reason.NOT_FOUND, where=sample.shard
+        )
+    if _key_at_start(data) != sample.key:
+        raise BadInputError(
+            f"does not hold {sample.key} at byte {sample.offset}, as its manifest says.",
+            reason=Reason.DECODE_ERROR,
+            where=sample.shard,
+            remedy="Shards and manifest are of different runs; preprocess again.",
+        )
+    return data
+
+
+def _key_at_start(data: bytes) -> str | None:
+    try:
+        header = tarfile.TarInfo.frombuf(data[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return None
+    return header.name.partition(".")[0]
+
+
+def members_of(data: bytes) -> dict[str, bytes]:
+    """The members of a sample by kind, out of its bytes."""
+    members = {}
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+        for member in tar:
+            content = tar.extractfile(member)
+            if content is not None:
+                members[member.name.partition(".")[2]] = content.read()
+    return members
 
 
 def copy_samples(path: Path, samples: Iterable[SampleBytes]) -> None:
     """Write samples, byte for byte and in the order given, as one tar, complete or not at all.
 
     Raises:
+        BadInputError: where a sample does not stand where it should.
         OutputError: where the folder cannot be written or the disk is full.
     """
     with atomic_path(path) as temporary, temporary.open("wb") as tar:
         for sample in samples:
-            with open(sample.shard, "rb") as source:
-                source.seek(sample.offset)
-                tar.write(source.read(sample.size))
+            tar.write(read_sample_bytes(sample))
         tar.write(bytes(2 * tarfile.BLOCKSIZE))
         tar.write(bytes(-tar.tell() % tarfile.RECORDSIZE))

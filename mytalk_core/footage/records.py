@@ -5,6 +5,7 @@
     units/{unit}.parquet     rows of the unit's segments and clips: the unit is done
     chunks/{chunk}.parquet   rows of the chunk's sources and clips: the chunk is done
     manifest.parquet         all rows of all chunks
+    report.html              what a person wants to know of it
     summary.json             counts, hours, time: the run is done
 
 A record is written, whole, after all that it accounts for.
@@ -23,6 +24,7 @@ from mytalk_core.errors import ErrorClass, Reason
 from mytalk_core.footage.units import Unit, units_from_json, units_to_json
 
 MANIFEST = "manifest.parquet"
+REPORT = "report.html"
 SUMMARY = "summary.json"
 
 

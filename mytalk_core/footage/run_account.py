@@ -16,12 +16,15 @@ import mytalk_core
 from mytalk_core.data.manifest import MANIFEST_SCHEMA, Kind, Status
 from mytalk_core.errors import MytalkError
 from mytalk_core.footage.listing import ListingConfig, list_sources
-from mytalk_core.footage.records import MANIFEST, SUMMARY, Records
+from mytalk_core.footage.records import MANIFEST, REPORT, SUMMARY, Records
+from mytalk_core.footage.report import Picked, report_page
 from mytalk_core.footage.stages import StageLog
 from mytalk_core.footage.worker import ChunkState, WorkPlace
 from mytalk_core.media.prefetch import prefetched
 
 _ROW_GROUP = 20_000
+_FAILURES_SHOWN = 100
+_CLIPS_SHOWN = 6
 _NAME_BYTES = 32  # a chunk's name with its attempt, padded
 
 
@@ -108,7 +111,7 @@ class RunAccount:
 
 
 def write_account(records: Records, place: WorkPlace, progress: RunProgress) -> RunAccount:
-    """Write `manifest.parquet`, chunk after chunk, and last `summary.json`.
+    """Write `manifest.parquet`, chunk after chunk, `report.html`, and last `summary.json`.
 
     Raises:
         OutputError, StorageError: where they cannot be written.
@@ -117,6 +120,8 @@ def write_account(records: Records, place: WorkPlace, progress: RunProgress) -> 
     counts: Counter[tuple[str, str]] = Counter()
     clip_seconds = footage_seconds = 0.0
     shards = shard_bytes = 0
+    failures: list[dict[str, Any]] = []
+    picked: list[dict[str, Any]] = []
 
     def read(name: str) -> pa.Table:
         with records.store.open_read(f"chunks/{name}.parquet") as file:
@@ -141,6 +146,11 @@ def write_account(records: Records, place: WorkPlace, progress: RunProgress) -> 
             footage_seconds += pc.sum(sources["duration_seconds"]).as_py() or 0.0
             shards += len(pc.unique(clips["shard"]))
             shard_bytes += pc.sum(clips["size"]).as_py() or 0
+            failed = sources.filter(pc.field("status") == Status.FAILED.value)
+            failures += failed.slice(0, _FAILURES_SHOWN - len(failures)).to_pylist()
+            # Those with the smallest hashes are anybody's, and the same ones every time.
+            few = clips.sort_by("content_hash").slice(0, _CLIPS_SHOWN).to_pylist()
+            picked = sorted(picked + few, key=lambda row: str(row["content_hash"]))[:_CLIPS_SHOWN]
         if held:
             writer.write_table(pa.concat_tables(held))
     account = RunAccount(
@@ -158,6 +168,10 @@ def write_account(records: Records, place: WorkPlace, progress: RunProgress) -> 
         versions={"mytalk": mytalk_core.__version__, **dict(place.models.versions)},
         configuration=asdict(place.config),
     )
+    local = records.store.local_path(REPORT) is not None
+    page = report_page(account, Picked(failures, picked if local else ()), records.store)
+    with records.store.publish(REPORT) as temporary:
+        temporary.write_text(page, encoding="utf-8")
     records.write_json(SUMMARY, asdict(account))
     return account
 

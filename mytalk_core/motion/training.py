@@ -57,15 +57,15 @@ class MotionClip:
     speech: NDArray[np.float32]  # (T, F)
 
 
-def motion_clip(members: dict[str, bytes]) -> tuple[str, MotionClip]:
-    """Speaker and clip from the members of a shard's sample; pictures are not decoded."""
+def motion_clip(members: dict[str, bytes]) -> MotionClip:
+    """The clip of a shard's sample by its members; pictures are not decoded."""
     meta = decode_meta(members["json"])
     scheme = SCHEMES[meta.scheme]
     moving = list(scheme.moving)
     shape = face_motion(read_npy(members["landmarks.npy"]), scheme).shape
     rest = resting_shape(shape)
     frames = len(shape)
-    return meta.speaker, MotionClip(
+    return MotionClip(
         speaker=meta.speaker,
         displacement=(shape - rest)[:, moving].reshape(frames, -1),
         rest=rest[moving].reshape(-1),

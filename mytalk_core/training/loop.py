@@ -14,7 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mytalk_core.media.prefetch import prefetched
 from mytalk_core.training.precision import autocast
+
+# Batches that are ready before their step, beside the one that is being made.
+_BATCHES_AHEAD = 1
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,11 @@ class Objective(Protocol):
         """Whose weights are trained."""
 
     def batch(self, random: np.random.Generator) -> Any:
-        """The examples of one step."""
+        """The examples of one step.
+
+        Called by another thread while earlier steps are taken: what it gives must not depend on
+        the weights that are trained.
+        """
 
     def losses(self, batch: Any, noise: torch.Generator) -> dict[str, Tensor]:
         """The losses of one step, weighted; their sum is minimised."""
@@ -63,12 +71,24 @@ class TrainingState:
     """All that a resumed run needs."""
 
     step: int = 0
+    draws: int = 0  # clips that each process drew for these steps; all draw the same number
     optimiser: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, Tensor] = field(default_factory=dict)
     average: dict[str, Tensor] = field(default_factory=dict)
     best: dict[str, Tensor] = field(default_factory=dict)  # averaged weights of the best validation
     best_score: float = math.inf
     history: list[dict[str, float]] = field(default_factory=list)
+    losses: dict[str, list[float]] = field(default_factory=dict)  # since the last validation
+
+
+@dataclass(frozen=True)
+class _Example:
+    """All that one step is given."""
+
+    batch: Any
+    noise_seed: int
+    dropout_seed: int
+    draws: int  # clips drawn up to and with this batch
 
 
 class LossModule(nn.Module):
@@ -101,6 +121,7 @@ def train(
     rank: int = 0,
     wrap: Callable[[nn.Module], nn.Module] = lambda module: module,
     progress: Callable[[int], None] = lambda step: None,
+    draws: Callable[[], int] = lambda: 0,
 ) -> Iterator[TrainingState]:
     """Train to the last step; yields the state at checkpoints and at the end.
 
@@ -109,6 +130,7 @@ def train(
         rank: this process; only 0 validates.
         wrap: makes a module data-parallel.
         progress: told the number of steps taken, after every step.
+        draws: how many clips the objective's batches have taken so far, for the state.
     """
     model = objective.model.to(device)
     if state.weights:
@@ -125,29 +147,28 @@ def train(
         optimiser.load_state_dict(state.optimiser)
     average = {name: value.clone() for name, value in (state.average or model.state_dict()).items()}
     saved = time.monotonic()
-    running: dict[str, list[float]] = {}
-    while state.step < config.steps:
-        random = np.random.default_rng([config.seed, rank, state.step])
-        noise = torch.Generator(device).manual_seed(int(random.integers(2**62)))
-        batch = objective.batch(random)
-        torch.manual_seed(int(random.integers(2**62)))  # dropout draws from the process's state
+    examples = _examples(objective, config, rank, state.step, draws)
+    for example in prefetched(examples, _BATCHES_AHEAD):
+        noise = torch.Generator(device).manual_seed(example.noise_seed)
+        torch.manual_seed(example.dropout_seed)  # dropout draws from the process's state
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(state.step, config)
         with autocast(device, config.mixed_precision):
-            losses = wrapped(batch, noise)
+            losses = wrapped(example.batch, noise)
         optimiser.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         optimiser.step()
         _average(average, model, min(config.average_decay, (1 + state.step) / (10 + state.step)))
         state.step += 1
+        state.draws = example.draws
         for name, loss in losses.items():
-            running.setdefault(name, []).append(float(loss.detach()))
+            state.losses.setdefault(name, []).append(float(loss.detach()))
         progress(state.step)
         last = state.step == config.steps
         if state.step % config.validate_every == 0 or last:
-            entry = {name: float(np.mean(values)) for name, values in running.items()}
-            running = {}
+            entry = {name: float(np.mean(values)) for name, values in state.losses.items()}
+            state.losses = {}
             if rank == 0:
                 _validate(objective, model, average, state, entry)
         # Processes must agree on when to save, and their clocks do not.
@@ -161,6 +182,17 @@ def train(
                 state.weights = model.state_dict()
                 saved = time.monotonic()
                 yield state
+
+
+def _examples(
+    objective: Objective, config: LoopConfig, rank: int, step: int, draws: Callable[[], int]
+) -> Iterator[_Example]:
+    """What each step from `step` on is given; a function of the step, not of what was before."""
+    for number in range(step, config.steps):
+        random = np.random.default_rng([config.seed, rank, number])
+        noise_seed = int(random.integers(2**62))
+        batch = objective.batch(random)
+        yield _Example(batch, noise_seed, int(random.integers(2**62)), draws())
 
 
 def _average(average: dict[str, Tensor], model: nn.Module, decay: float) -> None:

@@ -2,10 +2,16 @@
 
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -13,7 +19,13 @@ from mytalk_core.data.curated import shards_of
 from mytalk_core.data.curation import CurateConfig
 from mytalk_core.data.filters import FilterConfig
 from mytalk_core.data.funnel import funnel_from_json
-from mytalk_core.data.manifest import Kind, ManifestRow, Status, write_manifest
+from mytalk_core.data.manifest import (
+    Kind,
+    ManifestRow,
+    Status,
+    read_manifest,
+    write_manifest,
+)
 from mytalk_core.data.packing import PackingConfig
 from mytalk_core.data.schema import clip_key
 from mytalk_core.data.shards import MEMBERS, iter_members, write_shard
@@ -29,6 +41,7 @@ CONFIG = CurateConfig(
     holdout=frozenset({"s3"}),
     packing=PackingConfig(clips_per_shard=4),
 )
+RESULTS = ("manifest.parquet", "index.parquet", "funnel.parquet", "speakers.parquet", "funnel.json")
 
 
 def members(key: str) -> dict[str, bytes]:
@@ -58,8 +71,11 @@ def write_input(folder: Path) -> Path:
     for number, speakers in enumerate((SPEAKERS[:4], SPEAKERS[4:])):
         shard = f"shard-{number:05d}.tar"
         clips = [clip_row(speaker, clip, shard) for speaker in speakers for clip in range(CLIPS)]
-        write_shard(folder / shard, [(row.key, members(row.key)) for row in clips])
-        rows += clips
+        written = write_shard(folder / shard, [(row.key, members(row.key)) for row in clips])
+        rows += [
+            replace(row, offset=each.offset, size=each.size, content_hash=row.key)
+            for row, each in zip(clips, written, strict=True)
+        ]
     failed = ManifestRow(
         "bad", Kind.SOURCE, "bad.mpg", "bad", "s1", Status.FAILED, Reason.NOT_MEDIA
     )
@@ -96,7 +112,7 @@ def test_the_funnel_counts_every_input_once_and_every_reason(curated: Path) -> N
     assert lines[Reason.TOO_SHORT] == (speakers, speakers)
     assert lines[Reason.FACE_TOO_SMALL] == (speakers, 2 * speakers)
     assert funnel.kept.count == speakers * (CLIPS - 2)
-    assert "face height >= 64 pixels" in (curated / "funnel.md").read_text()
+    assert "face height >= 64 pixels" in (curated / "dataset_card.md").read_text()
 
 
 def test_shards_hold_the_kept_clips_unchanged_and_no_speaker_twice(curated: Path) -> None:
@@ -159,7 +175,7 @@ def test_two_processes_give_the_same_bytes(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     workers = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
-    curate([manifest], tmp_path / "out", CONFIG, runner_options=workers)
+    curate([manifest], tmp_path / "out", CONFIG, runner_options=workers, rows_per_range=8)
     assert contents(tmp_path / "out") == contents(curated)
 
 
@@ -196,8 +212,11 @@ def test_the_same_manifest_twice_is_counted_once_and_a_copy_as_duplicates(
         (copy / path.name).write_bytes(path.read_bytes())
     copied = curate([manifest, copy / manifest.name], tmp_path / "copied", CONFIG)
     assert copied.kept == twice.kept
-    lines = {line.reason: line.first.count for line in copied.lines}
-    assert lines[Reason.DUPLICATE] == len(SPEAKERS) * CLIPS
+    lines = {(line.step, line.reason): line for line in copied.lines}
+    assert lines["gather", Reason.DUPLICATE].first.count == len(SPEAKERS) * CLIPS
+    # They are copies by content, too, but that is not what took them.
+    copies = lines["copies", Reason.DUPLICATE]
+    assert (copies.first.count, copies.would.count) == (0, len(SPEAKERS) * CLIPS)
 
 
 def test_a_lost_shard_costs_its_own_clips(manifest: Path, tmp_path: Path) -> None:
@@ -214,6 +233,158 @@ def test_nothing_kept_is_a_finished_run_without_shards(manifest: Path, tmp_path:
     assert funnel.kept.count == 0
     assert not list((tmp_path / "out").rglob("*.tar"))
     assert pq.read_table(tmp_path / "out" / "index.parquet").num_rows == 0
+
+
+def with_copies(manifest: Path) -> Path:
+    """The input with people without a name, the same content twice, and a near copy."""
+    random = np.random.default_rng(0)
+    people = random.normal(0, 0.9 / 16, (3, 128))
+    rows = []
+    for row in read_manifest(manifest):
+        if row.kind is Kind.CLIP:
+            who = people[SPEAKERS.index(row.speaker) % 3]
+            nameless = SPEAKERS.index(row.speaker) >= 4
+            hashes = {"audio_hash": random.bytes(32), "picture_hash": random.bytes(16)}
+            face = tuple((who + random.normal(0, 0.01, 128)).tolist()) if nameless else ()
+            row = replace(row, embedding=face, speaker="" if nameless else row.speaker, **hashes)
+        rows.append(row)
+    by_key = {row.key: place for place, row in enumerate(rows) if row.key}
+    three, four = by_key[clip_key("s1_t", 0, 0, 3)], by_key[clip_key("s1_t", 0, 0, 4)]
+    rows[three] = replace(rows[three], content_hash=rows[four].content_hash, face_height=200.0)
+    near, original = by_key[clip_key("s2_t", 0, 0, 3)], by_key[clip_key("s6_t", 0, 0, 4)]
+    sound = bytearray(rows[original].audio_hash)
+    sound[5] ^= 0b1001
+    rows[near] = replace(
+        rows[near], audio_hash=bytes(sound), picture_hash=rows[original].picture_hash
+    )
+    write_manifest(manifest, rows)
+    return manifest
+
+
+def test_copies_are_taken_and_say_what_stays(manifest: Path, tmp_path: Path) -> None:
+    curate([with_copies(manifest)], tmp_path / "out", CONFIG)
+    rows = {row["id"]: row for row in pq.read_table(tmp_path / "out/manifest.parquet").to_pylist()}
+    same = rows[clip_key("s1_t", 0, 0, 4)]
+    assert (same["reason"], same["shard"]) == ("duplicate", "")
+    assert same["message"] == "same content as s1_t-00000-00-003"
+    near = rows[clip_key("s6_t", 0, 0, 4)]
+    assert near["reasons"] == ["near_duplicate"]
+    assert "s2_t-00000-00-003" in near["message"]
+
+
+def test_people_without_a_name_are_grouped_and_stay_in_one_split(
+    manifest: Path, tmp_path: Path
+) -> None:
+    curate([with_copies(manifest)], tmp_path / "out", CONFIG)
+    rows = pq.read_table(tmp_path / "out" / "manifest.parquet").to_pylist()
+    clips = [row for row in rows if row["kind"] == "clip"]
+    assert all(row["speaker"] for row in clips)
+    names = {row["title"]: row["speaker"] for row in clips}
+    # Speakers 4 and 7 of 0.. are the same person, as are none of the others.
+    assert names["s5_t"] == names["s8_t"] != names["s6_t"] != names["s7_t"]
+    assert names["s5_t"].startswith("face:")
+    assert names["s1_t"] == "s1"
+    splits: dict[str, set[str]] = {}
+    for row in clips:
+        splits.setdefault(row["speaker"], set()).add(row["split"])
+    assert all(len(each) == 1 for each in splits.values())
+    faces = pq.read_table(tmp_path / "out" / "speakers.parquet").to_pylist()
+    assert {row["speaker"] for row in faces} == {names[f"s{n}_t"] for n in (5, 6, 7)}
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """All that does not name the configuration, of which the manifests are a part."""
+    found = contents(folder)
+    named = json.loads(found["funnel.json"])
+    del named["configuration_id"]
+    found["funnel.json"] = json.dumps(named).encode()
+    return {name: data for name, data in found.items() if name in RESULTS or name.endswith(".tar")}
+
+
+def test_ranges_order_and_number_of_manifests_do_not_show(manifest: Path, tmp_path: Path) -> None:
+    curate([with_copies(manifest)], tmp_path / "one", CONFIG)
+    expected = results(tmp_path / "one")
+    curate([manifest], tmp_path / "ranges", CONFIG, rows_per_range=3)
+    assert results(tmp_path / "ranges") == expected
+    rows = read_manifest(manifest)[::-1]
+    halves = [manifest.with_name(f"half{part}.parquet") for part in range(2)]
+    for part, path in enumerate(halves):
+        write_manifest(path, rows[part::2])
+    curate(halves, tmp_path / "halves", CONFIG, rows_per_range=7)
+    assert results(tmp_path / "halves") == expected
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from mytalk_core.data.passes import {module}
+from pipelines.curate import curate
+from tests.pipelines.test_curate import CONFIG
+
+def dying(*given, real={module}.{function}, calls=[]):
+    calls.append(given)
+    if len(calls) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*given)
+
+{module}.{function} = dying
+curate([Path(sys.argv[1])], Path(sys.argv[2]), CONFIG, rows_per_range=8)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "function"), [("rows", "write_batches"), ("packing", "copy_samples")]
+)
+def test_a_killed_run_is_continued_to_the_same_bytes(
+    module: str, function: str, curated: Path, manifest: Path, tmp_path: Path
+) -> None:
+    root = Path(__file__).parents[2]
+    program = KILLED.format(module=module, function=function)
+    command = [sys.executable, "-c", program, str(manifest), str(tmp_path / "out")]
+    died = subprocess.run(
+        command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True
+    )
+    assert died.returncode == -signal.SIGKILL
+    assert not (tmp_path / "out" / "_SUCCESS.json").exists()
+    assert list((tmp_path / "out" / "_work").rglob("done/*"))
+    curate([manifest], tmp_path / "out", CONFIG, rows_per_range=8)
+    assert contents(tmp_path / "out") == contents(curated)
+
+
+def test_a_dry_run_decides_the_same_without_shards(
+    curated: Path, manifest: Path, tmp_path: Path
+) -> None:
+    for shard in manifest.parent.glob("*.tar"):
+        shard.unlink()
+    dry = replace(CONFIG, dry_run=True)
+    funnel = curate([manifest], tmp_path / "out", dry)
+    assert funnel.kept == funnel_from_json((curated / "funnel.json").read_text()).kept
+    assert not list((tmp_path / "out").rglob("*.tar"))
+    assert not (tmp_path / "out" / "index.parquet").exists()
+    assert (tmp_path / "out" / "dataset_card.html").exists()
+    stricter = replace(dry, filters=FilterConfig(min_seconds=60.0))
+    assert curate([manifest], tmp_path / "out", stricter).kept.count == 0
+
+
+def test_a_shard_of_another_run_is_an_error_that_names_it(manifest: Path, tmp_path: Path) -> None:
+    rows = [
+        replace(row, offset=row.offset + 512) if row.key == "s1_t-00000-00-002" else row
+        for row in read_manifest(manifest)
+    ]
+    write_manifest(manifest, rows)
+    with pytest.raises(BadInputError, match="does not hold s1_t-00000-00-002") as caught:
+        curate([manifest], tmp_path / "out", CONFIG)
+    assert caught.value.where.endswith("shard-00000.tar")
+    assert not (tmp_path / "out" / "_SUCCESS.json").exists()
+
+
+def test_the_time_that_preprocessing_took_changes_nothing(
+    curated: Path, manifest: Path, tmp_path: Path
+) -> None:
+    write_manifest(manifest, [replace(row, seconds_spent=7.0) for row in read_manifest(manifest)])
+    curate([manifest], tmp_path / "out", CONFIG)
+    record = (tmp_path / "out" / "_SUCCESS.json").read_bytes()
+    assert record == (curated / "_SUCCESS.json").read_bytes()
 
 
 def absent(folder: Path) -> Path:
@@ -258,9 +429,9 @@ def test_what_cannot_be_written_is_an_error_of_the_output(manifest: Path, tmp_pa
     out = tmp_path / "out"
     curate([manifest], out, CONFIG)
     (out / "_SUCCESS.json").unlink()
-    (out / "funnel.md").unlink()
-    (out / "funnel.md").mkdir()  # in the way of the report
-    with pytest.raises(OutputError, match=r"funnel\.md"):
+    (out / "dataset_card.md").unlink()
+    (out / "dataset_card.md").mkdir()  # in the way of the report
+    with pytest.raises(OutputError, match=r"dataset_card\.md"):
         curate([manifest], out, CONFIG)
     assert not (out / "_SUCCESS.json").exists()
 

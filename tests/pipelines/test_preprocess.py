@@ -186,7 +186,7 @@ def test_boxes_bring_the_mouth_to_one_place_of_the_crop(samples):
 
 def test_the_same_again_does_nothing(done, footage, models):
     out, account, _ = done
-    ends = ("manifest.parquet", "summary.json")
+    ends = ("manifest.parquet", "report.html", "summary.json")
     before = {name: at for name, at in written(out).items() if name not in ends}
     manifest = rows(out)
     again = preprocess(job(footage, out, models))
@@ -208,14 +208,16 @@ def test_a_unit_without_its_record_is_done_again_and_no_other(done, footage, mod
 
     assert (shards(out), repr(rows(out))) == (digests, repr(manifest))
     changed = {name for name, at in written(out).items() if before.get(name) != at}
-    own = {f"units/{record.name}", f"chunks/{chunk.name}", "manifest.parquet", "summary.json"}
+    ends = {"manifest.parquet", "report.html", "summary.json"}
+    own = {f"units/{record.name}", f"chunks/{chunk.name}", *ends}
     assert own <= changed
     assert {name for name in changed - own if not name.startswith(f"shards/{record.stem}")} == set()
 
 
 def test_nothing_but_results_and_records_is_left(done):
     kinds = Counter(Path(name).parts[0] for name in written(done[0]))
-    assert set(kinds) == {"plans", "units", "chunks", "shards", "manifest.parquet", "summary.json"}
+    ends = {"manifest.parquet", "report.html", "summary.json"}
+    assert set(kinds) == {"plans", "units", "chunks", "shards", *ends}
 
 
 def test_another_configuration_is_another_run(done, footage, models):
@@ -281,7 +283,7 @@ def test_retries_take_only_what_failed(
     before = written(out)
 
     assert preprocess(job(tmp_path / "films", out, models, "transient")).sources == first.sources
-    ends = ("manifest.parquet", "summary.json")
+    ends = ("manifest.parquet", "report.html", "summary.json")
     assert {n: at for n, at in written(out).items() if n not in ends} == {
         n: at for n, at in before.items() if n not in ends
     }

@@ -13,7 +13,7 @@ from mytalk_core.data.shards import MEMBERS, write_shard
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
     keys = [f"s{number}_clip-00000-00-000" for number in range(4)]
-    write_shard(
+    written = write_shard(
         tmp_path / "shard.tar", [(key, {kind: b"data" for kind in MEMBERS}) for key in keys]
     )
     rows = [
@@ -28,8 +28,10 @@ def manifest(tmp_path: Path) -> Path:
             face_height=100.0 + number,
             shard="shard.tar",
             key=key,
+            offset=place.offset,
+            size=place.size,
         )
-        for number, key in enumerate(keys)
+        for number, (key, place) in enumerate(zip(keys, written, strict=True))
     ]
     write_manifest(tmp_path / "manifest.parquet", rows)
     return tmp_path / "manifest.parquet"
@@ -57,6 +59,16 @@ def test_a_misspelt_held_out_speaker_is_told(
     told = capfd.readouterr()
     assert "held-out speakers s77." in told.err
     assert "s0        test" in told.out
+
+
+def test_a_dry_run_writes_the_card_and_no_shard(
+    manifest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(["curate", str(manifest), "--out", str(out), "--dry-run", "--max-faces", "1"]) == 0
+    assert "dataset_card.html" in capfd.readouterr().err
+    assert (out / "dataset_card.html").exists()
+    assert not list(out.rglob("*.tar"))
 
 
 def test_nothing_to_train_on_is_exit_code_1(manifest: Path, tmp_path: Path) -> None:

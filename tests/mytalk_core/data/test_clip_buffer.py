@@ -1,7 +1,7 @@
-"""The buffer of training clips: bounded, balanced, and each clip with one process."""
+"""The buffer of training clips: bounded, balanced, each clip with one process, found again."""
 
+import time
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,37 +9,44 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
+from mytalk_core.data.clip_index import ClipIndex, clip_index
+from mytalk_core.data.clip_reader import Members
+from mytalk_core.data.curated import IndexRow, write_index
 from mytalk_core.data.shards import write_shard
+from mytalk_core.errors import BadInputError, Reason
 
-Clip = tuple[str, int]
+NAMES = [f"a{n}" for n in range(16)] + [f"b{n}" for n in range(4)] + ["c0"]
 
 
-def convert(members: dict[str, bytes]) -> tuple[str, Clip]:
-    """Speaker and (speaker, number) of a clip."""
-    speaker, number = members["json"].decode().split()
-    return speaker, (speaker, int(number))
+def convert(members: Members) -> str:
+    """The name of a clip."""
+    return members["json"].decode()
 
 
 @pytest.fixture(scope="module")
-def shards(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def index(tmp_path_factory: pytest.TempPathFactory) -> ClipIndex:
     """Sixteen clips of `a`, four of `b`, one of `c`, in three shards."""
     folder = tmp_path_factory.mktemp("shards")
-    names = [("a", n) for n in range(16)] + [("b", n) for n in range(4)] + [("c", 0)]
-    paths = [folder / f"{number}.tar" for number in range(3)]
-    for number, path in enumerate(paths):
-        write_shard(
-            path,
-            [
-                (f"{speaker}-{clip}", {"json": f"{speaker} {clip}".encode()})
-                for speaker, clip in names[7 * number : 7 * number + 7]
-            ],
-        )
-    return paths
+    rows = []
+    for number in range(3):
+        names = NAMES[7 * number : 7 * number + 7]
+        shard = f"{number}.tar"
+        ranges = write_shard(folder / shard, [(name, {"json": name.encode()}) for name in names])
+        rows += [
+            IndexRow(each.key, "train", shard, each.key[0], each.offset, each.size)
+            for each in ranges
+        ]
+    write_index(folder / "index.parquet", rows)
+    return clip_index(folder, "train")
 
 
-def drawn(buffer: ClipBuffer[Clip], count: int, seed: int = 0) -> list[Clip]:
-    random = np.random.default_rng(seed)
-    return [buffer.draw(random) for _ in range(count)]
+def buffer(index: ClipIndex, draws: int = 0, seed: int = 0, **config: float) -> ClipBuffer[str]:
+    return ClipBuffer(index, convert, BufferConfig(**config), seed=seed, draws=draws)
+
+
+def drawn(clips: ClipBuffer[str], count: int, first: int = 0) -> list[str]:
+    """Clips drawn with the randomness of their number, as training does."""
+    return [clips.draw(np.random.default_rng(first + number)) for number in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -48,56 +55,105 @@ def drawn(buffer: ClipBuffer[Clip], count: int, seed: int = 0) -> list[Clip]:
     ids=["as they come", "between", "speakers alike"],
 )
 def test_speakers_are_balanced(
-    shards: list[Path], balance: float, shares: tuple[int, int, int]
+    index: ClipIndex, balance: float, shares: tuple[int, int, int]
 ) -> None:
-    buffer = ClipBuffer(shards, convert, BufferConfig(balance=balance))
-    assert buffer.weights.sum() == pytest.approx(1)
-    count = Counter(speaker for speaker, _ in drawn(buffer, 6000))
+    clips = buffer(index, balance=balance)
+    assert clips.weights.sum() == pytest.approx(1)
+    random = np.random.default_rng(0)
+    count = Counter(clips.draw(random)[0] for _ in range(6000))
     found = np.array([count[speaker] for speaker in "abc"]) / 6000
     np.testing.assert_allclose(found, np.array(shares) / sum(shares), atol=0.03)
 
 
-def test_a_small_data_set_is_held_whole(shards: list[Path]) -> None:
-    buffer = ClipBuffer(shards, convert, BufferConfig(capacity=22, draws_per_clip=1))
-    before = list(buffer.clips)
-    assert len(before) == 21
-    drawn(buffer, 100)
-    assert buffer.clips == before
+@pytest.mark.parametrize("capacity", [21, 22])
+def test_a_small_data_set_is_held_whole(index: ClipIndex, capacity: int) -> None:
+    clips = buffer(index, capacity=capacity, draws_per_clip=1)
+    before = list(clips.clips)
+    assert sorted(before) == sorted(NAMES)
+    drawn(clips, 100)
+    assert clips.clips == before
 
 
-def test_a_large_data_set_passes_through_a_bounded_buffer(shards: list[Path]) -> None:
-    buffer = ClipBuffer(shards, convert, BufferConfig(capacity=5, draws_per_clip=2))
-    random, seen = np.random.default_rng(0), set()
-    for _ in range(600):
-        seen.add(buffer.draw(random))
-        assert len(buffer.clips) == len(buffer.weights) == 5
-    assert len(seen) == 21
+def test_a_large_data_set_passes_through_a_bounded_buffer(index: ClipIndex) -> None:
+    clips = buffer(index, capacity=5, draws_per_clip=2)
+    seen = set()
+    for number in range(600):
+        seen.update(drawn(clips, 1, number))
+        assert len(clips.clips) == len(clips.weights) == 5
+    assert seen == set(NAMES)
 
 
-def test_a_clip_is_replaced_after_so_many_draws(shards: list[Path]) -> None:
-    buffer = ClipBuffer(shards[1:], convert, BufferConfig(capacity=5, draws_per_clip=10))
-    before = list(buffer.clips)
-    drawn(buffer, 9)
-    assert buffer.clips == before
-    # The stream begins anew, so the first replacement may be a clip that is held already.
-    drawn(buffer, 200)
-    assert buffer.clips != before
+def test_a_clip_is_replaced_after_so_many_draws(index: ClipIndex) -> None:
+    clips = buffer(index, capacity=5, draws_per_clip=10)
+    before = list(clips.clips)
+    drawn(clips, 9)
+    assert clips.clips == before
+    for replaced in range(1, 6):
+        drawn(clips, 10)
+        kept = [one == other for one, other in zip(clips.clips, before, strict=True)]
+        assert kept == [False] * replaced + [True] * (5 - replaced)  # the oldest goes first
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 120), st.integers(1, 24), st.integers(1, 5), st.integers(1, 3), st.integers(0, 9)
+)
+def test_a_restart_changes_nothing(
+    index: ClipIndex, before: int, capacity: int, per_clip: int, threads: int, seed: int
+) -> None:
+    config = {"capacity": capacity, "draws_per_clip": per_clip, "threads": threads}
+    straight = buffer(index, seed=seed, **config)
+    drawn(straight, before)
+    resumed = buffer(index, draws=before, seed=seed, **config)
+    assert resumed.draws == straight.draws == before
+    assert resumed.clips == straight.clips
+    assert drawn(resumed, 30, before) == drawn(straight, 30, before)
+
+
+def test_the_timing_of_threads_changes_nothing(index: ClipIndex) -> None:
+    def slow(members: Members) -> str:
+        name = convert(members)
+        time.sleep(0.004 if name.endswith("0") else 0)
+        return name
+
+    config = BufferConfig(capacity=4, draws_per_clip=1, threads=4, ahead=6)
+    assert drawn(ClipBuffer(index, slow, config), 80) == drawn(
+        ClipBuffer(index, convert, config), 80
+    )
 
 
 @settings(deadline=None)
 @given(st.integers(1, 8))
-def test_processes_share_the_clips_without_rest(shards: list[Path], world: int) -> None:
-    config = BufferConfig()
-    parts = [ClipBuffer(shards, convert, config, rank, world).clips for rank in range(world)]
-    every = [clip for part in parts for clip in part]
-    assert len(every) == len(set(every)) == 21
+def test_processes_share_the_clips_without_rest(index: ClipIndex, world: int) -> None:
+    parts = [
+        ClipBuffer(index, convert, BufferConfig(), rank=rank, world=world).clips
+        for rank in range(world)
+    ]
+    assert sorted(name for part in parts for name in part) == sorted(NAMES)
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-def test_draws_depend_on_the_seed_alone(shards: list[Path]) -> None:
-    def run(seed: int) -> list[Clip]:
-        buffer = ClipBuffer(shards, convert, BufferConfig(capacity=6, draws_per_clip=3))
-        return drawn(buffer, 50, seed)
+def test_a_process_without_clips_is_refused(index: ClipIndex) -> None:
+    with pytest.raises(BadInputError, match="fewer workers"):
+        ClipBuffer(index, convert, BufferConfig(), rank=21, world=22)
 
-    assert run(1) == run(1)
-    assert run(1) != run(2)
+
+def test_draws_depend_on_the_seed_alone(index: ClipIndex) -> None:
+    config = {"capacity": 6, "draws_per_clip": 3}
+    one, again, other = (drawn(buffer(index, seed=seed, **config), 50) for seed in (1, 1, 2))
+    assert one == again != other
+
+
+def test_a_clip_that_cannot_be_converted_is_an_error_of_its_draw(index: ClipIndex) -> None:
+    first = buffer(index, capacity=3, draws_per_clip=1)
+    drawn(first, 1)
+    fourth = next(name for name in first.clips if name not in buffer(index, capacity=3).clips)
+
+    def picky(members: Members) -> str:
+        if (name := convert(members)) == fourth:
+            raise BadInputError("is not to my taste.", reason=Reason.DECODE_ERROR)
+        return name
+
+    clips = ClipBuffer(index, picky, BufferConfig(capacity=3, draws_per_clip=1))
+    with pytest.raises(BadInputError, match="taste"):
+        drawn(clips, 1)

@@ -1,20 +1,22 @@
 """What is decided about an input, and under which reasons it is counted."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import permutations
+from typing import Any
+
+import pyarrow as pa
 
 from mytalk_core.data.curation import (
-    Candidate,
     CurateConfig,
-    Loss,
     configuration,
     configuration_id,
     decide,
     is_input,
+    judge,
+    steps,
 )
 from mytalk_core.data.filters import FilterConfig
-from mytalk_core.data.manifest import Kind, ManifestRow, Status
-from mytalk_core.data.shard_index import SampleBytes
+from mytalk_core.data.manifest import MANIFEST_SCHEMA, Kind, ManifestRow, Status
 from mytalk_core.errors import ErrorClass, Reason
 
 KEY = "a-00000-00-000"
@@ -27,86 +29,110 @@ ROW = ManifestRow(
     status=Status.OK,
     duration_seconds=3.0,
     face_height=135.0,
+    yaw_degrees=0.0,
     shard="shard-00000.tar",
     key=KEY,
 )
-HERE = Candidate(ROW, manifest="m1", shard="/one/shard-00000.tar")
-PLACE = SampleBytes(HERE.shard, offset=512, size=2048)
 CONFIG = CurateConfig(filters=FilterConfig(min_seconds=1.0, min_face_height=64.0))
+NO_COPIES = pa.table({"number": [], "bit": [], "kept": []}).cast(
+    pa.schema([("number", pa.int64()), ("bit", pa.int64()), ("kept", pa.string())])
+)
+
+
+def seen(row: ManifestRow, found: bool = True, manifest: str = "m1") -> dict[str, Any]:
+    """A row as curation reads it."""
+    about = {"name": row.key or row.id, "place": b"0", "found": found, "manifest": manifest}
+    return asdict(row) | about | {"path": f"/{manifest}/{row.shard}"}
+
+
+def judged(*rows: dict[str, Any]) -> pa.Table:
+    schema = MANIFEST_SCHEMA
+    for name, kind in (("name", pa.string()), ("place", pa.binary()), ("found", pa.bool_())):
+        schema = schema.append(pa.field(name, kind))
+    for name in ("manifest", "path"):
+        schema = schema.append(pa.field(name, pa.string()))
+    return judge(pa.Table.from_pylist(list(rows), schema=schema), CONFIG)
+
+
+def decided(*rows: dict[str, Any], copies: pa.Table = NO_COPIES) -> list[dict[str, Any]]:
+    return decide(judged(*rows), copies, {}, CONFIG).to_pylist()
 
 
 def test_a_good_clip_is_kept_as_it_is() -> None:
-    (decision,) = decide([HERE], [PLACE], CONFIG)
-    assert decision.kept
-    assert decision.row == ROW
-    assert decision.place == PLACE
+    (row,) = decided(seen(ROW))
+    assert (row["status"], row["reason"], row["reasons"]) == ("ok", None, [])
+    assert row["split"] in ("train", "val")
 
 
 def test_all_reasons_count_and_the_first_is_the_rows() -> None:
-    poor = replace(HERE, row=replace(ROW, duration_seconds=0.4, face_height=20.0))
-    (decision,) = decide([poor], [PLACE], CONFIG)
-    assert decision.losses == (
-        Loss("filter", Reason.TOO_SHORT),
-        Loss("filter", Reason.FACE_TOO_SMALL),
-    )
-    assert (decision.row.status, decision.row.reason) == (Status.FILTERED, Reason.TOO_SHORT)
-    assert decision.row.message == "duration >= 1 s"
+    (row,) = decided(seen(replace(ROW, duration_seconds=0.4, face_height=20.0)))
+    assert row["reasons"] == [Reason.TOO_SHORT, Reason.FACE_TOO_SMALL]
+    assert (row["status"], row["reason"]) == (Status.FILTERED, Reason.TOO_SHORT)
+    assert (row["message"], row["stage"]) == ("duration >= 1 s", "curate")
 
 
 def test_a_clip_lost_before_keeps_its_story_and_is_still_judged() -> None:
     failed = replace(
         ROW, status=Status.FAILED, reason=Reason.DECODE_ERROR, stage="crop", face_height=20.0
     )
-    (decision,) = decide([replace(HERE, row=failed)], [], CONFIG)
-    assert decision.row == failed
-    assert decision.losses == (
-        Loss("before", Reason.DECODE_ERROR),
-        Loss("filter", Reason.FACE_TOO_SMALL),
-    )
+    (row,) = decided(seen(failed, found=False))
+    assert (row["status"], row["reason"], row["stage"]) == ("failed", "decode_error", "crop")
+    assert row["reasons"] == [Reason.DECODE_ERROR, Reason.FACE_TOO_SMALL]
 
 
 def test_filters_for_clips_do_not_judge_a_failed_source() -> None:
     source = replace(ROW, kind=Kind.SOURCE, status=Status.FAILED, reason=Reason.NO_FACE, key="")
-    (decision,) = decide([Candidate(source, "m1", "")], [], CONFIG)
-    assert decision.losses == (Loss("before", Reason.NO_FACE),)
-    assert decision.unmeasured == ()
+    (row,) = decided(seen(replace(source, duration_seconds=0.1), found=False))
+    assert row["reasons"] == [Reason.NO_FACE]
+    assert row["unmeasured"] == 0
+
+
+def test_filters_that_could_not_judge_are_marked() -> None:
+    (row,) = decided(seen(replace(ROW, yaw_degrees=float("nan"))))
+    marked = [rule.reason for bit, rule in enumerate(steps(CONFIG)) if row["unmeasured"] >> bit & 1]
+    assert marked == [Reason.TOO_TURNED]
 
 
 def test_a_clip_without_bytes_fails_and_says_where_they_should_be() -> None:
-    elsewhere = replace(PLACE, shard="/two/shard-00000.tar")
-    (decision,) = decide([HERE], [elsewhere], CONFIG)
-    assert decision.losses == (Loss("gather", Reason.NOT_FOUND),)
-    assert (decision.row.status, decision.row.error_class) == (
-        Status.FAILED,
-        ErrorClass.BAD_INPUT,
-    )
-    assert "shard-00000.tar" in decision.row.message
+    (row,) = decided(seen(ROW, found=False))
+    assert row["reasons"] == [Reason.NOT_FOUND]
+    assert (row["status"], row["error_class"]) == (Status.FAILED, ErrorClass.BAD_INPUT)
+    assert "shard-00000.tar" in row["message"]
 
 
 def test_of_one_key_one_row_is_kept_whatever_the_order() -> None:
-    absent = replace(HERE, manifest="m0", shard="/gone/shard-00000.tar")
-    copy = replace(HERE, manifest="m2", shard="/two/shard-00000.tar")
-    places = [PLACE, replace(PLACE, shard=copy.shard)]
-    for candidates in permutations([HERE, absent, copy]):
-        decisions = decide(candidates, places, CONFIG)
-        assert [decision.place for decision in decisions if decision.kept] == [PLACE]
-        assert sorted(loss.reason for each in decisions for loss in each.losses) == [
-            Reason.DUPLICATE,
-            Reason.NOT_FOUND,
-        ]
+    here, absent = seen(ROW), seen(ROW, found=False, manifest="m0")
+    copy = seen(ROW, manifest="m2")
+    for rows in permutations([here, absent, copy]):
+        result = decided(*rows)
+        assert [row["manifest"] for row in result if not row["reasons"]] == ["m1"]
+        assert sorted(row["reason"] or "" for row in result) == ["", "duplicate", "not_found"]
 
 
-def test_the_first_sample_of_a_key_in_a_shard_counts() -> None:
-    later = replace(PLACE, offset=9 * 512)
-    for places in ([PLACE, later], [later, PLACE]):
-        assert decide([HERE], places, CONFIG)[0].place == PLACE
+def test_a_copy_names_the_one_that_stays_and_counts_after_the_filters() -> None:
+    last = len(steps(CONFIG)) - 1
+    copies = pa.table({"number": [0], "bit": [last], "kept": ["b-0"]})
+    (row,) = decided(seen(ROW), copies=copies)
+    assert (row["reason"], row["reasons"]) == ("near_duplicate", ["near_duplicate"])
+    assert "b-0" in row["message"]
+    (small,) = decided(seen(replace(ROW, face_height=10.0)), copies=copies)
+    assert small["reasons"] == [Reason.FACE_TOO_SMALL, Reason.NEAR_DUPLICATE]
+
+
+def test_a_face_gives_a_name_where_there_is_none() -> None:
+    nameless = judged(seen(replace(ROW, speaker="")))
+    (row,) = decide(nameless, NO_COPIES, {0: "face:1"}, CONFIG).to_pylist()
+    assert row["speaker"] == "face:1"
+    held_out = replace(CONFIG, holdout=frozenset({"face:1"}))
+    (row,) = decide(nameless, NO_COPIES, {0: "face:1"}, held_out).to_pylist()
+    assert row["split"] == "test"
 
 
 def test_a_source_that_went_well_is_no_input_of_its_own() -> None:
     source = replace(ROW, kind=Kind.SOURCE)
-    assert not is_input(source)
-    assert is_input(replace(source, status=Status.FAILED))
-    assert is_input(ROW)
+    rows = [source, replace(source, status=Status.FAILED), ROW]
+    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=MANIFEST_SCHEMA)
+    assert is_input(table.to_batches()[0]).to_pylist() == [False, True, True]
 
 
 def test_the_configuration_names_the_result() -> None:

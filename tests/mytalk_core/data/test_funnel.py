@@ -1,46 +1,63 @@
 """The funnel adds up."""
 
-from dataclasses import replace
+from typing import Any
 
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mytalk_core.data.curation import Decision, Loss
+from mytalk_core.data.curation import CurateConfig, steps
 from mytalk_core.data.filters import FilterConfig
 from mytalk_core.data.funnel import (
     Amount,
-    Counter,
     Funnel,
     build_funnel,
-    counts,
     funnel_from_json,
     funnel_json,
-    funnel_markdown,
 )
-from mytalk_core.data.manifest import Kind, ManifestRow, Status
+from mytalk_core.data.funnel_table import add_up, funnel_table, tally
 from mytalk_core.errors import Reason
 
-ROW = ManifestRow(
-    "k", Kind.CLIP, "a.mp4", "a", speaker="s1", status=Status.OK, duration_seconds=1800.0
-)
-KEPT = Decision(ROW, losses=(), unmeasured=(Reason.OUT_OF_SYNC,), split="train", place=None)
-SHORT = Loss("filter", Reason.TOO_SHORT)
-SMALL = Loss("filter", Reason.FACE_TOO_SMALL)
-DECISIONS = [
+RULES = steps(CurateConfig(filters=FilterConfig(max_sync_offset=6.0)))
+NUMBER = {rule.reason: number for number, rule in enumerate(RULES)}
+SHORT, SMALL = (1 << NUMBER[each] for each in (Reason.TOO_SHORT, Reason.FACE_TOO_SMALL))
+UNSYNCED = 1 << NUMBER[Reason.OUT_OF_SYNC]
+
+KEPT: dict[str, Any] = {
+    "losses": 0,
+    "unmeasured": UNSYNCED,
+    "duration_seconds": 1800.0,
+    "reason": None,
+    "speaker": "s1",
+    "title": "a",
+    "split": "train",
+    "licence": "CC0-1.0",
+}
+ROWS = [
     KEPT,
-    KEPT,
-    replace(KEPT, losses=(SHORT, SMALL)),
-    replace(KEPT, losses=(SMALL,), row=replace(ROW, speaker="s2"), split="val"),
-    replace(KEPT, losses=(Loss("before", Reason.NO_FACE),), row=replace(ROW, speaker="")),
+    KEPT | {"title": "b"},
+    KEPT | {"losses": SHORT | SMALL, "reason": "too_short"},
+    KEPT | {"losses": SMALL, "reason": "face_too_small", "speaker": "s2", "split": "val"},
+    KEPT | {"losses": 1, "reason": "no_face", "speaker": "", "title": "c", "licence": ""},
 ]
+SCHEMA = pa.schema(
+    [
+        ("losses", pa.uint32()),
+        ("unmeasured", pa.uint32()),
+        ("duration_seconds", pa.float64()),
+        *((name, pa.string()) for name in ("reason", "speaker", "title", "split", "licence")),
+    ]
+)
+
+
+def tallied(rows: list[dict[str, Any]]) -> pa.Table:
+    return tally(pa.Table.from_pylist(rows, schema=SCHEMA), RULES)
 
 
 @pytest.fixture
 def funnel() -> Funnel:
-    amounts: dict[Counter, Amount] = {}
-    for decision in DECISIONS:
-        for counter, amount in counts(decision):
-            amounts[counter] = amounts.get(counter, Amount()) + amount
-    return build_funnel(amounts, "0123", FilterConfig(max_sync_offset=6.0))
+    return build_funnel([funnel_table(tallied(ROWS), RULES)], "0123", RULES)
 
 
 def test_first_and_would_are_counted_apart(funnel: Funnel) -> None:
@@ -48,14 +65,20 @@ def test_first_and_would_are_counted_apart(funnel: Funnel) -> None:
     short, small = lines["filter", Reason.TOO_SHORT], lines["filter", Reason.FACE_TOO_SMALL]
     assert (short.first.count, short.would.count) == (1, 1)
     assert (small.first.count, small.would.count) == (1, 2)
-    assert lines["before", Reason.NO_FACE].first.hours == 0.5
+    assert lines["before", Reason.NO_FACE].first == Amount(1, 1_800_000)
+    assert small.would.hours == 1.0
 
 
 def test_what_is_left_at_the_end_is_what_is_kept(funnel: Funnel) -> None:
     assert funnel.input.count == 5
     assert funnel.lines[-1].left == funnel.kept == Amount(2, 2 * 1_800_000)
-    assert sum((line.first for line in funnel.lines), funnel.kept) == funnel.input
-    assert sum(funnel.splits.values(), Amount()) == funnel.kept
+    assert sum(line.first.count for line in funnel.lines) + funnel.kept.count == 5
+    assert sum(each.count for each in funnel.splits.values()) == funnel.kept.count
+
+
+def test_limits_that_took_nothing_are_listed(funnel: Funnel) -> None:
+    listed = [line.reason for line in funnel.lines]
+    assert listed == [Reason.NO_FACE, *(rule.reason for rule in RULES[1:])]
 
 
 def test_speakers_add_up(funnel: Funnel) -> None:
@@ -65,7 +88,14 @@ def test_speakers_add_up(funnel: Funnel) -> None:
         ("s2", "val", 0),
     ]
     assert funnel.speakers[1].first == {"too_short": 1}
-    assert sum((line.input for line in funnel.speakers), Amount()) == funnel.input
+    assert sum(line.input.count for line in funnel.speakers) == funnel.input.count
+
+
+def test_licences_count_their_sources(funnel: Funnel) -> None:
+    assert [(line.licence, line.sources, line.kept.count) for line in funnel.licences] == [
+        ("", 1, 0),
+        ("CC0-1.0", 2, 2),
+    ]
 
 
 def test_unmeasured_inputs_are_counted(funnel: Funnel) -> None:
@@ -74,18 +104,29 @@ def test_unmeasured_inputs_are_counted(funnel: Funnel) -> None:
     assert lines[Reason.TOO_SHORT] == 0
 
 
+def test_sources_have_lines_of_their_own() -> None:
+    table = funnel_table(tallied(ROWS), RULES).to_pylist()
+    lines = [row for row in table if (row["scope"], row["name"]) == ("source", "a")]
+    assert [(row["step"], row["reason"], row["left_clips"]) for row in lines] == [
+        ("input", "", 3),
+        ("filter", "too_short", 2),
+        ("filter", "face_too_small", 1),
+        ("filter", "out_of_sync", 1),
+    ]
+    assert lines[0]["left_hours"] == 1.5
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(ROWS), max_size=20), st.integers(0, 20))
+def test_however_rows_are_cut_the_sums_are_the_same(rows: list[dict[str, Any]], cut: int) -> None:
+    parts = pa.concat_tables([tallied(rows[cut:]), tallied(rows[:cut])])
+    assert funnel_table(add_up(parts), RULES) == funnel_table(tallied(rows), RULES)
+
+
 def test_json_holds_all_of_it(funnel: Funnel) -> None:
     assert funnel_from_json(funnel_json(funnel)) == funnel
 
 
-def test_the_report_shows_each_limit_and_speaker(funnel: Funnel) -> None:
-    report = funnel_markdown(funnel)
-    assert (
-        "| filter | too_short | duration >= 1 s | 1 | 0.500 | 1 | 0.500 | 0 | 3 | 1.500 |" in report
-    )
-    assert "| s2 | val | 1 | 0.500 | 0 | 0.000 | face_too_small 1 |" in report
-
-
 def test_nothing_in_nothing_out() -> None:
-    funnel = build_funnel({}, "0123", FilterConfig())
+    funnel = build_funnel([funnel_table(tallied([]), RULES)], "0123", RULES)
     assert funnel.input == funnel.kept == Amount()

@@ -1,43 +1,60 @@
-"""Shards are bounded, even, and a function of the key."""
+"""Shards are bounded, even, balanced by speaker, and the same every time."""
 
-from hypothesis import given
+from collections import Counter
+
+import numpy as np
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mytalk_core.data.packing import plan_shards, shard_of, shuffle_place
+from mytalk_core.data.packing import PackingConfig, shard_count, shards_of_clips, shuffle_place
 
-keys = st.sets(st.text(max_size=12), max_size=200)
-limits = st.integers(1, 40)
-
-
-def shards(keys: set[str], limit: int) -> dict[int, list[str]]:
-    places = {key: shuffle_place(key, seed=0) for key in keys}
-    plan = plan_shards(places.values(), limit)
-    packed: dict[int, list[str]] = {number: [] for number in range(len(plan))}
-    for key, place in places.items():
-        packed[shard_of(place, plan)].append(key)
-    return packed
+sizes = st.lists(st.integers(1, 40), max_size=200)
+TAR_END = 11_000  # no tar has more behind its last sample
 
 
-@given(keys, limits)
-def test_every_clip_is_in_one_shard_and_no_shard_is_over_the_limit(
-    keys: set[str], limit: int
-) -> None:
-    packed = shards(keys, limit)
-    assert sorted(key for shard in packed.values() for key in shard) == sorted(keys)
-    assert all(len(shard) <= limit for shard in packed.values())
+def config(clips: int, blocks: int) -> PackingConfig:
+    return PackingConfig(clips_per_shard=clips, bytes_per_shard=512 * blocks + TAR_END)
 
 
-@given(keys, limits)
-def test_as_few_shards_as_possible_filled_evenly(keys: set[str], limit: int) -> None:
-    sizes = [len(shard) for shard in shards(keys, limit).values()]
-    assert len(sizes) == -(-len(keys) // limit)
-    if sizes:
-        assert max(sizes) - min(sizes) <= 1
+def counted(blocks: list[int], limits: PackingConfig, parts: int = 1) -> int:
+    arrays = np.array_split(np.array(blocks, np.int64) * 512, parts)
+    return shard_count(lambda: arrays, limits)
 
 
-@given(st.lists(st.text(max_size=8), unique=True, max_size=100), limits)
-def test_the_order_in_which_clips_arrive_does_not_matter(places: list[str], limit: int) -> None:
-    assert plan_shards(places, limit) == plan_shards(reversed(places), limit)
+@settings(deadline=None)
+@given(sizes, st.integers(1, 40), st.integers(40, 400))
+def test_no_shard_is_over_either_limit(blocks: list[int], clips: int, most: int) -> None:
+    shards = counted(blocks, config(clips, most))
+    dealt = shards_of_clips(0, len(blocks), max(shards, 1))
+    held = np.bincount(dealt, blocks, minlength=max(shards, 1))
+    assert held.max() <= most + 1
+    assert max(Counter(dealt.tolist()).values(), default=0) <= clips
+    assert shards <= len(blocks)
+
+
+@settings(deadline=None)
+@given(sizes, st.integers(1, 5))
+def test_however_the_clips_are_cut_there_are_as_many_shards(blocks: list[int], parts: int) -> None:
+    assert counted(blocks, config(7, 60), parts) == counted(blocks, config(7, 60))
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 30), max_size=12), st.integers(1, 20))
+def test_speakers_are_spread_and_shards_are_even(clips_of: list[int], clips: int) -> None:
+    speakers = [speaker for speaker, count in enumerate(clips_of) for _ in range(count)]
+    shards = counted([1] * len(speakers), config(clips, 4000))
+    assert shards == -(-len(speakers) // clips)
+    dealt = Counter(zip(speakers, shards_of_clips(0, len(speakers), shards or 1), strict=True))
+    for speaker, count in enumerate(clips_of):
+        of_speaker = [dealt[speaker, shard] for shard in range(shards)]
+        assert max(of_speaker) - min(of_speaker) <= 1
+        assert sum(of_speaker) == count
+
+
+def test_a_clip_larger_than_a_shard_stands_alone() -> None:
+    assert counted([100, 1, 1], config(64, 10)) <= 3
+    assert counted([100], config(64, 10)) == 1
+    assert counted([], config(64, 10)) == 0
 
 
 def test_the_shuffle_mixes_neighbours_and_depends_on_the_seed() -> None:
@@ -45,9 +62,9 @@ def test_the_shuffle_mixes_neighbours_and_depends_on_the_seed() -> None:
     orders = [sorted(keys, key=lambda key: shuffle_place(key, seed)) for seed in (0, 1)]
     assert orders[0] != keys
     assert orders[0] != orders[1]
-    first_shard = orders[0][:100]
-    assert 20 < sum(key < "title-00150" for key in first_shard) < 80
+    assert 20 < sum(key < "title-00150" for key in orders[0][:100]) < 80
 
 
 def test_places_are_the_same_in_every_process_and_release() -> None:
-    assert shuffle_place("s1_bbaf2n-00000-00-000", seed=0) == "b40539e2891907922c3383c91c148f3a"
+    place = shuffle_place("s1_bbaf2n-00000-00-000", seed=0)
+    assert place.hex() == "b40539e2891907922c3383c91c148f3a"

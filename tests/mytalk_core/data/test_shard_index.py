@@ -1,12 +1,20 @@
-"""Samples are found by their headers and moved byte for byte."""
+"""Samples are moved byte for byte, and only where they are what they are said to be."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mytalk_core.data.shard_index import SampleBytes, copy_samples, sample_ranges
+from mytalk_core.data.shard_index import (
+    SampleBytes,
+    copy_samples,
+    members_of,
+    read_sample_bytes,
+)
 from mytalk_core.data.shards import MEMBERS, iter_members, write_shard
-from mytalk_core.errors import OutputError
+from mytalk_core.errors import BadInputError, OutputError, Reason
+
+KEYS = ("a-0", "b-0", "c-0")
 
 
 def members(key: str) -> dict[str, bytes]:
@@ -14,29 +22,23 @@ def members(key: str) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def shard(tmp_path: Path) -> Path:
+def places(tmp_path: Path) -> list[SampleBytes]:
     path = tmp_path / "source.tar"
-    write_shard(path, [(key, members(key)) for key in ("a-0", "b-0", "c-0")])
-    return path
+    written = write_shard(path, [(key, members(key)) for key in KEYS])
+    return [SampleBytes(str(path), each.key, each.offset, each.size) for each in written]
 
 
-def places(shard: Path) -> list[SampleBytes]:
-    return [SampleBytes(str(shard), each.offset, each.size) for each in sample_ranges(shard)]
+def test_a_copy_in_the_same_order_is_the_same_file(
+    places: list[SampleBytes], tmp_path: Path
+) -> None:
+    copy_samples(tmp_path / "copy.tar", places)
+    assert (tmp_path / "copy.tar").read_bytes() == (tmp_path / "source.tar").read_bytes()
 
 
-def test_ranges_are_those_that_the_writer_reported(tmp_path: Path) -> None:
-    path = tmp_path / "source.tar"
-    written = write_shard(path, [(key, members(key)) for key in ("a-0", "b-0")])
-    assert sample_ranges(path) == list(written)
-
-
-def test_a_copy_in_the_same_order_is_the_same_file(shard: Path, tmp_path: Path) -> None:
-    copy_samples(tmp_path / "copy.tar", places(shard))
-    assert (tmp_path / "copy.tar").read_bytes() == shard.read_bytes()
-
-
-def test_samples_keep_their_members_in_another_order(shard: Path, tmp_path: Path) -> None:
-    first, _, last = places(shard)
+def test_samples_keep_their_members_in_another_order(
+    places: list[SampleBytes], tmp_path: Path
+) -> None:
+    first, _, last = places
     copy_samples(tmp_path / "copy.tar", [last, first])
     assert list(iter_members([tmp_path / "copy.tar"])) == [
         ("c-0", members("c-0")),
@@ -44,32 +46,31 @@ def test_samples_keep_their_members_in_another_order(shard: Path, tmp_path: Path
     ]
 
 
-@pytest.mark.parametrize("kept_of_last", [0, 100, 700, -512])
-def test_a_shard_that_was_cut_off_loses_what_is_behind_the_cut(
-    shard: Path, kept_of_last: int
+def test_the_members_are_read_from_the_bytes_alone(places: list[SampleBytes]) -> None:
+    assert members_of(read_sample_bytes(places[1])) == members("b-0")
+
+
+@pytest.mark.parametrize("moved", [512, 100, -512])
+def test_another_place_than_said_is_told(places: list[SampleBytes], moved: int) -> None:
+    elsewhere = replace(places[1], offset=places[1].offset + moved)
+    with pytest.raises(BadInputError, match="does not hold b-0") as caught:
+        read_sample_bytes(elsewhere)
+    assert caught.value.reason is Reason.DECODE_ERROR
+
+
+def test_a_missing_or_shortened_shard_is_told_and_leaves_nothing(
+    places: list[SampleBytes], tmp_path: Path
 ) -> None:
-    ranges = sample_ranges(shard)
-    last = ranges[-1]
-    shard.write_bytes(shard.read_bytes()[: last.offset + kept_of_last % last.size])
-    assert sample_ranges(shard) == ranges[:-1]
-
-
-def test_a_sample_that_lacks_a_member_is_not_listed(tmp_path: Path) -> None:
     path = tmp_path / "source.tar"
-    partial = members("b-0")
-    del partial["wav"]
-    write_shard(path, [("a-0", members("a-0")), ("b-0", partial)])
-    assert [each.key for each in sample_ranges(path)] == ["a-0"]
+    path.write_bytes(path.read_bytes()[: places[2].offset + 700])
+    for bad in (places[2], replace(places[0], shard=str(tmp_path / "absent.tar"))):
+        with pytest.raises(BadInputError) as caught:
+            copy_samples(tmp_path / "copy.tar", [bad])
+        assert caught.value.reason is Reason.NOT_FOUND
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["source.tar"]
 
 
-def test_a_missing_shard_and_one_that_is_no_tar_have_no_samples(tmp_path: Path) -> None:
-    (tmp_path / "text.tar").write_text("no tar at all" * 100)
-    (tmp_path / "empty.tar").touch()
-    for name in ("absent.tar", "text.tar", "empty.tar"):
-        assert sample_ranges(tmp_path / name) == []
-
-
-def test_an_unwritable_place_leaves_nothing(shard: Path, tmp_path: Path) -> None:
+def test_an_unwritable_place_leaves_nothing(places: list[SampleBytes], tmp_path: Path) -> None:
     with pytest.raises(OutputError):
-        copy_samples(tmp_path / "absent" / "copy.tar", places(shard))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["source.tar"]
+        copy_samples(tmp_path / "absent" / "copy.tar", places)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["source.tar"]

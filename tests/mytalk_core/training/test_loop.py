@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
+from mytalk_core.data.clip_index import ClipIndex, clip_index
 from mytalk_core.training.loop import LoopConfig, TrainingState, learning_rate, train
+from tests.synthetic_face import write_curated
 
 CPU = torch.device("cpu")
 CONFIG = LoopConfig(steps=60, learning_rate=0.01, validate_every=15, checkpoint_seconds=0.0)
@@ -75,6 +79,42 @@ def test_it_learns() -> None:
     assert errors[-1] < errors[0] / 3
     assert [entry["step"] for entry in last.history] == list(range(15, 301, 15))
     assert all(np.isfinite(entry["square"]) for entry in last.history)
+
+
+class FromClips(Regression):
+    """The same, out of clips that pass through a buffer smaller than their number."""
+
+    def __init__(self, index: ClipIndex, draws: int = 0) -> None:
+        super().__init__()
+        config = BufferConfig(capacity=5, draws_per_clip=3, threads=2)
+        self.clips = ClipBuffer(index, lambda members: members["json"], config, draws=draws)
+        self.batches: list[list[bytes]] = []
+
+    def batch(self, random: np.random.Generator) -> Tensor:
+        self.batches.append([self.clips.draw(random) for _ in range(8)])
+        values = [[len(clip), clip[0], clip[-1]] for clip in self.batches[-1]]
+        return torch.tensor(values, dtype=torch.float32) / 100
+
+    def run(self, state: TrainingState) -> list[TrainingState]:
+        run = train(self, CONFIG, state, CPU, draws=lambda: self.clips.draws)
+        return [copy.deepcopy(saved) for saved in run]
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_run_that_was_killed_takes_the_same_batches(kept: int, tmp_path: Path) -> None:
+    """The data set is larger than the buffer, and batches are made ahead of their steps."""
+    write_curated(tmp_path, {"train": ["ann", "bo", "cy"]}, clips=4)
+    index = clip_index(tmp_path, "train")
+    straight = FromClips(index)
+    unbroken = straight.run(TrainingState())
+    checkpoint = copy.deepcopy(unbroken[kept])
+    assert checkpoint.draws == 8 * checkpoint.step
+    step = checkpoint.step
+    resumed = FromClips(index, checkpoint.draws)
+    ended = resumed.run(checkpoint)[-1]
+    assert resumed.batches == straight.batches[step:]
+    assert ended.history == unbroken[-1].history  # its losses are means over both lives
+    assert all(torch.equal(ended.weights[n], w) for n, w in unbroken[-1].weights.items())
 
 
 @pytest.mark.parametrize("kept", [0, 1])

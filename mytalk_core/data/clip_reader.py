@@ -1,0 +1,80 @@
+"""One clip out of its shard by its byte range, from any storage; members stay undecoded bytes."""
+
+import io
+import tarfile
+from collections.abc import Iterator
+from typing import IO, TypeAlias, cast
+
+from mytalk_core.data.clip_index import ClipIndex
+from mytalk_core.data.storage import Store, persistently, remote_file
+from mytalk_core.errors import BadInputError, Reason
+
+Members: TypeAlias = dict[str, bytes]
+"""The members of a sample by kind, as `shards.MEMBERS` lists them."""
+
+
+def read_clip(index: ClipIndex, number: int) -> Members:
+    """The members of one clip of the index. Safe to call from many threads.
+
+    Raises:
+        BadInputError: NOT_FOUND where its shard is missing, DECODE_ERROR where it is damaged.
+        StorageError: where the storage does not answer, after some attempts.
+    """
+    shard = index.shards[index.shard[number]]
+    return read_range(Store(index.root), shard, int(index.offset[number]), int(index.size[number]))
+
+
+def read_range(store: Store, shard: str, offset: int, size: int) -> Members:
+    """The members of the sample that stands at byte `offset` of a shard and takes `size` bytes.
+
+    Raises:
+        As `read_clip`.
+    """
+    where = f"{store.url}/{shard}"
+    members = _members(persistently(lambda: _bytes(store, shard, offset, size), where), size)
+    if not members:
+        raise BadInputError(
+            f"holds no sample at byte {offset}: it is damaged, or not the shard that the index"
+            " was made of.",
+            reason=Reason.DECODE_ERROR,
+            where=where,
+            remedy="Delete its folder and make it again.",
+        )
+    return members
+
+
+def iter_clips(index: ClipIndex) -> Iterator[Members]:
+    """The clips of an index in order.
+
+    Raises:
+        As `read_clip`.
+    """
+    for number in range(len(index)):
+        yield read_clip(index, number)
+
+
+def _bytes(store: Store, shard: str, offset: int, size: int) -> bytes:
+    path = store.local_path(shard)
+    if path is None:
+        system, remote = remote_file(f"{store.url}/{shard}")
+        return cast(bytes, system.cat_file(remote, start=offset, end=offset + size))
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(size)
+
+
+def _members(data: bytes, size: int) -> Members:
+    """The members in `size` bytes of a tar, all of one key; none where it is anything else."""
+    members: Members = {}
+    keys = set()
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+            for header in tar:
+                if not header.isfile():
+                    return {}  # a folder or a link: nothing that was written as a sample
+                key, _, kind = header.name.partition(".")
+                keys.add(key)
+                members[kind] = cast(IO[bytes], tar.extractfile(header)).read()
+    except tarfile.TarError:
+        return {}
+    return members if len(keys) == 1 and len(data) == size else {}

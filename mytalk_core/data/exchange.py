@@ -1,0 +1,99 @@
+"""Tables that are cut by a key through files: a shuffle whose memory does not grow with the rows.
+
+Every task of a pass writes one file that holds one record batch per range of the next pass's key;
+a task of the next pass reads its own batch of every file. Files are Arrow IPC, because in them a
+batch is found without reading the others; a range takes one seek per file.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mytalk_core.media.output import atomic_path
+
+Ranges = NDArray[np.int64]
+"""The range, 0.., of each row of a table, (N,)."""
+
+
+def hashes(names: Iterable[str]) -> NDArray[np.uint64]:
+    """(N,) 64-bit hashes, the same on every machine and in every Python."""
+    digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
+    return np.frombuffer(b"".join(digests), ">u8").astype(np.uint64)
+
+
+def range_of(hashed: NDArray[np.uint64], ranges: int) -> Ranges:
+    """The range of each hash: ranges are consecutive, so what is sorted in each is sorted in all.
+
+    Args:
+        hashed: (N,) hashes of 64 bits.
+        ranges: how many there are, below 2**32.
+    """
+    return ((hashed >> np.uint64(32)) * np.uint64(ranges) >> np.uint64(32)).astype(np.int64)
+
+
+def write_ranges(path: Path, table: pa.Table, ranges_of_rows: Ranges, ranges: int) -> None:
+    """Write a table cut into ranges, complete or not at all.
+
+    Raises:
+        OutputError: where the folder cannot be written or the disk is full.
+    """
+    order = np.argsort(ranges_of_rows, kind="stable")
+    ends = np.searchsorted(ranges_of_rows[order], np.arange(ranges), side="right")
+    grouped = table.take(pa.array(order))
+    starts = (0, *ends[:-1])
+    write_batches(
+        path,
+        table.schema,
+        (grouped.slice(start, end - start) for start, end in zip(starts, ends, strict=True)),
+    )
+
+
+def write_batches(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    """Write tables as one batch each, complete or not at all.
+
+    Raises:
+        OutputError: where the folder cannot be written or the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with (
+        atomic_path(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, schema, options=options) as writer,
+    ):
+        for table in tables:
+            batches = table.combine_chunks().to_batches()
+            writer.write_batch(batches[0] if batches else _nothing(schema))
+
+
+def _nothing(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array([], kind) for kind in schema.types], schema=schema)
+
+
+def read_range(folder: Path, number: int, columns: Sequence[str] | None = None) -> pa.Table:
+    """All rows of a range, from every file of a pass; their order is that of the files' names."""
+    return pa.concat_tables(iter_range(folder, number, columns))
+
+
+def iter_range(
+    folder: Path, number: int, columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """The same, file by file."""
+    for path in sorted(folder.glob("*.arrow")):
+        yield read_batch(path, number, columns)
+
+
+def read_batch(path: Path, number: int = 0, columns: Sequence[str] | None = None) -> pa.Table:
+    """One batch of a file; only the columns asked for are read."""
+    with pa.OSFile(str(path)) as source:
+        reader = pa.ipc.open_file(source)
+        if columns is not None:
+            fields = [reader.schema.get_field_index(name) for name in columns]
+            source.seek(0)
+            options = pa.ipc.IpcReadOptions(included_fields=fields)
+            reader = pa.ipc.open_file(source, options=options)
+        return pa.Table.from_batches([reader.get_batch(number)])

@@ -1,0 +1,136 @@
+"""Manifests of any size, read batch by batch, and what names their content."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mytalk_core.data.manifest import MANIFEST_SCHEMA, Kind, Status
+from mytalk_core.errors import BadInputError, ErrorClass, Reason
+
+# What a row may say in these columns; null where the row needs none.
+_WORDS: dict[str, type[StrEnum]] = {
+    "kind": Kind,
+    "status": Status,
+    "reason": Reason,
+    "error_class": ErrorClass,
+}
+# The same run on another day: not part of what a manifest says about the data.
+_INCIDENTAL = frozenset({"seconds_spent"})
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of a manifest once it was read."""
+
+    path: Path
+    digest: str  # of the values of all columns but the time spent; 32 hexadecimal digits
+    rows: int
+    row_groups: int  # of the Parquet file
+
+
+def survey_manifest(path: Path) -> Survey:
+    """Read a manifest once: check it, count its rows and digest its values.
+
+    The digest does not depend on compression, row groups or the seconds spent.
+
+    Raises:
+        BadInputError: where the file is missing, is not Parquet, lacks a column or holds a word
+            that is not on its list.
+    """
+    names = [name for name in MANIFEST_SCHEMA.names if name not in _INCIDENTAL]
+    hashers = {name: (hashlib.blake2b(), hashlib.blake2b()) for name in names}
+    rows = 0
+    for batch in manifest_batches(path):
+        rows += batch.num_rows
+        _check_words(batch, path)
+        for name, (of_lengths, of_values) in hashers.items():
+            lengths, values = _canonical(batch[name])
+            of_lengths.update(lengths)
+            of_values.update(values)
+    whole = hashlib.blake2b(digest_size=16)
+    for of_lengths, of_values in hashers.values():
+        whole.update(of_lengths.digest() + of_values.digest())
+    return Survey(path, whole.hexdigest(), rows, _open(path).num_row_groups)
+
+
+def manifest_batches(
+    path: Path, rows: int = 16384, row_group: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a manifest, or of one row group, in batches of at most `rows`.
+
+    Raises:
+        BadInputError: where the file is missing, is not Parquet or lacks a column.
+    """
+    file = _open(path)
+    missing = set(MANIFEST_SCHEMA.names) - set(file.schema_arrow.names)
+    if missing:
+        raise BadInputError(
+            f"the manifest lacks the columns {', '.join(sorted(missing))}",
+            reason=Reason.UNREADABLE,
+            where=str(path),
+        )
+    groups = None if row_group is None else [row_group]
+    try:
+        for batch in file.iter_batches(rows, row_groups=groups, columns=MANIFEST_SCHEMA.names):
+            yield batch.select(MANIFEST_SCHEMA.names).cast(MANIFEST_SCHEMA)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    if not path.is_file():
+        raise BadInputError(
+            "there is no manifest here",
+            reason=Reason.NOT_FOUND,
+            where=str(path),
+            remedy="Give the manifest.parquet that `mytalk preprocess` wrote.",
+        )
+    try:
+        # Without buffering a whole row group, of which a manifest may have only one.
+        return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> BadInputError:
+    return BadInputError(
+        f"this is not a Parquet file ({error})", reason=Reason.UNREADABLE, where=str(path)
+    )
+
+
+def _check_words(batch: pa.RecordBatch, path: Path) -> None:
+    for name, words in _WORDS.items():
+        said = {word for word in pc.unique(batch[name]).to_pylist() if word}
+        if unknown := said - {word.value for word in words}:
+            raise BadInputError(
+                f"the manifest says what this version does not know: {', '.join(sorted(unknown))}"
+                f" in the column {name}",
+                reason=Reason.UNREADABLE,
+                where=str(path),
+            )
+
+
+def _canonical(column: pa.Array) -> tuple[bytes, bytes]:
+    """(lengths, values) of a column such that equal values give equal bytes."""
+    if pa.types.is_list(column.type):
+        lengths = pc.fill_null(pc.list_value_length(column), 0)
+        return lengths.to_numpy(zero_copy_only=False).tobytes(), _numbers(column.flatten())
+    if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+        lengths = pc.fill_null(pc.binary_length(column), -1)
+        joined = b"".join(value for value in column.cast(pa.binary()).to_pylist() if value)
+        return lengths.to_numpy(zero_copy_only=False).tobytes(), joined
+    return b"", _numbers(column)
+
+
+def _numbers(column: pa.Array) -> bytes:
+    numbers = column.to_numpy(zero_copy_only=False)
+    if np.issubdtype(numbers.dtype, np.floating):
+        numbers = np.where(np.isnan(numbers), np.nan, numbers)  # one bit pattern for all NaN
+    return bytes(numbers.tobytes())

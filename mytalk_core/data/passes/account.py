@@ -1,0 +1,70 @@
+"""The account that people and machines read, from what the other passes counted."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mytalk_core.data.curated import write_text
+from mytalk_core.data.dataset_card import DatasetCard, Strip, write_dataset_card
+from mytalk_core.data.distributions import COUNTS_SHAPE, histograms
+from mytalk_core.data.exchange import read_batch
+from mytalk_core.data.funnel import build_funnel, funnel_json
+from mytalk_core.data.passes.rows import funnel_tables
+from mytalk_core.data.passes.work import Work
+from mytalk_core.data.sample_strip import sample_strip
+from mytalk_core.data.shard_index import SampleBytes
+from mytalk_core.errors import BadInputError
+
+_STRIPS = 6
+_TRIED = 60  # kept clips from which the strips are taken, so that their speakers differ
+
+
+def write_account(work: Work, _: int) -> None:
+    """Write the funnel and the dataset card."""
+    funnel = build_funnel(funnel_tables(work), work.name, work.rules)
+    counts = np.zeros(COUNTS_SHAPE, np.int64)
+    versions: Counter[str] = Counter()
+    for number in range(work.ranges):
+        counts += read_batch(work.part("counts", number))["count"].to_numpy().reshape(counts.shape)
+        for each in read_batch(work.part("versions", number)).to_pylist():
+            versions[each["values"]] += each["counts"]
+    card = DatasetCard(
+        funnel=funnel,
+        histograms=list(histograms(counts)),
+        faces=pq.read_table(work.folder.speakers),
+        strips=list(_strips(work)),
+        config=work.config,
+        versions=dict(sorted(versions.items())),
+    )
+    write_dataset_card(work.folder, card)
+    write_text(work.folder.funnel, funnel_json(funnel))
+
+
+def _strips(work: Work) -> Iterator[Strip]:
+    """The first clips of the shuffle that can be shown, each of another speaker."""
+    shown: set[str] = set()
+    for clip in _first_kept(work).to_pylist():
+        if len(shown) == _STRIPS or clip["speaker"] in shown:
+            continue
+        place = SampleBytes(clip["path"], clip["key"], clip["offset"], clip["size"])
+        try:
+            jpeg = sample_strip(place)
+        except BadInputError:  # a dry run may be far from the shards
+            continue
+        shown.add(clip["speaker"])
+        yield Strip(clip["key"], clip["speaker"], clip["split"], jpeg)
+
+
+def _first_kept(work: Work) -> pa.Table:
+    columns = ["path", "key", "offset", "size", "speaker", "split", "losses"]
+    tables: list[pa.Table] = []
+    for number in range(work.ranges):
+        rows = read_batch(work.part("decided", number), columns=columns)
+        tables.append(rows.filter(pc.equal(rows["losses"], 0)))
+        if sum(table.num_rows for table in tables) >= _TRIED:
+            break
+    return pa.concat_tables(tables).slice(0, _TRIED)

@@ -1,0 +1,102 @@
+"""Kept clips into shards: in the order of speakers, dealt round, copied."""
+
+import json
+from collections.abc import Iterator
+from itertools import accumulate
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mytalk_core.data.curated import INDEX_SCHEMA, shard_name, write_text
+from mytalk_core.data.exchange import read_batch, write_batches
+from mytalk_core.data.packing import shard_count, shards_of_clips
+from mytalk_core.data.passes.work import Work
+from mytalk_core.data.shard_index import SampleBytes, copy_samples
+from mytalk_core.data.splits import SPLITS
+
+_SPLITS = sorted(SPLITS)  # the order of the shards' names
+_PLACED_SCHEMA = pa.schema([("row", pa.int64()), ("shard", pa.string()), ("offset", pa.int64())])
+
+
+def order_by_speaker(work: Work, number: int) -> None:
+    """Sort the clips of a range of speakers into the order in which they are dealt."""
+    clips = work.read("kept", number)
+    by = [("group", "ascending"), ("place", "ascending"), ("row", "ascending")]
+    clips = clips.take(pc.sort_indices(clips, by))
+    of_splits = (clips.filter(pc.equal(clips["split"], split)) for split in _SPLITS)
+    write_batches(work.part("ordered", number), clips.schema, of_splits)
+
+
+def plan(work: Work, _: int) -> None:
+    """Decide how many shards each split has, and where each range of speakers begins."""
+    planned = {}
+    for place, split in enumerate(_SPLITS):
+
+        def sizes(place: int = place) -> Iterator[NDArray[np.int64]]:
+            for number in range(work.ranges):
+                path = work.part("ordered", number)
+                yield read_batch(path, place, ["size"])["size"].to_numpy()
+
+        planned[split] = {
+            "shards": shard_count(sizes, work.config.packing),
+            "first": [0, *accumulate(len(some) for some in sizes())],
+        }
+    write_text(work.root / "plan.json", json.dumps(planned))
+
+
+def deal(work: Work, number: int) -> None:
+    """Send the clips of a range of speakers to their shards."""
+    planned = json.loads((work.root / "plan.json").read_text(encoding="utf-8"))
+    total = sum(split["shards"] for split in planned.values())
+    tables, before = [], 0
+    for place, split in enumerate(_SPLITS):
+        clips = read_batch(work.part("ordered", number), place)
+        shards = planned[split]["shards"]
+        if shards:
+            own = shards_of_clips(planned[split]["first"][number], clips.num_rows, shards)
+            numbered = clips.append_column("shard", pa.array(own))
+            tables.append(numbered.append_column("number", pa.array(before + own)))
+        before += shards
+    if tables:
+        dealt = pa.concat_tables(tables)
+        ranges = dealt["number"].to_numpy() * work.ranges // total
+        work.write("dealt", number, dealt, ranges)
+
+
+def pack(work: Work, number: int) -> None:
+    """Write a range of shards, and say where their clips stand now."""
+    index, placed = [INDEX_SCHEMA.empty_table()], [_PLACED_SCHEMA.empty_table()]
+    for clips in _shards(work, number):
+        name = shard_name(clips["split"][0].as_py(), clips["shard"][0].as_py())
+        path = work.folder.shard(name)
+        if not path.exists():  # else an earlier run of this configuration finished it
+            copy_samples(path, _samples(clips))
+        sizes = clips["size"].to_numpy()
+        columns = {"shard": pa.repeat(name, len(sizes)), "offset": np.cumsum(sizes) - sizes}
+        stands = clips.drop_columns(["shard", "offset"])
+        for label, values in columns.items():
+            stands = stands.append_column(label, pa.array(values))
+        index.append(stands.select(INDEX_SCHEMA.names))
+        placed.append(stands.select(_PLACED_SCHEMA.names))
+    write_batches(work.part("index", number), INDEX_SCHEMA, [pa.concat_tables(index)])
+    work.write_by_row("placed", number, pa.concat_tables(placed))
+
+
+def _shards(work: Work, number: int) -> Iterator[pa.Table]:
+    """The clips of each shard, in the order in which they will stand."""
+    if not work.parts("dealt").exists():  # nothing is kept
+        return
+    clips = work.read("dealt", number)
+    by = [("number", "ascending"), ("place", "ascending"), ("row", "ascending")]
+    clips = clips.take(pc.sort_indices(clips, by))
+    _, starts, counts = np.unique(clips["number"].to_numpy(), return_index=True, return_counts=True)
+    for start, count in zip(starts, counts, strict=True):
+        yield clips.slice(start, count)
+
+
+def _samples(clips: pa.Table) -> Iterator[SampleBytes]:
+    columns = (clips[name].to_pylist() for name in ("path", "key", "offset", "size"))
+    for path, key, offset, size in zip(*columns, strict=True):
+        yield SampleBytes(path, key, offset, size)

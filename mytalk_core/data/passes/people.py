@@ -1,0 +1,76 @@
+"""People whose names nobody knows: within titles, across titles, then back to their clips."""
+
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mytalk_core.data.curated import write_table
+from mytalk_core.data.exchange import read_batch, write_batches
+from mytalk_core.data.face_groups import (
+    GROUP_SCHEMA,
+    centroids,
+    describe_groups,
+    group_names,
+    links,
+    people_of_titles,
+)
+from mytalk_core.data.passes.work import Work
+
+_BLOCK = 2048  # people that are compared with as many others at a time
+_LINK_SCHEMA = pa.schema([("one", pa.int64()), ("other", pa.int64())])
+
+
+def within_titles(work: Work, number: int) -> None:
+    """Gather the faces of each title into people."""
+    people, members = people_of_titles(work.read("faces", number), work.config.faces)
+    write_batches(work.part("people", number), people.schema, [people])
+    write_batches(work.part("members", number), members.schema, [members])
+
+
+def across_titles(work: Work, number: int) -> None:
+    """Link the people of a range with those of this and all later ranges."""
+    own = centroids(read_batch(work.part("people", number)))
+    found = [np.empty((0, 2), np.int64)]
+    for other in range(number, work.ranges) if len(own) else ():
+        theirs = centroids(read_batch(work.part("people", other)))
+        for start in range(0, len(own), _BLOCK):
+            for begin in range(0, len(theirs), _BLOCK):
+                pairs = links(
+                    own[start : start + _BLOCK], theirs[begin : begin + _BLOCK], work.config.faces
+                )
+                found.append(pairs + np.array([number << 32 | start, other << 32 | begin]))
+    one, others = np.concatenate(found).T
+    table = pa.Table.from_arrays([pa.array(one), pa.array(others)], schema=_LINK_SCHEMA)
+    write_batches(work.part("links", number), _LINK_SCHEMA, [table])
+
+
+def connect_people(work: Work, _: int) -> None:
+    """Name the groups, and describe them in the table that stays."""
+    tables = [read_batch(work.part("people", number)) for number in range(work.ranges)]
+    starts = np.cumsum([0, *(table.num_rows for table in tables)])
+    people = pa.concat_tables(tables)
+    links_found = pa.concat_tables(
+        read_batch(work.part("links", number)) for number in range(work.ranges)
+    )
+    pairs = np.stack([_absolute(links_found[name], starts) for name in _LINK_SCHEMA.names], 1)
+    names = group_names(people["smallest_key"].to_pylist(), pairs)
+    write_table(work.folder.speakers, GROUP_SCHEMA, [describe_groups(people, names)])
+    table = pa.table({"speaker": pa.array(names, pa.string())})
+    of_ranges = (table.slice(start, end - start) for start, end in pairwise(starts))
+    write_batches(work.part("names", 0), table.schema, of_ranges)
+
+
+def _absolute(numbers: pa.ChunkedArray, starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    pairs = numbers.to_numpy()
+    absolute: NDArray[np.int64] = starts[pairs >> 32] + (pairs & 0xFFFFFFFF)
+    return absolute
+
+
+def name_clips(work: Work, number: int) -> None:
+    """Send each person's name to the rows of the clips."""
+    members = read_batch(work.part("members", number))
+    names = read_batch(work.part("names", 0), number)
+    table = pa.table({"row": members["row"], "speaker": names["speaker"].take(members["person"])})
+    work.write_by_row("names_of_rows", number, table)

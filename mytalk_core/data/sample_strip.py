@@ -1,0 +1,31 @@
+"""A clip at a glance: some of its face crops side by side."""
+
+import tarfile
+
+import cv2
+import numpy as np
+
+from mytalk_core.data.shard_index import SampleBytes, members_of, read_sample_bytes
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.encode import read_crop_video
+
+_FRAMES = 8
+_HEIGHT = 112  # pixels
+
+
+def sample_strip(sample: SampleBytes) -> bytes:
+    """A JPEG of crops of a clip, evenly spaced in time; only the clip's own bytes are read.
+
+    Raises:
+        BadInputError: where the clip is not there or its video cannot be read.
+    """
+    try:
+        crops = read_crop_video(members_of(read_sample_bytes(sample))["crop.mp4"])
+    except (tarfile.TarError, KeyError) as error:
+        raise BadInputError(
+            "the sample is damaged.", reason=Reason.DECODE_ERROR, where=sample.shard
+        ) from error
+    chosen = crops[np.linspace(0, len(crops) - 1, _FRAMES).round().astype(int)]
+    small = [cv2.resize(crop, (_HEIGHT, _HEIGHT), interpolation=cv2.INTER_AREA) for crop in chosen]
+    strip = cv2.cvtColor(np.concatenate(small, axis=1), cv2.COLOR_RGB2BGR)
+    return bytes(cv2.imencode(".jpg", strip, [cv2.IMWRITE_JPEG_QUALITY, 85])[1])

@@ -1,0 +1,68 @@
+"""The page beside a run's shards: what came of the footage, where the time went, what failed."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from mytalk_core.data.sample_strip import sample_strip
+from mytalk_core.data.shard_index import SampleBytes
+from mytalk_core.data.storage import Store
+
+
+@dataclass(frozen=True)
+class Picked:
+    """Rows of the manifest, as dictionaries, that a person wants to see."""
+
+    failures: Sequence[Mapping[str, Any]]  # sources, in the order of the list
+    clips: Sequence[Mapping[str, Any]]  # a few, of any source
+
+
+def report_page(account: Any, picked: Picked, store: Store) -> str:
+    """The page as HTML; pictures are inside. `account` is the run's `RunAccount`."""
+    template = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    ).get_template("report.html.j2")
+    facts = {
+        "sources": f"{sum(account.sources.values()):,}",
+        "ok": f"{account.sources.get('ok', 0):,}",
+        "clips": f"{account.tracks.get('ok', 0):,}",
+        "of faces": duration(account.clip_hours * 3600),
+        "of footage": duration(account.footage_hours * 3600),
+        "shards": f"{account.shards:,} ({account.shard_bytes / 1e6:,.0f} MB)",
+        "this run took": duration(account.wall_seconds),
+    }
+    return template.render(
+        account=account,
+        out=store.url,
+        facts=facts,
+        duration=duration,
+        total_busy=sum(stage["busy_seconds"] for stage in account.stages.values()),
+        failed=account.sources.get("failed", 0),
+        failures=picked.failures,
+        strips=[_strip(row, store) for row in picked.clips],
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+    return f"{int(seconds) // 3600:,} h {int(seconds) // 60 % 60:02d} min"
+
+
+def _strip(row: Mapping[str, Any], store: Store) -> tuple[str, str]:
+    path = store.local_path(row["shard"])
+    assert path is not None  # clips are picked of local stores only
+    picture = sample_strip(SampleBytes(str(path), row["key"], row["offset"], row["size"]))
+    caption = f"{row['key']}, {row['duration_seconds']:.1f} s, face {row['face_height']:.0f} pixels"
+    return caption, base64.b64encode(picture).decode()

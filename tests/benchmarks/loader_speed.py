@@ -1,0 +1,169 @@
+"""How many samples a second the loader gives, against what the training steps of both models use.
+
+    python tests/benchmarks/loader_speed.py [CURATED_FOLDER]
+
+Three rates for each model, one process, the batch and the size that `mytalk train` has on CPUs:
+the loader alone (clips read, converted, replaced and drawn, by its background threads), the loader
+with the batches made of it, and the training step on a batch that is at hand already. Then real
+training, which does all of it at once: what it lacks to the bare step, it waits or shares the
+processor. The buffer is kept smaller than the data set, so that clips are replaced all the time.
+Without a folder, clips of drawn faces are packed first. Run it on an idle machine.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
+from mytalk_core.appearance.training import AppearanceObjective, appearance_clip
+from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
+from mytalk_core.data.clip_index import clip_index
+from mytalk_core.motion.model import SIZES as MOTION_SIZES
+from mytalk_core.motion.training import MotionObjective, MotionTrainingConfig, motion_clip
+from mytalk_core.training.loop import LoopConfig, Objective, TrainingState, train
+from pipelines.train import TrainJob, appearance_config, loop_config
+from tests.synthetic_face import write_curated
+
+CPU = torch.device("cpu")
+BUFFER = BufferConfig(capacity=64)  # all else as it ships
+DRAWN_CLIPS = 96  # of the data set that is packed where none is given
+STEPS = 24
+LOADER_SECONDS = 10.0
+ASKED = 3.0  # times as fast as the step, at least
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Samples a second; a sample is one example of a batch."""
+
+    model: str
+    clips: int  # in the data set
+    loader: float
+    batches: float
+    step: float
+    training: float
+    load: float  # of the machine, mean of the last minute, at the end
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model with all that its training takes."""
+
+    clips: ClipBuffer[Any]
+    objective: Objective
+    batch: int  # samples in a batch
+    config: LoopConfig
+
+
+def subject(model: str, data: Path) -> Subject:
+    """Model, loader and loop of one process of `mytalk train`, with a small buffer."""
+    job = TrainJob(model, data, data, "cpu", STEPS, data, workers=1)
+    config = replace(loop_config(job), validate_every=10**9, checkpoint_seconds=1e9)
+    index = clip_index(data, "train")
+    if model == "motion":
+        motion_config = MotionTrainingConfig()
+        moving = ClipBuffer(index, motion_clip, BUFFER)
+        silence = np.zeros((400, 512), np.float32)
+        motion = MotionObjective(
+            MOTION_SIZES["cpu"], motion_config, moving.draw, silence, moving.clips[:1], CPU
+        )
+        return Subject(moving, motion, motion_config.batch, config)
+    pictures = ClipBuffer(index, partial(appearance_clip, mask=MaskConfig()), BUFFER)
+    drawn = appearance_config(job)
+    renderer = AppearanceObjective(
+        RENDERER_SIZES["cpu"], drawn, pictures.draw, pictures.clips[:1], CPU
+    )
+    return Subject(pictures, renderer, drawn.batch, config)
+
+
+def rate(work: Callable[[], object], samples: int, seconds: float) -> float:
+    """Samples a second of `work`, which gives so many each time, over some seconds."""
+    start, done = time.monotonic(), 0
+    while (spent := time.monotonic() - start) < seconds:
+        work()
+        done += samples
+    return done / spent
+
+
+def step_rate(made: Subject) -> float:
+    """Samples a second of training steps that are given the same batch again and again."""
+    batch = made.objective.batch(np.random.default_rng(0))
+    made.objective.batch = lambda random: batch  # type: ignore[method-assign]
+    found = training_rate(made)
+    del made.objective.batch  # the method is back
+    return found
+
+
+def training_rate(made: Subject) -> float:
+    """Samples a second of the training loop; its first steps, which warm up, do not count."""
+    times: list[float] = []
+    told = lambda step: times.append(time.monotonic())  # noqa: E731
+    for _ in train(made.objective, made.config, TrainingState(), CPU, rank=1, progress=told):
+        pass  # rank 1 does not validate
+    warm = STEPS // 4
+    return made.batch * (len(times) - 1 - warm) / (times[-1] - times[warm])
+
+
+def measure(model: str, data: Path) -> Rates:
+    """All rates of one model."""
+    made = subject(model, data)
+    random = np.random.default_rng(0)
+    return Rates(
+        model=model,
+        clips=len(clip_index(data, "train")),
+        loader=rate(lambda: made.clips.draw(random), 1, LOADER_SECONDS),
+        batches=rate(lambda: made.objective.batch(random), made.batch, LOADER_SECONDS),
+        step=step_rate(made),
+        training=training_rate(made),
+        load=os.getloadavg()[0],
+    )
+
+
+def table(found: Sequence[Rates]) -> Table:
+    """The rates, one model a column."""
+    title = f"samples/s, {os.cpu_count()} CPUs, buffer of {BUFFER.capacity} clips"
+    result = Table(title=f"{title}, torch on {torch.get_num_threads()} threads")
+    result.add_column("")
+    for rates in found:
+        result.add_column(f"{rates.model}, {rates.clips} clips", justify="right")
+
+    def row(name: str, figure: Callable[[Rates], str]) -> None:
+        result.add_row(name, *map(figure, found))
+
+    row("loader alone", lambda r: f"{r.loader:.0f}")
+    row("loader and batches", lambda r: f"{r.batches:.1f}")
+    row("training step alone", lambda r: f"{r.step:.1f}")
+    row("training, loader and all", lambda r: f"{r.training:.1f}")
+    row(f"loader / step (asked: {ASKED:.0f})", lambda r: f"{r.loader / r.step:.1f}")
+    row("loader and batches / step", lambda r: f"{r.batches / r.step:.1f}")
+    row("training / step alone", lambda r: f"{r.training / r.step:.2f}")
+    row("load of the machine", lambda r: f"{r.load:.1f}")
+    return result
+
+
+def main(folder: str | None) -> int:
+    """Measure both models and print the table; 1 where the loader is slower than asked."""
+    torch.set_num_threads(1)  # a worker of `mytalk train` has one processor
+    with tempfile.TemporaryDirectory() as scratch:
+        data = Path(folder) if folder else Path(scratch) / "curated"
+        if not folder:
+            write_curated(data, {"train": ["ann", "bo", "cy"]}, clips=DRAWN_CLIPS // 3)
+        found = [measure(model, data) for model in ("motion", "appearance")]
+    Console(width=100).print(table(found))
+    return int(any(rates.loader < ASKED * rates.step for rates in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else None))

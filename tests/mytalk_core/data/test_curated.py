@@ -1,0 +1,48 @@
+"""Tables are the same bytes however their rows arrive, and folders hold one result."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mytalk_core.data.curated import CuratedFolder, is_complete, start, write_record, write_table
+from mytalk_core.errors import BadInputError
+
+SCHEMA = pa.schema([("number", pa.int64()), ("text", pa.string())])
+NUMBERS = np.arange(40_000)
+TABLE = pa.table({"number": NUMBERS, "text": [str(n) for n in NUMBERS]}, schema=SCHEMA)
+
+
+@pytest.mark.parametrize("rows", [1_000, 16_384, 39_999])
+def test_how_rows_are_cut_does_not_show(rows: int, tmp_path: Path) -> None:
+    write_table(tmp_path / "whole.parquet", SCHEMA, [TABLE])
+    parts = (TABLE.slice(start, rows) for start in range(0, len(NUMBERS), rows))
+    write_table(tmp_path / "parts.parquet", SCHEMA, parts)
+    assert (tmp_path / "parts.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    assert pq.read_table(tmp_path / "parts.parquet") == TABLE
+
+
+def test_no_rows_are_a_table_too(tmp_path: Path) -> None:
+    write_table(tmp_path / "none.parquet", SCHEMA, [])
+    assert pq.read_table(tmp_path / "none.parquet").schema == SCHEMA
+
+
+def test_a_folder_is_continued_but_not_taken_over(tmp_path: Path) -> None:
+    folder = CuratedFolder(tmp_path / "out")
+    start(folder, "one", {"dry_run": False})
+    start(folder, "one", {"dry_run": False})
+    with pytest.raises(BadInputError, match="another configuration"):
+        start(folder, "two", {"dry_run": False})
+
+
+def test_the_result_of_a_dry_run_gives_way(tmp_path: Path) -> None:
+    folder = CuratedFolder(tmp_path / "out")
+    start(folder, "one", {"dry_run": True})
+    write_record(folder.completed, "one", {})
+    assert is_complete(folder, "one")
+    start(folder, "two", {"dry_run": False})
+    assert not folder.completed.exists()
+    with pytest.raises(BadInputError):
+        start(folder, "three", {"dry_run": True})

@@ -1,0 +1,49 @@
+"""Tables cut into ranges through files lose nothing and keep the order of the ranges."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mytalk_core.data.exchange import hashes, range_of, read_batch, read_range, write_ranges
+
+
+def test_every_range_gets_its_rows_of_every_file(tmp_path: Path) -> None:
+    for number in range(3):
+        ranges = np.array([2, 0, 2, 1])
+        table = pa.table({"value": [f"{number}{each}" for each in "abcd"], "other": [1, 2, 3, 4]})
+        write_ranges(tmp_path / f"{number}.arrow", table, ranges, 4)
+    read = [read_range(tmp_path, number)["value"].to_pylist() for number in range(4)]
+    assert read == [
+        ["0b", "1b", "2b"],
+        ["0d", "1d", "2d"],
+        ["0a", "0c", "1a", "1c", "2a", "2c"],
+        [],
+    ]
+    assert read_batch(tmp_path / "0.arrow", 2, ["other"]).to_pydict() == {"other": [1, 3]}
+
+
+def test_nothing_is_a_file_too(tmp_path: Path) -> None:
+    write_ranges(
+        tmp_path / "0.arrow",
+        pa.table({"value": pa.array([], pa.string())}),
+        hashes([]).astype(np.int64),
+        2,
+    )
+    assert read_range(tmp_path, 1).num_rows == 0
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=1), st.integers(1, 5000))
+def test_ranges_follow_the_order_of_hashes(values: list[int], ranges: int) -> None:
+    ordered = range_of(np.sort(np.array(values, np.uint64)), ranges)
+    assert (np.diff(ordered) >= 0).all()
+    assert ordered[0] >= 0 and ordered[-1] < ranges
+
+
+@pytest.mark.parametrize("ranges", [1, 7])
+def test_ranges_are_even(ranges: int) -> None:
+    counts = np.bincount(range_of(hashes(str(n) for n in range(7000)), ranges), minlength=ranges)
+    assert counts.min() > 0.8 * 7000 / ranges
