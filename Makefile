@@ -17,7 +17,7 @@ help:
 	@echo "make env    build the environment in $(VENV) (VENV=PATH: there), with the mytalk command"
 	@echo "make demo   dub a sample clip and say where the film and its report are"
 	@echo "make test   run the whole suite"
-	@echo "make bench  measure how fast a dub is; wants an idle machine"
+	@echo "make bench  measure how fast a dub is, or another of tests/benchmarks (BENCH=NAME)"
 	@echo "make lint   style, types and the rules between rooms"
 
 # Dependencies only: several clones may share one environment, so test, lint and demo put the
@@ -45,9 +45,10 @@ demo: dependencies
 test: dependencies
 	@$(run) pytest $(ARGS)
 
-# ARGS="20 60": seconds of the films.
+# BENCH=preprocess_speed, ARGS="engine nodes": one of tests/benchmarks, and what it is to measure.
+BENCH ?= dub_speed
 bench: dependencies
-	@PYTHONPATH="$(CURDIR)" "$(VENV)/bin/python" tests/benchmarks/dub_speed.py $(ARGS)
+	@PYTHONPATH="$(CURDIR)" "$(VENV)/bin/python" tests/benchmarks/$(BENCH).py $(ARGS)
 
 lint: dependencies
 	@$(run) ruff check .

@@ -2,15 +2,17 @@
 
 One pipeline of passes, each of which waits for the one before. A pass is a collection of small
 tasks; what they work on are files under the output folder, in which rows are cut into ranges (see
-`mytalk_core.data.passes`). No collection ever holds rows: an engine that keeps them in memory, as
-the one for this machine does, needs no more memory for many rows than for few, and one that runs
+`mytalk_core.curation.passes`). No collection ever holds rows: an engine that keeps them in memory,
+as the one for this machine does, needs no more memory for many rows than for few, and one that runs
 on many machines runs all tasks of a pass at once. Every worker must see manifests, shards and the
 output folder under the same paths.
 """
 
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,17 +23,21 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineRunner, create_runner
 
 from mytalk_core import __version__, errors
+from mytalk_core.curation.decisions import CurateConfig, configuration, configuration_id
+from mytalk_core.curation.funnel import Funnel, funnel_from_json
+from mytalk_core.curation.passes import account, copies, packing, people, rows
+from mytalk_core.curation.passes.rows import ManifestPiece
+from mytalk_core.curation.passes.work import ROWS_PER_RANGE, Work
 from mytalk_core.data.curated import CuratedFolder, is_complete, start, write_record
-from mytalk_core.data.curation import CurateConfig, configuration, configuration_id
-from mytalk_core.data.funnel import Funnel, funnel_from_json
 from mytalk_core.data.manifest_stream import survey_manifest
-from mytalk_core.data.passes import account, copies, packing, people, rows
-from mytalk_core.data.passes.rows import ManifestPiece
-from mytalk_core.data.passes.work import ROWS_PER_RANGE, Work
 from mytalk_core.errors import BadInputError, MytalkError, OutputError, Reason
 
 # The in-process runner by its own name: "DirectRunner" first tries to download Prism.
 LOCAL_RUNNER = "FnApiRunner"
+
+
+Progress = Callable[[int, int], None]
+"""Told how many tasks are done, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ def curate(
     runner: str = LOCAL_RUNNER,
     runner_options: Sequence[str] = (),
     rows_per_range: int = ROWS_PER_RANGE,
+    progress: Progress = lambda done, total: None,
 ) -> Funnel:
     """Filter, split and pack the clips of manifests into training shards under `out`.
 
@@ -63,6 +70,7 @@ def curate(
         runner: name of a Beam runner.
         runner_options: further options for that runner, as on a command line.
         rows_per_range: rows that a task holds, about; memory follows it, the result does not.
+        progress: told about once a second (tasks done, tasks in all).
 
     Raises:
         BadInputError: where a manifest cannot be read, a shard is not the one its manifest means,
@@ -85,8 +93,10 @@ def curate(
         ]
         numbered = [ManifestPiece(number, *piece) for number, piece in enumerate(pieces)]
         pipeline = beam.Pipeline(runner=engine, options=PipelineOptions(list(runner_options)))
-        _compose(pipeline, work, passes(work, numbered))
-        _run(pipeline)
+        planned = passes(work, numbered)
+        _compose(pipeline, work, planned)
+        with _watching(work, sum(len(each.tasks) for each in planned), progress):
+            _run(pipeline)
         write_record(folder.completed, work.name, {"versions": _versions()})
     shutil.rmtree(folder.work, ignore_errors=True)
     return funnel_from_json(folder.funnel.read_text(encoding="utf-8"))
@@ -138,7 +148,7 @@ def _run_task(
 ) -> Iterator[int]:
     """Do a task, unless an earlier run finished it. What was done before is only waited for."""
     number, task = numbered
-    finished = work.root / "done" / f"{kind.name} {number}"
+    finished = _done_folder(work) / f"{kind.name} {number}"
     if not finished.exists():
         try:
             kind.run(work, task)
@@ -154,6 +164,30 @@ def _run_task(
             )
             raise TaskFailedError(told) from error
     yield number
+
+
+def _done_folder(work: Work) -> Path:
+    """Holds an empty file for every task that is done."""
+    return work.root / "done"
+
+
+@contextmanager
+def _watching(work: Work, total: int, progress: Progress) -> Iterator[None]:
+    """Tell how many tasks are done while an engine, wherever it runs, works them off."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(1.0):
+            folder = _done_folder(work)
+            progress(sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0, total)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 class TaskFailedError(Exception):

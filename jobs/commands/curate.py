@@ -16,7 +16,7 @@ from jobs.console import EXIT_SOME_FAILED, note, progress, result
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from mytalk_core.data.funnel import Funnel
+    from mytalk_core.curation.funnel import Funnel
 
 
 _SPEAKERS_SHOWN = 20
@@ -72,11 +72,11 @@ def curate(
     near_audio: Annotated[
         int,
         typer.Option(min=0, max=256, help="Bits of sound in which near copies differ at most."),
-    ] = 40,
+    ] = 56,
     near_picture: Annotated[
         int,
         typer.Option(min=0, max=128, help="Bits of picture in which they differ at most."),
-    ] = 24,
+    ] = 14,
     face_distance: Annotated[
         float,
         typer.Option(min=0.0, help="Largest distance of faces without a name that are joined."),
@@ -122,11 +122,11 @@ def curate(
         --runner-option=--direct_running_mode=multi_processing \\
         --runner-option=--direct_num_workers=4
     """
-    from mytalk_core.data.curation import CurateConfig
-    from mytalk_core.data.duplicates import DuplicateConfig
-    from mytalk_core.data.face_groups import FaceGroupConfig
-    from mytalk_core.data.filters import FilterConfig
-    from mytalk_core.data.packing import PackingConfig
+    from mytalk_core.curation.decisions import CurateConfig
+    from mytalk_core.curation.duplicates import DuplicateConfig
+    from mytalk_core.curation.face_groups import FaceGroupConfig
+    from mytalk_core.curation.filters import FilterConfig
+    from mytalk_core.curation.packing import PackingConfig
     from mytalk_core.data.splits import SplitConfig
 
     held_out = frozenset(name.strip() for name in holdout.split(",") if name.strip())
@@ -149,10 +149,17 @@ def curate(
         packing=PackingConfig(clips_per_shard, megabytes_per_shard * 10**6),
         dry_run=dry_run,
     )
-    with progress(f"curating into {out}", None), _silent_engine():
+    seen = 0
+    with progress(f"curating into {out}", None) as advance, _silent_engine():
         from pipelines.curate import curate as run_curation
 
-        funnel = run_curation(manifests, out, config, runner, runner_option or (), rows_per_task)
+        def report(done: int, total: int) -> None:
+            nonlocal seen
+            advance(done - seen, total)
+            seen = done
+
+        options = runner_option or ()
+        funnel = run_curation(manifests, out, config, runner, options, rows_per_task, report)
     result({"out": str(out), **asdict(funnel)}, _tables(funnel))
     for warning in _warnings(funnel, held_out):
         note(warning)

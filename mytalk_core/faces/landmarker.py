@@ -1,5 +1,6 @@
 """Face landmarks of video frames: what every landmarker does, and the one of 478 points."""
 
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -50,6 +51,9 @@ class Landmarker(Protocol):
         ...
 
 
+_DETECTOR = "face_detector.tflite"  # within the landmarker's bundle
+
+
 @dataclass(frozen=True)
 class LandmarkerConfig:
     """How faces are found."""
@@ -62,13 +66,22 @@ class LandmarkerConfig:
     search_every: int = 5
 
 
+@dataclass(frozen=True)
+class _Search:
+    """What looks for faces that are not followed yet."""
+
+    detector: vision.FaceDetector
+    landmarker: vision.FaceLandmarker
+
+
 class MeshLandmarker:
     """MediaPipe's face landmarker, made to give a face the same landmarks in any company.
 
     MediaPipe follows a face from frame to frame, which keeps its landmarks steady, only while it
     sees as many faces as it was told to look for, and it smooths them only if that is one. So it is
-    told the number of faces that are there, which a second landmarker counts every few frames, and
-    several faces are smoothed here. It works on one thread.
+    told the number of faces that are there, and several faces are smoothed here. Every few frames
+    its detector alone, which costs little, looks for more; what it finds is believed where a second
+    landmarker, which costs more, finds it too. It works on one thread.
     """
 
     scheme: LandmarkScheme = MESH478
@@ -77,11 +90,7 @@ class MeshLandmarker:
         """Load the file of the model store's entry `face-landmarker`."""
         self._model = model
         self._config = config or LandmarkerConfig()
-        self._counter = (
-            self._open(self._config.max_faces, vision.RunningMode.IMAGE)
-            if self._config.max_faces > 1
-            else None
-        )
+        self._search = self._open_search() if self._config.max_faces > 1 else None
         self._follow(1)
         self._frames = 0  # of the current video
         self._last: list[OneEuroFilter] = []  # the faces of its latest frame
@@ -98,6 +107,20 @@ class MeshLandmarker:
             )
         )
 
+    def _open_search(self) -> _Search:
+        with zipfile.ZipFile(self._model) as bundle:
+            detector = bundle.read(_DETECTOR)
+        return _Search(
+            vision.FaceDetector.create_from_options(
+                vision.FaceDetectorOptions(
+                    base_options=BaseOptions(model_asset_buffer=detector),
+                    running_mode=vision.RunningMode.IMAGE,
+                    min_detection_confidence=self._config.min_confidence,
+                )
+            ),
+            self._open(self._config.max_faces, vision.RunningMode.IMAGE),
+        )
+
     def _follow(self, faces: int) -> None:
         self._landmarker = self._open(faces, vision.RunningMode.VIDEO)
         self._followed = faces
@@ -112,8 +135,9 @@ class MeshLandmarker:
     def close(self) -> None:
         """Free the native networks."""
         self._landmarker.close()
-        if self._counter:
-            self._counter.close()
+        if self._search:
+            self._search.detector.close()
+            self._search.landmarker.close()
 
     def __enter__(self) -> "MeshLandmarker":
         return self
@@ -132,8 +156,8 @@ class MeshLandmarker:
         frame = mediapipe.Image(
             image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image)
         )
-        if self._counter and self._frames % self._config.search_every == 0:
-            self._count(self._counter, frame)
+        if self._search and self._frames % self._config.search_every == 0:
+            self._count(self._search, frame)
         self._frames += 1
         height, width = image.shape[:2]
         size = np.array([width, height, width], np.float32)
@@ -144,11 +168,13 @@ class MeshLandmarker:
         self._last = self._smooth(faces, time_ms)
         return [each.face for each in self._last]
 
-    def _count(self, counter: vision.FaceLandmarker, frame: mediapipe.Image) -> None:
+    def _count(self, search: _Search, frame: mediapipe.Image) -> None:
         """Follow as many faces as the frame shows, or more where more are followed already."""
-        if len(self._last) == self._config.max_faces:
+        there = max(len(self._last), 1)
+        if there == self._config.max_faces:
             return
-        there = max(len(counter.detect(frame).face_landmarks), len(self._last), 1)
+        if len(search.detector.detect(frame).detections) > there:
+            there = max(len(search.landmarker.detect(frame).face_landmarks), there)
         if there != self._followed:
             self._landmarker.close()
             self._follow(there)

@@ -13,7 +13,7 @@ from mytalk_core.media.clock import SPEECH_FEATURE_FPS, SPEECH_SAMPLE_RATE
 
 FEATURE_SIZE = 512
 SAMPLES_PER_FEATURE = int(SPEECH_SAMPLE_RATE / SPEECH_FEATURE_FPS)
-_ENCODER_SECONDS = 30  # the encoder takes exactly this much; the rest is padding
+_SPECTRA_PER_SECOND = 100
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class WindowConfig:
     """How speech is cut for the encoder.
 
     A short window's features differ from a long one's (cosine 0.97), so training and dubbing must
-    use the same windows. Ten seconds is the longest training clip.
+    use the same windows. Whisper was trained on 30 seconds; windows of ten, core and margins, serve
+    as well for motion and take a sixth of the time. Ten seconds is also the longest training clip.
     """
 
     # Seconds of speech whose features are kept from one window.
@@ -38,6 +39,7 @@ class SpeechEncoder:
     ) -> None:
         """Load the CTranslate2 Whisper in `model_dir`; `threads` 0 leaves the choice to it."""
         self._window = window or WindowConfig()
+        self._seconds = self._window.core_seconds + 2 * self._window.margin_seconds
         self._model = ctranslate2.models.Whisper(
             str(model_dir), device="auto", compute_type="float32", intra_threads=threads
         )
@@ -77,9 +79,9 @@ class SpeechEncoder:
         self, audio: NDArray[np.float32], start: int, length: int
     ) -> NDArray[np.float16]:
         """Features of samples [start, start + length) of a window."""
-        padded = np.zeros(_ENCODER_SECONDS * SPEECH_SAMPLE_RATE, np.float32)
+        padded = np.zeros(self._seconds * SPEECH_SAMPLE_RATE, np.float32)
         padded[: len(audio)] = audio
-        spectrum = self._spectrum(padded, padding=0)[:, : _ENCODER_SECONDS * 100]
+        spectrum = self._spectrum(padded, padding=0)[:, : self._seconds * _SPECTRA_PER_SECOND]
         view = ctranslate2.StorageView.from_array(
             np.ascontiguousarray(spectrum[None], dtype=np.float32)
         )

@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from mytalk_core.curation.decisions import CurateConfig
+from mytalk_core.curation.filters import FilterConfig
+from mytalk_core.curation.funnel import funnel_from_json
+from mytalk_core.curation.packing import PackingConfig
 from mytalk_core.data.curated import shards_of
-from mytalk_core.data.curation import CurateConfig
-from mytalk_core.data.filters import FilterConfig
-from mytalk_core.data.funnel import funnel_from_json
 from mytalk_core.data.manifest import (
     Kind,
     ManifestRow,
@@ -26,7 +27,6 @@ from mytalk_core.data.manifest import (
     read_manifest,
     write_manifest,
 )
-from mytalk_core.data.packing import PackingConfig
 from mytalk_core.data.schema import clip_key
 from mytalk_core.data.shards import MEMBERS, iter_members, write_shard
 from mytalk_core.data.splits import SPLITS, SplitConfig
@@ -317,7 +317,7 @@ def test_ranges_order_and_number_of_manifests_do_not_show(manifest: Path, tmp_pa
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from mytalk_core.data.passes import {module}
+from mytalk_core.curation.passes import {module}
 from pipelines.curate import curate
 from tests.pipelines.test_curate import CONFIG
 

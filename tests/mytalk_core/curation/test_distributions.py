@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mytalk_core.data.distributions import (
+from mytalk_core.curation.distributions import (
     COUNTS_SHAPE,
     MEASUREMENTS,
     Histogram,

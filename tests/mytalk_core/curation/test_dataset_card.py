@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mytalk_core.data.card_plots import people_time
+from mytalk_core.curation.card_plots import people_time
+from mytalk_core.curation.dataset_card import DatasetCard, Strip, write_dataset_card
+from mytalk_core.curation.decisions import CurateConfig
+from mytalk_core.curation.distributions import MEASUREMENTS, Histogram
+from mytalk_core.curation.face_groups import GROUP_SCHEMA
+from mytalk_core.curation.filters import FilterConfig
+from mytalk_core.curation.funnel import Amount, Funnel, FunnelLine, LicenceLine, SpeakerLine
 from mytalk_core.data.curated import CuratedFolder
-from mytalk_core.data.curation import CurateConfig
-from mytalk_core.data.dataset_card import DatasetCard, Strip, write_dataset_card
-from mytalk_core.data.distributions import MEASUREMENTS, Histogram
-from mytalk_core.data.face_groups import GROUP_SCHEMA
-from mytalk_core.data.filters import FilterConfig
-from mytalk_core.data.funnel import Amount, Funnel, FunnelLine, LicenceLine, SpeakerLine
 from mytalk_core.errors import Reason
 
 HOUR = Amount(400, 3_600_000)

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mytalk_core.curation.exchange import read_batch, write_batches
+from mytalk_core.curation.packing import shard_count, shards_of_clips
+from mytalk_core.curation.passes.work import Work
 from mytalk_core.data.curated import INDEX_SCHEMA, shard_name, write_text
-from mytalk_core.data.exchange import read_batch, write_batches
-from mytalk_core.data.packing import shard_count, shards_of_clips
-from mytalk_core.data.passes.work import Work
 from mytalk_core.data.shard_index import SampleBytes, copy_samples
 from mytalk_core.data.splits import SPLITS
 

@@ -14,18 +14,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mytalk_core.data.card_plots import (
+from mytalk_core.curation.card_plots import (
     distribution_chart,
     funnel_chart,
     people_time,
     speaker_chart,
     split_chart,
 )
+from mytalk_core.curation.decisions import CurateConfig
+from mytalk_core.curation.distributions import Histogram
+from mytalk_core.curation.filters import filters
+from mytalk_core.curation.funnel import Funnel, SpeakerLine
 from mytalk_core.data.curated import CuratedFolder, write_text
-from mytalk_core.data.curation import CurateConfig
-from mytalk_core.data.distributions import Histogram
-from mytalk_core.data.filters import filters
-from mytalk_core.data.funnel import Funnel, SpeakerLine
 from mytalk_core.media.output import atomic_path, make_folder
 
 _SPEAKERS_LISTED = 30

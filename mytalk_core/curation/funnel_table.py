@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mytalk_core.data.curation import StepRule, first_loss
-from mytalk_core.data.exchange import hashes
+from mytalk_core.curation.decisions import StepRule, first_loss
+from mytalk_core.curation.exchange import hashes
 from mytalk_core.errors import Reason
 
 _KEY = [

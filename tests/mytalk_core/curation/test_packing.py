@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mytalk_core.data.packing import PackingConfig, shard_count, shards_of_clips, shuffle_place
+from mytalk_core.curation.packing import PackingConfig, shard_count, shards_of_clips, shuffle_place
 
 sizes = st.lists(st.integers(1, 40), max_size=200)
 TAR_END = 11_000  # no tar has more behind its last sample

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mytalk_core.data.filters import measured
+from mytalk_core.curation.filters import measured
 from mytalk_core.data.manifest import Kind
 
 
@@ -32,8 +32,8 @@ MEASUREMENTS = (
     Measurement("duration_seconds", "duration, seconds", 0, 12, 48),
     Measurement("face_height", "face height, pixels", 0, 640, 40),
     Measurement("yaw_degrees", "head turn, degrees", 0, 90, 45),
-    Measurement("sharpness", "sharpness", 0, 1, 50),
-    Measurement("jitter", "landmark jitter, inter-ocular units", 0, 0.02, 40),
+    Measurement("sharpness", "sharpness", 0, 0.15, 50),
+    Measurement("jitter", "landmark jitter, inter-ocular units", 0, 0.005, 40),
     Measurement("sync_offset", "sync offset, frames", -15.5, 15.5, 31),
     Measurement("sync_confidence", "sync confidence", -1, 1, 40),
     Measurement("speech_share", "share of speech", 0, 1, 40),

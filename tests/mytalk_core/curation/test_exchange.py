@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mytalk_core.data.exchange import hashes, range_of, read_batch, read_range, write_ranges
+from mytalk_core.curation.exchange import hashes, range_of, read_batch, read_range, write_ranges
 
 
 def test_every_range_gets_its_rows_of_every_file(tmp_path: Path) -> None:

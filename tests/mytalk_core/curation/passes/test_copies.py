@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mytalk_core.curation.decisions import CurateConfig
+from mytalk_core.curation.duplicates import SKETCH_SCHEMA, DuplicateConfig
+from mytalk_core.curation.exchange import read_batch
+from mytalk_core.curation.passes import copies
+from mytalk_core.curation.passes.work import Work, row_numbers
 from mytalk_core.data.curated import CuratedFolder
-from mytalk_core.data.curation import CurateConfig
-from mytalk_core.data.duplicates import SKETCH_SCHEMA, DuplicateConfig
-from mytalk_core.data.exchange import read_batch
-from mytalk_core.data.passes import copies
-from mytalk_core.data.passes.work import Work, row_numbers
 
 ROWS = 300
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mytalk_core.data.face_groups import (
+from mytalk_core.curation.face_groups import (
     DIMENSIONS,
     FaceGroupConfig,
     centroids,

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mytalk_core.data.duplicates import (
+from mytalk_core.curation.duplicates import (
     BANDS,
     ENTRY,
     Entries,
@@ -19,8 +19,8 @@ from mytalk_core.data.duplicates import (
     near_copies,
     near_pairs,
 )
-from mytalk_core.data.exchange import iter_range, range_of, read_batch, write_batches
-from mytalk_core.data.passes.work import ROWS_PER_RANGE, Work, place_in_range, range_of_rows
+from mytalk_core.curation.exchange import iter_range, range_of, read_batch, write_batches
+from mytalk_core.curation.passes.work import ROWS_PER_RANGE, Work, place_in_range, range_of_rows
 
 _ENTRY_COLUMN = pa.schema([("entry", pa.binary(ENTRY.itemsize))])
 _PAIR_SCHEMA = pa.schema([("one", pa.int64()), ("other", pa.int64())])

@@ -9,17 +9,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mytalk_core.data import curation
+from mytalk_core.curation import decisions
+from mytalk_core.curation.distributions import count_values
+from mytalk_core.curation.duplicates import COPY_SCHEMA, SKETCH_SCHEMA
+from mytalk_core.curation.exchange import hashes, range_of, read_batch, write_batches
+from mytalk_core.curation.face_groups import DIMENSIONS
+from mytalk_core.curation.funnel_table import (
+    FUNNEL_SCHEMA,
+    SCOPES,
+    funnel_table,
+    name_hashes,
+    tally,
+)
+from mytalk_core.curation.packing import shuffle_place
+from mytalk_core.curation.passes.work import ROWS_PER_RANGE, Work, place_in_range, row_numbers
 from mytalk_core.data.curated import CURATED_SCHEMA, INDEX_SCHEMA, write_table
-from mytalk_core.data.distributions import count_values
-from mytalk_core.data.duplicates import COPY_SCHEMA, SKETCH_SCHEMA
-from mytalk_core.data.exchange import hashes, range_of, read_batch, write_batches
-from mytalk_core.data.face_groups import DIMENSIONS
-from mytalk_core.data.funnel_table import FUNNEL_SCHEMA, SCOPES, funnel_table, name_hashes, tally
 from mytalk_core.data.manifest import Kind
 from mytalk_core.data.manifest_stream import manifest_batches
-from mytalk_core.data.packing import shuffle_place
-from mytalk_core.data.passes.work import ROWS_PER_RANGE, Work, place_in_range, row_numbers
 from mytalk_core.data.splits import speaker_group
 
 
@@ -38,7 +44,7 @@ def scatter(work: Work, piece: ManifestPiece) -> None:
     folder = Path(piece.path).parent
     batches = manifest_batches(Path(piece.path), ROWS_PER_RANGE, piece.row_group)
     for number, batch in enumerate(batches):
-        rows = pa.Table.from_batches([batch]).filter(curation.is_input(batch))
+        rows = pa.Table.from_batches([batch]).filter(decisions.is_input(batch))
         names = pc.if_else(pc.equal(rows["key"], ""), rows["id"], rows["key"])
         places = [shuffle_place(name, work.config.packing.seed) for name in names.to_pylist()]
         paths = [str(folder / shard) if shard else "" for shard in rows["shard"].to_pylist()]
@@ -77,7 +83,7 @@ def _length(path: str) -> int:
 
 def judge(work: Work, number: int) -> None:
     """Decide what a row alone can tell, and send off what tells copies and people apart."""
-    rows = curation.judge(work.read("rows", number), work.config)
+    rows = decisions.judge(work.read("rows", number), work.config)
     rows = rows.append_column("row", row_numbers(number, rows.num_rows))
     write_batches(work.part("judged", number), rows.schema, [rows])
     clean = pc.equal(rows["losses"], 0)
@@ -106,7 +112,7 @@ def decide(work: Work, number: int) -> None:
             _copies(work, "near_copies", number, last),
         ]
     )
-    rows = curation.decide(rows, copies, speakers, work.config)
+    rows = decisions.decide(rows, copies, speakers, work.config)
     write_batches(work.part("decided", number), rows.schema, [rows])
     tallies = tally(rows, work.rules)
     work.write("tallies", number, tallies, range_of(name_hashes(tallies), work.ranges))

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from mytalk_core.curation.decisions import CurateConfig, StepRule, steps
+from mytalk_core.curation.exchange import Ranges, read_range, write_ranges
 from mytalk_core.data.curated import CuratedFolder
-from mytalk_core.data.curation import CurateConfig, StepRule, steps
-from mytalk_core.data.exchange import Ranges, read_range, write_ranges
 
 ROWS_PER_RANGE = 32768
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mytalk_core.data.duplicates import (
+from mytalk_core.curation.duplicates import (
     AUDIO_BYTES,
     PICTURE_BYTES,
     SKETCH_SCHEMA,

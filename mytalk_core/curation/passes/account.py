@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mytalk_core.curation.dataset_card import DatasetCard, Strip, write_dataset_card
+from mytalk_core.curation.distributions import COUNTS_SHAPE, histograms
+from mytalk_core.curation.exchange import read_batch
+from mytalk_core.curation.funnel import build_funnel, funnel_json
+from mytalk_core.curation.passes.rows import funnel_tables
+from mytalk_core.curation.passes.work import Work
 from mytalk_core.data.curated import write_text
-from mytalk_core.data.dataset_card import DatasetCard, Strip, write_dataset_card
-from mytalk_core.data.distributions import COUNTS_SHAPE, histograms
-from mytalk_core.data.exchange import read_batch
-from mytalk_core.data.funnel import build_funnel, funnel_json
-from mytalk_core.data.passes.rows import funnel_tables
-from mytalk_core.data.passes.work import Work
 from mytalk_core.data.sample_strip import sample_strip
 from mytalk_core.data.shard_index import SampleBytes
 from mytalk_core.errors import BadInputError

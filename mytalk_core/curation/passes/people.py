@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mytalk_core.data.curated import write_table
-from mytalk_core.data.exchange import read_batch, write_batches
-from mytalk_core.data.face_groups import (
+from mytalk_core.curation.exchange import read_batch, write_batches
+from mytalk_core.curation.face_groups import (
     GROUP_SCHEMA,
     centroids,
     describe_groups,
@@ -16,7 +15,8 @@ from mytalk_core.data.face_groups import (
     links,
     people_of_titles,
 )
-from mytalk_core.data.passes.work import Work
+from mytalk_core.curation.passes.work import Work
+from mytalk_core.data.curated import write_table
 
 _BLOCK = 2048  # people that are compared with as many others at a time
 _LINK_SCHEMA = pa.schema([("one", pa.int64()), ("other", pa.int64())])

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from mytalk_core.data.distributions import Histogram
-from mytalk_core.data.filters import Filter
-from mytalk_core.data.funnel import Amount, Funnel, SpeakerLine
+from mytalk_core.curation.distributions import Histogram
+from mytalk_core.curation.filters import Filter
+from mytalk_core.curation.funnel import Amount, Funnel, SpeakerLine
 
 _INK = "#7d828e"  # the same distance from white as from black
 _KEPT, _GIVEN, _LIMIT = "#2f8f83", "#9aa0ab66", "#d2603a"

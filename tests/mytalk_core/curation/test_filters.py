@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mytalk_core.data.filters import FilterConfig, filters, measured
+from mytalk_core.curation.filters import FilterConfig, filters, measured
 from mytalk_core.errors import Reason
 
 STRICT = FilterConfig(

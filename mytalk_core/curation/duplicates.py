@@ -26,11 +26,15 @@ BANDS = 16
 class DuplicateConfig:
     """When two clips are nearly the same, and how hard it is looked for."""
 
-    max_audio_bits: int = 40
-    """Most bits of the 256 of the audio hash in which near copies differ."""
+    max_audio_bits: int = 56
+    """Most bits of the 256 of the audio hash in which near copies differ. Copies of GRID clips,
+    re-encoded, scaled, louder or a frame late, differed in at most 51; clips of the same speaker in
+    at least 67."""
 
-    max_picture_bits: int = 24
-    """Most bits of the 128 of the picture hash in which they differ, at the same time."""
+    max_picture_bits: int = 14
+    """Most bits of the 128 of the picture hash in which they differ, at the same time: at most 13
+    in those copies, but as few as 5 in other clips of the same speaker, so it never decides alone.
+    """
 
     neighbours: int = 64
     """Clips with which a clip is compared at most in each band: those that follow when the clips

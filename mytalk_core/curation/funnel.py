@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mytalk_core.data.curation import Step, StepRule
-from mytalk_core.data.funnel_table import licence_sources
+from mytalk_core.curation.decisions import Step, StepRule
+from mytalk_core.curation.funnel_table import licence_sources
 from mytalk_core.data.splits import SPLITS, Split
 from mytalk_core.errors import Reason
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mytalk_core.data.curation import (
+from mytalk_core.curation.decisions import (
     CurateConfig,
     configuration,
     configuration_id,
@@ -15,7 +15,7 @@ from mytalk_core.data.curation import (
     judge,
     steps,
 )
-from mytalk_core.data.filters import FilterConfig
+from mytalk_core.curation.filters import FilterConfig
 from mytalk_core.data.manifest import MANIFEST_SCHEMA, Kind, ManifestRow, Status
 from mytalk_core.errors import ErrorClass, Reason
 

@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mytalk_core import __version__
-from mytalk_core.data.duplicates import DuplicateConfig
-from mytalk_core.data.face_groups import FaceGroupConfig
-from mytalk_core.data.filters import FilterConfig, filters, measured
+from mytalk_core.curation.duplicates import DuplicateConfig
+from mytalk_core.curation.face_groups import FaceGroupConfig
+from mytalk_core.curation.filters import FilterConfig, filters, measured
+from mytalk_core.curation.packing import PackingConfig
 from mytalk_core.data.manifest import Kind, Status
-from mytalk_core.data.packing import PackingConfig
 from mytalk_core.data.splits import SplitConfig, assign_split
 from mytalk_core.errors import ErrorClass, Reason
 

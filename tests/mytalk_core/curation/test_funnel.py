@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mytalk_core.data.curation import CurateConfig, steps
-from mytalk_core.data.filters import FilterConfig
-from mytalk_core.data.funnel import (
+from mytalk_core.curation.decisions import CurateConfig, steps
+from mytalk_core.curation.filters import FilterConfig
+from mytalk_core.curation.funnel import (
     Amount,
     Funnel,
     build_funnel,
     funnel_from_json,
     funnel_json,
 )
-from mytalk_core.data.funnel_table import add_up, funnel_table, tally
+from mytalk_core.curation.funnel_table import add_up, funnel_table, tally
 from mytalk_core.errors import Reason
 
 RULES = steps(CurateConfig(filters=FilterConfig(max_sync_offset=6.0)))

