@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import webdataset
 from numpy.typing import NDArray
 
 from mytalk_core.data.schema import ClipMeta, ClipSample
@@ -120,6 +119,8 @@ def iter_members(paths: Iterable[Path]) -> Iterator[tuple[str, dict[str, bytes]]
     Raises:
         BadInputError: DECODE_ERROR where a shard is damaged or is none.
     """
+    import webdataset  # here, because it imports torch, which those who write shards do without
+
     # Who reads what is decided by the caller, who knows the training processes; not by the reader.
     dataset = webdataset.WebDataset(
         [str(path) for path in paths], shardshuffle=False, nodesplitter=_all_shards

@@ -25,7 +25,6 @@ from mytalk_core.errors import (
     error_from_json,
 )
 from mytalk_core.faces.embedding import FaceEmbedder
-from mytalk_core.faces.face_alignment_landmarker import FaceAlignmentLandmarker
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import Landmarker, LandmarkerConfig, MeshLandmarker
 from mytalk_core.footage.account import (
@@ -244,8 +243,15 @@ def _beating(tell: Tell) -> Callable[[], None]:
 @lru_cache(maxsize=1)
 def _load(models: WorkModels, scheme: str, faces: int) -> FootageModels:
     """The models, loaded once per process."""
-    kind = MeshLandmarker if scheme == MESH478.name else FaceAlignmentLandmarker
-    landmarker: Landmarker = kind(models.landmarker, LandmarkerConfig(max_faces=faces))
+    looked_for = LandmarkerConfig(max_faces=faces)
+    landmarker: Landmarker
+    if scheme == MESH478.name:
+        landmarker = MeshLandmarker(models.landmarker, looked_for)
+    else:
+        # Here, because it imports torch, which every other worker does without.
+        from mytalk_core.faces.face_alignment_landmarker import FaceAlignmentLandmarker
+
+        landmarker = FaceAlignmentLandmarker(models.landmarker, looked_for)
     embedder = None
     if models.face_embedding is not None:
         embedder = FaceEmbedder(models.face_embedding, landmarker.scheme)
