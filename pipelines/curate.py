@@ -157,6 +157,8 @@ def _run_task(
         except MytalkError as error:
             raise TaskFailedError(error) from error
         except OSError as error:
+            if error.errno is None:  # of a library that derives from it, and no disk's
+                raise
             told = OutputError(
                 f"cannot be written: {error.strerror}.",
                 reason=Reason.OUTPUT_NOT_WRITABLE,

@@ -94,7 +94,7 @@ def write_dataset_card(folder: CuratedFolder, card: DatasetCard) -> None:
 
 def _template(name: str, escape: bool) -> jinja2.Template:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mytalk_core.data", package_path=""),
+        loader=jinja2.PackageLoader("mytalk_core.curation", package_path=""),
         autoescape=escape,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

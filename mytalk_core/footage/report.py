@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -24,7 +23,7 @@ class Picked:
 def report_page(account: Any, picked: Picked, store: Store) -> str:
     """The page as HTML; pictures are inside. `account` is the run's `RunAccount`."""
     template = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.PackageLoader("mytalk_core.footage", package_path=""),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
