@@ -119,23 +119,29 @@ class _Pool:
 
     def settle(self, reference: Any) -> None:
         """Take in what a task gave, or do it again where its worker was lost."""
-        task, worker = self.running.pop(reference)
+        if reference not in self.running:
+            return  # it went back to the queue when its worker was found dead
+        task, worker = self.running[reference]
         try:
             given = ray.get(reference)
         except RayActorError:
-            if worker in self.workers:
-                self.workers.remove(worker)
-                # Tasks queued behind it were not begun: they go back without blame.
-                queued = [ref for ref, (_, its) in self.running.items() if its is worker]
-                for other in queued:
-                    self.waiting.appendleft(self.running.pop(other)[0])
-            task.attempts += 1
-            if task.attempts < _CHANCES:
-                self.waiting.appendleft(task)
-            else:
-                task.lost()
+            self._replace(worker)
         else:
+            del self.running[reference]
             task.done(given)
+
+    def _replace(self, worker: Any) -> None:
+        """Forget a dead worker; what it was at, and what waited for it, is done by others."""
+        self.workers.remove(worker)
+        ray.kill(worker)  # it may only have been out of reach, and must not hold its CPU for ever
+        held = [ref for ref, (_, its) in self.running.items() if its is worker]
+        at, *queued = [self.running.pop(reference)[0] for reference in held]
+        self.waiting.extendleft(reversed(queued))
+        at.attempts += 1
+        if at.attempts < _CHANCES:
+            self.waiting.appendleft(at)
+        else:
+            at.lost()
 
     def dismiss(self) -> None:
         for worker in self.workers:

@@ -80,22 +80,30 @@ def test_a_clear_offset_of_a_long_source_is_mended(late: int, seed: int) -> None
 
 
 def test_sound_that_has_nothing_to_do_with_the_lips_is_left_alone() -> None:
-    shifts = [
-        trusted_shift([(spoken(seed, 75, 0, 0.0)[0], spoken(seed + 1000, 75, 0, 0.0)[1])])
-        for seed in range(200)
-    ]
+    def unrelated(seed: int) -> tuple[np.ndarray, np.ndarray]:
+        return spoken(seed, 75, 0, 0.0)[0], spoken(seed + 10_000, 75, 0, 0.0)[1]
+
+    shifts = [trusted_shift([unrelated(4 * s + n) for n in range(4)]) for s in range(200)]
     assert shifts.count(0) >= 0.97 * len(shifts)
 
 
 def test_more_clips_are_stronger_evidence() -> None:
-    clips = [spoken(number, 60, 5, noise=0.6) for number in range(12)]
-    alone = [trusted_shift([clip]) for clip in clips]
-    assert alone.count(0) > 6
+    clips = [spoken(number, 125, 5, noise=0.7) for number in range(20)]
+    pairs = [trusted_shift(clips[n : n + 2]) for n in range(0, 20, 2)]
+    assert pairs.count(0) > 2
     assert abs(trusted_shift(clips) - 5) <= 1
 
 
+def test_ten_seconds_are_the_least_evidence() -> None:
+    clips = [spoken(number, 50, 6, noise=0) for number in range(5)]
+    assert trusted_shift(clips[:4]) == 0
+    assert abs(trusted_shift(clips) - 6) <= 1
+
+
 def test_still_mouths_and_short_clips_are_no_evidence() -> None:
-    opening, loudness = spoken(0, 100, 6, noise=0)
+    opening, loudness = spoken(0, 300, 6, noise=0)
+    assert abs(trusted_shift([(opening, loudness)]) - 6) <= 1
     assert trusted_shift([]) == 0
     assert trusted_shift([(np.zeros_like(opening), loudness)]) == 0
-    assert trusted_shift([(opening[:49], loudness[:49])]) == 0
+    short = [(opening[n : n + 49], loudness[n : n + 49]) for n in range(0, 294, 49)]
+    assert trusted_shift(short) == 0
