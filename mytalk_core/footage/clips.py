@@ -1,7 +1,7 @@
 """A segment of footage to clip samples: shots, tracks, crops, sound, and what was measured of them.
 
-The footage is decoded twice, once to find faces and once to cut them out, so that memory holds the
-pictures of the clips at hand and never those of a film.
+The footage is looked at twice, once to find faces and once to cut them out. What is short enough
+is remembered in between, the rest decoded again, so that memory never holds the pictures of a film.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ from mytalk_core.footage.stages import Stage, StageLog
 from mytalk_core.footage.units import Segment
 from mytalk_core.media.audio import pcm16, read_audio
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE, sample_at
-from mytalk_core.media.decode import iter_frames_at
+from mytalk_core.media.decode import Frame, iter_frames_at
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.fingerprint import audio_hash
 from mytalk_core.speech.loudness import loudness_dbfs, opening_offset, trusted_shift
@@ -40,6 +40,8 @@ _RATE = int(MOTION_FPS)
 _SOUND_MARGIN = Fraction(1)
 # Frames of a track that its size and turn are measured on.
 _MEASURED_FRAMES = 100
+# Decoded pictures remembered from the first look to the second, bytes.
+_REMEMBERED = 128 * 2**20
 # How much longer than its header says a file may turn out to be, in segments.
 _OVERRUN = 2
 
@@ -118,6 +120,28 @@ class _Part:
         return self.first + len(self.seen)
 
 
+class _Pictures:
+    """The frames of a segment, as long as they are few."""
+
+    def __init__(self) -> None:
+        self._frames: list[Frame] | None = []
+        self._room = _REMEMBERED
+
+    def remember(self, frame: Frame) -> None:
+        """Keep a frame; the one that is too many makes all be forgotten."""
+        self._room -= frame.image.nbytes
+        if self._frames is not None:
+            self._frames.append(frame)
+        if self._room < 0:
+            self._frames = None
+
+    def between(self, path: Path, first: int, end: int) -> Iterator[Frame]:
+        """Frames [first, end), decoded again where they are not remembered."""
+        if self._frames is None:
+            return iter_frames_at(path, MOTION_FPS, first, end, threads=1)
+        return (frame for frame in self._frames if first <= frame.index < end)
+
+
 @dataclass(frozen=True)
 class _Sound:
     """The sound around a segment."""
@@ -152,7 +176,8 @@ def extract_clips(
     Raises:
         BadInputError: as decoding does; NO_FACE where no frame shows one.
     """
-    tracks = find_tracks(segment, path, models.landmarker, config, log)
+    pictures = _Pictures()
+    tracks = _find_tracks(segment, path, models.landmarker, config, pictures, log)
     with log.timed(Stage.TRACKS):
         faces = simultaneous_faces(tracks)
         parts: list[_Part] = []
@@ -170,7 +195,7 @@ def extract_clips(
         sound = _read_sound(segment, path)
         offsets, shift = _offsets(parts, sound, models.landmarker.scheme)
         voices = voice_intervals(sound.samples)
-    for part, crops in _cut(path, parts, config.crop.size, log):
+    for part, crops in _cut(path, pictures, parts, config.crop.size, log):
         with log.timed(Stage.SYNC):
             own = sound.between(part.first + shift, part.end + shift)
             starts = [
@@ -229,8 +254,13 @@ def extract_clips(
         )
 
 
-def find_tracks(
-    segment: Segment, path: Path, landmarker: Landmarker, config: FootageConfig, log: StageLog
+def _find_tracks(
+    segment: Segment,
+    path: Path,
+    landmarker: Landmarker,
+    config: FootageConfig,
+    pictures: _Pictures,
+    log: StageLog,
 ) -> list[FaceTrack]:
     """Every face of a segment followed through its shots; frames count from the segment's first.
 
@@ -259,6 +289,7 @@ def find_tracks(
                     remedy="Write it anew, for example with ffmpeg -c copy.",
                 )
             shots.observe(index, frame.image)
+            pictures.remember(frame)
         with log.timed(Stage.TRACKS):
             faces = landmarker.detect(frame.image, index * 1000 // _RATE)
             builder.observe(index, faces)
@@ -341,7 +372,7 @@ def _offsets(
 
 
 def _cut(
-    path: Path, parts: Sequence[_Part], size: int, log: StageLog
+    path: Path, pictures: _Pictures, parts: Sequence[_Part], size: int, log: StageLog
 ) -> Iterator[tuple[_Part, NDArray[np.uint8]]]:
     """Parts with their crops (T, size, size, 3), in the order in which they end.
 
@@ -350,7 +381,7 @@ def _cut(
     waiting = sorted(parts, key=lambda part: (part.first, part.key))
     current: list[tuple[_Part, list[NDArray[np.uint8]]]] = []
     end = max(part.end for part in parts)
-    frames = iter_frames_at(path, MOTION_FPS, waiting[0].first, end, threads=1)
+    frames = pictures.between(path, waiting[0].first, end)
     while waiting or current:
         with log.timed(Stage.CROPS):
             frame = next(frames)

@@ -171,7 +171,7 @@ def write_crop_video(frames: NDArray[np.uint8], fps: Fraction, crf: int = 12) ->
             colour=_CROP_COLOUR,
             pixel_aspect=Fraction(1),
             crf=crf,
-            preset="medium",
+            preset="fast",
             # x264's macroblock tree reads memory that nobody wrote, now and then; and the number
             # of threads shows. Both would make the bytes a matter of chance.
             options={"x264-params": "mbtree=0"},
