@@ -162,7 +162,9 @@ class MeshLandmarker:
         height, width = image.shape[:2]
         size = np.array([width, height, width], np.float32)
         faces = [
-            np.array([[point.x, point.y, point.z] for point in face], np.float32) * size
+            # One flat list: numpy takes a nested one four times as long.
+            np.array([xyz for p in face for xyz in (p.x, p.y, p.z)], np.float32).reshape(-1, 3)
+            * size
             for face in self._landmarker.detect_for_video(frame, time_ms).face_landmarks
         ]
         self._last = self._smooth(faces, time_ms)
