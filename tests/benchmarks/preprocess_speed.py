@@ -51,7 +51,7 @@ from pipelines.preprocess import PreprocessJob, preprocess
 ROOT = Path(__file__).parents[2]
 GRID = ROOT / "../shared/data/grid"
 # Clips of the first two parts, and seconds of footage in a unit: enough units for two workers.
-ENGINE_CLIPS, NODES_CLIPS, UNIT_SECONDS = 192, 96, 24
+CLIPS, UNIT_SECONDS = 192, 24
 ROWS = (100, 1_000, 10_000)
 CONFIG = WorkConfig(units=UnitConfig(chunk_mean=8, chunk_most=16, unit_seconds=UNIT_SECONDS))
 
@@ -132,9 +132,9 @@ def s3fd_seconds(width: int, height: int, batch: int, repeats: int) -> float:
 
 
 def engine(console: Console, folder: Path) -> None:
-    clips = footage(folder, ENGINE_CLIPS)
+    clips = footage(folder, CLIPS)
     spawn = multiprocessing.get_context("spawn")
-    few, many = clips[: ENGINE_CLIPS // 4], clips[: ENGINE_CLIPS // 2]
+    few, many = clips[: CLIPS // 4], clips[: CLIPS // 2]
     with spawn.Pool(1) as pool:
         alone = pool.map(_timed_loop, [(few, folder / "alone")])[0]
     with spawn.Pool(2) as pool:
@@ -174,7 +174,7 @@ def engine(console: Console, folder: Path) -> None:
 
 
 def nodes(console: Console, folder: Path) -> None:
-    clips = footage(folder, NODES_CLIPS)
+    clips = footage(folder, CLIPS)
     table = Table(title=f"{len(clips)} clips on simulated nodes of one CPU each")
     for heading in ("nodes", "seconds", "of one node's", "load"):
         table.add_column(heading, justify="right")
