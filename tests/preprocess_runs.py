@@ -77,17 +77,24 @@ def kill_when(
 
 
 def processes(words: str) -> list[int] | None:
-    """Processes whose command line holds these words; None where there is none."""
-    found = []
+    """Descendants of this process whose command line holds these words; None where none is."""
+    parents, lines = {}, {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                stat = (entry / "stat").read_text()
+                lines[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
             except OSError:
                 continue
-            if words in line:
-                found.append(int(entry.name))
-    return found or None
+            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+
+    def is_ours(process: int) -> bool:
+        while process in parents and process != os.getpid():
+            process = parents[process]
+        return process == os.getpid()
+
+    found = [process for process, line in lines.items() if words.encode() in line]
+    return [process for process in found if is_ours(process)] or None
 
 
 def records(out: Path) -> int:
