@@ -248,8 +248,10 @@ def memory(console: Console, folder: Path, counts: Sequence[int]) -> None:
         path = folder / f"list{count}.parquet"
         pq.write_table(pa.table(rows | {"speaker": ["x"] * count}), path)
         # A process of its own for each, so that none starts with the memory of the one before.
-        script = [sys.executable, __file__, "--one", str(path), str(folder / f"rows{count}")]
-        told = json.loads(subprocess.run(script, check=True, stdout=subprocess.PIPE).stdout)
+        told_to = folder / f"rows{count}.json"
+        script = [sys.executable, __file__, "--one", path, folder / f"rows{count}", told_to]
+        subprocess.run([*map(str, script)], check=True)
+        told = json.loads(told_to.read_text())
         seconds, peak = told["seconds"], told["peak"]
         figures = [f"{peak[kind]:.0f}" for kind in ("driver", "worker", "decoder")]
         load = f"{os.getloadavg()[0]:.1f}"
@@ -257,7 +259,7 @@ def memory(console: Console, folder: Path, counts: Sequence[int]) -> None:
     console.print(table)
 
 
-def one(path: Path, out: Path) -> None:
+def one(path: Path, out: Path, told_to: Path) -> None:
     """One run over a list; its time and memory as JSON."""
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     with Watch() as watch:
@@ -265,7 +267,7 @@ def one(path: Path, out: Path) -> None:
         account: RunAccount = preprocess(job([path], out))
         seconds = time.monotonic() - start
     assert sum(account.sources.values()) == pq.read_metadata(path).num_rows
-    sys.stdout.write(json.dumps({"seconds": seconds, "peak": watch.peak}))
+    told_to.write_text(json.dumps({"seconds": seconds, "peak": watch.peak}))
 
 
 def main(parts: Sequence[str]) -> None:
@@ -283,6 +285,6 @@ def main(parts: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
-        one(Path(sys.argv[2]), Path(sys.argv[3]))
+        one(*map(Path, sys.argv[2:]))
     else:
         main(sys.argv[1:] or ["engine", "nodes", "memory"])
