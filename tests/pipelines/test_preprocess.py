@@ -240,6 +240,7 @@ COMMAND = """
 import sys
 from pathlib import Path
 sys.path[:0] = {path!r}
+import ray
 ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
 from mytalk_core.footage.unit_work import WorkModels
 from tests.preprocess_runs import job
