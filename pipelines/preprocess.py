@@ -9,6 +9,7 @@ interrupted or not.
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +68,9 @@ class _Worker:
     def __init__(self, place: WorkPlace) -> None:
         self._worker = Worker(place)
 
+    def stand(self) -> None:
+        """Returns once there is a process."""
+
     def do(self, what: str, *arguments: Any) -> Any:
         """Call a method of the worker."""
         return getattr(self._worker, what)(*arguments)
@@ -85,12 +89,17 @@ class _Task:
 
 @dataclass
 class _Pool:
-    """Workers of one kind and the tasks that they are at."""
+    """Workers of one kind and the tasks that they are at.
+
+    A worker is given work only once it stands: one that waits for a CPU, which a lost machine may
+    never give back, must not hold what others could do.
+    """
 
     place: WorkPlace
     resources: StageResources
     size: int
-    workers: list[Any] = field(default_factory=list)
+    hired: dict[Any, Any] = field(default_factory=dict)  # workers to come, by reference
+    workers: list[Any] = field(default_factory=list)  # those that stand
     waiting: deque[_Task] = field(default_factory=deque)
     running: dict[Any, tuple[_Task, Any]] = field(default_factory=dict)  # by reference
 
@@ -101,11 +110,20 @@ class _Pool:
     def load(self) -> int:
         return len(self.waiting) + len(self.running)
 
+    @property
+    def references(self) -> list[Any]:
+        """What to wait for."""
+        return [*self.hired, *self.running]
+
     def start(self) -> None:
         """Hire as many workers as there is work for, and keep each of them busy."""
-        while len(self.workers) < min(self.size, self.load):
+        wanted = min(self.size, self.load)
+        while len(self.workers) + len(self.hired) < wanted:
             hire: Any = _Worker.options(num_cpus=self.resources.cpus)  # type: ignore[attr-defined]
-            self.workers.append(hire.remote(self.place))
+            worker = hire.remote(self.place)
+            self.hired[worker.stand.remote()] = worker
+        while self.hired and len(self.workers) + len(self.hired) > max(wanted, 1):
+            ray.kill(self.hired.popitem()[1])  # the cluster shrank before it had a place
         busy = {id(worker): 0 for worker in self.workers}
         for _, worker in self.running.values():
             busy[id(worker)] += 1
@@ -118,7 +136,13 @@ class _Pool:
             self.running[worker.do.remote(task.what, *task.arguments)] = (task, worker)
 
     def settle(self, reference: Any) -> None:
-        """Take in what a task gave, or do it again where its worker was lost."""
+        """Take in a new worker, or what a task gave; do it again where its worker was lost."""
+        if reference in self.hired:
+            worker = self.hired.pop(reference)
+            with suppress(RayActorError):  # lost before it stood: another is hired
+                ray.get(reference)
+                self.workers.append(worker)
+            return
         if reference not in self.running:
             return  # it went back to the queue when its worker was found dead
         task, worker = self.running[reference]
@@ -144,7 +168,7 @@ class _Pool:
             at.lost()
 
     def dismiss(self) -> None:
-        for worker in self.workers:
+        for worker in [*self.workers, *self.hired.values()]:
             ray.kill(worker)
 
 
@@ -179,13 +203,13 @@ class _Run:
                         self._plan(*chunk)
                 self._planners.start()
                 self._extractors.start()
-                running = [*self._planners.running, *self._extractors.running]
-                if not running and exhausted:
+                if exhausted and not self._planners.load and not self._extractors.load:
                     return
-                finished, _ = ray.wait(running, num_returns=1, timeout=_TICK_SECONDS)
+                awaited = [*self._planners.references, *self._extractors.references]
+                finished, _ = ray.wait(awaited, num_returns=1, timeout=_TICK_SECONDS)
                 for reference in finished:
-                    planned = reference in self._planners.running
-                    (self._planners if planned else self._extractors).settle(reference)
+                    self._planners.settle(reference)
+                    self._extractors.settle(reference)
                 self._progress.tick()
         finally:
             self._planners.dismiss()
