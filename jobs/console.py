@@ -132,16 +132,37 @@ def guarded(work: Callable[[], object]) -> int:
     """Run `work`; the exit code. A failure becomes one line on stderr, never a traceback."""
     try:
         work()
-    except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else EXIT_OK
-    except KeyboardInterrupt:
+    except BaseException as error:
+        return _told(_first_stop(error) or error)
+    return EXIT_OK
+
+
+def _first_stop(error: BaseException) -> BaseException | None:
+    """The request to stop that was being followed when `error` came up; None where none was.
+
+    A stop may interrupt a half-written header or a read, and what closes those complains. Nobody
+    who stopped the command wants to hear of that, and a scheduler waits for the stop's own code.
+    """
+    seen: BaseException | None = error
+    while seen is not None and not _is_stop(seen):
+        seen = seen.__context__
+    return seen
+
+
+def _is_stop(error: BaseException) -> bool:
+    terminated = isinstance(error, SystemExit) and error.code == EXIT_TERMINATED
+    return terminated or isinstance(error, KeyboardInterrupt)
+
+
+def _told(error: BaseException) -> int:
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else EXIT_OK
+    if isinstance(error, KeyboardInterrupt):
         _stderr.print("mytalk: interrupted")
         return EXIT_INTERRUPTED
-    except MytalkError as error:
+    if isinstance(error, MytalkError):
         return _report(error)
-    except Exception as error:
-        return _confess(error)
-    return EXIT_OK
+    return _confess(error)
 
 
 def _report(error: MytalkError) -> int:
@@ -159,7 +180,7 @@ def _report(error: MytalkError) -> int:
     return EXIT_BAD_INPUT if error.error_class is ErrorClass.BAD_INPUT else EXIT_SOME_FAILED
 
 
-def _confess(error: Exception) -> int:
+def _confess(error: BaseException) -> int:
     log = _write_log("".join(traceback.format_exception(error)))
     _fail(
         f"this is a bug in mytalk, not in your input ({type(error).__name__}: {error})."

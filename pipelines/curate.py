@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineRunner, create_runner
 
-from mytalk_core import __version__, errors
+from mytalk_core import __version__
 from mytalk_core.curation.decisions import CurateConfig, configuration, configuration_id
 from mytalk_core.curation.funnel import Funnel, funnel_from_json
 from mytalk_core.curation.passes import account, copies, packing, people, rows
@@ -30,7 +30,14 @@ from mytalk_core.curation.passes.rows import ManifestPiece
 from mytalk_core.curation.passes.work import ROWS_PER_RANGE, Work
 from mytalk_core.data.curated import CuratedFolder, is_complete, start, write_record
 from mytalk_core.data.manifest_stream import survey_manifest
-from mytalk_core.errors import BadInputError, MytalkError, OutputError, Reason
+from mytalk_core.errors import (
+    BadInputError,
+    MytalkError,
+    OutputError,
+    Reason,
+    error_from_json,
+    error_to_json,
+)
 
 # The in-process runner by its own name: "DirectRunner" first tries to download Prism.
 LOCAL_RUNNER = "FnApiRunner"
@@ -155,7 +162,7 @@ def _run_task(
             finished.parent.mkdir(parents=True, exist_ok=True)
             finished.touch()
         except MytalkError as error:
-            raise TaskFailedError(error) from error
+            raise TaskFailedError.of(error) from error
         except OSError as error:
             if error.errno is None:  # of a library that derives from it, and no disk's
                 raise
@@ -164,7 +171,7 @@ def _run_task(
                 reason=Reason.OUTPUT_NOT_WRITABLE,
                 where=str(error.filename or work.folder.root),
             )
-            raise TaskFailedError(told) from error
+            raise TaskFailedError.of(told) from error
     yield number
 
 
@@ -195,17 +202,14 @@ def _watching(work: Work, total: int, progress: Progress) -> Iterator[None]:
 class TaskFailedError(Exception):
     """An error of ours in words from which it can be made again.
 
-    Runners hand a worker's exception over as text: its class, its message, and more around it.
+    Runners hand a worker's exception over as text, its class, its message and more around it, or
+    make it anew from a longer message.
     """
 
-    def __init__(self, error: MytalkError) -> None:
-        fields = {
-            "what": error.what,
-            "reason": error.reason,
-            "where": error.where,
-            "remedy": error.remedy,
-        }
-        super().__init__(json.dumps([type(error).__name__, fields]))
+    @classmethod
+    def of(cls, error: MytalkError) -> Self:
+        """One that tells of `error`."""
+        return cls(json.dumps(error_to_json(error)))
 
     @staticmethod
     def read(text: str) -> MytalkError | None:
@@ -213,10 +217,7 @@ class TaskFailedError(Exception):
         _, marker, rest = text.partition(f"{TaskFailedError.__name__}: ")
         if not marker:
             return None
-        (kind, fields), _ = json.JSONDecoder().raw_decode(rest)
-        reason = Reason(fields.pop("reason"))
-        error: MytalkError = getattr(errors, kind)(**fields, reason=reason)
-        return error
+        return error_from_json(json.JSONDecoder().raw_decode(rest)[0])
 
 
 def _versions() -> dict[str, str]:

@@ -103,7 +103,7 @@ def preprocess(
     from mytalk_core.faces.landmark_scheme import IBUG68, MESH478
     from mytalk_core.footage.clips import FootageConfig
     from mytalk_core.footage.isolated import IsolationConfig
-    from mytalk_core.footage.listing import ListingConfig
+    from mytalk_core.footage.listing import ListingConfig, is_list
     from mytalk_core.footage.unit_work import WorkConfig, config_id
     from mytalk_core.footage.worker import WorkPlace
     from mytalk_core.media.limits import MediaLimits
@@ -117,7 +117,7 @@ def preprocess(
         scheme=(MESH478 if landmarker is LandmarkerName.MESH else IBUG68).name,
         faces=faces,
     )
-    unnamed = speakers is SpeakerNames.UNKNOWN or any(_is_list(name) for name in sources)
+    unnamed = speakers is SpeakerNames.UNKNOWN or any(is_list(name) for name in sources)
     models = _models(landmarker, identify=unnamed)
     place = WorkPlace(
         out=out if "://" in out else str(Path(out).absolute()),
@@ -134,10 +134,6 @@ def preprocess(
     result(asdict(account) | {"out": place.out}, _text(account, place.out))
     if account.sources.get("failed"):
         raise typer.Exit(EXIT_SOME_FAILED)
-
-
-def _is_list(name: str) -> bool:
-    return name.lower().endswith((".csv", ".parquet"))
 
 
 def _models(landmarker: LandmarkerName, identify: bool) -> WorkModels:

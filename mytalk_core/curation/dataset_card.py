@@ -26,6 +26,7 @@ from mytalk_core.curation.distributions import Histogram
 from mytalk_core.curation.filters import filters
 from mytalk_core.curation.funnel import Funnel, SpeakerLine
 from mytalk_core.data.curated import CuratedFolder, write_text
+from mytalk_core.data.page import page_template
 from mytalk_core.media.output import atomic_path, make_folder
 
 _SPEAKERS_LISTED = 30
@@ -93,17 +94,12 @@ def write_dataset_card(folder: CuratedFolder, card: DatasetCard) -> None:
 
 
 def _template(name: str, escape: bool) -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mytalk_core.curation", package_path=""),
-        autoescape=escape,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["time"] = people_time
-    environment.filters["count"] = lambda number: f"{number:,}"
-    environment.filters["words"] = lambda text: str(text).replace("_", " ")
-    return environment.get_template(name)
+    filters = {
+        "time": people_time,
+        "count": lambda number: f"{number:,}",
+        "words": lambda text: str(text).replace("_", " "),
+    }
+    return page_template("mytalk_core.curation", name, filters, escape)
 
 
 def _pictures(card: DatasetCard) -> dict[str, list[CardPicture]]:

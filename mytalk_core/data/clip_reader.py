@@ -1,11 +1,10 @@
 """One clip out of its shard by its byte range, from any storage; members stay undecoded bytes."""
 
-import io
-import tarfile
 from collections.abc import Iterator
-from typing import IO, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from mytalk_core.data.clip_index import ClipIndex
+from mytalk_core.data.shard_index import members_of
 from mytalk_core.data.storage import Store, persistently, remote_file
 from mytalk_core.errors import BadInputError, Reason
 
@@ -31,7 +30,8 @@ def read_range(store: Store, shard: str, offset: int, size: int) -> Members:
         As `read_clip`.
     """
     where = f"{store.url}/{shard}"
-    members = _members(persistently(lambda: _bytes(store, shard, offset, size), where), size)
+    data = persistently(lambda: _bytes(store, shard, offset, size), where)
+    members = members_of(data) if len(data) == size else {}
     if not members:
         raise BadInputError(
             f"holds no sample at byte {offset}: it is damaged, or not the shard that the index"
@@ -61,20 +61,3 @@ def _bytes(store: Store, shard: str, offset: int, size: int) -> bytes:
     with path.open("rb") as file:
         file.seek(offset)
         return file.read(size)
-
-
-def _members(data: bytes, size: int) -> Members:
-    """The members in `size` bytes of a tar, all of one key; none where it is anything else."""
-    members: Members = {}
-    keys = set()
-    try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
-            for header in tar:
-                if not header.isfile():
-                    return {}  # a folder or a link: nothing that was written as a sample
-                key, _, kind = header.name.partition(".")
-                keys.add(key)
-                members[kind] = cast(IO[bytes], tar.extractfile(header)).read()
-    except tarfile.TarError:
-        return {}
-    return members if len(keys) == 1 and len(data) == size else {}

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.data.page import page_template
 from mytalk_core.data.schema import ClipSample
 from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.face_motion import face_motion
@@ -74,14 +74,7 @@ def write_contact_sheet(path: Path, title: str, samples: Iterable[ClipSample]) -
         OutputError: where the file cannot be written.
         BadInputError: as the iteration of `samples`.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mytalk_core.data", package_path=""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("contact_sheet.html.j2")
+    template = page_template("mytalk_core.data", "contact_sheet.html.j2")
     with atomic_path(path) as temporary:
         # Strip by strip: a sheet of many clips is larger than any of them.
         template.stream(

@@ -141,6 +141,20 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         BadInputError: where the file is missing, is not Parquet, lacks a column or holds a word
             that is not on its list.
     """
+    file = open_manifest(path)
+    try:
+        table = file.read()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise no_parquet(path, error) from error
+    return rows_of(table, str(path))
+
+
+def open_manifest(path: Path) -> pq.ParquetFile:
+    """The file, opened to be read batch by batch; it has all columns.
+
+    Raises:
+        BadInputError: where the file is missing, is not Parquet or lacks a column.
+    """
     if not path.is_file():
         raise BadInputError(
             "there is no manifest here",
@@ -149,12 +163,29 @@ def read_manifest(path: Path) -> list[ManifestRow]:
             remedy="Give the manifest.parquet that `mytalk preprocess` wrote.",
         )
     try:
-        table = pq.read_table(path)
+        # Without buffering a whole row group, of which a manifest may have only one.
+        file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
     except (pa.ArrowInvalid, OSError) as error:
+        raise no_parquet(path, error) from error
+    _require_columns(file.schema_arrow.names, str(path))
+    return file
+
+
+def no_parquet(path: Path, error: Exception) -> BadInputError:
+    """What to raise where a manifest cannot be read because of `error`."""
+    return BadInputError(
+        f"this is not a Parquet file ({error})", reason=Reason.UNREADABLE, where=str(path)
+    )
+
+
+def _require_columns(names: Iterable[str], where: str) -> None:
+    missing = set(MANIFEST_SCHEMA.names) - set(names)
+    if missing:
         raise BadInputError(
-            f"this is not a Parquet file ({error})", reason=Reason.UNREADABLE, where=str(path)
-        ) from error
-    return rows_of(table, str(path))
+            f"the manifest lacks the columns {', '.join(sorted(missing))}",
+            reason=Reason.UNREADABLE,
+            where=where,
+        )
 
 
 def rows_of(table: pa.Table, where: str) -> list[ManifestRow]:
@@ -163,13 +194,7 @@ def rows_of(table: pa.Table, where: str) -> list[ManifestRow]:
     Raises:
         BadInputError: where it lacks a column or holds a word that is not on its list.
     """
-    missing = set(MANIFEST_SCHEMA.names) - set(table.column_names)
-    if missing:
-        raise BadInputError(
-            f"the manifest lacks the columns {', '.join(sorted(missing))}",
-            reason=Reason.UNREADABLE,
-            where=where,
-        )
+    _require_columns(table.column_names, where)
     try:
         return [row_from_dict(fields) for fields in table.to_pylist()]
     except ValueError as error:

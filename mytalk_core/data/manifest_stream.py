@@ -9,9 +9,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from mytalk_core.data.manifest import MANIFEST_SCHEMA, Kind, Status
+from mytalk_core.data.manifest import (
+    MANIFEST_SCHEMA,
+    Kind,
+    Status,
+    no_parquet,
+    open_manifest,
+)
 from mytalk_core.errors import BadInputError, ErrorClass, Reason
 
 # What a row may say in these columns; null where the row needs none.
@@ -57,7 +62,7 @@ def survey_manifest(path: Path) -> Survey:
     whole = hashlib.blake2b(digest_size=16)
     for of_lengths, of_values in hashers.values():
         whole.update(of_lengths.digest() + of_values.digest())
-    return Survey(path, whole.hexdigest(), rows, _open(path).num_row_groups)
+    return Survey(path, whole.hexdigest(), rows, open_manifest(path).num_row_groups)
 
 
 def manifest_batches(
@@ -68,41 +73,13 @@ def manifest_batches(
     Raises:
         BadInputError: where the file is missing, is not Parquet or lacks a column.
     """
-    file = _open(path)
-    missing = set(MANIFEST_SCHEMA.names) - set(file.schema_arrow.names)
-    if missing:
-        raise BadInputError(
-            f"the manifest lacks the columns {', '.join(sorted(missing))}",
-            reason=Reason.UNREADABLE,
-            where=str(path),
-        )
+    file = open_manifest(path)
     groups = None if row_group is None else [row_group]
     try:
         for batch in file.iter_batches(rows, row_groups=groups, columns=MANIFEST_SCHEMA.names):
             yield batch.select(MANIFEST_SCHEMA.names).cast(MANIFEST_SCHEMA)
     except (pa.ArrowInvalid, OSError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _open(path: Path) -> pq.ParquetFile:
-    if not path.is_file():
-        raise BadInputError(
-            "there is no manifest here",
-            reason=Reason.NOT_FOUND,
-            where=str(path),
-            remedy="Give the manifest.parquet that `mytalk preprocess` wrote.",
-        )
-    try:
-        # Without buffering a whole row group, of which a manifest may have only one.
-        return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> BadInputError:
-    return BadInputError(
-        f"this is not a Parquet file ({error})", reason=Reason.UNREADABLE, where=str(path)
-    )
+        raise no_parquet(path, error) from error
 
 
 def _check_words(batch: pa.RecordBatch, path: Path) -> None:

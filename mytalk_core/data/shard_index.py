@@ -5,6 +5,7 @@ import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.output import atomic_path
@@ -68,14 +69,20 @@ def _key_at_start(data: bytes) -> str | None:
 
 
 def members_of(data: bytes) -> dict[str, bytes]:
-    """The members of a sample by kind, out of its bytes."""
-    members = {}
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
-        for member in tar:
-            content = tar.extractfile(member)
-            if content is not None:
-                members[member.name.partition(".")[2]] = content.read()
-    return members
+    """The members of a sample by kind, out of its bytes; none where they are anything else."""
+    members: dict[str, bytes] = {}
+    keys = set()
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+            for header in tar:
+                if not header.isfile():
+                    return {}  # a folder or a link: nothing that was written as a sample
+                key, _, kind = header.name.partition(".")
+                keys.add(key)
+                members[kind] = cast(IO[bytes], tar.extractfile(header)).read()
+    except tarfile.TarError:
+        return {}
+    return members if len(keys) == 1 else {}
 
 
 def copy_samples(path: Path, samples: Iterable[SampleBytes]) -> None:

@@ -6,9 +6,9 @@ from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
+from mytalk_core.data.page import page_template
 from mytalk_core.dubbing import report_curve
 from mytalk_core.dubbing.report_curve import MouthCurve, Panel, curve_panels
 from mytalk_core.dubbing.report_pictures import FramePair, close_up, frame_picture
@@ -93,7 +93,7 @@ def write_report(path: Path, report: DubReport) -> None:
     Raises:
         OutputError: where the folder cannot be written or the disk is full.
     """
-    html = _template().render(
+    html = page_template("mytalk_core.dubbing", "report.html.j2", _FILTERS).render(
         report=report,
         layout=report_curve,
         pairs=[_shown(pair, report.source.pixel_aspect) for pair in report.pairs],
@@ -124,17 +124,7 @@ def rate_text(fps: Fraction) -> str:
     return f"{float(fps):.3f}".rstrip("0").rstrip(".")
 
 
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mytalk_core.dubbing", package_path=""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["clock"] = clock_text
-    environment.filters["rate"] = rate_text
-    return environment.get_template("report.html.j2")
+_FILTERS = {"clock": clock_text, "rate": rate_text}
 
 
 def _shown(pair: FramePair, pixel_aspect: Fraction) -> dict[str, object]:

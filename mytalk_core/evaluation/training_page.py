@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
+from mytalk_core.data.page import page_template
 from mytalk_core.evaluation.curves import best_figure, training_curves
 from mytalk_core.evaluation.sections import Section
 from mytalk_core.media.output import atomic_path
@@ -46,14 +45,7 @@ def write_training_page(path: Path, page: TrainingPage) -> None:
     Raises:
         OutputError: where the folder cannot be written or the disk is full.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mytalk_core.evaluation", package_path=""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("training_page.html.j2")
+    template = page_template("mytalk_core.evaluation", "training_page.html.j2")
     what, value = best_figure(page.history, page.best_score)
     html = template.render(
         page=page,

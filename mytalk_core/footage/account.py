@@ -34,13 +34,9 @@ def clip_row(
 ) -> ManifestRow:
     """The row of a clip that went into a shard."""
     meta = clip.sample.meta
-    return ManifestRow(
+    return replace(
+        _row(Kind.CLIP, source, config_id),
         id=meta.key,
-        kind=Kind.CLIP,
-        source=printable(source.url),
-        title=source.title,
-        speaker=source.speaker,
-        status=Status.OK,
         stage=Stage.SHARD,
         frames=meta.frame_count,
         fps=format_rate(meta.fps),
@@ -56,7 +52,6 @@ def clip_row(
         jitter=clip.jitter,
         speech_share=clip.speech_share,
         first_frame=meta.first_frame,
-        licence=source.licence,
         shard=shard,
         key=meta.key,
         offset=place.offset,
@@ -65,19 +60,15 @@ def clip_row(
         audio_hash=clip.audio_hash,
         picture_hash=clip.picture_hash,
         embedding=clip.embedding,
-        config_id=config_id,
         versions=json.dumps(meta.versions, sort_keys=True),
     )
 
 
 def dropped_row(track: DroppedTrack, source: Source, config_id: str) -> ManifestRow:
     """The row of a track that gave no clip."""
-    return ManifestRow(
+    return replace(
+        _row(Kind.CLIP, source, config_id),
         id=track.key,
-        kind=Kind.CLIP,
-        source=printable(source.url),
-        title=source.title,
-        speaker=source.speaker,
         status=Status.FILTERED,
         reason=track.reason,
         message=track.message,
@@ -89,8 +80,6 @@ def dropped_row(track: DroppedTrack, source: Source, config_id: str) -> Manifest
         yaw_degrees=track.yaw_degrees,
         faces=track.faces,
         first_frame=track.first_frame,
-        licence=source.licence,
-        config_id=config_id,
     )
 
 
@@ -200,6 +189,7 @@ def probed_row(
 
 
 def _row(kind: Kind, source: Source, config_id: str) -> ManifestRow:
+    """What all rows of a source and of what is below it share."""
     return ManifestRow(
         id=printable(source.id),
         kind=kind,

@@ -13,7 +13,6 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, Literal
 
 import fsspec
@@ -115,12 +114,17 @@ def _lies_in(path: str, folder: str) -> bool:
     return path != folder and os.path.isdir(folder) and path.startswith(folder.rstrip("/") + "/")
 
 
+def is_list(given: str) -> bool:
+    """Whether an input is a list of sources, by its name."""
+    return given.lower().endswith(_LISTS)
+
+
 def _is_url(text: str) -> bool:
     return "://" in text
 
 
 def _expand(given: str, name: str, config: ListingConfig) -> Iterator[Source]:
-    if given.lower().endswith(_LISTS):
+    if is_list(given):
         yield from _listed(given, config)
     elif _is_url(given):
         yield from _remote(given, config)
@@ -242,10 +246,3 @@ def _parquet_rows(file: IO[bytes]) -> Iterator[dict[str, str]]:
     for batch in table.iter_batches(_BATCH, columns=wanted):
         for row in batch.to_pylist():
             yield {name: "" if value is None else str(value) for name, value in row.items()}
-
-
-def local_path(url: str) -> Path | None:
-    """The path of a local file; None of a URL elsewhere."""
-    if url.startswith("file://"):
-        return Path(url.removeprefix("file://"))
-    return None if _is_url(url) else Path(url)

@@ -18,9 +18,15 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from mytalk_core.data.manifest import Kind, ManifestRow, Status, rows_of, write_manifest
+from mytalk_core.data.manifest import (
+    Kind,
+    ManifestRow,
+    Status,
+    row_from_dict,
+    rows_of,
+    write_manifest,
+)
 from mytalk_core.data.storage import Store
-from mytalk_core.errors import ErrorClass, Reason
 from mytalk_core.footage.units import Unit, units_from_json, units_to_json
 
 MANIFEST = "manifest.parquet"
@@ -113,16 +119,7 @@ def row_to_json(row: ManifestRow) -> dict[str, Any]:
 
 def row_from_json(fields: dict[str, Any]) -> ManifestRow:
     """The inverse of `row_to_json`."""
-    return ManifestRow(
-        **fields
-        | {
-            "kind": Kind(fields["kind"]),
-            "status": Status(fields["status"]),
-            "reason": Reason(fields["reason"]) if fields["reason"] else None,
-            "error_class": ErrorClass(fields["error_class"]) if fields["error_class"] else None,
-            "embedding": tuple(fields["embedding"]),
-        }
-    )
+    return row_from_dict({"audio_hash": b"", "picture_hash": b""} | fields)
 
 
 def status_counts(rows: Sequence[ManifestRow]) -> dict[str, int]:

@@ -3,13 +3,15 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
-
+from mytalk_core.data.page import page_template
 from mytalk_core.data.sample_strip import sample_strip
 from mytalk_core.data.shard_index import SampleBytes
 from mytalk_core.data.storage import Store
+
+if TYPE_CHECKING:
+    from mytalk_core.footage.run_account import RunAccount
 
 
 @dataclass(frozen=True)
@@ -20,15 +22,9 @@ class Picked:
     clips: Sequence[Mapping[str, Any]]  # a few, of any source
 
 
-def report_page(account: Any, picked: Picked, store: Store) -> str:
-    """The page as HTML; pictures are inside. `account` is the run's `RunAccount`."""
-    template = jinja2.Environment(
-        loader=jinja2.PackageLoader("mytalk_core.footage", package_path=""),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    ).get_template("report.html.j2")
+def report_page(account: "RunAccount", picked: Picked, store: Store) -> str:
+    """The page as HTML; pictures are inside."""
+    template = page_template("mytalk_core.footage", "report.html.j2")
     facts = {
         "sources": f"{sum(account.sources.values()):,}",
         "ok": f"{account.sources.get('ok', 0):,}",

@@ -33,14 +33,6 @@ class UnitConfig:
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """Sources that are planned and accounted for together."""
-
-    name: str  # digest of the configuration and of all that identifies the sources' content
-    sources: tuple[Source, ...]
-
-
-@dataclass(frozen=True)
 class Segment:
     """Consecutive frames of a source, at the canonical rate."""
 

@@ -194,7 +194,7 @@ def test_a_dub_that_is_stopped_leaves_nothing(media: Path, out: Path, sent, code
         process.send_signal(sent)
         _, said = process.communicate()
 
-    assert process.returncode == code
+    assert process.returncode == code, said
     assert "Traceback" not in said
     assert len(said.splitlines()) <= 1
     assert list(out.iterdir()) == []
