@@ -22,7 +22,7 @@ from mytalk_core.footage.stages import StageLog
 from mytalk_core.footage.worker import ChunkState, WorkPlace
 from mytalk_core.media.prefetch import prefetched
 
-_ROW_GROUP = 20_000
+_ROW_GROUP = 5_000
 _FAILURES_SHOWN = 100
 _CLIPS_SHOWN = 6
 _NAME_BYTES = 32  # a chunk's name with its attempt, padded
