@@ -12,8 +12,10 @@ A record is written, whole, after all that it accounts for.
 """
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -99,8 +101,12 @@ class Records:
         """Remove what killed writers left of files they did not finish; nobody may be writing."""
         for folder in ("plans", "shards", "units", "chunks"):
             path = self.store.local_path(folder)
-            for leftover in path.glob(".*.part.*") if path else ():
-                leftover.unlink(missing_ok=True)
+            if path is None or not path.is_dir():
+                continue
+            with os.scandir(path) as entries:  # one by one: there may be millions
+                for entry in entries:
+                    if entry.name.startswith(".") and ".part." in entry.name:
+                        Path(entry).unlink(missing_ok=True)
 
     def _write(self, name: str, rows: Iterable[ManifestRow]) -> None:
         with self.store.publish(name) as temporary:

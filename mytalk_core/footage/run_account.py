@@ -22,7 +22,7 @@ from mytalk_core.footage.stages import StageLog
 from mytalk_core.footage.worker import ChunkState, WorkPlace
 from mytalk_core.media.prefetch import prefetched
 
-_ROW_GROUP = 5_000
+_ROW_GROUP = 2_000
 _FAILURES_SHOWN = 100
 _CLIPS_SHOWN = 6
 _NAME_BYTES = 32  # a chunk's name with its attempt, padded
@@ -125,7 +125,7 @@ def write_account(records: Records, place: WorkPlace, progress: RunProgress) -> 
 
     def read(name: str) -> pa.Table:
         with records.store.open_read(f"chunks/{name}.parquet") as file:
-            return pq.read_table(file, schema=MANIFEST_SCHEMA)
+            return pq.read_table(file, schema=MANIFEST_SCHEMA, use_threads=False)
 
     with (
         records.store.publish(MANIFEST) as temporary,
