@@ -15,29 +15,33 @@ def prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
     """The items in order, made by another thread up to `depth` ahead.
 
     An error in making an item is raised where the item would have come.
+
+    An exception that a reader lets through keeps this generator, and so its thread, until somebody
+    lets go of it; the thread therefore also ends with the program, before the interpreter is torn
+    down under the native code it may be in.
     """
     ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
     stopped = threading.Event()
 
-    def put(item: T | None, error: BaseException | None) -> None:
-        while not stopped.is_set():
+    def put(item: T | None, error: BaseException | None) -> bool:
+        while not stopped.is_set() and threading.main_thread().is_alive():
             try:
                 ready.put((item, error), timeout=0.2)
-                return
+                return True
             except queue.Full:
                 continue
+        return False
 
     def work() -> None:
         try:
             for item in items:
-                put(item, None)
-                if stopped.is_set():
+                if not put(item, None):
                     return
             put(None, StopIteration())
         except BaseException as error:
             put(None, error)
 
-    thread = threading.Thread(target=work, daemon=True)
+    thread = threading.Thread(target=work)
     thread.start()
     try:
         while True:

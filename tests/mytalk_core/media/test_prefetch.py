@@ -1,5 +1,7 @@
 """Work ahead: the same items in the same order, errors where they belong, and not too far ahead."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -56,3 +58,24 @@ def test_several_items_are_worked_on_at_once() -> None:
     meeting = threading.Barrier(2, timeout=30)  # nobody passes alone
     results = mapped_ahead(lambda _: meeting.wait(), range(6), threads=2, depth=4)
     assert len(list(results)) == 6
+
+
+def test_no_thread_outlives_the_program_that_dropped_its_reader() -> None:
+    """A thread in native code while the interpreter is torn down is a crash now and then."""
+    script = """
+import atexit, itertools, threading, time
+from mytalk_core.media.prefetch import prefetched
+
+def slowly():
+    for item in itertools.count():
+        time.sleep(0.05)
+        yield item
+
+atexit.register(lambda: print(threading.active_count()))
+kept = prefetched(slowly(), 2)
+next(kept)
+print(threading.active_count())
+raise SystemExit(3)
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stdout.split()) == (3, ["2", "1"])
