@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -81,7 +82,11 @@ class MeshLandmarker:
     sees as many faces as it was told to look for, and it smooths them only if that is one. So it is
     told the number of faces that are there, and several faces are smoothed here. Every few frames
     its detector alone, which costs little, looks for more; what it finds is believed where a second
-    landmarker, which costs more, finds it too. It works on one thread.
+    landmarker, which costs more, finds it too.
+
+    All of it runs on one thread of its own. The exception of a signal comes up in the main thread,
+    wherever that is; raised between the halves of a native call it would free what the call still
+    reads, or free it twice.
     """
 
     scheme: LandmarkScheme = MESH478
@@ -90,10 +95,14 @@ class MeshLandmarker:
         """Load the file of the model store's entry `face-landmarker`."""
         self._model = model
         self._config = config or LandmarkerConfig()
-        self._search = self._open_search() if self._config.max_faces > 1 else None
-        self._follow(1)
         self._frames = 0  # of the current video
         self._last: list[OneEuroFilter] = []  # the faces of its latest frame
+        self._thread = ThreadPoolExecutor(1)
+        self._thread.submit(self._load).result()
+
+    def _load(self) -> None:
+        self._search = self._open_search() if self._config.max_faces > 1 else None
+        self._follow(1)
 
     def _open(self, faces: int, mode: vision.RunningMode) -> vision.FaceLandmarker:
         return vision.FaceLandmarker.create_from_options(
@@ -127,13 +136,20 @@ class MeshLandmarker:
 
     def restart(self) -> None:
         """Forget the current video."""
+        self._thread.submit(self._restart).result()
+
+    def _restart(self) -> None:
         self._landmarker.close()
         self._follow(1)
         self._frames = 0
         self._last = []
 
     def close(self) -> None:
-        """Free the native networks."""
+        """Free the native networks, after what they are at."""
+        self._thread.submit(self._close)
+        self._thread.shutdown()
+
+    def _close(self) -> None:
         self._landmarker.close()
         if self._search:
             self._search.detector.close()
@@ -152,6 +168,9 @@ class MeshLandmarker:
 
     def detect(self, image: NDArray[np.uint8], time_ms: int) -> list[NDArray[np.float32]]:
         """Faces of one frame, (478, 3) pixels, as `Landmarker` says."""
+        return self._thread.submit(self._detect, image, time_ms).result()
+
+    def _detect(self, image: NDArray[np.uint8], time_ms: int) -> list[NDArray[np.float32]]:
         # The native code reads rows back to back whatever the strides say.
         frame = mediapipe.Image(
             image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image)

@@ -1,5 +1,7 @@
 """Faces are found in every frame of footage that shows one."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import islice
@@ -148,3 +150,37 @@ def test_the_largest_face_is_followed() -> None:
     images = [np.zeros((4, 4, 3), np.uint8)] * 6
     faces = islice(track_largest_face(images, TwoFaces(), Fraction(25)), 6)
     assert all(face.min() >= 300 for face in faces)
+
+
+def test_a_stop_never_cuts_a_native_call_in_two(landmarker_model: Path):
+    """A process of its own: what would go wrong is a crash."""
+    script = """
+import signal, sys
+from pathlib import Path
+import numpy as np
+from mytalk_core.faces.landmarker import MeshLandmarker
+
+class Stop(Exception): pass
+
+def stop(*_): raise Stop
+
+signal.signal(signal.SIGALRM, stop)
+stopped = 0
+with MeshLandmarker(Path(sys.argv[1])) as landmarker:
+    for turn in range(80):
+        image = np.full((288, 360, 3), turn, np.uint8)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.001 * (turn % 20 + 1))
+            landmarker.restart()
+            landmarker.detect(image, 0)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except Stop:
+            stopped += 1
+    landmarker.restart()
+    assert landmarker.detect(image, 0) == []
+print(stopped)
+"""
+    program = [sys.executable, "-c", script, str(landmarker_model)]
+    run = subprocess.run(program, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout) > 10
