@@ -1,6 +1,5 @@
 """The `mytalk` command: its options, its commands, its exit codes."""
 
-import signal
 import sys
 from importlib import import_module
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import typer
 
 from jobs.commands.models import models
-from jobs.console import EXIT_TERMINATED, Speech, divert_native_output, guarded, speak
+from jobs.console import Speech, divert_native_output, guarded, heed_signals, speak
 from mytalk_core import __version__
 
 COMMANDS = (
@@ -88,8 +87,7 @@ def hoisted(arguments: list[str]) -> list[str]:
 
 def main() -> None:
     """The entry point of the console command."""
-    # Schedulers end a process this way; unwinding removes what is half written.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
+    heed_signals()
     divert_native_output()
     sys.exit(run(sys.argv[1:]))
 

@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -128,30 +129,34 @@ def divert_native_output() -> None:
     atexit.register(log.unlink, missing_ok=True)
 
 
+_stop: BaseException | None = None
+"""What a signal asked for; kept because native code may swallow the exception that tells of it."""
+
+
+def heed_signals() -> None:
+    """Let schedulers and people stop the work; unwinding removes what is half written."""
+    signal.signal(signal.SIGTERM, lambda *_: _unwind(SystemExit(EXIT_TERMINATED)))
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not told to ignore it
+        signal.signal(signal.SIGINT, lambda *_: _unwind(KeyboardInterrupt()))
+
+
+def _unwind(stop: BaseException) -> None:
+    global _stop
+    _stop = stop
+    raise stop
+
+
 def guarded(work: Callable[[], object]) -> int:
-    """Run `work`; the exit code. A failure becomes one line on stderr, never a traceback."""
+    """Run `work`; the exit code. A failure becomes one line on stderr, never a traceback.
+
+    A stop may interrupt a half-written header or a half-read model, and what was at it complains.
+    Nobody who stopped the command wants to hear of that, and a scheduler waits for the stop's code.
+    """
     try:
         work()
     except BaseException as error:
-        return _told(_first_stop(error) or error)
+        return _told(_stop or error)
     return EXIT_OK
-
-
-def _first_stop(error: BaseException) -> BaseException | None:
-    """The request to stop that was being followed when `error` came up; None where none was.
-
-    A stop may interrupt a half-written header or a read, and what closes those complains. Nobody
-    who stopped the command wants to hear of that, and a scheduler waits for the stop's own code.
-    """
-    seen: BaseException | None = error
-    while seen is not None and not _is_stop(seen):
-        seen = seen.__context__
-    return seen
-
-
-def _is_stop(error: BaseException) -> bool:
-    terminated = isinstance(error, SystemExit) and error.code == EXIT_TERMINATED
-    return terminated or isinstance(error, KeyboardInterrupt)
 
 
 def _told(error: BaseException) -> int:
