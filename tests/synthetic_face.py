@@ -10,6 +10,7 @@ from mytalk_core.data.curated import IndexRow, write_index
 from mytalk_core.data.schema import ClipMeta, ClipSample, clip_key
 from mytalk_core.data.shards import encode_sample, write_shard
 from mytalk_core.faces.landmark_scheme import MESH478
+from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY
 
 SIZE = 128  # pixels, of source and crop alike
 _EYES = 61.0  # pixels between the outer eye corners: a crop shows 2.1 times that
@@ -41,7 +42,7 @@ def speaking_clip(speaker: str, number: int, frames: int = 40) -> ClipSample:
             crop_size=SIZE,
             sync_offset=0.0,
             sync_confidence=1.0,
-            versions={},
+            versions={FEATURES_ENTRY: FEATURES},
         ),
         audio=(loudness * np.sin(np.arange(frames * 640) / 7)).astype(np.int16),
         landmarks=landmarks.astype(np.float32),

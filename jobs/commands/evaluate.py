@@ -94,21 +94,31 @@ def evaluate(
 
 
 def _tables(sections: list[Section]) -> RenderableType:
-    """The means over speakers; the best value of each column is bold."""
+    """The means over speakers, then each speaker's; the best value of each column is bold."""
     from rich import box
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
+    from mytalk_core.evaluation.tables import OVERALL
+
     tables = []
     for section in sections:
         for title, measured in section.tables.items():
-            table = Table(title=f"{section.name}: {title}", box=box.SIMPLE_HEAD)
-            table.add_column("method", no_wrap=True)
-            for metric in measured.metrics:
-                table.add_column(metric.title, justify="right")
-            for method, cells in measured.rows():
-                texts = [Text(cell.text, style="bold" if cell.best else "") for cell in cells]
-                table.add_row(method, *texts)
-            tables.append(table)
+            for speaker in (OVERALL, *measured.speakers):
+                whose = "mean over speakers" if speaker == OVERALL else speaker
+                table = Table(title=f"{section.name}: {title}: {whose}", box=box.SIMPLE_HEAD)
+                table.add_column("method", no_wrap=True)
+                for metric in measured.metrics:
+                    table.add_column(metric.title, justify="right")
+                for method, cells in measured.rows(speaker):
+                    texts = [
+                        Text.assemble(
+                            (cell.text, "bold" if cell.best else ""),
+                            (f"\n{cell.interval}" if cell.interval else "", "dim"),
+                        )
+                        for cell in cells
+                    ]
+                    table.add_row(method, *texts)
+                tables.append(table)
     return Group(*tables)

@@ -15,7 +15,7 @@ from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
 from mytalk_core.media.audio import read_wav
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE
 from mytalk_core.motion.closed_mouth import closed_mouth
-from mytalk_core.motion.context import upper_face
+from mytalk_core.motion.context import sample_speech, upper_face
 
 _FULL_SCALE = 32_768
 
@@ -76,7 +76,7 @@ def read_motion_clips(shards: Iterable[Path]) -> Iterator[MotionClip]:
             shape=shape[:, moving],
             closed=closed_mouth(shape, scheme)[moving],
             upper_face=upper_face(shape, scheme, float(meta.fps)),
-            speech=read_npy(members["speech.npy"]),
+            speech=sample_speech(members, meta),
             audio=read_wav(members["wav"]).astype(np.float32) / np.float32(_FULL_SCALE),
         )
 

@@ -8,6 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+_RESAMPLES = 1000
+_COVERED = (2.5, 97.5)  # percent
+
 OVERALL = "all"
 """What stands for the mean over speakers, each speaker counting the same."""
 
@@ -38,6 +41,7 @@ class Cell:
 
     text: str
     best: bool  # among the methods that compete
+    interval: str  # within which the value lies, empty where nothing is known of it
 
 
 @dataclass(frozen=True)
@@ -63,14 +67,42 @@ class MetricTable:
         """Mean over a speaker's clips, or over the speakers' means; NaN where nothing is known."""
         if speaker == OVERALL:
             return _mean(self.value(method, metric, one) for one in self.speakers)
-        return _mean(
+        return _mean(self._known(method, metric, speaker))
+
+    def interval(
+        self, method: str, metric: str, speaker: str = OVERALL
+    ) -> tuple[float, float] | None:
+        """Where `value` lies with 95 % confidence, were other clips of these speakers measured.
+
+        Percentile bootstrap over each speaker's clips (Efron 1979); the same numbers every time.
+        None where no speaker has two clips. Other speakers may differ by more.
+        """
+        speakers = self.speakers if speaker == OVERALL else [speaker]
+        found = [self._known(method, metric, one) for one in speakers]
+        random = np.random.default_rng(0)
+        means = [
+            random.choice(values, (_RESAMPLES, len(values))).mean(axis=1)
+            for values in found
+            if values
+        ]
+        if not any(len(values) > 1 for values in found):
+            return None
+        low, high = np.percentile(np.mean(means, axis=0), _COVERED)
+        return float(low), float(high)
+
+    def _known(self, method: str, metric: str, speaker: str) -> list[float]:
+        named = (method, metric, speaker)
+        return [
             m.value
             for m in self.measurements
-            if (m.method, m.metric, m.speaker) == (method, metric, speaker)
-        )
+            if (m.method, m.metric, m.speaker) == named and not math.isnan(m.value)
+        ]
 
     def to_markdown(self) -> str:
-        """One table over all speakers, then one per speaker; the best value of a metric is bold."""
+        """One table over all speakers, then one per speaker; the best value of a metric is bold.
+
+        In brackets stands `interval`.
+        """
         parts = [f"### Mean over {counted(len(self.speakers), 'speaker')}\n\n{self._grid(OVERALL)}"]
         parts += [f"### {speaker}\n\n{self._grid(speaker)}" for speaker in self.speakers]
         return "\n".join(parts)
@@ -100,6 +132,16 @@ class MetricTable:
             "references": sorted(self.references),
             "speakers": self.speakers,
             "values": numbers,
+            "intervals": {
+                metric.name: {
+                    method: {
+                        speaker: self.interval(method, metric.name, speaker)
+                        for speaker in (OVERALL, *self.speakers)
+                    }
+                    for method in self.methods
+                }
+                for metric in self.metrics
+            },
         }
 
     def rows(self, speaker: str = OVERALL) -> list[tuple[str, list[Cell]]]:
@@ -114,7 +156,11 @@ class MetricTable:
             ]
             # Compared as printed, so that equal-looking values are equally good.
             cells = [
-                Cell(text, competes and text == best[metric.name])
+                Cell(
+                    text,
+                    competes and text == best[metric.name],
+                    _range_text(self.interval(method, metric.name, speaker), metric.decimals),
+                )
                 for text, metric in zip(texts, self.metrics, strict=True)
             ]
             rows.append((method, cells))
@@ -124,8 +170,11 @@ class MetricTable:
         header = ["method", *(metric.title for metric in self.metrics)]
         lines = [header, ["---", *("---:" for _ in self.metrics)]]
         for method, cells in self.rows(speaker):
-            texts = [f"**{cell.text}**" if cell.best else cell.text for cell in cells]
-            lines.append([method, *texts])
+            texts = [
+                (f"**{cell.text}**" if cell.best else cell.text) + f" {cell.interval}"
+                for cell in cells
+            ]
+            lines.append([method, *(text.strip() for text in texts)])
         return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
     def _best(self, metric: Metric, speaker: str) -> str | None:
@@ -159,6 +208,14 @@ def _mean(values: Iterable[float]) -> float:
 
 def _text(value: float, decimals: int) -> str:
     return "n/a" if math.isnan(value) else f"{value:.{decimals}f}"
+
+
+def _range_text(interval: tuple[float, float] | None, decimals: int) -> str:
+    """In brackets; empty where nothing is known or nothing varies."""
+    if interval is None:
+        return ""
+    low, high = (_text(end, decimals) for end in interval)
+    return "" if low == high else f"[{low}, {high}]"
 
 
 def _json_number(value: float) -> float | None:

@@ -43,7 +43,7 @@ from mytalk_core.footage.units import Segment, Unit, UnitConfig
 from mytalk_core.media.clock import format_rate
 from mytalk_core.media.limits import MediaLimits, check_limits
 from mytalk_core.media.probe import probe_audio, probe_video
-from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY, SpeechEncoder
 
 # Seconds between signs of life.
 _BEAT = 2.0
@@ -82,10 +82,15 @@ class WorkModels:
 def config_id(config: WorkConfig, models: WorkModels) -> str:
     """A name for all that decides the result; results of another one are never mixed in."""
     text = json.dumps(
-        [mytalk_core.__version__, asdict(config), models.versions, models.face_embedding is None],
+        [mytalk_core.__version__, asdict(config), _versions(models), models.face_embedding is None],
         sort_keys=True,
     )
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _versions(models: WorkModels) -> dict[str, str]:
+    """What samples are made with."""
+    return dict(models.versions) | {FEATURES_ENTRY: FEATURES}
 
 
 def probe_sources(
@@ -164,7 +169,7 @@ def extract_unit(
                     raise error_from_json(lost[name])
                 tools = _load(models, config.scheme, config.faces)
                 for found in extract_clips(
-                    segment, path, tools, config.footage, dict(models.versions), log
+                    segment, path, tools, config.footage, _versions(models), log
                 ):
                     if isinstance(found, Clip):
                         with log.timed(Stage.SHARD):

@@ -1,11 +1,17 @@
 """What stage 1 is told of a frame: the slow upper face, and speech on the motion clock."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from mytalk_core.data.schema import ClipMeta
+from mytalk_core.data.shards import read_npy
+from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_FEATURE_FPS
+from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY
 
 _ROWS_PER_FRAME = int(SPEECH_FEATURE_FPS / MOTION_FPS)
 # The mesh moves cheeks and nose a little with the lips, so upper-face points would tell the model
@@ -22,6 +28,24 @@ def upper_face(
         points, _UPPER_FACE_SECONDS * fps, axis=0, mode="nearest"
     ).astype(np.float32)
     return slow
+
+
+def sample_speech(members: Mapping[str, bytes], meta: ClipMeta) -> NDArray[np.float16]:
+    """The features of a shard's sample, (M, F) at 50 Hz.
+
+    Raises:
+        BadInputError: where they are others than the models of this version know.
+    """
+    features = meta.versions.get(FEATURES_ENTRY)
+    if features != FEATURES:
+        raise BadInputError(
+            f"this sample has other speech features ({features or 'older ones'}) than"
+            f" {FEATURES}, which the models of this version know.",
+            reason=Reason.BAD_CONFIGURATION,
+            where=meta.key,
+            remedy="Preprocess the footage again.",
+        )
+    return read_npy(members["speech.npy"])
 
 
 def speech_per_frame(speech: NDArray[np.float16], frames: int) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from mytalk_core.faces.face_motion import face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import SCHEMES
 from mytalk_core.faces.shape import aperture_positions
 from mytalk_core.motion.closed_mouth import closed_mouth
-from mytalk_core.motion.context import speech_per_frame, upper_face
+from mytalk_core.motion.context import sample_speech, speech_per_frame, upper_face
 from mytalk_core.motion.diffusion import add_noise
 from mytalk_core.motion.identity import identity_loss
 from mytalk_core.motion.model import MotionConfig, SpeechToMotion, windows
@@ -71,7 +71,7 @@ def motion_clip(members: dict[str, bytes]) -> MotionClip:
         rest=rest[moving].reshape(-1),
         closed=(closed_mouth(shape, scheme) - rest)[moving].reshape(-1),
         upper_face=upper_face(shape, scheme, float(meta.fps)),
-        speech=speech_per_frame(read_npy(members["speech.npy"]), frames),
+        speech=speech_per_frame(sample_speech(members, meta), frames),
     )
 
 

@@ -1,7 +1,10 @@
 import json
 import math
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mytalk_core.evaluation.tables import Metric, MetricTable, measurements
 
@@ -39,7 +42,7 @@ def test_the_best_is_bold_and_the_truth_does_not_compete(table):
     overall = table.to_markdown().split("### s26")[0].splitlines()
     assert "| truth | 0.0000 | 1.00 | 0.20 |" in overall
     assert "| still | 0.0400 | n/a | 0.00 |" in overall
-    assert "| ridge | **0.0200** | **0.70** | 0.10 |" in overall
+    assert "| ridge | **0.0200** [0.0150, 0.0250] | **0.70** | 0.10 |" in overall
 
 
 def test_every_speaker_has_a_table(table):
@@ -61,3 +64,29 @@ def test_json_carries_the_same_numbers_and_null_for_the_unknown(table):
     assert data["values"]["lmd"]["ridge"]["all"] == pytest.approx(0.02)
     assert data["values"]["r"]["still"]["s5"] is None
     assert data["references"] == ["truth"]
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=12), st.floats(-1, 1))
+def test_an_interval_stays_among_the_values_and_a_lone_clip_adds_none(values, other):
+    rows = [m for value in values for m in measurements("a", "x", [("lmd", value)])]
+    rows += measurements("a", "y", [("lmd", other)])  # of one clip nothing is known but itself
+    table = MetricTable(METRICS[:1], rows)
+
+    low, high = table.interval("a", "lmd", "x")
+    assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
+    assert table.interval("a", "lmd", "y") is None
+    both = table.interval("a", "lmd")
+    assert both == pytest.approx(((low + other) / 2, (high + other) / 2), abs=1e-6)
+
+
+def test_an_interval_covers_what_more_clips_would_show():
+    """Of 200 samples of 20 normal numbers about 95 % have intervals around the true mean."""
+    random = np.random.default_rng(3)
+    hits = 0
+    for _ in range(200):
+        rows = [
+            m for value in random.normal(5, 2, 20) for m in measurements("a", "x", [("lmd", value)])
+        ]
+        low, high = MetricTable(METRICS[:1], rows).interval("a", "lmd")
+        hits += low <= 5 <= high
+    assert 178 <= hits <= 196

@@ -1,0 +1,136 @@
+"""Encoders that end at a layer of one's choice, cut out of a Whisper in CTranslate2's format.
+
+What the lips do is clearest in the middle of Whisper's encoder; its last layer has turned sounds
+into what the text decoder wants. CTranslate2 gives the last layer only, so it is given a model that
+ends earlier. Its file is a list of named arrays
+(https://opennmt.net/CTranslate2/conversion.html, "binary version 6").
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from mytalk_core.errors import ModelError, Reason
+
+_VERSION = 6
+_FINAL_NORM = "encoder/layer_norm/"
+_EMBEDDINGS = "decoder/embeddings/weight"
+
+
+# Rows that are left of the decoder's word embeddings: as good as none, and 100 MB less.
+_WORDS = 8
+
+
+@dataclass(frozen=True)
+class _Variable:
+    """An array of the model."""
+
+    name: str
+    shape: tuple[int, ...]
+    kind: int  # the format's number of its element type
+    data: bytes
+
+
+def encoder_up_to(model_dir: Path, layers: int) -> dict[str, bytes]:
+    """The files of a model whose encoder gives the `layers`-th layer, for `ctranslate2`'s `files`.
+
+    Rows are normalised to zero mean and unit deviation, without the gain and the bias that the
+    final norm has learnt for the last layer. Of the decoder, which CTranslate2 will not do without,
+    one layer is left.
+
+    Raises:
+        ModelError: where `model.bin` is of another version of the format.
+    """
+    files = {
+        file.name: file.read_bytes() for file in model_dir.iterdir() if file.name != "model.bin"
+    }
+    with (model_dir / "model.bin").open("rb") as file:
+        head = _read_head(file, model_dir)
+        (count,) = struct.unpack("<I", file.read(4))
+        kept = [
+            _entry(_lightened(variable))
+            for variable in _variables(file, count)
+            if _is_kept(variable.name, layers)
+        ]
+        aliases = file.read()
+    whole = [head, struct.pack("<I", len(kept)), *kept, _kept_aliases(aliases, layers)]
+    return files | {"model.bin": b"".join(whole)}
+
+
+def _is_kept(name: str, layers: int) -> bool:
+    side, _, rest = name.partition("/")
+    if not rest.startswith("layer_") or rest.startswith("layer_norm"):
+        return True
+    number = int(rest.partition("/")[0].removeprefix("layer_"))
+    return number < (layers if side == "encoder" else 1)
+
+
+def _read_head(file: BinaryIO, model_dir: Path) -> bytes:
+    version = file.read(4)
+    if struct.unpack("<I", version) != (_VERSION,):
+        raise ModelError(
+            f"this is not version {_VERSION} of CTranslate2's format.",
+            reason=Reason.MODEL_CORRUPT,
+            where=str(model_dir / "model.bin"),
+            remedy="mytalk models pull whisper-base",
+        )
+    return version + _read_text(file) + file.read(4)
+
+
+def _read_text(file: BinaryIO) -> bytes:
+    length = file.read(2)
+    return length + file.read(*struct.unpack("<H", length))
+
+
+def _text(field: bytes) -> str:
+    return field[2:].rstrip(b"\0").decode()
+
+
+def _variables(file: BinaryIO, count: int) -> Iterator[_Variable]:
+    for _ in range(count):
+        name = _text(_read_text(file))
+        (rank,) = file.read(1)
+        shape = struct.unpack(f"<{rank}I", file.read(4 * rank))
+        kind, size = struct.unpack("<BI", file.read(5))
+        yield _Variable(name, shape, kind, file.read(size))
+
+
+def _entry(variable: _Variable) -> bytes:
+    """What stands in the file; the inverse of reading it."""
+    name = variable.name.encode() + b"\0"
+    rank = len(variable.shape)
+    shape = struct.pack(f"<B{rank}I", rank, *variable.shape)
+    kind = struct.pack("<BI", variable.kind, len(variable.data))
+    return struct.pack("<H", len(name)) + name + shape + kind + variable.data
+
+
+def _lightened(variable: _Variable) -> _Variable:
+    """The variable as the cut model has it."""
+    if variable.name.startswith(_FINAL_NORM):
+        plain = np.full(variable.shape, variable.name.endswith("gamma"), np.float16)
+        return replace(variable, data=plain.tobytes())
+    if variable.name == _EMBEDDINGS:
+        row = len(variable.data) // variable.shape[0]
+        shape = (_WORDS, *variable.shape[1:])
+        return replace(variable, shape=shape, data=variable.data[: _WORDS * row])
+    return variable
+
+
+def _kept_aliases(data: bytes, layers: int) -> bytes:
+    """The file's list of second names, without those of variables that were left out."""
+    (count,) = struct.unpack_from("<I", data)
+    at, kept = 4, []
+    for _ in range(count):
+        start = at
+        names = []
+        for _ in range(2):
+            (length,) = struct.unpack_from("<H", data, at)
+            names.append(_text(data[at : at + 2 + length]))
+            at += 2 + length
+        if all(_is_kept(name, layers) for name in names):
+            kept.append(data[start:at])
+    return struct.pack("<I", len(kept)) + b"".join(kept) + data[at:]

@@ -1,0 +1,73 @@
+"""Other voices say the same at the same time."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from mytalk_core.speech.voices import VoiceConfig, altered
+
+RATE = 16_000
+ALWAYS = VoiceConfig(share=1.0)
+PLAIN = replace(ALWAYS, share=0.0)
+
+
+def clicks(*seconds: float) -> NDArray[np.float32]:
+    """Two seconds with a short burst at each moment."""
+    sound = np.zeros(2 * RATE, np.float32)
+    burst = np.random.default_rng(0).uniform(-0.5, 0.5, 160)
+    for second in seconds:
+        start = int(second * RATE)
+        sound[start : start + len(burst)] = burst
+    return sound
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000), st.integers(1, 40_000))
+def test_any_sound_stays_finite_within_range_and_as_long_as_its_rate_says(seed, samples):
+    random = np.random.default_rng(seed)
+    sound = (random.standard_normal(samples) * 0.1).astype(np.float32)
+    voice = altered(sound, random, ALWAYS)
+
+    assert voice.audio.dtype == np.float32
+    assert np.isfinite(voice.audio).all()
+    assert np.abs(voice.audio).max(initial=0) <= 1
+    assert abs(len(voice.audio) - samples / voice.rate) <= 1
+
+
+@pytest.mark.parametrize("config", [ALWAYS, PLAIN])
+def test_a_moment_is_where_the_rate_says(config):
+    for seed in range(20):
+        voice = altered(clicks(0.5, 1.4), np.random.default_rng(seed), config)
+        for moment in (0.5, 1.4):
+            at = int(moment / voice.rate * RATE)
+            near = voice.audio[at - 400 : at + 800]
+            loudest = at - 400 + int(np.abs(near).argmax())
+            assert np.abs(near).max() > 3 * np.abs(voice.audio).mean()
+            assert 0 <= loudest / RATE * voice.rate - moment < 0.02
+
+
+def test_the_same_seed_is_the_same_voice_and_another_is_another():
+    sound = clicks(0.5)
+    one, same, other = (altered(sound, np.random.default_rng(seed), ALWAYS) for seed in (1, 1, 2))
+
+    np.testing.assert_array_equal(one.audio, same.audio)
+    assert len(one.audio) != len(other.audio) or not np.array_equal(one.audio, other.audio)
+
+
+def test_a_faster_voice_is_a_higher_one():
+    """A tone moves by the rate."""
+    tone = np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE).astype(np.float32)
+    for seed in range(5):
+        voice = altered(tone, np.random.default_rng(seed), PLAIN)
+        spectrum = np.abs(np.fft.rfft(voice.audio * np.hanning(len(voice.audio))))
+        heard = spectrum.argmax() * RATE / len(voice.audio)
+        assert heard == pytest.approx(440 * voice.rate, rel=0.01)
+
+
+def test_silence_stays_silent():
+    voice = altered(np.zeros(RATE, np.float32), np.random.default_rng(0), ALWAYS)
+    assert not voice.audio.any()
