@@ -35,6 +35,7 @@ from mytalk_core.data.clip_reader import Members, iter_clips, read_clip
 from mytalk_core.data.shards import decode_meta
 from mytalk_core.errors import BadInputError, MytalkError, Reason
 from mytalk_core.media.output import atomic_path, make_folder
+from mytalk_core.motion.clip import VoicedClips, motion_clip
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import save_model
 from mytalk_core.motion.silence import silence_features
@@ -42,9 +43,9 @@ from mytalk_core.motion.training import (
     MotionObjective,
     MotionTrainingConfig,
     fit_closed_form,
-    motion_clip,
 )
-from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.features import FEATURES, SpeechEncoder
+from mytalk_core.speech.voices import VoiceConfig
 from mytalk_core.training.loop import LoopConfig, Objective, TrainingState, train
 
 _STATE = "state.pt"
@@ -64,7 +65,7 @@ class TrainJob:
     out: Path  # folder for weights, curves and checkpoints
     size: str  # "tiny", "cpu" or "gpu"
     steps: int  # optimiser steps
-    speech_encoder: Path  # folder of a CTranslate2 Whisper; for examples of silence
+    speech_encoder: Path  # folder of a CTranslate2 Whisper; for other voices and silence
     workers: int  # processes; one GPU each where there are GPUs, else one CPU each
     seed: int = 0
     buffer: BufferConfig | None = None  # how much footage a process holds; None: as the model asks
@@ -132,7 +133,13 @@ def buffer_config(job: TrainJob) -> BufferConfig:
 def run_name(job: TrainJob) -> str:
     """A name for all that decides the weights; only a run of the same name is continued."""
     train, held_out = clip_index(job.data, "train"), clip_index(job.data, "val")
-    identity = [mytalk_core.__version__, train.digest(), held_out.digest(), str(buffer_config(job))]
+    size, recipe = (
+        (MOTION_SIZES[job.size], (MotionTrainingConfig(), VoiceConfig(), FEATURES))
+        if job.model == "motion"
+        else (RENDERER_SIZES[job.size], appearance_config(job))
+    )
+    settings = [str(part) for part in (size, recipe, loop_config(job), buffer_config(job))]
+    identity = [mytalk_core.__version__, train.digest(), held_out.digest(), *settings]
     digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:8]
     return f"{job.model}-{job.size}-{job.steps}-{job.seed}-{digest}"
 
@@ -283,10 +290,11 @@ def _objective(
     index, held_out = clip_index(job.data, "train"), clip_index(job.data, "val")
     place = (buffer_config(job), job.seed, rank, world, state.draws)
     if job.model == "motion":
-        clips = ClipBuffer(index, motion_clip, *place)
-        judges = [motion_clip(members) for members in _first_clips(held_out)]
-        silence = silence_features(SpeechEncoder(job.speech_encoder, threads=1))
         config = MotionTrainingConfig()
+        encoder = SpeechEncoder(job.speech_encoder, threads=1)
+        clips = ClipBuffer(index, VoicedClips(encoder, config.voices, VoiceConfig()), *place)
+        judges = [motion_clip(members) for members in _first_clips(held_out)]
+        silence = silence_features(encoder)
         motion = MotionObjective(
             MOTION_SIZES[job.size], config, clips.draw, silence, judges, device
         )

@@ -1,4 +1,4 @@
-"""What stage 1 learns: clips as tensors, the closed-form fits, the losses of a step."""
+"""What stage 1 learns: the closed-form fits, batches, the losses of a step."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -10,12 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import functional_call
 
-from mytalk_core.data.shards import decode_meta, read_npy
-from mytalk_core.faces.face_motion import face_motion, resting_shape
-from mytalk_core.faces.landmark_scheme import SCHEMES
 from mytalk_core.faces.shape import aperture_positions
-from mytalk_core.motion.closed_mouth import closed_mouth
-from mytalk_core.motion.context import sample_speech, speech_per_frame, upper_face
+from mytalk_core.motion.clip import MotionClip
 from mytalk_core.motion.diffusion import add_noise
 from mytalk_core.motion.identity import identity_loss
 from mytalk_core.motion.model import MotionConfig, SpeechToMotion, windows
@@ -32,10 +28,12 @@ class MotionTrainingConfig:
     window: int = 64
     # Share of examples that hear silence and must show a closed mouth.
     silent: float = 0.08
+    # Other voices in which each clip is heard beside its own.
+    voices: int = 3
     # Standard deviation of noise on standardised speech features.
     speech_noise: float = 0.6
     # Ridge of the linear reading, relative to one training frame's weight.
-    ridge: float = 1.5
+    ridge: float = 0.8
     # Weights of the losses beside that of the points.
     velocity_weight: float = 1.0
     aperture_weight: float = 1.0
@@ -43,36 +41,6 @@ class MotionTrainingConfig:
     contrast_weight: float = 0.05
     # Frames that the identity extractor looks at.
     identity_frames: int = 16
-
-
-@dataclass(frozen=True)
-class MotionClip:
-    """A clip ready for training."""
-
-    speaker: str
-    displacement: NDArray[np.float32]  # (T, 3 M) inter-ocular units
-    rest: NDArray[np.float32]  # (3 M,) mean shape of the moving points
-    closed: NDArray[np.float32]  # (3 M,) displacement of the mouth when it is shut
-    upper_face: NDArray[np.float32]  # (T, 3 C)
-    speech: NDArray[np.float32]  # (T, F)
-
-
-def motion_clip(members: dict[str, bytes]) -> MotionClip:
-    """The clip of a shard's sample by its members; pictures are not decoded."""
-    meta = decode_meta(members["json"])
-    scheme = SCHEMES[meta.scheme]
-    moving = list(scheme.moving)
-    shape = face_motion(read_npy(members["landmarks.npy"]), scheme).shape
-    rest = resting_shape(shape)
-    frames = len(shape)
-    return MotionClip(
-        speaker=meta.speaker,
-        displacement=(shape - rest)[:, moving].reshape(frames, -1),
-        rest=rest[moving].reshape(-1),
-        closed=(closed_mouth(shape, scheme) - rest)[moving].reshape(-1),
-        upper_face=upper_face(shape, scheme, float(meta.fps)),
-        speech=speech_per_frame(sample_speech(members, meta), frames),
-    )
 
 
 Reduce = Callable[[Tensor], Tensor]
@@ -93,31 +61,36 @@ def fit_closed_form(
         ridge: penalty per weighted frame.
         total: sums over processes, so that all end with the same model.
     """
-    frame_weights = [np.full(len(c.speech), w) for c, w in zip(clips, weights, strict=True)]
-    weight = torch.from_numpy(np.concatenate(frame_weights)).float()
-    weight = weight / weight.mean()
-    speech = torch.from_numpy(np.concatenate([clip.speech for clip in clips]))
-    count = total(weight.sum())
-    mean = total((weight[:, None] * speech).sum(dim=0)) / count
-    variance = total((weight[:, None] * (speech - mean).square()).sum(dim=0)) / count
+    frames = np.array([len(clip.displacement) for clip in clips])
+    voices = np.array([len(clip.speech) for clip in clips])
+    count = total(torch.tensor(float((weights * frames).sum())))
+    # A clip counts the same in however many voices it is heard, and by its frames.
+    scale = [float(w) for w in weights / (count.item() * voices)]
+    features = model.speech_mean.shape[0]
+    first, second = torch.zeros(2, features, dtype=torch.float64)
+    covariance = torch.zeros(2 * [model.space.basis.shape[1]])
+    for clip, each in zip(clips, scale, strict=True):
+        speech = torch.from_numpy(clip.speech).double()
+        first += each * speech.sum(dim=(0, 1))
+        second += each * speech.square().sum(dim=(0, 1))
+        moved = torch.from_numpy(clip.displacement)
+        covariance += each * len(speech) * moved.T @ moved
+    mean = total(first)
     model.speech_mean.copy_(mean)
-    model.speech_std.copy_(variance.sqrt().clamp(min=1e-3))
-
-    moved = torch.from_numpy(np.concatenate([clip.displacement for clip in clips]))
-    covariance = total(moved.T @ (weight[:, None] * moved)) / count
-    model.space.fit(covariance.numpy().astype(np.float64))
+    model.speech_std.copy_((total(second) - mean.square()).clamp(min=0).sqrt().clamp(min=1e-3))
+    model.space.fit(total(covariance).numpy().astype(np.float64))
 
     size = len(model.speech_map)
     normal = torch.zeros(size, size)
     target = torch.zeros(size, model.config.space.components)
-    for clip, each in zip(clips, frame_weights, strict=True):
-        standard = model.standardise(torch.from_numpy(clip.speech))
-        x = windows(standard[None], model.config.speech_context)[0]
-        scale = torch.from_numpy(each / np.concatenate(frame_weights).mean()).float()[:, None]
-        normal += x.T @ (scale * x)
-        target += x.T @ (scale * model.space.encode(torch.from_numpy(clip.displacement)))
+    for clip, each in zip(clips, scale, strict=True):
+        standard = model.standardise(torch.from_numpy(clip.speech).float())
+        x = windows(standard, model.config.speech_context)
+        y = each * model.space.encode(torch.from_numpy(clip.displacement))
+        normal.addmm_(x.flatten(0, 1).T, x.flatten(0, 1), alpha=each)
+        target.addmm_(x.sum(dim=0).T, y)
     normal, target = total(normal).double(), total(target).double()
-    normal += ridge * count.double() * torch.eye(size, dtype=torch.float64)
+    normal += ridge * torch.eye(size, dtype=torch.float64)
     model.speech_map.copy_(torch.linalg.solve(normal, target).float())
 
 
@@ -171,7 +144,8 @@ class MotionBatches:
         frames = len(clip.displacement)
         first = int(random.integers(0, max(frames - config.window, 0) + 1))
         index = np.clip(np.arange(first, first + config.window), 0, frames - 1)
-        moved, speech = clip.displacement[index], clip.speech[index]
+        heard = clip.speech[random.integers(len(clip.speech))]
+        moved, speech = clip.displacement[index], heard[index].astype(np.float32)
         if random.random() < config.silent:
             start = int(random.integers(0, len(self._silence) - config.window))
             speech = self._silence[start : start + config.window]
@@ -243,7 +217,7 @@ def score_clips(model: SpeechToMotion, clips: Sequence[MotionClip]) -> dict[str,
     by_speaker: dict[str, list[tuple[float, float]]] = {}
     for clip in clips:
         shapes = identity_shapes(clip.rest + clip.displacement)
-        blocks = generate_motion(model, clip.speech, clip.upper_face, shapes, seed=0)
+        blocks = generate_motion(model, clip.speech[0], clip.upper_face, shapes, seed=0)
         moved = np.concatenate(list(blocks))
         rest = clip.rest.reshape(-1, 3)
         points = moved + rest

@@ -64,21 +64,35 @@ def altered(audio: Sound, random: np.random.Generator, config: VoiceConfig) -> V
     return Voice((sound * (min(peak, _LOUDEST) / loudest)).astype(np.float32), steps / _RATE_STEPS)
 
 
+def retimed(rows: NDArray[np.float16], rate: float) -> NDArray[np.float16]:
+    """Features (M', F) of a voice played `rate` times as fast, on the original's clock: (M, F).
+
+    M is M' * rate, rounded; between rows they are interpolated.
+    """
+    count = max(round(len(rows) * rate), 1)
+    at = np.minimum(np.arange(count) / rate, len(rows) - 1)
+    before = at.astype(int)
+    after = np.minimum(before + 1, len(rows) - 1)
+    share = (at - before).astype(np.float32)[:, None]
+    mixed = (1 - share) * rows[before].astype(np.float32) + share * rows[after].astype(np.float32)
+    features: NDArray[np.float16] = mixed.astype(np.float16)
+    return features
+
+
 def _in_a_room(sound: Sound, random: np.random.Generator, config: VoiceConfig) -> Sound:
     """With an echo of noise that decays, the direct sound first, so that timing is kept."""
     length = random.uniform(*config.echo)
     time = np.arange(int(length * SPEECH_SAMPLE_RATE)) / SPEECH_SAMPLE_RATE
     tail = random.standard_normal(len(time)) * 10 ** (-3 * time / length)
     tail *= 10 ** (-random.uniform(*config.direct) / 20) / np.linalg.norm(tail)
-    echo = fftconvolve(sound, tail)[: len(sound)]
-    return (sound + echo).astype(np.float32)
+    echoing: Sound = (sound + fftconvolve(sound, tail)[: len(sound)]).astype(np.float32)
+    return echoing
 
 
 def _band_limited(sound: Sound, random: np.random.Generator, config: VoiceConfig) -> Sound:
     band = [random.uniform(*config.lowest), random.uniform(*config.highest)]
-    filtered: Sound = sosfilt(
-        butter(2, band, "bandpass", fs=SPEECH_SAMPLE_RATE, output="sos"), sound
-    ).astype(np.float32)
+    sections = butter(2, band, "bandpass", fs=SPEECH_SAMPLE_RATE, output="sos")
+    filtered: Sound = sosfilt(sections, sound).astype(np.float32)
     return filtered
 
 

@@ -30,8 +30,9 @@ from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.appearance.training import AppearanceObjective, appearance_clip
 from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
 from mytalk_core.data.clip_index import clip_index
+from mytalk_core.motion.clip import motion_clip
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
-from mytalk_core.motion.training import MotionObjective, MotionTrainingConfig, motion_clip
+from mytalk_core.motion.training import MotionObjective, MotionTrainingConfig
 from mytalk_core.training.loop import LoopConfig, Objective, TrainingState, train
 from pipelines.train import TrainJob, appearance_config, loop_config
 from tests.synthetic_face import write_curated

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from mytalk_core.faces.face_motion import face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.shape import aperture, moving_positions
+from mytalk_core.motion.clip import MotionClip
 from mytalk_core.motion.closed_mouth import closed_mouth
 from mytalk_core.motion.context import speech_per_frame, upper_face
 from mytalk_core.motion.model import SIZES, SpeechToMotion
 from mytalk_core.motion.training import (
     MotionBatches,
-    MotionClip,
     MotionObjective,
     MotionTrainingConfig,
     fit_closed_form,
@@ -45,7 +45,7 @@ def clip_of(film: Array, speech: Array, speaker: str = "somebody") -> MotionClip
         rest=rest[moving].reshape(-1),
         closed=(closed_mouth(shape, MESH478) - rest)[moving].reshape(-1),
         upper_face=upper_face(shape, MESH478, 25.0),
-        speech=speech,
+        speech=speech.astype(np.float16)[None],
     )
 
 
@@ -81,7 +81,9 @@ def test_the_closed_form_recovers_a_linear_map() -> None:
         speech = random.normal(3, 2, (600, 512))
         moved = (speech - 3) / 2 @ truth @ directions * 0.01
         still = np.zeros(COORDINATES, np.float32)
-        made.append(MotionClip("a", moved.astype("f4"), still, still, still, speech.astype("f4")))
+        made.append(
+            MotionClip("a", moved.astype("f4"), still, still, still, speech.astype("f2")[None])
+        )
     model = SpeechToMotion(SIZE)
     fit_closed_form(model, made, np.ones(4), ridge=1e-6, total=itself)
     np.testing.assert_allclose(model.speech_mean, 3, atol=0.25)
@@ -92,6 +94,32 @@ def test_the_closed_form_recovers_a_linear_map() -> None:
     # Up to the mean of the training speech, which the map, having no offset, cannot undo.
     expected = ((unseen - model.speech_mean.numpy()) / 2 @ truth @ directions) * 0.01
     assert np.abs(found - expected).max() < 0.05 * expected.std()
+
+
+def test_however_many_voices_a_clip_counts_the_same(talking_face: Film) -> None:
+    made = clips(talking_face, 2)
+    plain, voiced = SpeechToMotion(SIZE), SpeechToMotion(SIZE)
+    fit_closed_form(plain, made, np.ones(2), ridge=1.0, total=itself)
+    echoed = replace(made[0], speech=np.repeat(made[0].speech, 3, axis=0))
+    fit_closed_form(voiced, [echoed, made[1]], np.ones(2), ridge=1.0, total=itself)
+    for name in ("speech_mean", "speech_std", "speech_map"):
+        torch.testing.assert_close(
+            getattr(voiced, name), getattr(plain, name), atol=1e-4, rtol=1e-3
+        )
+
+
+def test_batches_hear_every_voice_of_a_clip(talking_face: Film) -> None:
+    made = clips(talking_face, 1)
+    levels = np.arange(3, dtype=np.float16)[:, None, None]
+    voiced = [replace(made[0], speech=np.zeros_like(made[0].speech) + levels)]
+    batches, model = batch_and_model(voiced, replace(CONFIG, silent=0.0, speech_noise=0.0))
+    heard: set[int] = set()
+    for seed in range(8):
+        batch = batches.batch(model, np.random.default_rng(seed))
+        level = batch.speech * model.speech_std + model.speech_mean
+        assert (level.flatten(1).std(dim=1) < 1e-3).all()  # one voice in a window
+        heard |= set(level[:, 0, 0].round().int().tolist())
+    assert heard == {0, 1, 2}
 
 
 def test_processes_together_fit_what_one_would(talking_face: Film) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mytalk_core.speech.voices import VoiceConfig, altered
+from mytalk_core.speech.voices import VoiceConfig, altered, retimed
 
 RATE = 16_000
 ALWAYS = VoiceConfig(share=1.0)
@@ -71,3 +71,14 @@ def test_a_faster_voice_is_a_higher_one():
 def test_silence_stays_silent():
     voice = altered(np.zeros(RATE, np.float32), np.random.default_rng(0), ALWAYS)
     assert not voice.audio.any()
+
+
+@given(st.integers(1, 200), st.floats(0.8, 1.25))
+def test_features_go_back_to_the_clock_they_came_from(count, rate):
+    original = np.arange(count, dtype=np.float32)
+    played = original[: max(int(count / rate), 1)] * rate  # row k is at the original's k * rate
+    back = retimed(played.astype(np.float16)[:, None], rate)[:, 0].astype(np.float32)
+
+    assert abs(len(back) - len(played) * rate) <= 1
+    inside = back[: int((len(played) - 1) * rate) + 1]
+    np.testing.assert_allclose(inside, np.arange(len(inside)), atol=0.3)

@@ -1,0 +1,80 @@
+"""A sample as stage 1 learns from it: shapes of a face, and speech in its own and other voices."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mytalk_core.data.schema import ClipMeta
+from mytalk_core.data.shards import decode_meta, read_npy
+from mytalk_core.faces.face_motion import face_motion, resting_shape
+from mytalk_core.faces.landmark_scheme import SCHEMES
+from mytalk_core.media.audio import read_wav
+from mytalk_core.motion.closed_mouth import closed_mouth
+from mytalk_core.motion.context import sample_speech, speech_per_frame, upper_face
+from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.voices import VoiceConfig, altered, retimed
+
+_FULL_SCALE = 32_768
+
+
+@dataclass(frozen=True)
+class MotionClip:
+    """A clip ready for training."""
+
+    speaker: str
+    displacement: NDArray[np.float32]  # (T, 3 M) inter-ocular units
+    rest: NDArray[np.float32]  # (3 M,) mean shape of the moving points
+    closed: NDArray[np.float32]  # (3 M,) displacement of the mouth when it is shut
+    upper_face: NDArray[np.float32]  # (T, 3 C)
+    speech: NDArray[np.float16]  # (V, T, F) as it was recorded, then as others would say it
+
+
+def motion_clip(members: Mapping[str, bytes]) -> MotionClip:
+    """The clip of a shard's sample by its members, in its own voice; pictures are not decoded.
+
+    Raises:
+        BadInputError: where its speech features are not those of this version.
+    """
+    meta = decode_meta(members["json"])
+    scheme = SCHEMES[meta.scheme]
+    moving = list(scheme.moving)
+    shape = face_motion(read_npy(members["landmarks.npy"]), scheme).shape
+    rest = resting_shape(shape)
+    frames = len(shape)
+    speech = speech_per_frame(sample_speech(members, meta), frames)
+    return MotionClip(
+        speaker=meta.speaker,
+        displacement=(shape - rest)[:, moving].reshape(frames, -1),
+        rest=rest[moving].reshape(-1),
+        closed=(closed_mouth(shape, scheme) - rest)[moving].reshape(-1),
+        upper_face=upper_face(shape, scheme, float(meta.fps)),
+        speech=speech.astype(np.float16)[None],
+    )
+
+
+@dataclass(frozen=True)
+class VoicedClips:
+    """Makes clips whose speech is also heard in other voices, the same ones every time."""
+
+    encoder: SpeechEncoder
+    count: int  # other voices
+    config: VoiceConfig
+
+    def __call__(self, members: Mapping[str, bytes]) -> MotionClip:
+        """As `motion_clip`, with `count` more voices."""
+        clip = motion_clip(members)
+        meta = decode_meta(members["json"])
+        others = [self._voice(members, meta, clip, number) for number in range(self.count)]
+        return replace(clip, speech=np.concatenate([clip.speech, *others]))
+
+    def _voice(
+        self, members: Mapping[str, bytes], meta: ClipMeta, clip: MotionClip, number: int
+    ) -> NDArray[np.float16]:
+        audio = read_wav(members["wav"]).astype(np.float32) / np.float32(_FULL_SCALE)
+        random = np.random.default_rng([zlib.crc32(meta.key.encode()), number])
+        voice = altered(audio, random, self.config)
+        rows = retimed(self.encoder.encode(voice.audio), voice.rate)
+        return speech_per_frame(rows, len(clip.displacement)).astype(np.float16)[None]
