@@ -1,3 +1,5 @@
+import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,13 @@ import torch
 from mytalk_core.data.curated import shards_of
 from mytalk_core.errors import BadInputError
 from mytalk_core.evaluation.baselines import RidgeConfig
-from mytalk_core.evaluation.cases import MotionClip, cross_cases, read_motion_clips, silence_cases
+from mytalk_core.evaluation.cases import (
+    DubCase,
+    MotionClip,
+    cross_cases,
+    read_motion_clips,
+    silence_cases,
+)
 from mytalk_core.evaluation.motion_table import (
     GATED,
     LOUDNESS,
@@ -17,6 +25,7 @@ from mytalk_core.evaluation.motion_table import (
     STILL,
     TRUTH,
     ModelMotion,
+    StyledMotion,
     evaluate_motion,
     silence_methods,
     silence_table,
@@ -105,9 +114,31 @@ def test_no_method_sees_the_target(clips, model):
     changed = type(case)(
         case.source, type(case.target)(**{**vars(case.target), "shape": elsewhere})
     )
-    for name, method in speaking_methods(model, clips, RIDGE_CONFIG).items():
+    for name, method in speaking_methods(model, clips, clips, RIDGE_CONFIG).items():
         if name != TRUTH:
             assert np.array_equal(method(case), method(changed)), name
+
+
+def test_style_comes_from_the_person_s_other_clips_alone(clips, model):
+    mine = [replace(clips[0], key=f"one-{number}") for number in range(4)]
+    case = DubCase(mine[0], mine[1])
+    model = copy.deepcopy(model)  # untrained, it knows no direction to move in
+    model.space.basis.copy_(torch.linalg.qr(torch.randn(model.space.basis.shape[::-1]))[0].T)
+
+    def shape(*changed):
+        shown = [
+            replace(
+                clip, shape=clip.shape + 0.05 * np.sin(np.arange(len(clip.shape)))[:, None, None]
+            )
+            if number in changed
+            else clip
+            for number, clip in enumerate(mine)
+        ]
+        return StyledMotion(model, shown)(case)
+
+    np.testing.assert_array_equal(shape(0), shape())  # whose lips are moved
+    np.testing.assert_array_equal(shape(1), shape())  # whose speech is heard
+    assert not np.array_equal(shape(2), shape())
 
 
 def test_ours_begins_where_the_source_rests(clips, model):
