@@ -126,12 +126,9 @@ def test_style_comes_from_the_person_s_other_clips_alone(clips, model):
     model.space.basis.copy_(torch.linalg.qr(torch.randn(model.space.basis.shape[::-1]))[0].T)
 
     def shape(*changed):
+        swing = 0.05 * np.sin(np.arange(len(case.source.shape), dtype=np.float32))[:, None, None]
         shown = [
-            replace(
-                clip, shape=clip.shape + 0.05 * np.sin(np.arange(len(clip.shape)))[:, None, None]
-            )
-            if number in changed
-            else clip
+            replace(clip, shape=clip.shape + swing) if number in changed else clip
             for number, clip in enumerate(mine)
         ]
         return StyledMotion(model, shown)(case)
