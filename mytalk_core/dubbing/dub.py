@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -18,8 +18,9 @@ import mytalk_core
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.data.checked_file import sha256_of
-from mytalk_core.dubbing.film_faces import FilmFaces, observe_film, study_person
+from mytalk_core.dubbing.film_faces import FilmFaces, Person, observe_film, study_person
 from mytalk_core.dubbing.models import DubModels
+from mytalk_core.dubbing.own_style import OwnStyle, OwnStyleConfig, learn_own_style
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.rendering import (
     DubbedFrame,
@@ -42,7 +43,7 @@ from mytalk_core.media.encode import VideoWriter
 from mytalk_core.media.mux import mux
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.probe import VideoInfo, probe_audio, probe_video, read_comment
-from mytalk_core.motion.model import load_model
+from mytalk_core.motion.model import SpeechToMotion, load_model
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.loudness import loudness_dbfs
 from mytalk_core.speech.transcript import Transcript
@@ -66,6 +67,7 @@ class DubConfig:
     mask: MaskConfig = field(default_factory=MaskConfig)
     # Its size is the renderer's, whatever stands here.
     crop: CropConfig = field(default_factory=CropConfig)
+    own_style: OwnStyleConfig = field(default_factory=OwnStyleConfig)
 
 
 @dataclass(frozen=True)
@@ -182,17 +184,21 @@ def _dub_into(
     duration = faces.starts[-1] + 1 / info.fps
     with clock.running("encoding the speech"):
         audio = read_audio(speech)
-        features = encode_speech(
-            audio, duration, SpeechEncoder(models.speech_encoder), work, progress
-        )
+        encoder = SpeechEncoder(models.speech_encoder)
+        features = encode_speech(audio, duration, encoder, work / "speech", progress)
     with clock.running("moving the lips"):
         gate = speaking_gate(transcript.voice, len(features))
         people = [
             study_person(faces, run, scheme, config.mask, config.references) for run in faces.runs
         ]
+    with clock.running("learning the actor's style"):
+        styles = _own_styles(
+            info, faces, people, duration, model, encoder, config.own_style, work, progress
+        )
+    with clock.running("moving the lips"):
         motions = [
             move_lips(
-                model,
+                style.model,
                 faces,
                 run,
                 person,
@@ -203,7 +209,7 @@ def _dub_into(
                 work,
                 progress,
             )
-            for run, person in zip(faces.runs, people, strict=True)
+            for run, person, style in zip(faces.runs, people, styles, strict=True)
         ]
     with clock.running("choosing reference frames"):
         references = collect_references(info, faces, people, scheme, crop, progress)
@@ -231,6 +237,10 @@ def _dub_into(
         pairs=_pairs(info, faces, film, asked, source, scheme),
         curve=_curve(faces, asked, source, audio, float(info.fps)),
         passed_through=passed_through(faces.left_alone),
+        styles=tuple(
+            (faces.starts[first], style.told)
+            for (first, _), style in zip(faces.runs, styles, strict=True)
+        ),
         stage_seconds=dict(clock.seconds),
         checks=_checks(info, faces, film, written),
         versions={
@@ -240,6 +250,31 @@ def _dub_into(
             "renderer weights": sha256_of(models.renderer)[:16],
         },
     )
+
+
+def _own_styles(
+    info: VideoInfo,
+    faces: FilmFaces,
+    people: Sequence[Person],
+    duration: Fraction,
+    model: SpeechToMotion,
+    encoder: SpeechEncoder,
+    config: OwnStyleConfig,
+    work: Path,
+    progress: Progress,
+) -> list[OwnStyle]:
+    """What the film's own soundtrack teaches of the person of each run."""
+    if not info.has_audio:
+        return [OwnStyle(model, "the film has no sound to learn a style from") for _ in faces.runs]
+
+    def listening(_: str, done: int, total: int) -> None:
+        progress("learning the actor's style", done, total)
+
+    own = encode_speech(read_audio(info.path), duration, encoder, work / "own-sound", listening)
+    return [
+        learn_own_style(model, faces, run, person, own, config)
+        for run, person in zip(faces.runs, people, strict=True)
+    ]
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ class DubReport:
     pairs: tuple[FramePair, ...]  # by time
     curve: MouthCurve  # of T frames
     passed_through: tuple[PassedThrough, ...]  # by first frame
+    styles: tuple[tuple[Fraction, str], ...]  # from when on, what the film taught of its actor
     stage_seconds: Mapping[str, float]  # in the order of the work
     checks: Mapping[str, Check]
     versions: Mapping[str, str]  # of programs and models

@@ -39,10 +39,10 @@ def encode_speech(
     audio: NDArray[np.float32],
     duration: Fraction,
     encoder: SpeechEncoder,
-    work: Path,
+    path: Path,
     progress: Progress,
 ) -> NDArray[np.float16]:
-    """Speech features for every motion frame of a film, (T, F), T = ceil(25 x duration); on disk.
+    """Speech features for every motion frame of a film, (T, F), T = ceil(25 x duration); at `path`.
 
     Args:
         audio: (N,) 16 kHz mono; cut, or filled with silence, to the film's `duration` in seconds.
@@ -60,7 +60,7 @@ def encode_speech(
             progress("encoding the speech", min(done, frames), frames)
             yield per_frame.astype(np.float16)
 
-    return stack_on_disk(work / "speech", blocks())[:frames]
+    return stack_on_disk(path, blocks())[:frames]
 
 
 def speaking_gate(voice: tuple[Interval, ...], frames: int) -> NDArray[np.float32]:

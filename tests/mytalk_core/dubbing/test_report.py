@@ -98,6 +98,7 @@ def report() -> DubReport:
         ),
         curve=flat_curve(),
         passed_through=(PassedThrough(100, 109, "no face found"),),
+        styles=((Fraction(0), "style learnt from 20 s of the film's own sound"),),
         stage_seconds={"faces": 3.0, "render": 7.5},
         checks={"frame count": Check(True, "150, as the source")},
         versions={"motion": "abc123"},
