@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -13,14 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import mytalk_core
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.data.checked_file import sha256_of
-from mytalk_core.dubbing.film_faces import FilmFaces, Person, observe_film, study_person
+from mytalk_core.dubbing.film_faces import FilmFaces, observe_film, study_person
 from mytalk_core.dubbing.models import DubModels
-from mytalk_core.dubbing.own_style import OwnStyle, OwnStyleConfig, learn_own_style
+from mytalk_core.dubbing.own_style import OwnStyleConfig, learn_own_style
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.rendering import (
     DubbedFrame,
@@ -43,7 +44,7 @@ from mytalk_core.media.encode import VideoWriter
 from mytalk_core.media.mux import mux
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.probe import VideoInfo, probe_audio, probe_video, read_comment
-from mytalk_core.motion.model import SpeechToMotion, load_model
+from mytalk_core.motion.model import load_model
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.loudness import loudness_dbfs
 from mytalk_core.speech.transcript import Transcript
@@ -182,9 +183,11 @@ def _dub_into(
     with clock.running("finding the face"), MeshLandmarker(models.landmarker) as landmarker:
         faces = observe_film(info, landmarker, work, progress)
     duration = faces.starts[-1] + 1 / info.fps
+    encoder = SpeechEncoder(models.speech_encoder)
+    with clock.running("learning the actor's style"):
+        own_sound = _own_sound(info, duration, encoder, work, progress)
     with clock.running("encoding the speech"):
         audio = read_audio(speech)
-        encoder = SpeechEncoder(models.speech_encoder)
         features = encode_speech(audio, duration, encoder, work / "speech", progress)
     with clock.running("moving the lips"):
         gate = speaking_gate(transcript.voice, len(features))
@@ -192,9 +195,10 @@ def _dub_into(
             study_person(faces, run, scheme, config.mask, config.references) for run in faces.runs
         ]
     with clock.running("learning the actor's style"):
-        styles = _own_styles(
-            info, faces, people, duration, model, encoder, config.own_style, work, progress
-        )
+        styles = [
+            learn_own_style(model, faces, run, person, own_sound, config.own_style)
+            for run, person in zip(faces.runs, people, strict=True)
+        ]
     with clock.running("moving the lips"):
         motions = [
             move_lips(
@@ -252,29 +256,18 @@ def _dub_into(
     )
 
 
-def _own_styles(
-    info: VideoInfo,
-    faces: FilmFaces,
-    people: Sequence[Person],
-    duration: Fraction,
-    model: SpeechToMotion,
-    encoder: SpeechEncoder,
-    config: OwnStyleConfig,
-    work: Path,
-    progress: Progress,
-) -> list[OwnStyle]:
-    """What the film's own soundtrack teaches of the person of each run."""
+def _own_sound(
+    info: VideoInfo, duration: Fraction, encoder: SpeechEncoder, work: Path, progress: Progress
+) -> NDArray[np.float16] | None:
+    """Features of the film's own sound as of the speech; None where it has none."""
     if not info.has_audio:
-        return [OwnStyle(model, "the film has no sound to learn a style from") for _ in faces.runs]
+        return None
 
-    def listening(_: str, done: int, total: int) -> None:
+    def learning(_: str, done: int, total: int) -> None:
         progress("learning the actor's style", done, total)
 
-    own = encode_speech(read_audio(info.path), duration, encoder, work / "own-sound", listening)
-    return [
-        learn_own_style(model, faces, run, person, own, config)
-        for run, person in zip(faces.runs, people, strict=True)
-    ]
+    # The samples are let go of before the speech is read: an hour of either takes 230 MB.
+    return encode_speech(read_audio(info.path), duration, encoder, work / "own-sound", learning)
 
 
 @dataclass(frozen=True)

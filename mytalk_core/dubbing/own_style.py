@@ -57,14 +57,16 @@ def learn_own_style(
     faces: FilmFaces,
     run: tuple[int, int],
     person: Person,
-    speech: NDArray[Any],
+    speech: NDArray[Any] | None,
     config: OwnStyleConfig,
 ) -> OwnStyle:
     """The model in the style of the person of a run.
 
     Args:
-        speech: (T, F) features per motion frame of the film's own sound, in the film's time.
+        speech: (T, F) features per motion frame of the film's own sound, if it has any.
     """
+    if speech is None:
+        return OwnStyle(model, "the film has no sound to learn a style from")
     first = frame_at(faces.starts[run[0]], MOTION_FPS)
     end = min(frame_at(faces.starts[run[1] - 1], MOTION_FPS) + 1, len(speech))
     if end - first < config.least_frames:
@@ -148,8 +150,9 @@ def _agreement(model: SpeechToMotion, clips: Sequence[StyleClip]) -> float:
     asked, true = [], []
     for clip in clips:
         speech = torch.from_numpy(np.asarray(clip.speech, np.float32))[None]
+        speech = speech.to(model.speech_map.device)
         read = model.space.decode(model.estimate(model.standardise(speech)))[0]
-        asked.append(opening(read.numpy()))
+        asked.append(opening(read.cpu().numpy()))
         true.append(opening(clip.displacement))
     a, b = np.concatenate(asked), np.concatenate(true)
     scale = float(np.linalg.norm(a) * np.linalg.norm(b))

@@ -45,17 +45,19 @@ def with_style(
     if not clips:
         return styled
     config = config or StyleConfig()
+    device = model.speech_map.device
     heard, moved = [], []
     for clip in clips:
-        speech = torch.from_numpy(np.asarray(clip.speech, np.float32))[None]
+        speech = torch.from_numpy(np.asarray(clip.speech, np.float32))[None].to(device)
         heard.append(windows(model.standardise(speech), model.config.speech_context)[0])
-        moved.append(model.space.encode(torch.from_numpy(clip.displacement)))
+        moved.append(model.space.encode(torch.from_numpy(clip.displacement).to(device)))
     x, y = torch.cat(heard), torch.cat(moved)
     if len(x) > config.most_frames:
-        chosen = torch.linspace(0, len(x) - 1, config.most_frames).round().long()
+        chosen = torch.linspace(0, len(x) - 1, config.most_frames, device=device).round().long()
         x, y = x[chosen], y[chosen]
     missed = (y - x @ model.speech_map).double()
-    gram = (x @ x.T).double() + config.caution * torch.eye(len(x), dtype=torch.float64)
+    gram = (x @ x.T).double()
+    gram.diagonal().add_(config.caution)
     correction = x.T @ torch.linalg.solve(gram, missed).float()
     styled.speech_map.add_(correction)
     return styled

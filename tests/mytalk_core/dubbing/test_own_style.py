@@ -84,6 +84,14 @@ def test_other_sound_teaches_nothing(model, film, foreign):
     assert "does not follow these lips" in style.told
 
 
+def test_a_silent_film_teaches_nothing(model, film):
+    faces, person, _ = film
+    style = learn_own_style(model, faces, faces.runs[0], person, None, OwnStyleConfig())
+
+    assert style.model is model
+    assert "no sound" in style.told
+
+
 def test_little_footage_teaches_nothing(model, film):
     faces, person, speech = film
     brief = (0, 60)
