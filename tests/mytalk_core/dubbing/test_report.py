@@ -153,7 +153,7 @@ def test_the_page_says_what_the_dub_found(tmp_path, report):
         "29.97",
         "30000/1001",
         "no face found",
-        "style learnt from 20 s of the film&#39;s own sound",
+        "style learnt from 20 s of the film's own sound",
         "untold",
         "an aligner",
         "abc123",
