@@ -51,6 +51,8 @@ from mytalk_core.training.loop import LoopConfig, Objective, TrainingState, trai
 _STATE = "state.pt"
 # Held-out clips that judge the model while it trains.
 _VALIDATION_CLIPS = 32
+# Examples drawn of a clip, for each voice that it is heard in, before another takes its place.
+_DRAWS_PER_VOICE = 16
 # Memory that a process may fill with decoded crops, were all its clips as long as they may be.
 _CROP_BYTES = 4 << 30
 _LONGEST_CLIP = 250  # frames
@@ -125,7 +127,8 @@ def buffer_config(job: TrainJob) -> BufferConfig:
     if job.buffer:
         return job.buffer
     if job.model == "motion":
-        return BufferConfig()
+        # A clip is heard in several voices, which take their time, so it stays for longer.
+        return BufferConfig(draws_per_clip=_DRAWS_PER_VOICE * (1 + MotionTrainingConfig.voices))
     clip_bytes = _LONGEST_CLIP * RENDERER_SIZES[job.size].size ** 2 * 3
     return BufferConfig(capacity=min(_CROP_BYTES // clip_bytes, BufferConfig.capacity))
 

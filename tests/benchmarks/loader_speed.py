@@ -28,17 +28,20 @@ from rich.table import Table
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.appearance.training import AppearanceObjective, appearance_clip
-from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
+from mytalk_core.data.clip_buffer import ClipBuffer
 from mytalk_core.data.clip_index import clip_index
-from mytalk_core.motion.clip import motion_clip
+from mytalk_core.data.model_store import pull
+from mytalk_core.motion.clip import VoicedClips
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.training import MotionObjective, MotionTrainingConfig
+from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.voices import VoiceConfig
 from mytalk_core.training.loop import LoopConfig, Objective, TrainingState, train
-from pipelines.train import TrainJob, appearance_config, loop_config
+from pipelines.train import TrainJob, appearance_config, buffer_config, loop_config
 from tests.synthetic_face import write_curated
 
 CPU = torch.device("cpu")
-BUFFER = BufferConfig(capacity=64)  # all else as it ships
+CAPACITY = 64  # clips held; all else as it ships
 DRAWN_CLIPS = 96  # of the data set that is packed where none is given
 STEPS = 24
 LOADER_SECONDS = 10.0
@@ -72,16 +75,19 @@ def subject(model: str, data: Path) -> Subject:
     """Model, loader and loop of one process of `mytalk train`, with a small buffer."""
     job = TrainJob(model, data, data, "cpu", STEPS, data, workers=1)
     config = replace(loop_config(job), validate_every=10**9, checkpoint_seconds=1e9)
+    buffer = replace(buffer_config(job), capacity=CAPACITY)
     index = clip_index(data, "train")
     if model == "motion":
         motion_config = MotionTrainingConfig()
-        moving = ClipBuffer(index, motion_clip, BUFFER)
+        encoder = SpeechEncoder(pull("whisper-base"), threads=1)
+        voiced = VoicedClips(encoder, motion_config.voices, VoiceConfig())
+        moving = ClipBuffer(index, voiced, buffer)
         silence = np.zeros((400, 512), np.float32)
         motion = MotionObjective(
             MOTION_SIZES["cpu"], motion_config, moving.draw, silence, moving.clips[:1], CPU
         )
         return Subject(moving, motion, motion_config.batch, config)
-    pictures = ClipBuffer(index, partial(appearance_clip, mask=MaskConfig()), BUFFER)
+    pictures = ClipBuffer(index, partial(appearance_clip, mask=MaskConfig()), buffer)
     drawn = appearance_config(job)
     renderer = AppearanceObjective(
         RENDERER_SIZES["cpu"], drawn, pictures.draw, pictures.clips[:1], CPU
@@ -134,7 +140,7 @@ def measure(model: str, data: Path) -> Rates:
 
 def table(found: Sequence[Rates]) -> Table:
     """The rates, one model a column."""
-    title = f"samples/s, {os.cpu_count()} CPUs, buffer of {BUFFER.capacity} clips"
+    title = f"samples/s, {os.cpu_count()} CPUs, buffer of {CAPACITY} clips"
     result = Table(title=f"{title}, torch on {torch.get_num_threads()} threads")
     result.add_column("")
     for rates in found:
