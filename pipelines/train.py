@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -35,7 +35,7 @@ from mytalk_core.data.clip_reader import Members, iter_clips, read_clip
 from mytalk_core.data.shards import decode_meta
 from mytalk_core.errors import BadInputError, MytalkError, Reason
 from mytalk_core.media.output import atomic_path, make_folder
-from mytalk_core.motion.clip import VoicedClips, motion_clip
+from mytalk_core.motion.clip import motion_clip
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import save_model
 from mytalk_core.motion.silence import silence_features
@@ -43,6 +43,7 @@ from mytalk_core.motion.training import (
     MotionObjective,
     MotionTrainingConfig,
     fit_closed_form,
+    voiced_clips,
 )
 from mytalk_core.speech.features import FEATURES, SpeechEncoder
 from mytalk_core.speech.voices import VoiceConfig
@@ -51,8 +52,6 @@ from mytalk_core.training.loop import LoopConfig, Objective, TrainingState, trai
 _STATE = "state.pt"
 # Held-out clips that judge the model while it trains.
 _VALIDATION_CLIPS = 32
-# Examples drawn of a clip, for each voice that it is heard in, before another takes its place.
-_DRAWS_PER_VOICE = 16
 # Memory that a process may fill with decoded crops, were all its clips as long as they may be.
 _CROP_BYTES = 4 << 30
 _LONGEST_CLIP = 250  # frames
@@ -71,6 +70,7 @@ class TrainJob:
     workers: int  # processes; one GPU each where there are GPUs, else one CPU each
     seed: int = 0
     buffer: BufferConfig | None = None  # how much footage a process holds; None: as the model asks
+    motion: MotionTrainingConfig = field(default_factory=MotionTrainingConfig)  # of that model
     checkpoint_seconds: float = LoopConfig.checkpoint_seconds  # between checkpoints
 
     @property
@@ -127,8 +127,7 @@ def buffer_config(job: TrainJob) -> BufferConfig:
     if job.buffer:
         return job.buffer
     if job.model == "motion":
-        # A clip is heard in several voices, which take their time, so it stays for longer.
-        return BufferConfig(draws_per_clip=_DRAWS_PER_VOICE * (1 + MotionTrainingConfig.voices))
+        return BufferConfig()
     clip_bytes = _LONGEST_CLIP * RENDERER_SIZES[job.size].size ** 2 * 3
     return BufferConfig(capacity=min(_CROP_BYTES // clip_bytes, BufferConfig.capacity))
 
@@ -137,9 +136,9 @@ def run_name(job: TrainJob) -> str:
     """A name for all that decides the weights; only a run of the same name is continued."""
     train, held_out = clip_index(job.data, "train"), clip_index(job.data, "val")
     size, recipe = (
-        (MOTION_SIZES[job.size], (MotionTrainingConfig(), VoiceConfig(), FEATURES))
+        (MOTION_SIZES[job.size], (job.motion, VoiceConfig(), FEATURES))
         if job.model == "motion"
-        else (RENDERER_SIZES[job.size], appearance_config(job))
+        else (RENDERER_SIZES[job.size], AppearanceTrainingConfig())
     )
     settings = [str(part) for part in (size, recipe, loop_config(job), buffer_config(job))]
     identity = [mytalk_core.__version__, train.digest(), held_out.digest(), *settings]
@@ -293,9 +292,10 @@ def _objective(
     index, held_out = clip_index(job.data, "train"), clip_index(job.data, "val")
     place = (buffer_config(job), job.seed, rank, world, state.draws)
     if job.model == "motion":
-        config = MotionTrainingConfig()
+        config = job.motion
         encoder = SpeechEncoder(job.speech_encoder, threads=1)
-        clips = ClipBuffer(index, VoicedClips(encoder, config.voices, VoiceConfig()), *place)
+        whole = len(index.shard) <= buffer_config(job).capacity * world
+        clips = ClipBuffer(index, voiced_clips(encoder, config, whole), *place)
         judges = [motion_clip(members) for members in _first_clips(held_out)]
         silence = silence_features(encoder)
         motion = MotionObjective(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.data.schema import ClipMeta
 from mytalk_core.data.shards import decode_meta, read_npy
 from mytalk_core.faces.face_motion import face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import SCHEMES
@@ -60,21 +59,27 @@ class VoicedClips:
     """Makes clips whose speech is also heard in other voices, the same ones every time."""
 
     encoder: SpeechEncoder
-    count: int  # other voices
+    count: int  # other voices of a clip
+    share: float  # of clips that have any, 0..1
     config: VoiceConfig
 
     def __call__(self, members: Mapping[str, bytes]) -> MotionClip:
-        """As `motion_clip`, with `count` more voices."""
+        """As `motion_clip`, with more voices."""
         clip = motion_clip(members)
         meta = decode_meta(members["json"])
-        others = [self._voice(members, meta, clip, number) for number in range(self.count)]
+        seed = zlib.crc32(meta.key.encode())
+        if np.random.default_rng(seed).random() >= self.share:
+            return clip
+        others = [
+            self._voice(members, clip, np.random.default_rng([seed, number]))
+            for number in range(self.count)
+        ]
         return replace(clip, speech=np.concatenate([clip.speech, *others]))
 
     def _voice(
-        self, members: Mapping[str, bytes], meta: ClipMeta, clip: MotionClip, number: int
+        self, members: Mapping[str, bytes], clip: MotionClip, random: np.random.Generator
     ) -> NDArray[np.float16]:
         audio = read_wav(members["wav"]).astype(np.float32) / np.float32(_FULL_SCALE)
-        random = np.random.default_rng([zlib.crc32(meta.key.encode()), number])
         voice = altered(audio, random, self.config)
         rows = retimed(self.encoder.encode(voice.audio), voice.rate)
         return speech_per_frame(rows, len(clip.displacement)).astype(np.float16)[None]

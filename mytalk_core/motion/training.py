@@ -11,11 +11,13 @@ from torch import Tensor
 from torch.func import functional_call
 
 from mytalk_core.faces.shape import aperture_positions
-from mytalk_core.motion.clip import MotionClip
+from mytalk_core.motion.clip import MotionClip, VoicedClips
 from mytalk_core.motion.diffusion import add_noise
 from mytalk_core.motion.identity import identity_loss
 from mytalk_core.motion.model import MotionConfig, SpeechToMotion, windows
 from mytalk_core.motion.sampling import generate_motion, identity_shapes
+from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.voices import VoiceConfig
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,11 @@ class MotionTrainingConfig:
     window: int = 64
     # Share of examples that hear silence and must show a closed mouth.
     silent: float = 0.08
-    # Other voices in which each clip is heard beside its own.
+    # Other voices in which each clip is heard, where a process holds all of its clips.
     voices: int = 3
+    # Share of clips that are heard in one other voice, where clips come and go: making a voice
+    # takes longer than the steps for which a clip stays.
+    voiced_share: float = 0.25
     # Standard deviation of noise on standardised speech features.
     speech_noise: float = 0.6
     # Ridge of the linear reading, relative to one training frame's weight.
@@ -41,6 +46,13 @@ class MotionTrainingConfig:
     contrast_weight: float = 0.05
     # Frames that the identity extractor looks at.
     identity_frames: int = 16
+
+
+def voiced_clips(encoder: SpeechEncoder, config: MotionTrainingConfig, whole: bool) -> VoicedClips:
+    """What makes clips out of samples; `whole`: they are made once and held."""
+    if whole:
+        return VoicedClips(encoder, config.voices, 1.0, VoiceConfig())
+    return VoicedClips(encoder, 1, config.voiced_share, VoiceConfig())
 
 
 Reduce = Callable[[Tensor], Tensor]

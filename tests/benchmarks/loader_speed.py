@@ -31,11 +31,9 @@ from mytalk_core.appearance.training import AppearanceObjective, appearance_clip
 from mytalk_core.data.clip_buffer import ClipBuffer
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.model_store import pull
-from mytalk_core.motion.clip import VoicedClips
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
-from mytalk_core.motion.training import MotionObjective, MotionTrainingConfig
+from mytalk_core.motion.training import MotionObjective, MotionTrainingConfig, voiced_clips
 from mytalk_core.speech.features import SpeechEncoder
-from mytalk_core.speech.voices import VoiceConfig
 from mytalk_core.training.loop import LoopConfig, Objective, TrainingState, train
 from pipelines.train import TrainJob, appearance_config, buffer_config, loop_config
 from tests.synthetic_face import write_curated
@@ -80,8 +78,7 @@ def subject(model: str, data: Path) -> Subject:
     if model == "motion":
         motion_config = MotionTrainingConfig()
         encoder = SpeechEncoder(pull("whisper-base"), threads=1)
-        voiced = VoicedClips(encoder, motion_config.voices, VoiceConfig())
-        moving = ClipBuffer(index, voiced, buffer)
+        moving = ClipBuffer(index, voiced_clips(encoder, motion_config, whole=False), buffer)
         silence = np.zeros((400, 512), np.float32)
         motion = MotionObjective(
             MOTION_SIZES["cpu"], motion_config, moving.draw, silence, moving.clips[:1], CPU

@@ -34,7 +34,7 @@ def test_voices_come_after_ones_own_and_are_the_same_every_time(
     members: dict[str, bytes], encoder: SpeechEncoder
 ) -> None:
     plain = motion_clip(members)
-    made = VoicedClips(encoder, 2, VoiceConfig())
+    made = VoicedClips(encoder, 2, 1.0, VoiceConfig())
     clip, again = made(members), made(members)
 
     assert clip.speech.shape == (3, 75, 512)
@@ -44,11 +44,24 @@ def test_voices_come_after_ones_own_and_are_the_same_every_time(
     assert not np.array_equal(clip.speech[1], clip.speech[2])
 
 
+def test_a_share_of_clips_has_other_voices(
+    members: dict[str, bytes], encoder: SpeechEncoder
+) -> None:
+    made = VoicedClips(encoder, 1, 0.3, VoiceConfig())
+    meta = decode_meta(members["json"])
+    voices = [
+        len(made(members | {"json": encode_meta(replace(meta, key=f"k-{number}"))}).speech)
+        for number in range(40)
+    ]
+    assert set(voices) == {1, 2}
+    assert 5 <= voices.count(2) <= 20
+
+
 def test_another_voice_says_the_same_at_the_same_time(
     members: dict[str, bytes], encoder: SpeechEncoder
 ) -> None:
     """Its features are nearest to one's own where neither is moved."""
-    clip = VoicedClips(encoder, 6, VoiceConfig(share=0.0))(members)
+    clip = VoicedClips(encoder, 6, 1.0, VoiceConfig(share=0.0))(members)
     own, *others = clip.speech.astype(np.float32)
     own = own - own.mean(axis=0)
 
