@@ -34,7 +34,7 @@ class MotionTrainingConfig:
     voices: int = 3
     # Share of clips that are heard in one other voice, where clips come and go: making a voice
     # takes longer than the steps for which a clip stays.
-    voiced_share: float = 0.25
+    voiced_share: float = 0.125
     # Standard deviation of noise on standardised speech features.
     speech_noise: float = 0.6
     # Ridge of the linear reading, relative to one training frame's weight.
