@@ -194,14 +194,13 @@ def _dub_into(
         people = [
             study_person(faces, run, scheme, config.mask, config.references) for run in faces.runs
         ]
-    with clock.running("learning the actor's style"):
-        styles = [
-            learn_own_style(model, faces, run, person, own_sound, config.own_style)
-            for run, person in zip(faces.runs, people, strict=True)
-        ]
-    with clock.running("moving the lips"):
-        motions = [
-            move_lips(
+    motions, styles = [], []
+    for run, person in zip(faces.runs, people, strict=True):
+        with clock.running("learning the actor's style"):
+            style = learn_own_style(model, faces, run, person, own_sound, config.own_style)
+        styles.append((faces.starts[run[0]], style.told))
+        with clock.running("moving the lips"):
+            moved = move_lips(
                 style.model,
                 faces,
                 run,
@@ -213,8 +212,7 @@ def _dub_into(
                 work,
                 progress,
             )
-            for run, person, style in zip(faces.runs, people, styles, strict=True)
-        ]
+        motions.append(moved)
     with clock.running("choosing reference frames"):
         references = collect_references(info, faces, people, scheme, crop, progress)
     geometry = (
@@ -241,10 +239,7 @@ def _dub_into(
         pairs=_pairs(info, faces, film, asked, source, scheme),
         curve=_curve(faces, asked, source, audio, float(info.fps)),
         passed_through=passed_through(faces.left_alone),
-        styles=tuple(
-            (faces.starts[first], style.told)
-            for (first, _), style in zip(faces.runs, styles, strict=True)
-        ),
+        styles=tuple(styles),
         stage_seconds=dict(clock.seconds),
         checks=_checks(info, faces, film, written),
         versions={

@@ -76,7 +76,8 @@ def learn_own_style(
     length = min(config.longest, (end - first) // count)
     reach = config.largest_offset
     spots = np.linspace(first, end - length, count).round().astype(int)
-    moved = [_displacement(model, faces, run, person, at, at + length) for at in spots]
+    starts = np.array([float(start) for start in faces.starts[run[0] : run[1]]])
+    moved = [_displacement(model, faces, run, person, starts, at, at + length) for at in spots]
 
     def clips(offset: int) -> list[StyleClip]:
         rows = [np.clip(np.arange(at, at + length) - offset, 0, len(speech) - 1) for at in spots]
@@ -112,14 +113,17 @@ def _displacement(
     faces: FilmFaces,
     run: tuple[int, int],
     person: Person,
+    starts: NDArray[np.float64],
     first: int,
     end: int,
 ) -> NDArray[np.float32]:
     """The person's true motion at motion frames [first, end): (T, 3 M) from their mean there.
 
     What the mean of a stretch has over the mean of the run is posture, which speech does not tell.
+
+    Args:
+        starts: seconds, of each frame of the run.
     """
-    starts = np.array([float(start) for start in faces.starts[run[0] : run[1]]])
     middles = (np.arange(first, end) + 0.5) / float(MOTION_FPS)
     # Film frames are seen from their start on; their middles are half a frame later, as are ours.
     half = float(np.median(np.diff(starts))) / 2

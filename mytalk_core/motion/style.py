@@ -37,11 +37,14 @@ def with_style(
 ) -> SpeechToMotion:
     """A model whose linear reading of speech fits the person of `clips`; `model` stays as it is.
 
+    All else the two share, so that a film of many people holds the network once.
+
     The correction is the ridge regression of what the model misses of the person's motion, solved
     in its dual form (Saunders, Gammerman, Vovk 1998): its size is that of the frames, not of the
     features. Without clips it is none.
     """
-    styled = copy.deepcopy(model)
+    shared = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
+    styled = copy.deepcopy(model, shared)
     if not clips:
         return styled
     config = config or StyleConfig()
@@ -59,5 +62,5 @@ def with_style(
     gram = (x @ x.T).double()
     gram.diagonal().add_(config.caution)
     correction = x.T @ torch.linalg.solve(gram, missed).float()
-    styled.speech_map.add_(correction)
+    styled.speech_map = model.speech_map + correction
     return styled

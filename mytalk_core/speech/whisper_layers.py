@@ -56,8 +56,8 @@ def encoder_up_to(model_dir: Path, layers: int) -> dict[str, bytes]:
             for variable in _variables(file, count)
             if _is_kept(variable.name, layers)
         ]
-        aliases = file.read()
-    whole = [head, struct.pack("<I", len(kept)), *kept, _kept_aliases(aliases, layers)]
+        aliases = _kept_aliases(file, layers)
+    whole = [head, struct.pack("<I", len(kept)), *kept, aliases]
     return files | {"model.bin": b"".join(whole)}
 
 
@@ -120,17 +120,13 @@ def _lightened(variable: _Variable) -> _Variable:
     return variable
 
 
-def _kept_aliases(data: bytes, layers: int) -> bytes:
+def _kept_aliases(file: BinaryIO, layers: int) -> bytes:
     """The file's list of second names, without those of variables that were left out."""
-    (count,) = struct.unpack_from("<I", data)
-    at, kept = 4, []
-    for _ in range(count):
-        start = at
-        names = []
-        for _ in range(2):
-            (length,) = struct.unpack_from("<H", data, at)
-            names.append(_text(data[at : at + 2 + length]))
-            at += 2 + length
-        if all(_is_kept(name, layers) for name in names):
-            kept.append(data[start:at])
-    return struct.pack("<I", len(kept)) + b"".join(kept) + data[at:]
+    (count,) = struct.unpack("<I", file.read(4))
+    pairs = [(_read_text(file), _read_text(file)) for _ in range(count)]
+    kept = [
+        second + name
+        for second, name in pairs
+        if _is_kept(_text(second), layers) and _is_kept(_text(name), layers)
+    ]
+    return struct.pack("<I", len(kept)) + b"".join(kept)

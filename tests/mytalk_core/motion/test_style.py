@@ -88,6 +88,7 @@ def test_the_model_itself_stays_and_without_footage_nothing_changes(model: Speec
         if name != "speech_map":
             torch.testing.assert_close(styled.state_dict()[name], value, atol=0, rtol=0)
     assert not torch.equal(styled.speech_map, model.speech_map)
+    assert styled.denoiser.output.weight is model.denoiser.output.weight  # held once
 
 
 def test_more_caution_changes_less_and_hours_cost_what_minutes_do(model: SpeechToMotion) -> None:
