@@ -15,6 +15,7 @@ from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
 from mytalk_core.faces.shape import aperture
+from mytalk_core.media.audio import from_pcm16
 from mytalk_core.media.output import atomic_path
 from mytalk_core.speech.loudness import loudness_dbfs
 
@@ -30,7 +31,6 @@ _JAW = (94, 214, 255)
 CURVE_WIDTH, CURVE_HEIGHT = 600.0, 96.0  # SVG units
 _QUIETEST_DBFS = -60.0  # the loudness at the curve's bottom; 0 dBFS is its top
 _LEAST_TOP = 0.2  # inter-ocular units at the curve's top, more where a mouth opens wider
-_FULL_SCALE = np.float32(32_768)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _curve(sample: ClipSample, scheme: LandmarkScheme, frames: NDArray[np.int64]
     count, fps = sample.meta.frame_count, float(sample.meta.fps)
     opening = aperture(face_motion(sample.landmarks, scheme).shape, scheme)
     starts = np.arange(count) / fps
-    loudness = loudness_dbfs(sample.audio.astype(np.float32) / _FULL_SCALE, starts, 1 / fps)
+    loudness = loudness_dbfs(from_pcm16(sample.audio), starts, 1 / fps)
     top = max(float(opening.max()) * 1.1, _LEAST_TOP)
     x = (np.arange(count) + 0.5) / count * CURVE_WIDTH
     share = 1 - np.clip(loudness, _QUIETEST_DBFS, 0) / _QUIETEST_DBFS

@@ -12,12 +12,10 @@ from mytalk_core.data.shards import decode_meta, iter_members, read_npy
 from mytalk_core.faces.alignment import Points
 from mytalk_core.faces.face_motion import face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
-from mytalk_core.media.audio import read_wav
+from mytalk_core.media.audio import from_pcm16, read_wav
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE
 from mytalk_core.motion.closed_mouth import closed_mouth
 from mytalk_core.motion.context import sample_speech, upper_face
-
-_FULL_SCALE = 32_768
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def read_motion_clips(shards: Iterable[Path]) -> Iterator[MotionClip]:
             closed=closed_mouth(shape, scheme)[moving],
             upper_face=upper_face(shape, scheme, float(meta.fps)),
             speech=sample_speech(members, meta),
-            audio=read_wav(members["wav"]).astype(np.float32) / np.float32(_FULL_SCALE),
+            audio=from_pcm16(read_wav(members["wav"])),
         )
 
 

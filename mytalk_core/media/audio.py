@@ -86,6 +86,12 @@ def pcm16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
 
 
+def from_pcm16(samples: NDArray[np.int16]) -> NDArray[np.float32]:
+    """16-bit samples (N,) as float32 in -1..1; `pcm16` is its inverse."""
+    floats: NDArray[np.float32] = samples.astype(np.float32) / np.float32(_FULL_SCALE)
+    return floats
+
+
 def wav_bytes(samples: NDArray[np.int16], sample_rate: int) -> bytes:
     """A mono 16-bit WAV file of `samples` (N,); the same samples give the same bytes."""
     buffer = io.BytesIO()

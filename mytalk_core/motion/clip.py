@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from mytalk_core.data.shards import decode_meta, read_npy
 from mytalk_core.faces.face_motion import face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import SCHEMES
-from mytalk_core.media.audio import read_wav
+from mytalk_core.media.audio import from_pcm16, read_wav
 from mytalk_core.motion.closed_mouth import closed_mouth
 from mytalk_core.motion.context import sample_speech, speech_per_frame, upper_face
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.voices import VoiceConfig, altered, retimed
-
-_FULL_SCALE = 32_768
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class VoicedClips:
     def _voice(
         self, members: Mapping[str, bytes], clip: MotionClip, random: np.random.Generator
     ) -> NDArray[np.float16]:
-        audio = read_wav(members["wav"]).astype(np.float32) / np.float32(_FULL_SCALE)
+        audio = from_pcm16(read_wav(members["wav"]))
         voice = altered(audio, random, self.config)
         rows = retimed(self.encoder.encode(voice.audio), voice.rate)
         return speech_per_frame(rows, len(clip.displacement)).astype(np.float16)[None]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mytalk_core.data.schema import ClipSample
 from mytalk_core.faces.alignment import Points, canonical_rigid, fit_pose, to_shape
 from mytalk_core.faces.landmark_scheme import SCHEMES
+from mytalk_core.media.audio import from_pcm16
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE
 
 ROWS_PER_FRAME = 4
@@ -18,7 +19,6 @@ MEL_BANDS = 80
 
 _WINDOW = SPEECH_SAMPLE_RATE // 40  # samples, 25 ms
 _HOP = int(SPEECH_SAMPLE_RATE / (MOTION_FPS * ROWS_PER_FRAME))
-_FULL_SCALE = 32_768
 _FLOOR = 1e-8  # power of a window, some -80 dB below full scale
 
 
@@ -46,7 +46,7 @@ def sync_clip(sample: ClipSample) -> SyncClip:
     scheme = SCHEMES[sample.meta.scheme]
     pose = fit_pose(sample.landmarks, canonical_rigid(sample.landmarks, scheme), scheme)
     lips = to_shape(sample.landmarks[:, np.asarray(scheme.lips)], pose)
-    audio = sample.audio.astype(np.float32) / np.float32(_FULL_SCALE)
+    audio = from_pcm16(sample.audio)
     return SyncClip(sample.meta.speaker, lip_motion(lips), audio)
 
 
