@@ -55,13 +55,14 @@ def evaluate(
     """
     from mytalk_core import __version__
     from mytalk_core.data.checked_file import sha256_of
-    from mytalk_core.data.curated import shards_of, write_text
+    from mytalk_core.data.clip_index import clip_index
+    from mytalk_core.data.curated import write_text
     from mytalk_core.data.model_store import pull
     from mytalk_core.dubbing.models import shipped_weights
     from mytalk_core.evaluation.sections import as_dict, to_json, to_markdown
     from mytalk_core.media.output import make_folder
 
-    shards_of(data, split.value)  # found out now, not after a minute of loading
+    clip_index(data, split.value)  # found out now, not after a minute of loading
     make_folder(out)
     about = {"mytalk": __version__, "data": f"{data}, split {split}"}
     sections: list[Section] = []

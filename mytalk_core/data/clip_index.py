@@ -68,7 +68,8 @@ def clip_index(data: str | Path, split: Split) -> ClipIndex:
                     where=where,
                     remedy="Preprocess the footage again with this version.",
                 )
-            table = _of_manifest(file, split) if "kind" in columns else _of_index(file, split)
+            preprocessed = "kind" in columns
+            table = _of_manifest(file, split) if preprocessed else _of_index(file, split)
         except (pa.ArrowException, OSError) as error:
             raise BadInputError(
                 f"this is not a Parquet file ({error}).", reason=Reason.UNREADABLE, where=where
@@ -78,7 +79,13 @@ def clip_index(data: str | Path, split: Split) -> ClipIndex:
             f"holds no clips of the split {split!r}.",
             reason=Reason.NOT_FOUND,
             where=where,
-            remedy="Give a folder that `mytalk curate` wrote, with clips in that split.",
+            remedy=(
+                "The names of its speakers decide who is held out, and here they give that split"
+                " nobody. Choose with `mytalk curate --val-share 0.3 --holdout NAMES`, or"
+                " preprocess more speakers."
+                if preprocessed
+                else "Give a folder that `mytalk curate` wrote, with clips in that split."
+            ),
         )
     shards, shard = _numbered(table["shard"])
     speakers, speaker = _numbered(table["speaker"])

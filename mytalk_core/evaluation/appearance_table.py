@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import Renderer
-from mytalk_core.data.curated import shards_of
+from mytalk_core.data.clip_index import clip_index
+from mytalk_core.data.clip_reader import iter_clips
 from mytalk_core.data.schema import ClipSample
-from mytalk_core.data.shards import decode_sample, iter_members
+from mytalk_core.data.shards import decode_sample
 from mytalk_core.data.splits import Split
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.evaluation.identity import csim
@@ -144,28 +145,29 @@ def _require_size(sample: ClipSample, renderer: Renderer) -> None:
 
 
 def evaluate_appearance(
-    data: Path, split: Split, renderer: Renderer, embedding: Path | None, advance: Advance
+    data: str | Path, split: Split, renderer: Renderer, embedding: Path | None, advance: Advance
 ) -> Section:
-    """Measure `renderer` on a split of curated data.
+    """Measure `renderer` on a split.
 
     Args:
+        data: folder (path or URL) that `mytalk curate` or `mytalk preprocess` wrote.
         embedding: the model store's `face-embedding`; None leaves identity out.
 
     Raises:
         BadInputError: where the split holds no clips, or crops of another size.
     """
     keys: dict[str, list[str]] = defaultdict(list)
-    shards = shards_of(data, split)
-    total = sum(1 for _ in iter_members(shards))
+    index = clip_index(data, split)
 
     def samples() -> Iterable[ClipSample]:
-        for key, members in iter_members(shards):
+        for members in iter_clips(index):
             sample = decode_sample(members)
+            key = sample.meta.key
             keys[sample.meta.speaker or key.partition("-")[0]].append(key)
             yield sample
 
     embedder = FaceEmbedder(embedding, MESH478) if embedding else None
-    table = appearance_table(samples(), renderer, embedder, lambda: advance(1, total))
+    table = appearance_table(samples(), renderer, embedder, lambda: advance(1, len(index)))
     return Section(
         "appearance",
         "Motion to appearance",

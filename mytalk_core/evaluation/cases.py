@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.data.shards import decode_meta, iter_members, read_npy
+from mytalk_core.data.clip_reader import Members
+from mytalk_core.data.shards import decode_meta, read_npy
 from mytalk_core.faces.alignment import Points
 from mytalk_core.faces.face_motion import face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
@@ -60,16 +60,16 @@ class DubCase:
         return self.target.shape[: self.frames]
 
 
-def read_motion_clips(shards: Iterable[Path]) -> Iterator[MotionClip]:
-    """The clips of shards in order; pictures are not decoded."""
-    for key, members in iter_members(shards):
+def read_motion_clips(samples: Iterable[Members]) -> Iterator[MotionClip]:
+    """The clips of samples in order; pictures are not decoded."""
+    for members in samples:
         meta = decode_meta(members["json"])
         scheme = SCHEMES[meta.scheme]
         moving = list(scheme.moving)
         shape = face_motion(read_npy(members["landmarks.npy"]), scheme).shape
         yield MotionClip(
-            key=key,
-            speaker=meta.speaker or key.partition("-")[0],
+            key=meta.key,
+            speaker=meta.speaker or meta.key.partition("-")[0],
             scheme=scheme,
             shape=shape[:, moving],
             closed=closed_mouth(shape, scheme)[moving],

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mytalk_core.data.curated import shards_of
+from mytalk_core.data.clip_index import clip_index
+from mytalk_core.data.clip_reader import iter_clips
 from mytalk_core.data.splits import Split
 from mytalk_core.evaluation.baselines import (
     RidgeConfig,
@@ -232,20 +233,24 @@ def _flat_lips(case: DubCase, shape: Points) -> Points:
 
 
 def evaluate_motion(
-    data: Path,
+    data: str | Path,
     split: Split,
     model: SpeechToMotion,
     encoder: SpeechEncoder,
     advance: Advance,
     ridge: RidgeConfig | None = None,
 ) -> Section:
-    """Measure `model` on a split of curated data, with baselines fitted on its training split.
+    """Measure `model` on a split, with baselines fitted on the training split of the same data.
+
+    Args:
+        data: folder (path or URL) that `mytalk curate` or `mytalk preprocess` wrote.
 
     Raises:
         BadInputError: where one of the two splits holds no clips.
     """
-    train = list(islice(read_motion_clips(shards_of(data, "train")), _BASELINE_CLIPS))
-    clips = list(read_motion_clips(shards_of(data, split)))
+    train_clips = islice(iter_clips(clip_index(data, "train")), _BASELINE_CLIPS)
+    train = list(read_motion_clips(train_clips))
+    clips = list(read_motion_clips(iter_clips(clip_index(data, split))))
     expert = load_expert()
     cases = {
         "reconstruction (own speech)": reconstruction_cases(clips),

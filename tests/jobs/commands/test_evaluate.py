@@ -72,7 +72,7 @@ def test_a_split_without_clips_leaves_nothing(
     out = tmp_path / "out"
     assert run(arguments(folder, out, "--split", "val")) == 2
     error = " ".join(capsys.readouterr().err.split())
-    assert "no shards of the split 'val'" in error and "Traceback" not in error
+    assert "no clips of the split 'val'" in error and "Traceback" not in error
     assert not out.exists()
 
 

@@ -72,6 +72,15 @@ def test_a_manifest_of_preprocessing_is_split_by_speaker(tmp_path: Path) -> None
             assert assign_split(name, "film", frozenset(), SplitConfig()) == split
 
 
+def test_too_few_speakers_for_a_split_are_told_what_to_do(tmp_path: Path) -> None:
+    held_out = {assign_split(name, "film", frozenset(), SplitConfig()) for name in ("ann", "bo")}
+    assert held_out == {"train"}
+    rows = [clip(name, number) for name in ("ann", "bo") for number in range(2)]
+    write_manifest(tmp_path / "manifest.parquet", rows)
+    with pytest.raises(BadInputError, match="--val-share"):
+        clip_index(tmp_path, "val")
+
+
 def test_rows_that_are_no_usable_clips_are_left_out(tmp_path: Path) -> None:
     rows = [
         clip("ann", 0),

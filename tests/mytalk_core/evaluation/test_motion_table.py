@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from mytalk_core.data.curated import shards_of
+from mytalk_core.data.clip_index import clip_index
+from mytalk_core.data.clip_reader import iter_clips
 from mytalk_core.errors import BadInputError
 from mytalk_core.evaluation.baselines import RidgeConfig
 from mytalk_core.evaluation.cases import (
@@ -60,7 +61,7 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clips(curated: Path) -> list[MotionClip]:
-    return list(read_motion_clips(shards_of(curated, "test")))
+    return list(read_motion_clips(iter_clips(clip_index(curated, "test"))))
 
 
 @pytest.fixture(scope="module")
