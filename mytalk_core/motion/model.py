@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from mytalk_core.faces.landmark_scheme import SCHEMES
 from mytalk_core.motion.denoiser import Denoiser, DenoiserConfig
-from mytalk_core.motion.diffusion import DiffusionConfig
 from mytalk_core.motion.identity import IdentityConfig, IdentityExtractor
 from mytalk_core.motion.motion_space import MotionSpace, MotionSpaceConfig
+from mytalk_core.motion.sampler import DiffusionConfig
 from mytalk_core.speech.features import FEATURE_SIZE
 from mytalk_core.training.weights_file import read_weights, write_weights
 

@@ -12,9 +12,11 @@ from torch.func import functional_call
 
 from mytalk_core.faces.shape import aperture_positions
 from mytalk_core.motion.clip import MotionClip, VoicedClips
-from mytalk_core.motion.diffusion import add_noise
+from mytalk_core.motion.guidance import unheard
 from mytalk_core.motion.identity import identity_loss
+from mytalk_core.motion.loss_weighting import LossWeighting, loss_weight
 from mytalk_core.motion.model import MotionConfig, SpeechToMotion, windows
+from mytalk_core.motion.noise_schedule import add_noise
 from mytalk_core.motion.sampling import generate_motion, identity_shapes
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.voices import VoiceConfig
@@ -30,6 +32,11 @@ class MotionTrainingConfig:
     window: int = 64
     # Share of examples that hear silence and must show a closed mouth.
     silent: float = 0.08
+    # Share of examples that hear nothing at all, so that the model also knows motion without
+    # speech, from which guidance leads away.
+    unheard: float = 0.1
+    # How much errors count at each diffusion time.
+    weighting: LossWeighting = "uniform"
     # Other voices in which each clip is heard, where a process holds all of its clips.
     voices: int = 3
     # Share of clips that are heard in one other voice, where clips come and go: making a voice
@@ -148,6 +155,8 @@ class MotionBatches:
             random.standard_normal((len(speech), 1, speech.shape[2]), dtype=np.float32)
         )
         standard = standard + self._config.speech_noise * (noise + 0.5 * shift)
+        deaf = torch.from_numpy(random.random(len(speech)) < self._config.unheard)
+        standard[deaf] = unheard(standard[deaf])
         return MotionBatch(displacement, rest, upper, standard, frames, others)
 
     def _example(self, random: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
@@ -199,6 +208,10 @@ def motion_losses(
     scale = truth.std()
     upper, lower = aperture_positions(model.scheme)
     opening = error[:, :, lower, 1] - error[:, :, upper, 1]
+    weight = loss_weight(time, config.weighting, model.config.diffusion.offset)
+
+    def weighted(loss: Tensor) -> Tensor:
+        return (weight * loss.flatten(1).mean(dim=1)).mean()
 
     shapes = points.flatten(2) + batch.rest[:, None]
     # The extractor itself must not learn to call every mouth the same.
@@ -208,10 +221,16 @@ def motion_losses(
     likeness = source_identity @ other_identity.T / 0.1
     own = torch.arange(len(likeness), device=likeness.device)
     return {
-        "points": F.smooth_l1_loss(points / scale, truth / scale, beta=0.5),
+        "points": weighted(
+            F.smooth_l1_loss(points / scale, truth / scale, beta=0.5, reduction="none")
+        ),
         "velocity": config.velocity_weight
-        * F.smooth_l1_loss(points.diff(dim=1) / scale, truth.diff(dim=1) / scale, beta=0.2),
-        "aperture": config.aperture_weight * (opening / scale).abs().mean() / 4,
+        * weighted(
+            F.smooth_l1_loss(
+                points.diff(dim=1) / scale, truth.diff(dim=1) / scale, beta=0.2, reduction="none"
+            )
+        ),
+        "aperture": config.aperture_weight * weighted((opening / scale).abs()) / 4,
         "identity": config.identity_weight
         * identity_loss(source_identity.detach(), predicted_identity),
         "contrast": config.contrast_weight * F.cross_entropy(likeness, own),

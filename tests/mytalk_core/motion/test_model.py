@@ -51,6 +51,12 @@ def test_configurations_survive_the_round_trip(config: MotionConfig) -> None:
     assert MotionConfig.from_dict(asdict(config)) == config
 
 
+def test_weights_of_earlier_versions_take_the_defaults_of_newer_fields() -> None:
+    fields = asdict(SIZES["cpu"])
+    del fields["diffusion"]["solver"]
+    assert MotionConfig.from_dict(fields) == SIZES["cpu"]
+
+
 def text(path: Path) -> None:
     path.write_text("these are no weights")
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.motion import sampling
-from mytalk_core.motion.diffusion import DiffusionConfig
 from mytalk_core.motion.model import SpeechToMotion
+from mytalk_core.motion.sampler import DiffusionConfig
 from mytalk_core.motion.sampling import (
     context_frames,
     generate_motion,
@@ -32,12 +32,14 @@ def speech(frames: int = FRAMES, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(frames, 512)).astype(np.float32)
 
 
-def motion(model: SpeechToMotion, heard: np.ndarray, seed: int = 0) -> np.ndarray:
+def motion(
+    model: SpeechToMotion, heard: np.ndarray, seed: int = 0, guidance: float = 1.0
+) -> np.ndarray:
     random = np.random.default_rng(9)
     face = random.normal(0, 0.3, (32, 3 * len(model.scheme.moving))).astype(np.float32)
     still = random.normal(0, 0.3, 3 * len(model.scheme.pose_context)).astype(np.float32)
     upper = np.repeat(still[None], len(heard), axis=0)
-    return np.concatenate(list(generate_motion(model, heard, upper, face, seed)))
+    return np.concatenate(list(generate_motion(model, heard, upper, face, seed, guidance)))
 
 
 @pytest.mark.parametrize("core", [90, 251, 699])
@@ -167,3 +169,18 @@ def test_context_grows_with_depth_and_steps(lively_model: Lively) -> None:
 
     assert rising(context(layers, 2) for layers in (1, 2, 3))
     assert rising(context(1, steps) for steps in (1, 2, 3))
+
+
+def test_guidance_is_a_factor_on_what_speech_does(model: SpeechToMotion) -> None:
+    """In one step from the same noise motion is a line in the strength."""
+    heard = speech(30)
+    single = replace(model.config, diffusion=DiffusionConfig(steps=1))
+    one_step = SpeechToMotion(single).eval()
+    one_step.load_state_dict(model.state_dict())
+
+    def at(strength: float) -> np.ndarray:
+        return motion(one_step, heard, guidance=strength)
+
+    assert np.abs(at(2.0) - at(1.0)).max() > 1e-3
+    np.testing.assert_allclose(at(2.0) - at(1.0), at(1.0) - at(0.0), atol=1e-4)
+    np.testing.assert_array_equal(at(1.0), motion(one_step, heard))

@@ -13,6 +13,7 @@ from mytalk_core.faces.shape import aperture, moving_positions
 from mytalk_core.motion.clip import MotionClip
 from mytalk_core.motion.closed_mouth import closed_mouth
 from mytalk_core.motion.context import speech_per_frame, upper_face
+from mytalk_core.motion.loss_weighting import LossWeighting
 from mytalk_core.motion.model import SIZES, SpeechToMotion
 from mytalk_core.motion.training import (
     MotionBatches,
@@ -26,6 +27,7 @@ from mytalk_core.motion.training import (
 Array = NDArray[np.float32]
 Film = Callable[..., Array]
 CONFIG = MotionTrainingConfig(batch=4, window=16)
+PLAIN = replace(CONFIG, silent=0.0, unheard=0.0, speech_noise=0.0)
 SIZE = replace(SIZES["tiny"], speech_context=0)
 COORDINATES = 3 * len(MESH478.moving)
 
@@ -112,7 +114,7 @@ def test_batches_hear_every_voice_of_a_clip(talking_face: Film) -> None:
     made = clips(talking_face, 1)
     levels = np.arange(3, dtype=np.float16)[:, None, None]
     voiced = [replace(made[0], speech=np.zeros_like(made[0].speech) + levels)]
-    batches, model = batch_and_model(voiced, replace(CONFIG, silent=0.0, speech_noise=0.0))
+    batches, model = batch_and_model(voiced, PLAIN)
     heard: set[int] = set()
     for seed in range(8):
         batch = batches.batch(model, np.random.default_rng(seed))
@@ -155,7 +157,7 @@ def test_the_closed_mouth_is_the_least_open(face_shape: Callable[[float], Array]
 
 def test_who_hears_silence_shuts_the_mouth(talking_face: Film) -> None:
     made = clips(talking_face, 1)
-    batches, model = batch_and_model(made, replace(CONFIG, silent=1.0, speech_noise=0.0))
+    batches, model = batch_and_model(made, replace(PLAIN, silent=1.0))
     batch = batches.batch(model, np.random.default_rng(0))
     closed = torch.from_numpy(made[0].closed)
     torch.testing.assert_close(batch.displacement, closed.expand_as(batch.displacement))
@@ -168,6 +170,40 @@ def test_who_hears_silence_shuts_the_mouth(talking_face: Film) -> None:
     spoken = torch.from_numpy(made[0].displacement + made[0].rest).unflatten(1, (-1, 3))
     shut, usual = ((x[..., lower, 1] - x[..., upper, 1]).mean(dim=-1) for x in (shapes, spoken))
     assert shut.max() <= usual.quantile(0.1)
+
+
+def test_who_hears_nothing_moves_as_ever(talking_face: Film) -> None:
+    """Their motion is true, their speech is none: what guidance leads away from."""
+    made = clips(talking_face, 1)
+    plain, model = batch_and_model(made, PLAIN)
+    deaf, _ = batch_and_model(made, replace(PLAIN, unheard=1.0, speech_noise=0.6))
+    heard, nothing = (made.batch(model, np.random.default_rng(5)) for made in (plain, deaf))
+    assert heard.speech.any()
+    assert not nothing.speech.any()
+    torch.testing.assert_close(nothing.displacement[0], heard.displacement[0], atol=0, rtol=0)
+
+
+def test_a_share_of_examples_hears_nothing(talking_face: Film) -> None:
+    batches, model = batch_and_model(clips(talking_face, 1), replace(CONFIG, unheard=0.3))
+    heard = [
+        batches.batch(model, np.random.default_rng(seed)).speech.flatten(1).any(dim=1)
+        for seed in range(100)
+    ]
+    assert 0.62 < torch.cat(heard).float().mean() < 0.78
+
+
+def test_errors_count_as_the_weighting_says(talking_face: Film) -> None:
+    batches, model = batch_and_model(clips(talking_face))
+    batch = batches.batch(model, np.random.default_rng(0))
+
+    def losses(weighting: LossWeighting) -> dict[str, torch.Tensor]:
+        config = replace(CONFIG, weighting=weighting)
+        return motion_losses(model, batch, config, torch.Generator().manual_seed(0))
+
+    plain, weighted = losses("uniform"), losses("min-snr")
+    for name in ("points", "velocity", "aperture"):
+        assert abs(weighted[name] / plain[name] - 1) > 0.01
+    assert weighted["contrast"] == plain["contrast"]
 
 
 def test_batches_have_their_shapes_and_depend_on_the_seed_alone(talking_face: Film) -> None:
@@ -220,7 +256,7 @@ def test_the_identity_of_the_prediction_does_not_teach_the_extractor(talking_fac
 
 def test_a_perfect_prediction_has_no_loss_on_points(talking_face: Film) -> None:
     made = clips(talking_face)
-    batches, model = batch_and_model(made, replace(CONFIG, silent=0.0, speech_noise=0.0))
+    batches, model = batch_and_model(made, PLAIN)
     batch = batches.batch(model, np.random.default_rng(0))
 
     class Oracle(SpeechToMotion):
