@@ -33,6 +33,9 @@ def dub(
         Path | None, typer.Option(show_default=False, help="Other weights of the renderer.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another one, other small movements.")] = 0,
+    guidance: Annotated[
+        float, typer.Option(min=0, help="Factor on what the speech does to the lips.")
+    ] = 1.0,
 ) -> None:
     """Make the lips of a film follow other speech, and leave everything else as it was.
 
@@ -59,7 +62,12 @@ def dub(
     models = stored_models(motion, renderer)
     with _stages() as report:
         dubbed, transcript = dub_title(
-            inputs, out, models, DubConfig(seed=seed), Recogniser(models.speech_encoder), report
+            inputs,
+            out,
+            models,
+            DubConfig(seed=seed, guidance=guidance),
+            Recogniser(models.speech_encoder),
+            report,
         )
 
     if not transcript.voice:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from mytalk_core.dubbing.film_faces import FilmFaces, Person
 from mytalk_core.faces.alignment import fit_pose, to_shape
 from mytalk_core.faces.shape import aperture_positions
-from mytalk_core.media.clock import MOTION_FPS, frame_at
+from mytalk_core.media.clock import MOTION_FPS, frame_at, frame_time
+from mytalk_core.media.resampling import places_among, resampled
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.style import StyleClip, with_style
 
@@ -76,8 +77,7 @@ def learn_own_style(
     length = min(config.longest, (end - first) // count)
     reach = config.largest_offset
     spots = np.linspace(first, end - length, count).round().astype(int)
-    starts = np.array([float(start) for start in faces.starts[run[0] : run[1]]])
-    moved = [_displacement(model, faces, run, person, starts, at, at + length) for at in spots]
+    moved = [_displacement(model, faces, run, person, at, at + length) for at in spots]
 
     def clips(offset: int) -> list[StyleClip]:
         rows = [np.clip(np.arange(at, at + length) - offset, 0, len(speech) - 1) for at in spots]
@@ -113,30 +113,24 @@ def _displacement(
     faces: FilmFaces,
     run: tuple[int, int],
     person: Person,
-    starts: NDArray[np.float64],
     first: int,
     end: int,
 ) -> NDArray[np.float32]:
     """The person's true motion at motion frames [first, end): (T, 3 M) from their mean there.
 
     What the mean of a stretch has over the mean of the run is posture, which speech does not tell.
-
-    Args:
-        starts: seconds, of each frame of the run.
     """
-    middles = (np.arange(first, end) + 0.5) / float(MOTION_FPS)
+    marks = faces.starts[run[0] : run[1]]
+    middles = [frame_time(2 * frame + 1, 2 * MOTION_FPS) for frame in range(first, end)]
+    half = (marks[-1] - marks[0]) / (2 * (len(marks) - 1))
     # Film frames are seen from their start on; their middles are half a frame later, as are ours.
-    half = float(np.median(np.diff(starts))) / 2
-    place = np.interp(middles, starts + half, np.arange(len(starts)))
-    before = np.floor(place).astype(int)
-    after = np.minimum(before + 1, len(starts) - 1)
-    low, high = int(before[0]), int(after[-1]) + 1
-    landmarks = np.asarray(faces.landmarks[run[0] + low : run[0] + high])
+    places = places_among([middle - half for middle in middles], marks)
+    low, high = max(int(places[0]) - 1, 0), int(places[-1]) + 3
+    landmarks = np.asarray(faces.landmarks[run[0] + low : min(run[0] + high, run[1])])
     moving = list(model.scheme.moving)
     shape = to_shape(landmarks, fit_pose(landmarks, person.rigid, model.scheme))[:, moving]
-    share = (place - before).astype(np.float32)[:, None, None]
-    between = (1 - share) * shape[before - low] + share * shape[after - low]
-    moved: NDArray[np.float32] = (between - between.mean(axis=0)).reshape(len(place), -1)
+    between = resampled(shape, places - low)
+    moved: NDArray[np.float32] = (between - between.mean(axis=0)).reshape(len(places), -1)
     return moved
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -74,14 +75,14 @@ def run_geometry(
     motion: RunMotion,
     scheme: LandmarkScheme,
     crop: CropConfig,
-    fps: float,
+    fps: Fraction,
 ) -> Iterator[FaceGeometry]:
     """The geometry of a run, block after block; the blocks do not show in it."""
     moving = list(scheme.moving)
     for first in range(run[0], run[1], _BLOCK):
         end = min(first + _BLOCK, run[1])
-        pose, boxes = posed_boxes(faces, run, (first, end), person, scheme, crop, fps)
-        middles = np.array([float(start) for start in faces.starts[first:end]]) + 0.5 / fps
+        pose, boxes = posed_boxes(faces, run, (first, end), person, scheme, crop, float(fps))
+        middles = [start + 1 / (2 * fps) for start in faces.starts[first:end]]
         shapes = np.repeat(person.rest[None], end - first, axis=0)
         shapes[:, moving] += motion.at(middles)
         yield FaceGeometry(

@@ -1,6 +1,6 @@
 """The speech on the motion clock, and the motion of the lips that it asks for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from mytalk_core.media.clock import (
     frame_time,
     sample_at,
 )
-from mytalk_core.motion.context import speech_per_frame, upper_face
+from mytalk_core.media.resampling import places_at_rate, resampled
+from mytalk_core.motion.context import speech_frames, upper_face
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.sampling import generate_motion
 from mytalk_core.speech.features import SpeechEncoder
@@ -54,11 +55,10 @@ def encode_speech(
 
     def blocks() -> Iterator[NDArray[np.float16]]:
         done = 0
-        for features in encoder.encode_blocks([heard, silence]):
-            per_frame = speech_per_frame(features, -(-len(features) // 2))
-            done += len(per_frame)
+        for block in speech_frames(encoder.encode_blocks([heard, silence])):
+            done += len(block)
             progress("encoding the speech", min(done, frames), frames)
-            yield per_frame.astype(np.float16)
+            yield block
 
     return stack_on_disk(path, blocks())[:frames]
 
@@ -75,24 +75,17 @@ def speaking_gate(voice: tuple[Interval, ...], frames: int) -> NDArray[np.float3
 
 
 class RunMotion:
-    """Displacements of one run's moving points, asked for at any time within it."""
+    """Displacements of one run's moving points, asked for at any moment, at a film's own rate."""
 
     def __init__(self, first: int, displacements: NDArray[np.float32]) -> None:
         """Args: the first motion frame and (T, M, 3) inter-ocular units from it on."""
         self._first = first
         self._displacements = displacements
 
-    def at(self, times: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Displacements (N, M, 3) at `times` (N,) seconds, between motion frames' middles."""
-        place = times * float(MOTION_FPS) - 0.5 - self._first
-        place = np.clip(place, 0, len(self._displacements) - 1)
-        before = np.floor(place).astype(int)
-        after = np.minimum(before + 1, len(self._displacements) - 1)
-        share = (place - before).astype(np.float32)[:, None, None]
-        moved: NDArray[np.float32] = (
-            self._displacements[before] * (1 - share) + self._displacements[after] * share
-        )
-        return moved
+    def at(self, moments: Sequence[Fraction]) -> NDArray[np.float32]:
+        """Displacements (N, M, 3) at `moments` (N,) seconds; the ends stand for what is beyond."""
+        places = places_at_rate(moments, MOTION_FPS, self._first)
+        return resampled(self._displacements, places)
 
 
 def move_lips(
@@ -103,6 +96,7 @@ def move_lips(
     speech: NDArray[np.float16],
     gate: NDArray[np.float32],
     articulation: float,
+    guidance: float,
     seed: int,
     work: Path,
     advance: Progress,
@@ -112,6 +106,7 @@ def move_lips(
     Args:
         speech: (T, F) from `encode_speech`; gate: (T,) from `speaking_gate`.
         articulation: factor on the model's displacements.
+        guidance: factor on what the speech does to them, see `motion.guidance`.
     """
     first = frame_at(faces.starts[run[0]], MOTION_FPS)
     end = min(frame_at(faces.starts[run[1] - 1], MOTION_FPS) + 1, len(speech))
@@ -121,7 +116,7 @@ def move_lips(
         work / f"upper-{run[0]}", _upper_face(model, faces, run, person, first - lead, end + tail)
     )
     blocks = generate_motion(
-        model, speech[first - lead : end + tail], seen, person.identity_shapes, seed
+        model, speech[first - lead : end + tail], seen, person.identity_shapes, seed, guidance
     )
 
     def gated() -> Iterator[NDArray[np.float32]]:

@@ -1,6 +1,6 @@
 """What stage 1 is told of a frame: the slow upper face, and speech on the motion clock."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,3 +59,13 @@ def speech_per_frame(speech: NDArray[np.float16], frames: int) -> NDArray[np.flo
     grouped = speech[rows].astype(np.float32).reshape(frames, _ROWS_PER_FRAME, -1)
     mean: NDArray[np.float32] = grouped.mean(axis=1)
     return mean
+
+
+def speech_frames(blocks: Iterable[NDArray[np.float16]]) -> Iterator[NDArray[np.float16]]:
+    """Features on the motion clock, (t, F) per block, of a stream of features (m, F) at 50 Hz.
+
+    Every block but the last ends with a motion frame, as those of `SpeechEncoder.encode_blocks` do.
+    """
+    for block in blocks:
+        frames = -(-len(block) // _ROWS_PER_FRAME)
+        yield speech_per_frame(block, frames).astype(np.float16)

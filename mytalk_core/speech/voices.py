@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.signal import butter, fftconvolve, resample_poly, sosfilt
 
 from mytalk_core.media.clock import SPEECH_SAMPLE_RATE
+from mytalk_core.media.resampling import resampled
 
 Sound = NDArray[np.float32]
 
@@ -70,13 +71,7 @@ def retimed(rows: NDArray[np.float16], rate: float) -> NDArray[np.float16]:
     M is M' * rate, rounded; between rows they are interpolated.
     """
     count = max(round(len(rows) * rate), 1)
-    at = np.minimum(np.arange(count) / rate, len(rows) - 1)
-    before = at.astype(int)
-    after = np.minimum(before + 1, len(rows) - 1)
-    share = (at - before).astype(np.float32)[:, None]
-    mixed = (1 - share) * rows[before].astype(np.float32) + share * rows[after].astype(np.float32)
-    features: NDArray[np.float16] = mixed.astype(np.float16)
-    return features
+    return resampled(rows, np.arange(count) / rate).astype(np.float16)
 
 
 def _in_a_room(sound: Sound, random: np.random.Generator, config: VoiceConfig) -> Sound:

@@ -6,18 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mytalk_core.motion import sampling
+from mytalk_core.motion import sampling, stream
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.sampler import DiffusionConfig
-from mytalk_core.motion.sampling import (
-    context_frames,
-    generate_motion,
-    identity_shapes,
-    noise_of,
-)
+from mytalk_core.motion.sampling import generate_motion, identity_shapes
+from mytalk_core.motion.stream import context_frames
 
 Lively = Callable[..., SpeechToMotion]
 FRAMES = 700
@@ -42,14 +36,14 @@ def motion(
     return np.concatenate(list(generate_motion(model, heard, upper, face, seed, guidance)))
 
 
-@pytest.mark.parametrize("core", [90, 251, 699])
+@pytest.mark.parametrize("block", [90, 251, 699])
 def test_seams_do_not_exist(
-    model: SpeechToMotion, core: int, monkeypatch: pytest.MonkeyPatch
+    model: SpeechToMotion, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sampling, "_CORE", FRAMES)
+    monkeypatch.setattr(sampling, "_BLOCK", FRAMES)
     whole = motion(model, speech())
     assert whole.shape == (FRAMES, len(model.scheme.moving), 3)
-    monkeypatch.setattr(sampling, "_CORE", core)
+    monkeypatch.setattr(sampling, "_BLOCK", block)
     cut = motion(model, speech())
     assert whole.std() > 0.01
     np.testing.assert_allclose(cut, whole, atol=1e-4 * whole.std())
@@ -60,8 +54,8 @@ def test_less_context_would_leave_seams(
 ) -> None:
     """The comparison above can see a seam."""
     whole = motion(model, speech())
-    monkeypatch.setattr(sampling, "_CORE", 90)
-    monkeypatch.setattr(sampling, "context_frames", lambda model: 4)
+    monkeypatch.setattr(sampling, "_BLOCK", 90)
+    monkeypatch.setattr(stream, "context_frames", lambda model: 4)
     assert np.abs(motion(model, speech()) - whole).max() > 0.01 * whole.std()
 
 
@@ -125,23 +119,6 @@ def test_no_speech_gives_no_motion(model: SpeechToMotion) -> None:
         for count, points in ((0, model.scheme.pose_context), (1, model.scheme.moving))
     )
     assert list(generate_motion(model, speech(0), upper, face, seed=0)) == []
-
-
-@given(st.integers(0, 2000), st.integers(1, 700), st.data())
-def test_noise_belongs_to_frames(first: int, length: int, data: st.DataObject) -> None:
-    whole = noise_of(first, first + length, 3, seed=5)
-    assert whole.shape == (length, 3)
-    start = data.draw(st.integers(0, length - 1))
-    end = data.draw(st.integers(start + 1, length))
-    part = noise_of(first + start, first + end, 3, seed=5)
-    np.testing.assert_array_equal(part, whole[start:end])
-
-
-def test_noise_is_white() -> None:
-    noise = noise_of(0, 5000, 4, seed=0)
-    np.testing.assert_allclose(noise.mean(axis=0), 0, atol=0.06)
-    np.testing.assert_allclose(np.cov(noise.T), np.eye(4), atol=0.06)
-    assert abs(np.mean(noise[:-250] * noise[250:])) < 0.03  # blocks do not repeat
 
 
 @pytest.mark.parametrize("frames", [1, 10, 32, 500])

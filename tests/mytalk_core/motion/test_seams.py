@@ -1,0 +1,76 @@
+"""Real speech and the shipped weights: where windows meet, lips move as they do elsewhere."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mytalk_core.data.samples import SampleClip
+from mytalk_core.dubbing.models import DubModels
+from mytalk_core.media.audio import read_audio
+from mytalk_core.motion import stream
+from mytalk_core.motion.context import speech_per_frame
+from mytalk_core.motion.model import SpeechToMotion, load_model
+from mytalk_core.speech.features import SpeechEncoder
+
+Array = NDArray[np.float32]
+BLOCK = 6
+
+
+@pytest.fixture(scope="module")
+def model(dub_models: DubModels) -> SpeechToMotion:
+    return load_model(dub_models.motion)
+
+
+@pytest.fixture(scope="module")
+def speech(sample_clips: dict[str, SampleClip], dub_models: DubModels) -> Array:
+    """Twelve seconds of a man speaking."""
+    audio = np.concatenate([read_audio(clip.path) for clip in sample_clips.values()])
+    encoder = SpeechEncoder(dub_models.speech_encoder, threads=1)
+    return speech_per_frame(encoder.encode(audio), len(audio) * 25 // 16_000)
+
+
+def streamed(model: SpeechToMotion, speech: Array, block: int = BLOCK) -> Array:
+    """Motion (T, 3 M) in windows of `block` frames."""
+    person = np.zeros((32, 3 * len(model.scheme.moving)), np.float32)
+    upper = np.zeros((len(speech), 3 * len(model.scheme.pose_context)), np.float32)
+    made = stream.MotionStream(model, person, seed=0, block=block)
+    return np.concatenate([*made.feed(speech, upper), *made.finish()]).reshape(len(speech), -1)
+
+
+def at_seams(motion: Array, order: int) -> tuple[float, tuple[float, float]]:
+    """Speed (order 1) or acceleration (2) across seams over that elsewhere, and what chance gives.
+
+    Chance: 99 of 100 draws of as many random places in their stead lie between.
+    """
+    size = np.linalg.norm(np.diff(motion, order, axis=0), axis=1)
+    # Differences that take frames from both sides of a seam, for each of the seams.
+    crossing = np.arange(len(size))[:, None] + np.arange(1, order + 1)
+    seam = (crossing % BLOCK == 0).any(axis=1)
+    random = np.random.default_rng(0)
+
+    def ratio(chosen: NDArray[np.bool_]) -> float:
+        return float(size[chosen].mean() / size[~chosen].mean())
+
+    by_chance = [ratio(random.permutation(seam)) for _ in range(1000)]
+    low, high = np.quantile(by_chance, [0.005, 0.995])
+    return ratio(seam), (float(low), float(high))
+
+
+def test_lips_move_across_seams_as_elsewhere(model: SpeechToMotion, speech: Array) -> None:
+    motion = streamed(model, speech)
+    whole = streamed(model, speech, block=len(speech))  # without a seam
+    for order in (1, 2):
+        found, (low, high) = at_seams(motion, order)
+        assert low < found < high
+        assert high < 1.35
+        assert found == pytest.approx(at_seams(whole, order)[0], rel=1e-3)
+
+
+def test_windows_without_context_would_be_seen(
+    model: SpeechToMotion, speech: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "context_frames", lambda model: 0)
+    motion = streamed(model, speech)
+    for order in (1, 2):
+        found, (_, high) = at_seams(motion, order)
+        assert found > 1.2 * high
