@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mytalk_core.motion import sampling, stream
+from mytalk_core.motion import sampling
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.sampler import DiffusionConfig
 from mytalk_core.motion.sampling import generate_motion, identity_shapes
@@ -47,16 +47,6 @@ def test_seams_do_not_exist(
     cut = motion(model, speech())
     assert whole.std() > 0.01
     np.testing.assert_allclose(cut, whole, atol=1e-4 * whole.std())
-
-
-def test_less_context_would_leave_seams(
-    model: SpeechToMotion, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The comparison above can see a seam."""
-    whole = motion(model, speech())
-    monkeypatch.setattr(sampling, "_BLOCK", 90)
-    monkeypatch.setattr(stream, "context_frames", lambda model: 4)
-    assert np.abs(motion(model, speech()) - whole).max() > 0.01 * whole.std()
 
 
 def test_a_pass_reaches_as_far_as_the_context_says(lively_model: Lively) -> None:

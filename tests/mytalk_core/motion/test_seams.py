@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.media.audio import read_audio
-from mytalk_core.motion import stream
 from mytalk_core.motion.context import speech_per_frame
 from mytalk_core.motion.model import SpeechToMotion, load_model
+from mytalk_core.motion.stream import MotionStream, context_frames
 from mytalk_core.speech.features import SpeechEncoder
 
 Array = NDArray[np.float32]
@@ -29,11 +29,13 @@ def speech(sample_clips: dict[str, SampleClip], dub_models: DubModels) -> Array:
     return speech_per_frame(encoder.encode(audio), len(audio) * 25 // 16_000)
 
 
-def streamed(model: SpeechToMotion, speech: Array, block: int = BLOCK) -> Array:
+def streamed(
+    model: SpeechToMotion, speech: Array, block: int = BLOCK, context: int | None = None
+) -> Array:
     """Motion (T, 3 M) in windows of `block` frames."""
     person = np.zeros((32, 3 * len(model.scheme.moving)), np.float32)
     upper = np.zeros((len(speech), 3 * len(model.scheme.pose_context)), np.float32)
-    made = stream.MotionStream(model, person, seed=0, block=block)
+    made = MotionStream(model, person, seed=0, block=block, context=context)
     return np.concatenate([*made.feed(speech, upper), *made.finish()]).reshape(len(speech), -1)
 
 
@@ -66,11 +68,21 @@ def test_lips_move_across_seams_as_elsewhere(model: SpeechToMotion, speech: Arra
         assert found == pytest.approx(at_seams(whole, order)[0], rel=1e-3)
 
 
-def test_windows_without_context_would_be_seen(
-    model: SpeechToMotion, speech: Array, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stream, "context_frames", lambda model: 0)
-    motion = streamed(model, speech)
+def test_windows_without_context_would_be_seen(model: SpeechToMotion, speech: Array) -> None:
+    motion = streamed(model, speech, context=0)
     for order in (1, 2):
         found, (_, high) = at_seams(motion, order)
         assert found > 1.2 * high
+
+
+def test_far_context_says_next_to_nothing(model: SpeechToMotion, speech: Array) -> None:
+    """A stream may wait for a second and a half in place of five, and hardly a lip is elsewhere."""
+    exact = streamed(model, speech, block=25)
+    speed = np.abs(np.diff(exact, axis=0)).mean()
+    assert context_frames(model) > 100
+
+    def off(context: int) -> float:
+        return float(np.abs(streamed(model, speech, block=25, context=context) - exact).max())
+
+    assert off(35) < 1e-2 * speed
+    assert off(6) > 0.1 * speed

@@ -74,6 +74,13 @@ def test_any_block_gives_the_same_motion(model: SpeechToMotion, whole: Array, bl
     np.testing.assert_allclose(found, whole, atol=1e-4 * whole.std())
 
 
+def test_less_context_would_leave_seams(model: SpeechToMotion, whole: Array) -> None:
+    """The comparisons above can see a seam."""
+    stream = MotionStream(model, face(model), seed=3, block=BLOCK, context=4)
+    assert stream.delay == BLOCK - 1 + 4
+    assert np.abs(fed(stream, *inputs(model), []) - whole).max() > 0.01 * whole.std()
+
+
 def test_guided_motion_is_streamed_too(model: SpeechToMotion) -> None:
     speech, upper = inputs(model)
     blocks = generate_motion(model, speech, upper, face(model), seed=3, guidance=1.5)
