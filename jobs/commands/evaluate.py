@@ -42,6 +42,14 @@ def evaluate(
     renderer: Annotated[
         Path | None, typer.Option(show_default=False, help="Other weights of the renderer.")
     ] = None,
+    words: Annotated[
+        Path | None,
+        typer.Option(
+            show_default=False,
+            help="Folder with what clips say: .align, .json of `mytalk align`, or scripts, named"
+            " SPEAKER/SOURCE or SOURCE. Without it, speech is recognised.",
+        ),
+    ] = None,
     split: Annotated[SplitName, typer.Option(help="Whose clips are measured.")] = SplitName.TEST,
 ) -> None:
     """Measure the models on held-out speakers, beside baselines that need little or no training.
@@ -51,6 +59,7 @@ def evaluate(
     \b
     mytalk evaluate --data curated/ --out results/
     mytalk evaluate motion --data curated/ --out results/ --motion trained/motion.safetensors
+    mytalk evaluate motion --data curated/ --out results/ --words alignments/
     mytalk --json evaluate --data curated/ --out results/ --split val
     """
     from mytalk_core import __version__
@@ -70,12 +79,17 @@ def evaluate(
         weights = motion or shipped_weights("motion")
         with progress("measuring motion", None) as advance:
             from mytalk_core.evaluation.motion_table import evaluate_motion
+            from mytalk_core.evaluation.spoken import Recognised, WordFolder
             from mytalk_core.motion.model import load_model
             from mytalk_core.speech.features import SpeechEncoder
 
             model = load_model(weights)
-            encoder = SpeechEncoder(pull("whisper-base"))
-            sections.append(evaluate_motion(data, split.value, model, encoder, advance))
+            whisper = pull("whisper-base")
+            speak = WordFolder(words) if words else Recognised(whisper)
+            encoder = SpeechEncoder(whisper)
+            sections.append(
+                evaluate_motion(data, split.value, model, encoder, advance, speak=speak)
+            )
         about["motion weights"] = f"{weights.name}, SHA-256 {sha256_of(weights)[:16]}"
     if part in (Part.ALL, Part.APPEARANCE):
         weights = renderer or shipped_weights("appearance")

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from mytalk_core.media.audio import from_pcm16, read_wav
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE
 from mytalk_core.motion.closed_mouth import closed_mouth
 from mytalk_core.motion.context import sample_speech, upper_face
+from mytalk_core.speech.phones import Phone
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,9 @@ class MotionClip:
     upper_face: NDArray[np.float32]  # (T, 3 C) what stage 1 sees of the upper face
     speech: NDArray[np.float16]  # (2T', 512) speech features at 50 Hz
     audio: NDArray[np.float32]  # (N,) 16 kHz mono, -1..1
+    source: str = ""  # path or URL of the footage
+    start: Fraction = Fraction(0)  # seconds of the footage's sound at which the clip's begins
+    phones: tuple[Phone, ...] = ()  # seconds of the clip; none where nobody looked for them
 
     @property
     def rest(self) -> Points:
@@ -76,6 +81,8 @@ def read_motion_clips(samples: Iterable[Members]) -> Iterator[MotionClip]:
             upper_face=upper_face(shape, scheme, float(meta.fps)),
             speech=sample_speech(members, meta),
             audio=from_pcm16(read_wav(members["wav"])),
+            source=meta.source,
+            start=(meta.first_frame + Fraction(meta.sync_shift)) / meta.fps,
         )
 
 
@@ -116,6 +123,6 @@ def silence_cases(
         if frames not in features:
             features[frames] = encode(silence)
         shut = np.repeat(clip.closed[None], frames, axis=0)
-        quiet = replace(clip, shape=shut, speech=features[frames], audio=silence)
+        quiet = replace(clip, shape=shut, speech=features[frames], audio=silence, phones=())
         cases.append(DubCase(clip, quiet))
     return cases

@@ -1,8 +1,7 @@
 """Stage 1 against its baselines: reconstruction, other speech of the same person, silence."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -11,14 +10,7 @@ import numpy as np
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import iter_clips
 from mytalk_core.data.splits import Split
-from mytalk_core.evaluation.baselines import (
-    RidgeConfig,
-    fit_loudness_opening,
-    fit_speech_ridge,
-    source_untouched,
-    still_mouth,
-    truth,
-)
+from mytalk_core.evaluation.baselines import RidgeConfig
 from mytalk_core.evaluation.cases import (
     DubCase,
     MotionClip,
@@ -26,6 +18,13 @@ from mytalk_core.evaluation.cases import (
     read_motion_clips,
     reconstruction_cases,
     silence_cases,
+)
+from mytalk_core.evaluation.closure import (
+    CLOSED_SHARE,
+    closures,
+    lip_range,
+    shut_vowels,
+    signed_opening,
 )
 from mytalk_core.evaluation.lip_metrics import (
     OPEN_MOUTH_RATIO,
@@ -35,38 +34,40 @@ from mytalk_core.evaluation.lip_metrics import (
     mouth_aspect_ratio,
     velocity_error,
 )
+from mytalk_core.evaluation.motion_methods import (
+    RIDGE,
+    SOURCE,
+    STYLE_CLIPS,
+    STYLED,
+    TRUTH,
+    Method,
+    silence_methods,
+    speaking_methods,
+)
 from mytalk_core.evaluation.sections import Section, footage_note
+from mytalk_core.evaluation.spoken import Speak
 from mytalk_core.evaluation.tables import Measurement, Metric, MetricTable, counted, measurements
 from mytalk_core.faces.alignment import Points
-from mytalk_core.motion.context import speech_per_frame
 from mytalk_core.motion.model import SpeechToMotion
-from mytalk_core.motion.sampling import generate_motion, identity_shapes
-from mytalk_core.motion.style import StyleClip, with_style
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.sync.clip import lip_motion
 from mytalk_core.sync.expert import SyncExpert, load_expert
 from mytalk_core.sync.score import lse_like
 
-Method = Callable[[DubCase], Points]
-"""A case to aligned shapes (frames, M, 3), inter-ocular units."""
+_CLOSURE_NOTE = (
+    " M, B, P closed: share of these phones in which the opening comes down to the shut mouth and"
+    f" {CLOSED_SHARE:.0%} of the way from there to the wide open one (90th percentile), within the"
+    " phone or one frame beside it; shut and open as the clip whose face moves shows them, the"
+    " threshold chosen on training speakers. Open vowels shut: share of AA, AE, AH, AW, AY, EH,"
+    " EY, IH, IY throughout which the mouth is as shut as that. Counted phone by phone."
+)
 
 Advance = Callable[[int, int], None]
 """Is told how many steps were taken since the last call, and how many there are in all."""
 
-OURS = "ours"
-STYLED = "ours, own style"
-RIDGE = "ridge"
-LOUDNESS = "loudness"
-STILL = "still mouth"
-SOURCE = "source untouched"
-TRUTH = "truth"
-GATED = "ours + voice gate"
-
 # Training clips that the baselines are fitted on at most: a linear map needs no more.
 _BASELINE_CLIPS = 2000
 _SHORTEST_FOR_SYNC = 25  # frames
-# Other clips of a person that their style is learnt from at most: half a minute of GRID.
-_STYLE_CLIPS = 10
 
 SPEAKING_METRICS = (
     Metric("lmd", "LMD", "lower", 4),
@@ -77,98 +78,16 @@ SPEAKING_METRICS = (
     Metric("lse_offset", "offset", "neither", 2),
     Metric("lse_abs_offset", "absolute offset", "lower", 2),
 )
+CLOSURE_METRICS = (
+    Metric("closure", "M B P closed", "higher"),
+    Metric("shut_vowels", "open vowels shut", "lower"),
+)
 SILENCE_METRICS = (
     Metric("lip_leak", "LipLeak", "lower"),
     Metric("aspect_ratio", "mouth aspect ratio", "neither"),
     Metric("lmd", "distance from the shut mouth", "neither", 4),
     Metric("velocity_error", "motion per frame", "lower", 4),
 )
-
-
-@dataclass(frozen=True)
-class ModelMotion:
-    """The lips that the trained model asks for."""
-
-    model: SpeechToMotion
-    seed: int = 0
-
-    def __call__(self, case: DubCase) -> Points:
-        shapes = case.source.shape.reshape(len(case.source.shape), -1)
-        blocks = generate_motion(
-            self.model,
-            speech_per_frame(case.target.speech, case.frames),
-            case.source.upper_face[: case.frames],
-            identity_shapes(shapes),
-            self.seed,
-        )
-        shape: Points = case.rest + np.concatenate(list(blocks))
-        return shape
-
-
-class StyledMotion:
-    """The trained model once it has seen the person speak in other clips than the case's."""
-
-    def __init__(self, model: SpeechToMotion, clips: Sequence[MotionClip]) -> None:
-        self._model = model
-        self._clips: dict[str, list[MotionClip]] = defaultdict(list)
-        for clip in sorted(clips, key=lambda clip: clip.key):
-            self._clips[clip.speaker].append(clip)
-
-    def __call__(self, case: DubCase) -> Points:
-        own = self._clips[case.source.speaker]
-        # Those that follow the case's: not the same few for all of a person's cases.
-        after = [clip.key for clip in own].index(case.source.key) + 1
-        hidden = (case.source.key, case.target.key)
-        others = [clip for clip in own[after:] + own[:after] if clip.key not in hidden]
-        style = [_style_clip(clip) for clip in others[:_STYLE_CLIPS]]
-        return ModelMotion(with_style(self._model, style))(case)
-
-
-def _style_clip(clip: MotionClip) -> StyleClip:
-    frames = len(clip.shape)
-    return StyleClip(
-        speech=speech_per_frame(clip.speech, frames),
-        displacement=(clip.shape - clip.rest).reshape(frames, -1),
-    )
-
-
-def gated_silence(case: DubCase) -> Points:
-    """What a dub shows where voice activity hears nobody: the gate is shut, and so the mouth."""
-    return np.repeat(case.source.closed[None], case.frames, axis=0)
-
-
-def speaking_methods(
-    model: SpeechToMotion,
-    clips: Sequence[MotionClip],
-    train: Sequence[MotionClip],
-    ridge: RidgeConfig | None = None,
-) -> dict[str, Method]:
-    """Ours and what it must beat on `clips`; ridge and loudness are fitted on `train`.
-
-    Where a speaker has three clips or more, ours is also shown the others of the person. Without
-    two speakers to choose its penalty with, there is no ridge.
-    """
-    methods: dict[str, Method] = {OURS: ModelMotion(model)}
-    if max(Counter(clip.speaker for clip in clips).values()) > 2:
-        methods[STYLED] = StyledMotion(model, clips)
-    if len({clip.speaker for clip in train}) > 1:
-        methods[RIDGE] = fit_speech_ridge(train, ridge)
-    return methods | {
-        LOUDNESS: fit_loudness_opening(train),
-        STILL: still_mouth,
-        SOURCE: source_untouched,
-        TRUTH: truth,
-    }
-
-
-def silence_methods(speaking: Mapping[str, Method]) -> dict[str, Method]:
-    """The methods that know what to do with silence.
-
-    Loudness is left out: it is measured against a clip's loudest frame, which silence has not.
-    """
-    heard = (OURS, STYLED, RIDGE, STILL)
-    own = {name: method for name, method in speaking.items() if name in heard}
-    return {OURS: own[OURS], GATED: gated_silence, **own, SOURCE: source_untouched}
 
 
 def speaking_table(
@@ -181,13 +100,45 @@ def speaking_table(
     rows: list[Measurement] = []
     for case in cases:
         for name, method in methods.items():
-            scores = _speaking_scores(case, method(case), expert)
+            shape = method(case)
+            scores = _speaking_scores(case, shape, expert)
             rows += measurements(name, case.source.speaker, scores.items())
+            rows += _closure(name, case, shape)
         step()
     # In reconstruction the untouched source is the truth.
     reconstruction = all(case.source is case.target for case in cases)
     references = {TRUTH, SOURCE} if reconstruction else {TRUTH}
-    return MetricTable(SPEAKING_METRICS, rows, frozenset(references))
+    known = any(case.target.phones for case in cases)
+    metrics = SPEAKING_METRICS + (CLOSURE_METRICS if known else ())
+    return MetricTable(metrics, rows, frozenset(references))
+
+
+def closure_table(methods: Mapping[str, Method], cases: Sequence[DubCase]) -> MetricTable:
+    """Of M, B and P and of open vowels alone: quick, for models that are being built."""
+    rows = [
+        row
+        for case in cases
+        for name, method in methods.items()
+        for row in _closure(name, case, method(case))
+    ]
+    return MetricTable(CLOSURE_METRICS, rows, frozenset({TRUTH}))
+
+
+def _closure(method: str, case: DubCase, shape: Points) -> list[Measurement]:
+    """One measurement for each phone that is judged, 1 where the lips are shut."""
+    # The truth is another clip's face in another posture; all other methods move the source's.
+    face = case.target if method == TRUTH else case.source
+    opening = signed_opening(_flat_lips(case, shape), face.scheme)
+    most = lip_range(face.shape, face.closed, face.scheme).closed_below
+    found = {
+        "closure": closures(opening, case.target.phones, most),
+        "shut_vowels": shut_vowels(opening, case.target.phones, most),
+    }
+    return [
+        Measurement(method, case.source.speaker, metric, float(shut))
+        for metric, each in found.items()
+        for shut in each
+    ]
 
 
 def silence_table(
@@ -239,11 +190,13 @@ def evaluate_motion(
     encoder: SpeechEncoder,
     advance: Advance,
     ridge: RidgeConfig | None = None,
+    speak: Speak | None = None,
 ) -> Section:
     """Measure `model` on a split, with baselines fitted on the training split of the same data.
 
     Args:
         data: folder (path or URL) that `mytalk curate` or `mytalk preprocess` wrote.
+        speak: knows the phones of clips; without it closure is not measured.
 
     Raises:
         BadInputError: where one of the two splits holds no clips.
@@ -251,6 +204,9 @@ def evaluate_motion(
     train_clips = islice(iter_clips(clip_index(data, "train")), _BASELINE_CLIPS)
     train = list(read_motion_clips(train_clips))
     clips = list(read_motion_clips(iter_clips(clip_index(data, split))))
+    spoken = speak(clips) if speak else None
+    if spoken:
+        clips = list(spoken.clips)
     expert = load_expert()
     cases = {
         "reconstruction (own speech)": reconstruction_cases(clips),
@@ -267,9 +223,10 @@ def evaluate_motion(
         title: speaking_table(methods, some, expert, step) for title, some in cases.items() if some
     }
     tables["silence"] = silence_table(silence_methods(methods), silent, step)
-    return Section(
-        "motion", "Speech to motion", _notes(clips, train, split, methods, tables), tables
-    )
+    notes = _notes(clips, train, split, methods, tables)
+    if spoken:
+        notes += (spoken.account + _CLOSURE_NOTE,)
+    return Section("motion", "Speech to motion", notes, tables)
 
 
 def _notes(
@@ -310,7 +267,7 @@ def _notes(
     ]
     if STYLED in methods:
         notes.append(
-            f"Own style: the model was shown up to {_STYLE_CLIPS} other clips of the person, with"
+            f"Own style: the model was shown up to {STYLE_CLIPS} other clips of the person, with"
             " their sound; neither the clip whose lips are moved nor the one whose speech is heard"
             " is among them."
         )

@@ -1,5 +1,6 @@
 import copy
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from mytalk_core.evaluation.cases import (
     read_motion_clips,
     silence_cases,
 )
-from mytalk_core.evaluation.motion_table import (
+from mytalk_core.evaluation.motion_methods import (
     GATED,
     LOUDNESS,
     OURS,
@@ -27,13 +28,13 @@ from mytalk_core.evaluation.motion_table import (
     TRUTH,
     ModelMotion,
     StyledMotion,
-    evaluate_motion,
     silence_methods,
-    silence_table,
     speaking_methods,
 )
+from mytalk_core.evaluation.motion_table import closure_table, evaluate_motion, silence_table
 from mytalk_core.evaluation.sections import Section
 from mytalk_core.motion.model import SIZES, SpeechToMotion
+from mytalk_core.speech.phones import Phone
 from tests.synthetic_face import write_curated
 
 RIDGE_CONFIG = RidgeConfig(context=0, penalties=(0.01,))
@@ -183,3 +184,21 @@ def test_one_training_speaker_and_single_clips_leave_out_what_cannot_be(tmp_path
 def test_a_split_without_clips_is_bad_input(curated, model):
     with pytest.raises(BadInputError, match="val"):
         evaluate_motion(curated, "val", model, QuietEncoder(), lambda *told: None)
+
+
+def test_closure_is_judged_by_the_range_of_the_face_that_moves(clips):
+    clip = clips[0]
+    shut = int(np.argmin(clip.shape[:, clip.scheme.lips.index(14), 1]))
+    said = [Phone(name, Fraction(shut, 25), Fraction(shut + 1, 25)) for name in ("B", "IY")]
+    case = DubCase(clip, replace(clip, shape=1.5 * clip.shape, phones=tuple(said)))
+    methods = {
+        TRUTH: lambda case: case.truth,
+        STILL: lambda case: np.repeat(case.rest[None], case.frames, axis=0),
+        SOURCE: lambda case: case.source.shape,
+        GATED: lambda case: np.repeat(case.source.closed[None], case.frames, axis=0),
+    }
+    table = closure_table(methods, [case])
+    assert [table.value(name, "closure") for name in methods] == [1, 0, 1, 1]
+    # A mouth that is always shut closes on every M, B and P, and is found out by the vowels.
+    assert table.value(GATED, "shut_vowels") == 1
+    assert table.value(STILL, "shut_vowels") == 0

@@ -1,0 +1,123 @@
+"""The methods of stage 1 that are measured: ours in its variants, and what it must beat."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mytalk_core.evaluation.baselines import (
+    RidgeConfig,
+    fit_loudness_opening,
+    fit_speech_ridge,
+    source_untouched,
+    still_mouth,
+    truth,
+)
+from mytalk_core.evaluation.cases import DubCase, MotionClip
+from mytalk_core.faces.alignment import Points
+from mytalk_core.motion.context import speech_per_frame
+from mytalk_core.motion.model import SpeechToMotion
+from mytalk_core.motion.sampling import generate_motion, identity_shapes
+from mytalk_core.motion.style import StyleClip, with_style
+
+Method = Callable[[DubCase], Points]
+"""A case to aligned shapes (frames, M, 3), inter-ocular units."""
+
+OURS = "ours"
+STYLED = "ours, own style"
+RIDGE = "ridge"
+LOUDNESS = "loudness"
+STILL = "still mouth"
+SOURCE = "source untouched"
+TRUTH = "truth"
+GATED = "ours + voice gate"
+
+# Other clips of a person that their style is learnt from at most: half a minute of GRID.
+STYLE_CLIPS = 10
+
+
+@dataclass(frozen=True)
+class ModelMotion:
+    """The lips that the trained model asks for."""
+
+    model: SpeechToMotion
+    seed: int = 0
+
+    def __call__(self, case: DubCase) -> Points:
+        shapes = case.source.shape.reshape(len(case.source.shape), -1)
+        blocks = generate_motion(
+            self.model,
+            speech_per_frame(case.target.speech, case.frames),
+            case.source.upper_face[: case.frames],
+            identity_shapes(shapes),
+            self.seed,
+        )
+        shape: Points = case.rest + np.concatenate(list(blocks))
+        return shape
+
+
+class StyledMotion:
+    """The trained model once it has seen the person speak in other clips than the case's."""
+
+    def __init__(self, model: SpeechToMotion, clips: Sequence[MotionClip]) -> None:
+        self._model = model
+        self._clips: dict[str, list[MotionClip]] = defaultdict(list)
+        for clip in sorted(clips, key=lambda clip: clip.key):
+            self._clips[clip.speaker].append(clip)
+
+    def __call__(self, case: DubCase) -> Points:
+        own = self._clips[case.source.speaker]
+        # Those that follow the case's: not the same few for all of a person's cases.
+        after = [clip.key for clip in own].index(case.source.key) + 1
+        hidden = (case.source.key, case.target.key)
+        others = [clip for clip in own[after:] + own[:after] if clip.key not in hidden]
+        style = [_style_clip(clip) for clip in others[:STYLE_CLIPS]]
+        return ModelMotion(with_style(self._model, style))(case)
+
+
+def _style_clip(clip: MotionClip) -> StyleClip:
+    frames = len(clip.shape)
+    return StyleClip(
+        speech=speech_per_frame(clip.speech, frames),
+        displacement=(clip.shape - clip.rest).reshape(frames, -1),
+    )
+
+
+def gated_silence(case: DubCase) -> Points:
+    """What a dub shows where voice activity hears nobody: the gate is shut, and so the mouth."""
+    return np.repeat(case.source.closed[None], case.frames, axis=0)
+
+
+def speaking_methods(
+    model: SpeechToMotion,
+    clips: Sequence[MotionClip],
+    train: Sequence[MotionClip],
+    ridge: RidgeConfig | None = None,
+) -> dict[str, Method]:
+    """Ours and what it must beat on `clips`; ridge and loudness are fitted on `train`.
+
+    Where a speaker has three clips or more, ours is also shown the others of the person. Without
+    two speakers to choose its penalty with, there is no ridge.
+    """
+    methods: dict[str, Method] = {OURS: ModelMotion(model)}
+    if max(Counter(clip.speaker for clip in clips).values()) > 2:
+        methods[STYLED] = StyledMotion(model, clips)
+    if len({clip.speaker for clip in train}) > 1:
+        methods[RIDGE] = fit_speech_ridge(train, ridge)
+    return methods | {
+        LOUDNESS: fit_loudness_opening(train),
+        STILL: still_mouth,
+        SOURCE: source_untouched,
+        TRUTH: truth,
+    }
+
+
+def silence_methods(speaking: Mapping[str, Method]) -> dict[str, Method]:
+    """The methods that know what to do with silence.
+
+    Loudness is left out: it is measured against a clip's loudest frame, which silence has not.
+    """
+    heard = (OURS, STYLED, RIDGE, STILL)
+    own = {name: method for name, method in speaking.items() if name in heard}
+    return {OURS: own[OURS], GATED: gated_silence, **own, SOURCE: source_untouched}

@@ -1,0 +1,138 @@
+"""Which phones the clips of an evaluation hold, from files of words or by recognition."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.evaluation.cases import MotionClip
+from mytalk_core.evaluation.closure import OPEN_VOWELS
+from mytalk_core.evaluation.tables import counted
+from mytalk_core.media.clock import SPEECH_SAMPLE_RATE
+from mytalk_core.speech.phones import BILABIALS, PhoneAligner
+from mytalk_core.speech.recognition import Recogniser
+from mytalk_core.speech.transcript import Segment
+from mytalk_core.speech.word_files import WORD_FILES, read_words
+
+_ENGLISH = "en"
+
+
+@dataclass(frozen=True)
+class SpokenClips:
+    """Clips with their phones, and where those come from."""
+
+    clips: tuple[MotionClip, ...]
+    account: str  # for people: how words and phones were found, and how many
+
+
+Speak = Callable[[Sequence[MotionClip]], SpokenClips]
+"""Finds the phones of clips."""
+
+
+@dataclass(frozen=True)
+class WordFolder:
+    """Words from files: `<speaker>/<source>.<ending>` or `<source>.<ending>` in a folder.
+
+    `source` is the name of the footage that a clip was cut from, without its ending; endings are
+    those of `WORD_FILES`. Times are those of the footage.
+    """
+
+    folder: Path
+
+    def __call__(self, clips: Sequence[MotionClip]) -> SpokenClips:
+        """The clips with their phones; those without a file keep none.
+
+        Raises:
+            BadInputError: where there is no such folder, no clip has a file, or one is bad.
+        """
+        files = {clip.key: self._file(clip) for clip in clips}
+        if not any(files.values()):
+            raise BadInputError(
+                "no clip has a file of words here.",
+                reason=Reason.NOT_FOUND,
+                where=str(self.folder),
+                remedy=f"Name them SPEAKER/SOURCE or SOURCE, with {', '.join(WORD_FILES)}.",
+            )
+
+        def words(clip: MotionClip) -> tuple[Segment, ...]:
+            file = files[clip.key]
+            return _within(read_words(file), clip) if file else ()
+
+        return _spoken(clips, words, f"the files of words in {self.folder.name}")
+
+    def _file(self, clip: MotionClip) -> Path | None:
+        stem = Path(clip.source).stem
+        places = (self.folder / clip.speaker / stem, self.folder / stem)
+        paths = (place.with_name(stem + ending) for place in places for ending in WORD_FILES)
+        return next((path for path in paths if path.is_file()), None)
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """Words as Whisper hears them; clips in other languages than English keep no phones."""
+
+    model_dir: Path
+
+    def __call__(self, clips: Sequence[MotionClip]) -> SpokenClips:
+        """The clips with their phones."""
+        recogniser = Recogniser(self.model_dir)
+
+        def words(clip: MotionClip) -> tuple[Segment, ...]:
+            heard = recogniser.transcribe(clip.audio)
+            return heard.segments if heard.language == _ENGLISH else ()
+
+        return _spoken(clips, words, "Whisper's own recognition")
+
+
+def _spoken(
+    clips: Sequence[MotionClip], words: Callable[[MotionClip], tuple[Segment, ...]], whence: str
+) -> SpokenClips:
+    align = PhoneAligner()
+    found, left_out, silent = [], 0, 0
+    for clip in clips:
+        said = align(clip.audio, words(clip))
+        found.append(replace(clip, phones=said.phones))
+        left_out += len(said.left_out)
+        silent += not said.phones
+    names = [phone.name for clip in found for phone in clip.phones]
+    account = (
+        f"Words are from {whence}, their phones from pocketsphinx:"
+        f" {sum(name in BILABIALS for name in names)} M, B and P and"
+        f" {counted(sum(name in OPEN_VOWELS for name in names), 'open vowel')} in"
+        f" {counted(len(clips) - silent, 'clip')};"
+        f" {counted(left_out, 'word')} without phones, {counted(silent, 'clip')} without words."
+    )
+    return SpokenClips(tuple(found), account)
+
+
+def _within(segments: Sequence[Segment], clip: MotionClip) -> tuple[Segment, ...]:
+    """What of the footage's words is said in the clip, in the clip's seconds.
+
+    Of a segment that runs over the clip's edge, words with times stay, each on its own.
+    """
+    end = clip.start + Fraction(len(clip.audio), SPEECH_SAMPLE_RATE)
+    pieces: list[Segment] = []
+    for segment in segments:
+        if clip.start <= segment.start and segment.end <= end:
+            pieces.append(segment)
+        else:
+            pieces += [
+                Segment(word.text, word.start, word.end)
+                for word in segment.words
+                if word.start is not None and word.end is not None
+                if clip.start <= word.start and word.end <= end
+            ]
+    return tuple(_earlier(piece, clip.start) for piece in pieces)
+
+
+def _earlier(segment: Segment, seconds: Fraction) -> Segment:
+    words = (
+        replace(
+            word,
+            start=None if word.start is None else word.start - seconds,
+            end=None if word.end is None else word.end - seconds,
+        )
+        for word in segment.words
+    )
+    return Segment(segment.text, segment.start - seconds, segment.end - seconds, tuple(words))

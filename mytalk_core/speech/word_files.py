@@ -1,0 +1,61 @@
+"""Files that say which words a recording holds: transcripts, word alignments, scripts."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.speech.script import read_script
+from mytalk_core.speech.transcript import Segment, from_json
+
+WORD_FILES = (".align", ".json", ".srt", ".vtt", ".ttml", ".ass", ".ssa")
+"""Endings of what `read_words` reads, the most exact first."""
+
+_ALIGN_UNIT = Fraction(1, 25_000)  # seconds: 1000 to a frame of 25 a second
+_PAUSES = frozenset({"sil", "sp"})
+
+
+def read_words(path: Path) -> tuple[Segment, ...]:
+    """What is said, by start: the more exactly the file knows when, the shorter the segments.
+
+    A word alignment (`.align`, the GRID corpus: `start end word`) gives every word a segment of its
+    own, a transcript of `mytalk align` (`.json`) its segments with their words, a script its lines.
+
+    Raises:
+        BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE or BAD_SCRIPT.
+    """
+    if path.suffix not in (".align", ".json"):
+        return read_script(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise BadInputError(
+            "there is no such file.", reason=Reason.NOT_FOUND, where=str(path)
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(
+            f"the words cannot be read: {error}.", reason=Reason.UNREADABLE, where=str(path)
+        ) from error
+    try:
+        if path.suffix == ".align":
+            return _aligned(text)
+        return from_json(json.loads(text)).segments
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        kind = "word alignment" if path.suffix == ".align" else "transcript of `mytalk align`"
+        raise BadInputError(
+            f"this is no {kind}.", reason=Reason.BAD_SCRIPT, where=str(path)
+        ) from error
+
+
+def _aligned(text: str) -> tuple[Segment, ...]:
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    return tuple(
+        # A letter of these alignments is its name: "a" is not the article.
+        Segment(f"{word}." if len(word) == 1 else word, _align_time(start), _align_time(end))
+        for start, end, word in lines
+        if word not in _PAUSES
+    )
+
+
+def _align_time(units: str) -> Fraction:
+    return int(units) * _ALIGN_UNIT

@@ -1,0 +1,49 @@
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from mytalk_core.data.clip_index import clip_index
+from mytalk_core.data.clip_reader import iter_clips
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.evaluation.cases import MotionClip, read_motion_clips
+from mytalk_core.evaluation.spoken import WordFolder
+from tests.synthetic_face import write_curated
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> MotionClip:
+    folder = write_curated(tmp_path_factory.mktemp("spoken"), {"test": ["jo"]}, clips=1)
+    (clip,) = read_motion_clips(iter_clips(clip_index(folder, "test")))
+    return replace(clip, source="films/one.mpg")
+
+
+def names(clip: MotionClip) -> list[str]:
+    return [phone.name for phone in clip.phones]
+
+
+def test_words_are_looked_for_by_speaker_and_by_source(clip: MotionClip, tmp_path: Path) -> None:
+    (tmp_path / "one.align").write_text("0 20000 please")
+    assert names(WordFolder(tmp_path)([clip]).clips[0]) == ["P", "L", "IY", "Z"]
+    (tmp_path / "jo").mkdir()
+    (tmp_path / "jo" / "one.align").write_text("0 20000 by\n20000 39000 two")
+    found = WordFolder(tmp_path)([clip, replace(clip, key="two", source="two.mpg")])
+    assert names(found.clips[0]) == ["B", "AY", "T", "UW"]
+    assert names(found.clips[1]) == []
+    assert "1 M, B and P and 1 open vowel in 1 clip" in found.account
+    assert "1 clip without words" in found.account
+
+
+def test_words_of_a_film_are_those_within_the_clip(clip: MotionClip, tmp_path: Path) -> None:
+    (tmp_path / "one.align").write_text("0 99000 now\n100000 115000 by\n120000 150000 please")
+    later = replace(clip, start=Fraction(4))
+    found = WordFolder(tmp_path)([later]).clips[0]
+    assert names(found) == ["B", "AY"]
+    assert 0 <= found.phones[0].start < found.phones[-1].end <= Fraction(15, 25)
+
+
+def test_a_folder_without_any_word_is_bad_input(clip: MotionClip, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=r"SPEAKER/SOURCE") as caught:
+        WordFolder(tmp_path)([clip])
+    assert caught.value.reason is Reason.NOT_FOUND
