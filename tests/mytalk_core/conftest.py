@@ -1,12 +1,16 @@
-"""An invented face of 478 points: its shape is known, so what is measured on it can be checked."""
+"""An invented face of 478 points, whose shape is known, and a small model that moves its lips."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from mytalk_core.faces.landmark_scheme import MESH478
+from mytalk_core.motion.model import SIZES, SpeechToMotion
 
 Array = NDArray[np.float32]
 
@@ -77,3 +81,25 @@ def talking_face() -> Callable[..., Array]:
         return np.stack(frames).astype(np.float32)
 
     return film
+
+
+@pytest.fixture(scope="session")
+def lively_model() -> Callable[..., SpeechToMotion]:
+    """Makes a tiny model, in evaluation mode, whose every weight matters (as after training).
+
+    Keyword arguments replace fields of its configuration.
+    """
+
+    def make(**fields: Any) -> SpeechToMotion:
+        torch.manual_seed(0)
+        model = SpeechToMotion(replace(SIZES["tiny"], **fields))
+        with torch.no_grad():
+            model.denoiser.output.weight.normal_(std=0.3)
+            model.speech_map.normal_(std=0.01)
+            model.space.basis.normal_(std=0.1)
+            for name, weight in model.named_parameters():
+                if name.endswith("position_bias"):
+                    weight.normal_()
+        return model.eval()
+
+    return make

@@ -80,6 +80,18 @@ def test_times_run_from_noise_towards_data(solver: Solver) -> None:
     assert seen == pytest.approx([1, 0.75, 0.5, 0.25])
 
 
+@solvers
+def test_the_same_noise_gives_the_same_data(solver: Solver) -> None:
+    """Nothing is drawn on the way: the seed of the noise is that of the sample."""
+    noise = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
+    config = DiffusionConfig(steps=4, solver=solver)
+    denoise = gaussian(1.0, 0.5)
+    first = sample(denoise, noise, config)
+    torch.rand(7)
+    torch.testing.assert_close(sample(denoise, noise, config), first, atol=0, rtol=0)
+    assert (sample(denoise, noise + 1, config) - first).abs().max() > 0.05
+
+
 def gaussian(mean: float, deviation: float) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """The best network for data N(mean, deviation^2): x_0's posterior mean is linear in x_t."""
 
