@@ -62,7 +62,7 @@ class DubConfig:
     # about its correlation with them: 0.77 on speakers never trained on. This gives it back.
     articulation: float = 1.3
     # Factor on what the speech does to the motion: classifier-free guidance. Other than 1 it takes
-    # the model twice the time.
+    # the model longer, and wants weights that were trained with examples that hear nothing.
     guidance: float = 1.0
     # Reference frames of the person that the renderer is shown.
     references: int = 4

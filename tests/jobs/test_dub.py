@@ -45,6 +45,13 @@ def refused(capsys, *arguments: str) -> str:
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("option", ["--guidance", "--seed"])
+def test_a_number_below_nothing_is_refused(capsys, option):
+    assert run(["dub", "text.mp4", "text.mp4", "--out", "out.mp4", option, "-1"]) == 2
+    assert option in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("video", "said"),
     [
