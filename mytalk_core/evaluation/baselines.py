@@ -29,6 +29,15 @@ def truth(case: DubCase) -> Points:
     return case.truth
 
 
+def true_motion(case: DubCase) -> Points:
+    """The true motion, on the source's face: what is left is how that face holds itself.
+
+    Two clips of one person differ in posture, and no method of ours sees the target's.
+    """
+    moved: Points = case.rest + (case.truth - case.target.rest)
+    return moved
+
+
 def source_untouched(case: DubCase) -> Points:
     """The lips of the source, whatever is heard. In reconstruction they are the truth."""
     return case.source.shape[: case.frames]

@@ -4,6 +4,8 @@ Lips are (T, L, D) in the order of `scheme.lips`, D = 2 or 3; of a model's shape
 L points. Distances are in the unit of the points: inter-ocular, once faces are aligned.
 """
 
+from itertools import combinations
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,6 +63,20 @@ def cross_lmd(dubbed: Points, spoken: Points) -> float:
 def velocity_error(predicted: Points, true: Points) -> float:
     """`lmd` of the frame-to-frame motion, in units per frame: 0 for any constant difference."""
     return lmd(np.diff(predicted, axis=0), np.diff(true, axis=0))
+
+
+def pairwise_distance(lips: Points) -> float:
+    """Mean `lmd` of all pairs among (S, T, L, D): how far S ways to say the same lie apart.
+
+    0 for a single one.
+    """
+    apart = [lmd(one, other) for one, other in combinations(lips, 2)]
+    return float(np.mean(apart)) if apart else 0.0
+
+
+def variability(lips: Points) -> float:
+    """Mean `lmd` of all pairs of frames of (T, L, D): how far a mouth moves at all."""
+    return pairwise_distance(lips[:, None])
 
 
 def aperture(lips: Points, scheme: LandmarkScheme) -> NDArray[np.float32]:

@@ -1,9 +1,13 @@
 """Which phones the clips of an evaluation hold, from files of words or by recognition."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
+
+import numpy as np
 
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.evaluation.cases import MotionClip
@@ -16,6 +20,8 @@ from mytalk_core.speech.transcript import Segment
 from mytalk_core.speech.word_files import WORD_FILES, read_words
 
 _ENGLISH = "en"
+# Between clips that are recognised together: a breath, shorter than what ends a stretch.
+_PAUSE = np.zeros(SPEECH_SAMPLE_RATE // 2, np.float32)
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class WordFolder:
 
         def words(clip: MotionClip) -> tuple[Segment, ...]:
             file = files[clip.key]
-            return _within(read_words(file), clip) if file else ()
+            return _within(read_words(file), clip, clip.start) if file else ()
 
         return _spoken(clips, words, f"the files of words in {self.folder.name}")
 
@@ -70,19 +76,28 @@ class WordFolder:
 
 @dataclass(frozen=True)
 class Recognised:
-    """Words as Whisper hears them; clips in other languages than English keep no phones."""
+    """Words as Whisper hears them; people who speak another language than English say none."""
 
     model_dir: Path
 
     def __call__(self, clips: Sequence[MotionClip]) -> SpokenClips:
         """The clips with their phones."""
         recogniser = Recogniser(self.model_dir)
-
-        def words(clip: MotionClip) -> tuple[Segment, ...]:
-            heard = recogniser.transcribe(clip.audio)
-            return heard.segments if heard.language == _ENGLISH else ()
-
-        return _spoken(clips, words, "Whisper's own recognition")
+        words: dict[str, tuple[Segment, ...]] = {}
+        by_speaker: dict[str, list[MotionClip]] = defaultdict(list)
+        for clip in clips:
+            by_speaker[clip.speaker].append(clip)
+        for own in by_speaker.values():
+            # Whisper hears half a minute in the time of a second: it is given all clips at once.
+            lengths = [len(clip.audio) + len(_PAUSE) for clip in own]
+            starts = accumulate(lengths[:-1], initial=0)
+            sound = np.concatenate([part for clip in own for part in (clip.audio, _PAUSE)])
+            heard = recogniser.transcribe(sound)
+            if heard.language == _ENGLISH:
+                for clip, first in zip(own, starts, strict=True):
+                    start = Fraction(first, SPEECH_SAMPLE_RATE)
+                    words[clip.key] = _within(heard.segments, clip, start)
+        return _spoken(clips, lambda clip: words.get(clip.key, ()), "Whisper's own recognition")
 
 
 def _spoken(
@@ -106,24 +121,27 @@ def _spoken(
     return SpokenClips(tuple(found), account)
 
 
-def _within(segments: Sequence[Segment], clip: MotionClip) -> tuple[Segment, ...]:
-    """What of the footage's words is said in the clip, in the clip's seconds.
+def _within(
+    segments: Sequence[Segment], clip: MotionClip, start: Fraction
+) -> tuple[Segment, ...]:
+    """What of a recording's words is said in the clip, which begins at its second `start`.
 
-    Of a segment that runs over the clip's edge, words with times stay, each on its own.
+    Of a segment that runs over the clip's edge, words with times stay, each on its own. Times
+    returned are the clip's.
     """
-    end = clip.start + Fraction(len(clip.audio), SPEECH_SAMPLE_RATE)
+    end = start + Fraction(len(clip.audio), SPEECH_SAMPLE_RATE)
     pieces: list[Segment] = []
     for segment in segments:
-        if clip.start <= segment.start and segment.end <= end:
+        if start <= segment.start and segment.end <= end:
             pieces.append(segment)
         else:
             pieces += [
                 Segment(word.text, word.start, word.end)
                 for word in segment.words
                 if word.start is not None and word.end is not None
-                if clip.start <= word.start and word.end <= end
+                if start <= word.start and word.end <= end
             ]
-    return tuple(_earlier(piece, clip.start) for piece in pieces)
+    return tuple(_earlier(piece, start) for piece in pieces)
 
 
 def _earlier(segment: Segment, seconds: Fraction) -> Segment:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 _RESAMPLES = 1000
 _COVERED = (2.5, 97.5)  # percent
@@ -33,6 +34,7 @@ class Measurement:
     speaker: str
     metric: str
     value: float  # NaN where the metric says nothing about this clip
+    weight: float = 1.0  # how much it counts in a mean; > 0
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class MetricTable:
         """Mean over a speaker's clips, or over the speakers' means; NaN where nothing is known."""
         if speaker == OVERALL:
             return _mean(self.value(method, metric, one) for one in self.speakers)
-        return _mean(self._known(method, metric, speaker))
+        values, weights = self._known(method, metric, speaker)
+        return float(np.average(values, weights=weights)) if len(values) else float("nan")
 
     def interval(
         self, method: str, metric: str, speaker: str = OVERALL
@@ -80,23 +83,28 @@ class MetricTable:
         speakers = self.speakers if speaker == OVERALL else [speaker]
         found = [self._known(method, metric, one) for one in speakers]
         random = np.random.default_rng(0)
-        means = [
-            random.choice(values, (_RESAMPLES, len(values))).mean(axis=1)
-            for values in found
-            if values
-        ]
-        if not any(len(values) > 1 for values in found):
+        if not any(len(values) > 1 for values, _ in found):
             return None
+        means = []
+        for values, weights in found:
+            if len(values):
+                drawn = random.integers(len(values), size=(_RESAMPLES, len(values)))
+                means.append(np.average(values[drawn], weights=weights[drawn], axis=1))
         low, high = np.percentile(np.mean(means, axis=0), _COVERED)
         return float(low), float(high)
 
-    def _known(self, method: str, metric: str, speaker: str) -> list[float]:
+    def _known(
+        self, method: str, metric: str, speaker: str
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Values and weights."""
         named = (method, metric, speaker)
-        return [
-            m.value
+        pairs = [
+            (m.value, m.weight)
             for m in self.measurements
             if (m.method, m.metric, m.speaker) == named and not math.isnan(m.value)
         ]
+        values, weights = np.array(pairs, np.float64).reshape(-1, 2).T
+        return values, weights
 
     def to_markdown(self) -> str:
         """One table over all speakers, then one per speaker; the best value of a metric is bold.
