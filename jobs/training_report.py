@@ -10,7 +10,7 @@ from mytalk_core.data.curated import shards_of
 from mytalk_core.data.splits import Split
 from mytalk_core.errors import BadInputError
 from mytalk_core.evaluation.appearance_table import evaluate_appearance
-from mytalk_core.evaluation.motion_table import evaluate_motion
+from mytalk_core.evaluation.motion_section import evaluate_motion
 from mytalk_core.evaluation.sections import Section
 from mytalk_core.evaluation.training_page import TrainingPage, settings, write_training_page
 from mytalk_core.motion.model import SIZES as MOTION_SIZES

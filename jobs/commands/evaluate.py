@@ -78,7 +78,7 @@ def evaluate(
     if part in (Part.ALL, Part.MOTION):
         weights = motion or shipped_weights("motion")
         with progress("measuring motion", None) as advance:
-            from mytalk_core.evaluation.motion_table import evaluate_motion
+            from mytalk_core.evaluation.motion_section import evaluate_motion
             from mytalk_core.evaluation.spoken import Recognised, WordFolder
             from mytalk_core.motion.model import load_model
             from mytalk_core.speech.features import SpeechEncoder

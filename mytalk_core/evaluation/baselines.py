@@ -30,9 +30,9 @@ def truth(case: DubCase) -> Points:
 
 
 def true_motion(case: DubCase) -> Points:
-    """The true motion, on the source's face: what is left is how that face holds itself.
+    """The true motion on the source's face: what is left is how far the two clips' means differ.
 
-    Two clips of one person differ in posture, and no method of ours sees the target's.
+    They do by posture, which no method of ours sees of the target, and by what is said.
     """
     moved: Points = case.rest + (case.truth - case.target.rest)
     return moved

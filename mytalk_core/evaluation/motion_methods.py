@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from mytalk_core.evaluation.baselines import (
     fit_speech_ridge,
     source_untouched,
     still_mouth,
+    true_motion,
     truth,
 )
 from mytalk_core.evaluation.cases import DubCase, MotionClip
@@ -31,6 +32,7 @@ LOUDNESS = "loudness"
 STILL = "still mouth"
 SOURCE = "source untouched"
 TRUTH = "truth"
+TRUE_MOTION = "true motion, source's face"
 GATED = "ours + voice gate"
 
 # Other clips of a person that their style is learnt from at most: half a minute of GRID.
@@ -55,6 +57,10 @@ class ModelMotion:
         )
         shape: Points = case.rest + np.concatenate(list(blocks))
         return shape
+
+    def seeded(self, seed: int) -> "ModelMotion":
+        """The same with other noise."""
+        return replace(self, seed=seed)
 
 
 class StyledMotion:
@@ -111,6 +117,11 @@ def speaking_methods(
         SOURCE: source_untouched,
         TRUTH: truth,
     }
+
+
+def cross_methods(speaking: Mapping[str, Method]) -> dict[str, Method]:
+    """The methods on speech of another clip, with what even the true motion would miss there."""
+    return {**speaking, TRUE_MOTION: true_motion}
 
 
 def silence_methods(speaking: Mapping[str, Method]) -> dict[str, Method]:

@@ -121,9 +121,7 @@ def _spoken(
     return SpokenClips(tuple(found), account)
 
 
-def _within(
-    segments: Sequence[Segment], clip: MotionClip, start: Fraction
-) -> tuple[Segment, ...]:
+def _within(segments: Sequence[Segment], clip: MotionClip, start: Fraction) -> tuple[Segment, ...]:
     """What of a recording's words is said in the clip, which begins at its second `start`.
 
     Of a segment that runs over the clip's edge, words with times stay, each on its own. Times

@@ -34,6 +34,7 @@ class Measurement:
     speaker: str
     metric: str
     value: float  # NaN where the metric says nothing about this clip
+    clip: str = ""  # key of the clip whose speech it was, where one asks
     weight: float = 1.0  # how much it counts in a mean; > 0
 
 
@@ -198,10 +199,10 @@ class MetricTable:
 
 
 def measurements(
-    method: str, speaker: str, scores: Iterable[tuple[str, float]]
+    method: str, speaker: str, scores: Iterable[tuple[str, float]], clip: str = ""
 ) -> list[Measurement]:
     """One clip's scores by metric name as rows of a table."""
-    return [Measurement(method, speaker, name, value) for name, value in scores]
+    return [Measurement(method, speaker, name, value, clip) for name, value in scores]
 
 
 def counted(count: int, noun: str) -> str:

@@ -14,7 +14,9 @@ from mytalk_core.evaluation.lip_metrics import (
     lmd,
     motion_scores,
     mouth_aspect_ratio,
+    pairwise_distance,
     rigid_reference,
+    variability,
     velocity_error,
 )
 from mytalk_core.faces.landmark_scheme import MESH478
@@ -119,3 +121,11 @@ def test_a_mouth_that_never_moves_has_no_correlation():
     scores = motion_scores(mouth([0.1] * 4), mouth([0.0, 0.1, 0.0, 0.2]), MESH478)
     assert math.isnan(scores["aperture_r"])
     assert scores["lmd"] > 0
+
+
+def test_distances_of_pairs():
+    lips = np.zeros((3, 2, 4, 2), np.float32)
+    lips[1, ..., 0], lips[2, ..., 0] = 1, 3
+    assert pairwise_distance(lips) == pytest.approx((1 + 3 + 2) / 3)
+    assert pairwise_distance(lips[:1]) == 0
+    assert variability(lips[:, 0]) == pytest.approx(2)

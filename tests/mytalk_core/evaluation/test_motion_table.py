@@ -10,12 +10,13 @@ import torch
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import iter_clips
 from mytalk_core.errors import BadInputError
-from mytalk_core.evaluation.baselines import RidgeConfig
+from mytalk_core.evaluation.baselines import RidgeConfig, still_mouth
 from mytalk_core.evaluation.cases import (
     DubCase,
     MotionClip,
     cross_cases,
     read_motion_clips,
+    reconstruction_cases,
     silence_cases,
 )
 from mytalk_core.evaluation.motion_methods import (
@@ -25,13 +26,15 @@ from mytalk_core.evaluation.motion_methods import (
     RIDGE,
     SOURCE,
     STILL,
+    TRUE_MOTION,
     TRUTH,
     ModelMotion,
     StyledMotion,
     silence_methods,
     speaking_methods,
 )
-from mytalk_core.evaluation.motion_table import closure_table, evaluate_motion, silence_table
+from mytalk_core.evaluation.motion_section import CROSS, OWN, evaluate_motion
+from mytalk_core.evaluation.motion_table import closure_table, diversity_table, silence_table
 from mytalk_core.evaluation.sections import Section
 from mytalk_core.motion.model import SIZES, SpeechToMotion
 from mytalk_core.speech.phones import Phone
@@ -77,16 +80,17 @@ def section(curated: Path, model: SpeechToMotion) -> Section:
 
 
 def test_all_methods_are_measured_on_all_speakers(section):
-    reconstruction, cross, silence = section.tables.values()
+    reconstruction, cross, silence = (section.tables[title] for title in (OWN, CROSS, "silence"))
     expected = [OURS, RIDGE, LOUDNESS, STILL, SOURCE, TRUTH]
-    assert reconstruction.methods == cross.methods == expected
+    assert reconstruction.methods == expected
+    assert cross.methods == [*expected, TRUE_MOTION]
     assert silence.methods == [OURS, GATED, RIDGE, STILL, SOURCE]
     for table in section.tables.values():
         assert table.speakers == ["jo", "kim"]
 
 
 def test_the_truth_is_without_fault_and_the_source_only_of_its_own_speech(section):
-    reconstruction, cross, _ = section.tables.values()
+    reconstruction, cross = section.tables[OWN], section.tables[CROSS]
     for table in (reconstruction, cross):
         assert table.value(TRUTH, "lmd") == 0
         assert table.value(TRUTH, "aperture_r") == pytest.approx(1)
@@ -95,8 +99,27 @@ def test_the_truth_is_without_fault_and_the_source_only_of_its_own_speech(sectio
     assert cross.value(SOURCE, "aperture_r") < 0.5
 
 
+def test_the_true_motion_on_another_clip_s_face_misses_its_posture_alone(section):
+    cross, ratio = section.tables[CROSS], section.tables["what another clip's speech costs"]
+    assert 0 < cross.value(TRUE_MOTION, "lmd") < cross.value(STILL, "lmd")
+    assert cross.value(TRUE_MOTION, "velocity_error") == pytest.approx(0, abs=1e-6)
+    means = [section.tables[title].value(RIDGE, "lmd", "jo") for title in (CROSS, OWN)]
+    assert ratio.value(RIDGE, "cross_over_own", "jo") == pytest.approx(means[0] / means[1])
+    assert TRUTH not in ratio.methods
+
+
+def test_only_what_has_a_seed_is_diverse(clips, model):
+    model = copy.deepcopy(model)
+    model.space.basis.copy_(torch.linalg.qr(torch.randn(model.space.basis.shape[::-1]))[0].T)
+    torch.nn.init.normal_(model.denoiser.output.weight, std=0.1)
+    methods = {OURS: ModelMotion(model), STILL: still_mouth}
+    table = diversity_table(methods, reconstruction_cases(clips[:1]))
+    assert table.value(STILL, "diversity") == 0 == table.value(STILL, "diversity_share")
+    assert table.value(OURS, "diversity") > 0
+
+
 def test_the_baselines_follow_the_speech_of_strangers(section):
-    _, cross, _ = section.tables.values()
+    cross = section.tables[CROSS]
     for method in (RIDGE, LOUDNESS):
         assert cross.value(method, "aperture_r") > 0.8
         assert cross.value(method, "lmd") < cross.value(STILL, "lmd")
@@ -176,7 +199,7 @@ def test_the_notes_say_what_was_measured_in_which_unit(section):
 def test_one_training_speaker_and_single_clips_leave_out_what_cannot_be(tmp_path, model):
     data = write_curated(tmp_path / "data", {"train": ["ann"], "test": ["jo"]}, clips=1)
     section = evaluate_motion(data, "test", model, QuietEncoder(), lambda *told: None)
-    assert list(section.tables) == ["reconstruction (own speech)", "silence"]
+    assert list(section.tables) == [OWN, "diversity over 4 seeds", "silence"]
     assert RIDGE not in section.tables["silence"].methods
     assert "no ridge" in " ".join(section.notes) and "no cross" in " ".join(section.notes)
 

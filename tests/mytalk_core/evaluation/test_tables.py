@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mytalk_core.evaluation.tables import Metric, MetricTable, measurements
+from mytalk_core.evaluation.tables import Measurement, Metric, MetricTable, measurements
 
 METRICS = [
     Metric("lmd", "LMD", "lower", 4),
@@ -90,3 +90,14 @@ def test_an_interval_covers_what_more_clips_would_show():
         low, high = MetricTable(METRICS[:1], rows).interval("a", "lmd")
         hits += low <= 5 <= high
     assert 178 <= hits <= 196
+
+
+def test_a_weighted_mean_is_the_ratio_of_sums():
+    rows = [
+        Measurement("m", "jo", "ratio", above / below, weight=below)
+        for above, below in ((3.0, 1.0), (4.0, 2.0), (5.0, 9.0))
+    ]
+    table = MetricTable((Metric("ratio", "ratio", "lower"),), rows)
+    assert table.value("m", "ratio") == pytest.approx(1.0)
+    low, high = table.interval("m", "ratio")
+    assert 5 / 9 <= low < 1 < high <= 3
