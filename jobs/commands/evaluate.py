@@ -54,7 +54,8 @@ def evaluate(
 ) -> None:
     """Measure the models on held-out speakers, beside baselines that need little or no training.
 
-    Writes evaluation.md, with every speaker and how to read the numbers, and evaluation.json.
+    Writes evaluation.html, with every speaker, how to read the numbers and the worst cases drawn,
+    and the same without pictures as evaluation.md and evaluation.json.
 
     \b
     mytalk evaluate --data curated/ --out results/
@@ -68,6 +69,7 @@ def evaluate(
     from mytalk_core.data.curated import write_text
     from mytalk_core.data.model_store import pull
     from mytalk_core.dubbing.models import shipped_weights
+    from mytalk_core.evaluation.evaluation_page import write_evaluation_page
     from mytalk_core.evaluation.sections import as_dict, to_json, to_markdown
     from mytalk_core.media.output import make_folder
 
@@ -101,11 +103,12 @@ def evaluate(
             sections.append(evaluate_appearance(data, split.value, drawing, embedding, advance))
         about["renderer weights"] = f"{weights.name}, SHA-256 {sha256_of(weights)[:16]}"
 
-    document = out / "evaluation.md"
-    write_text(document, to_markdown(sections, about))
+    document = out / "evaluation.html"
+    write_evaluation_page(document, sections, about)
+    write_text(out / "evaluation.md", to_markdown(sections, about))
     write_text(out / "evaluation.json", to_json(sections, about))
     result({"about": about, **as_dict(sections)}, _tables(sections))
-    note(f"Every speaker, and how to read the numbers: {document}")
+    note(f"The worst cases drawn, and how to read the numbers: {document}")
 
 
 def _tables(sections: list[Section]) -> RenderableType:
@@ -115,9 +118,10 @@ def _tables(sections: list[Section]) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
+    from mytalk_core.evaluation.sections import failure_text
     from mytalk_core.evaluation.tables import OVERALL
 
-    tables = []
+    tables: list[RenderableType] = []
     for section in sections:
         for title, measured in section.tables.items():
             for speaker in (OVERALL, *measured.speakers):
@@ -136,4 +140,7 @@ def _tables(sections: list[Section]) -> RenderableType:
                     ]
                     table.add_row(method, *texts)
                 tables.append(table)
+        if section.failures:
+            tables.append(Text(f"{section.name}: where it fails", style="italic"))
+            tables += [Text(f"- {failure_text(failure)}") for failure in section.failures]
     return Group(*tables)

@@ -17,6 +17,7 @@ from mytalk_core.evaluation.cases import (
     silence_cases,
 )
 from mytalk_core.evaluation.closure import CLOSED_SHARE
+from mytalk_core.evaluation.failures import worst_cases
 from mytalk_core.evaluation.lip_metrics import OPEN_MOUTH_RATIO
 from mytalk_core.evaluation.motion_methods import (
     OURS,
@@ -104,7 +105,9 @@ def evaluate_motion(
     notes = _notes(clips, train, split, methods, tables)
     if spoken:
         notes += (spoken.account + _CLOSURE_NOTE,)
-    return Section("motion", "Speech to motion", notes, tables)
+    shown = CROSS if cross else OWN  # a dub is cross
+    failures = worst_cases(tables[shown], cross or own, methods)
+    return Section("motion", "Speech to motion", notes, tables, failures)
 
 
 def _notes(

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mytalk_core.evaluation.failures import Failure
 from mytalk_core.evaluation.tables import MetricTable, counted
 
 
@@ -15,6 +16,7 @@ class Section:
     title: str  # for people
     notes: tuple[str, ...]  # unit, clips, definitions; one paragraph each
     tables: Mapping[str, MetricTable]  # by title
+    failures: Sequence[Failure] = ()  # the worst cases
 
 
 def footage_note(keys_by_speaker: Mapping[str, Sequence[str]], split: str) -> str:
@@ -34,7 +36,16 @@ def to_markdown(sections: Sequence[Section], about: Mapping[str, str]) -> str:
         for title, table in section.tables.items():
             grids = table.to_markdown().replace("\n### ", f"\n### {title}: ")
             lines.append(f"### {title}: {grids.removeprefix('### ')}")
+        if section.failures:
+            lines += ["### where it fails", ""]
+            lines += [f"- {failure_text(failure)}" for failure in section.failures]
     return "\n".join(lines) + "\n"
+
+
+def failure_text(failure: Failure) -> str:
+    """A bad case in one line."""
+    lips = "" if failure.source == failure.target else f" on the lips of {failure.source}"
+    return f"{'; '.join(failure.faults)}: {failure.speaker}, speech of {failure.target}{lips}"
 
 
 def to_json(sections: Sequence[Section], about: Mapping[str, str]) -> str:
@@ -48,6 +59,15 @@ def as_dict(sections: Sequence[Section]) -> dict[str, object]:
         section.name: {
             "notes": list(section.notes),
             "tables": {title: table.to_dict() for title, table in section.tables.items()},
+            "failures": [
+                {
+                    "speaker": failure.speaker,
+                    "source": failure.source,
+                    "target": failure.target,
+                    "faults": list(failure.faults),
+                }
+                for failure in section.failures
+            ],
         }
         for section in sections
     }

@@ -1,0 +1,175 @@
+"""The cases on which a method fails worst, each with its numbers and a picture of what happened."""
+
+import base64
+import io
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from mytalk_core.evaluation.cases import DubCase
+from mytalk_core.evaluation.closure import lip_range, signed_opening
+from mytalk_core.evaluation.motion_methods import OURS, RIDGE, TRUTH, Method
+from mytalk_core.evaluation.tables import MetricTable
+from mytalk_core.faces.alignment import Points
+from mytalk_core.media.clock import MOTION_FPS
+from mytalk_core.speech.phones import BILABIALS
+
+# Cases shown for each way to fail.
+_EACH = 2
+# Moments of a case whose lips are drawn, at least this many frames apart.
+_MOMENTS = 6
+_APART = 5  # frames
+_COLOURS = {TRUTH: "black", OURS: "#d0482b", RIDGE: "#3b7dd8"}
+
+Badness = Callable[[Sequence[float]], float]
+"""The values of a metric on one clip to how bad they are; 0 is no fault at all."""
+
+_WAYS: Mapping[str, tuple[str, Badness, Callable[[Sequence[float]], str]]] = {
+    "lmd": ("LMD", lambda values: values[0], lambda values: f"{values[0]:.4f}"),
+    "aperture_r": ("aperture r", lambda values: 1 - values[0], lambda values: f"{values[0]:.2f}"),
+    "closure": (
+        "M, B, P not closed",
+        lambda values: values.count(0),
+        lambda values: f"{values.count(0)} of {len(values)}",
+    ),
+    "lse_abs_offset": (
+        "sync offset",
+        lambda values: values[0],
+        lambda values: f"{values[0]:.0f} frames",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A case among the worst."""
+
+    speaker: str
+    source: str  # key of the clip whose lips were moved
+    target: str  # key of the clip whose speech was heard
+    faults: tuple[str, ...]  # for people: by what it is among the worst, and the number
+    picture: str  # SVG as a data URI
+
+
+def worst_cases(
+    table: MetricTable, cases: Sequence[DubCase], methods: Mapping[str, Method]
+) -> tuple[Failure, ...]:
+    """Where ours is worst by distance, correlation, closure and sync, two cases of each.
+
+    Args:
+        table: of `cases`, measured.
+        methods: drawn are ours, the truth and, where there is one, ridge.
+    """
+    faults = _faults(table)
+    chosen = {case.target.key: case for case in cases if case.target.key in faults}
+    drawn = {name: methods[name] for name in _COLOURS if name in methods}
+    return tuple(
+        Failure(
+            speaker=chosen[key].source.speaker,
+            source=chosen[key].source.key,
+            target=key,
+            faults=tuple(found),
+            picture=_picture(chosen[key], drawn),
+        )
+        for key, found in faults.items()
+    )
+
+
+def _faults(table: MetricTable) -> dict[str, list[str]]:
+    """By key of the clip, in the order of the metrics."""
+    faults: dict[str, list[str]] = defaultdict(list)
+    for metric, (title, badness, text) in _WAYS.items():
+        by_clip: dict[str, list[float]] = defaultdict(list)
+        for each in table.measurements:
+            if (each.method, each.metric) == (OURS, metric) and not np.isnan(each.value):
+                by_clip[each.clip].append(each.value)
+        worst = sorted(by_clip, key=lambda clip: (-badness(by_clip[clip]), clip))
+        for clip in worst[:_EACH]:
+            if badness(by_clip[clip]) == 0:
+                break
+            faults[clip].append(f"{title} {text(by_clip[clip])}")
+    return faults
+
+
+def _picture(case: DubCase, methods: Mapping[str, Method]) -> str:
+    """Openings over time above, the lips at the moments of the greatest error below."""
+    lips = {
+        name: method(case)[:, : len(case.source.scheme.lips)] for name, method in methods.items()
+    }
+    error = np.linalg.norm((lips[OURS] - lips[TRUTH])[..., :2], axis=-1).mean(axis=1)
+    moments = _moments(error)
+    # The salt and the missing date give the same bytes for the same case.
+    with matplotlib.rc_context({"svg.hashsalt": "mytalk", "svg.fonttype": "none", "font.size": 9}):
+        figure = Figure(figsize=(9.0, 4.6), layout="constrained")
+        grid = figure.add_gridspec(2, len(moments), height_ratios=(1.7, 1))
+        _draw_openings(figure.add_subplot(grid[0, :]), case, lips, moments)
+        for column, moment in enumerate(moments):
+            axes = figure.add_subplot(grid[1, column])
+            _draw_lips(axes, case, {name: some[moment] for name, some in lips.items()})
+            axes.set_title(f"{moment / float(MOTION_FPS):.2f} s, {error[moment]:.3f}", fontsize=9)
+        buffer = io.BytesIO()
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(buffer, format="svg", metadata=nothing)
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _moments(error: NDArray[np.floating]) -> list[int]:
+    """Frames of the greatest errors, apart from each other, by time."""
+    found: list[int] = []
+    for frame in np.argsort(-error, kind="stable").tolist():
+        if all(abs(frame - other) >= _APART for other in found):
+            found.append(frame)
+    return sorted(found[:_MOMENTS])
+
+
+def _draw_openings(
+    axes: Axes, case: DubCase, lips: Mapping[str, Points], moments: Sequence[int]
+) -> None:
+    fps = float(MOTION_FPS)
+    times = np.arange(case.frames) / fps
+    for name, some in lips.items():
+        opening = signed_opening(some, case.source.scheme)
+        axes.plot(times, opening, color=_COLOURS[name], label=name)
+    source = case.source
+    closed = lip_range(source.shape, source.closed, source.scheme).closed_below
+    axes.axhline(closed, color="grey", linewidth=0.8, linestyle=":", label="closed below")
+    for phone in case.target.phones:
+        if phone.name in BILABIALS:
+            start, end = float(phone.start), float(phone.end)
+            axes.axvspan(start, end, color="gold", alpha=0.4, linewidth=0)
+            axes.annotate(
+                phone.name,
+                ((start + end) / 2, 1.01),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+            )
+    axes.plot(
+        [moment / fps for moment in moments],
+        np.zeros(len(moments)),
+        marker="^",
+        linestyle="",
+        color="grey",
+        transform=axes.get_xaxis_transform(),
+        clip_on=False,
+    )
+    axes.set_xlim(0, times[-1])
+    axes.set_xlabel("seconds")
+    axes.set_ylabel("opening, inter-ocular")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, ncols=4, loc="upper right")
+
+
+def _draw_lips(axes: Axes, case: DubCase, lips: Mapping[str, Points]) -> None:
+    outer = len(case.source.scheme.outer_lips)
+    for name, points in lips.items():
+        for contour in (points[:outer], points[outer:]):
+            closed = np.concatenate([contour, contour[:1]])
+            axes.plot(closed[:, 0], -closed[:, 1], color=_COLOURS[name], linewidth=1)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
