@@ -1,6 +1,6 @@
 """Stage 1 against its baselines: reconstruction, other speech of the same person, silence."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -38,6 +38,7 @@ from mytalk_core.evaluation.motion_table import (
     speaking_table,
 )
 from mytalk_core.evaluation.sections import Section, footage_note
+from mytalk_core.evaluation.speaker_retrieval import retrieval_table
 from mytalk_core.evaluation.spoken import Speak
 from mytalk_core.evaluation.tables import MetricTable, counted
 from mytalk_core.motion.model import SpeechToMotion
@@ -48,6 +49,7 @@ Advance = Callable[[int, int], None]
 """Is told how many steps were taken since the last call, and how many there are in all."""
 
 OWN = "reconstruction (own speech)"
+RETRIEVED = "who it is, by the identity vector"
 CROSS = "cross (speech of another clip of the same speaker)"
 
 # Training clips that the baselines are fitted on at most: a linear map needs no more.
@@ -86,6 +88,7 @@ def evaluate_motion(
     if spoken:
         clips = list(spoken.clips)
     expert = load_expert()
+    counts = Counter(clip.speaker for clip in clips)
     own, cross = reconstruction_cases(clips), cross_cases(clips)
     silent = silence_cases(clips, encoder.encode)
     total = len(own) + len(cross) + len(silent)
@@ -101,6 +104,8 @@ def evaluate_motion(
     tables[f"diversity over {SEEDS} seeds"] = diversity_table(
         {name: methods[name] for name in (OURS, RIDGE, STILL) if name in methods}, own
     )
+    if max(counts.values()) > 1 and len(counts) > 1:
+        tables[RETRIEVED] = retrieval_table(model, clips)
     tables["silence"] = silence_table(silence_methods(methods), silent, step)
     notes = _notes(clips, train, split, methods, tables)
     if spoken:
@@ -166,6 +171,12 @@ def _notes(
         f"Diversity: mean distance of the lips of {SEEDS} seeds from each other, own speech. Beside"
         " it, that as a share of the mean distance between two frames of the true lips."
     )
+    if RETRIEVED in tables:
+        notes.append(
+            "Who it is: the first half of a clip, as the identity extractor sees it, is looked for"
+            " among the second halves of all other clips. Mean shape: the same by the mean of the"
+            " points, without any network."
+        )
     if CROSS not in tables:
         notes.append("There is no cross table: no speaker has two clips.")
     return tuple(notes)

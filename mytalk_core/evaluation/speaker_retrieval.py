@@ -1,0 +1,60 @@
+"""How well the identity vector of stage 1 tells people apart whom it was never shown."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mytalk_core.evaluation.cases import MotionClip
+from mytalk_core.evaluation.tables import Measurement, Metric, MetricTable
+from mytalk_core.motion.model import SpeechToMotion
+from mytalk_core.motion.sampling import identity_shapes
+
+RETRIEVAL = Metric("retrieval", "nearest other clip is of the same person", "higher")
+
+IDENTITY_VECTOR = "identity vector"
+MEAN_SHAPE = "mean shape"
+CHANCE = "chance"
+
+
+def retrieval_table(model: SpeechToMotion, clips: Sequence[MotionClip]) -> MetricTable:
+    """Rank-1 retrieval: whose is the clip nearest to each clip, by what the extractor says of it.
+
+    The first half of a clip is looked for among the second halves of all other clips, by cosine.
+    Beside it: the mean shape of the same points without any network, by Euclidean distance, and
+    the share that a clip drawn at random would get right. Speakers with a single clip are only
+    ever found, never looked for.
+    """
+    shapes = [clip.shape.reshape(len(clip.shape), -1) for clip in clips]
+    halves = [(shape[: len(shape) // 2], shape[len(shape) // 2 :]) for shape in shapes]
+    vectors = [np.stack([_vector(model, half[side]) for half in halves]) for side in (0, 1)]
+    means = [np.stack([half[side].mean(axis=0) for half in halves]) for side in (0, 1)]
+    likeness = {
+        IDENTITY_VECTOR: vectors[0] @ vectors[1].T,
+        MEAN_SHAPE: -np.linalg.norm(means[0][:, None] - means[1][None], axis=-1),
+    }
+    counts = Counter(clip.speaker for clip in clips)
+    rows: list[Measurement] = []
+    for index, clip in enumerate(clips):
+        own = counts[clip.speaker] - 1
+        if not own:
+            continue
+        for method, alike in likeness.items():
+            others = alike[index].copy()
+            others[index] = -np.inf
+            found = clips[int(np.argmax(others))].speaker == clip.speaker
+            rows.append(Measurement(method, clip.speaker, RETRIEVAL.name, float(found), clip.key))
+        chance = own / (len(clips) - 1)
+        rows.append(Measurement(CHANCE, clip.speaker, RETRIEVAL.name, chance, clip.key))
+    return MetricTable((RETRIEVAL,), rows, frozenset({CHANCE}))
+
+
+@torch.inference_mode()
+def _vector(model: SpeechToMotion, shapes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The identity vector (D,) of (T, 3 M) moving points."""
+    frames = torch.from_numpy(identity_shapes(shapes))[None].to(model.speech_mean.device)
+    _, vector = model.identity(frames)
+    found: NDArray[np.float32] = vector[0].cpu().numpy()
+    return found

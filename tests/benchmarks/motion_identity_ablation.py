@@ -1,0 +1,166 @@
+"""What the identity of a face brings to its lips: as a condition, as a loss, both, and neither.
+
+    python tests/benchmarks/motion_identity_ablation.py CURATED [SEEDS] [STEPS]
+
+`CURATED`: what `mytalk curate` wrote. Every variant is trained with `SEEDS` seeds (1) for `STEPS`
+steps (300) of 16 windows on one process, from the same clips in the same voices; the split val
+chooses the step, as it does in training. Prints two tables, val and test: means over speakers and
+seeds, the spread of LMD over seeds, and how often the identity vector finds another clip of the
+same person. With `OUT`, the models are kept there, by variant and seed.
+"""
+
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+
+from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
+from mytalk_core.data.clip_index import clip_index
+from mytalk_core.data.clip_reader import iter_clips
+from mytalk_core.data.model_store import pull
+from mytalk_core.evaluation.cases import (
+    DubCase,
+    MotionClip,
+    cross_cases,
+    read_motion_clips,
+    reconstruction_cases,
+)
+from mytalk_core.evaluation.lip_metrics import motion_scores
+from mytalk_core.evaluation.motion_methods import ModelMotion
+from mytalk_core.evaluation.speaker_retrieval import CHANCE, IDENTITY_VECTOR, retrieval_table
+from mytalk_core.motion.clip import MotionClip as TrainingClip
+from mytalk_core.motion.clip import motion_clip
+from mytalk_core.motion.identity import IdentityExtractor
+from mytalk_core.motion.model import SIZES, SpeechToMotion
+from mytalk_core.motion.silence import silence_features
+from mytalk_core.motion.training import (
+    MotionObjective,
+    MotionTrainingConfig,
+    fit_closed_form,
+    voiced_clips,
+)
+from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.training.loop import LoopConfig, TrainingState, train
+
+USUAL = MotionTrainingConfig(batch=16)
+NO_LOSS = replace(USUAL, identity_weight=0.0, contrast_weight=0.0)
+VARIANTS = {  # whether the denoiser sees the tokens, and the losses
+    "neither": (False, NO_LOSS),
+    "condition": (True, NO_LOSS),
+    "loss": (False, USUAL),
+    "condition and loss": (True, USUAL),
+}
+VALIDATIONS = 10
+
+
+class Unseen(nn.Module):
+    """An extractor whose vector the losses have, while the denoiser sees empty tokens."""
+
+    def __init__(self, extractor: IdentityExtractor) -> None:
+        super().__init__()
+        self.extractor = extractor
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        tokens, vector = self.extractor(frames)
+        return torch.zeros_like(tokens), vector
+
+
+class Trained:
+    """One training after another, on clips that are made once."""
+
+    def __init__(self, data: Path, steps: int) -> None:
+        encoder = SpeechEncoder(pull("whisper-base"), threads=2)
+        convert = voiced_clips(encoder, USUAL, whole=True)
+        self._clips: ClipBuffer[TrainingClip] = ClipBuffer(
+            clip_index(data, "train"), convert, BufferConfig()
+        )
+        self._judges = [motion_clip(members) for members in iter_clips(clip_index(data, "val"))]
+        self._silence = silence_features(encoder)
+        self._steps = steps
+
+    def __call__(self, seen: bool, config: MotionTrainingConfig, seed: int) -> SpeechToMotion:
+        """The model of the best validation."""
+        torch.manual_seed(seed)
+        device = torch.device("cpu")
+        objective = MotionObjective(
+            SIZES["cpu"], config, self._clips.draw, self._silence, self._judges, device
+        )
+        if not seen:
+            objective.model.identity = Unseen(objective.model.identity)  # type: ignore[assignment]
+        fit_closed_form(
+            objective.model, self._clips.clips, self._clips.weights, config.ridge, lambda part: part
+        )
+        state = TrainingState()
+        every = max(self._steps // VALIDATIONS, 1)
+        loop = LoopConfig(self._steps, learning_rate=5e-4, validate_every=every, seed=seed)
+        for _ in train(objective, loop, state, device):
+            pass
+        objective.model.load_state_dict(state.best)
+        return objective.model.eval()
+
+
+def scores(model: SpeechToMotion, cases: Sequence[DubCase]) -> dict[str, float]:
+    """Means over speakers."""
+    found: dict[str, list[dict[str, float]]] = defaultdict(list)
+    for case in cases:
+        lips = len(case.source.scheme.lips)
+        moved, true = ModelMotion(model)(case)[:, :lips, :2], case.truth[:, :lips, :2]
+        found[case.source.speaker].append(motion_scores(moved, true, case.source.scheme))
+    names = next(iter(found.values()))[0]
+    return {
+        name: float(np.mean([np.mean([each[name] for each in own]) for own in found.values()]))
+        for name in names
+    }
+
+
+def row(
+    table: Table, label: str, models: Sequence[SpeechToMotion], clips: list[MotionClip]
+) -> None:
+    """Means over seeds."""
+    own = [scores(model, reconstruction_cases(clips)) for model in models]
+    cross = [scores(model, cross_cases(clips)) for model in models]
+    who = [retrieval_table(model, clips) for model in models]
+    distances = [each["lmd"] for each in own]
+    table.add_row(
+        label,
+        f"{np.mean(distances):.5f}",
+        f"{min(distances):.5f} to {max(distances):.5f}",
+        f"{np.mean([each['aperture_r'] for each in own]):.3f}",
+        f"{np.mean([each['velocity_error'] for each in own]):.5f}",
+        f"{np.mean([each['lmd'] for each in cross]):.5f}",
+        f"{np.mean([each.value(IDENTITY_VECTOR, 'retrieval') for each in who]):.2f}",
+        f"{who[0].value(CHANCE, 'retrieval'):.2f}",
+    )
+
+
+def main(curated: Path, seeds: int, steps: int) -> None:
+    """Print the two tables."""
+    trained = Trained(curated, steps)
+    models = {
+        label: [trained(seen, config, seed) for seed in range(seeds)]
+        for label, (seen, config) in VARIANTS.items()
+    }
+    for split in ("val", "test"):
+        clips = list(read_motion_clips(iter_clips(clip_index(curated, split))))
+        table = Table(title=f"{split}, {seeds} seeds, {steps} steps")
+        columns = ("LMD", "over seeds", "aperture r", "velocity error", "cross-LMD", "retrieval")
+        for heading in ("identity as", *columns, "chance"):
+            table.add_column(heading, justify="right")
+        for label, made in models.items():
+            row(table, label, made, clips)
+        Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main(
+        Path(sys.argv[1]),
+        int(sys.argv[2]) if len(sys.argv) > 2 else 1,
+        int(sys.argv[3]) if len(sys.argv) > 3 else 300,
+    )
