@@ -47,7 +47,9 @@ from mytalk_core.motion.training import (
 )
 from mytalk_core.speech.features import FEATURES, SpeechEncoder
 from mytalk_core.speech.voices import VoiceConfig
-from mytalk_core.training.loop import LoopConfig, Objective, TrainingState, train
+from mytalk_core.training.loop import LoopConfig, train
+from mytalk_core.training.objective import Objective
+from mytalk_core.training.state import TrainingState, Validation
 
 _STATE = "state.pt"
 # Held-out clips that judge the model while it trains.

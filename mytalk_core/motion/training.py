@@ -238,29 +238,58 @@ def motion_losses(
 
 
 def score_clips(model: SpeechToMotion, clips: Sequence[MotionClip]) -> dict[str, float]:
-    """What chooses the weights, lip distance and aperture correlation; means over speakers.
+    """What chooses the weights: lips by other speech than the clip's own; means over speakers.
+
+    Cross: each clip is dubbed with the speech of the same speaker's next one, the last with the
+    first, and compared with the lips of that one, as `evaluation.cases.cross_cases` has it. Where
+    a speaker has a single clip, or nobody knows who speaks, its own speech has to do.
 
     A quick judgement in training; the pose is taken out beforehand, so the numbers are close to
     those of the evaluation but not the same.
+
+    Returns:
+        `judged_by`, cross_lmd * (2 - cross_r), which decides; `cross_lmd` in inter-ocular units and
+        `cross_r`, correlation of the openings; `lmd` and `aperture_r`, the same of each clip with
+        its own speech.
     """
+    by_speaker: dict[str, list[MotionClip]] = {}
+    for number, clip in enumerate(clips):
+        by_speaker.setdefault(clip.speaker or f"nobody knows {number}", []).append(clip)
+    scores = []
+    for own in by_speaker.values():
+        cross = [_lip_scores(model, *pair) for pair in zip(own, own[1:] + own[:1], strict=True)]
+        same = [_lip_scores(model, clip, clip) for clip in own] if len(own) > 1 else cross
+        scores.append(np.concatenate([np.mean(cross, axis=0), np.mean(same, axis=0)]))
+    cross_lmd, cross_r, lmd, correlation = np.mean(scores, axis=0).tolist()
+    # Distance alone prefers lips that hardly move, correlation alone does not see how far they do.
+    return {
+        "judged_by": cross_lmd * (2 - cross_r),
+        "cross_lmd": cross_lmd,
+        "cross_r": cross_r,
+        "lmd": lmd,
+        "aperture_r": correlation,
+    }
+
+
+def _lip_scores(
+    model: SpeechToMotion, source: MotionClip, target: MotionClip
+) -> tuple[float, float]:
+    """Lip distance and correlation of the openings of `source` dubbed with `target`'s speech."""
     lips = len(model.scheme.lips)
     upper, lower = aperture_positions(model.scheme)
-    by_speaker: dict[str, list[tuple[float, float]]] = {}
-    for clip in clips:
-        shapes = identity_shapes(clip.rest + clip.displacement)
-        blocks = generate_motion(model, clip.speech[0], clip.upper_face, shapes, seed=0)
-        moved = np.concatenate(list(blocks))
-        rest = clip.rest.reshape(-1, 3)
-        points = moved + rest
-        truth = clip.displacement.reshape(points.shape) + rest
-        distance = np.linalg.norm((points - truth)[:, :lips, :2], axis=-1).mean()
-        openings = [np.abs(s[:, lower, 1] - s[:, upper, 1]).mean(axis=1) for s in (points, truth)]
-        correlation = np.corrcoef(openings)[0, 1]
-        by_speaker.setdefault(clip.speaker, []).append((float(distance), float(correlation)))
-    means = np.mean([np.mean(scores, axis=0) for scores in by_speaker.values()], axis=0)
-    lmd, correlation = float(means[0]), float(means[1])
-    # Distance alone prefers lips that hardly move, correlation alone does not see how far they do.
-    return {"judged_by": lmd * (2 - correlation), "lmd": lmd, "aperture_r": correlation}
+    frames = min(len(source.displacement), len(target.displacement))
+    blocks = generate_motion(
+        model,
+        target.speech[0][:frames],
+        source.upper_face[:frames],
+        identity_shapes(source.rest + source.displacement),
+        seed=0,
+    )
+    points = np.concatenate(list(blocks)) + source.rest.reshape(-1, 3)
+    truth = (target.displacement + target.rest)[:frames].reshape(points.shape)
+    distance = np.linalg.norm((points - truth)[:, :lips, :2], axis=-1).mean()
+    openings = [np.abs(s[:, lower, 1] - s[:, upper, 1]).mean(axis=1) for s in (points, truth)]
+    return float(distance), float(np.corrcoef(openings)[0, 1])
 
 
 class MotionObjective:

@@ -1,4 +1,4 @@
-"""Optimiser steps with warm-up, cosine decay, clipping and an average of the weights.
+"""Optimiser steps with warm-up, cosine decay, clipping, an average of the weights, early stopping.
 
 Randomness belongs to the step, not to the process, so that a run that was killed and resumed
 takes the same path as one that was not.
@@ -7,15 +7,19 @@ takes the same path as one that was not.
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mytalk_core.media.prefetch import prefetched
+from mytalk_core.training.clock import Clock
+from mytalk_core.training.objective import Objective
 from mytalk_core.training.precision import autocast
+from mytalk_core.training.state import TrainingState, Validation
+from mytalk_core.training.validation import validate
 
 # Batches that are ready before their step, beside the one that is being made.
 _BATCHES_AHEAD = 1
@@ -38,47 +42,13 @@ class LoopConfig:
     average_decay: float = 0.995
     # Steps between validations.
     validate_every: int = 250
+    # Validations in a row without a better one after which the run ends before its last step.
+    patience: int = 8
     # Seconds between checkpoints.
     checkpoint_seconds: float = 120.0
-    # Half precision on hardware that has it; the networks say whether they bear it.
-    mixed_precision: bool = False
+    # Kinds of device ("cuda", "cpu") on which steps run in half precision, where they have it.
+    half_precision_on: tuple[str, ...] = ("cuda",)
     seed: int = 0
-
-
-class Objective(Protocol):
-    """What is trained: a model, where its batches come from, and how it is judged."""
-
-    @property
-    def model(self) -> nn.Module:
-        """Whose weights are trained."""
-
-    def batch(self, random: np.random.Generator) -> Any:
-        """The examples of one step.
-
-        Called by another thread while earlier steps are taken: what it gives must not depend on
-        the weights that are trained.
-        """
-
-    def losses(self, batch: Any, noise: torch.Generator) -> dict[str, Tensor]:
-        """The losses of one step, weighted; their sum is minimised."""
-
-    def validate(self) -> dict[str, float]:
-        """Figures of the model as it stands on held-out clips; less of the first is better."""
-
-
-@dataclass
-class TrainingState:
-    """All that a resumed run needs."""
-
-    step: int = 0
-    draws: int = 0  # clips that each process drew for these steps; all draw the same number
-    optimiser: dict[str, Any] = field(default_factory=dict)
-    weights: dict[str, Tensor] = field(default_factory=dict)
-    average: dict[str, Tensor] = field(default_factory=dict)
-    best: dict[str, Tensor] = field(default_factory=dict)  # averaged weights of the best validation
-    best_score: float = math.inf
-    history: list[dict[str, float]] = field(default_factory=list)
-    losses: dict[str, list[float]] = field(default_factory=dict)  # since the last validation
 
 
 @dataclass(frozen=True)
@@ -122,8 +92,10 @@ def train(
     wrap: Callable[[nn.Module], nn.Module] = lambda module: module,
     progress: Callable[[int], None] = lambda step: None,
     draws: Callable[[], int] = lambda: 0,
+    judged: Callable[[Validation], None] = lambda found: None,
 ) -> Iterator[TrainingState]:
-    """Train to the last step; yields the state at checkpoints and at the end.
+    """Train to the last step, or until nothing gets better; yields the state at checkpoints and
+    at the end. Of a run that had stopped before its last step nothing is yielded.
 
     Args:
         state: new, or a checkpoint's; changed in place.
@@ -131,7 +103,10 @@ def train(
         wrap: makes a module data-parallel.
         progress: told the number of steps taken, after every step.
         draws: how many clips the objective's batches have taken so far, for the state.
+        judged: told of every validation while the model still holds the weights that it is of.
     """
+    if state.stopped:
+        return
     model = objective.model.to(device)
     if state.weights:
         model.load_state_dict(state.weights)
@@ -145,15 +120,20 @@ def train(
     optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=0.0)
     if state.optimiser:
         optimiser.load_state_dict(state.optimiser)
-    average = {name: value.clone() for name, value in (state.average or model.state_dict()).items()}
+    average = {
+        name: value.to(device, copy=True)  # a checkpoint's are on the CPU
+        for name, value in (state.average or model.state_dict()).items()
+    }
+    unread: list[dict[str, Tensor]] = []
     saved = time.monotonic()
+    clock = Clock(state)
     examples = _examples(objective, config, rank, state.step, draws)
     for example in prefetched(examples, _BATCHES_AHEAD):
         noise = torch.Generator(device).manual_seed(example.noise_seed)
         torch.manual_seed(example.dropout_seed)  # dropout draws from the process's state
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(state.step, config)
-        with autocast(device, config.mixed_precision):
+        with autocast(device, device.type in config.half_precision_on, learning=True):
             losses = wrapped(example.batch, noise)
         optimiser.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
@@ -162,26 +142,32 @@ def train(
         _average(average, model, min(config.average_decay, (1 + state.step) / (10 + state.step)))
         state.step += 1
         state.draws = example.draws
-        for name, loss in losses.items():
-            state.losses.setdefault(name, []).append(float(loss.detach()))
+        unread.append({name: loss.detach() for name, loss in losses.items()})
         progress(state.step)
         last = state.step == config.steps
         if state.step % config.validate_every == 0 or last:
-            entry = {name: float(np.mean(values)) for name, values in state.losses.items()}
+            _read(unread, state)
+            losses_since = {name: float(np.mean(values)) for name, values in state.losses.items()}
             state.losses = {}
+            clock.validation_begins()
             if rank == 0:
-                _validate(objective, model, average, state, entry)
+                rate = learning_rate(state.step - 1, config)
+                validate(objective, average, state, losses_since, rate, judged)
+            clock.validation_ends()
+            state.stopped = not last and _of_first(state.since_best >= config.patience, device)
+            last = last or state.stopped
         # Processes must agree on when to save, and their clocks do not.
         if state.step % 20 == 0 or last:
             late = time.monotonic() - saved > config.checkpoint_seconds
-            due = torch.tensor(float(late), device=device)
-            if torch.distributed.is_initialized():
-                torch.distributed.broadcast(due, 0)
-            if due or last:
+            if _of_first(late, device) or last:
                 state.optimiser, state.average = optimiser.state_dict(), average
                 state.weights = model.state_dict()
                 saved = time.monotonic()
+                _read(unread, state)
+                clock.read()
                 yield state
+        if last:
+            return
 
 
 def _examples(
@@ -203,22 +189,17 @@ def _average(average: dict[str, Tensor], model: nn.Module, decay: float) -> None
             average[name].copy_(value)
 
 
-def _validate(
-    objective: Objective,
-    model: nn.Module,
-    average: dict[str, Tensor],
-    state: TrainingState,
-    losses: dict[str, float],
-) -> None:
-    """Judge the averaged weights, note it in the history, keep them where they are the best."""
-    current = {name: value.clone() for name, value in model.state_dict().items()}
-    model.load_state_dict(average)
-    model.eval()
-    figures = objective.validate()
-    model.train()
-    model.load_state_dict(current)
-    score = next(iter(figures.values()))
-    state.history.append({"step": state.step, **losses, **figures})
-    if score < state.best_score:
-        state.best_score = score
-        state.best = {name: value.detach().cpu().clone() for name, value in average.items()}
+def _read(unread: list[dict[str, Tensor]], state: TrainingState) -> None:
+    """Move losses into the state; not after every step, for a GPU stands still while it is read."""
+    for losses in unread:
+        for name, loss in losses.items():
+            state.losses.setdefault(name, []).append(float(loss))
+    unread.clear()
+
+
+def _of_first(answer: bool, device: torch.device) -> bool:
+    """What the first process answers, in all of them."""
+    said = torch.tensor(float(answer), device=device)
+    if torch.distributed.is_initialized():
+        torch.distributed.broadcast(said, 0)
+    return bool(said)

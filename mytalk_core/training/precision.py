@@ -12,6 +12,16 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     return supported
 
 
-def autocast(device: torch.device, wanted: bool) -> torch.autocast:
-    """A context in which convolutions and matrix products run in bfloat16 if that helps."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=wanted and has_fast_bfloat16(device))
+def autocast(device: torch.device, wanted: bool, learning: bool = False) -> torch.autocast:
+    """A context in which convolutions and matrix products run in bfloat16 if that helps.
+
+    Args:
+        learning: weights are cast anew at each use. A cast that was kept from a pass without
+            gradients would pass none on later, and its weight would never be learnt.
+    """
+    return torch.autocast(
+        device.type,
+        torch.bfloat16,
+        enabled=wanted and has_fast_bfloat16(device),
+        cache_enabled=not learning,
+    )

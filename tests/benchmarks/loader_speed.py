@@ -34,7 +34,9 @@ from mytalk_core.data.model_store import pull
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.training import MotionObjective, MotionTrainingConfig, voiced_clips
 from mytalk_core.speech.features import SpeechEncoder
-from mytalk_core.training.loop import LoopConfig, Objective, TrainingState, train
+from mytalk_core.training.loop import LoopConfig, train
+from mytalk_core.training.objective import Objective
+from mytalk_core.training.state import TrainingState
 from pipelines.train import TrainJob, appearance_config, buffer_config, loop_config
 from tests.synthetic_face import write_curated
 

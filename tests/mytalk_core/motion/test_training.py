@@ -275,13 +275,34 @@ def test_validation_prefers_the_model_that_listens(talking_face: Film) -> None:
     made = clips(talking_face)
     _, fitted = batch_and_model(made)
     heard = score_clips(fitted.eval(), made)
-    assert set(heard) == {"judged_by", "lmd", "aperture_r"}
+    assert next(iter(heard)) == "judged_by"
+    assert heard["judged_by"] == heard["cross_lmd"] * (2 - heard["cross_r"])
     assert heard["aperture_r"] > 0.9
     with torch.no_grad():
         fitted.speech_map.mul_(-1)
     deaf = score_clips(fitted, made)
-    assert deaf["lmd"] > heard["lmd"]
-    assert deaf["aperture_r"] < 0
+    assert deaf["lmd"] > heard["lmd"] and deaf["judged_by"] > heard["judged_by"]
+    assert deaf["aperture_r"] < 0 and deaf["cross_r"] < heard["cross_r"]
+
+
+def test_lips_are_judged_by_the_speech_of_the_speakers_next_clip(talking_face: Film) -> None:
+    made = clips(talking_face)
+    _, model = batch_and_model(made)
+    one, other = (replace(clip, speaker="ann") for clip in made[:2])
+    found = score_clips(model.eval(), [one, other])
+    assert found["cross_r"] > 0.9  # the two films open their mouths at other times
+    alone = [score_clips(model, [clip]) for clip in (one, other)]
+    assert found["lmd"] == np.mean([each["lmd"] for each in alone])
+
+    deaf = score_clips(model, [one, replace(other, speech=np.zeros_like(other.speech))])
+    assert deaf["cross_r"] < found["cross_r"] - 0.1
+
+
+def test_where_nobody_knows_who_speaks_no_two_clips_are_one_person(talking_face: Film) -> None:
+    made = [replace(clip, speaker="") for clip in clips(talking_face)[:2]]
+    _, model = batch_and_model(clips(talking_face))
+    found = score_clips(model.eval(), made)
+    assert found["cross_lmd"] == found["lmd"]
 
 
 def test_the_objective_judges_its_own_model(talking_face: Film) -> None:

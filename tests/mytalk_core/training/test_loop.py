@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
 from mytalk_core.data.clip_index import ClipIndex, clip_index
-from mytalk_core.training.loop import LoopConfig, TrainingState, learning_rate, train
+from mytalk_core.training.loop import LoopConfig, learning_rate, train
+from mytalk_core.training.state import TrainingState, Validation
 from tests.synthetic_face import write_curated
 
 CPU = torch.device("cpu")
@@ -151,6 +152,54 @@ def test_the_best_validation_is_kept() -> None:
     assert last.best_score == 1.0
     assert all(torch.equal(last.best[name], objective.judged[1][name]) for name in last.best)
     assert [entry["error"] for entry in last.history] == [3.0, 1.0, 2.0, 4.0]
+
+
+STOPS = replace(CONFIG, steps=300, patience=2)
+SCORES = [3.0, 1.0, 2.0, 4.0, 0.5]  # at step 60 the second in a row that is no better
+
+
+def test_a_run_that_gets_no_better_stops_with_its_best_weights() -> None:
+    objective = Regression(SCORES)
+    last = states(objective, STOPS)[-1]
+    assert (last.step, last.stopped, last.best_score) == (60, True, 1.0)
+    assert [entry["error"] for entry in last.history] == SCORES[:4]
+    assert all(torch.equal(last.best[name], objective.judged[1][name]) for name in last.best)
+
+
+def test_a_run_that_had_stopped_takes_no_step_more() -> None:
+    stopped = states(Regression(SCORES), STOPS)[-1]
+    told: list[int] = []
+    again = train(Regression(), STOPS, stopped, CPU, progress=told.append)
+    assert list(again) == [] and told == []
+
+
+def test_patience_is_kept_over_a_kill() -> None:
+    before, *_ = states(Regression(SCORES), STOPS)  # one validation, at step 15
+    assert before.step == 20
+    resumed = states(Regression(SCORES[1:]), STOPS, before)[-1]
+    assert (resumed.step, resumed.stopped) == (60, True)
+
+
+def test_a_better_validation_renews_the_patience() -> None:
+    (*_, last) = states(Regression([3.0, 4.0, 2.0, 4.0]), replace(CONFIG, patience=2))
+    assert (last.step, last.stopped) == (60, False)
+
+
+def test_who_listens_is_told_what_was_found_while_the_model_holds_what_was_judged() -> None:
+    objective = Regression()
+    heard: list[Validation] = []
+    weights: list[Tensor] = []
+
+    def listen(found: Validation) -> None:
+        heard.append(found)
+        weights.append(objective.model.state_dict()["0.weight"].clone())
+
+    (*_, last) = train(objective, CONFIG, TrainingState(), CPU, judged=listen)
+    assert [{"step": v.step, **v.losses, **v.figures} for v in heard] == last.history
+    assert [v.learning_rate for v in heard] == [learning_rate(v.step - 1, CONFIG) for v in heard]
+    assert [v.steps_per_second for v in heard] == last.rates and min(last.rates) > 0
+    assert all(torch.equal(w, j["0.weight"]) for w, j in zip(weights, objective.judged, strict=True))
+    assert last.seconds > 0
 
 
 def test_averaged_weights_are_judged_without_dropout_and_training_goes_on() -> None:
