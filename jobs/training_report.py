@@ -1,27 +1,61 @@
-"""What `mytalk train` leaves beside the weights: its page, with numbers on held-out speakers."""
+"""What `mytalk train` leaves beside the weights: its report, measured on held-out speakers."""
 
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from jobs.console import Advance, progress
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
-from mytalk_core.data.curated import shards_of
+from mytalk_core.data.clip_choice import spread_over_speakers
+from mytalk_core.data.clip_index import MANIFEST_NAME, clip_index, described_by
+from mytalk_core.data.clip_reader import read_clip
+from mytalk_core.data.shards import decode_sample
 from mytalk_core.data.splits import Split
 from mytalk_core.errors import BadInputError
 from mytalk_core.evaluation.appearance_table import evaluate_appearance
 from mytalk_core.evaluation.motion_section import evaluate_motion
+from mytalk_core.evaluation.cases import read_motion_clips
+from mytalk_core.evaluation.lip_samples import lip_figure, lip_samples
+from mytalk_core.evaluation.ranking import best_median_worst
+from mytalk_core.evaluation.redrawn_samples import redrawn_figure, redrawn_samples
 from mytalk_core.evaluation.sections import Section
-from mytalk_core.evaluation.training_page import TrainingPage, settings, write_training_page
+from mytalk_core.evaluation.training_page import (
+    TrainingPage,
+    settings,
+    write_training_page,
+    write_training_text,
+)
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import load_model
-from mytalk_core.motion.training import MotionTrainingConfig
 from mytalk_core.speech.features import SpeechEncoder
 from pipelines.train import TrainJob, TrainResult, appearance_config, loop_config
+
+PREPROCESSED = (
+    "The clips are as preprocessing left them: nothing was filtered by quality, copies are all"
+    " there, and the name of each speaker decided alone who is held out. `mytalk curate` makes"
+    " better training data."
+)
+"""What to know of a model trained on footage that was not curated."""
+
+# Held-out clips of which the best, the middle one and the worst are shown.
+_SAMPLES = 48
+
+
+def is_preprocessed(data: str | Path) -> bool:
+    """Whether a data set is what preprocessing left, or was curated.
+
+    Raises:
+        BadInputError: where there is neither.
+    """
+    return described_by(data)[1].endswith(MANIFEST_NAME)
 
 
 def write_training_report(path: Path, job: TrainJob, trained: TrainResult) -> Path:
     """Measure the trained weights on speakers held out of training and write the page; its path.
+
+    The same stands beside it as Markdown.
 
     Raises:
         OutputError: where the page cannot be written.
@@ -29,26 +63,59 @@ def write_training_report(path: Path, job: TrainJob, trained: TrainResult) -> Pa
     split = _held_out_split(job.data)
     with progress(f"measuring {job.model} on held-out speakers", None) as advance:
         held_out = _measured(job, trained.weights, split, advance)
+    with progress("drawing samples", None):
+        samples = _samples(job, trained.weights, split)
     page = TrainingPage(
         title=f"Training of the {job.model} model",
         facts={
             "weights": trained.weights.name,
-            "steps": str(job.steps),
             "size": job.size,
+            "steps": _steps(job, trained),
+            "wall time": f"{trained.seconds / 60:.1f} min",
+            "steps a second": _pace(trained),
         },
         history=trained.history,
         best_score=trained.best_score,
         configuration=_configuration(job),
         held_out=held_out,
+        samples=samples,
+        notes=(PREPROCESSED,) if is_preprocessed(job.data) else (),
     )
     write_training_page(path, page)
+    write_training_text(path.with_suffix(".md"), page)
     return path
 
 
-def _held_out_split(data: Path) -> Split:
+def _steps(job: TrainJob, trained: TrainResult) -> str:
+    taken = int(trained.history[-1]["step"])
+    if not trained.stopped_early:
+        return str(taken)
+    return f"{taken} of {job.steps}: stopped early, {job.patience} validations without a better one"
+
+
+def _pace(trained: TrainResult) -> str:
+    rates = sorted(trained.steps_per_second)
+    if not rates:
+        return "unknown"
+    return f"{rates[len(rates) // 2]:.2f} (from {rates[0]:.2f} to {rates[-1]:.2f})"
+
+
+def _samples(job: TrainJob, weights: Path, split: Split) -> dict[str, Figure]:
+    """The best, the middle and the worst of some held-out clips, by what they show."""
+    index = clip_index(job.data, split)
+    clips = (read_clip(index, number) for number in spread_over_speakers(index, _SAMPLES))
+    if job.model == "motion":
+        moved = best_median_worst(lip_samples(list(read_motion_clips(clips)), load_model(weights)))
+        return {f"{name}: {each.title}": lip_figure(each) for name, each in moved.items()}
+    drawn = redrawn_samples(map(decode_sample, clips), load_renderer(weights))
+    chosen = best_median_worst(drawn)
+    return {f"{name}: {each.title}": redrawn_figure(each) for name, each in chosen.items()}
+
+
+def _held_out_split(data: str | Path) -> Split:
     """`test` where there is one; else the speakers that have chosen the checkpoint."""
     try:
-        shards_of(data, "test")
+        clip_index(data, "test")
     except BadInputError:
         return "val"
     return "test"
@@ -66,7 +133,7 @@ def _configuration(job: TrainJob) -> dict[str, dict[str, str]]:
     size: Any
     losses: Any
     if job.model == "motion":
-        size, losses = MOTION_SIZES[job.size], MotionTrainingConfig()
+        size, losses = MOTION_SIZES[job.size], job.motion
     else:
         size, losses = RENDERER_SIZES[job.size], appearance_config(job)
     return {

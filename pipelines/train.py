@@ -1,4 +1,4 @@
-"""Curated shards to model weights, on Ray Train: two CPU workers or many GPUs, the same code."""
+"""Shards to model weights, on Ray Train: two CPU workers or many GPUs, the same code."""
 
 import hashlib
 import json
@@ -6,14 +6,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ray
 import torch
+from numpy.typing import NDArray
 from ray import train as ray_train
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
@@ -30,10 +32,12 @@ from mytalk_core.appearance.training import (
     appearance_clip,
 )
 from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
+from mytalk_core.data.clip_choice import spread_over_speakers
 from mytalk_core.data.clip_index import ClipIndex, clip_index
-from mytalk_core.data.clip_reader import Members, iter_clips, read_clip
+from mytalk_core.data.clip_reader import Members, read_clip
 from mytalk_core.data.shards import decode_meta
 from mytalk_core.errors import BadInputError, MytalkError, Reason
+from mytalk_core.evaluation.sample_pictures import appearance_picture, motion_picture
 from mytalk_core.media.output import atomic_path, make_folder
 from mytalk_core.motion.clip import motion_clip
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
@@ -47,6 +51,7 @@ from mytalk_core.motion.training import (
 )
 from mytalk_core.speech.features import FEATURES, SpeechEncoder
 from mytalk_core.speech.voices import VoiceConfig
+from mytalk_core.training.event_log import EventLog
 from mytalk_core.training.loop import LoopConfig, train
 from mytalk_core.training.objective import Objective
 from mytalk_core.training.state import TrainingState, Validation
@@ -64,8 +69,8 @@ class TrainJob:
     """One training run."""
 
     model: str  # "motion" or "appearance"
-    data: Path  # folder of curated shards, with its index
-    out: Path  # folder for weights, curves and checkpoints
+    data: str | Path  # folder or URL that curation or preprocessing wrote
+    out: Path  # folder for weights, curves and checkpoints; all machines must see it
     size: str  # "tiny", "cpu" or "gpu"
     steps: int  # optimiser steps
     speech_encoder: Path  # folder of a CTranslate2 Whisper; for other voices and silence
@@ -73,6 +78,7 @@ class TrainJob:
     seed: int = 0
     buffer: BufferConfig | None = None  # how much footage a process holds; None: as the model asks
     motion: MotionTrainingConfig = field(default_factory=MotionTrainingConfig)  # of that model
+    patience: int = LoopConfig.patience  # validations without a better one that end the run
     checkpoint_seconds: float = LoopConfig.checkpoint_seconds  # between checkpoints
 
     @property
@@ -84,6 +90,10 @@ class TrainJob:
     def record(self) -> Path:
         """Where the history goes, under the name of the run that it is of."""
         return self.out / f"{self.model}.history.json"
+
+    def events(self, name: str) -> Path:
+        """Where TensorBoard finds the run of this name."""
+        return self.out / "tensorboard" / name
 
     @property
     def progress(self) -> Path:
@@ -98,6 +108,9 @@ class TrainResult:
     weights: Path
     best_score: float  # of the validation that chose the weights
     history: list[dict[str, float]]  # one entry per validation
+    stopped_early: bool = False  # nothing got better for as many validations as patience says
+    seconds: float = 0.0  # that its steps and validations took
+    steps_per_second: tuple[float, ...] = ()  # before each validation
 
 
 class TrainingFailedError(MytalkError):
@@ -110,12 +123,15 @@ def loop_config(job: TrainJob) -> LoopConfig:
         job.steps,
         learning_rate=5e-4,
         validate_every=max(job.steps // 20, 1),
+        patience=job.patience,
         checkpoint_seconds=job.checkpoint_seconds,
         seed=job.seed,
     )
     if job.model == "motion":
+        # In half precision its steps take three times as long on a CPU.
         return common
-    return replace(common, learning_rate=6e-4, weight_decay=0.01, mixed_precision=True)
+    both = ("cuda", "cpu")
+    return replace(common, learning_rate=6e-4, weight_decay=0.01, half_precision_on=both)
 
 
 def appearance_config(job: TrainJob) -> AppearanceTrainingConfig:
@@ -161,7 +177,7 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
         OutputError: where `job.out` cannot be made.
         TrainingFailedError: where the workers fail.
     """
-    job = replace(job, data=job.data.resolve(), out=job.out.resolve())
+    job = replace(job, data=_from_anywhere(job.data), out=job.out.resolve())
     name = run_name(job)
     if job.model == "appearance":
         _check_crops(job)
@@ -199,8 +215,12 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
             where=str(job.out),
             remedy="The same command goes on from the last checkpoint.",
         ) from error
-    record = json.loads(job.record.read_text())
-    return TrainResult(job.weights, record["best_score"], record["history"])
+    return _result(job, json.loads(job.record.read_text()))
+
+
+def _from_anywhere(data: str | Path) -> str | Path:
+    """A path that workers in other folders understand; a URL is one."""
+    return data if "://" in str(data) else Path(data).resolve()
 
 
 def _finished(job: TrainJob, name: str) -> TrainResult | None:
@@ -208,9 +228,19 @@ def _finished(job: TrainJob, name: str) -> TrainResult | None:
     if not (job.record.exists() and job.weights.exists()):
         return None
     record = json.loads(job.record.read_text())
-    if record["run"] != name or record["history"][-1]["step"] < job.steps:
-        return None
-    return TrainResult(job.weights, record["best_score"], record["history"])
+    ended = record["stopped_early"] or record["history"][-1]["step"] == job.steps
+    return _result(job, record) if record["run"] == name and ended else None
+
+
+def _result(job: TrainJob, record: dict[str, Any]) -> TrainResult:
+    return TrainResult(
+        job.weights,
+        record["best_score"],
+        record["history"],
+        record["stopped_early"],
+        record["seconds"],
+        tuple(record["steps_per_second"]),
+    )
 
 
 def _cause(error: Exception) -> str:
@@ -264,6 +294,8 @@ def _train_worker(settings: dict[str, TrainJob]) -> None:
     rank, world = context.get_world_rank(), context.get_world_size()
     device = ray_train.torch.get_device()
     torch.manual_seed(job.seed)
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # TF32 for what is not in half precision
     state = _restored()
     objective, draws = _objective(job, rank, world, device, state)
     written = 0.0
@@ -281,10 +313,29 @@ def _train_worker(settings: dict[str, TrainJob]) -> None:
     if rank == 0 and state.step:
         # Of a run that had come to its end nothing more is yielded.
         _write_results(job, objective, state)
-    for saved in train(objective, loop_config(job), state, device, rank, wrap, note, draws):
-        if rank == 0:
-            _write_results(job, objective, saved)
-        _report(saved, rank)
+    with ExitStack() as open_files:
+        judged = _event_writer(job, objective, state.step, open_files) if rank == 0 else _nobody
+        config = loop_config(job)
+        for saved in train(objective, config, state, device, rank, wrap, note, draws, judged):
+            if rank == 0:
+                _write_results(job, objective, saved)
+            _report(saved, rank)
+
+
+def _nobody(found: Validation) -> None:
+    """Hears of a validation and does nothing."""
+
+
+def _event_writer(
+    job: TrainJob, objective: Any, step: int, open_files: ExitStack
+) -> Callable[[Validation], None]:
+    """What writes validations for TensorBoard, with what the model does to a held-out clip."""
+    held_out = clip_index(job.data, "val")
+    members = read_clip(held_out, spread_over_speakers(held_out, 1)[0])
+    log = open_files.enter_context(EventLog(job.events(run_name(job)), step))
+    picture: Callable[[Any, Members], NDArray[np.uint8]]
+    picture = motion_picture if job.model == "motion" else appearance_picture
+    return lambda found: log.add(found, picture(objective.model, members))
 
 
 def _objective(
@@ -298,7 +349,7 @@ def _objective(
         encoder = SpeechEncoder(job.speech_encoder, threads=1)
         whole = len(index.shard) <= buffer_config(job).capacity * world
         clips = ClipBuffer(index, voiced_clips(encoder, config, whole), *place)
-        judges = [motion_clip(members) for members in _first_clips(held_out)]
+        judges = [motion_clip(members) for members in _judging_clips(held_out)]
         silence = silence_features(encoder)
         motion = MotionObjective(
             MOTION_SIZES[job.size], config, clips.draw, silence, judges, device
@@ -310,14 +361,14 @@ def _objective(
         return motion, lambda: clips.draws
     to_clip = partial(appearance_clip, mask=MaskConfig())
     crops = ClipBuffer(index, to_clip, *place)
-    views = [to_clip(members) for members in _first_clips(held_out)]
+    views = [to_clip(members) for members in _judging_clips(held_out)]
     size, batches = RENDERER_SIZES[job.size], appearance_config(job)
     renderer = AppearanceObjective(size, batches, crops.draw, views, device)
     return renderer, lambda: crops.draws
 
 
-def _first_clips(index: ClipIndex) -> Iterator[Members]:
-    return islice(iter_clips(index), _VALIDATION_CLIPS)
+def _judging_clips(index: ClipIndex) -> Iterator[Members]:
+    return (read_clip(index, number) for number in spread_over_speakers(index, _VALIDATION_CLIPS))
 
 
 def _sum_over_workers(tensor: Tensor) -> Tensor:
@@ -365,6 +416,9 @@ def _write_results(job: TrainJob, objective: Any, state: TrainingState) -> None:
         "job": {name: str(value) for name, value in asdict(job).items()},
         "best_score": state.best_score,
         "history": state.history,
+        "stopped_early": state.stopped,
+        "seconds": state.seconds,
+        "steps_per_second": state.rates,
     }
     with atomic_path(job.record) as temporary:
         temporary.write_text(json.dumps(record, indent=1))

@@ -1,4 +1,4 @@
-"""`mytalk train`: curated shards to the weights of one of the two models."""
+"""`mytalk train`: shards to the weights of one of the two models."""
 
 import os
 from enum import StrEnum
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.console import progress, result
+from jobs.console import note, progress, result
 
 
 class Model(StrEnum):
@@ -30,10 +30,28 @@ _STEPS = {Model.MOTION: 800, Model.APPEARANCE: 1600}
 
 def train(
     model: Annotated[Model, typer.Argument(show_default=False, help="Which of the two models.")],
-    data: Annotated[Path, typer.Option(show_default=False, help="What `mytalk curate` wrote.")],
-    out: Annotated[Path, typer.Option(show_default=False, help="Folder for the weights.")],
+    data: Annotated[
+        str,
+        typer.Option(
+            show_default=False,
+            metavar="FOLDER",
+            help="What `mytalk curate` wrote, or `mytalk preprocess`; path or URL.",
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            show_default=False,
+            help="Folder for weights, report, TensorBoard events and checkpoints; where several"
+            " machines train, one that all of them see.",
+        ),
+    ],
     size: Annotated[
-        Size, typer.Option(help="tiny: seconds, for trying out. cpu: an hour on two cores.")
+        Size,
+        typer.Option(
+            help="tiny: seconds, for trying out. cpu: an hour on two cores."
+            " gpu: for hundreds of hours of footage; the renderer then draws 256 pixels."
+        ),
     ] = Size.CPU,
     steps: Annotated[
         int | None, typer.Option(min=1, show_default="by model", help="Optimiser steps.")
@@ -42,16 +60,28 @@ def train(
         int | None,
         typer.Option(min=1, show_default="one per CPU, at most 2", help="Processes, or GPUs."),
     ] = None,
+    patience: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Of the 20 validations of a run, how many in a row may bring nothing better before"
+            " it ends early.",
+        ),
+    ] = 8,
 ) -> None:
     """Train speech-to-motion or the renderer; the same command goes on where it stopped.
 
-    Writes the weights as safetensors, and a report with curves and held-out numbers.
+    Writes the weights as safetensors, a report (HTML and Markdown) with curves, samples and
+    held-out numbers, and curves for TensorBoard. Held-out speakers choose the weights; motion is
+    judged on their clips dubbed with the speech of their other clips. Data that was not curated
+    is split by the speakers' names. With Ray running on a cluster, workers go where it has GPUs.
 
     \b
     mytalk train motion --data curated/ --out trained/
     mytalk train appearance --data curated/ --out trained/ --steps 1500
+    tensorboard --logdir trained/tensorboard
     """
-    from jobs.training_report import write_training_report
+    from jobs.training_report import PREPROCESSED, is_preprocessed, write_training_report
     from mytalk_core.data.model_store import pull
     from pipelines.train import TrainJob, run_training
 
@@ -63,7 +93,10 @@ def train(
         steps=steps or _STEPS[model],
         speech_encoder=pull("whisper-base"),
         workers=workers or min(os.cpu_count() or 1, 2),
+        patience=patience,
     )
+    if is_preprocessed(data):
+        note(PREPROCESSED)
     seen = 0
     with progress(f"training {model.value}", job.steps) as advance:
 
@@ -78,8 +111,11 @@ def train(
         {
             "weights": str(trained.weights),
             "report": str(page),
+            "report_text": str(page.with_suffix(".md")),
+            "tensorboard": str(out / "tensorboard"),
+            "stopped_early": trained.stopped_early,
             "best_score": trained.best_score,
             "history": trained.history,
         },
-        f"weights: {trained.weights}\nreport:  {page}",
+        f"weights: {trained.weights}\nreport:  {page}, {page.with_suffix('.md').name}",
     )

@@ -1,11 +1,8 @@
-"""Curves of a training run as pictures that a page can carry in itself."""
+"""Curves of a training run."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import matplotlib
 from matplotlib.figure import Figure
 
 
@@ -18,8 +15,11 @@ class HeldOutFigure:
 
 
 HELD_OUT = {
-    "lmd": HeldOutFigure("lip distance, held out (less is better)"),
-    "aperture_r": HeldOutFigure("aperture correlation, held out (more is better)"),
+    "judged_by": HeldOutFigure("cross-LMD x (2 - cross aperture r), held out (less is better)"),
+    "cross_lmd": HeldOutFigure("cross-LMD, held out (less is better)"),
+    "cross_r": HeldOutFigure("cross aperture correlation, held out (more is better)"),
+    "lmd": HeldOutFigure("lip distance by own speech, held out (less is better)"),
+    "aperture_r": HeldOutFigure("aperture correlation by own speech, held out (more is better)"),
     "negative_mouth_psnr": HeldOutFigure("mouth PSNR in dB, held out (more is better)", -1),
 }
 """The names that validation gives; all other names of a history but `step` are losses."""
@@ -27,10 +27,10 @@ HELD_OUT = {
 
 @dataclass(frozen=True)
 class Curve:
-    """A picture and what it shows."""
+    """A figure and what it shows."""
 
     title: str
-    picture: str  # SVG as a data URI
+    figure: Figure
 
 
 def training_curves(history: Sequence[Mapping[str, float]]) -> list[Curve]:
@@ -63,21 +63,16 @@ def _points(history: Sequence[Mapping[str, float]], name: str) -> list[tuple[flo
     return [(entry["step"], entry[name]) for entry in history if name in entry]
 
 
-def _picture(series: Mapping[str, Sequence[tuple[float, float]]], logarithmic: bool) -> str:
-    # The salt and the missing date give the same bytes for the same curves.
-    with matplotlib.rc_context({"svg.hashsalt": "mytalk", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(6.4, 3.2), layout="constrained")
-        axes = figure.add_subplot()
-        for name, points in series.items():
-            steps, values = zip(*points, strict=True)
-            axes.plot(steps, values, marker=".", label=name)
-        axes.set_xlabel("step")
-        axes.grid(alpha=0.3)
-        if logarithmic:
-            axes.set_yscale("log")
-        if len(series) > 1:
-            axes.legend(frameon=False)
-        buffer = io.BytesIO()
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(buffer, format="svg", metadata=nothing)
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+def _picture(series: Mapping[str, Sequence[tuple[float, float]]], logarithmic: bool) -> Figure:
+    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    for name, points in series.items():
+        steps, values = zip(*points, strict=True)
+        axes.plot(steps, values, marker=".", label=name)
+    axes.set_xlabel("step")
+    axes.grid(alpha=0.3)
+    if logarithmic:
+        axes.set_yscale("log")
+    if len(series) > 1:
+        axes.legend(frameon=False)
+    return figure

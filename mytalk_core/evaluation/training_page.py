@@ -1,14 +1,17 @@
-"""The page beside trained weights: curves, configuration, and figures on held-out speakers."""
+"""The report beside trained weights, as a page and as text: curves, samples, tables, settings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from mytalk_core.data.page import page_template
 from mytalk_core.evaluation.curves import best_figure, training_curves
+from mytalk_core.evaluation.figures import png, png_uri, svg_uri
 from mytalk_core.evaluation.sections import Section
-from mytalk_core.media.output import atomic_path
+from mytalk_core.media.output import atomic_path, make_folder
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class TrainingPage:
     configuration: Mapping[str, Mapping[str, str]]  # settings by what they belong to
     best_score: float  # of the validation that chose the weights, as validation gives it
     held_out: Section
+    samples: Mapping[str, Figure]  # held-out clips, by what they show
+    notes: Sequence[str] = ()  # what must be known of the data
 
 
 def settings(config: Any) -> dict[str, str]:
@@ -46,11 +51,45 @@ def write_training_page(path: Path, page: TrainingPage) -> None:
         OutputError: where the folder cannot be written or the disk is full.
     """
     template = page_template("mytalk_core.evaluation", "training_page.html.j2")
-    what, value = best_figure(page.history, page.best_score)
-    html = template.render(
-        page=page,
-        facts={**page.facts, f"best {what}": value},
-        curves=training_curves(page.history),
-    )
+    curves = [(curve.title, svg_uri(curve.figure)) for curve in training_curves(page.history)]
+    samples = [(title, png_uri(png(figure))) for title, figure in page.samples.items()]
+    html = template.render(page=page, facts=_facts(page), curves=curves, samples=samples)
     with atomic_path(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
+
+
+def write_training_text(path: Path, page: TrainingPage) -> None:
+    """Write the same as Markdown; its pictures go into a folder beside it, named like the file.
+
+    Raises:
+        OutputError: where the folder cannot be written or the disk is full.
+    """
+    folder = path.with_suffix("")
+    make_folder(folder)
+
+    def picture(name: str, title: str, figure: Figure) -> tuple[str, str]:
+        with atomic_path(folder / name) as temporary:
+            temporary.write_bytes(png(figure))
+        return title, f"{folder.name}/{name}"
+
+    curves = training_curves(page.history)
+    template = page_template("mytalk_core.evaluation", "training_page.md.j2", escape=False)
+    text = template.render(
+        page=page,
+        facts=_facts(page),
+        curves=[
+            picture(f"curve_{number}.png", curve.title, curve.figure)
+            for number, curve in enumerate(curves, start=1)
+        ],
+        samples=[
+            picture(f"sample_{number}.png", title, figure)
+            for number, (title, figure) in enumerate(page.samples.items(), start=1)
+        ],
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _facts(page: TrainingPage) -> dict[str, str]:
+    what, value = best_figure(page.history, page.best_score)
+    return {**page.facts, f"best {what}": value}

@@ -289,7 +289,9 @@ def _lip_scores(
     truth = (target.displacement + target.rest)[:frames].reshape(points.shape)
     distance = np.linalg.norm((points - truth)[:, :lips, :2], axis=-1).mean()
     openings = [np.abs(s[:, lower, 1] - s[:, upper, 1]).mean(axis=1) for s in (points, truth)]
-    return float(distance), float(np.corrcoef(openings)[0, 1])
+    # A mouth that never moves follows nothing.
+    moves = all(np.ptp(opening) > 0 for opening in openings)
+    return float(distance), float(np.corrcoef(openings)[0, 1]) if moves else 0.0
 
 
 class MotionObjective:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mytalk_core.errors import MytalkError, Reason
 from mytalk_core.media.prefetch import prefetched
 from mytalk_core.training.clock import Clock
 from mytalk_core.training.objective import Objective
@@ -61,6 +62,10 @@ class _Example:
     draws: int  # clips drawn up to and with this batch
 
 
+class DivergedError(MytalkError):
+    """Losses became infinite or no numbers at all; the weights are lost."""
+
+
 class LossModule(nn.Module):
     """Losses as a module's output, so that data-parallel wrappers see the whole step."""
 
@@ -96,6 +101,9 @@ def train(
 ) -> Iterator[TrainingState]:
     """Train to the last step, or until nothing gets better; yields the state at checkpoints and
     at the end. Of a run that had stopped before its last step nothing is yielded.
+
+    Raises:
+        DivergedError: where a loss is no longer finite; nothing of that is yielded.
 
     Args:
         state: new, or a checkpoint's; changed in place.
@@ -190,10 +198,18 @@ def _average(average: dict[str, Tensor], model: nn.Module, decay: float) -> None
 
 
 def _read(unread: list[dict[str, Tensor]], state: TrainingState) -> None:
-    """Move losses into the state; not after every step, for a GPU stands still while it is read."""
+    """Move losses into the state; not after every step, for a GPU stands still while it is read.
+
+    Nothing of a run that has diverged is saved or judged.
+    """
     for losses in unread:
         for name, loss in losses.items():
             state.losses.setdefault(name, []).append(float(loss))
+            if not math.isfinite(float(loss)):
+                raise DivergedError(
+                    f"the loss {name!r} became {float(loss)} before step {state.step}.",
+                    reason=Reason.INTERNAL,
+                )
     unread.clear()
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import SpeechToMotion, save_model
+from mytalk_core.motion.training import MotionTrainingConfig
 from pipelines.train import TrainJob, TrainResult
 from tests.synthetic_face import write_curated
 
@@ -19,7 +21,8 @@ def trained(
     data = write_curated(folder / "data", {"train": ["ann"], held_out: ["jo"]})
     job = TrainJob(model, data, folder, "tiny", 20, encoder, workers=1)
     history = [{"step": step, "loss": 1 / step, **figures} for step in (10, 20)]
-    return job, TrainResult(job.weights, next(iter(figures.values())), history)
+    score = next(iter(figures.values()))
+    return job, TrainResult(job.weights, score, history, True, 90.0, (2.0, 3.0, 2.5))
 
 
 def test_a_renderer_is_measured_on_speakers_never_trained_on(tmp_path: Path) -> None:
@@ -30,16 +33,23 @@ def test_a_renderer_is_measured_on_speakers_never_trained_on(tmp_path: Path) -> 
     assert "28.2500" in html
     assert "Split test: 2 clips of 1 speaker: jo (2)" in html
     assert "copy, aligned" in html and "mouth_weight" in html
+    assert "truth above, ours below" in html
 
 
 def test_without_a_test_split_the_validation_speakers_stand_in(
     tmp_path: Path, whisper_dir: Path
 ) -> None:
-    figures = {"lmd": 0.0214, "aperture_r": 0.7}
+    figures = {"judged_by": 0.0314, "cross_lmd": 0.0214, "cross_r": 0.7}
     job, result = trained(tmp_path, "motion", whisper_dir, "val", figures)
     torch.manual_seed(0)
     save_model(SpeechToMotion(MOTION_SIZES["tiny"]), job.weights)
+    job = replace(job, motion=MotionTrainingConfig(batch=3))
     html = write_training_report(tmp_path / "motion.report.html", job, result).read_text()
-    assert "0.0214" in html
+    assert "0.0314" in html
+    assert "best: jo_0-00000-00-000, speech of jo_1-00000-00-000" in html and "worst: jo_" in html
+    assert f'batch</th><td class="n">{job.motion.batch}<' in html
+    for said in ("20 of 20: stopped early", "1.5 min", "2.50 ("):
+        assert said in html
+        assert said in (tmp_path / "motion.report.md").read_text()
     assert "Split val: 2 clips of 1 speaker: jo (2)" in html
     assert "still mouth" in html and "denoiser.width" in html

@@ -8,13 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.data.clip_buffer import BufferConfig
+from mytalk_core.data.clip_index import clip_index
+from mytalk_core.data.manifest import Kind, ManifestRow, Status, write_manifest
+from mytalk_core.data.splits import SplitConfig, assign_split
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.motion.model import load_model
 from mytalk_core.motion.training import MotionTrainingConfig
+from mytalk_core.training.event_log import read_events
 from pipelines.train import (
     TrainingFailedError,
     TrainJob,
@@ -64,7 +69,16 @@ def training(request, curated, whisper_dir, tmp_path_factory) -> Training:
     # Drawn faces do not say what their features tell, so no other voice can tell it either.
     recipe = MotionTrainingConfig(voices=0, voiced_share=0.0)
     job = TrainJob(
-        request.param, curated, out, "tiny", steps, whisper_dir, 2, buffer=BUFFER, motion=recipe
+        request.param,
+        curated,
+        out,
+        "tiny",
+        steps,
+        whisper_dir,
+        2,
+        buffer=BUFFER,
+        motion=recipe,
+        patience=20,
     )
     return Training(job)
 
@@ -92,7 +106,12 @@ def test_the_weights_are_the_best_and_load(training):
 
 def test_nothing_unfinished_is_left(training):
     left = {path.name for path in training.job.out.iterdir()}
-    assert left == {training.job.weights.name, training.job.record.name, "checkpoints"}
+    assert left == {
+        training.job.weights.name,
+        training.job.record.name,
+        "checkpoints",
+        "tensorboard",
+    }
 
 
 def test_the_same_again_returns_what_is_there(training):
@@ -163,6 +182,106 @@ def test_a_run_whose_worker_was_killed_ends_as_if_it_had_not_been(training, tmp_
     assert min(later, default=job.steps) > 20  # it did not begin anew
     assert result.history == training.result.history
     assert result.weights.read_bytes() == training.result.weights.read_bytes()
+    assert logged(job) == logged(training.job)  # no step twice, none left out
+
+
+def logged(job: TrainJob) -> list[tuple[int, str, float]]:
+    """Step, name and value of the scalars that TensorBoard reads, but those of the clock."""
+    (run,) = (job.out / "tensorboard").iterdir()
+    return sorted(
+        (event.step, value.tag, value.simple_value)
+        for file in run.iterdir()
+        for event, _ in read_events(file)
+        for value in event.summary.value
+        if value.tag != "pace/steps_per_second" and not value.image.encoded_image_string
+    )
+
+
+def test_tensorboard_shows_the_history_and_a_sample_at_every_validation(training):
+    read = {(step, name): value for step, name, value in logged(training.job)}
+    judged = JUDGED_BY[training.job.model]
+    for entry in training.result.history:
+        assert read[entry["step"], f"held_out/{judged}"] == pytest.approx(entry[judged])
+    (run,) = (training.job.out / "tensorboard").iterdir()
+    pictures = [
+        event.step
+        for file in run.iterdir()
+        for event, _ in read_events(file)
+        for value in event.summary.value
+        if value.image.encoded_image_string
+    ]
+    assert pictures == [entry["step"] for entry in training.result.history]
+
+
+def test_the_record_says_how_long_it_took(training):
+    result = training.result
+    assert len(result.steps_per_second) == len(result.history)
+    assert result.seconds > 0 and min(result.steps_per_second) > 0
+    assert not result.stopped_early
+
+
+def test_a_run_that_gets_no_better_stops_early_and_is_done(training, tmp_path):
+    if training.job.model == "appearance":
+        pytest.skip("one model shows it")
+    job = replace(training.job, out=tmp_path, steps=600, patience=1)
+    stopped = Training(job)
+    *before, last = stopped.scores()
+
+    assert stopped.result.stopped_early
+    assert stopped.result.history[-1]["step"] < job.steps
+    assert last >= min(before) == stopped.result.best_score
+    assert json.loads(job.record.read_text())["stopped_early"]
+
+    for lost in ([], [job.record]):  # what is there is enough, and so is its last checkpoint
+        for path in lost:
+            path.unlink()
+        stopped.told.clear()
+        assert stopped.again() == stopped.result
+        assert stopped.told == []
+
+
+def test_preprocessed_clips_are_split_by_the_names_of_their_speakers(tmp_path, whisper_dir):
+    names = [f"speaker{number}" for number in range(40)]
+    held_out = [n for n in names if assign_split(n, n, frozenset(), SplitConfig()) == "val"][:1]
+    speakers = [*held_out, *(name for name in names[:3] if name not in held_out)]
+    data = tmp_path / "data"
+    write_preprocessed(data, speakers)
+    recipe = MotionTrainingConfig(voices=0, voiced_share=0.0)
+    job = TrainJob(
+        "motion", data, tmp_path / "out", "tiny", 2, whisper_dir, 1, buffer=BUFFER, motion=recipe
+    )
+    result = run_training(job, lambda *_: None)
+    assert [entry["step"] for entry in result.history] == [1, 2]
+    assert set(clip_index(data, "val").speakers) == set(held_out)
+
+    write_preprocessed(tmp_path / "few", [name for name in speakers if name not in held_out])
+    with pytest.raises(BadInputError, match="--val-share"):
+        run_training(replace(job, data=tmp_path / "few"), lambda *_: None)
+
+
+def write_preprocessed(folder: Path, speakers: list[str]) -> None:
+    """The folder that preprocessing leaves, as far as training reads it: shards and manifest."""
+    write_curated(folder, {"train": speakers})
+    rows = pq.read_table(folder / "index.parquet").to_pylist()
+    (folder / "index.parquet").unlink()
+    write_manifest(
+        folder / "manifest.parquet",
+        [
+            ManifestRow(
+                id=row["key"],
+                kind=Kind.CLIP,
+                source="drawn",
+                title=row["speaker"],
+                speaker=row["speaker"],
+                status=Status.OK,
+                shard=row["shard"],
+                key=row["key"],
+                offset=row["offset"],
+                size=row["size"],
+            )
+            for row in rows
+        ],
+    )
 
 
 def test_only_a_run_of_the_same_name_is_continued(training, curated, tmp_path):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
 from mytalk_core.data.clip_index import ClipIndex, clip_index
-from mytalk_core.training.loop import LoopConfig, learning_rate, train
+from mytalk_core.training.loop import DivergedError, LoopConfig, learning_rate, train
 from mytalk_core.training.state import TrainingState, Validation
 from tests.synthetic_face import write_curated
 
@@ -198,7 +198,9 @@ def test_who_listens_is_told_what_was_found_while_the_model_holds_what_was_judge
     assert [{"step": v.step, **v.losses, **v.figures} for v in heard] == last.history
     assert [v.learning_rate for v in heard] == [learning_rate(v.step - 1, CONFIG) for v in heard]
     assert [v.steps_per_second for v in heard] == last.rates and min(last.rates) > 0
-    assert all(torch.equal(w, j["0.weight"]) for w, j in zip(weights, objective.judged, strict=True))
+    assert all(
+        torch.equal(w, j["0.weight"]) for w, j in zip(weights, objective.judged, strict=True)
+    )
     assert last.seconds > 0
 
 
@@ -227,6 +229,18 @@ def test_progress_is_told_after_every_step_and_the_end_is_always_saved() -> None
     saved = list(train(Regression(), config, TrainingState(), CPU, progress=told.append))
     assert told == list(range(1, 8))
     assert [state.step for state in saved] == [7]
+
+
+def test_of_a_run_that_diverges_nothing_is_saved() -> None:
+    class Diverging(Regression):
+        def losses(self, batch: Tensor, noise: torch.Generator) -> dict[str, Tensor]:
+            square = super().losses(batch, noise)["square"]
+            return {"square": square * self.model[0].bias[0].new_tensor(float("nan"))}
+
+    objective = Diverging()
+    with pytest.raises(DivergedError, match="'square' became nan before step 15"):
+        states(objective, CONFIG)
+    assert objective.judged == []
 
 
 def test_the_gradient_is_clipped_before_the_step() -> None:

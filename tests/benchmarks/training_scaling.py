@@ -1,0 +1,234 @@
+"""How training scales: with a second worker, and with the size of the model.
+
+    python tests/benchmarks/training_scaling.py CURATED [REPEATS]
+
+Workers: the processes of `mytalk train`, gloo between them and one thread each, without Ray around
+them. The work of a step is the same for one and for two: two take half of its examples each. Sizes:
+one process of one thread. Both are measured in turn, REPEATS times; medians, and the load of the
+machine beside them. Arithmetic operations are counted by torch as a step runs (products of matrices
+and convolutions, forward and backward), not timed. The projection at the end multiplies what was
+counted and takes the speed of other machines from the reader. Prints Markdown.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from rich.console import Console
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.flop_counter import FlopCounterMode
+
+from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
+from mytalk_core.appearance.training import (
+    AppearanceObjective,
+    AppearanceTrainingConfig,
+    appearance_clip,
+)
+from mytalk_core.data.clip_index import clip_index
+from mytalk_core.data.clip_reader import read_clip
+from mytalk_core.media.clock import MOTION_FPS
+from mytalk_core.motion.clip import motion_clip
+from mytalk_core.motion.denoiser import DenoiserConfig
+from mytalk_core.motion.model import SIZES as MOTION_SIZES
+from mytalk_core.motion.model import MotionConfig
+from mytalk_core.motion.training import MotionObjective, MotionTrainingConfig
+from mytalk_core.training.loop import LoopConfig, train
+from mytalk_core.training.state import TrainingState
+
+CPU = torch.device("cpu")
+CLIPS = 16
+EXAMPLES = 8  # of a step, whoever takes them
+STEPS = {"tiny": 24, "cpu": 16, "mid": 8, "gpu": 3}
+WARM = 2  # first steps that do not count
+HOURS = 1000
+MOTION_MODELS: dict[str, MotionConfig] = {
+    "tiny": MOTION_SIZES["tiny"],
+    "cpu": MOTION_SIZES["cpu"],
+    "mid": MotionConfig(denoiser=DenoiserConfig(width=256, layers=6, heads=8, speech_rank=128)),
+    "gpu": MOTION_SIZES["gpu"],
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is trained."""
+
+    model: str  # "motion" or "appearance"
+    size: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}, {self.size}"
+
+
+def objective(subject: Subject, data: Path, examples: int) -> Any:
+    """The model with batches of so many examples, out of a few clips held in memory."""
+    torch.manual_seed(0)
+    index = clip_index(data, "train")
+    if subject.model == "motion":
+        moving = [motion_clip(read_clip(index, number)) for number in range(CLIPS)]
+        config = MotionTrainingConfig(batch=examples)
+        made = MotionObjective(
+            MOTION_MODELS[subject.size],
+            config,
+            lambda random: moving[random.integers(CLIPS)],
+            np.zeros((400, 512), np.float32),
+            moving[:1],
+            CPU,
+        )
+        made.model.space.basis.normal_(std=0.1)  # any: closed forms are not what is timed
+        return made
+    convert = partial(appearance_clip, mask=MaskConfig())
+    drawn = [convert(read_clip(index, number)) for number in range(4)]
+    return AppearanceObjective(
+        RENDERER_SIZES[subject.size],
+        AppearanceTrainingConfig(batch=examples),
+        lambda random: drawn[random.integers(len(drawn))],
+        drawn[:1],
+        CPU,
+    )
+
+
+def step_rate(subject: Subject, data: Path, world: int, rank: int) -> float:
+    """Steps a second of the training loop in this process."""
+    made = objective(subject, data, EXAMPLES // world)
+    steps = STEPS[subject.size] + WARM
+    both = ("cpu",) if subject.model == "appearance" else ()
+    config = LoopConfig(
+        steps, 1e-4, validate_every=10**9, checkpoint_seconds=1e9, half_precision_on=both
+    )
+    made.validate = lambda: {"none": 0.0}
+    times: list[float] = []
+    wrap = DistributedDataParallel if world > 1 else lambda module: module
+    told = lambda step: times.append(time.monotonic())  # noqa: E731
+    for _ in train(made, config, TrainingState(), CPU, rank, wrap, told):
+        pass
+    return (len(times) - WARM) / (times[-1] - times[WARM - 1])
+
+
+def _worker(rank: int, subject: Subject, data: Path, world: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world
+    )
+    rate = step_rate(subject, data, world, rank)
+    if rank == 0:
+        Path(folder, "rate").write_text(str(rate))
+    dist.destroy_process_group()
+
+
+def workers_rate(subject: Subject, data: Path, world: int) -> float:
+    """Steps a second of so many processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        mp.spawn(_worker, (subject, data, world, folder), nprocs=world)
+        return float(Path(folder, "rate").read_text())
+
+
+def counted(subject: Subject, data: Path) -> tuple[int, float]:
+    """Parameters, and operations of an example: a multiplication and an addition are two."""
+    made = objective(subject, data, 1 if subject.model == "appearance" else 2)
+    batch = made.batch(np.random.default_rng(0))
+    with FlopCounterMode(display=False) as counter:
+        losses = made.losses(batch, torch.Generator().manual_seed(0))
+        torch.stack(list(losses.values())).sum().backward()
+    examples = 1 if subject.model == "appearance" else 2
+    parameters = sum(weight.numel() for weight in trained(made.model))
+    return parameters, counter.get_total_flops() / examples
+
+
+def trained(model: nn.Module) -> Iterator[nn.Parameter]:
+    return (weight for weight in model.parameters() if weight.requires_grad)
+
+
+def main(data: Path, repeats: int) -> None:
+    """Measure and print."""
+    torch.set_num_threads(1)
+    say = Console(soft_wrap=True, highlight=False, markup=False).print
+    pairs = [Subject("motion", "cpu"), Subject("appearance", "cpu")]
+    sizes = [Subject("motion", size) for size in MOTION_MODELS] + [
+        Subject("appearance", size) for size in ("tiny", "cpu")
+    ]
+    by_workers: dict[tuple[Subject, int], list[float]] = defaultdict(list)
+    by_size: dict[Subject, list[float]] = defaultdict(list)
+    loads = []
+    for _ in range(repeats):
+        for subject in pairs:
+            for world in (1, 2):
+                by_workers[subject, world].append(workers_rate(subject, data, world))
+        for subject in sizes:
+            by_size[subject].append(step_rate(subject, data, 1, 1))
+        loads.append(os.getloadavg()[0])
+
+    say(
+        f"{os.cpu_count()} CPUs, load {min(loads):.1f} to {max(loads):.1f}, medians of"
+    )
+    say(f"{repeats}, {EXAMPLES} examples a step; in brackets the slowest and the fastest.\n")
+    say(
+        "| model | steps/s, 1 worker | steps/s, 2 workers | examples/s | ratio | gradients a step |"
+    )
+    say("| --- | ---: | ---: | ---: | ---: | ---: |")
+    counts = {subject: counted(subject, data) for subject in sizes}
+    for subject in pairs:
+        one, two = (by_workers[subject, world] for world in (1, 2))
+        ratios = [b / a for a, b in zip(one, two, strict=True)]
+        mean = statistics.median
+        examples = f"{EXAMPLES * mean(one):.1f}, {EXAMPLES * mean(two):.1f}"
+        gradients = f"{4 * counts[subject][0] / 1e6:.1f} MB"
+        cells = [subject.name, spread(one), spread(two), examples, spread(ratios), gradients]
+        say(f"| {' | '.join(cells)} |")
+
+    say("\n| model | parameters | GFLOP an example | steps/s | GFLOP/s reached |")
+    say("| --- | ---: | ---: | ---: | ---: |")
+    for subject in sizes:
+        parameters, operations = counts[subject]
+        reached = operations * EXAMPLES * statistics.median(by_size[subject]) / 1e9
+        gigas = f"{operations / 1e9:.3f}"
+        cells = [subject.name, f"{parameters:,}", gigas, spread(by_size[subject]), f"{reached:.1f}"]
+        say(f"| {' | '.join(cells)} |")
+    say("")
+    for subject in (Subject("motion", "gpu"), Subject("appearance", "cpu")):
+        project(subject, *counts[subject], statistics.median(by_size[subject]), say)
+
+
+def project(subject: Subject, parameters: int, operations: float, rate: float, say: Any) -> None:
+    """Arithmetic for one pass over many hours; the speed of a GPU is the reader's to put in."""
+    frames = HOURS * 3600 * float(MOTION_FPS)
+    window = MotionTrainingConfig().window
+    per_example = window if subject.model == "motion" else 5  # one frame in five is drawn
+    examples = frames / per_example
+    total = examples * operations
+    here = operations * EXAMPLES * rate
+    unit = f"windows of {window} frames" if subject.model == "motion" else "frames, one in five"
+    say(
+        f"{subject.name}: {HOURS} h are {frames:.2e} frames, {examples:.2e} {unit}; once over them"
+        f" takes {examples:.2e} x {operations:.2e} = {total:.2e} FLOP. At the {here / 1e9:.1f}"
+        f" GFLOP/s that one thread reached here: {total / here / 86400:.1f} days. On N GPUs that"
+        f" keep F FLOP/s each: {total:.2e} / (N x F) seconds, as long as the gradients' ring"
+        f" all-reduce, 2 (N - 1) / N x {4 * parameters / 1e6:.1f} MB sent by each GPU a step, takes"
+        f" less time than the backward pass of its batch of B: B x {operations:.2e} x 2/3 / F.\n"
+    )
+
+
+def spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} [{min(values):.2f}, {max(values):.2f}]"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3)

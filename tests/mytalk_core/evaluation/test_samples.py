@@ -1,0 +1,80 @@
+"""Single clips in reports: which are shown, that truth and ours are what they are called."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
+from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.data.clip_index import clip_index
+from mytalk_core.data.clip_reader import read_clip
+from mytalk_core.data.shards import decode_sample
+from mytalk_core.evaluation.cases import read_motion_clips
+from mytalk_core.evaluation.lip_samples import lip_figure, lip_samples
+from mytalk_core.evaluation.ranking import best_median_worst
+from mytalk_core.evaluation.redrawn_samples import redrawn_samples, redrawn_strip
+from mytalk_core.evaluation.sample_pictures import appearance_picture, motion_picture
+from mytalk_core.motion.model import SIZES, SpeechToMotion
+from tests.synthetic_face import write_curated
+
+
+@dataclass(frozen=True)
+class Shown:
+    score: float
+
+
+def test_the_best_the_middle_and_the_worst_are_shown_each_once() -> None:
+    five = [Shown(score) for score in (3, 1, 5, 2, 4)]
+    assert best_median_worst(five) == {"best": Shown(5), "median": Shown(3), "worst": Shown(1)}
+    assert list(best_median_worst(five[:2])) == ["best", "worst"]
+    assert list(best_median_worst(five[:1])) == ["best"]
+
+
+@pytest.fixture(scope="module")
+def members(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, bytes]]:
+    folder = write_curated(tmp_path_factory.mktemp("samples"), {"test": ["ann"]})
+    index = clip_index(folder, "test")
+    return [read_clip(index, number) for number in range(len(index))]
+
+
+def test_a_clip_is_compared_with_the_one_whose_speech_it_is_given(members) -> None:
+    torch.manual_seed(0)
+    model = SpeechToMotion(SIZES["tiny"]).eval()  # says nothing: its lips stay at rest
+    clips = list(read_motion_clips(members))
+    one, other = lip_samples(clips, model)
+    lips = one.truth.shape[1]
+    np.testing.assert_array_equal(one.truth, clips[1].shape[:, :lips, :2])
+    np.testing.assert_allclose(one.ours[0], clips[0].rest[:lips, :2], atol=1e-6)
+    assert one.title.startswith("ann_0-00000-00-000, speech of ann_1-00000-00-000: LMD 0.0")
+    assert other.target == one.source
+
+    (alone,) = lip_samples(clips[:1], model)
+    assert "own speech" in alone.title
+    figure = lip_figure(one)
+    truth, ours = figure.axes[0].lines[:2]
+    assert np.ptp(truth.get_ydata()) > 0 and np.ptp(ours.get_ydata()) < 1e-6
+    assert len(figure.axes) == 9
+
+
+def test_frames_are_drawn_below_the_true_ones(members) -> None:
+    torch.manual_seed(0)
+    renderer = Renderer(RENDERER_SIZES["tiny"]).eval()
+    (sample,) = redrawn_samples([decode_sample(members[0])], renderer)
+    strip = redrawn_strip(sample)
+    size = sample.truth.shape[1]
+    assert strip.shape == (2 * size, len(sample.truth) * size, 3)
+    assert (strip[:size, :size] == sample.truth[0]).all()
+    assert (strip[size:, -size:] == sample.ours[-1]).all()
+
+
+def test_event_logs_get_pixels(members, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    for picture in (
+        motion_picture(SpeechToMotion(SIZES["tiny"]).eval(), members[0]),
+        appearance_picture(Renderer(RENDERER_SIZES["tiny"]).eval(), members[0]),
+    ):
+        assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
+        assert np.ptp(picture) > 100
