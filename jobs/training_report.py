@@ -15,9 +15,9 @@ from mytalk_core.data.shards import decode_sample
 from mytalk_core.data.splits import Split
 from mytalk_core.errors import BadInputError
 from mytalk_core.evaluation.appearance_table import evaluate_appearance
-from mytalk_core.evaluation.motion_section import evaluate_motion
 from mytalk_core.evaluation.cases import read_motion_clips
 from mytalk_core.evaluation.lip_samples import lip_figure, lip_samples
+from mytalk_core.evaluation.motion_section import evaluate_motion
 from mytalk_core.evaluation.ranking import best_median_worst
 from mytalk_core.evaluation.redrawn_samples import redrawn_figure, redrawn_samples
 from mytalk_core.evaluation.sections import Section

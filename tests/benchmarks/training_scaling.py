@@ -176,9 +176,7 @@ def main(data: Path, repeats: int) -> None:
             by_size[subject].append(step_rate(subject, data, 1, 1))
         loads.append(os.getloadavg()[0])
 
-    say(
-        f"{os.cpu_count()} CPUs, load {min(loads):.1f} to {max(loads):.1f}, medians of"
-    )
+    say(f"{os.cpu_count()} CPUs, load {min(loads):.1f} to {max(loads):.1f}, medians of")
     say(f"{repeats}, {EXAMPLES} examples a step; in brackets the slowest and the fastest.\n")
     say(
         "| model | steps/s, 1 worker | steps/s, 2 workers | examples/s | ratio | gradients a step |"
