@@ -24,7 +24,7 @@ from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import iter_clips
 from mytalk_core.data.model_store import pull
 from mytalk_core.motion.clip import MotionClip, motion_clip
-from mytalk_core.motion.model import SIZES
+from mytalk_core.motion.model import SIZES, SpeechToMotion
 from mytalk_core.motion.silence import silence_features
 from mytalk_core.motion.training import (
     MotionObjective,
@@ -58,6 +58,11 @@ class Trained:
         self._judges = [motion_clip(members) for members in iter_clips(clip_index(data, "val"))]
         self._silence = silence_features(encoder)
         self._steps = steps
+        model = SpeechToMotion(SIZES["cpu"])
+        fit_closed_form(
+            model, self._clips.clips, self._clips.weights, USUAL.ridge, lambda part: part
+        )
+        self._fitted = dict(model.named_buffers())  # the same for every choice
 
     def __call__(self, config: MotionTrainingConfig, seed: int) -> dict[str, float]:
         """The figures of the best validation."""
@@ -66,9 +71,7 @@ class Trained:
         objective = MotionObjective(
             SIZES["cpu"], config, self._clips.draw, self._silence, self._judges, device
         )
-        fit_closed_form(
-            objective.model, self._clips.clips, self._clips.weights, config.ridge, lambda part: part
-        )
+        objective.model.load_state_dict(self._fitted, strict=False)
         state = TrainingState()
         loop = LoopConfig(
             self._steps,
