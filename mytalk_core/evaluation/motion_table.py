@@ -40,7 +40,7 @@ CLOSURE_METRICS = (
 )
 CROSS_OVER_OWN = Metric("cross_over_own", "cross-LMD / LMD", "lower", 2)
 DIVERSITY_METRICS = (
-    Metric("diversity", "distance between seeds", "neither", 4),
+    Metric("diversity", "distance between seeds", "neither", 5),
     Metric("diversity_share", "of the distance between true frames", "neither"),
 )
 SILENCE_METRICS = (

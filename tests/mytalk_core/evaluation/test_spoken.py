@@ -8,7 +8,9 @@ from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import iter_clips
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.evaluation.cases import MotionClip, read_motion_clips
-from mytalk_core.evaluation.spoken import WordFolder
+from mytalk_core.evaluation.spoken import Recognised, WordFolder
+from mytalk_core.media.audio import read_audio
+from mytalk_core.speech.phones import BILABIALS
 from tests.synthetic_face import write_curated
 
 
@@ -47,3 +49,19 @@ def test_a_folder_without_any_word_is_bad_input(clip: MotionClip, tmp_path: Path
     with pytest.raises(BadInputError, match=r"SPEAKER/SOURCE") as caught:
         WordFolder(tmp_path)([clip])
     assert caught.value.reason is Reason.NOT_FOUND
+
+
+def test_recognition_gives_every_clip_its_own_words(
+    clip: MotionClip, shared_data: Path, whisper_dir: Path
+) -> None:
+    # "bin blue by f six soon", "bin blue by f seven please"
+    heard = [
+        replace(clip, key=name, audio=read_audio(shared_data / "grid" / "s2" / f"{name}.mpg"))
+        for name in ("bbbf6s", "bbbf7p")
+    ]
+    found = Recognised(whisper_dir)(heard)
+    for each in found.clips:
+        lips = [phone for phone in each.phones if phone.name in BILABIALS]
+        assert len(lips) >= 2  # a base-sized model may mishear a word
+        assert 0 < lips[0].start < lips[-1].end < 3
+    assert "Whisper" in found.account
