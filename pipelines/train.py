@@ -173,7 +173,8 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
         progress: told (steps taken, steps in all) about once a second.
 
     Raises:
-        BadInputError: where `job.data` holds no clips, or crops of a size other than the model's.
+        BadInputError: where `job.data` holds no clips, or crops of a size other than the model's,
+            or there are more workers than places for them.
         OutputError: where `job.out` cannot be made.
         TrainingFailedError: where the workers fail.
     """
@@ -187,7 +188,7 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
     ray.init(
         ignore_reinit_error=True, include_dashboard=False, log_to_driver=False, logging_level=40
     )
-    gpus = ray.cluster_resources().get("GPU", 0) > 0  # type: ignore[no-untyped-call]
+    gpus = _places(job)
     trainer = TorchTrainer(
         _train_worker,
         train_loop_config={"job": job},
@@ -216,6 +217,20 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
             remedy="The same command goes on from the last checkpoint.",
         ) from error
     return _result(job, json.loads(job.record.read_text()))
+
+
+def _places(job: TrainJob) -> bool:
+    """Whether workers have GPUs; that there is a place for each, for Ray would wait for ever."""
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    kind = "GPU" if resources.get("GPU", 0) > 0 else "CPU"
+    if job.workers > resources[kind]:
+        raise BadInputError(
+            f"{job.workers} workers need a {kind} each, and Ray has {int(resources[kind])}.",
+            reason=Reason.BAD_CONFIGURATION,
+            where="--workers",
+            remedy="Ask for fewer, or start Ray on more machines first.",
+        )
+    return kind == "GPU"
 
 
 def _from_anywhere(data: str | Path) -> str | Path:

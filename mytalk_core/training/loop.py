@@ -209,6 +209,8 @@ def _read(unread: list[dict[str, Tensor]], state: TrainingState) -> None:
                 raise DivergedError(
                     f"the loss {name!r} became {float(loss)} before step {state.step}.",
                     reason=Reason.INTERNAL,
+                    remedy="If it does so from the start on a GPU, set TORCHDYNAMO_DISABLE=1: then"
+                    " nothing is compiled.",
                 )
     unread.clear()
 

@@ -55,7 +55,7 @@ from mytalk_core.training.state import TrainingState
 CPU = torch.device("cpu")
 CLIPS = 16
 EXAMPLES = 8  # of a step, whoever takes them
-STEPS = {"tiny": 24, "cpu": 16, "mid": 8, "gpu": 3}
+STEPS = {"tiny": 16, "cpu": 12, "mid": 4, "gpu": 2}
 WARM = 2  # first steps that do not count
 HOURS = 1000
 MOTION_MODELS: dict[str, MotionConfig] = {

@@ -306,6 +306,12 @@ def test_data_that_is_none_is_refused(tmp_path, whisper_dir):
     assert not job.out.exists()
 
 
+def test_more_workers_than_places_are_refused(curated, tmp_path, whisper_dir):
+    job = TrainJob("motion", curated, tmp_path / "out", "tiny", 2, whisper_dir, 3)
+    with pytest.raises(BadInputError, match="3 workers need a CPU each, and Ray has 2"):
+        run_training(job, lambda *_: None)
+
+
 def test_crops_of_another_size_are_refused_before_any_work(curated, tmp_path, whisper_dir):
     job = TrainJob("appearance", curated, tmp_path / "out", "gpu", 2, whisper_dir, 1)
     with pytest.raises(BadInputError, match="--crop-size 256") as refusal:
