@@ -84,6 +84,11 @@ class Trained:
         self._judges = [motion_clip(members) for members in iter_clips(clip_index(data, "val"))]
         self._silence = silence_features(encoder)
         self._steps = steps
+        model = SpeechToMotion(SIZES["cpu"])
+        fit_closed_form(
+            model, self._clips.clips, self._clips.weights, USUAL.ridge, lambda part: part
+        )
+        self._fitted = dict(model.named_buffers())  # the same for every variant
 
     def __call__(self, seen: bool, config: MotionTrainingConfig, seed: int) -> SpeechToMotion:
         """The model of the best validation."""
@@ -94,9 +99,7 @@ class Trained:
         )
         if not seen:
             objective.model.identity = Unseen(objective.model.identity)  # type: ignore[assignment]
-        fit_closed_form(
-            objective.model, self._clips.clips, self._clips.weights, config.ridge, lambda part: part
-        )
+        objective.model.load_state_dict(self._fitted, strict=False)
         state = TrainingState()
         every = max(self._steps // VALIDATIONS, 1)
         loop = LoopConfig(self._steps, learning_rate=5e-4, validate_every=every, seed=seed)
