@@ -223,7 +223,7 @@ def test_the_record_says_how_long_it_took(training):
 def test_a_run_that_gets_no_better_stops_early_and_is_done(training, tmp_path):
     if training.job.model == "appearance":
         pytest.skip("one model shows it")
-    job = replace(training.job, out=tmp_path, steps=600, patience=1)
+    job = replace(training.job, out=tmp_path, steps=300, patience=1)
     stopped = Training(job)
     *before, last = stopped.scores()
 
