@@ -38,7 +38,7 @@ CLOSURE_METRICS = (
     Metric("closure", "M B P closed", "higher"),
     Metric("shut_vowels", "open vowels shut", "lower"),
 )
-CROSS_OVER_OWN = Metric("cross_over_own", "cross-LMD / LMD", "lower", 2)
+CROSS_OVER_OWN = Metric("cross_over_own", "cross-LMD / LMD", "neither", 2)
 DIVERSITY_METRICS = (
     Metric("diversity", "distance between seeds", "neither", 5),
     Metric("diversity_share", "of the distance between true frames", "neither"),
