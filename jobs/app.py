@@ -15,13 +15,14 @@ COMMANDS = (
     "curate",
     "inspect",
     "train",
+    "train-sync",
     "dub",
     "evaluate",
     "align",
     "batch",
     "samples",
 )
-"""Each is a function of its own name in `jobs/commands/`."""
+"""Each is a function of its own name in `jobs/commands/`; there with `_`."""
 
 _SPEECH_OPTIONS = ("--quiet", "-q", "--json")
 
@@ -67,7 +68,8 @@ def options(
 
 
 for _name in COMMANDS:
-    app.command(_name)(getattr(import_module(f"jobs.commands.{_name}"), _name))
+    _function = _name.replace("-", "_")
+    app.command(_name)(getattr(import_module(f"jobs.commands.{_function}"), _function))
 app.add_typer(models, name="models")
 
 

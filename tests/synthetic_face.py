@@ -52,11 +52,13 @@ def speaking_clip(speaker: str, number: int, frames: int = 40) -> ClipSample:
     )
 
 
-def write_curated(folder: Path, speakers: dict[str, list[str]], clips: int = 2) -> Path:
+def write_curated(
+    folder: Path, speakers: dict[str, list[str]], clips: int = 2, frames: int = 40
+) -> Path:
     """A folder as curation leaves it: speakers by split, `clips` clips of each, and the index."""
     rows = []
     for split, names in speakers.items():
-        samples = [speaking_clip(name, number) for name in names for number in range(clips)]
+        samples = [speaking_clip(name, number, frames) for name in names for number in range(clips)]
         shard = f"{split}/shard-00000.tar"
         (folder / split).mkdir(parents=True)
         ranges = write_shard(

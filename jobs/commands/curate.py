@@ -60,7 +60,7 @@ def curate(
     ] = None,
     min_sync: Annotated[
         float | None,
-        typer.Option(min=-1.0, max=1.0, help="Smallest sync confidence; off unless given."),
+        typer.Option(min=0.0, max=2.0, help="Smallest sync confidence; off unless given."),
     ] = None,
     min_speech: Annotated[
         float | None,

@@ -35,7 +35,7 @@ MEASUREMENTS = (
     Measurement("sharpness", "sharpness", 0, 0.15, 50),
     Measurement("jitter", "landmark jitter, inter-ocular units", 0, 0.005, 40),
     Measurement("sync_offset", "sync offset, frames", -15.5, 15.5, 31),
-    Measurement("sync_confidence", "sync confidence", -1, 1, 40),
+    Measurement("sync_confidence", "sync confidence", 0, 1, 40),
     Measurement("speech_share", "share of speech", 0, 1, 40),
     Measurement("faces", "faces at once", 0.5, 10.5, 10),
 )

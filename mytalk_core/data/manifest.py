@@ -49,8 +49,8 @@ class ManifestRow:
     face_share: float = float("nan")  # share of frames with a face, 0..1
     face_height: float = float("nan")  # median, pixels
     yaw_degrees: float = float("nan")  # largest absolute median-filtered head turn
-    sync_offset: float = float("nan")  # frames; positive: the sound was late
-    sync_confidence: float = float("nan")  # -1..1
+    sync_offset: float = float("nan")  # frames; positive: the sound is late, after the shift
+    sync_confidence: float = float("nan")  # 0..2, see `ClipMeta`
     sync_shift: float = float("nan")  # frames by which the sound was moved earlier
     faces: int = 0  # most faces seen at once
     sharpness: float = float("nan")  # of the face crops, see `faces.picture_quality`

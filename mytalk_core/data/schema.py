@@ -27,7 +27,11 @@ def clip_key(title: str, shot: int, track: int, part: int) -> str:
 
 @dataclass(frozen=True)
 class ClipMeta:
-    """What the `json` member of a sample says. Unknown speakers are the empty string."""
+    """What the `json` member of a sample says. Unknown speakers are the empty string.
+
+    Of landmarks that the sync expert does not know (other than `mesh478`), offset and confidence
+    are the lag and the correlation, -1..1, of loudness and mouth opening, which is much less sure.
+    """
 
     key: str
     source: str  # path or URL of the footage
@@ -38,8 +42,8 @@ class ClipMeta:
     fps: Fraction  # frames per second of the arrays below
     scheme: str  # name of the landmark scheme
     crop_size: int  # pixels, width and height of the crop
-    sync_offset: float  # measured, frames; positive: the sound was late
-    sync_confidence: float  # correlation at the best offset, -1..1
+    sync_offset: float  # measured, frames; positive: the sound is late, after the shift below
+    sync_confidence: float  # of the sync expert, 0..2: how far the best offset stands out
     versions: dict[str, str]  # program and models that made the sample
     sync_shift: float = 0.0  # frames by which the sound was moved earlier to mend the offset
     bridged: int = 0  # frames without a detection, whose landmarks are interpolated

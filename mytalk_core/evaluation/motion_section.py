@@ -44,6 +44,7 @@ from mytalk_core.evaluation.tables import MetricTable, counted
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.sync.expert import load_expert
+from mytalk_core.sync.expert_file import Purpose
 
 Advance = Callable[[int, int], None]
 """Is told how many steps were taken since the last call, and how many there are in all."""
@@ -87,7 +88,7 @@ def evaluate_motion(
     spoken = speak(clips) if speak else None
     if spoken:
         clips = list(spoken.clips)
-    expert = load_expert()
+    expert = load_expert(Purpose.EVALUATION)
     counts = Counter(clip.speaker for clip in clips)
     own, cross = reconstruction_cases(clips), cross_cases(clips)
     silent = silence_cases(clips, encoder.encode)

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from mytalk_core.data.schema import ClipMeta, ClipSample, clip_key
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.faces.alignment import canonical_rigid, fit_pose, head_turn
+from mytalk_core.faces.alignment import canonical_rigid, fit_pose, head_turn, to_shape
 from mytalk_core.faces.crop import CropConfig, crop_boxes, cut_crop
 from mytalk_core.faces.embedding import FaceEmbedder, clip_embedding
-from mytalk_core.faces.landmark_scheme import LandmarkScheme
+from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
 from mytalk_core.faces.landmarker import Landmarker
 from mytalk_core.faces.picture_hash import picture_hash
 from mytalk_core.faces.picture_quality import landmark_jitter, sharpness
@@ -25,6 +25,7 @@ from mytalk_core.faces.shape import aperture, face_height
 from mytalk_core.faces.shots import ShotConfig, ShotDetector
 from mytalk_core.faces.tracks import FaceTrack, TrackBuilder, TrackConfig, simultaneous_faces
 from mytalk_core.footage.listing import printable
+from mytalk_core.footage.source_sync import offset_curve, trusted_shift
 from mytalk_core.footage.stages import Stage, StageLog
 from mytalk_core.footage.units import Segment
 from mytalk_core.media.audio import pcm16, read_audio
@@ -32,8 +33,11 @@ from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE, sample_at
 from mytalk_core.media.decode import Frame, iter_frames_at
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.fingerprint import audio_hash
-from mytalk_core.speech.loudness import loudness_dbfs, opening_offset, trusted_shift
+from mytalk_core.speech.loudness import loudness_dbfs, loudness_shift, opening_offset
 from mytalk_core.speech.voice_activity import speech_mask, voice_intervals
+from mytalk_core.sync.clip import lip_motion
+from mytalk_core.sync.light_expert import LightExpert
+from mytalk_core.sync.offsets import score
 
 _RATE = int(MOTION_FPS)
 # Sound read on either side of a segment, so that it can be moved against the picture.
@@ -70,6 +74,7 @@ class FootageModels:
     landmarker: Landmarker
     encoder: SpeechEncoder
     embedder: FaceEmbedder | None  # for footage whose speakers nobody named
+    sync: LightExpert = field(default_factory=LightExpert)
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,7 @@ class _Part:
     key: str
     first: int  # frame of the source at the canonical rate
     landmarks: NDArray[np.float32]  # (T, P, 3)
+    lips: NDArray[np.float32]  # (T, L, 2) from `lip_motion`
     seen: NDArray[np.bool_]  # (T,)
     boxes: NDArray[np.float32]  # (T, 3, 2)
     yaw: NDArray[np.float32]  # (T,) degrees
@@ -193,7 +199,7 @@ def extract_clips(
         return
     with log.timed(Stage.SYNC):
         sound = _read_sound(segment, path)
-        offsets, shift = _offsets(parts, sound, models.landmarker.scheme)
+        offsets, shift = _offsets(parts, sound, models)
         voices = voice_intervals(sound.samples)
     for part, crops in _cut(path, pictures, parts, config.crop.size, log):
         with log.timed(Stage.SYNC):
@@ -228,7 +234,7 @@ def extract_clips(
                     fps=MOTION_FPS,
                     scheme=models.landmarker.scheme.name,
                     crop_size=config.crop.size,
-                    sync_offset=float(offset),
+                    sync_offset=float(offset - shift),
                     sync_confidence=confidence,
                     versions=versions,
                     sync_shift=float(shift),
@@ -335,6 +341,7 @@ def _judge(
                 key=clip_key(segment.source.title, shot, track.number, number),
                 first=segment.first + track.first + piece.start,
                 landmarks=points,
+                lips=lip_motion(to_shape(points[:, list(scheme.lips)], pose)),
                 seen=track.seen[piece],
                 boxes=crop_boxes(pose, config.crop, float(MOTION_FPS)),
                 yaw=head_turn(pose),
@@ -354,21 +361,33 @@ def _read_sound(segment: Segment, path: Path) -> _Sound:
 
 
 def _offsets(
-    parts: Sequence[_Part], sound: _Sound, scheme: LandmarkScheme
+    parts: Sequence[_Part], sound: _Sound, models: FootageModels
 ) -> tuple[dict[str, tuple[int, float]], int]:
     """Offset and confidence of every part, and the shift that all of them together justify."""
-    curves = []
-    for part in parts:
-        starts = np.arange(len(part.seen)) / float(MOTION_FPS)
-        own = sound.between(part.first, part.end)
-        curves.append(
-            (
-                aperture(part.landmarks, scheme),
-                loudness_dbfs(own, starts, 1 / float(MOTION_FPS)),
-            )
+    if models.landmarker.scheme != MESH478:
+        return _offsets_by_loudness(parts, sound, models.landmarker.scheme)
+    curves = [
+        offset_curve(part.lips, sound.between(part.first, part.end), models.sync) for part in parts
+    ]
+    scores = {part.key: score(curve) for part, curve in zip(parts, curves, strict=True)}
+    offsets = {key: (each.offset, each.confidence) for key, each in scores.items()}
+    return offsets, trusted_shift(curves, [len(part.seen) for part in parts])
+
+
+def _offsets_by_loudness(
+    parts: Sequence[_Part], sound: _Sound, scheme: LandmarkScheme
+) -> tuple[dict[str, tuple[int, float]], int]:
+    """The same for landmarks that the expert does not know."""
+    starts = [np.arange(len(part.seen)) / float(MOTION_FPS) for part in parts]
+    pairs = [
+        (
+            aperture(part.landmarks, scheme),
+            loudness_dbfs(sound.between(part.first, part.end), times, 1 / float(MOTION_FPS)),
         )
-    offsets = {part.key: opening_offset(*curve) for part, curve in zip(parts, curves, strict=True)}
-    return offsets, trusted_shift(curves)
+        for part, times in zip(parts, starts, strict=True)
+    ]
+    offsets = {part.key: opening_offset(*pair) for part, pair in zip(parts, pairs, strict=True)}
+    return offsets, loudness_shift(pairs)
 
 
 def _cut(

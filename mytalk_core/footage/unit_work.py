@@ -38,6 +38,7 @@ from mytalk_core.footage.clips import Clip, FootageConfig, FootageModels, extrac
 from mytalk_core.footage.isolated import Tell
 from mytalk_core.footage.listing import Source
 from mytalk_core.footage.records import Records, row_to_json
+from mytalk_core.footage.source_sync import SYNC_ENTRY, SYNC_MEASURE
 from mytalk_core.footage.stages import Stage, StageLog
 from mytalk_core.footage.units import Segment, Unit, UnitConfig
 from mytalk_core.media.clock import format_rate
@@ -90,7 +91,7 @@ def config_id(config: WorkConfig, models: WorkModels) -> str:
 
 def _versions(models: WorkModels) -> dict[str, str]:
     """What samples are made with."""
-    return dict(models.versions) | {FEATURES_ENTRY: FEATURES}
+    return dict(models.versions) | {FEATURES_ENTRY: FEATURES, SYNC_ENTRY: SYNC_MEASURE}
 
 
 def probe_sources(

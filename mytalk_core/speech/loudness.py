@@ -54,7 +54,7 @@ def opening_offset(
     """The lag at which mouth opening and loudness agree best.
 
     Of clips of three seconds in sync four in five give -2 to 1, one in five another lag of the
-    rhythm of syllables: do not move sound by it, see `trusted_shift`.
+    rhythm of syllables: do not move sound by it, see `loudness_shift`.
 
     Args:
         opening: (T,) mouth opening, any unit, 25 frames a second.
@@ -71,7 +71,7 @@ def opening_offset(
     return (best, correlation) if correlation > 0 else (0, 0.0)
 
 
-def trusted_shift(pairs: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> int:
+def loudness_shift(pairs: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> int:
     """Frames by which to move the sound of a source earlier; 0 unless the evidence is strong.
 
     The correlations of all clips are pooled, weighted by length. The best lag must stand out from

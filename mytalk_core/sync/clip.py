@@ -1,34 +1,73 @@
-"""What the sync expert sees and hears: lips in motion, and the sound as a log-mel spectrum."""
+"""What the sync expert sees and hears: lips in motion, and the sound as a spectrum or features."""
 
 from dataclasses import dataclass
 from functools import cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.data.schema import ClipSample
-from mytalk_core.faces.alignment import Points, canonical_rigid, fit_pose, to_shape
-from mytalk_core.faces.landmark_scheme import SCHEMES
+from mytalk_core.faces.alignment import Points, canonical_rigid, fit_pose, inter_ocular, to_shape
+from mytalk_core.faces.crop import apply_box
+from mytalk_core.faces.landmark_scheme import MESH478, SCHEMES, LandmarkScheme
 from mytalk_core.media.audio import from_pcm16
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE
+from mytalk_core.speech.per_frame import speech_per_frame
+from mytalk_core.sync.expert_file import ExpertConfig, LipInput, SoundInput
+
+LIP_POINTS = len(MESH478.lips)
+
+MOUTH_SIZE = 48
+"""Width and height of a picture of the mouth, pixels."""
 
 ROWS_PER_FRAME = 4
 """Spectrum rows to a video frame at 25 fps: 100 a second."""
 
 MEL_BANDS = 80
 
+# What brings inputs to about unit size.
+LIP_SCALE = 0.03  # typical lip displacement, inter-ocular units
+GREY_SCALE = 0.1  # typical change of a pixel of the mouth
+SPECTRUM_SCALE = 2.0  # typical deviation of the log-mel spectrum
+
 _WINDOW = SPEECH_SAMPLE_RATE // 40  # samples, 25 ms
 _HOP = int(SPEECH_SAMPLE_RATE / (MOTION_FPS * ROWS_PER_FRAME))
 _FLOOR = 1e-8  # power of a window, some -80 dB below full scale
+_MOUTH_EXTENT = 0.9  # width of what the picture of a mouth shows, inter-ocular units
 
 
 @dataclass(frozen=True)
 class SyncClip:
-    """A clip as the sync expert takes it. L is the number of lip points, 40 for `mesh478`."""
+    """A clip as a sync expert takes it, 25 fps."""
 
     speaker: str
-    lips: NDArray[np.float32]  # (T, L, 2) at 25 fps, from `lip_motion`
-    audio: NDArray[np.float32]  # (N,) 16 kHz mono, -1..1, from the same moment
+    lips: NDArray[np.float32]  # (T, 40, 2) from `lip_motion` or (T, 48, 48) from `mouth_motion`
+    sounds: tuple[NDArray[np.float32], ...]  # (4T, 80) or (T, 512) each: as recorded, other voices
+
+
+def sync_clip(sample: ClipSample, config: ExpertConfig) -> SyncClip:
+    """The clip of a shard as an expert of this configuration takes it, in its own voice.
+
+    Its landmarks are of `mesh478` and finite, its rate is 25 fps.
+    """
+    frames = sample.meta.frame_count
+    scheme = SCHEMES[sample.meta.scheme]
+    if config.lips is LipInput.PIXELS:
+        lips = mouth_motion(sample.crops, sample.landmarks, sample.boxes, scheme)
+    else:
+        pose = fit_pose(sample.landmarks, canonical_rigid(sample.landmarks, scheme), scheme)
+        lips = lip_motion(to_shape(sample.landmarks[:, np.asarray(scheme.lips)], pose))
+    if config.sound is SoundInput.SPEECH:
+        sound = speech_per_frame(sample.speech, frames)
+    else:
+        sound = log_mel(from_pcm16(sample.audio), frames)
+    return SyncClip(sample.meta.speaker, lips, (sound,))
+
+
+def sound_rows(sound: SoundInput) -> int:
+    """Rows of a sound to a video frame."""
+    return 1 if sound is SoundInput.SPEECH else ROWS_PER_FRAME
 
 
 def lip_motion(lips: Points) -> NDArray[np.float32]:
@@ -41,13 +80,38 @@ def lip_motion(lips: Points) -> NDArray[np.float32]:
     return motion
 
 
-def sync_clip(sample: ClipSample) -> SyncClip:
-    """The clip of a shard, whose landmarks are finite and whose rate is 25 fps."""
-    scheme = SCHEMES[sample.meta.scheme]
-    pose = fit_pose(sample.landmarks, canonical_rigid(sample.landmarks, scheme), scheme)
-    lips = to_shape(sample.landmarks[:, np.asarray(scheme.lips)], pose)
-    audio = from_pcm16(sample.audio)
-    return SyncClip(sample.meta.speaker, lip_motion(lips), audio)
+def mouth_motion(
+    crops: NDArray[np.uint8],
+    landmarks: NDArray[np.float32],
+    boxes: NDArray[np.float32],
+    scheme: LandmarkScheme,
+) -> NDArray[np.float32]:
+    """What changes in the pictures of a mouth: grey, 0..1, minus their mean, (T, 48, 48).
+
+    The region is fixed in the crop, around the middle of all lips of the clip and 0.9 inter-ocular
+    units wide, so that it does not move with the lips.
+
+    Args:
+        crops: (T, S, S, 3) RGB; landmarks: (T, P, 3) source pixels; boxes: (T, 3, 2).
+    """
+    lips = apply_box(landmarks[:, list(scheme.lips)], boxes)
+    gains = np.linalg.norm(boxes[:, 0], axis=-1)
+    zoom = MOUTH_SIZE / (_MOUTH_EXTENT * float(np.median(inter_ocular(landmarks, scheme) * gains)))
+    shift = MOUTH_SIZE / 2 - zoom * lips.mean(axis=(0, 1))
+    # Pixel centres stand at half units, here as there.
+    turn = np.column_stack([zoom * np.eye(2), shift + (zoom - 1) / 2])
+    size = (MOUTH_SIZE, MOUTH_SIZE)
+    mouths = np.stack(
+        [
+            cv2.warpAffine(
+                cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), turn, size, borderMode=cv2.BORDER_REPLICATE
+            )
+            for crop in crops
+        ]
+    )
+    grey = mouths.astype(np.float32) / 255
+    motion: NDArray[np.float32] = grey - grey.mean(axis=0)
+    return motion
 
 
 def log_mel(audio: NDArray[np.float32], frames: int) -> NDArray[np.float32]:

@@ -1,138 +1,166 @@
 """The sync expert: two small encoders that put lips and sound that belong together close together.
 
-After Chung and Zisserman, "Out of time: automated lip sync in the wild" (SyncNet, 2016), on
-landmarks in place of pictures: 5 video frames against the 0.2 s of sound under them.
+After Chung and Zisserman, "Out of time: automated lip sync in the wild" (SyncNet, 2016): some video
+frames against the sound under them. Lips are seen as landmarks or as pictures, sound is heard as
+a log-mel spectrum or as speech features; all else is the same.
 """
 
-import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mytalk_core.data.model_store import own_weights
-from mytalk_core.errors import ModelError, Reason
-from mytalk_core.media.output import atomic_path
-from mytalk_core.sync.clip import MEL_BANDS, ROWS_PER_FRAME
+from mytalk_core.speech.features import FEATURE_SIZE
+from mytalk_core.sync.clip import (
+    GREY_SCALE,
+    LIP_POINTS,
+    LIP_SCALE,
+    MEL_BANDS,
+    MOUTH_SIZE,
+    SPECTRUM_SCALE,
+    sound_rows,
+)
+from mytalk_core.sync.expert_file import (
+    ExpertConfig,
+    ExpertFile,
+    LipInput,
+    Purpose,
+    SoundInput,
+    read_expert_file,
+    write_expert_file,
+)
 
-_ENTRY = "sync_expert"  # of the file's metadata: configuration and origin as JSON
-
-
-@dataclass(frozen=True)
-class ExpertConfig:
-    """Sizes of the two encoders."""
-
-    # Lip points seen.
-    points: int = 40
-    # Video frames of a window; its sound is four spectrum rows to each.
-    frames: int = 5
-    # Width of the hidden layers.
-    width: int = 64
-    # Size of the embedding.
-    embedding: int = 64
-    # Typical lip displacement in inter-ocular units: brings the input to about unit size.
-    lip_scale: float = 0.03
-    # Typical deviation of the log-mel spectrum, for the same reason.
-    spectrum_scale: float = 2.0
-    # Share of the hidden units left out in training.
-    dropout: float = 0.4
+_CHANNELS = 16  # of the first layer that sees a picture
+_PICTURE_DROPOUT = 0.2  # of what a single picture is told by, in training
 
 
 class SyncExpert(nn.Module):
-    """Embeds every window of a clip; windows that belong together have a large dot product."""
+    """Embeds every window of a clip; windows that belong together have a large dot product.
+
+    W is the number of windows of a clip: its frames but for `config.frames` - 1 of them.
+    """
+
+    speech_mean: Tensor  # (512,) of the features, over the clips of the training; only where an
+    speech_std: Tensor  # expert hears them
 
     def __init__(self, config: ExpertConfig) -> None:
         super().__init__()
         self.config = config
         width = config.width
+        if config.lips is LipInput.PIXELS:
+            self.picture = _picture_encoder(width)
+        seen = width if config.lips is LipInput.PIXELS else LIP_POINTS * 2
         self.lips = nn.Sequential(
-            nn.Conv1d(config.points * 2, width, 3, padding=1),
+            nn.Conv1d(seen, width, 3, padding=1),
             nn.GELU(),
             nn.Conv1d(width, width, 3, padding=1),
             nn.GELU(),
-            nn.Flatten(),
-            nn.Dropout(config.dropout),
-            nn.Linear(width * config.frames, width),
-            nn.GELU(),
-            nn.Linear(width, config.embedding),
+            *_window_head(config),
         )
-        self.sound = nn.Sequential(
-            nn.Conv1d(MEL_BANDS, width, 5, padding=2),
-            nn.GELU(),
-            nn.Conv1d(width, width, 4, stride=2, padding=1),
-            nn.GELU(),
-            nn.Conv1d(width, width, 4, stride=2, padding=1),
-            nn.GELU(),
-            nn.Flatten(),
-            nn.Dropout(config.dropout),
-            nn.Linear(width * config.frames, width),
-            nn.GELU(),
-            nn.Linear(width, config.embedding),
-        )
-        # Sharpness of the softmax over offsets; learned, kept with the weights, unused in scores.
+        if config.sound is SoundInput.SPEECH:
+            self.register_buffer("speech_mean", torch.zeros(FEATURE_SIZE))
+            self.register_buffer("speech_std", torch.ones(FEATURE_SIZE))
+            heard: list[nn.Module] = [
+                nn.Conv1d(FEATURE_SIZE, width, 1),
+                nn.GELU(),
+                nn.Conv1d(width, width, 3, padding=1),
+                nn.GELU(),
+            ]
+        else:
+            heard = [
+                nn.Conv1d(MEL_BANDS, width, 5, padding=2),
+                nn.GELU(),
+                nn.Conv1d(width, width, 4, stride=2, padding=1),
+                nn.GELU(),
+                nn.Conv1d(width, width, 4, stride=2, padding=1),
+                nn.GELU(),
+            ]
+        self.sound = nn.Sequential(*heard, *_window_head(config))
+        # Sharpness of the softmax over offsets; learned, and kept for the training loss.
         self.log_temperature = nn.Parameter(torch.tensor(2.3))
 
-    def embed_lips(self, lips: Tensor) -> Tensor:
-        """(B, T, L, 2) to unit vectors of the T - 4 windows, (B, T - 4, E)."""
-        flat = lips.flatten(2) / self.config.lip_scale
-        windows = flat.unfold(1, self.config.frames, 1)  # (B, W, 2L, frames)
-        return self._embed(self.lips, windows)
+    def fit_speech(self, features: Tensor) -> None:
+        """Take mean and deviation of the speech features (N, 512) that it will hear."""
+        self.speech_mean.copy_(features.mean(dim=0))
+        self.speech_std.copy_(features.std(dim=0))
 
-    def embed_sound(self, spectrum: Tensor) -> Tensor:
-        """(B, 4T, 80) to unit vectors of the T - 4 windows, (B, T - 4, E)."""
-        scaled = spectrum / self.config.spectrum_scale
-        windows = scaled.unfold(1, self.config.frames * ROWS_PER_FRAME, ROWS_PER_FRAME)
-        return self._embed(self.sound, windows)
+    def embed_lips(self, lips: Tensor) -> Tensor:
+        """Unit vectors of the windows, (B, W, E).
+
+        Args:
+            lips: (B, T, 40, 2) as of `lip_motion`, or (B, T, 48, 48) as of `mouth_motion`.
+        """
+        if self.config.lips is LipInput.PIXELS:
+            pictures = (lips / GREY_SCALE).flatten(0, 1)[:, None]
+            flat = self.picture(pictures).unflatten(0, lips.shape[:2])
+        else:
+            flat = lips.flatten(2) / LIP_SCALE
+        return self._embed(self.lips, flat.unfold(1, self.config.frames, 1))
+
+    def embed_sound(self, sound: Tensor) -> Tensor:
+        """Unit vectors of the windows, (B, W, E).
+
+        Args:
+            sound: (B, 4T, 80) as of `log_mel`, or speech features (B, T, 512) at 25 Hz.
+        """
+        if self.config.sound is SoundInput.SPEECH:
+            scaled = (sound - self.speech_mean) / self.speech_std
+        else:
+            scaled = sound / SPECTRUM_SCALE
+        rows = sound_rows(self.config.sound)
+        return self._embed(self.sound, scaled.unfold(1, self.config.frames * rows, rows))
 
     def _embed(self, encoder: nn.Module, windows: Tensor) -> Tensor:
         embedded: Tensor = encoder(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
         return F.normalize(embedded, dim=-1)
 
 
-def default_weights() -> Path:
-    """The weights that the project ships."""
-    return own_weights() / "sync_evaluation.safetensors"
+def _window_head(config: ExpertConfig) -> list[nn.Module]:
+    """From (B, width, frames) to (B, E)."""
+    return [
+        nn.Flatten(),
+        nn.Dropout(config.dropout),
+        nn.Linear(config.width * config.frames, config.width),
+        nn.GELU(),
+        nn.Linear(config.width, config.embedding),
+    ]
 
 
-def save_expert(expert: SyncExpert, path: Path, about: dict[str, str]) -> None:
-    """Write weights, configuration and `about` (what it was trained on, by what) as safetensors.
+def _picture_encoder(width: int) -> nn.Sequential:
+    """From one mouth (B, 1, 48, 48) to (B, width)."""
+    side = MOUTH_SIZE // 8
+    return nn.Sequential(
+        nn.Conv2d(1, _CHANNELS, 5, stride=2, padding=2),
+        nn.GELU(),
+        nn.Conv2d(_CHANNELS, 2 * _CHANNELS, 3, stride=2, padding=1),
+        nn.GELU(),
+        nn.Conv2d(2 * _CHANNELS, 2 * _CHANNELS, 3, stride=2, padding=1),
+        nn.GELU(),
+        nn.Flatten(),
+        nn.Dropout(_PICTURE_DROPOUT),
+        nn.Linear(2 * _CHANNELS * side * side, width),
+    )
 
-    The same expert gives the same bytes.
+
+def save_expert(expert: SyncExpert, purpose: Purpose, path: Path, about: Mapping[str, str]) -> None:
+    """Write an expert for one purpose and `about` (what it was trained on, by what).
 
     Raises:
         OutputError: where the folder cannot be written.
     """
-    # One entry, because safetensors writes several in an order of chance.
-    metadata = {_ENTRY: json.dumps({"config": asdict(expert.config), **about}, sort_keys=True)}
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(save(expert.state_dict(), metadata))
+    weights = {name: tensor.numpy() for name, tensor in expert.state_dict().items()}
+    write_expert_file(path, ExpertFile(purpose, expert.config, weights), about)
 
 
-def load_expert(path: Path | None = None) -> SyncExpert:
-    """The expert in `path` (None: the shipped one), ready to judge.
+def load_expert(purpose: Purpose, path: Path | None = None) -> SyncExpert:
+    """The expert in `path` (None: the shipped one of this purpose), ready to judge.
 
     Raises:
-        ModelError: where the file is missing or is no sync expert.
+        ModelError: where the file is missing, is no sync expert, or serves another purpose.
     """
-    path = path or default_weights()
-    if not path.is_file():
-        raise ModelError(
-            "there are no sync expert's weights.", reason=Reason.MODEL_MISSING, where=str(path)
-        )
-    try:
-        with safe_open(path, "pt") as stored:
-            config = json.loads(stored.metadata()[_ENTRY])["config"]
-            expert = SyncExpert(ExpertConfig(**config))
-            expert.load_state_dict({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
-    except Exception as error:
-        # safetensors, json and torch each have their own way to say the same.
-        raise ModelError(
-            f"these are not a sync expert's weights ({error}).",
-            reason=Reason.MODEL_CORRUPT,
-            where=str(path),
-        ) from error
+    stored = read_expert_file(purpose, path)
+    expert = SyncExpert(stored.config)
+    expert.load_state_dict({name: torch.from_numpy(each) for name, each in stored.weights.items()})
     return expert.eval()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mytalk_core.speech.loudness import loudness_dbfs, opening_offset, trusted_shift
+from mytalk_core.speech.loudness import loudness_dbfs, loudness_shift, opening_offset
 
 RATE = 16_000
 FRAME = 0.04
@@ -74,7 +74,7 @@ def spoken(seed: int, frames: int, late: int, noise: float) -> tuple[np.ndarray,
 @given(st.integers(-10, 10), st.integers(0, 2**32 - 1))
 def test_a_clear_offset_of_a_long_source_is_mended(late: int, seed: int) -> None:
     clips = [spoken(seed + number, 100, late, noise=0.2) for number in range(8)]
-    shift = trusted_shift(clips)
+    shift = loudness_shift(clips)
     # What is within a frame of sync stays.
     assert abs(shift - late) <= 1 if abs(late) > 2 else shift in (0, late, late + 1)
 
@@ -83,27 +83,27 @@ def test_sound_that_has_nothing_to_do_with_the_lips_is_left_alone() -> None:
     def unrelated(seed: int) -> tuple[np.ndarray, np.ndarray]:
         return spoken(seed, 75, 0, 0.0)[0], spoken(seed + 10_000, 75, 0, 0.0)[1]
 
-    shifts = [trusted_shift([unrelated(4 * s + n) for n in range(4)]) for s in range(200)]
+    shifts = [loudness_shift([unrelated(4 * s + n) for n in range(4)]) for s in range(200)]
     assert shifts.count(0) >= 0.97 * len(shifts)
 
 
 def test_more_clips_are_stronger_evidence() -> None:
     clips = [spoken(number, 125, 5, noise=0.7) for number in range(20)]
-    pairs = [trusted_shift(clips[n : n + 2]) for n in range(0, 20, 2)]
+    pairs = [loudness_shift(clips[n : n + 2]) for n in range(0, 20, 2)]
     assert pairs.count(0) > 2
-    assert abs(trusted_shift(clips) - 5) <= 1
+    assert abs(loudness_shift(clips) - 5) <= 1
 
 
 def test_ten_seconds_are_the_least_evidence() -> None:
     clips = [spoken(number, 50, 6, noise=0) for number in range(5)]
-    assert trusted_shift(clips[:4]) == 0
-    assert abs(trusted_shift(clips) - 6) <= 1
+    assert loudness_shift(clips[:4]) == 0
+    assert abs(loudness_shift(clips) - 6) <= 1
 
 
 def test_still_mouths_and_short_clips_are_no_evidence() -> None:
     opening, loudness = spoken(0, 300, 6, noise=0)
-    assert abs(trusted_shift([(opening, loudness)]) - 6) <= 1
-    assert trusted_shift([]) == 0
-    assert trusted_shift([(np.zeros_like(opening), loudness)]) == 0
+    assert abs(loudness_shift([(opening, loudness)]) - 6) <= 1
+    assert loudness_shift([]) == 0
+    assert loudness_shift([(np.zeros_like(opening), loudness)]) == 0
     short = [(opening[n : n + 49], loudness[n : n + 49]) for n in range(0, 294, 49)]
-    assert trusted_shift(short) == 0
+    assert loudness_shift(short) == 0

@@ -1,11 +1,16 @@
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 
 from mytalk_core.data.schema import ClipMeta, ClipSample
 from mytalk_core.faces.landmark_scheme import MESH478
-from mytalk_core.sync.clip import MEL_BANDS, lip_motion, log_mel, sync_clip
+from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.sync.clip import MEL_BANDS, lip_motion, log_mel, mouth_motion, sync_clip
+from mytalk_core.sync.expert_file import ExpertConfig, LipInput, SoundInput
+from mytalk_core.sync.voiced import voiced_clip
+from tests.synthetic_face import speaking_clip
 
 
 def tone(hertz: float, seconds: float) -> np.ndarray:
@@ -69,7 +74,60 @@ def test_a_stored_clip_becomes_lips_without_head_motion():
         crops=np.zeros((frames, 8, 8, 3), np.uint8),
         speech=np.zeros((24, 512), np.float16),
     )
-    clip = sync_clip(sample)
+    clip = sync_clip(sample, ExpertConfig())
     assert clip.speaker == "ann"
-    assert clip.audio.tolist() == [0.5] * 7_680
+    np.testing.assert_array_equal(clip.sounds[0], log_mel(np.full(7_680, 0.5, np.float32), frames))
     assert clip.lips == pytest.approx(np.zeros((frames, 40, 2)), abs=1e-4)
+
+
+def test_pictures_of_a_mouth_change_where_the_lips_are():
+    sample = speaking_clip("ann", 0)
+    mouths = sync_clip(sample, ExpertConfig(lips=LipInput.PIXELS)).lips
+    assert mouths.shape == (40, 48, 48)
+    assert mouths.mean(axis=0) == pytest.approx(np.zeros((48, 48)), abs=1e-5)
+    moved = np.abs(mouths).mean(axis=0)
+    assert moved[16:32, 8:40].mean() > 5 * moved[:6].mean()
+
+
+@pytest.mark.parametrize("zoom", [0.5, 2.0])
+def test_pictures_of_a_mouth_do_not_depend_on_the_size_of_the_crop(zoom):
+    sample = speaking_clip("ann", 0)
+    size = round(128 * zoom)
+    # Pixel centres stand at half units.
+    boxes = sample.boxes * zoom
+    boxes[:, 2] += (zoom - 1) / 2
+    crops = np.stack(
+        [cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA) for crop in sample.crops]
+    )
+    small = mouth_motion(crops, sample.landmarks, boxes, MESH478)
+    usual = mouth_motion(sample.crops, sample.landmarks, sample.boxes, MESH478)
+    assert np.corrcoef(small.ravel(), usual.ravel())[0, 1] > 0.9
+
+
+class Echo(SpeechEncoder):
+    """Features that hold how far into the sound they are."""
+
+    def __init__(self) -> None:
+        """Needs no model."""
+
+    def encode(self, audio):
+        rows = -(-len(audio) // 320)
+        return np.linspace(0, 1, rows, dtype=np.float16)[:, None].repeat(512, axis=1)
+
+
+@pytest.mark.parametrize("sound", list(SoundInput))
+def test_other_voices_keep_the_clock_of_the_lips(sound):
+    sample = speaking_clip("ann", 0)
+    config = ExpertConfig(sound=sound)
+    clip = voiced_clip(sample, config, 3, Echo())
+    own, *others = clip.sounds
+    assert len(others) == 3
+    assert own.shape == sync_clip(sample, config).sounds[0].shape
+    for other in others:
+        assert other.shape == own.shape
+        if sound is SoundInput.SPEECH:
+            assert other[:, 0] == pytest.approx(np.linspace(0, 1, 40), abs=0.03)
+        else:
+            assert np.corrcoef(other.mean(axis=1), own.mean(axis=1))[0, 1] > 0.5
+    again = voiced_clip(sample, config, 3, Echo())
+    assert all(np.array_equal(a, b) for a, b in zip(clip.sounds, again.sounds, strict=True))

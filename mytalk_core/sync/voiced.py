@@ -1,0 +1,48 @@
+"""Clips of shards as an expert takes them, heard in other voices as well."""
+
+import zlib
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mytalk_core.data.schema import ClipSample
+from mytalk_core.media.audio import from_pcm16
+from mytalk_core.media.resampling import resampled
+from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.per_frame import speech_per_frame
+from mytalk_core.speech.voices import VoiceConfig, altered, retimed
+from mytalk_core.sync.clip import ROWS_PER_FRAME, SyncClip, log_mel, sync_clip
+from mytalk_core.sync.expert_file import ExpertConfig, SoundInput
+
+
+def voiced_clip(
+    sample: ClipSample, config: ExpertConfig, voices: int, encoder: SpeechEncoder
+) -> SyncClip:
+    """As `sync_clip`, with `voices` other voices, the same ones every time.
+
+    Args:
+        encoder: used where the expert hears speech features.
+    """
+    clip = sync_clip(sample, config)
+    audio, frames = from_pcm16(sample.audio), sample.meta.frame_count
+    seed = zlib.crc32(sample.meta.key.encode())
+    others = []
+    for number in range(voices):
+        voice = altered(audio, np.random.default_rng([seed, number]), VoiceConfig())
+        if config.sound is SoundInput.SPEECH:
+            rows = retimed(encoder.encode(voice.audio), voice.rate)
+            others.append(speech_per_frame(rows, frames))
+        else:
+            others.append(_spectrum(voice.audio, voice.rate, frames))
+    return replace(clip, sounds=(*clip.sounds, *others))
+
+
+def _spectrum(audio: NDArray[np.float32], rate: float, frames: int) -> NDArray[np.float32]:
+    """The spectrum of a voice played `rate` times as fast, on the original's clock."""
+    rows = log_mel(audio, int(np.ceil(frames / rate)))
+    # Row k stands for its middle.
+    middles = np.arange(frames * ROWS_PER_FRAME, dtype=np.float64) + 0.5
+    slowed = resampled(rows, middles / rate - 0.5)
+    centred: NDArray[np.float32] = slowed - slowed.mean(axis=0)
+    return centred

@@ -1,0 +1,130 @@
+"""Real footage whose sound is moved by known amounts is found out and mended."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mytalk_core.data.samples import SampleClip
+from mytalk_core.faces.alignment import canonical_rigid, fit_pose, to_shape
+from mytalk_core.faces.landmark_scheme import MESH478
+from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
+from mytalk_core.footage.source_sync import offset_curve, trusted_shift
+from mytalk_core.media.audio import read_audio
+from mytalk_core.media.decode import iter_frames_at
+from mytalk_core.sync.clip import lip_motion
+from mytalk_core.sync.light_expert import LightExpert
+from mytalk_core.sync.offsets import score
+
+
+@dataclass(frozen=True)
+class Film:
+    lips: np.ndarray
+    audio: np.ndarray
+
+
+def film(path: Path, landmarker_model: Path) -> Film:
+    fps = Fraction(25)
+    images = (frame.image for frame in iter_frames_at(path, fps))
+    with MeshLandmarker(landmarker_model) as landmarker:
+        landmarks = np.stack(list(track_largest_face(images, landmarker, fps)))
+    pose = fit_pose(landmarks, canonical_rigid(landmarks, MESH478), MESH478)
+    lips = to_shape(landmarks[:, list(MESH478.lips)], pose)
+    return Film(lip_motion(lips), read_audio(path))
+
+
+@pytest.fixture(scope="module")
+def sentences(grid_clips: list[Path], landmarker_model: Path) -> list[Film]:
+    """Two sentences each of three people whom no expert has seen."""
+    by_speaker: dict[str, list[Path]] = defaultdict(list)
+    for path in grid_clips:
+        by_speaker[path.parent.name].append(path)
+    chosen = chain.from_iterable(by_speaker[name][:2] for name in ("s5", "s26", "s33"))
+    return [film(path, landmarker_model) for path in chosen]
+
+
+@pytest.fixture(scope="module")
+def stranger(sample_clips: dict[str, SampleClip], landmarker_model: Path) -> Film:
+    """Some seconds of a man outside of the corpus."""
+    return film(sample_clips["test_movie"].path, landmarker_model)
+
+
+@pytest.fixture(scope="module")
+def expert() -> LightExpert:
+    return LightExpert()
+
+
+def late(audio: np.ndarray, frames: int) -> np.ndarray:
+    if frames < 0:
+        return audio[-frames * 640 :]
+    return np.concatenate([np.zeros(frames * 640, np.float32), audio])
+
+
+def shift_of(films: Sequence[Film], frames: int, expert: LightExpert) -> int:
+    curves = [offset_curve(each.lips, late(each.audio, frames), expert) for each in films]
+    return trusted_shift(curves, [len(each.lips) for each in films])
+
+
+@pytest.mark.parametrize("frames", [-8, -3, 0, 5, 9])
+def test_a_known_shift_of_strangers_is_mended(sentences, expert, frames):
+    for first in (0, 2, 4):
+        mended = shift_of(sentences[first : first + 2], frames, expert)
+        assert abs(mended - frames) <= 1 or mended == 0
+    assert abs(shift_of(sentences, frames, expert) - frames) <= 1
+
+
+@pytest.mark.parametrize("frames", [-6, 0, 4])
+def test_a_man_outside_of_the_corpus_is_mended(stranger, expert, frames):
+    found = score(offset_curve(stranger.lips, late(stranger.audio, frames), expert))
+    assert abs(found.offset - frames) <= 1
+    assert abs(shift_of([stranger], frames, expert) - frames) <= 1
+
+
+def test_the_sound_of_others_is_less_sure_and_moves_nothing(sentences, expert):
+    own = [score(offset_curve(each.lips, each.audio, expert)) for each in sentences]
+    swapped = [
+        Film(each.lips, sentences[(place + 3) % len(sentences)].audio)
+        for place, each in enumerate(sentences)
+    ]
+    other = [score(offset_curve(each.lips, each.audio, expert)) for each in swapped]
+    assert np.mean([each.confidence for each in own]) > 1.4 * np.mean(
+        [each.confidence for each in other]
+    )
+    assert all(shift_of([each], 0, expert) == 0 for each in swapped)
+
+
+def test_silence_and_noise_are_not_sure_of_anything(stranger, expert):
+    silence = np.zeros_like(stranger.audio)
+    noise = np.random.default_rng(0).normal(0, 0.1, len(silence)).astype(np.float32)
+    own = score(offset_curve(stranger.lips, stranger.audio, expert)).confidence
+    for audio in (silence, noise):
+        strange = Film(stranger.lips, audio)
+        assert score(offset_curve(strange.lips, audio, expert)).confidence < own / 2
+        assert shift_of([strange], 0, expert) == 0
+
+
+def dip(offset: int, depth: float) -> np.ndarray:
+    """A curve of distances with one dip."""
+    away = np.arange(-15, 16) - offset
+    return 1.2 - depth * np.exp(-((away / 1.5) ** 2))
+
+
+def test_evidence_adds_up_over_clips_and_is_asked_for_by_length():
+    assert trusted_shift([dip(5, 0.4)], [75]) == 5
+    assert trusted_shift([dip(5, 0.06)] * 20, [75] * 20) == 0
+    assert trusted_shift([dip(5, 0.12)], [40]) == 0
+    assert trusted_shift([dip(5, 0.12)] * 6, [75] * 6) == 5
+    # Who is heard for longer counts for more.
+    assert trusted_shift([dip(5, 0.4), dip(-4, 0.4)], [250, 50]) == 5
+
+
+def test_single_frames_the_edge_and_short_clips_are_left_alone():
+    assert trusted_shift([dip(1, 0.5)], [250]) == 0
+    assert trusted_shift([dip(15, 0.5)], [250]) == 0
+    assert trusted_shift([dip(6, 0.5)], [39]) == 0
+    assert trusted_shift([], []) == 0
