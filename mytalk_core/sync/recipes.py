@@ -24,6 +24,6 @@ RECIPES = {
     ),
     Purpose.EVALUATION: Recipe(ExpertConfig(), ExpertTrainingConfig(voices=0, seed=3)),
     Purpose.PIXELS: Recipe(
-        ExpertConfig(lips=LipInput.PIXELS), ExpertTrainingConfig(steps=400, voices=0, seed=4)
+        ExpertConfig(lips=LipInput.PIXELS), ExpertTrainingConfig(steps=1000, voices=0, seed=4)
     ),
 }

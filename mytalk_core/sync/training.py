@@ -42,7 +42,7 @@ class ExpertTrainingConfig:
     grey_noise: float = 0.03
     # Share of cuts whose pictures are seen as negatives: teeth flash bright between dark lips where
     # skin is dark, and mouths open dark where it is light.
-    negatives: float = 0.0
+    negatives: float = 0.3
     # Pixels by which a mouth's pictures are moved at most.
     picture_shift: int = 2
     # Spectrum bands moved up or down at most: other voices.

@@ -111,7 +111,7 @@ def test_the_same_clips_teach_the_same_expert(config, clip):
 def test_pictures_are_learnt_like_landmarks():
     torch.set_num_threads(1)
     losses: list[float] = []
-    training = replace(QUICK, steps=30, batch=3, frames=40, spectrum_noise=0.1, voices=0)
+    training = replace(QUICK, steps=30, batch=3, frames=40, spectrum_noise=0.1, negatives=0)
     train_expert(
         [pictured(seed) for seed in range(12)],
         SEES_PICTURES,
