@@ -40,13 +40,13 @@ from mytalk_core.errors import BadInputError, MytalkError, Reason
 from mytalk_core.evaluation.sample_pictures import appearance_picture, motion_picture
 from mytalk_core.media.output import atomic_path, make_folder
 from mytalk_core.motion.clip import motion_clip
+from mytalk_core.motion.closed_forms import fit_closed_form
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import save_model
-from mytalk_core.motion.silence import silence_features
+from mytalk_core.motion.silence import quiet_features
 from mytalk_core.motion.training import (
     MotionObjective,
     MotionTrainingConfig,
-    fit_closed_form,
     voiced_clips,
 )
 from mytalk_core.speech.features import FEATURES, SpeechEncoder
@@ -365,13 +365,18 @@ def _objective(
         whole = len(index.shard) <= buffer_config(job).capacity * world
         clips = ClipBuffer(index, voiced_clips(encoder, config, whole), *place)
         judges = [motion_clip(members) for members in _judging_clips(held_out)]
-        silence = silence_features(encoder)
+        silence = quiet_features(encoder)
         motion = MotionObjective(
             MOTION_SIZES[job.size], config, clips.draw, silence, judges, device
         )
         if not state.weights:
             fit_closed_form(
-                motion.model, clips.clips, clips.weights, config.ridge, _sum_over_workers
+                motion.model,
+                clips.clips,
+                clips.weights,
+                silence,
+                config.reading,
+                _sum_over_workers,
             )
         return motion, lambda: clips.draws
     to_clip = partial(appearance_clip, mask=MaskConfig())

@@ -23,7 +23,7 @@ from mytalk_core.media.decode import iter_frames
 from mytalk_core.media.prefetch import prefetched
 from mytalk_core.media.probe import VideoInfo
 from mytalk_core.motion.closed_mouth import closed_mouth
-from mytalk_core.motion.sampling import identity_shapes
+from mytalk_core.motion.known_face import KnownFace, known_face
 
 # Frames of a run from which its person is learnt; more tell nothing new.
 _STUDIED = 1000
@@ -47,7 +47,7 @@ class Person:
     rigid: NDArray[np.float32]  # (R, 3) from `canonical_rigid`
     rest: NDArray[np.float32]  # (P, 3) mean face, aligned inter-ocular units
     closed: NDArray[np.float32]  # (M, 3) displacement of the moving points when the mouth is shut
-    identity_shapes: NDArray[np.float32]  # (N, 3 M) some shapes of the moving points
+    known: KnownFace  # for the motion model
     outlines: Outlines
     references: NDArray[np.int64]  # (K,) frames of the film that show the mouth shut to open
 
@@ -99,11 +99,12 @@ def study_person(
     shape = to_shape(landmarks, fit_pose(landmarks, rigid, scheme))
     rest = resting_shape(shape)
     moving = list(scheme.moving)
+    closed = (closed_mouth(shape, scheme) - rest)[moving]
     return Person(
         rigid=rigid,
         rest=rest,
-        closed=(closed_mouth(shape, scheme) - rest)[moving],
-        identity_shapes=identity_shapes(shape[:, moving].reshape(len(shape), -1)),
+        closed=closed,
+        known=known_face(shape[:, moving].reshape(len(shape), -1), closed.reshape(-1)),
         outlines=face_outlines(rest, mask, scheme),
         references=frames[spread_by_opening(aperture(shape, scheme), count)],
     )

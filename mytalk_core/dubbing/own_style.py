@@ -81,7 +81,10 @@ def learn_own_style(
 
     def clips(offset: int) -> list[StyleClip]:
         rows = [np.clip(np.arange(at, at + length) - offset, 0, len(speech) - 1) for at in spots]
-        return [StyleClip(np.asarray(speech[r]), m) for r, m in zip(rows, moved, strict=True)]
+        return [
+            StyleClip(np.asarray(speech[r]), m, person.known.closed)
+            for r, m in zip(rows, moved, strict=True)
+        ]
 
     follows = {offset: _agreement(model, clips(offset)) for offset in range(-reach, reach + 1)}
     offset = max(follows, key=follows.__getitem__)
@@ -136,7 +139,7 @@ def _displacement(
 
 @torch.inference_mode()
 def _agreement(model: SpeechToMotion, clips: Sequence[StyleClip]) -> float:
-    """Correlation of the opening that the linear reading asks for with the true one, over all."""
+    """Correlation of the opening that is read from the speech with the true one, over all."""
     upper, lower = aperture_positions(model.scheme)
 
     def opening(displacement: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -149,7 +152,9 @@ def _agreement(model: SpeechToMotion, clips: Sequence[StyleClip]) -> float:
     for clip in clips:
         speech = torch.from_numpy(np.asarray(clip.speech, np.float32))[None]
         speech = speech.to(model.speech_map.device)
-        read = model.space.decode(model.estimate(model.standardise(speech)))[0]
+        closed = torch.from_numpy(clip.closed)[None].to(model.speech_map.device)
+        estimate = model.estimate(model.standardise(speech), model.space.encode(closed))
+        read = model.space.decode(estimate)[0]
         asked.append(opening(read.cpu().numpy()))
         true.append(opening(clip.displacement))
     a, b = np.concatenate(asked), np.concatenate(true)

@@ -116,7 +116,7 @@ def move_lips(
         work / f"upper-{run[0]}", _upper_face(model, faces, run, person, first - lead, end + tail)
     )
     blocks = generate_motion(
-        model, speech[first - lead : end + tail], seen, person.identity_shapes, seed, guidance
+        model, speech[first - lead : end + tail], seen, person.known, seed, guidance
     )
 
     def gated() -> Iterator[NDArray[np.float32]]:

@@ -41,6 +41,12 @@ class MotionClip:
         """The clip's mean shape, (M, 3)."""
         return resting_shape(self.shape)
 
+    @property
+    def closed_displacement(self) -> NDArray[np.float32]:
+        """What stage 1 is told of the shut mouth, (3 M,)."""
+        displacement: NDArray[np.float32] = (self.closed - self.rest).reshape(-1)
+        return displacement
+
 
 @dataclass(frozen=True)
 class DubCase:

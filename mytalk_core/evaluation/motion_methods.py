@@ -18,8 +18,9 @@ from mytalk_core.evaluation.baselines import (
 from mytalk_core.evaluation.cases import DubCase, MotionClip
 from mytalk_core.faces.alignment import Points
 from mytalk_core.motion.context import speech_per_frame
+from mytalk_core.motion.known_face import known_face
 from mytalk_core.motion.model import SpeechToMotion
-from mytalk_core.motion.sampling import generate_motion, identity_shapes
+from mytalk_core.motion.sampling import generate_motion
 from mytalk_core.motion.style import StyleClip, with_style
 
 Method = Callable[[DubCase], Points]
@@ -52,7 +53,7 @@ class ModelMotion:
             self.model,
             speech_per_frame(case.target.speech, case.frames),
             case.source.upper_face[: case.frames],
-            identity_shapes(shapes),
+            known_face(shapes, case.source.closed_displacement),
             self.seed,
         )
         shape: Points = case.rest + np.concatenate(list(blocks))
@@ -87,6 +88,7 @@ def _style_clip(clip: MotionClip) -> StyleClip:
     return StyleClip(
         speech=speech_per_frame(clip.speech, frames),
         displacement=(clip.shape - clip.rest).reshape(frames, -1),
+        closed=clip.closed_displacement,
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mytalk_core.evaluation.cases import MotionClip
 from mytalk_core.evaluation.tables import Measurement, Metric, MetricTable
 from mytalk_core.motion.model import SpeechToMotion
-from mytalk_core.motion.sampling import identity_shapes
+from mytalk_core.motion.known_face import identity_shapes
 
 RETRIEVAL = Metric("retrieval", "nearest other clip is of the same person", "higher")
 

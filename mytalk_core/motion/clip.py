@@ -11,7 +11,7 @@ from mytalk_core.data.shards import decode_meta, read_npy
 from mytalk_core.faces.face_motion import face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import SCHEMES
 from mytalk_core.media.audio import from_pcm16, read_wav
-from mytalk_core.motion.closed_mouth import closed_mouth
+from mytalk_core.motion.closed_mouth import closed_mouth, shut_frames
 from mytalk_core.motion.context import sample_speech, speech_per_frame, upper_face
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.voices import VoiceConfig, altered, retimed
@@ -25,6 +25,7 @@ class MotionClip:
     displacement: NDArray[np.float32]  # (T, 3 M) inter-ocular units
     rest: NDArray[np.float32]  # (3 M,) mean shape of the moving points
     closed: NDArray[np.float32]  # (3 M,) displacement of the mouth when it is shut
+    shut: NDArray[np.bool_]  # (T,) where it is
     upper_face: NDArray[np.float32]  # (T, 3 C)
     speech: NDArray[np.float16]  # (V, T, F) as it was recorded, then as others would say it
 
@@ -47,6 +48,7 @@ def motion_clip(members: Mapping[str, bytes]) -> MotionClip:
         displacement=(shape - rest)[:, moving].reshape(frames, -1),
         rest=rest[moving].reshape(-1),
         closed=(closed_mouth(shape, scheme) - rest)[moving].reshape(-1),
+        shut=shut_frames(shape, scheme),
         upper_face=upper_face(shape, scheme, float(meta.fps)),
         speech=speech.astype(np.float16)[None],
     )

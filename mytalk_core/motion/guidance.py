@@ -7,10 +7,16 @@ from torch import Tensor
 
 
 class Conditional(Protocol):
-    """A network of noisy motion, time, upper face, standardised speech and identity tokens."""
+    """A network of what `SpeechToMotion.forward` takes."""
 
     def __call__(
-        self, noisy: Tensor, time: Tensor, upper_face: Tensor, speech: Tensor, identity: Tensor
+        self,
+        noisy: Tensor,
+        time: Tensor,
+        upper_face: Tensor,
+        speech: Tensor,
+        identity: Tensor,
+        closed: Tensor,
     ) -> Tensor:
         """Clean components (B, T, K)."""
 
@@ -18,7 +24,7 @@ class Conditional(Protocol):
 def unheard(speech: Tensor) -> Tensor:
     """What stands for no speech at all: zeros, the mean of standardised training speech.
 
-    The linear reading has no offset and makes nothing of it either.
+    The linear reading of motion has no offset and makes nothing of it either.
     """
     return torch.zeros_like(speech)
 
@@ -30,6 +36,7 @@ def guided(
     upper_face: Tensor,
     speech: Tensor,
     identity: Tensor,
+    closed: Tensor,
     strength: float,
 ) -> Tensor:
     """Clean components (B, T, K) with the speech's share in them multiplied by `strength`.
@@ -39,15 +46,16 @@ def guided(
     network's own answer, in a single pass.
 
     Args:
-        noisy, time, upper_face, speech, identity: as of `Denoiser`, speech standardised.
+        noisy, time, upper_face, speech, identity, closed: as of `SpeechToMotion.forward`.
     """
     if strength == 1:
-        return denoise(noisy, time, upper_face, speech, identity)
+        return denoise(noisy, time, upper_face, speech, identity, closed)
     conditional, unconditional = denoise(
         noisy.repeat(2, 1, 1),
         time.repeat(2),
         upper_face.repeat(2, 1, 1),
         torch.cat([speech, unheard(speech)]),
         identity.repeat(2, 1, 1),
+        closed.repeat(2, 1),
     ).chunk(2)
     return unconditional + strength * (conditional - unconditional)

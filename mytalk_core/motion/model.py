@@ -72,6 +72,8 @@ class SpeechToMotion(nn.Module):
     speech_mean: Tensor
     speech_std: Tensor
     speech_map: Tensor
+    closure_map: Tensor
+    closure_offset: Tensor
 
     def __init__(self, config: MotionConfig) -> None:
         super().__init__()
@@ -90,21 +92,52 @@ class SpeechToMotion(nn.Module):
         self.register_buffer("speech_std", torch.ones(FEATURE_SIZE))
         # Ridge regression from a window of speech to components, fitted in closed form.
         self.register_buffer("speech_map", torch.zeros(window, components))
+        # Logistic regression from the same to whether the mouth is shut, likewise.
+        self.register_buffer("closure_map", torch.zeros(window))
+        self.register_buffer("closure_offset", torch.tensor(-20.0))
 
     def standardise(self, speech: Tensor) -> Tensor:
         """Speech features (.., 512) to zero mean and unit deviation over the training speech."""
         return (speech - self.speech_mean) / self.speech_std
 
-    def estimate(self, speech: Tensor) -> Tensor:
-        """The linear reading of standardised speech (B, T, 512): components (B, T, K)."""
-        return windows(speech, self.config.speech_context) @ self.speech_map
+    def reading(self, heard: Tensor) -> tuple[Tensor, Tensor]:
+        """What two linear maps read from `windows` of standardised speech (.., T, W).
+
+        Returns:
+            motion where the mouth is not shut, components (.., T, K), and the probability that it
+            is, (.., T).
+        """
+        shut = torch.sigmoid(heard @ self.closure_map + self.closure_offset)
+        return heard @ self.speech_map, shut
+
+    def estimate(self, speech: Tensor, closed: Tensor) -> Tensor:
+        """The motion (B, T, K) read from standardised speech (B, T, 512).
+
+        An average over what the mouth may do hardly ever shuts it, so the shut mouth is weighed in.
+
+        Args:
+            closed: (B, K) components of the person's shut mouth.
+        """
+        moving, shut = self.reading(windows(speech, self.config.speech_context))
+        return moving + shut[..., None] * (closed[:, None] - moving)
 
     def forward(
-        self, noisy: Tensor, time: Tensor, upper_face: Tensor, speech: Tensor, identity: Tensor
+        self,
+        noisy: Tensor,
+        time: Tensor,
+        upper_face: Tensor,
+        speech: Tensor,
+        identity: Tensor,
+        closed: Tensor,
     ) -> Tensor:
-        """Clean components (B, T, K); arguments as of `Denoiser`, speech standardised."""
+        """Clean components (B, T, K).
+
+        Args:
+            noisy, time, upper_face, speech, identity: as of `Denoiser`, speech standardised.
+            closed: as of `estimate`.
+        """
         result: Tensor = self.denoiser(
-            noisy, time, upper_face, speech, self.estimate(speech), identity
+            noisy, time, upper_face, speech, self.estimate(speech, closed), identity
         )
         return result
 

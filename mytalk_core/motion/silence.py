@@ -1,4 +1,4 @@
-"""What the speech encoder makes of rooms in which nobody speaks: training examples of silence."""
+"""What the speech encoder makes of sound that nobody speaks: examples of a shut mouth."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,22 +6,25 @@ from numpy.typing import NDArray
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE
 from mytalk_core.motion.context import speech_per_frame
 from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.other_sounds import TO_LEARN_FROM, Sound, other_sound, room
 
 _SECONDS = 8
-# Levels of the room's noise, root mean square against full scale; 0 is digital silence.
-_LEVELS = (0.0, 1e-4, 1e-3, 5e-3)
+# Levels of a still room's noise and of other sounds, root mean square against full scale.
+_ROOM_LEVELS = (1e-4, 1e-3, 5e-3)
+_SOUND_LEVELS = (5e-3, 5e-2)
 
 
-def silence_features(encoder: SpeechEncoder) -> NDArray[np.float32]:
-    """Features at the motion rate, (S, F), of digital silence and of rooms from still to noisy."""
-    random = np.random.default_rng(0)
-    samples = _SECONDS * SPEECH_SAMPLE_RATE
+def quiet_features(encoder: SpeechEncoder) -> NDArray[np.float32]:
+    """Features at the motion rate, (S, F): silence, rooms and sounds that are no speech."""
+    silence: Sound = np.zeros(_SECONDS * SPEECH_SAMPLE_RATE, np.float32)
+    rooms = [other_sound(room, _SECONDS, level, seed=0) for level in _ROOM_LEVELS]
+    others = [
+        other_sound(source, _SECONDS, level, seed)
+        for seed, source in enumerate(TO_LEARN_FROM)
+        for level in _SOUND_LEVELS
+    ]
     frames = int(_SECONDS * MOTION_FPS)
-    rooms = []
-    for level in _LEVELS:
-        white = random.standard_normal(samples)
-        # Rooms rumble: half of the noise is white, half falls with frequency.
-        brown = np.cumsum(white) - np.convolve(np.cumsum(white), np.ones(999) / 999, "same")
-        noise = level * (white + brown / max(brown.std(), 1e-9)) / 2
-        rooms.append(speech_per_frame(encoder.encode(noise.astype(np.float32)), frames))
-    return np.concatenate(rooms)
+    heard = [
+        speech_per_frame(encoder.encode(sound), frames) for sound in [silence, *rooms, *others]
+    ]
+    return np.concatenate(heard)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mytalk_core.motion.context import speech_frames
 from mytalk_core.motion.frame_noise import noise_of
 from mytalk_core.motion.guidance import guided
+from mytalk_core.motion.known_face import KnownFace
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.sampler import sample
 from mytalk_core.speech.features import SpeechEncoder
@@ -34,7 +35,7 @@ class MotionStream:
     def __init__(
         self,
         model: SpeechToMotion,
-        identity_shapes: NDArray[np.float32],
+        face: KnownFace,
         seed: int,
         guidance: float = 1.0,
         block: int = 500,
@@ -43,7 +44,7 @@ class MotionStream:
         """Frame 0 is the first that is fed.
 
         Args:
-            identity_shapes: (N, 3 M) moving points of the person in aligned inter-ocular units.
+            face: of the person.
             seed: the same seed gives the same motion, however long the film around it.
             guidance: factor on what the speech does to the motion, see `guided`; other than 1 it
                 takes twice the time.
@@ -61,7 +62,8 @@ class MotionStream:
         self._block = block
         self._context = context_frames(model) if context is None else context
         with torch.inference_mode():
-            self._tokens, _ = model.identity(self._batch_of_one(identity_shapes))
+            self._tokens, _ = model.identity(self._batch_of_one(face.shapes))
+            self._closed = model.space.encode(self._batch_of_one(face.closed))
         self._made = 0  # frames given so far
         self._low = 0  # the first frame that is still held
         self._speech: NDArray[np.float32] | None = None
@@ -113,7 +115,9 @@ class MotionStream:
         noise = noise_of(self._low, self._low + high, components, self._seed)
 
         def denoise(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-            return guided(self._model, noisy, time, seen, heard, self._tokens, self._guidance)
+            return guided(
+                self._model, noisy, time, seen, heard, self._tokens, self._closed, self._guidance
+            )
 
         clean = sample(denoise, self._batch_of_one(noise), self._model.config.diffusion)
         moved = self._model.space.decode(clean[0, self._made - self._low : end - self._low])

@@ -29,6 +29,7 @@ class StyleClip:
 
     speech: NDArray[Any]  # (T, F) features per frame at 25 Hz
     displacement: NDArray[np.float32]  # (T, 3 M) of the moving points from their mean
+    closed: NDArray[np.float32]  # (3 M,) the same when the mouth is shut
 
 
 @torch.inference_mode()
@@ -39,9 +40,9 @@ def with_style(
 
     All else the two share, so that a film of many people holds the network once.
 
-    The correction is the ridge regression of what the model misses of the person's motion, solved
-    in its dual form (Saunders, Gammerman, Vovk 1998): its size is that of the frames, not of the
-    features. Without clips it is none.
+    The correction is the ridge regression of what the model's estimate misses of the person's
+    motion, solved in its dual form (Saunders, Gammerman, Vovk 1998): its size is that of the
+    frames, not of the features. Without clips it is none.
     """
     shared = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
     styled = copy.deepcopy(model, shared)
@@ -49,18 +50,23 @@ def with_style(
         return styled
     config = config or StyleConfig()
     device = model.speech_map.device
-    heard, moved = [], []
+    heard, missed = [], []
     for clip in clips:
         speech = torch.from_numpy(np.asarray(clip.speech, np.float32))[None].to(device)
-        heard.append(windows(model.standardise(speech), model.config.speech_context)[0])
-        moved.append(model.space.encode(torch.from_numpy(clip.displacement).to(device)))
-    x, y = torch.cat(heard), torch.cat(moved)
+        x = windows(model.standardise(speech), model.config.speech_context)[0]
+        moved = model.space.encode(torch.from_numpy(clip.displacement).to(device))
+        closed = model.space.encode(torch.from_numpy(clip.closed).to(device))
+        moving, shut = (part[0] for part in model.reading(x[None]))
+        # Of the estimate the map is answerable for what it says where the mouth is not shut.
+        open_share = (1 - shut)[:, None]
+        heard.append(open_share * x)
+        missed.append(moved - open_share * moving - shut[:, None] * closed)
+    x, y = torch.cat(heard), torch.cat(missed)
     if len(x) > config.most_frames:
         chosen = torch.linspace(0, len(x) - 1, config.most_frames, device=device).round().long()
         x, y = x[chosen], y[chosen]
-    missed = (y - x @ model.speech_map).double()
     gram = (x @ x.T).double()
     gram.diagonal().add_(config.caution)
-    correction = x.T @ torch.linalg.solve(gram, missed).float()
+    correction = x.T @ torch.linalg.solve(gram, y.double()).float()
     styled.speech_map = model.speech_map + correction
     return styled

@@ -1,7 +1,7 @@
 """What stage 1 learns: the closed-form fits, batches, the losses of a step."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import torch
@@ -12,12 +12,14 @@ from torch.func import functional_call
 
 from mytalk_core.faces.shape import aperture_positions
 from mytalk_core.motion.clip import MotionClip, VoicedClips
+from mytalk_core.motion.closed_forms import ReadingConfig
 from mytalk_core.motion.guidance import unheard
 from mytalk_core.motion.identity import identity_loss
+from mytalk_core.motion.known_face import known_face
 from mytalk_core.motion.loss_weighting import LossWeighting, loss_weight
-from mytalk_core.motion.model import MotionConfig, SpeechToMotion, windows
+from mytalk_core.motion.model import MotionConfig, SpeechToMotion
 from mytalk_core.motion.noise_schedule import add_noise
-from mytalk_core.motion.sampling import generate_motion, identity_shapes
+from mytalk_core.motion.sampling import generate_motion
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.voices import VoiceConfig
 
@@ -44,15 +46,16 @@ class MotionTrainingConfig:
     voiced_share: float = 0.125
     # Standard deviation of noise on standardised speech features.
     speech_noise: float = 0.6
-    # Ridge of the linear reading, relative to one training frame's weight.
-    ridge: float = 0.8
     # Weights of the losses beside that of the points.
     velocity_weight: float = 1.0
     aperture_weight: float = 1.0
+    closure_weight: float = 0.5
     identity_weight: float = 0.05
     contrast_weight: float = 0.05
     # Frames that the identity extractor looks at.
     identity_frames: int = 16
+    # The linear readings of speech on which the layers build.
+    reading: ReadingConfig = field(default_factory=ReadingConfig)
 
 
 def voiced_clips(encoder: SpeechEncoder, config: MotionTrainingConfig, whole: bool) -> VoicedClips:
@@ -62,63 +65,14 @@ def voiced_clips(encoder: SpeechEncoder, config: MotionTrainingConfig, whole: bo
     return VoicedClips(encoder, 1, config.voiced_share, VoiceConfig())
 
 
-Reduce = Callable[[Tensor], Tensor]
-"""Sums a tensor over all processes."""
-
-
-def fit_closed_form(
-    model: SpeechToMotion,
-    clips: Sequence[MotionClip],
-    weights: NDArray[np.float64],
-    ridge: float,
-    total: Reduce,
-) -> None:
-    """Set what needs no gradient: speech statistics, motion basis, the linear reading of speech.
-
-    Args:
-        clips, weights: this process's clips and how much each counts.
-        ridge: penalty per weighted frame.
-        total: sums over processes, so that all end with the same model.
-    """
-    frames = np.array([len(clip.displacement) for clip in clips])
-    voices = np.array([len(clip.speech) for clip in clips])
-    count = total(torch.tensor(float((weights * frames).sum())))
-    # A clip counts the same in however many voices it is heard, and by its frames.
-    scale = [float(w) for w in weights / (count.item() * voices)]
-    features = model.speech_mean.shape[0]
-    first, second = torch.zeros(2, features, dtype=torch.float64)
-    covariance = torch.zeros(2 * [model.space.basis.shape[1]])
-    for clip, each in zip(clips, scale, strict=True):
-        speech = torch.from_numpy(clip.speech).double()
-        first += each * speech.sum(dim=(0, 1))
-        second += each * speech.square().sum(dim=(0, 1))
-        moved = torch.from_numpy(clip.displacement)
-        covariance += each * len(speech) * moved.T @ moved
-    mean = total(first)
-    model.speech_mean.copy_(mean)
-    model.speech_std.copy_((total(second) - mean.square()).clamp(min=0).sqrt().clamp(min=1e-3))
-    model.space.fit(total(covariance).numpy().astype(np.float64))
-
-    size = len(model.speech_map)
-    normal = torch.zeros(size, size)
-    target = torch.zeros(size, model.config.space.components)
-    for clip, each in zip(clips, scale, strict=True):
-        standard = model.standardise(torch.from_numpy(clip.speech).float())
-        x = windows(standard, model.config.speech_context)
-        y = each * model.space.encode(torch.from_numpy(clip.displacement))
-        normal.addmm_(x.flatten(0, 1).T, x.flatten(0, 1), alpha=each)
-        target.addmm_(x.sum(dim=0).T, y)
-    normal, target = total(normal).double(), total(target).double()
-    normal += ridge * torch.eye(size, dtype=torch.float64)
-    model.speech_map.copy_(torch.linalg.solve(normal, target).float())
-
-
 @dataclass(frozen=True)
 class MotionBatch:
     """Examples of one step; B windows of T frames."""
 
     displacement: Tensor  # (B, T, 3 M)
     rest: Tensor  # (B, 3 M)
+    closed: Tensor  # (B, 3 M) displacement of the shut mouth
+    shut: Tensor  # (B, T) 1 where the mouth is shut, else 0
     upper_face: Tensor  # (B, T, 3 C)
     speech: Tensor  # (B, T, F) standardised, with noise
     identity_frames: Tensor  # (B, N, 3 M) shapes of the person, any order
@@ -147,7 +101,7 @@ class MotionBatches:
         """A batch for one step."""
         examples = [self._example(random) for _ in range(self._config.batch)]
         parts = [torch.from_numpy(np.stack(part)) for part in zip(*examples, strict=True)]
-        displacement, rest, upper, speech, frames, others = parts
+        displacement, rest, closed, shut, upper, speech, frames, others = parts
         standard = (speech - model.speech_mean.cpu()) / model.speech_std.cpu()
         noise = torch.from_numpy(random.standard_normal(speech.shape, dtype=np.float32))
         # One offset for the whole window: rooms, microphones and voices differ by such.
@@ -157,7 +111,7 @@ class MotionBatches:
         standard = standard + self._config.speech_noise * (noise + 0.5 * shift)
         deaf = torch.from_numpy(random.random(len(speech)) < self._config.unheard)
         standard[deaf] = unheard(standard[deaf])
-        return MotionBatch(displacement, rest, upper, standard, frames, others)
+        return MotionBatch(displacement, rest, closed, shut, upper, standard, frames, others)
 
     def _example(self, random: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
         config = self._config
@@ -167,16 +121,20 @@ class MotionBatches:
         index = np.clip(np.arange(first, first + config.window), 0, frames - 1)
         heard = clip.speech[random.integers(len(clip.speech))]
         moved, speech = clip.displacement[index], heard[index].astype(np.float32)
+        shut = clip.shut[index].astype(np.float32)
         if random.random() < config.silent:
             start = int(random.integers(0, len(self._silence) - config.window))
             speech = self._silence[start : start + config.window]
             moved = np.broadcast_to(clip.closed, moved.shape)
+            shut = np.ones_like(shut)
         shapes = clip.rest + clip.displacement
         one, other = (shapes[random.integers(0, frames, config.identity_frames)] for _ in range(2))
         upper = clip.upper_face[index]
         return (
             np.ascontiguousarray(moved),
             clip.rest,
+            clip.closed,
+            shut,
             upper,
             speech,
             one,
@@ -191,23 +149,26 @@ def motion_losses(
     clean = model.space.encode(batch.displacement)
     time = torch.rand(len(clean), generator=noise, device=clean.device)
     gauss = torch.randn(clean.shape, generator=noise, device=clean.device)
+    closed = model.space.encode(batch.closed)
     tokens, source_identity = model.identity(batch.identity_frames)
     # In dubbing the noisy motion comes from the model's own guesses, hardly ever from the truth. A
     # denoiser that has seen only noisy truth trusts it more than the speech, and errors pile up.
     with torch.no_grad():
         first = torch.ones_like(time)
-        guess = model(gauss, first, batch.upper_face, batch.speech, tokens)
+        guess = model(gauss, first, batch.upper_face, batch.speech, tokens, closed)
     trust = torch.rand(len(clean), 1, 1, generator=noise, device=clean.device) ** 3
     seen = trust * clean + (1 - trust) * guess
     noisy = add_noise(seen, gauss, time, model.config.diffusion.offset)
-    predicted = model(noisy, time, batch.upper_face, batch.speech, tokens)
+    predicted = model(noisy, time, batch.upper_face, batch.speech, tokens, closed)
 
     points = model.space.decode(predicted).unflatten(2, (-1, 3))
     truth = batch.displacement.unflatten(2, (-1, 3))
     error = points - truth
     scale = truth.std()
     upper, lower = aperture_positions(model.scheme)
-    opening = error[:, :, lower, 1] - error[:, :, upper, 1]
+    opening = (error[:, :, lower, 1] - error[:, :, upper, 1]) / scale
+    # Lips that should touch and do not are seen; a little further open or less is not.
+    parted = opening.clamp(min=0) * batch.shut[..., None]
     weight = loss_weight(time, config.weighting, model.config.diffusion.offset)
 
     def weighted(loss: Tensor) -> Tensor:
@@ -230,7 +191,8 @@ def motion_losses(
                 points.diff(dim=1) / scale, truth.diff(dim=1) / scale, beta=0.2, reduction="none"
             )
         ),
-        "aperture": config.aperture_weight * weighted((opening / scale).abs()) / 4,
+        "aperture": config.aperture_weight * weighted(opening.abs()) / 4,
+        "closure": config.closure_weight * weighted(parted),
         "identity": config.identity_weight
         * identity_loss(source_identity.detach(), predicted_identity),
         "contrast": config.contrast_weight * F.cross_entropy(likeness, own),
@@ -282,7 +244,7 @@ def _lip_scores(
         model,
         target.speech[0][:frames],
         source.upper_face[:frames],
-        identity_shapes(source.rest + source.displacement),
+        known_face(source.rest + source.displacement, source.closed),
         seed=0,
     )
     points = np.concatenate(list(blocks)) + source.rest.reshape(-1, 3)

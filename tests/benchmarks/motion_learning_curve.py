@@ -16,15 +16,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import iter_clips
+from mytalk_core.data.model_store import pull
 from mytalk_core.media.clock import MOTION_FPS
 from mytalk_core.motion.clip import MotionClip, motion_clip
+from mytalk_core.motion.closed_forms import ReadingConfig, fit_closed_form
 from mytalk_core.motion.model import SIZES, SpeechToMotion
-from mytalk_core.motion.training import MotionTrainingConfig, fit_closed_form, score_clips
+from mytalk_core.motion.silence import quiet_features
+from mytalk_core.motion.training import score_clips
+from mytalk_core.speech.features import SpeechEncoder
 
 DRAWS = 4
 SHARES = (0.125, 0.25, 0.5, 1.0)
@@ -41,23 +46,29 @@ def minutes(clips: Sequence[MotionClip]) -> float:
     return sum(len(clip.displacement) for clip in clips) / float(MOTION_FPS) / 60
 
 
-def judged(train: Sequence[MotionClip], test: Sequence[MotionClip]) -> tuple[float, float]:
+def judged(
+    train: Sequence[MotionClip], test: Sequence[MotionClip], quiet: NDArray[np.float32]
+) -> tuple[float, float]:
     """Aperture correlation and lip distance on `test` of what is learnt from `train`."""
     model = SpeechToMotion(SIZES["cpu"]).eval()
     counts = {speaker: len(own) for speaker, own in by_speaker(train).items()}
     weights = np.array([counts[clip.speaker] ** -0.5 for clip in train])
     fit_closed_form(
-        model, train, weights / weights.sum(), MotionTrainingConfig.ridge, lambda tensor: tensor
+        model, train, weights / weights.sum(), quiet, ReadingConfig(), lambda tensor: tensor
     )
     scores = score_clips(model, test)
     return scores["aperture_r"], scores["lmd"]
 
 
 def row(
-    table: Table, label: str, draws: Sequence[Sequence[MotionClip]], test: Sequence[MotionClip]
+    table: Table,
+    label: str,
+    draws: Sequence[Sequence[MotionClip]],
+    test: Sequence[MotionClip],
+    quiet: NDArray[np.float32],
 ) -> None:
     """Measure every draw; print means, and the spread of the correlation."""
-    found = np.array([judged(draw, test) for draw in draws])
+    found = np.array([judged(draw, test, quiet) for draw in draws])
     correlation, distance = found.mean(axis=0)
     table.add_row(
         label,
@@ -81,6 +92,7 @@ def main(curated: Path) -> None:
     torch.manual_seed(0)
     train = [motion_clip(members) for members in iter_clips(clip_index(curated, "train"))]
     test = [motion_clip(members) for members in iter_clips(clip_index(curated, "test"))]
+    quiet = quiet_features(SpeechEncoder(pull("whisper-base")))
     speakers = by_speaker(train)
     random = np.random.default_rng(0)
 
@@ -89,8 +101,8 @@ def main(curated: Path) -> None:
     for count in counts:
         names = [random.permutation(sorted(speakers))[:count] for _ in range(DRAWS)]
         draws = [list(itertools.chain(*(speakers[name] for name in each))) for each in names]
-        row(table, str(count), draws, test)
-    row(table, str(len(speakers)), [train], test)
+        row(table, str(count), draws, test, quiet)
+    row(table, str(len(speakers)), [train], test, quiet)
     console.print(table)
 
     table = table_of(f"more clips of each of the {len(speakers)} speakers", "share")
@@ -103,7 +115,7 @@ def main(curated: Path) -> None:
             ]
             for _ in range(DRAWS if share < 1 else 1)
         ]
-        row(table, f"{share:.1%}", draws, test)
+        row(table, f"{share:.1%}", draws, test, quiet)
     console.print(table)
 
 

@@ -23,13 +23,13 @@ from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import iter_clips
 from mytalk_core.data.model_store import pull
+from mytalk_core.motion.closed_forms import fit_closed_form
 from mytalk_core.motion.clip import MotionClip, motion_clip
 from mytalk_core.motion.model import SIZES, SpeechToMotion
-from mytalk_core.motion.silence import silence_features
+from mytalk_core.motion.silence import quiet_features
 from mytalk_core.motion.training import (
     MotionObjective,
     MotionTrainingConfig,
-    fit_closed_form,
     voiced_clips,
 )
 from mytalk_core.speech.features import SpeechEncoder
@@ -56,11 +56,16 @@ class Trained:
             clip_index(data, "train"), convert, BufferConfig()
         )
         self._judges = [motion_clip(members) for members in iter_clips(clip_index(data, "val"))]
-        self._silence = silence_features(encoder)
+        self._silence = quiet_features(encoder)
         self._steps = steps
         model = SpeechToMotion(SIZES["cpu"])
         fit_closed_form(
-            model, self._clips.clips, self._clips.weights, USUAL.ridge, lambda part: part
+            model,
+            self._clips.clips,
+            self._clips.weights,
+            self._silence,
+            USUAL.reading,
+            lambda part: part,
         )
         self._fitted = dict(model.named_buffers())  # the same for every choice
 

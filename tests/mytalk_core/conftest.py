@@ -96,6 +96,8 @@ def lively_model() -> Callable[..., SpeechToMotion]:
         with torch.no_grad():
             model.denoiser.output.weight.normal_(std=0.3)
             model.speech_map.normal_(std=0.01)
+            model.closure_map.normal_(std=0.01)
+            model.closure_offset.fill_(-1.0)
             model.space.basis.normal_(std=0.1)
             for name, weight in model.named_parameters():
                 if name.endswith("position_bias"):

@@ -28,6 +28,7 @@ def inputs(model: SpeechToMotion) -> Inputs:
         torch.randn(2, 20, 3 * len(model.scheme.pose_context), generator=draws),
         torch.randn(2, 20, 512, generator=draws),
         torch.randn(2, 4, model.config.denoiser.width, generator=draws),
+        torch.randn(2, model.config.space.components, generator=draws),
     )
 
 
@@ -45,9 +46,10 @@ class Counted:
         upper_face: torch.Tensor,
         speech: torch.Tensor,
         identity: torch.Tensor,
+        closed: torch.Tensor,
     ) -> torch.Tensor:
         self.batches.append(len(noisy))
-        clean: torch.Tensor = self.model(noisy, time, upper_face, speech, identity)
+        clean: torch.Tensor = self.model(noisy, time, upper_face, speech, identity, closed)
         return clean
 
 
@@ -76,9 +78,9 @@ def test_the_share_of_the_speech_is_multiplied(
     model: SpeechToMotion, inputs: Inputs, strength: float
 ) -> None:
     """Ho and Salimans 2022, equation 6."""
-    noisy, time, upper_face, speech, identity = inputs
+    noisy, time, upper_face, speech, identity, closed = inputs
     heard = model(*inputs)
-    deaf = model(noisy, time, upper_face, unheard(speech), identity)
+    deaf = model(noisy, time, upper_face, unheard(speech), identity, closed)
     assert (heard - deaf).abs().max() > 0.1
     torch.testing.assert_close(
         guided(model, *inputs, strength), deaf + strength * (heard - deaf), atol=1e-4, rtol=1e-4
@@ -86,7 +88,9 @@ def test_the_share_of_the_speech_is_multiplied(
 
 
 @torch.inference_mode()
-def test_of_no_speech_the_linear_reading_makes_nothing(
+def test_of_no_speech_nothing_is_read_but_how_often_mouths_are_shut(
     model: SpeechToMotion, inputs: Inputs
 ) -> None:
-    assert not model.estimate(unheard(inputs[3])).any()
+    estimate = model.estimate(unheard(inputs[3]), inputs[5])
+    usual = torch.sigmoid(model.closure_offset) * inputs[5]
+    torch.testing.assert_close(estimate, usual[:, None].expand_as(estimate))

@@ -35,6 +35,7 @@ def test_a_saved_model_says_the_same(lively_model: Lively, tmp_path: Path) -> No
         torch.randn(2, 9, 3 * len(scheme.pose_context)),
         torch.randn(2, 9, 512),
         torch.randn(2, 4, model.config.denoiser.width),
+        torch.randn(2, model.config.space.components),
     )
     with torch.no_grad():
         torch.testing.assert_close(loaded(*inputs), model(*inputs), atol=0, rtol=0)

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from mytalk_core.motion import sampling
+from mytalk_core.motion.known_face import IDENTITY_FRAMES, KnownFace, known_face
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.sampler import DiffusionConfig
-from mytalk_core.motion.sampling import generate_motion, identity_shapes
+from mytalk_core.motion.sampling import generate_motion
 from mytalk_core.motion.stream import context_frames
 
 Lively = Callable[..., SpeechToMotion]
@@ -30,7 +31,8 @@ def motion(
     model: SpeechToMotion, heard: np.ndarray, seed: int = 0, guidance: float = 1.0
 ) -> np.ndarray:
     random = np.random.default_rng(9)
-    face = random.normal(0, 0.3, (32, 3 * len(model.scheme.moving))).astype(np.float32)
+    shapes = random.normal(0, 0.3, (32, 3 * len(model.scheme.moving))).astype(np.float32)
+    face = KnownFace(shapes, shapes[0] / 10)
     still = random.normal(0, 0.3, 3 * len(model.scheme.pose_context)).astype(np.float32)
     upper = np.repeat(still[None], len(heard), axis=0)
     return np.concatenate(list(generate_motion(model, heard, upper, face, seed, guidance)))
@@ -64,6 +66,7 @@ def test_a_pass_reaches_as_far_as_the_context_says(lively_model: Lively) -> None
         torch.zeros(1, 61, 3 * len(model.scheme.pose_context)),
         torch.zeros(1, 61, 512),
         torch.zeros(1, 1, model.config.denoiser.width),
+        torch.zeros(1, model.config.space.components),
     )
     (say,) = torch.autograd.grad(clean[0, 30].square().sum(), noisy)
     heard = say[0].abs().sum(dim=1).nonzero()[:, 0]
@@ -108,14 +111,16 @@ def test_no_speech_gives_no_motion(model: SpeechToMotion) -> None:
         np.zeros((count, 3 * len(points)), np.float32)
         for count, points in ((0, model.scheme.pose_context), (1, model.scheme.moving))
     )
-    assert list(generate_motion(model, speech(0), upper, face, seed=0)) == []
+    nobody = KnownFace(face, face[0])
+    assert list(generate_motion(model, speech(0), upper, nobody, seed=0)) == []
 
 
 @pytest.mark.parametrize("frames", [1, 10, 32, 500])
 def test_identity_is_read_from_frames_of_the_whole_film(frames: int) -> None:
     shapes = np.arange(frames, dtype=np.float32)[:, None]
-    chosen = identity_shapes(shapes)[:, 0]
-    assert len(chosen) == sampling.IDENTITY_FRAMES
+    known = known_face(shapes, shapes[0])
+    chosen = known.shapes[:, 0]
+    assert len(chosen) == IDENTITY_FRAMES
     assert chosen[0] == 0
     assert chosen[-1] == frames - 1
     assert (np.diff(chosen) >= 0).all()

@@ -8,6 +8,7 @@ from mytalk_core.data.samples import SampleClip
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.media.audio import read_audio
 from mytalk_core.motion.context import speech_per_frame
+from mytalk_core.motion.known_face import KnownFace
 from mytalk_core.motion.model import SpeechToMotion, load_model
 from mytalk_core.motion.stream import MotionStream, context_frames
 from mytalk_core.speech.features import SpeechEncoder
@@ -33,7 +34,8 @@ def streamed(
     model: SpeechToMotion, speech: Array, block: int = BLOCK, context: int | None = None
 ) -> Array:
     """Motion (T, 3 M) in windows of `block` frames."""
-    person = np.zeros((32, 3 * len(model.scheme.moving)), np.float32)
+    still = np.zeros((32, 3 * len(model.scheme.moving)), np.float32)
+    person = KnownFace(still, still[0])
     upper = np.zeros((len(speech), 3 * len(model.scheme.pose_context)), np.float32)
     made = MotionStream(model, person, seed=0, block=block, context=context)
     return np.concatenate([*made.feed(speech, upper), *made.finish()]).reshape(len(speech), -1)

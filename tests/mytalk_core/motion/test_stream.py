@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from mytalk_core.motion.known_face import KnownFace
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.sampler import DiffusionConfig
 from mytalk_core.motion.sampling import generate_motion
@@ -34,9 +35,10 @@ def inputs(model: SpeechToMotion, frames: int = FRAMES) -> tuple[Array, Array]:
     return speech, upper
 
 
-def face(model: SpeechToMotion) -> Array:
-    shape = (32, 3 * len(model.scheme.moving))
-    return np.random.default_rng(1).normal(0, 0.3, shape).astype(np.float32)
+def face(model: SpeechToMotion) -> KnownFace:
+    shape = (33, 3 * len(model.scheme.moving))
+    shapes = np.random.default_rng(1).normal(0, 0.3, shape).astype(np.float32)
+    return KnownFace(shapes[1:], shapes[0])
 
 
 def stream_of(model: SpeechToMotion, block: int = BLOCK, guidance: float = 1.0) -> MotionStream:

@@ -35,16 +35,15 @@ def person(model: SpeechToMotion, seed: int, clips: int = 4) -> list[StyleClip]:
         components = torch.from_numpy((said @ habit).astype(np.float32))
         speech = 3 * said @ directions * np.sqrt(WIDTH) + random.normal(size=(FRAMES, WIDTH))
         moved = model.space.decode(components).numpy()
-        made.append(StyleClip(speech.astype(np.float32), moved))
+        made.append(StyleClip(speech.astype(np.float32), moved, np.zeros_like(moved[0])))
     return made
 
 
 def read(model: SpeechToMotion, clip: StyleClip) -> NDArray[np.float32]:
-    """The linear reading of a clip's speech, as displacements."""
-    speech = torch.from_numpy(clip.speech)[None]
-    moved: NDArray[np.float32] = (
-        model.space.decode(model.estimate(model.standardise(speech)))[0].detach().numpy()
-    )
+    """What is read from a clip's speech, as displacements."""
+    speech = model.standardise(torch.from_numpy(clip.speech)[None])
+    closed = model.space.encode(torch.from_numpy(clip.closed)[None])
+    moved: NDArray[np.float32] = model.space.decode(model.estimate(speech, closed))[0].numpy()
     return moved
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mytalk_core.faces.face_motion import face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.shape import aperture, moving_positions
 from mytalk_core.motion.clip import MotionClip
+from mytalk_core.motion.closed_forms import ReadingConfig, fit_closed_form
 from mytalk_core.motion.closed_mouth import closed_mouth
 from mytalk_core.motion.context import speech_per_frame, upper_face
 from mytalk_core.motion.loss_weighting import LossWeighting
@@ -19,10 +19,10 @@ from mytalk_core.motion.training import (
     MotionBatches,
     MotionObjective,
     MotionTrainingConfig,
-    fit_closed_form,
     motion_losses,
     score_clips,
 )
+from tests.motion_clips import clips, itself
 
 Array = NDArray[np.float32]
 Film = Callable[..., Array]
@@ -32,36 +32,10 @@ SIZE = replace(SIZES["tiny"], speech_context=0)
 COORDINATES = 3 * len(MESH478.moving)
 
 
-def itself(tensor: torch.Tensor) -> torch.Tensor:
-    """The sum over the one process there is."""
-    return tensor
-
-
-def clip_of(film: Array, speech: Array, speaker: str = "somebody") -> MotionClip:
-    moving = list(MESH478.moving)
-    shape = face_motion(film, MESH478).shape
-    rest = resting_shape(shape)
-    return MotionClip(
-        speaker=speaker,
-        displacement=(shape - rest)[:, moving].reshape(len(film), -1),
-        rest=rest[moving].reshape(-1),
-        closed=(closed_mouth(shape, MESH478) - rest)[moving].reshape(-1),
-        upper_face=upper_face(shape, MESH478, 25.0),
-        speech=speech.astype(np.float16)[None],
-    )
-
-
-def clips(talking_face: Film, count: int = 3, frames: int = 120) -> list[MotionClip]:
-    """Mouths that open as the first of 512 speech features says."""
-    made = []
-    for seed in range(count):
-        random = np.random.default_rng(seed)
-        loud = np.convolve(random.uniform(0, 1, frames + 4), np.ones(5) / 5, "valid")
-        speech = 0.1 * random.normal(size=(frames, 512))
-        speech[:, 0] += 5 * loud
-        film = talking_face(0.3 * loud, unit=50 + 10 * seed)
-        made.append(clip_of(film, speech.astype(np.float32), speaker=f"speaker {seed}"))
-    return made
+def fitted(model: SpeechToMotion, made: list[MotionClip]) -> None:
+    quiet = np.zeros((40, 512), np.float32)
+    config = ReadingConfig(motion_ridge=0.1)
+    fit_closed_form(model, made, np.ones(len(made)), quiet, config, total=itself)
 
 
 def batch_and_model(
@@ -69,45 +43,9 @@ def batch_and_model(
 ) -> tuple[MotionBatches, SpeechToMotion]:
     torch.manual_seed(0)
     model = SpeechToMotion(SIZE)
-    fit_closed_form(model, made, np.ones(len(made)), ridge=0.1, total=itself)
+    fitted(model, made)
     silence = np.zeros((40, 512), np.float32)
     return MotionBatches(lambda random: made[random.integers(len(made))], silence, config), model
-
-
-def test_the_closed_form_recovers_a_linear_map() -> None:
-    random = np.random.default_rng(0)
-    truth = random.normal(size=(512, 8))
-    directions = np.linalg.qr(random.normal(size=(COORDINATES, 8)))[0].T
-    made = []
-    for _ in range(4):
-        speech = random.normal(3, 2, (600, 512))
-        moved = (speech - 3) / 2 @ truth @ directions * 0.01
-        still = np.zeros(COORDINATES, np.float32)
-        made.append(
-            MotionClip("a", moved.astype("f4"), still, still, still, speech.astype("f2")[None])
-        )
-    model = SpeechToMotion(SIZE)
-    fit_closed_form(model, made, np.ones(4), ridge=1e-6, total=itself)
-    np.testing.assert_allclose(model.speech_mean, 3, atol=0.25)
-    np.testing.assert_allclose(model.speech_std, 2, atol=0.25)
-    unseen = random.normal(3, 2, (50, 512))
-    heard = model.standardise(torch.from_numpy(unseen).float())[None]
-    found = model.space.decode(model.estimate(heard))[0].numpy()
-    # Up to the mean of the training speech, which the map, having no offset, cannot undo.
-    expected = ((unseen - model.speech_mean.numpy()) / 2 @ truth @ directions) * 0.01
-    assert np.abs(found - expected).max() < 0.05 * expected.std()
-
-
-def test_however_many_voices_a_clip_counts_the_same(talking_face: Film) -> None:
-    made = clips(talking_face, 2)
-    plain, voiced = SpeechToMotion(SIZE), SpeechToMotion(SIZE)
-    fit_closed_form(plain, made, np.ones(2), ridge=1.0, total=itself)
-    echoed = replace(made[0], speech=np.repeat(made[0].speech, 3, axis=0))
-    fit_closed_form(voiced, [echoed, made[1]], np.ones(2), ridge=1.0, total=itself)
-    for name in ("speech_mean", "speech_std", "speech_map"):
-        torch.testing.assert_close(
-            getattr(voiced, name), getattr(plain, name), atol=1e-4, rtol=1e-3
-        )
 
 
 def test_batches_hear_every_voice_of_a_clip(talking_face: Film) -> None:
@@ -122,28 +60,6 @@ def test_batches_hear_every_voice_of_a_clip(talking_face: Film) -> None:
         assert (level.flatten(1).std(dim=1) < 1e-3).all()  # one voice in a window
         heard |= set(level[:, 0, 0].round().int().tolist())
     assert heard == {0, 1, 2}
-
-
-def test_processes_together_fit_what_one_would(talking_face: Film) -> None:
-    made = clips(talking_face, 2)
-    whole = SpeechToMotion(SIZE)
-    fit_closed_form(whole, made, np.ones(2), ridge=1.0, total=itself)
-    # Both processes hold the same clips here, so every sum over them is twice one's own.
-    shared = SpeechToMotion(SIZE)
-    fit_closed_form(shared, made, np.ones(2), ridge=1.0, total=lambda tensor: 2 * tensor)
-    for name in ("speech_mean", "speech_std", "speech_map"):
-        torch.testing.assert_close(
-            getattr(shared, name), getattr(whole, name), atol=1e-4, rtol=1e-3
-        )
-
-
-def test_what_weighs_nothing_is_not_fitted(talking_face: Film) -> None:
-    made = clips(talking_face, 2)
-    alone, outvoted = SpeechToMotion(SIZE), SpeechToMotion(SIZE)
-    fit_closed_form(alone, made[:1], np.ones(1), ridge=1.0, total=itself)
-    fit_closed_form(outvoted, made, np.array([1.0, 0.0]), ridge=1.0, total=itself)
-    torch.testing.assert_close(outvoted.speech_mean, alone.speech_mean, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(outvoted.speech_map, alone.speech_map, atol=1e-3, rtol=1e-2)
 
 
 def test_the_closed_mouth_is_the_least_open(face_shape: Callable[[float], Array]) -> None:
@@ -310,7 +226,7 @@ def test_the_objective_judges_its_own_model(talking_face: Film) -> None:
     device = torch.device("cpu")
     silence = np.zeros((40, 512), np.float32)
     objective = MotionObjective(SIZE, CONFIG, lambda random: made[0], silence, made, device)
-    fit_closed_form(objective.model, made, np.ones(3), ridge=0.1, total=itself)
+    fitted(objective.model, made)
     objective.model.eval()
     assert objective.validate() == score_clips(objective.model, made)
 

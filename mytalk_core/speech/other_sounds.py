@@ -1,0 +1,162 @@
+"""Sounds that are no speech, synthesised: what must leave a mouth shut."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfilt
+
+from mytalk_core.media.clock import SPEECH_SAMPLE_RATE
+
+Sound = NDArray[np.float32]
+Source = Callable[[int, np.random.Generator], NDArray[np.float64]]
+"""Gives that many samples of a sound, at any level."""
+
+_MUSICAL = 2 ** (np.array([0, 2, 4, 5, 7, 9, 11, 12]) / 12)  # a major scale
+
+
+def room(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Rooms rumble: half of the noise is white, half falls with frequency."""
+    white = random.standard_normal(samples)
+    brown = np.cumsum(white)
+    brown -= np.convolve(brown, np.ones(999) / 999, "same")
+    noise: NDArray[np.float64] = white + brown / brown.std()
+    return noise
+
+
+def hum(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Mains and its harmonics."""
+    return _harmonics(np.full(samples, random.choice([50.0, 60.0])), 8, random)
+
+
+def engine(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """A row of pulses that slowly changes its pace, over noise."""
+    pace = random.uniform(25, 90) * np.exp(0.3 * _slow(samples, random))
+    pulses = _harmonics(pace, 30, random)
+    return pulses + 0.3 * pulses.std() * random.standard_normal(samples)
+
+
+def wind(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Noise whose level and colour come and go."""
+    low = sosfilt(_band(50, 900), random.standard_normal(samples))
+    high = sosfilt(_band(900, 5000), random.standard_normal(samples))
+    blown: NDArray[np.float64] = low * np.exp(_slow(samples, random)) + 0.5 * high * np.exp(
+        _slow(samples, random)
+    )
+    return blown
+
+
+def knocks(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Doors, steps, keys: short bursts that ring, two or three a second."""
+    return _bursts(samples, random, pace=2.5, ring=(0.01, 0.08))
+
+
+def plucked(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Strings or keys, a tune with a chord under it."""
+    return _tune(samples, random, pace=4.0, fall=0.5) + _tune(samples, random, pace=1.0, fall=1.5)
+
+
+def bowed(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Long notes with vibrato, three at a time."""
+    voices = [_tune(samples, random, pace=0.8, fall=20.0, vibrato=0.01) for _ in range(3)]
+    return np.sum(voices, axis=0)
+
+
+def siren(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """A tone that goes up and down."""
+    pace = random.uniform(0.2, 2.0)
+    time = np.arange(samples) / SPEECH_SAMPLE_RATE
+    return _harmonics(700 * np.exp(0.5 * np.sin(2 * np.pi * pace * time)), 4, random)
+
+
+def birds(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Chirps high up, in groups."""
+    sound = np.zeros(samples)
+    for start in np.flatnonzero(random.random(samples) < 3.0 / SPEECH_SAMPLE_RATE):
+        length = min(int(random.uniform(0.04, 0.2) * SPEECH_SAMPLE_RATE), samples - start)
+        pitch = random.uniform(2000, 5500) * np.exp(np.linspace(0, random.normal(0, 0.4), length))
+        chirp = np.sin(2 * np.pi * np.cumsum(pitch) / SPEECH_SAMPLE_RATE) * np.hanning(length)
+        sound[start : start + length] += chirp
+    return sound
+
+
+def applause(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Many hands."""
+    return _bursts(samples, random, pace=80.0, ring=(0.004, 0.012))
+
+
+def drums(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """A beat of low thuds and short hisses."""
+    thuds = sosfilt(_band(40, 200), _bursts(samples, random, pace=2.0, ring=(0.05, 0.2)))
+    hisses = sosfilt(_band(4000, 7900), _bursts(samples, random, pace=4.0, ring=(0.02, 0.05)))
+    beat: NDArray[np.float64] = thuds / (thuds.std() + 1e-9) + hisses / (hisses.std() + 1e-9)
+    return beat
+
+
+TO_LEARN_FROM: tuple[Source, ...] = (room, hum, engine, wind, knocks, plucked, bowed)
+TO_JUDGE_BY: tuple[Source, ...] = (siren, birds, applause, drums)
+"""Other kinds than those that a model learns from."""
+
+
+def other_sound(source: Source, seconds: int, level: float, seed: int) -> Sound:
+    """A sound of 16 kHz; the same seed gives the same.
+
+    Args:
+        level: root mean square, 0..1; peaks are cut at full scale.
+    """
+    made = source(seconds * SPEECH_SAMPLE_RATE, np.random.default_rng(seed))
+    loudness = float(np.sqrt(np.mean(made**2)))
+    return np.clip(made * level / max(loudness, 1e-9), -1, 1).astype(np.float32)
+
+
+def _slow(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """A curve of about unit size that changes within seconds."""
+    knots = random.standard_normal(samples // SPEECH_SAMPLE_RATE + 2)
+    return np.interp(np.arange(samples) / SPEECH_SAMPLE_RATE, np.arange(len(knots)), knots)
+
+
+def _band(low: float, high: float) -> NDArray[np.float64]:
+    sections: NDArray[np.float64] = butter(
+        2, [low, high], "bandpass", fs=SPEECH_SAMPLE_RATE, output="sos"
+    )
+    return sections
+
+
+def _harmonics(
+    pitch: NDArray[np.float64], count: int, random: np.random.Generator
+) -> NDArray[np.float64]:
+    """Overtones of a pitch (N,) in hertz, the higher the softer; none above the band."""
+    phase = 2 * np.pi * np.cumsum(pitch) / SPEECH_SAMPLE_RATE
+    heard = [n for n in range(1, count + 1) if n * pitch.max() < SPEECH_SAMPLE_RATE / 2]
+    parts = [np.sin(n * phase + random.uniform(0, 6)) * random.uniform(0.3, 1) / n for n in heard]
+    return np.sum(parts, axis=0)
+
+
+def _bursts(
+    samples: int, random: np.random.Generator, pace: float, ring: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Noise that falls within `ring` seconds, `pace` times a second."""
+    sound = np.zeros(samples)
+    for start in np.flatnonzero(random.random(samples) < pace / SPEECH_SAMPLE_RATE):
+        fall = random.uniform(*ring) * SPEECH_SAMPLE_RATE
+        length = min(int(5 * fall), samples - start)
+        burst = random.standard_normal(length) * np.exp(-np.arange(length) / fall)
+        centre = random.uniform(200, 3000)
+        sound[start : start + length] += sosfilt(_band(0.6 * centre, 1.6 * centre), burst)
+    return sound
+
+
+def _tune(
+    samples: int, random: np.random.Generator, pace: float, fall: float, vibrato: float = 0.0
+) -> NDArray[np.float64]:
+    """Notes of a scale, `pace` a second, each falling within `fall` seconds."""
+    key = random.uniform(110, 330)
+    sound = np.zeros(samples)
+    length = int(SPEECH_SAMPLE_RATE / pace)
+    for start in range(0, samples, length):
+        time = np.arange(min(length, samples - start)) / SPEECH_SAMPLE_RATE
+        wobble = 1 + vibrato * np.sin(2 * np.pi * 5.5 * time)
+        note = _harmonics(key * random.choice(_MUSICAL) * wobble, 8, random)
+        attack = np.minimum(time / 0.01, 1)
+        sound[start : start + len(time)] += note * attack * np.exp(-time / fall)
+    return sound

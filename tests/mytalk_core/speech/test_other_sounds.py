@@ -1,0 +1,24 @@
+"""Sounds that are no speech, and that the judge of speech does not take for it."""
+
+import numpy as np
+import pytest
+
+from mytalk_core.speech.other_sounds import TO_JUDGE_BY, TO_LEARN_FROM, Source, other_sound, siren
+
+
+@pytest.mark.parametrize("source", TO_LEARN_FROM + TO_JUDGE_BY)
+def test_a_sound_has_its_length_its_level_and_no_other_for_the_seed(source: Source) -> None:
+    sound = other_sound(source, 4, level=0.02, seed=1)
+    assert sound.shape == (64_000,)
+    assert sound.dtype == np.float32
+    assert np.sqrt(np.mean(sound**2)) == pytest.approx(0.02, rel=0.05)
+    np.testing.assert_array_equal(sound, other_sound(source, 4, level=0.02, seed=1))
+    assert not np.array_equal(sound, other_sound(source, 4, level=0.02, seed=2))
+
+
+def test_peaks_stay_within_full_scale() -> None:
+    assert np.abs(other_sound(siren, 2, level=5.0, seed=0)).max() == 1.0
+
+
+def test_a_model_is_judged_by_kinds_it_never_learnt_from() -> None:
+    assert not set(TO_LEARN_FROM) & set(TO_JUDGE_BY)
