@@ -33,7 +33,9 @@ def engine(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
     """A row of pulses that slowly changes its pace, over noise."""
     pace = random.uniform(25, 90) * np.exp(0.3 * _slow(samples, random))
     pulses = _harmonics(pace, 30, random)
-    return pulses + 0.3 * pulses.std() * random.standard_normal(samples)
+    noise = random.standard_normal(samples)
+    heard: NDArray[np.float64] = pulses + 0.3 * pulses.std() * noise
+    return heard
 
 
 def wind(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
@@ -53,13 +55,15 @@ def knocks(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
 
 def plucked(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
     """Strings or keys, a tune with a chord under it."""
-    return _tune(samples, random, pace=4.0, fall=0.5) + _tune(samples, random, pace=1.0, fall=1.5)
+    tune = _tune(samples, random, pace=4.0, fall=0.5)
+    return tune + _tune(samples, random, pace=1.0, fall=1.5)
 
 
 def bowed(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
     """Long notes with vibrato, three at a time."""
     voices = [_tune(samples, random, pace=0.8, fall=20.0, vibrato=0.01) for _ in range(3)]
-    return np.sum(voices, axis=0)
+    chord: NDArray[np.float64] = np.sum(voices, axis=0)
+    return chord
 
 
 def siren(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
@@ -72,7 +76,7 @@ def siren(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
 def birds(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
     """Chirps high up, in groups."""
     sound = np.zeros(samples)
-    for start in np.flatnonzero(random.random(samples) < 3.0 / SPEECH_SAMPLE_RATE):
+    for start in _moments(samples, random, pace=3.0):
         length = min(int(random.uniform(0.04, 0.2) * SPEECH_SAMPLE_RATE), samples - start)
         pitch = random.uniform(2000, 5500) * np.exp(np.linspace(0, random.normal(0, 0.4), length))
         chirp = np.sin(2 * np.pi * np.cumsum(pitch) / SPEECH_SAMPLE_RATE) * np.hanning(length)
@@ -112,7 +116,16 @@ def other_sound(source: Source, seconds: int, level: float, seed: int) -> Sound:
 def _slow(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
     """A curve of about unit size that changes within seconds."""
     knots = random.standard_normal(samples // SPEECH_SAMPLE_RATE + 2)
-    return np.interp(np.arange(samples) / SPEECH_SAMPLE_RATE, np.arange(len(knots)), knots)
+    time = np.arange(samples) / SPEECH_SAMPLE_RATE
+    curve: NDArray[np.float64] = np.interp(time, np.arange(len(knots)), knots)
+    return curve
+
+
+def _moments(samples: int, random: np.random.Generator, pace: float) -> list[int]:
+    """Places of events that come by chance, `pace` a second."""
+    happens = random.random(samples) < pace / SPEECH_SAMPLE_RATE
+    places: list[int] = np.flatnonzero(happens).tolist()
+    return places
 
 
 def _band(low: float, high: float) -> NDArray[np.float64]:
@@ -129,7 +142,8 @@ def _harmonics(
     phase = 2 * np.pi * np.cumsum(pitch) / SPEECH_SAMPLE_RATE
     heard = [n for n in range(1, count + 1) if n * pitch.max() < SPEECH_SAMPLE_RATE / 2]
     parts = [np.sin(n * phase + random.uniform(0, 6)) * random.uniform(0.3, 1) / n for n in heard]
-    return np.sum(parts, axis=0)
+    tone: NDArray[np.float64] = np.sum(parts, axis=0)
+    return tone
 
 
 def _bursts(
@@ -137,7 +151,7 @@ def _bursts(
 ) -> NDArray[np.float64]:
     """Noise that falls within `ring` seconds, `pace` times a second."""
     sound = np.zeros(samples)
-    for start in np.flatnonzero(random.random(samples) < pace / SPEECH_SAMPLE_RATE):
+    for start in _moments(samples, random, pace):
         fall = random.uniform(*ring) * SPEECH_SAMPLE_RATE
         length = min(int(5 * fall), samples - start)
         burst = random.standard_normal(length) * np.exp(-np.arange(length) / fall)
