@@ -26,6 +26,13 @@ def dub(
         Path | None,
         typer.Option(show_default=False, help="The speech's lines, as SRT, WebVTT, TTML or SSA."),
     ] = None,
+    style: Annotated[
+        Path | None,
+        typer.Option(
+            show_default="the film itself",
+            help="A film in which the actor is heard to speak in their own way.",
+        ),
+    ] = None,
     motion: Annotated[
         Path | None, typer.Option(show_default=False, help="Other weights of the motion model.")
     ] = None,
@@ -33,8 +40,11 @@ def dub(
         Path | None, typer.Option(show_default=False, help="Other weights of the renderer.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another one, other small movements.")] = 0,
+    articulation: Annotated[
+        float, typer.Option(min=0, max=3, help="Factor on how far the lips move.")
+    ] = 1.3,
     guidance: Annotated[
-        float, typer.Option(min=0, help="Factor on what the speech does to the lips.")
+        float, typer.Option(min=0, max=3, help="Factor on what the speech does to the lips.")
     ] = 1.0,
 ) -> None:
     """Make the lips of a film follow other speech, and leave everything else as it was.
@@ -45,13 +55,14 @@ def dub(
     \b
     mytalk dub film.mp4 speech.wav --out dubbed.mp4
     mytalk dub film.mp4 speech.wav --script lines.srt --out dubbed.mp4
+    mytalk dub film.mp4 speech.wav --style interview.mp4 --articulation 1.1 --out dubbed.mp4
     mytalk --json dub film.mov speech.flac --out dubbed.mp4
     """
-    _check_out(out, [path for path in (video, speech, script) if path])
+    _check_out(out, [path for path in (video, speech, script, style) if path])
 
     from mytalk_core.dubbing.inputs import open_inputs
 
-    inputs = open_inputs(video, speech, script)  # before seconds go into loading models
+    inputs = open_inputs(video, speech, script, style)  # before seconds go into loading models
 
     from mytalk_core.dubbing.dub import DubConfig
     from mytalk_core.dubbing.models import stored_models
@@ -65,7 +76,7 @@ def dub(
             inputs,
             out,
             models,
-            DubConfig(seed=seed, guidance=guidance),
+            DubConfig(seed=seed, articulation=articulation, guidance=guidance),
             Recogniser(models.speech_encoder),
             report,
         )

@@ -20,8 +20,9 @@ from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.data.checked_file import sha256_of
 from mytalk_core.dubbing.film_faces import FilmFaces, observe_film, study_person
+from mytalk_core.dubbing.inputs import Inputs
 from mytalk_core.dubbing.models import DubModels
-from mytalk_core.dubbing.own_style import OwnStyleConfig, learn_own_style
+from mytalk_core.dubbing.own_style import OwnStyle, OwnStyleConfig, learn_own_style
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.rendering import (
     DubbedFrame,
@@ -33,6 +34,7 @@ from mytalk_core.dubbing.report import Check, DubReport, passed_through, write_r
 from mytalk_core.dubbing.report_curve import MouthCurve
 from mytalk_core.dubbing.report_pictures import FramePair, mouth_box, telling_frames
 from mytalk_core.dubbing.speech_motion import encode_speech, move_lips, speaking_gate
+from mytalk_core.dubbing.style_reference import StyleReference, learn_style_reference
 from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
@@ -118,8 +120,7 @@ def report_path(film: Path) -> Path:
 
 
 def dub(
-    video: Path,
-    speech: Path,
+    inputs: Inputs,
     out: Path,
     models: DubModels,
     config: DubConfig,
@@ -127,14 +128,14 @@ def dub(
     progress: Progress,
     spent: Mapping[str, float],
 ) -> DubResult:
-    """Make the lips of `video` follow `speech`; write the film and its report.
+    """Make the lips of a film follow a speech; write the film and its report.
 
     Pictures are streamed. Landmarks, speech features and motion live on disk beside `out` while
     the work goes on; the speech itself, 230 MB an hour, is held in memory.
 
     Args:
-        video: a film with at most one face in each frame.
-        transcript: of `speech`; lips stay shut outside its voice intervals.
+        inputs: a film with at most one face in each frame, the speech, maybe a style.
+        transcript: of the speech; lips stay shut outside its voice intervals.
         spent: seconds that stages before this one took, for the report.
 
     Raises:
@@ -142,14 +143,14 @@ def dub(
         ModelError: where a model file is missing or another.
         OutputError: where `out` cannot be written; nothing stands under its name then.
     """
-    info = probe_video(video)
-    probe_audio(speech)
+    info = probe_video(inputs.video)
+    probe_audio(inputs.speech)
     clock = StageClock(spent)
     with atomic_path(out) as film:
         work = Path(tempfile.mkdtemp(prefix=f".{out.stem}.", dir=out.parent))
         try:
             report = _dub_into(
-                film, work, info, speech, models, config, transcript, progress, clock
+                film, work, info, inputs, models, config, transcript, progress, clock
             )
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -171,7 +172,7 @@ def _dub_into(
     film: Path,
     work: Path,
     info: VideoInfo,
-    speech: Path,
+    inputs: Inputs,
     models: DubModels,
     config: DubConfig,
     transcript: Transcript,
@@ -187,10 +188,17 @@ def _dub_into(
         faces = observe_film(info, landmarker, work, progress)
     duration = faces.starts[-1] + 1 / info.fps
     encoder = SpeechEncoder(models.speech_encoder)
+    reference: StyleReference | None = None
+    own_sound: NDArray[np.float16] | None = None
     with clock.running("learning the actor's style"):
-        own_sound = _own_sound(info, duration, encoder, work, progress)
+        if inputs.style:
+            reference = learn_style_reference(
+                inputs.style, model, encoder, models.landmarker, config.own_style, work, progress
+            )
+        else:
+            own_sound = _own_sound(info, duration, encoder, work, progress)
     with clock.running("encoding the speech"):
-        audio = read_audio(speech)
+        audio = read_audio(inputs.speech)
         features = encode_speech(audio, duration, encoder, work / "speech", progress)
     with clock.running("moving the lips"):
         gate = speaking_gate(transcript.voice, len(features))
@@ -200,7 +208,11 @@ def _dub_into(
     motions, styles = [], []
     for run, person in zip(faces.runs, people, strict=True):
         with clock.running("learning the actor's style"):
-            style = learn_own_style(model, faces, run, person, own_sound, config.own_style)
+            if reference:
+                style = OwnStyle(reference.model, reference.told)
+                person = replace(person, known=replace(person.known, shapes=reference.identity))
+            else:
+                style = learn_own_style(model, faces, run, person, own_sound, config.own_style)
         styles.append((faces.starts[run[0]], style.told))
         with clock.running("moving the lips"):
             moved = move_lips(
@@ -230,7 +242,7 @@ def _dub_into(
     with clock.running("rendering"):
         written = _write_picture(picture, info, frames, len(faces.starts), config.crf, progress)
     with clock.running("adding the speech"):
-        mux(picture, speech, film, written.duration, _synthetic_mark())
+        mux(picture, inputs.speech, film, written.duration, _synthetic_mark())
     asked = np.array(written.openings)
     source = _source_opening(faces, scheme)
     return DubReport(
@@ -238,7 +250,7 @@ def _dub_into(
         source=info,
         frames=len(written.openings),
         rendered_frames=int(np.isfinite(asked).sum()),
-        speech=speech.name,
+        speech=inputs.speech.name,
         transcript=transcript,
         pairs=_pairs(info, faces, film, asked, source, scheme),
         curve=_curve(faces, asked, source, audio, float(info.fps)),

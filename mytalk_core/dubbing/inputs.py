@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.probe import probe_audio, probe_video
 from mytalk_core.speech.script import read_script
 from mytalk_core.speech.transcript import Segment
@@ -14,15 +15,26 @@ class Inputs:
 
     video: Path
     speech: Path
-    script: tuple[Segment, ...]  # lines without words; none where the title has no script
+    script: tuple[Segment, ...] = ()  # lines without words; none where the title has no script
+    style: Path | None = None  # another film of the actor, to learn from how they speak
 
 
-def open_inputs(video: Path, speech: Path, script: Path | None) -> Inputs:
+def open_inputs(
+    video: Path, speech: Path, script: Path | None, style: Path | None = None
+) -> Inputs:
     """Look at a title's files.
 
     Raises:
-        BadInputError: as `probe_video`, `probe_audio` and `read_script`.
+        BadInputError: as `probe_video`, `probe_audio` and `read_script`; NO_AUDIO_STREAM where the
+            film that is to show a style has no sound.
     """
     probe_video(video)
     probe_audio(speech)
-    return Inputs(video, speech, read_script(script) if script else ())
+    if style and not probe_video(style).has_audio:
+        raise BadInputError(
+            "has no sound, so it shows no style.",
+            reason=Reason.NO_AUDIO_STREAM,
+            where=str(style),
+            remedy="Give a film in which the actor is seen and heard to speak.",
+        )
+    return Inputs(video, speech, read_script(script) if script else (), style)

@@ -60,7 +60,7 @@ def dub_title(
     start = time.monotonic()
     transcript = recogniser.transcribe(read_audio(inputs.speech), inputs.script, listened)
     spent = {_LISTENING: time.monotonic() - start}
-    result = dub(inputs.video, inputs.speech, film, models, config, transcript, progress, spent)
+    result = dub(inputs, film, models, config, transcript, progress, spent)
     return result, transcript
 
 

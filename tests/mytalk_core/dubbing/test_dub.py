@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mytalk_core.dubbing.dub import DubConfig, DubResult, dub
+from mytalk_core.dubbing.inputs import Inputs
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
@@ -61,7 +62,9 @@ def make_dub(film, tmp_path_factory, dub_models) -> Callable[[Path, Transcript],
 
     def make(speech: Path, transcript: Transcript) -> Dub:
         out = tmp_path_factory.mktemp("dub") / "dubbed.mp4"
-        result = dub(film, speech, out, dub_models, DubConfig(), transcript, lambda *_: None, {})
+        result = dub(
+            Inputs(film, speech), out, dub_models, DubConfig(), transcript, lambda *_: None, {}
+        )
         assert sorted(out.parent.iterdir()) == [result.film, result.report]  # and nothing else
         return Dub(film, result)
 
@@ -160,6 +163,14 @@ def test_a_film_without_a_face_is_refused_and_leaves_nothing(tmp_path, run_ffmpe
     tone = run_ffmpeg(tmp_path / "tone.wav", "-f", "lavfi", "-i", "sine=d=1")
 
     with pytest.raises(BadInputError, match="no face") as refusal:
-        dub(slate, tone, out / "x.mp4", dub_models, DubConfig(), heard(1), lambda *_: None, {})
+        dub(
+            Inputs(slate, tone),
+            out / "x.mp4",
+            dub_models,
+            DubConfig(),
+            heard(1),
+            lambda *_: None,
+            {},
+        )
     assert refusal.value.reason is Reason.NO_FACE
     assert list(out.iterdir()) == []
