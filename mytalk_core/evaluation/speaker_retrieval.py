@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mytalk_core.evaluation.cases import MotionClip
 from mytalk_core.evaluation.tables import Measurement, Metric, MetricTable
-from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.known_face import identity_shapes
+from mytalk_core.motion.model import SpeechToMotion
 
 RETRIEVAL = Metric("retrieval", "nearest other clip is of the same person", "higher")
 

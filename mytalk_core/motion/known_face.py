@@ -18,6 +18,11 @@ class KnownFace:
 
 
 def known_face(shapes: NDArray[np.float32], closed: NDArray[np.float32]) -> KnownFace:
+    """What (T, 3 M) moving points of a person show; `closed` as in `KnownFace`."""
+    return KnownFace(identity_shapes(shapes), closed)
+
+
+def identity_shapes(shapes: NDArray[np.float32]) -> NDArray[np.float32]:
     """A fixed number of frames, evenly chosen, from (T, 3 M) moving points of a person."""
     chosen = np.linspace(0, len(shapes) - 1, IDENTITY_FRAMES).round().astype(int)
-    return KnownFace(np.ascontiguousarray(shapes[chosen]), closed)
+    return np.ascontiguousarray(shapes[chosen])

@@ -35,9 +35,9 @@ from mytalk_core.evaluation.cases import (
 from mytalk_core.evaluation.lip_metrics import motion_scores
 from mytalk_core.evaluation.motion_methods import ModelMotion
 from mytalk_core.evaluation.speaker_retrieval import CHANCE, IDENTITY_VECTOR, retrieval_table
-from mytalk_core.motion.closed_forms import fit_closed_form
 from mytalk_core.motion.clip import MotionClip as TrainingClip
 from mytalk_core.motion.clip import motion_clip
+from mytalk_core.motion.closed_forms import fit_closed_form
 from mytalk_core.motion.identity import IdentityExtractor
 from mytalk_core.motion.model import SIZES, SpeechToMotion
 from mytalk_core.motion.silence import quiet_features
