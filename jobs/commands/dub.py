@@ -42,7 +42,7 @@ def dub(
     seed: Annotated[int, typer.Option(min=0, help="Another one, other small movements.")] = 0,
     articulation: Annotated[
         float, typer.Option(min=0, max=3, help="Factor on how far the lips move.")
-    ] = 1.3,
+    ] = 1.0,
     guidance: Annotated[
         float, typer.Option(min=0, max=3, help="Factor on what the speech does to the lips.")
     ] = 1.0,
@@ -55,7 +55,7 @@ def dub(
     \b
     mytalk dub film.mp4 speech.wav --out dubbed.mp4
     mytalk dub film.mp4 speech.wav --script lines.srt --out dubbed.mp4
-    mytalk dub film.mp4 speech.wav --style interview.mp4 --articulation 1.1 --out dubbed.mp4
+    mytalk dub film.mp4 speech.wav --style interview.mp4 --articulation 1.2 --out dubbed.mp4
     mytalk --json dub film.mov speech.flac --out dubbed.mp4
     """
     _check_out(out, [path for path in (video, speech, script, style) if path])

@@ -14,8 +14,9 @@ from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.shape import moving_positions
 from mytalk_core.media.clock import MOTION_FPS
 from mytalk_core.motion.context import speech_per_frame
+from mytalk_core.motion.known_face import known_face
 from mytalk_core.motion.model import SpeechToMotion
-from mytalk_core.motion.sampling import generate_motion, identity_shapes
+from mytalk_core.motion.sampling import generate_motion
 
 _MOMENTS = 8
 _TRUTH, _OURS = "0.55", "#d1495b"
@@ -60,7 +61,9 @@ def _sample(case: DubCase, model: SpeechToMotion) -> LipSample:
         model,
         speech_per_frame(case.target.speech, case.frames),
         case.source.upper_face[: case.frames],
-        identity_shapes(case.source.shape.reshape(len(case.source.shape), -1)),
+        known_face(
+            case.source.shape.reshape(len(case.source.shape), -1), case.source.closed_displacement
+        ),
         seed=0,
     )
     lips = len(case.source.scheme.lips)

@@ -57,7 +57,7 @@ def with_style(
         moved = model.space.encode(torch.from_numpy(clip.displacement).to(device))
         closed = model.space.encode(torch.from_numpy(clip.closed).to(device))
         moving, shut = (part[0] for part in model.reading(x[None]))
-        # Of the estimate the map is answerable for what it says where the mouth is not shut.
+        # Of the estimate the map is answerable for the share that is not the shut mouth's.
         open_share = (1 - shut)[:, None]
         heard.append(open_share * x)
         missed.append(moved - open_share * moving - shut[:, None] * closed)

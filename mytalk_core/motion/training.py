@@ -22,6 +22,9 @@ from mytalk_core.motion.noise_schedule import add_noise
 from mytalk_core.motion.sampling import generate_motion
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.voices import VoiceConfig
+from mytalk_core.sync.expert import SyncExpert, load_expert
+from mytalk_core.sync.expert_file import Purpose
+from mytalk_core.sync.loss import sync_losses
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class MotionTrainingConfig:
     velocity_weight: float = 1.0
     aperture_weight: float = 1.0
     closure_weight: float = 0.5
+    sync_weight: float = 0.02
     identity_weight: float = 0.05
     contrast_weight: float = 0.05
     # Frames that the identity extractor looks at.
@@ -75,6 +79,8 @@ class MotionBatch:
     shut: Tensor  # (B, T) 1 where the mouth is shut, else 0
     upper_face: Tensor  # (B, T, 3 C)
     speech: Tensor  # (B, T, F) standardised, with noise
+    said: Tensor  # (B, T, F) features as recorded
+    spoken: Tensor  # (B,) 1 where somebody is heard to speak them, else 0
     identity_frames: Tensor  # (B, N, 3 M) shapes of the person, any order
     other_frames: Tensor  # (B, N, 3 M) the same person again, other frames
 
@@ -101,7 +107,7 @@ class MotionBatches:
         """A batch for one step."""
         examples = [self._example(random) for _ in range(self._config.batch)]
         parts = [torch.from_numpy(np.stack(part)) for part in zip(*examples, strict=True)]
-        displacement, rest, closed, shut, upper, speech, frames, others = parts
+        displacement, rest, closed, shut, upper, speech, spoken, frames, others = parts
         standard = (speech - model.speech_mean.cpu()) / model.speech_std.cpu()
         noise = torch.from_numpy(random.standard_normal(speech.shape, dtype=np.float32))
         # One offset for the whole window: rooms, microphones and voices differ by such.
@@ -111,7 +117,10 @@ class MotionBatches:
         standard = standard + self._config.speech_noise * (noise + 0.5 * shift)
         deaf = torch.from_numpy(random.random(len(speech)) < self._config.unheard)
         standard[deaf] = unheard(standard[deaf])
-        return MotionBatch(displacement, rest, closed, shut, upper, standard, frames, others)
+        spoken = spoken * ~deaf
+        return MotionBatch(
+            displacement, rest, closed, shut, upper, standard, speech, spoken, frames, others
+        )
 
     def _example(self, random: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
         config = self._config
@@ -122,11 +131,13 @@ class MotionBatches:
         heard = clip.speech[random.integers(len(clip.speech))]
         moved, speech = clip.displacement[index], heard[index].astype(np.float32)
         shut = clip.shut[index].astype(np.float32)
+        spoken = np.ones((), np.float32)
         if random.random() < config.silent:
             start = int(random.integers(0, len(self._silence) - config.window))
             speech = self._silence[start : start + config.window]
             moved = np.broadcast_to(clip.closed, moved.shape)
             shut = np.ones_like(shut)
+            spoken = np.zeros((), np.float32)
         shapes = clip.rest + clip.displacement
         one, other = (shapes[random.integers(0, frames, config.identity_frames)] for _ in range(2))
         upper = clip.upper_face[index]
@@ -137,15 +148,24 @@ class MotionBatches:
             shut,
             upper,
             speech,
+            spoken,
             one,
             other,
         )
 
 
 def motion_losses(
-    model: SpeechToMotion, batch: MotionBatch, config: MotionTrainingConfig, noise: torch.Generator
+    model: SpeechToMotion,
+    expert: SyncExpert,
+    batch: MotionBatch,
+    config: MotionTrainingConfig,
+    noise: torch.Generator,
 ) -> dict[str, Tensor]:
-    """The losses of one step, already weighted; their sum is what is minimised."""
+    """The losses of one step, already weighted; their sum is what is minimised.
+
+    Args:
+        expert: the training copy, which does not learn.
+    """
     clean = model.space.encode(batch.displacement)
     time = torch.rand(len(clean), generator=noise, device=clean.device)
     gauss = torch.randn(clean.shape, generator=noise, device=clean.device)
@@ -181,6 +201,7 @@ def motion_losses(
     _, other_identity = model.identity(batch.other_frames)
     likeness = source_identity @ other_identity.T / 0.1
     own = torch.arange(len(likeness), device=likeness.device)
+    lips = points[:, :, : len(model.scheme.lips), :2]
     return {
         "points": weighted(
             F.smooth_l1_loss(points / scale, truth / scale, beta=0.5, reduction="none")
@@ -193,6 +214,10 @@ def motion_losses(
         ),
         "aperture": config.aperture_weight * weighted(opening.abs()) / 4,
         "closure": config.closure_weight * weighted(parted),
+        # Added up, so that a batch in which nobody speaks costs nothing.
+        "sync": config.sync_weight
+        * (sync_losses(expert, lips, batch.said) * batch.spoken).sum()
+        / len(lips),
         "identity": config.identity_weight
         * identity_loss(source_identity.detach(), predicted_identity),
         "contrast": config.contrast_weight * F.cross_entropy(likeness, own),
@@ -271,6 +296,7 @@ class MotionObjective:
         """Args as of `MotionBatches`; `held_out` clips judge the model while it trains."""
         self.model = SpeechToMotion(size)
         self._config = config
+        self._expert = load_expert(Purpose.TRAINING).to(device).requires_grad_(False)
         self._batches = MotionBatches(draw, silence, config)
         self._held_out = held_out
         self._device = device
@@ -281,7 +307,7 @@ class MotionObjective:
 
     def losses(self, batch: MotionBatch, noise: torch.Generator) -> dict[str, Tensor]:
         """The losses of one step."""
-        return motion_losses(self.model, batch, self._config, noise)
+        return motion_losses(self.model, self._expert, batch, self._config, noise)
 
     def validate(self) -> dict[str, float]:
         """Figures on the held-out clips, the one that decides first."""

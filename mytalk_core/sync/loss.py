@@ -7,7 +7,7 @@ from mytalk_core.sync.expert import SyncExpert
 from mytalk_core.sync.training import offset_logits
 
 
-def sync_loss(expert: SyncExpert, lips: Tensor, speech: Tensor) -> Tensor:
+def sync_losses(expert: SyncExpert, lips: Tensor, speech: Tensor) -> Tensor:
     """How surely the expert tells when each moment of the lips is said; 0 where it is certain.
 
     Cross-entropy over the offsets -15..15, averaged over windows: lips that fit as well a few
@@ -23,9 +23,10 @@ def sync_loss(expert: SyncExpert, lips: Tensor, speech: Tensor) -> Tensor:
         speech: (B, T, 512) speech features at 25 Hz, as recorded: not standardised, no noise.
 
     Returns:
-        A scalar; gradients reach `lips`.
+        (B,), one of each example; gradients reach `lips`.
     """
     moved = lips - lips.mean(dim=1, keepdim=True)
     seen, heard = expert.embed_lips(moved), expert.embed_sound(speech)
     logits, target = offset_logits(seen, heard, expert.log_temperature.exp())
-    return F.cross_entropy(logits, target)
+    by_window = F.cross_entropy(logits, target, reduction="none")
+    return by_window.mean(dim=1)

@@ -23,8 +23,8 @@ from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import iter_clips
 from mytalk_core.data.model_store import pull
-from mytalk_core.motion.closed_forms import fit_closed_form
 from mytalk_core.motion.clip import MotionClip, motion_clip
+from mytalk_core.motion.closed_forms import fit_closed_form
 from mytalk_core.motion.model import SIZES, SpeechToMotion
 from mytalk_core.motion.silence import quiet_features
 from mytalk_core.motion.training import (

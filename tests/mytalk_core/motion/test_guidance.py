@@ -92,5 +92,5 @@ def test_of_no_speech_nothing_is_read_but_how_often_mouths_are_shut(
     model: SpeechToMotion, inputs: Inputs
 ) -> None:
     estimate = model.estimate(unheard(inputs[3]), inputs[5])
-    usual = torch.sigmoid(model.closure_offset) * inputs[5]
+    usual = model.config.closure_share * torch.sigmoid(model.closure_offset) * inputs[5]
     torch.testing.assert_close(estimate, usual[:, None].expand_as(estimate))

@@ -22,6 +22,8 @@ from mytalk_core.motion.training import (
     motion_losses,
     score_clips,
 )
+from mytalk_core.sync.expert import load_expert
+from mytalk_core.sync.expert_file import Purpose
 from tests.motion_clips import clips, itself
 
 Array = NDArray[np.float32]
@@ -29,6 +31,7 @@ Film = Callable[..., Array]
 CONFIG = MotionTrainingConfig(batch=4, window=16)
 PLAIN = replace(CONFIG, silent=0.0, unheard=0.0, speech_noise=0.0)
 SIZE = replace(SIZES["tiny"], speech_context=0)
+EXPERT = load_expert(Purpose.TRAINING).requires_grad_(False)
 COORDINATES = 3 * len(MESH478.moving)
 
 
@@ -114,7 +117,7 @@ def test_errors_count_as_the_weighting_says(talking_face: Film) -> None:
 
     def losses(weighting: LossWeighting) -> dict[str, torch.Tensor]:
         config = replace(CONFIG, weighting=weighting)
-        return motion_losses(model, batch, config, torch.Generator().manual_seed(0))
+        return motion_losses(model, EXPERT, batch, config, torch.Generator().manual_seed(0))
 
     plain, weighted = losses("uniform"), losses("min-snr")
     for name in ("points", "velocity", "aperture"):
@@ -149,7 +152,7 @@ def test_losses_are_finite_and_reach_every_weight(talking_face: Film) -> None:
         # New models repeat their linear reading; nothing below the last layer learns before it.
         model.denoiser.output.weight.normal_(std=0.1)
     batch = batches.batch(model, np.random.default_rng(0))
-    losses = motion_losses(model, batch, CONFIG, torch.Generator().manual_seed(0))
+    losses = motion_losses(model, EXPERT, batch, CONFIG, torch.Generator().manual_seed(0))
     assert all(torch.isfinite(loss) and loss > 0 for loss in losses.values()), losses
     torch.stack(list(losses.values())).sum().backward()
     untouched = [
@@ -164,7 +167,7 @@ def test_the_identity_of_the_prediction_does_not_teach_the_extractor(talking_fac
     """It would learn to call every mouth the same."""
     batches, model = batch_and_model(clips(talking_face))
     batch = batches.batch(model, np.random.default_rng(0))
-    losses = motion_losses(model, batch, CONFIG, torch.Generator().manual_seed(0))
+    losses = motion_losses(model, EXPERT, batch, CONFIG, torch.Generator().manual_seed(0))
     losses["identity"].backward()
     assert model.denoiser.output.weight.grad is not None
     assert model.identity.vector.weight.grad is None
@@ -181,8 +184,8 @@ def test_a_perfect_prediction_has_no_loss_on_points(talking_face: Film) -> None:
 
     oracle = Oracle(SIZE)
     oracle.load_state_dict(model.state_dict())
-    perfect = motion_losses(oracle, batch, CONFIG, torch.Generator().manual_seed(0))
-    usual = motion_losses(model, batch, CONFIG, torch.Generator().manual_seed(0))
+    perfect = motion_losses(oracle, EXPERT, batch, CONFIG, torch.Generator().manual_seed(0))
+    usual = motion_losses(model, EXPERT, batch, CONFIG, torch.Generator().manual_seed(0))
     for name in ("points", "velocity", "aperture"):
         assert perfect[name] < 0.02 * usual[name]
 

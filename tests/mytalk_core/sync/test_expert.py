@@ -18,7 +18,7 @@ from mytalk_core.sync.clip import SyncClip, lip_motion, log_mel
 from mytalk_core.sync.expert import SyncExpert, load_expert, save_expert
 from mytalk_core.sync.expert_file import ExpertConfig, LipInput, Purpose, SoundInput, expert_path
 from mytalk_core.sync.light_expert import LightExpert
-from mytalk_core.sync.loss import sync_loss
+from mytalk_core.sync.loss import sync_losses
 from mytalk_core.sync.recipes import RECIPES
 from mytalk_core.sync.score import embedded, lse_like
 from mytalk_core.sync.training import ExpertTrainingConfig, offset_loss, train_expert
@@ -134,12 +134,12 @@ def test_the_loss_of_lips_grows_as_they_leave_the_speech(listener):
     speech = torch.from_numpy(np.stack([clip.sounds[0] for clip in clips]))
     held = 64
     costs = [
-        sync_loss(listener, lips[:, :held], speech[:, shift : shift + held]).item()
+        sync_losses(listener, lips[:, :held], speech[:, shift : shift + held]).mean().item()
         for shift in (0, 2, 6)
     ]
     assert costs[0] < costs[1] - 1
     assert costs[0] < costs[2] - 1
-    displaced = sync_loss(listener, lips[:, :held] + 0.05, speech[:, :held]).item()
+    displaced = sync_losses(listener, lips[:, :held] + 0.05, speech[:, :held]).mean().item()
     assert displaced == pytest.approx(costs[0], abs=1e-4)
 
 
@@ -150,10 +150,10 @@ def test_the_loss_moves_lips_into_step(listener):
     truth, speech = (torch.from_numpy(part)[None] for part in (clip.lips, clip.sounds[0]))
     lips = (0.01 * torch.randn(truth.shape, generator=torch.manual_seed(0))).requires_grad_()
     optimiser = torch.optim.Adam([lips], 0.002)
-    first = sync_loss(listener, lips, speech).item()
+    first = sync_losses(listener, lips, speech).mean().item()
     for _ in range(60):
         optimiser.zero_grad()
-        loss = sync_loss(listener, lips, speech)
+        loss = sync_losses(listener, lips, speech).mean()
         loss.backward()
         optimiser.step()
     assert loss.item() < first - 1
