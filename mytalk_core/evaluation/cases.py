@@ -17,6 +17,7 @@ from mytalk_core.media.audio import from_pcm16, read_wav
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE
 from mytalk_core.motion.closed_mouth import closed_mouth
 from mytalk_core.motion.context import sample_speech, upper_face
+from mytalk_core.speech.other_sounds import TO_JUDGE_BY, other_sound
 from mytalk_core.speech.phones import Phone
 
 
@@ -113,22 +114,45 @@ def cross_cases(clips: Iterable[MotionClip]) -> list[DubCase]:
     ]
 
 
-def silence_cases(
-    clips: Iterable[MotionClip], encode: Callable[[NDArray[np.float32]], NDArray[np.float16]]
-) -> list[DubCase]:
-    """Every clip with digital silence of its own length. What is called true is the shut mouth.
+Encode = Callable[[NDArray[np.float32]], NDArray[np.float16]]
+"""Sound (N,) of 16 kHz to features (M, 512) at 50 Hz."""
 
-    Args:
-        encode: sound (N,) 16 kHz to features (M, 512) at 50 Hz.
-    """
+_OTHER_SOUND_LEVEL = 0.03  # root mean square against full scale: as loud as speech
+
+
+def silence_cases(clips: Iterable[MotionClip], encode: Encode) -> list[DubCase]:
+    """Every clip with digital silence of its own length. What is called true is the shut mouth."""
     features: dict[int, NDArray[np.float16]] = {}
     cases = []
     for clip in clips:
-        frames = len(clip.shape)
-        silence = np.zeros(int(frames * SPEECH_SAMPLE_RATE / MOTION_FPS), np.float32)
-        if frames not in features:
-            features[frames] = encode(silence)
-        shut = np.repeat(clip.closed[None], frames, axis=0)
-        quiet = replace(clip, shape=shut, speech=features[frames], audio=silence, phones=())
-        cases.append(DubCase(clip, quiet))
+        silence = np.zeros(_samples(clip), np.float32)
+        if len(silence) not in features:
+            features[len(silence)] = encode(silence)
+        cases.append(_shut_case(clip, silence, features[len(silence)]))
     return cases
+
+
+def other_sound_cases(clips: Iterable[MotionClip], encode: Encode) -> list[DubCase]:
+    """Every clip with a sound that is no speech, of kinds that no model learns from, in turn.
+
+    What is called true is the shut mouth.
+    """
+    cases = []
+    for number, clip in enumerate(clips):
+        source = TO_JUDGE_BY[number % len(TO_JUDGE_BY)]
+        samples = _samples(clip)
+        seconds = -(-samples // SPEECH_SAMPLE_RATE)
+        sound = other_sound(source, seconds, _OTHER_SOUND_LEVEL, seed=number)[:samples]
+        cases.append(_shut_case(clip, sound, encode(sound)))
+    return cases
+
+
+def _samples(clip: MotionClip) -> int:
+    return int(len(clip.shape) * SPEECH_SAMPLE_RATE / MOTION_FPS)
+
+
+def _shut_case(
+    clip: MotionClip, sound: NDArray[np.float32], speech: NDArray[np.float16]
+) -> DubCase:
+    shut = np.repeat(clip.closed[None], len(clip.shape), axis=0)
+    return DubCase(clip, replace(clip, shape=shut, speech=speech, audio=sound, phones=()))

@@ -12,6 +12,7 @@ from mytalk_core.evaluation.baselines import RidgeConfig
 from mytalk_core.evaluation.cases import (
     MotionClip,
     cross_cases,
+    other_sound_cases,
     read_motion_clips,
     reconstruction_cases,
     silence_cases,
@@ -20,6 +21,7 @@ from mytalk_core.evaluation.closure import CLOSED_SHARE
 from mytalk_core.evaluation.failures import worst_cases
 from mytalk_core.evaluation.lip_metrics import OPEN_MOUTH_RATIO
 from mytalk_core.evaluation.motion_methods import (
+    GATED,
     OURS,
     RIDGE,
     STILL,
@@ -50,6 +52,7 @@ Advance = Callable[[int, int], None]
 """Is told how many steps were taken since the last call, and how many there are in all."""
 
 OWN = "reconstruction (own speech)"
+OTHER_SOUND = "sound that is no speech"
 RETRIEVED = "who it is, by the identity vector"
 CROSS = "cross (speech of another clip of the same speaker)"
 
@@ -92,7 +95,8 @@ def evaluate_motion(
     counts = Counter(clip.speaker for clip in clips)
     own, cross = reconstruction_cases(clips), cross_cases(clips)
     silent = silence_cases(clips, encoder.encode)
-    total = len(own) + len(cross) + len(silent)
+    other = other_sound_cases(clips, encoder.encode)
+    total = len(own) + len(cross) + len(silent) + len(other)
 
     def step() -> None:
         advance(1, total)
@@ -107,7 +111,11 @@ def evaluate_motion(
     )
     if max(counts.values()) > 1 and len(counts) > 1:
         tables[RETRIEVED] = retrieval_table(model, clips)
-    tables["silence"] = silence_table(silence_methods(methods), silent, step)
+    quiet = silence_methods(methods)
+    tables["silence"] = silence_table(quiet, silent, step)
+    # Whether its voice activity takes such a sound for speech is not measured here.
+    unguarded = {name: method for name, method in quiet.items() if name != GATED}
+    tables[OTHER_SOUND] = silence_table(unguarded, other, step)
     notes = _notes(clips, train, split, methods, tables)
     if spoken:
         notes += (spoken.account + _CLOSURE_NOTE,)
@@ -151,6 +159,8 @@ def _notes(
         " clip is dubbed with digital silence. Source untouched: the same share while the person"
         " speaks. The voice gate of a dub shuts the mouth where nobody is heard to speak, and"
         " silence is such a place. Loudness is left out there: it is relative to a loudest frame.",
+        "Sound that is no speech: sirens, birds, applause and drums, synthesised, as loud as"
+        " speech; training knows none of them, but others of the sort.",
     ]
     if STYLED in methods:
         notes.append(

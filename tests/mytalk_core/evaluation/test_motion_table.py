@@ -15,6 +15,7 @@ from mytalk_core.evaluation.cases import (
     DubCase,
     MotionClip,
     cross_cases,
+    other_sound_cases,
     read_motion_clips,
     reconstruction_cases,
     silence_cases,
@@ -33,7 +34,7 @@ from mytalk_core.evaluation.motion_methods import (
     silence_methods,
     speaking_methods,
 )
-from mytalk_core.evaluation.motion_section import CROSS, OWN, evaluate_motion
+from mytalk_core.evaluation.motion_section import CROSS, OTHER_SOUND, OWN, evaluate_motion
 from mytalk_core.evaluation.motion_table import closure_table, diversity_table, silence_table
 from mytalk_core.evaluation.sections import Section
 from mytalk_core.motion.model import SIZES, SpeechToMotion
@@ -44,10 +45,9 @@ RIDGE_CONFIG = RidgeConfig(context=0, penalties=(0.01,))
 
 
 class QuietEncoder:
-    """Stands in for the speech encoder: silence has no features, nobody asks for more."""
+    """Stands in for the speech encoder: to it every sound is silence."""
 
     def encode(self, audio: np.ndarray) -> np.ndarray:
-        assert not audio.any()
         return np.zeros((-(-len(audio) // 320), 512), np.float16)
 
 
@@ -74,7 +74,7 @@ def section(curated: Path, model: SpeechToMotion) -> Section:
     section = evaluate_motion(
         curated, "test", model, QuietEncoder(), lambda *told: steps.append(told), RIDGE_CONFIG
     )
-    total = 3 * 4  # reconstruction, cross and silence of two clips of two speakers
+    total = 4 * 4  # reconstruction, cross, silence, other sound of two clips of two speakers
     assert steps == [(1, total)] * total
     return section
 
@@ -85,6 +85,7 @@ def test_all_methods_are_measured_on_all_speakers(section):
     assert reconstruction.methods == expected
     assert cross.methods == [*expected, TRUE_MOTION]
     assert silence.methods == [OURS, GATED, RIDGE, STILL, SOURCE]
+    assert section.tables[OTHER_SOUND].methods == [OURS, RIDGE, STILL, SOURCE]
     for table in section.tables.values():
         assert table.speakers == ["jo", "kim"]
 
@@ -175,6 +176,21 @@ def test_silence_lasts_as_long_as_the_clip_it_dubs(clips):
     for case in silence_cases(clips, QuietEncoder().encode):
         assert case.frames == len(case.source.shape) == len(case.target.audio) / 640
         assert np.array_equal(case.truth[3], case.source.closed)
+
+
+def test_other_sounds_are_as_long_as_the_clip_and_not_all_alike(clips):
+    heard: list[np.ndarray] = []
+
+    def encode(sound):
+        heard.append(sound)
+        return QuietEncoder().encode(sound)
+
+    for case, sound in zip(other_sound_cases(clips, encode), heard, strict=True):
+        assert case.target.audio is sound
+        assert case.frames == len(case.source.shape) == len(sound) / 640
+        assert np.array_equal(case.truth[3], case.source.closed)
+        assert sound.std() > 0.01
+    assert not np.array_equal(heard[0][:8000], heard[1][:8000])
 
 
 def test_a_mouth_that_stays_open_on_silence_leaks(clips):
