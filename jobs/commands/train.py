@@ -25,7 +25,7 @@ class Size(StrEnum):
     GPU = "gpu"
 
 
-_STEPS = {Model.MOTION: 800, Model.APPEARANCE: 1600}
+_STEPS = {Model.MOTION: 300, Model.APPEARANCE: 1600}
 
 
 def train(

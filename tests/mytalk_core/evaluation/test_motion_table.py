@@ -215,7 +215,7 @@ def test_the_notes_say_what_was_measured_in_which_unit(section):
 def test_one_training_speaker_and_single_clips_leave_out_what_cannot_be(tmp_path, model):
     data = write_curated(tmp_path / "data", {"train": ["ann"], "test": ["jo"]}, clips=1)
     section = evaluate_motion(data, "test", model, QuietEncoder(), lambda *told: None)
-    assert list(section.tables) == [OWN, "diversity over 4 seeds", "silence"]
+    assert list(section.tables) == [OWN, "diversity over 4 seeds", "silence", OTHER_SOUND]
     assert RIDGE not in section.tables["silence"].methods
     assert "no ridge" in " ".join(section.notes) and "no cross" in " ".join(section.notes)
 
