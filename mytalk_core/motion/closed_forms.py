@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mytalk_core.motion.clip import MotionClip
-from mytalk_core.motion.model import SpeechToMotion, windows
+from mytalk_core.motion.model import SpeechToMotion, edged, windows
 
 Reduce = Callable[[Tensor], Tensor]
 """Sums a tensor over all processes."""
@@ -117,32 +117,54 @@ def _fit_closure(
     By steps under a fixed bound of the curvature, a quarter of the second moments (Boehning and
     Lindsay 1988): each takes a pass over the clips and two triangular solves.
     """
-    silent = windows(model.standardise(torch.from_numpy(quiet))[None], model.config.speech_context)
-    silent = silent[0]
+    context = model.config.speech_context
+    silent = model.standardise(torch.from_numpy(quiet))[None]
+    heard = windows(silent, context)[0]
     # As if one process in as many had it: sums over processes count it once.
     processes = total(torch.ones(())).item()
-    share = config.quiet / (len(silent) * processes)
-    moments = normal + total(share * silent.T @ silent)
+    share = config.quiet / (len(heard) * processes)
+    moments = normal + total(share * heard.T @ heard)
     curvature = moments.double() / 4
     curvature.diagonal().add_(config.closure_ridge)
     factor = torch.linalg.cholesky(curvature)
-    weight = 1 + config.quiet
 
     def examples() -> Iterator[tuple[Tensor, Tensor, float]]:
         for clip, each in zip(clips, scale, strict=True):
-            yield _heard(model, clip), torch.from_numpy(clip.shut).float(), each
-        yield silent[None], torch.ones(len(silent)), share
+            speech = model.standardise(torch.from_numpy(clip.speech).float())
+            yield edged(speech, context), torch.from_numpy(clip.shut).float(), each
+        yield edged(silent, context), torch.ones(len(heard)), share
 
     model.closure_map.zero_()
     model.closure_offset.zero_()
     for _ in range(_NEWTON_STEPS):
         slope = torch.zeros_like(model.closure_map)
         offset = torch.zeros(())
-        for x, shut, each in examples():
-            missed = shut - torch.sigmoid(x @ model.closure_map + model.closure_offset)
-            slope += each * (x.flatten(0, 1).T @ missed.flatten())
+        for speech, shut, each in examples():
+            missed = shut - torch.sigmoid(
+                _over_windows(speech, model.closure_map, context) + model.closure_offset
+            )
+            slope += each * _under_windows(speech, missed, context)
             offset += each * missed.sum()
         slope = total(slope) - config.closure_ridge * model.closure_map
         step = torch.cholesky_solve(slope[:, None].double(), factor)[:, 0]
         model.closure_map.add_(step.float())
-        model.closure_offset.add_(4 * total(offset) / weight)
+        model.closure_offset.add_(4 * total(offset) / (1 + config.quiet))
+
+
+def _over_windows(speech: Tensor, weights: Tensor, context: int) -> Tensor:
+    """`windows` @ weights, (V, T), without making windows; `speech` (V, T + 2 context, F)."""
+    width = 2 * context + 1
+    frames = speech.shape[1] - 2 * context
+    by_place = speech @ weights.unflatten(0, (width, -1)).T
+    parts = [by_place[:, at : at + frames, at] for at in range(width)]
+    return torch.stack(parts).sum(dim=0)
+
+
+def _under_windows(speech: Tensor, missed: Tensor, context: int) -> Tensor:
+    """`windows`^T @ missed over all frames, likewise; `missed` (V, T)."""
+    width = 2 * context + 1
+    frames = missed.shape[1]
+    by_place = speech.new_zeros(*speech.shape[:2], width)
+    for at in range(width):
+        by_place[:, at : at + frames, at] = missed
+    return (by_place.flatten(0, 1).T @ speech.flatten(0, 1)).flatten()

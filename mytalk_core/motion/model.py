@@ -147,11 +147,13 @@ class SpeechToMotion(nn.Module):
 
 def windows(speech: Tensor, context: int) -> Tensor:
     """Frames (B, T, F) with `context` neighbours on either side: (B, T, (2 context + 1) F)."""
-    padded = torch.cat(
-        [speech[:, :1].expand(-1, context, -1), speech, speech[:, -1:].expand(-1, context, -1)],
-        dim=1,
-    )
-    return padded.unfold(1, 2 * context + 1, 1).transpose(2, 3).flatten(2)
+    return edged(speech, context).unfold(1, 2 * context + 1, 1).transpose(2, 3).flatten(2)
+
+
+def edged(speech: Tensor, context: int) -> Tensor:
+    """Frames (B, T, F) with the first and the last of them repeated: (B, T + 2 context, F)."""
+    before, after = (end.expand(-1, context, -1) for end in (speech[:, :1], speech[:, -1:]))
+    return torch.cat([before, speech, after], dim=1)
 
 
 def save_model(model: SpeechToMotion, path: Path) -> None:
