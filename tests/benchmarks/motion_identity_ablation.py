@@ -6,7 +6,7 @@
 steps (300) of 16 windows on one process, from the same clips in the same voices; the split val
 chooses the step, as it does in training. Prints two tables, val and test: means over speakers and
 seeds, the spread of LMD over seeds, and how often the identity vector finds another clip of the
-same person. With `OUT`, the models are kept there, by variant and seed.
+same person.
 """
 
 import sys
@@ -21,10 +21,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import iter_clips
-from mytalk_core.data.model_store import pull
 from mytalk_core.evaluation.cases import (
     DubCase,
     MotionClip,
@@ -35,29 +33,11 @@ from mytalk_core.evaluation.cases import (
 from mytalk_core.evaluation.lip_metrics import motion_scores
 from mytalk_core.evaluation.motion_methods import ModelMotion
 from mytalk_core.evaluation.speaker_retrieval import CHANCE, IDENTITY_VECTOR, retrieval_table
-from mytalk_core.motion.clip import MotionClip as TrainingClip
-from mytalk_core.motion.clip import motion_clip
-from mytalk_core.motion.closed_forms import fit_closed_form
 from mytalk_core.motion.identity import IdentityExtractor
-from mytalk_core.motion.model import SIZES, SpeechToMotion
-from mytalk_core.motion.silence import quiet_features
-from mytalk_core.motion.training import (
-    MotionObjective,
-    MotionTrainingConfig,
-    voiced_clips,
-)
-from mytalk_core.speech.features import SpeechEncoder
-from mytalk_core.training.loop import LoopConfig, TrainingState, train
+from mytalk_core.motion.model import SpeechToMotion
+from tests.benchmarks.short_motion_runs import USUAL, ShortMotionRuns
 
-USUAL = MotionTrainingConfig(batch=16)
 NO_LOSS = replace(USUAL, identity_weight=0.0, contrast_weight=0.0)
-VARIANTS = {  # whether the denoiser sees the tokens, and the losses
-    "neither": (False, NO_LOSS),
-    "condition": (True, NO_LOSS),
-    "loss": (False, USUAL),
-    "condition and loss": (True, USUAL),
-}
-VALIDATIONS = 10
 
 
 class Unseen(nn.Module):
@@ -72,46 +52,21 @@ class Unseen(nn.Module):
         return torch.zeros_like(tokens), vector
 
 
-class Trained:
-    """One training after another, on clips that are made once."""
+def unseen(model: SpeechToMotion) -> None:
+    """Keep the tokens of `model` from its denoiser."""
+    model.identity = Unseen(model.identity)  # type: ignore[assignment]
 
-    def __init__(self, data: Path, steps: int) -> None:
-        encoder = SpeechEncoder(pull("whisper-base"), threads=2)
-        convert = voiced_clips(encoder, USUAL, whole=True)
-        self._clips: ClipBuffer[TrainingClip] = ClipBuffer(
-            clip_index(data, "train"), convert, BufferConfig()
-        )
-        self._judges = [motion_clip(members) for members in iter_clips(clip_index(data, "val"))]
-        self._silence = quiet_features(encoder)
-        self._steps = steps
-        model = SpeechToMotion(SIZES["cpu"])
-        fit_closed_form(
-            model,
-            self._clips.clips,
-            self._clips.weights,
-            self._silence,
-            USUAL.reading,
-            lambda part: part,
-        )
-        self._fitted = dict(model.named_buffers())  # the same for every variant
 
-    def __call__(self, seen: bool, config: MotionTrainingConfig, seed: int) -> SpeechToMotion:
-        """The model of the best validation."""
-        torch.manual_seed(seed)
-        device = torch.device("cpu")
-        objective = MotionObjective(
-            SIZES["cpu"], config, self._clips.draw, self._silence, self._judges, device
-        )
-        if not seen:
-            objective.model.identity = Unseen(objective.model.identity)  # type: ignore[assignment]
-        objective.model.load_state_dict(self._fitted, strict=False)
-        state = TrainingState()
-        every = max(self._steps // VALIDATIONS, 1)
-        loop = LoopConfig(self._steps, learning_rate=5e-4, validate_every=every, seed=seed)
-        for _ in train(objective, loop, state, device):
-            pass
-        objective.model.load_state_dict(state.best)
-        return objective.model.eval()
+def as_it_is(model: SpeechToMotion) -> None:
+    """Change nothing."""
+
+
+VARIANTS = {  # whether the denoiser sees the tokens, and the losses
+    "neither": (unseen, NO_LOSS),
+    "condition": (as_it_is, NO_LOSS),
+    "loss": (unseen, USUAL),
+    "condition and loss": (as_it_is, USUAL),
+}
 
 
 def scores(model: SpeechToMotion, cases: Sequence[DubCase]) -> dict[str, float]:
@@ -150,10 +105,10 @@ def row(
 
 def main(curated: Path, seeds: int, steps: int) -> None:
     """Print the two tables."""
-    trained = Trained(curated, steps)
+    trained = ShortMotionRuns(curated, steps)
     models = {
-        label: [trained(seen, config, seed) for seed in range(seeds)]
-        for label, (seen, config) in VARIANTS.items()
+        label: [trained(config, seed, change)[0] for seed in range(seeds)]
+        for label, (change, config) in VARIANTS.items()
     }
     for split in ("val", "test"):
         clips = list(read_motion_clips(iter_clips(clip_index(curated, split))))
