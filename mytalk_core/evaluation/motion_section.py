@@ -153,8 +153,8 @@ def _notes(
         " features as ours.",
         "LMD in the table of cross is cross-LMD. LSE-like numbers come from this project's own sync"
         " expert, which trains nothing: compare them with each other only, and read them beside"
-        " LMD, for smooth motion pleases it more than true lips do. Offset: in frames, positive"
-        " where the sound is late.",
+        " LMD, for smooth motion pleases it more than true lips do. Absolute offset: frames by"
+        " which it finds the lips early or late; within 1 frame: share of clips.",
         f"LipLeak: share of frames whose mouth aspect ratio is above {OPEN_MOUTH_RATIO} when the"
         " clip is dubbed with digital silence. Source untouched: the same share while the person"
         " speaks. The voice gate of a dub shuts the mouth where nobody is heard to speak, and"

@@ -31,8 +31,8 @@ SPEAKING_METRICS = (
     Metric("velocity_error", "velocity error", "lower", 4),
     Metric("lse_distance", "LSE-like distance", "lower"),
     Metric("lse_confidence", "LSE-like confidence", "higher"),
-    Metric("lse_offset", "offset", "neither", 2),
     Metric("lse_abs_offset", "absolute offset", "lower", 2),
+    Metric("in_step", "within 1 frame", "higher", 2),
 )
 CLOSURE_METRICS = (
     Metric("closure", "M B P closed", "higher"),
@@ -164,7 +164,8 @@ def _speaking_scores(case: DubCase, shape: Points, expert: SyncExpert) -> dict[s
             "lse_confidence": sync.confidence,
         }
         if np.ptp(predicted, axis=0).any():  # lips that never move are late for nothing
-            scores |= {"lse_offset": sync.offset, "lse_abs_offset": abs(sync.offset)}
+            late = abs(sync.offset)
+            scores |= {"lse_abs_offset": late, "in_step": float(late <= 1)}
     return scores
 
 
