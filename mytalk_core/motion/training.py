@@ -52,7 +52,7 @@ class MotionTrainingConfig:
     # Weights of the losses beside that of the points.
     velocity_weight: float = 1.0
     aperture_weight: float = 1.0
-    closure_weight: float = 0.5
+    closure_weight: float = 0.1
     sync_weight: float = 0.02
     identity_weight: float = 0.05
     contrast_weight: float = 0.05
