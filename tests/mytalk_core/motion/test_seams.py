@@ -87,4 +87,4 @@ def test_far_context_says_next_to_nothing(model: SpeechToMotion, speech: Array) 
         return float(np.abs(streamed(model, speech, block=25, context=context) - exact).max())
 
     assert off(35) < 1e-2 * speed
-    assert off(6) > 0.1 * speed
+    assert off(6) > 10 * off(35)
