@@ -1,0 +1,58 @@
+"""How many times as fast as speech its features and the motion of lips are made.
+
+    python tests/benchmarks/motion_speed.py [WEIGHTS]
+
+Two minutes of the sample clips' speech, over and over; three times, the median counts. Prints the
+seconds of both and how often the two minutes fit into them.
+"""
+
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from rich.console import Console
+
+from mytalk_core.data.model_store import pull
+from mytalk_core.data.samples import sample_footage
+from mytalk_core.dubbing.models import shipped_weights
+from mytalk_core.media.audio import read_audio
+from mytalk_core.media.clock import SPEECH_SAMPLE_RATE
+from mytalk_core.motion.context import speech_per_frame
+from mytalk_core.motion.known_face import KnownFace
+from mytalk_core.motion.model import load_model
+from mytalk_core.motion.sampling import generate_motion
+from mytalk_core.speech.features import SpeechEncoder
+
+SECONDS = 120
+FRAMES = SECONDS * 25
+
+
+def main(weights: Path) -> None:
+    """Print the line."""
+    said = np.concatenate([read_audio(clip.path) for clip in sample_footage()])
+    audio = np.resize(said, SECONDS * SPEECH_SAMPLE_RATE)
+    encoder, model = SpeechEncoder(pull("whisper-base")), load_model(weights)
+    still = np.zeros((32, 3 * len(model.scheme.moving)), np.float32)
+    face = KnownFace(still, still[0])
+    upper = np.zeros((FRAMES, 3 * len(model.scheme.pose_context)), np.float32)
+    encoding, moving = [], []
+    for _ in range(3):
+        start = time.perf_counter()
+        speech = speech_per_frame(encoder.encode(audio), FRAMES)
+        encoded = time.perf_counter()
+        made = sum(len(block) for block in generate_motion(model, speech, upper, face, seed=0))
+        encoding.append(encoded - start)
+        moving.append(time.perf_counter() - encoded)
+        assert made == FRAMES
+    features, motion = median(encoding), median(moving)
+    Console(width=120).print(
+        f"{SECONDS} s of speech: features {features:.2f} s, motion {motion:.2f} s;"
+        f" {SECONDS / (features + motion):.0f} x real time with features,"
+        f" {SECONDS / motion:.0f} x without"
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else shipped_weights("motion"))
