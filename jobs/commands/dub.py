@@ -42,7 +42,7 @@ def dub(
     seed: Annotated[int, typer.Option(min=0, help="Another one, other small movements.")] = 0,
     articulation: Annotated[
         float, typer.Option(min=0, max=3, help="Factor on how far the lips move.")
-    ] = 1.0,
+    ] = 1.1,
     guidance: Annotated[
         float, typer.Option(min=0, max=3, help="Factor on what the speech does to the lips.")
     ] = 1.0,
