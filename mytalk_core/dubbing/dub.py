@@ -60,8 +60,8 @@ class DubConfig:
 
     # Another seed, other small movements.
     seed: int = 0
-    # Factor on the motion. Without one, lips of training speakers left out of the fit vary as much
-    # as they truly do, those of the man in the sample footage by nine tenths of it.
+    # Factor on the motion. Without one, the opening of training speakers left out of the fit varies
+    # by 0.96 of its true deviation, that of the man in the sample footage by nine tenths.
     articulation: float = 1.1
     # Factor on what the speech does to the motion: classifier-free guidance. Other than 1 it takes
     # the model longer, and wants weights that were trained with examples that hear nothing.
