@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import tempfile
 import threading
 import time
@@ -73,7 +74,7 @@ class TrainJob:
     out: Path  # folder for weights, curves and checkpoints; all machines must see it
     size: str  # "tiny", "cpu" or "gpu"
     steps: int  # optimiser steps
-    speech_encoder: Path  # folder of a CTranslate2 Whisper; for other voices and silence
+    speech_encoder: Path  # folder of a CTranslate2 Whisper; for other voices and other sounds
     workers: int  # processes; one GPU each where there are GPUs, else one CPU each
     seed: int = 0
     buffer: BufferConfig | None = None  # how much footage a process holds; None: as the model asks
@@ -117,6 +118,11 @@ class TrainingFailedError(MytalkError):
     """A training worker failed more often than a retry can mend."""
 
 
+def default_workers() -> int:
+    """One for each GPU of this machine, or else for each CPU that is ours; two at most."""
+    return min(torch.cuda.device_count() or len(os.sched_getaffinity(0)), 2)
+
+
 def loop_config(job: TrainJob) -> LoopConfig:
     """The optimiser's settings of a run."""
     common = LoopConfig(
@@ -156,9 +162,12 @@ def run_name(job: TrainJob) -> str:
     size, recipe = (
         (MOTION_SIZES[job.size], (job.motion, VoiceConfig(), FEATURES))
         if job.model == "motion"
-        else (RENDERER_SIZES[job.size], AppearanceTrainingConfig())
+        else (RENDERER_SIZES[job.size], appearance_config(job))
     )
-    settings = [str(part) for part in (size, recipe, loop_config(job), buffer_config(job))]
+    # How often a checkpoint is written decides nothing.
+    loop = replace(loop_config(job), checkpoint_seconds=0)
+    parts = (size, recipe, loop, buffer_config(job), job.workers)
+    settings = [str(part) for part in parts]
     identity = [mytalk_core.__version__, train.digest(), held_out.digest(), *settings]
     digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:8]
     return f"{job.model}-{job.size}-{job.steps}-{job.seed}-{digest}"
@@ -243,8 +252,11 @@ def _finished(job: TrainJob, name: str) -> TrainResult | None:
     if not (job.record.exists() and job.weights.exists()):
         return None
     record = json.loads(job.record.read_text())
-    ended = record["stopped_early"] or record["history"][-1]["step"] == job.steps
-    return _result(job, record) if record["run"] == name and ended else None
+    if record["run"] != name:  # before all else: another version's record has other fields
+        return None
+    history = record["history"]  # none where it was killed before its first validation
+    ended = record["stopped_early"] or (history and history[-1]["step"] == job.steps)
+    return _result(job, record) if ended else None
 
 
 def _result(job: TrainJob, record: dict[str, Any]) -> TrainResult:
@@ -365,16 +377,14 @@ def _objective(
         whole = len(index.shard) <= buffer_config(job).capacity * world
         clips = ClipBuffer(index, voiced_clips(encoder, config, whole), *place)
         judges = [motion_clip(members) for members in _judging_clips(held_out)]
-        silence = quiet_features(encoder)
-        motion = MotionObjective(
-            MOTION_SIZES[job.size], config, clips.draw, silence, judges, device
-        )
+        quiet = quiet_features(encoder)
+        motion = MotionObjective(MOTION_SIZES[job.size], config, clips.draw, quiet, judges, device)
         if not state.weights:
             fit_closed_form(
                 motion.model,
                 clips.clips,
                 clips.weights,
-                silence,
+                quiet,
                 config.reading,
                 _sum_over_workers,
             )

@@ -39,7 +39,13 @@ _METRIC_WIDTH = 12
 
 
 def evaluate(
-    data: Annotated[Path, typer.Option(show_default=False, help="What `mytalk curate` wrote.")],
+    data: Annotated[
+        str,
+        typer.Option(
+            show_default=False,
+            help="What `mytalk curate` wrote, or `mytalk preprocess`; path or URL.",
+        ),
+    ],
     out: Annotated[Path, typer.Option(show_default=False, help="Folder for the tables.")],
     part: Annotated[Part, typer.Argument(metavar="[motion|appearance|all]")] = Part.ALL,
     motion: Annotated[

@@ -1,6 +1,5 @@
 """`mytalk train`: shards to the weights of one of the two models."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -49,7 +48,7 @@ def train(
     size: Annotated[
         Size,
         typer.Option(
-            help="tiny: seconds, for trying out. cpu: an hour on two cores."
+            help="tiny: seconds, for trying out. cpu: minutes to half an hour on two cores."
             " gpu: for hundreds of hours of footage; the renderer then draws 256 pixels."
         ),
     ] = Size.CPU,
@@ -58,14 +57,16 @@ def train(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, show_default="one per CPU, at most 2", help="Processes, or GPUs."),
+        typer.Option(
+            min=1, show_default="one per GPU or else CPU, at most 2", help="Processes, or GPUs."
+        ),
     ] = None,
     patience: Annotated[
         int,
         typer.Option(
             min=1,
-            help="Of the 20 validations of a run, how many in a row may bring nothing better before"
-            " it ends early.",
+            help="Of some 20 validations of a run, how many in a row may bring nothing better"
+            " before it ends early.",
         ),
     ] = 8,
 ) -> None:
@@ -83,7 +84,7 @@ def train(
     """
     from jobs.training_report import PREPROCESSED, is_preprocessed, write_training_report
     from mytalk_core.data.model_store import pull
-    from pipelines.train import TrainJob, run_training
+    from pipelines.train import TrainJob, default_workers, run_training
 
     job = TrainJob(
         model=model.value,
@@ -92,7 +93,7 @@ def train(
         size=size.value,
         steps=steps or _STEPS[model],
         speech_encoder=pull("whisper-base"),
-        workers=workers or min(os.cpu_count() or 1, 2),
+        workers=workers or default_workers(),
         patience=patience,
     )
     if is_preprocessed(data):

@@ -67,7 +67,7 @@ def learn_own_style(
         speech: (T, F) features per motion frame of the film's own sound, if it has any.
     """
     if speech is None:
-        return OwnStyle(model, "the film has no sound to learn a style from")
+        return OwnStyle(model, "it has no sound to learn a style from")
     first = frame_at(faces.starts[run[0]], MOTION_FPS)
     end = min(frame_at(faces.starts[run[1] - 1], MOTION_FPS) + 1, len(speech))
     if end - first < config.least_frames:
@@ -90,10 +90,16 @@ def learn_own_style(
     offset = max(follows, key=follows.__getitem__)
     seconds = count * length / float(MOTION_FPS)
     needed = max(config.least_correlation, config.least_evidence / seconds**0.5)
-    if follows[offset] < needed or abs(offset) == reach:
+    if follows[offset] >= needed and abs(offset) == reach:
+        late = float(reach / MOTION_FPS)
         return OwnStyle(
             model,
-            f"the film's own sound does not follow these lips (correlation {follows[offset]:.2f}"
+            f"its sound is out of step with these lips by {late:.2f} s or more, no style learnt",
+        )
+    if follows[offset] < needed:
+        return OwnStyle(
+            model,
+            f"its own sound does not follow these lips (correlation {follows[offset]:.2f}"
             f" where {needed:.2f} is needed), no style learnt",
         )
     heard = clips(offset)
@@ -101,12 +107,12 @@ def learn_own_style(
     if after < before + config.least_gain:
         return OwnStyle(
             model,
-            f"a style learnt from parts of the film does not help on the others ({before:.2f}"
+            f"a style learnt from parts of it does not help on the others ({before:.2f}"
             f" without, {after:.2f} with it), none used",
         )
     return OwnStyle(
         with_style(model, heard),
-        f"style learnt from {seconds:.0f} s of the film's own sound; correlation of the opening"
+        f"style learnt from {seconds:.0f} s of its own sound; correlation of the opening"
         f" where it was not learnt from: {before:.2f} without, {after:.2f} with it",
     )
 

@@ -17,6 +17,7 @@ from mytalk_core.media.audio import from_pcm16, read_wav
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE
 from mytalk_core.motion.closed_mouth import closed_mouth
 from mytalk_core.motion.context import sample_speech, upper_face
+from mytalk_core.motion.known_face import KnownFace, known_face
 from mytalk_core.speech.other_sounds import TO_JUDGE_BY, other_sound
 from mytalk_core.speech.phones import Phone
 
@@ -41,6 +42,11 @@ class MotionClip:
     def rest(self) -> Points:
         """The clip's mean shape, (M, 3)."""
         return resting_shape(self.shape)
+
+    @property
+    def known(self) -> KnownFace:
+        """What stage 1 is told of the face."""
+        return known_face(self.shape.reshape(len(self.shape), -1), self.closed_displacement)
 
     @property
     def closed_displacement(self) -> NDArray[np.float32]:

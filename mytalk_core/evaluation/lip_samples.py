@@ -9,14 +9,12 @@ from matplotlib.figure import Figure
 
 from mytalk_core.evaluation.cases import DubCase, MotionClip, cross_cases, reconstruction_cases
 from mytalk_core.evaluation.lip_metrics import aperture, aperture_correlation, lmd
+from mytalk_core.evaluation.motion_methods import ModelMotion
 from mytalk_core.faces.alignment import Points
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.shape import moving_positions
 from mytalk_core.media.clock import MOTION_FPS
-from mytalk_core.motion.context import speech_per_frame
-from mytalk_core.motion.known_face import known_face
 from mytalk_core.motion.model import SpeechToMotion
-from mytalk_core.motion.sampling import generate_motion
 
 _MOMENTS = 8
 _TRUTH, _OURS = "0.55", "#d1495b"
@@ -57,21 +55,12 @@ def lip_samples(clips: Sequence[MotionClip], model: SpeechToMotion) -> list[LipS
 
 
 def _sample(case: DubCase, model: SpeechToMotion) -> LipSample:
-    blocks = generate_motion(
-        model,
-        speech_per_frame(case.target.speech, case.frames),
-        case.source.upper_face[: case.frames],
-        known_face(
-            case.source.shape.reshape(len(case.source.shape), -1), case.source.closed_displacement
-        ),
-        seed=0,
-    )
     lips = len(case.source.scheme.lips)
     return LipSample(
         source=case.source.key,
         target=case.target.key,
         scheme=case.source.scheme,
-        ours=(case.rest + np.concatenate(list(blocks)))[:, :lips, :2],
+        ours=ModelMotion(model)(case)[:, :lips, :2],
         truth=case.truth[:, :lips, :2],
     )
 

@@ -18,7 +18,6 @@ from mytalk_core.evaluation.baselines import (
 from mytalk_core.evaluation.cases import DubCase, MotionClip
 from mytalk_core.faces.alignment import Points
 from mytalk_core.motion.context import speech_per_frame
-from mytalk_core.motion.known_face import known_face
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.sampling import generate_motion
 from mytalk_core.motion.style import StyleClip, with_style
@@ -46,15 +45,16 @@ class ModelMotion:
 
     model: SpeechToMotion
     seed: int = 0
+    guidance: float = 1.0
 
     def __call__(self, case: DubCase) -> Points:
-        shapes = case.source.shape.reshape(len(case.source.shape), -1)
         blocks = generate_motion(
             self.model,
             speech_per_frame(case.target.speech, case.frames),
             case.source.upper_face[: case.frames],
-            known_face(shapes, case.source.closed_displacement),
+            case.source.known,
             self.seed,
+            self.guidance,
         )
         shape: Points = case.rest + np.concatenate(list(blocks))
         return shape

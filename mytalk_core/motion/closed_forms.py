@@ -14,13 +14,13 @@ from mytalk_core.motion.model import SpeechToMotion, edged, windows
 Reduce = Callable[[Tensor], Tensor]
 """Sums a tensor over all processes."""
 
-# The bound below is reached within these steps but for a thousandth of the likelihood.
-_NEWTON_STEPS = 40
+# The optimum is reached within these steps but for a slope of some thousandths.
+_BOUND_STEPS = 40
 
 
 @dataclass(frozen=True)
 class ReadingConfig:
-    """Penalties of the two linear readings, relative to one weighted training frame."""
+    """Penalties of the two linear readings and the weight of quiet, relative to all speech."""
 
     # Ridge of the reading of motion.
     motion_ridge: float = 0.8
@@ -115,7 +115,8 @@ def _fit_closure(
     """Ridge-penalised logistic regression of shut mouths on windows of speech.
 
     By steps under a fixed bound of the curvature, a quarter of the second moments (Boehning and
-    Lindsay 1988): each takes a pass over the clips and two triangular solves.
+    Lindsay 1988), of map and offset apart: each takes a pass over the clips and two triangular
+    solves.
     """
     context = model.config.speech_context
     silent = model.standardise(torch.from_numpy(quiet))[None]
@@ -136,7 +137,7 @@ def _fit_closure(
 
     model.closure_map.zero_()
     model.closure_offset.zero_()
-    for _ in range(_NEWTON_STEPS):
+    for _ in range(_BOUND_STEPS):
         slope = torch.zeros_like(model.closure_map)
         offset = torch.zeros(())
         for speech, shut, each in examples():

@@ -24,7 +24,8 @@ class Conditional(Protocol):
 def unheard(speech: Tensor) -> Tensor:
     """What stands for no speech at all: zeros, the mean of standardised training speech.
 
-    The linear reading of motion has no offset and makes nothing of it either.
+    The reading of motion has no offset and makes nothing of it; that of closure says how often
+    mouths are shut.
     """
     return torch.zeros_like(speech)
 

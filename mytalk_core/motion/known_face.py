@@ -14,7 +14,8 @@ class KnownFace:
     """Learnt from any footage of the person; nothing of it depends on the frames' order."""
 
     shapes: NDArray[np.float32]  # (N, 3 M) moving points in some frames, aligned inter-ocular units
-    closed: NDArray[np.float32]  # (3 M,) displacement from their mean when the mouth is shut
+    closed: NDArray[np.float32]  # (3 M,) displacement of the shut mouth from the mean of the film
+    # that is dubbed, which the shapes may not be from
 
 
 def known_face(shapes: NDArray[np.float32], closed: NDArray[np.float32]) -> KnownFace:

@@ -38,7 +38,7 @@ class MotionStream:
         face: KnownFace,
         seed: int,
         guidance: float = 1.0,
-        block: int = 500,
+        block: int = 25,
         context: int | None = None,
     ) -> None:
         """Frame 0 is the first that is fed.

@@ -35,7 +35,7 @@ class MotionTrainingConfig:
     batch: int = 8
     # Frames of a training window.
     window: int = 64
-    # Share of examples that hear silence and must show a closed mouth.
+    # Share of examples that hear silence or a sound that nobody speaks, and must show a shut mouth.
     silent: float = 0.08
     # Share of examples that hear nothing at all, so that the model also knows motion without
     # speech, from which guidance leads away.
@@ -95,12 +95,12 @@ class MotionBatches:
     def __init__(
         self,
         draw: Callable[[np.random.Generator], MotionClip],
-        silence: NDArray[np.float32],
+        quiet: NDArray[np.float32],
         config: MotionTrainingConfig,
     ) -> None:
-        """Args: `draw` gives a random clip; `silence` (S, F) features of rooms without speech."""
+        """Args: `draw` gives a random clip; `quiet` (S, F) features of sound that nobody speaks."""
         self._draw = draw
-        self._silence = silence
+        self._quiet = quiet
         self._config = config
 
     def batch(self, model: SpeechToMotion, random: np.random.Generator) -> MotionBatch:
@@ -133,8 +133,8 @@ class MotionBatches:
         shut = clip.shut[index].astype(np.float32)
         spoken = np.ones((), np.float32)
         if random.random() < config.silent:
-            start = int(random.integers(0, len(self._silence) - config.window))
-            speech = self._silence[start : start + config.window]
+            start = int(random.integers(0, len(self._quiet) - config.window))
+            speech = self._quiet[start : start + config.window]
             moved = np.broadcast_to(clip.closed, moved.shape)
             shut = np.ones_like(shut)
             spoken = np.zeros((), np.float32)
@@ -181,7 +181,9 @@ def motion_losses(
     noisy = add_noise(seen, gauss, time, model.config.diffusion.offset)
     predicted = model(noisy, time, batch.upper_face, batch.speech, tokens, closed)
 
-    points = model.space.decode(predicted).unflatten(2, (-1, 3))
+    # Differences from frame to frame are lost in half precision.
+    with torch.autocast(predicted.device.type, enabled=False):
+        points = model.space.decode(predicted.float()).unflatten(2, (-1, 3))
     truth = batch.displacement.unflatten(2, (-1, 3))
     error = points - truth
     scale = truth.std()
@@ -289,7 +291,7 @@ class MotionObjective:
         size: MotionConfig,
         config: MotionTrainingConfig,
         draw: Callable[[np.random.Generator], MotionClip],
-        silence: NDArray[np.float32],
+        quiet: NDArray[np.float32],
         held_out: Sequence[MotionClip],
         device: torch.device,
     ) -> None:
@@ -297,7 +299,7 @@ class MotionObjective:
         self.model = SpeechToMotion(size)
         self._config = config
         self._expert = load_expert(Purpose.TRAINING).to(device).requires_grad_(False)
-        self._batches = MotionBatches(draw, silence, config)
+        self._batches = MotionBatches(draw, quiet, config)
         self._held_out = held_out
         self._device = device
 

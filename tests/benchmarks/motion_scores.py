@@ -18,12 +18,10 @@ from mytalk_core.evaluation.cases import (
     reconstruction_cases,
 )
 from mytalk_core.evaluation.lip_metrics import aperture, motion_scores
+from mytalk_core.evaluation.motion_methods import ModelMotion
 from mytalk_core.faces.alignment import Points
-from mytalk_core.motion.context import speech_per_frame
-from mytalk_core.motion.known_face import known_face
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.sampler import DiffusionConfig
-from mytalk_core.motion.sampling import generate_motion
 
 HEADINGS = ("aperture r", "LMD", "cross r", "cross-LMD", "velocity error", "opening", "speed")
 
@@ -48,18 +46,7 @@ def motion_of(model: SpeechToMotion, guidance: float = 1.0) -> Motion:
     """The model's motion without any factor."""
 
     def moved(case: DubCase) -> Points:
-        blocks = generate_motion(
-            model,
-            speech_per_frame(case.target.speech, case.frames),
-            case.source.upper_face[: case.frames],
-            known_face(
-                case.source.shape.reshape(len(case.source.shape), -1),
-                case.source.closed_displacement,
-            ),
-            seed=0,
-            guidance=guidance,
-        )
-        return np.concatenate(list(blocks))
+        return ModelMotion(model, guidance=guidance)(case) - case.rest
 
     return moved
 

@@ -22,5 +22,6 @@ def imported_packages(source: str) -> set[str]:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
-def test_a_pipeline_runs_on_one_engine(module):
-    assert len(ENGINES & imported_packages(module.read_text())) == 1
+def test_no_pipeline_mixes_engines(module):
+    """One of them needs none: an expert learns within minutes in a single process."""
+    assert len(ENGINES & imported_packages(module.read_text())) <= 1

@@ -124,9 +124,11 @@ def test_the_same_again_returns_what_is_there(training):
 
 
 def test_a_run_goes_on_after_its_last_checkpoint(training):
-    if training.job.model == "motion":
-        pytest.skip("one model shows it")
-    training.job.record.unlink()  # all that is left of a run that was stopped: its checkpoints
+    record = json.loads(training.job.record.read_text())
+    if training.job.model == "motion":  # as of a run that was stopped before it was judged at all
+        training.job.record.write_text(json.dumps({**record, "history": []}))
+    else:  # all that is left of a run that was stopped: its checkpoints
+        training.job.record.unlink()
     weights = training.job.weights.read_bytes()
     training.told.clear()
     again = training.again()

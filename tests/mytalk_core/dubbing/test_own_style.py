@@ -58,7 +58,7 @@ def learnt(model: SpeechToMotion, film: tuple[FilmFaces, Person, Array], speech:
 def test_the_actor_s_own_voice_teaches_and_helps_where_it_was_not_learnt_from(model, film):
     style = learnt(model, film, film[2])
 
-    assert style.told.startswith("style learnt from 6 s of the film's own sound")
+    assert style.told.startswith("style learnt from 6 s of its own sound")
     without, with_it = (float(word) for word in style.told.split() if word.startswith("0."))
     assert with_it > without  # by a hundredth at least, but both are rounded
     assert not np.array_equal(style.model.speech_map, model.speech_map)

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from mytalk_core.faces.landmark_scheme import MESH478
-from mytalk_core.faces.shape import aperture, moving_positions
+from mytalk_core.faces.shape import aperture, aperture_positions, moving_positions
 from mytalk_core.motion.clip import MotionClip
 from mytalk_core.motion.closed_forms import ReadingConfig, fit_closed_form
 from mytalk_core.motion.closed_mouth import closed_mouth
@@ -16,6 +16,7 @@ from mytalk_core.motion.context import speech_per_frame, upper_face
 from mytalk_core.motion.loss_weighting import LossWeighting
 from mytalk_core.motion.model import SIZES, SpeechToMotion
 from mytalk_core.motion.training import (
+    MotionBatch,
     MotionBatches,
     MotionObjective,
     MotionTrainingConfig,
@@ -186,8 +187,55 @@ def test_a_perfect_prediction_has_no_loss_on_points(talking_face: Film) -> None:
     oracle.load_state_dict(model.state_dict())
     perfect = motion_losses(oracle, EXPERT, batch, CONFIG, torch.Generator().manual_seed(0))
     usual = motion_losses(model, EXPERT, batch, CONFIG, torch.Generator().manual_seed(0))
-    for name in ("points", "velocity", "aperture"):
+    for name in ("points", "velocity", "aperture", "closure"):
         assert perfect[name] < 0.02 * usual[name]
+
+
+class Displaced(SpeechToMotion):
+    """Says the truth of a batch with the lower lip this much lower."""
+
+    batch: MotionBatch
+    by: float
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        points = self.batch.displacement.unflatten(2, (-1, 3)).clone()
+        points[:, :, aperture_positions(MESH478)[1], 1] += self.by
+        return self.space.encode(points.flatten(2))
+
+
+def closure_loss(batches: MotionBatches, model: SpeechToMotion, by: float, shut: float) -> float:
+    batch = batches.batch(model, np.random.default_rng(0))
+    batch = replace(batch, shut=torch.full_like(batch.shut, shut))
+    displaced = Displaced(SIZE)
+    displaced.load_state_dict(model.state_dict())
+    displaced.batch, displaced.by = batch, by
+    losses = motion_losses(displaced, EXPERT, batch, CONFIG, torch.Generator().manual_seed(0))
+    return losses["closure"].item()
+
+
+def test_only_parted_lips_that_should_touch_cost(talking_face: Film) -> None:
+    batches, model = batch_and_model(clips(talking_face), PLAIN)
+    parted, pressed = (closure_loss(batches, model, by, shut=1.0) for by in (0.1, -0.1))
+    assert parted > 20 * pressed
+    assert closure_loss(batches, model, 0.1, shut=0.0) == 0
+
+
+def test_the_sync_expert_judges_speech_that_is_heard_and_as_it_was_said(talking_face: Film) -> None:
+    made = clips(talking_face)
+
+    def sync(config: MotionTrainingConfig) -> tuple[float, MotionBatch]:
+        batches, model = batch_and_model(made, config)
+        batch = batches.batch(model, np.random.default_rng(0))
+        losses = motion_losses(model, EXPERT, batch, CONFIG, torch.Generator().manual_seed(0))
+        return losses["sync"].item(), batch
+
+    heard, batch = sync(PLAIN)
+    noisy, other = sync(replace(PLAIN, speech_noise=1.0))
+    assert heard > 0 and noisy > 0
+    torch.testing.assert_close(batch.said, other.said, atol=0, rtol=0)
+    assert not torch.equal(batch.speech, other.speech)
+    assert sync(replace(PLAIN, silent=1.0))[0] == 0
+    assert sync(replace(PLAIN, unheard=1.0))[0] == 0
 
 
 def test_validation_prefers_the_model_that_listens(talking_face: Film) -> None:
