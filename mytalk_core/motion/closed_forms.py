@@ -124,8 +124,9 @@ def _fit_closure(
     # As if one process in as many had it: sums over processes count it once.
     processes = total(torch.ones(())).item()
     share = config.quiet / (len(heard) * processes)
-    moments = normal + total(share * heard.T @ heard)
-    curvature = moments.double() / 4
+    # In double: sound unlike any speech is far from its mean, and the ridge is small beside that.
+    far = heard.double()
+    curvature = (normal.double() + total(share * far.T @ far)) / 4
     curvature.diagonal().add_(config.closure_ridge)
     factor = torch.linalg.cholesky(curvature)
 

@@ -17,6 +17,7 @@ from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.manifest import Kind, ManifestRow, Status, write_manifest
 from mytalk_core.data.splits import SplitConfig, assign_split
 from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.motion.closed_forms import ReadingConfig
 from mytalk_core.motion.model import load_model
 from mytalk_core.motion.training import MotionTrainingConfig
 from mytalk_core.training.event_log import read_events
@@ -67,7 +68,9 @@ def training(request, curated, whisper_dir, tmp_path_factory) -> Training:
     out = tmp_path_factory.mktemp("trained")
     steps = STEPS[request.param]
     # Drawn faces do not say what their features tell, so no other voice can tell it either.
-    recipe = MotionTrainingConfig(voices=0, voiced_share=0.0)
+    # The readings are kept from saying anything, so that there is something left to learn.
+    silenced = ReadingConfig(motion_ridge=1e6, closure_ridge=1e6)
+    recipe = MotionTrainingConfig(voices=0, voiced_share=0.0, reading=silenced)
     job = TrainJob(
         request.param,
         curated,
@@ -248,7 +251,9 @@ def test_preprocessed_clips_are_split_by_the_names_of_their_speakers(tmp_path, w
     speakers = [*held_out, *(name for name in names[:3] if name not in held_out)]
     data = tmp_path / "data"
     write_preprocessed(data, speakers)
-    recipe = MotionTrainingConfig(voices=0, voiced_share=0.0)
+    # The readings are kept from saying anything, so that there is something left to learn.
+    silenced = ReadingConfig(motion_ridge=1e6, closure_ridge=1e6)
+    recipe = MotionTrainingConfig(voices=0, voiced_share=0.0, reading=silenced)
     job = TrainJob(
         "motion", data, tmp_path / "out", "tiny", 2, whisper_dir, 1, buffer=BUFFER, motion=recipe
     )
@@ -288,8 +293,13 @@ def write_preprocessed(folder: Path, speakers: list[str]) -> None:
 
 def test_only_a_run_of_the_same_name_is_continued(training, curated, tmp_path):
     job = training.job
-    assert run_name(replace(job, out=tmp_path, workers=1)) == run_name(job)
-    others = [replace(job, steps=7), replace(job, seed=1), replace(job, size="cpu")]
+    assert run_name(replace(job, out=tmp_path, checkpoint_seconds=1.0)) == run_name(job)
+    others = [
+        replace(job, workers=1),
+        replace(job, steps=7),
+        replace(job, seed=1),
+        replace(job, size="cpu"),
+    ]
     assert run_name(job) not in [run_name(other) for other in others]
 
     data = tmp_path / "data"
