@@ -66,8 +66,13 @@ def preprocess(
         LandmarkerName, typer.Option(help="478 mesh points, or 68 where their weights are at hand.")
     ] = LandmarkerName.MESH,
     crop_size: Annotated[
-        int, typer.Option(min=64, help="Pixels of a face crop's side; as the renderer's size.")
-    ] = 128,
+        int,
+        typer.Option(
+            min=64,
+            help="Pixels of a face crop's side: one and a half times those of the renderer's size,"
+            " or as many as the footage has.",
+        ),
+    ] = 192,
     faces: Annotated[int, typer.Option(min=1, help="Most faces looked for in a frame.")] = 4,
     smallest_face: Annotated[
         int, typer.Option(min=1, help="Smallest face kept, in pixels from forehead to chin.")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.dubbing.film_faces import FilmFaces, Person
 from mytalk_core.faces.alignment import fit_pose, to_shape
-from mytalk_core.faces.shape import aperture_positions
+from mytalk_core.faces.shape import signed_opening
 from mytalk_core.media.clock import MOTION_FPS, frame_at, frame_time
 from mytalk_core.media.resampling import places_among, resampled
 from mytalk_core.motion.model import SpeechToMotion
@@ -146,11 +146,10 @@ def _displacement(
 @torch.inference_mode()
 def _agreement(model: SpeechToMotion, clips: Sequence[StyleClip]) -> float:
     """Correlation of the opening that is read from the speech with the true one, over all."""
-    upper, lower = aperture_positions(model.scheme)
 
     def opening(displacement: NDArray[np.float32]) -> NDArray[np.float32]:
         points = displacement.reshape(len(displacement), -1, 3)
-        wide = (points[:, lower, 1] - points[:, upper, 1]).mean(axis=1)
+        wide = signed_opening(points, model.scheme)
         centred: NDArray[np.float32] = wide - wide.mean()
         return centred
 

@@ -21,10 +21,11 @@ from mytalk_core.media.clock import (
     sample_at,
 )
 from mytalk_core.media.resampling import places_at_rate, resampled
-from mytalk_core.motion.context import speech_frames, upper_face
+from mytalk_core.motion.context import upper_face
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.sampling import generate_motion
 from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.per_frame import speech_frames
 from mytalk_core.speech.transcript import Interval
 from mytalk_core.speech.voice_activity import speech_mask
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.faces.alignment import Points
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
-from mytalk_core.faces.shape import aperture_positions
+from mytalk_core.faces.shape import signed_opening
 from mytalk_core.media.clock import MOTION_FPS
 from mytalk_core.speech.phones import BILABIALS, Phone
 
@@ -40,19 +40,6 @@ class LipRange:
     def closed_below(self) -> float:
         """The opening up to which lips count as closed."""
         return self.shut + CLOSED_SHARE * (self.wide - self.shut)
-
-
-def signed_opening(lips: Points, scheme: LandmarkScheme) -> NDArray[np.float32]:
-    """How far the inner lips are apart, (T,): mean over the aperture's pairs.
-
-    Negative where they lie across each other, as predicted lips may: that is shut, not open.
-
-    Args:
-        lips: (T, L, D) aligned, so that y points down the face.
-    """
-    upper, lower = aperture_positions(scheme)
-    opening: NDArray[np.float32] = (lips[:, lower, 1] - lips[:, upper, 1]).mean(axis=1)
-    return opening
 
 
 def lip_range(lips: Points, shut: Points, scheme: LandmarkScheme) -> LipRange:

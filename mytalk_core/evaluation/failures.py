@@ -1,7 +1,5 @@
 """The cases on which a method fails worst, each with its numbers and a picture of what happened."""
 
-import base64
-import io
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +11,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mytalk_core.evaluation.cases import DubCase
-from mytalk_core.evaluation.closure import lip_range, signed_opening
+from mytalk_core.evaluation.closure import lip_range
+from mytalk_core.evaluation.figures import svg_uri
 from mytalk_core.evaluation.motion_methods import OURS, RIDGE, TRUTH, Method
 from mytalk_core.evaluation.tables import MetricTable
 from mytalk_core.faces.alignment import Points
+from mytalk_core.faces.shape import signed_opening
 from mytalk_core.media.clock import MOTION_FPS
 from mytalk_core.speech.phones import BILABIALS
 
@@ -104,8 +104,7 @@ def _picture(case: DubCase, methods: Mapping[str, Method]) -> str:
     }
     error = np.linalg.norm((lips[OURS] - lips[TRUTH])[..., :2], axis=-1).mean(axis=1)
     moments = _moments(error)
-    # The salt and the missing date give the same bytes for the same case.
-    with matplotlib.rc_context({"svg.hashsalt": "mytalk", "svg.fonttype": "none", "font.size": 9}):
+    with matplotlib.rc_context({"font.size": 9}):
         figure = Figure(figsize=(9.0, 4.6), layout="constrained")
         grid = figure.add_gridspec(2, len(moments), height_ratios=(1.7, 1))
         _draw_openings(figure.add_subplot(grid[0, :]), case, lips, moments)
@@ -113,10 +112,7 @@ def _picture(case: DubCase, methods: Mapping[str, Method]) -> str:
             axes = figure.add_subplot(grid[1, column])
             _draw_lips(axes, case, {name: some[moment] for name, some in lips.items()})
             axes.set_title(f"{moment / float(MOTION_FPS):.2f} s, {error[moment]:.3f}", fontsize=9)
-        buffer = io.BytesIO()
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(buffer, format="svg", metadata=nothing)
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+        return svg_uri(figure)
 
 
 def _moments(error: NDArray[np.floating]) -> list[int]:

@@ -17,10 +17,10 @@ from mytalk_core.evaluation.baselines import (
 )
 from mytalk_core.evaluation.cases import DubCase, MotionClip
 from mytalk_core.faces.alignment import Points
-from mytalk_core.motion.context import speech_per_frame
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.sampling import generate_motion
 from mytalk_core.motion.style import StyleClip, with_style
+from mytalk_core.speech.per_frame import speech_per_frame
 
 Method = Callable[[DubCase], Points]
 """A case to aligned shapes (frames, M, 3), inter-ocular units."""

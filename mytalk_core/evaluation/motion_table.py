@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from mytalk_core.evaluation.cases import DubCase
-from mytalk_core.evaluation.closure import closures, lip_range, shut_vowels, signed_opening
+from mytalk_core.evaluation.closure import closures, lip_range, shut_vowels
 from mytalk_core.evaluation.lip_metrics import (
     lip_leak,
     lmd,
@@ -18,11 +18,11 @@ from mytalk_core.evaluation.lip_metrics import (
 from mytalk_core.evaluation.motion_methods import SOURCE, TRUE_MOTION, TRUTH, Method, ModelMotion
 from mytalk_core.evaluation.tables import Measurement, Metric, MetricTable, measurements
 from mytalk_core.faces.alignment import Points
+from mytalk_core.faces.shape import signed_opening
 from mytalk_core.sync.clip import lip_motion
 from mytalk_core.sync.expert import SyncExpert
-from mytalk_core.sync.score import lse_like
+from mytalk_core.sync.score import SHORTEST, lse_like
 
-_SHORTEST_FOR_SYNC = 25  # frames
 SEEDS = 4  # by which diversity is measured
 
 SPEAKING_METRICS = (
@@ -157,7 +157,7 @@ def silence_table(
 def _speaking_scores(case: DubCase, shape: Points, expert: SyncExpert) -> dict[str, float]:
     predicted, true = _flat_lips(case, shape), _flat_lips(case, case.truth)
     scores = motion_scores(predicted, true, case.source.scheme)
-    if case.frames >= _SHORTEST_FOR_SYNC:
+    if case.frames >= SHORTEST:
         sync = lse_like(lip_motion(predicted), case.target.audio, expert)
         scores |= {
             "lse_distance": sync.distance,

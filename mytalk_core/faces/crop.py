@@ -15,11 +15,11 @@ class CropConfig:
     """Where the crop lies on the face. Preprocessing and dubbing must use the same."""
 
     # Width and height of the crop in pixels.
-    size: int = 128
-    # Width and height of what it shows, in inter-ocular units: brows to below an open jaw.
-    extent: float = 2.1
+    size: int = 192
+    # Width and height of what it shows, in inter-ocular units: forehead to below an open jaw.
+    extent: float = 2.4
     # How far below the eyes its centre lies, in inter-ocular units.
-    below_eyes: float = 0.58
+    below_eyes: float = 0.5
     # Standard deviation, in seconds, of the Gaussian that smooths the transform over time.
     smoothing_seconds: float = 0.08
 

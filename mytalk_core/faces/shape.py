@@ -32,3 +32,16 @@ def aperture_positions(scheme: LandmarkScheme) -> tuple[list[int], list[int]]:
     """The upper and the lower points of the aperture's pairs among the scheme's moving points."""
     upper, lower = zip(*scheme.aperture_pairs, strict=True)
     return moving_positions(scheme, upper), moving_positions(scheme, lower)
+
+
+def signed_opening(lips: NDArray[np.float32], scheme: LandmarkScheme) -> NDArray[np.float32]:
+    """How far the inner lips are apart, (T,): mean over the aperture's pairs.
+
+    Negative where they lie across each other, as predicted lips may: that is shut, not open.
+
+    Args:
+        lips: (T, L, D) moving points, lips first, aligned, so that y points down the face.
+    """
+    upper, lower = aperture_positions(scheme)
+    opening: NDArray[np.float32] = (lips[:, lower, 1] - lips[:, upper, 1]).mean(axis=1)
+    return opening

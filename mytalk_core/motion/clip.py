@@ -12,8 +12,9 @@ from mytalk_core.faces.face_motion import face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import SCHEMES
 from mytalk_core.media.audio import from_pcm16, read_wav
 from mytalk_core.motion.closed_mouth import closed_mouth, shut_frames
-from mytalk_core.motion.context import sample_speech, speech_per_frame, upper_face
+from mytalk_core.motion.context import sample_speech, upper_face
 from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.per_frame import speech_per_frame
 from mytalk_core.speech.voices import VoiceConfig, altered, retimed
 
 

@@ -11,8 +11,6 @@ from mytalk_core.data.shards import read_npy
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY
-from mytalk_core.speech.per_frame import speech_frames as speech_frames
-from mytalk_core.speech.per_frame import speech_per_frame as speech_per_frame
 
 # The mesh moves cheeks and nose a little with the lips, so upper-face points would tell the model
 # the original mouth; averaged over this long they tell pose and person only.

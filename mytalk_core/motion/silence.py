@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE
-from mytalk_core.motion.context import speech_per_frame
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.other_sounds import TO_LEARN_FROM, Sound, other_sound, room
+from mytalk_core.speech.per_frame import speech_per_frame
 
 _SECONDS = 8
 # Levels of a still room's noise and of other sounds, root mean square against full scale.

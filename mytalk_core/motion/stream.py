@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mytalk_core.motion.context import speech_frames
 from mytalk_core.motion.frame_noise import noise_of
 from mytalk_core.motion.guidance import guided
 from mytalk_core.motion.known_face import KnownFace
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.sampler import sample
 from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.per_frame import speech_frames
 
 
 def context_frames(model: SpeechToMotion) -> int:

@@ -23,15 +23,16 @@ from mytalk_core.data.clip_reader import iter_clips
 from mytalk_core.data.model_store import pull
 from mytalk_core.errors import BadInputError
 from mytalk_core.evaluation.cases import MotionClip, read_motion_clips
-from mytalk_core.evaluation.closure import closures, lip_range, shut_vowels, signed_opening
+from mytalk_core.evaluation.closure import closures, lip_range, shut_vowels
 from mytalk_core.evaluation.lip_metrics import lmd
 from mytalk_core.evaluation.spoken import WordFolder
+from mytalk_core.faces.shape import signed_opening
 from mytalk_core.motion.clip import motion_clip
 from mytalk_core.motion.closed_forms import ReadingConfig, fit_closed_form
-from mytalk_core.motion.context import speech_per_frame
 from mytalk_core.motion.model import SIZES, SpeechToMotion
 from mytalk_core.motion.silence import quiet_features
 from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.per_frame import speech_per_frame
 
 SHARES = (0.0, 0.3, 0.5, 0.7, 1.0)
 GROUPS = 4

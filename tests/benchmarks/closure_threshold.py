@@ -18,8 +18,9 @@ from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import iter_clips
 from mytalk_core.errors import BadInputError
 from mytalk_core.evaluation.cases import MotionClip, read_motion_clips
-from mytalk_core.evaluation.closure import closures, lip_range, shut_vowels, signed_opening
+from mytalk_core.evaluation.closure import closures, lip_range, shut_vowels
 from mytalk_core.evaluation.spoken import WordFolder
+from mytalk_core.faces.shape import signed_opening
 
 SHARES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 

@@ -10,7 +10,6 @@ same person.
 """
 
 import sys
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,11 +29,10 @@ from mytalk_core.evaluation.cases import (
     read_motion_clips,
     reconstruction_cases,
 )
-from mytalk_core.evaluation.lip_metrics import motion_scores
-from mytalk_core.evaluation.motion_methods import ModelMotion
 from mytalk_core.evaluation.speaker_retrieval import CHANCE, IDENTITY_VECTOR, retrieval_table
 from mytalk_core.motion.identity import IdentityExtractor
 from mytalk_core.motion.model import SpeechToMotion
+from tests.benchmarks.motion_scores import means, motion_of
 from tests.benchmarks.short_motion_runs import USUAL, ShortMotionRuns
 
 NO_LOSS = replace(USUAL, identity_weight=0.0, contrast_weight=0.0)
@@ -71,16 +69,7 @@ VARIANTS = {  # whether the denoiser sees the tokens, and the losses
 
 def scores(model: SpeechToMotion, cases: Sequence[DubCase]) -> dict[str, float]:
     """Means over speakers."""
-    found: dict[str, list[dict[str, float]]] = defaultdict(list)
-    for case in cases:
-        lips = len(case.source.scheme.lips)
-        moved, true = ModelMotion(model)(case)[:, :lips, :2], case.truth[:, :lips, :2]
-        found[case.source.speaker].append(motion_scores(moved, true, case.source.scheme))
-    names = next(iter(found.values()))[0]
-    return {
-        name: float(np.mean([np.mean([each[name] for each in own]) for own in found.values()]))
-        for name in names
-    }
+    return means(motion_of(model), cases)
 
 
 def row(

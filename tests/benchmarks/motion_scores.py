@@ -59,7 +59,7 @@ def scores(
     Opening: the standard deviation of the asked opening over that of the true one. Speed: mean
     frame-to-frame motion of the lips over the true. Both 1 where lips move as much as people's.
     """
-    own, cross = (_means(motion, some, factor) for some in cases)
+    own, cross = (means(motion, some, factor) for some in cases)
     names = ("velocity_error", "opening", "speed")
     return [
         own["aperture_r"],
@@ -84,7 +84,8 @@ def row_of(figures: Sequence[float]) -> list[str]:
     return [f"{figure:.{places}f}" for figure, places in zip(figures, decimals, strict=True)]
 
 
-def _means(motion: Motion, cases: Sequence[DubCase], factor: float) -> dict[str, float]:
+def means(motion: Motion, cases: Sequence[DubCase], factor: float = 1.0) -> dict[str, float]:
+    """All figures by name, means over clips, then over speakers; motion times `factor`."""
     by_speaker: dict[str, list[dict[str, float]]] = defaultdict(list)
     for case in cases:
         by_speaker[case.source.speaker].append(_scores(case, factor * motion(case)))

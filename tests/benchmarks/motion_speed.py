@@ -19,11 +19,11 @@ from mytalk_core.data.samples import sample_footage
 from mytalk_core.dubbing.models import shipped_weights
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.clock import SPEECH_SAMPLE_RATE
-from mytalk_core.motion.context import speech_per_frame
 from mytalk_core.motion.known_face import KnownFace
 from mytalk_core.motion.model import load_model
 from mytalk_core.motion.sampling import generate_motion
 from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.per_frame import speech_per_frame
 
 SECONDS = 120
 FRAMES = SECONDS * 25

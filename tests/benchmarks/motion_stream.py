@@ -22,10 +22,10 @@ from mytalk_core.data.samples import sample_footage
 from mytalk_core.dubbing.models import shipped_weights
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.clock import MOTION_FPS
-from mytalk_core.motion.context import speech_frames
 from mytalk_core.motion.model import SpeechToMotion, load_model
 from mytalk_core.motion.stream import MotionStream
 from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.per_frame import speech_frames
 
 BLOCKS = (5, 25, 100)
 CONTEXTS = (6, 12, 25, 35, None)

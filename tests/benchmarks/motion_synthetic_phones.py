@@ -57,10 +57,10 @@ from mytalk_core.faces.shape import aperture_positions
 from mytalk_core.media.audio import from_pcm16, read_wav
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE
 from mytalk_core.motion.clip import MotionClip, VoicedClips, motion_clip
-from mytalk_core.motion.context import speech_per_frame
 from mytalk_core.motion.model import windows
 from mytalk_core.motion.motion_space import MotionSpace, MotionSpaceConfig
 from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.per_frame import speech_per_frame
 from mytalk_core.speech.phones import Phone, PhoneAligner
 from mytalk_core.speech.transcript import Segment
 from mytalk_core.speech.voices import VoiceConfig, altered, retimed

@@ -16,8 +16,8 @@ from mytalk_core.media.clock import (
     frame_time,
     sample_at,
 )
-from mytalk_core.motion.context import speech_frames
 from mytalk_core.speech.features import SAMPLES_PER_FEATURE, SpeechEncoder, WindowConfig
+from mytalk_core.speech.per_frame import speech_frames
 
 Array = NDArray[np.float32]
 TWO_HOURS = Fraction(7200)

@@ -5,15 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mytalk_core.evaluation.closure import (
-    CLOSED_SHARE,
-    LipRange,
-    closures,
-    lip_range,
-    shut_vowels,
-    signed_opening,
-)
+from mytalk_core.evaluation.closure import CLOSED_SHARE, LipRange, closures, lip_range, shut_vowels
 from mytalk_core.faces.landmark_scheme import MESH478
+from mytalk_core.faces.shape import signed_opening
 from mytalk_core.speech.phones import Phone
 
 LIPS = list(MESH478.lips)

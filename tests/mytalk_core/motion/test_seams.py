@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.media.audio import read_audio
-from mytalk_core.motion.context import speech_per_frame
 from mytalk_core.motion.known_face import KnownFace
 from mytalk_core.motion.model import SpeechToMotion, load_model
 from mytalk_core.motion.stream import MotionStream, context_frames
 from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.per_frame import speech_per_frame
 
 Array = NDArray[np.float32]
 BLOCK = 6

@@ -12,7 +12,7 @@ from mytalk_core.faces.shape import aperture, aperture_positions, moving_positio
 from mytalk_core.motion.clip import MotionClip
 from mytalk_core.motion.closed_forms import ReadingConfig, fit_closed_form
 from mytalk_core.motion.closed_mouth import closed_mouth
-from mytalk_core.motion.context import speech_per_frame, upper_face
+from mytalk_core.motion.context import upper_face
 from mytalk_core.motion.loss_weighting import LossWeighting
 from mytalk_core.motion.model import SIZES, SpeechToMotion
 from mytalk_core.motion.training import (
@@ -23,6 +23,7 @@ from mytalk_core.motion.training import (
     motion_losses,
     score_clips,
 )
+from mytalk_core.speech.per_frame import speech_per_frame
 from mytalk_core.sync.expert import load_expert
 from mytalk_core.sync.expert_file import Purpose
 from tests.motion_clips import clips, itself
