@@ -1,6 +1,7 @@
 """The one crop transform of the project: source pixels to face crop, and its inverse beside it."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -8,6 +9,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from mytalk_core.faces.alignment import Pose
+
+Picture = TypeVar("Picture", NDArray[np.uint8], NDArray[np.float32])
+
+_SIZE_STEP = 48  # the renderer's windows are sixths and eighths of a crop
+_REACH = 2  # pixels on either side that cubic interpolation looks at
 
 
 @dataclass(frozen=True)
@@ -57,24 +63,110 @@ def invert_box(box: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([turn, -box[2:] @ turn]).astype(np.float32)
 
 
-def cut_crop(image: NDArray[np.uint8], box: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
-    """The (size, size, 3) face crop of a frame; what lies outside the frame repeats its edge."""
-    gain = float(np.linalg.norm(box[0]))
-    shrink = int(1 / gain)
-    if shrink >= 2:
-        # Averaging first keeps fine detail of large faces from turning into noise.
-        height, width = image.shape[:2]
-        small = (max(width // shrink, 1), max(height // shrink, 1))
-        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        ratio = np.array([width / small[0], height / small[1]], np.float32)
-        # Pixel centres: x = (x_small + 0.5) * ratio - 0.5.
-        offset = (ratio - 1) / 2
-        box = np.concatenate([ratio[:, None] * box[:2], box[2:] + offset @ box[:2]])
-    crop = cv2.warpAffine(
-        image,
-        box.T.astype(np.float64),
-        (size, size),
-        flags=cv2.INTER_LINEAR,
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of a film's frame: pixels left <= x < right, top <= y < bottom."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return self.bottom - self.top
+
+
+def crop_size_for(
+    inter_ocular: float, config: CropConfig, smallest: int = 192, largest: int = 960
+) -> int:
+    """Width of the crop, pixels, that shows a face as large as the film does, or a little larger.
+
+    Args:
+        inter_ocular: distance of the outer eye corners in the film, pixels.
+        smallest, largest: bounds, multiples of 48.
+
+    Returns:
+        A multiple of 48, so that the windows which the renderer cuts out of it are whole pixels.
+    """
+    wanted = int(np.ceil(inter_ocular * config.extent / _SIZE_STEP)) * _SIZE_STEP
+    return min(max(wanted, smallest), largest)
+
+
+def place(box: NDArray[np.float32], size: int, width: int, height: int) -> Region | None:
+    """The part of a film's frame, width x height pixels, that a crop of `size` pixels is cut from.
+
+    Its edges are even, as films with halved chroma want them, but for a film's own last odd row or
+    column. None where the crop lies outside the frame.
+    """
+    return region_around(np.array([[-1, -1], [size, size]], np.float32), box, width, height)
+
+
+def region_around(
+    crop_points: NDArray[np.float32], box: NDArray[np.float32], width: int, height: int
+) -> Region | None:
+    """As `place`, of the upright rectangle in the crop that holds `crop_points` (N, 2)."""
+    (x_low, y_low), (x_high, y_high) = crop_points.min(axis=0), crop_points.max(axis=0)
+    corners = [[x_low, y_low], [x_high, y_low], [x_low, y_high], [x_high, y_high]]
+    placed = apply_box(np.array([corners], np.float32), invert_box(box)[None])[0]
+    # What interpolation reaches for beyond the outermost pixel.
+    low = np.floor(placed.min(axis=0)).astype(int) - _REACH
+    high = np.ceil(placed.max(axis=0)).astype(int) + _REACH + 1
+    left, top = (max(int(edge) // 2 * 2, 0) for edge in low)
+    right, bottom = (
+        min(-(-int(edge) // 2) * 2, most) for edge, most in zip(high, (width, height), strict=True)
+    )
+    return Region(left, top, right, bottom) if left < right and top < bottom else None
+
+
+def cut_crop(
+    image: Picture, box: NDArray[np.float32], size: int, origin: tuple[int, int] = (0, 0)
+) -> Picture:
+    """The (size, size, 3) face crop of a frame; what lies outside the frame repeats its edge.
+
+    Args:
+        image: (H, W, 3) 0..255, a frame, or the region of it that `place` gives.
+        origin: (left, top), where the region lies in the frame.
+    """
+    shift = box[2] + np.array(origin, np.float32) @ box[:2]
+    return _resampled(image, np.vstack([box[:2], shift]), size, size)
+
+
+def put_back(
+    crop: NDArray[np.float32], box: NDArray[np.float32], region: Region
+) -> NDArray[np.float32]:
+    """What a crop (S, S) or (S, S, 3), 0..255, shows of a region of the film: `cut_crop` undone."""
+    inverse = invert_box(box)
+    shift = inverse[2] - np.array([region.left, region.top], np.float32)
+    return _resampled(crop, np.vstack([inverse[:2], shift]), region.width, region.height)
+
+
+def _resampled(
+    picture: Picture, transform: NDArray[np.float32], width: int, height: int
+) -> Picture:
+    """The picture carried by `transform` (3, 2): cubic where enlarged, averaged where shrunk."""
+    gain = float(np.sqrt(abs(np.linalg.det(transform[:2]))))
+    # Shrunk by less than a fifth, cubic interpolation leaves nothing to average away.
+    samples = max(1, int(np.ceil(0.8 / gain)))
+    # Pixel centres: a pixel's middle is that of its samples, x_fine = samples * x + (samples-1)/2.
+    fine = samples * transform
+    fine[2] += (samples - 1) / 2
+    carried = cv2.warpAffine(
+        picture,
+        fine.T.astype(np.float64),
+        (samples * width, samples * height),
+        flags=cv2.INTER_CUBIC if samples == 1 else cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return crop.astype(np.uint8, copy=False)
+    if samples > 1:
+        carried = cv2.resize(carried, (width, height), interpolation=cv2.INTER_AREA)
+    # Cubic interpolation overshoots; whole numbers are cut off by OpenCV itself.
+    if picture.dtype == np.float32:
+        carried = np.clip(carried, 0, 255, out=carried)
+    return carried.astype(picture.dtype, copy=False)
