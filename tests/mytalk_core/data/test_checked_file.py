@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mytalk_core.data.carrier import Member
-from mytalk_core.data.checked_file import CheckedFile, bring
+from mytalk_core.data.checked_file import CheckedFile, Conversion, bring
 from mytalk_core.errors import ModelError, OutputError, Reason
 
 CONTENT = b"the bytes of a model"
@@ -133,3 +133,42 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path, index):
 
     with pytest.raises(OutputError, match="MYTALK_CACHE"):
         bring([checked()], blocked / "m")
+
+
+def made_from(source: CheckedFile, content: bytes) -> CheckedFile:
+    def upper(published: Path, target: Path) -> None:
+        target.write_bytes(published.read_bytes().upper())
+
+    digest = hashlib.sha256(content).hexdigest()
+    return CheckedFile("made.bin", digest, len(content), made_by=Conversion(source, upper))
+
+
+def test_a_file_made_from_a_published_one_is_all_that_stays(cache, make_sdist, carried):
+    make_sdist("carrier", {"carrier/m": CONTENT})
+    member = carried("carrier", "carrier/m", True)
+    file = made_from(checked(member), CONTENT.upper())
+
+    bring([file], cache / "m")
+
+    assert (cache / "m" / "made.bin").read_bytes() == CONTENT.upper()
+    assert leftovers(cache) == ["made.bin"]
+    assert file.carriers == (member,)
+
+
+def test_nothing_is_made_from_a_wrong_file(cache, make_sdist, carried):
+    make_sdist("carrier", {"carrier/m": b"something else"})
+    file = made_from(checked(carried("carrier", "carrier/m", True)), b"SOMETHING ELSE")
+
+    with pytest.raises(ModelError, match=r"model\.bin is not the file") as caught:
+        bring([file], cache / "m")
+    assert caught.value.reason is Reason.MODEL_CORRUPT
+    assert leftovers(cache) == []
+
+
+def test_what_was_made_is_compared_with_its_own_checksum(cache, make_sdist, carried):
+    make_sdist("carrier", {"carrier/m": CONTENT})
+    file = made_from(checked(carried("carrier", "carrier/m", True)), b"not what comes out")
+
+    with pytest.raises(ModelError, match=r"made\.bin is not the file"):
+        bring([file], cache / "m")
+    assert leftovers(cache) == []

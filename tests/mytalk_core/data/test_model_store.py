@@ -46,7 +46,7 @@ def test_entries_are_complete():
             if file.sha256 is not None:
                 assert re.fullmatch("[0-9a-f]{64}", file.sha256)
                 assert file.size > 0
-                assert file.members or file.url
+                assert file.carriers or file.url
 
 
 def test_a_model_of_one_file_is_its_path(store, cache):
