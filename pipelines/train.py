@@ -24,13 +24,17 @@ from ray.train.v2.api.exceptions import WorkerGroupError
 from torch import Tensor, nn
 
 import mytalk_core
+from mytalk_core.appearance.batches import BatchConfig
 from mytalk_core.appearance.checkpoint import save_renderer
+from mytalk_core.appearance.clip import appearance_clip
 from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.losses import LossConfig
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.appearance.training import (
     AppearanceObjective,
     AppearanceTrainingConfig,
-    appearance_clip,
+    JudgingModels,
+    RendererInTraining,
 )
 from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
 from mytalk_core.data.clip_choice import spread_over_speakers
@@ -63,6 +67,8 @@ _VALIDATION_CLIPS = 32
 # Memory that a process may fill with decoded crops, were all its clips as long as they may be.
 _CROP_BYTES = 4 << 30
 _LONGEST_CLIP = 250  # frames
+# Share of a run after which detail is judged: before, the renderer learns where things are.
+_DETAIL_FROM = 0.3
 
 
 @dataclass(frozen=True)
@@ -72,13 +78,14 @@ class TrainJob:
     model: str  # "motion" or "appearance"
     data: str | Path  # folder or URL that curation or preprocessing wrote
     out: Path  # folder for weights, curves and checkpoints; all machines must see it
-    size: str  # "tiny", "cpu" or "gpu"
+    size: str  # "tiny", "cpu" or "gpu"; of the renderer also "gpu512"
     steps: int  # optimiser steps
     speech_encoder: Path  # folder of a CTranslate2 Whisper; for other voices and other sounds
     workers: int  # processes; one GPU each where there are GPUs, else one CPU each
     seed: int = 0
     buffer: BufferConfig | None = None  # how much footage a process holds; None: as the model asks
     motion: MotionTrainingConfig = field(default_factory=MotionTrainingConfig)  # of that model
+    judges: JudgingModels | None = None  # of pictures; the renderer is not trained without
     patience: int = LoopConfig.patience  # validations without a better one that end the run
     checkpoint_seconds: float = LoopConfig.checkpoint_seconds  # between checkpoints
 
@@ -142,8 +149,11 @@ def loop_config(job: TrainJob) -> LoopConfig:
 
 def appearance_config(job: TrainJob) -> AppearanceTrainingConfig:
     """How the renderer is trained: CPUs share eight frames a step, a GPU has sixteen of its own."""
-    batch = 16 if job.size == "gpu" else max(8 // job.workers, 1)
-    return replace(AppearanceTrainingConfig(), batch=batch)
+    runs = 8 if job.size.startswith("gpu") else max(4 // job.workers, 1)
+    return AppearanceTrainingConfig(
+        batches=BatchConfig(runs=runs),
+        losses=LossConfig(detail_from=int(_DETAIL_FROM * job.steps)),
+    )
 
 
 def buffer_config(job: TrainJob) -> BufferConfig:
@@ -152,7 +162,7 @@ def buffer_config(job: TrainJob) -> BufferConfig:
         return job.buffer
     if job.model == "motion":
         return BufferConfig()
-    clip_bytes = _LONGEST_CLIP * RENDERER_SIZES[job.size].size ** 2 * 3
+    clip_bytes = _LONGEST_CLIP * (RENDERER_SIZES[job.size].size * 3 // 2) ** 2 * 3
     return BufferConfig(capacity=min(_CROP_BYTES // clip_bytes, BufferConfig.capacity))
 
 
@@ -277,12 +287,12 @@ def _cause(error: Exception) -> str:
 
 
 def _check_crops(job: TrainJob) -> None:
-    """Look at the first clip: a renderer draws crops of its own size only."""
+    """Look at the first clip: the window of the lower face must be whole pixels."""
     members = read_clip(clip_index(job.data, "train"), 0)
-    found, wanted = decode_meta(members["json"]).crop_size, RENDERER_SIZES[job.size].size
-    if found != wanted:
+    found, wanted = decode_meta(members["json"]).crop_size, RENDERER_SIZES[job.size].size * 3 // 2
+    if found % 6:
         raise BadInputError(
-            f"its crops are {found} pixels wide, a renderer of size {job.size} draws {wanted}.",
+            f"its crops are {found} pixels wide, which is no multiple of 6.",
             reason=Reason.BAD_CONFIGURATION,
             where=str(job.data),
             remedy=f"Preprocess the footage with --crop-size {wanted}.",
@@ -362,7 +372,12 @@ def _event_writer(
     log = open_files.enter_context(EventLog(job.events(run_name(job)), step))
     picture: Callable[[Any, Members], NDArray[np.uint8]]
     picture = motion_picture if job.model == "motion" else appearance_picture
-    return lambda found: log.add(found, picture(objective.model, members))
+    return lambda found: log.add(found, picture(_shipped(objective.model), members))
+
+
+def _shipped(model: nn.Module) -> Any:
+    """Of what is trained, what is written: the critic stays behind."""
+    return model.renderer if isinstance(model, RendererInTraining) else model
 
 
 def _objective(
@@ -393,7 +408,8 @@ def _objective(
     crops = ClipBuffer(index, to_clip, *place)
     views = [to_clip(members) for members in _judging_clips(held_out)]
     size, batches = RENDERER_SIZES[job.size], appearance_config(job)
-    renderer = AppearanceObjective(size, batches, crops.draw, views, device)
+    assert job.judges is not None  # checked before the run
+    renderer = AppearanceObjective(size, batches, crops.draw, views, job.judges, device)
     return renderer, lambda: crops.draws
 
 
@@ -439,7 +455,7 @@ def _write_results(job: TrainJob, objective: Any, state: TrainingState) -> None:
     model.load_state_dict(state.best or state.average)
     save = save_model if job.model == "motion" else save_renderer
     with atomic_path(job.weights) as temporary:
-        save(model, temporary)
+        save(_shipped(model), temporary)
     model.load_state_dict(current)
     record = {
         "run": run_name(job),

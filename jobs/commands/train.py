@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from jobs.console import note, progress, result
+from mytalk_core.errors import BadInputError, Reason
 
 
 class Model(StrEnum):
@@ -22,6 +23,7 @@ class Size(StrEnum):
     TINY = "tiny"
     CPU = "cpu"
     GPU = "gpu"
+    GPU512 = "gpu512"
 
 
 _STEPS = {Model.MOTION: 300, Model.APPEARANCE: 1600}
@@ -49,7 +51,8 @@ def train(
         Size,
         typer.Option(
             help="tiny: seconds, for trying out. cpu: minutes to half an hour on two cores."
-            " gpu: for hundreds of hours of footage; the renderer then draws 256 pixels."
+            " gpu: for hundreds of hours of footage; the renderer then sees a lower face at 256"
+            " pixels. gpu512: the renderer at 512."
         ),
     ] = Size.CPU,
     steps: Annotated[
@@ -86,6 +89,18 @@ def train(
     from mytalk_core.data.model_store import pull
     from pipelines.train import TrainJob, default_workers, run_training
 
+    judges = None
+    if model is Model.APPEARANCE:
+        from mytalk_core.appearance.training import JudgingModels
+
+        judges = JudgingModels(pull("perceptual-vgg16"), pull("perceptual-alexnet"))
+    elif size is Size.GPU512:
+        raise BadInputError(
+            "is a size of the renderer only.",
+            reason=Reason.BAD_CONFIGURATION,
+            where="--size gpu512",
+            remedy="Take gpu.",
+        )
     job = TrainJob(
         model=model.value,
         data=data,
@@ -95,6 +110,7 @@ def train(
         speech_encoder=pull("whisper-base"),
         workers=workers or default_workers(),
         patience=patience,
+        judges=judges,
     )
     if is_preprocessed(data):
         note(PREPROCESSED)

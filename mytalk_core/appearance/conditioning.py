@@ -25,13 +25,13 @@ class MaskConfig:
     """
 
     # How far the mask reaches beyond the resting jaw line at the sides.
-    side_margin: float = 0.04
+    side_margin: float = 0.02
     # How far it reaches below the resting chin: an open jaw.
-    chin_margin: float = 0.22
+    chin_margin: float = 0.24
     # How far below the nose it begins.
     nose_gap: float = 0.03
     # How far down from eye height to the mouth corners the mask's upper edge lies at the cheeks.
-    cheek_drop: float = 0.45
+    cheek_drop: float = 0.25
 
 
 def drawing_channels(scheme: LandmarkScheme) -> tuple[tuple[tuple[int, ...], bool], ...]:

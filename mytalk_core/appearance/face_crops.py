@@ -1,7 +1,9 @@
 """Crops of one face with all that the renderer is told about each."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,21 +20,35 @@ from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.face_motion import FaceMotion, resting_shape
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
+Pictures: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]
+"""RGB, 0..255: 8-bit as training data has them, or float of films with more bits."""
+
+# The lower face in a crop, in shares of its side: where it begins (x, y), and its own side.
+WINDOW_CORNER = (1 / 6, 1 / 3)
+WINDOW_SIDE = 2 / 3
+
+# Side of the whole crop as the renderer sees it, over that of the window: half as fine.
+_CONTEXT = 3 / 4
+
 
 @dataclass(frozen=True)
 class FaceCrops:
     """T crops (or any choice of them) of one face; all points in crop pixels."""
 
-    pictures: NDArray[np.uint8]  # (T, S, S, 3) RGB
+    pictures: Pictures  # (T, C, C, 3)
     points: NDArray[np.float32]  # (T, M, 2) moving points
+    before: NDArray[np.float32]  # (T, M, 2) where they were a frame earlier, in this frame's crop
+    after: NDArray[np.float32]  # (T, M, 2) where they will be a frame later, likewise
     mask_outlines: NDArray[np.float32]  # (T, O, 2)
     face_points: NDArray[np.float32]  # (T, Q, 2) upper face
 
-    def choose(self, frames: NDArray[np.int64]) -> "FaceCrops":
+    def choose(self, frames: NDArray[np.int64] | slice) -> "FaceCrops":
         """The crops of these frames."""
         return FaceCrops(
             self.pictures[frames],
             self.points[frames],
+            self.before[frames],
+            self.after[frames],
             self.mask_outlines[frames],
             self.face_points[frames],
         )
@@ -40,17 +56,33 @@ class FaceCrops:
 
 @dataclass(frozen=True)
 class CropTensors:
-    """What the renderer takes; leading dimensions are free."""
+    """What the renderer takes; leading dimensions are free. Points are in shares of the window."""
 
-    pictures: Tensor  # (.., 3, S, S) RGB 0..1
-    drawings: Tensor  # (.., 3, S, S) 0..1
-    points: Tensor  # (.., M, 2) crop units, 0..1
-    masks: Tensor  # (.., 1, S, S) 0 or 1
-    skins: Tensor  # (.., 1, S, S) 0 or 1
+    pictures: Tensor  # (.., 3, S, S) RGB 0..1, the window of the lower face
+    masks: Tensor  # (.., 1, S, S) 0 or 1: what is drawn anew
+    drawings: Tensor  # (.., 9, S, S) 0..1: now, a frame before, a frame after
+    points: Tensor  # (.., M, 2)
+    anchors: Tensor  # (.., Q, 2) points of the upper face, which tell where the head turns
+    contexts: Tensor  # (.., 3, c, c) the whole crop, c = 3/4 S
+    context_masks: Tensor  # (.., 1, c, c)
+    skins: Tensor  # (.., 1, c, c) 1 on the unmasked skin
 
-    def parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """The tensors in the order in which the renderer takes them."""
-        return self.pictures, self.drawings, self.points, self.masks, self.skins
+    def parts(self) -> tuple[Tensor, ...]:
+        """The tensors in their order."""
+        return (
+            self.pictures,
+            self.masks,
+            self.drawings,
+            self.points,
+            self.anchors,
+            self.contexts,
+            self.context_masks,
+            self.skins,
+        )
+
+    def as_batch(self) -> "CropTensors":
+        """The same with a leading dimension of one: the set of one person."""
+        return CropTensors(*(part[None] for part in self.parts()))
 
     def to(self, device: torch.device) -> "CropTensors":
         """The same on another device."""
@@ -68,36 +100,115 @@ def face_crops(
     """Put points and outlines of one face into its crops.
 
     Args:
-        pictures: (T, S, S, 3); landmarks: (T, P, 3) source pixels; boxes: (T, 3, 2).
+        pictures: (T, C, C, 3) of consecutive frames; landmarks: (T, P, 3) source pixels;
+            boxes: (T, 3, 2).
         motion: of the same frames; the mask hangs on the pose, not on the original mouth.
     """
     outlines = face_outlines(resting_shape(motion.shape), mask, scheme)
-
-    def posed(shape: NDArray[np.float32]) -> NDArray[np.float32]:
-        still = np.broadcast_to(shape, (len(landmarks), *shape.shape))
-        return apply_box(to_pixels(still, motion.pose), boxes)
-
+    before, after = neighbours(landmarks[:, list(scheme.moving)], boxes)
     return FaceCrops(
         pictures=pictures,
         points=apply_box(landmarks[:, list(scheme.moving)], boxes),
-        mask_outlines=posed(outlines.mask),
-        face_points=posed(outlines.face),
+        before=before,
+        after=after,
+        mask_outlines=posed(outlines.mask, motion, boxes),
+        face_points=posed(outlines.face, motion, boxes),
     )
 
 
-def crop_tensors(crops: FaceCrops, scheme: LandmarkScheme) -> CropTensors:
-    """Draw landmarks, fill regions and turn all into tensors with one leading dimension."""
-    size = crops.pictures.shape[1]
-    drawings = [draw_landmarks(points, size, scheme) for points in crops.points]
+def posed(
+    shape: NDArray[np.float32], motion: FaceMotion, boxes: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """A still aligned shape (N, 3) as it stands in every crop, (T, N, 2) crop pixels."""
+    still = np.broadcast_to(shape, (len(boxes), *shape.shape))
+    return apply_box(to_pixels(still, motion.pose), boxes)
+
+
+def neighbours(
+    points: NDArray[np.float32], boxes: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Points of the frame before and after, seen in each frame's own crop; (T, N, 2) each.
+
+    The first frame has itself before it, the last one itself after it.
+
+    Args:
+        points: (T, N, 2 or 3) source pixels of consecutive frames.
+        boxes: (T, 3, 2) of the same.
+    """
+    frames = np.arange(len(points))
+    earlier, later = np.maximum(frames - 1, 0), np.minimum(frames + 1, len(points) - 1)
+    return apply_box(points[earlier], boxes), apply_box(points[later], boxes)
+
+
+def context_size(size: int) -> int:
+    """Side of the whole crop as a renderer of `size` sees it, pixels."""
+    return int(size * _CONTEXT)
+
+
+def to_window(points: NDArray[np.float32], crop_size: int) -> NDArray[np.float32]:
+    """Crop pixels (.., 2) to shares of the window."""
+    shares: NDArray[np.float32] = points / np.float32(crop_size) - np.array(
+        WINDOW_CORNER, np.float32
+    )
+    return shares / np.float32(WINDOW_SIDE)
+
+
+def window_slices(crop_size: int) -> tuple[slice, slice]:
+    """Rows and columns of the window in a crop whose side is a multiple of 6."""
+    side = crop_size * 2 // 3
+    top, left = crop_size // 3, crop_size // 6
+    return slice(top, top + side), slice(left, left + side)
+
+
+def crop_tensors(crops: FaceCrops, scheme: LandmarkScheme, size: int) -> CropTensors:
+    """Draw landmarks, fill regions and turn all into tensors with one leading dimension.
+
+    Args:
+        crops: of any size C that is a multiple of 6.
+        size: S, the renderer's.
+    """
+    crop_size = crops.pictures.shape[1]
+    rows, columns = window_slices(crop_size)
+    small = context_size(size)
+    windows = [_resized(picture[rows, columns], size) for picture in crops.pictures]
+    contexts = [_resized(picture, small) for picture in crops.pictures]
+    paths = [to_window(points, crop_size) for points in (crops.points, crops.before, crops.after)]
+    drawings = [
+        np.concatenate([draw_landmarks(points * size, size, scheme) for points in moments])
+        for moments in zip(*paths, strict=True)
+    ]
+    outlines = to_window(crops.mask_outlines, crop_size) * size
+    anchors = to_window(crops.face_points, crop_size)
+    masks = [
+        fill_regions(outline, face * size, size)[0]
+        for outline, face in zip(outlines, anchors, strict=True)
+    ]
     regions = [
-        fill_regions(outline, face, size)
+        fill_regions(outline * (small / crop_size), face * (small / crop_size), small)
         for outline, face in zip(crops.mask_outlines, crops.face_points, strict=True)
     ]
-    pictures = torch.from_numpy(np.ascontiguousarray(crops.pictures)).permute(0, 3, 1, 2)
     return CropTensors(
-        pictures=pictures.float() / 255,
+        pictures=_pictures(windows),
+        masks=torch.from_numpy(np.stack(masks)).float()[:, None],
         drawings=torch.from_numpy(np.stack(drawings)).float() / 255,
-        points=torch.from_numpy(np.ascontiguousarray(crops.points, np.float32)) / size,
-        masks=torch.from_numpy(np.stack([mask for mask, _ in regions])).float()[:, None],
+        points=torch.from_numpy(np.ascontiguousarray(paths[0])),
+        anchors=torch.from_numpy(np.ascontiguousarray(anchors)),
+        contexts=_pictures(contexts),
+        context_masks=torch.from_numpy(np.stack([mask for mask, _ in regions])).float()[:, None],
         skins=torch.from_numpy(np.stack([skin for _, skin in regions])).float()[:, None],
     )
+
+
+def _resized(picture: Pictures, side: int) -> Pictures:
+    if len(picture) == side:
+        return picture
+    shrinks = len(picture) > side
+    return cv2.resize(  # type: ignore[return-value]
+        picture, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    )
+
+
+def _pictures(pictures: list[Pictures]) -> Tensor:
+    """(T, 3, side, side) 0..1, channels last in memory."""
+    stacked = torch.from_numpy(np.ascontiguousarray(np.stack(pictures)))
+    return stacked.permute(0, 3, 1, 2).float() / 255

@@ -3,6 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+# Frames on either side of a training frame that are nearly it.
+_TOO_NEAR = 3
+# Of the candidates, the share that is nearest in pose, and of these the share farthest in lips.
+_SIMILAR_POSE, _OTHER_MOUTH = 0.6, 0.6
+
 
 def spread_by_opening(opening: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """`count` frames evenly over sorted mouth opening, shut to wide open (IP_LAP's choice).
@@ -22,18 +27,32 @@ def spread_by_opening(opening: NDArray[np.float32], count: int) -> NDArray[np.in
 
 
 def training_references(
-    opening: NDArray[np.float32], target: int, count: int, random: np.random.Generator
+    opening: NDArray[np.float32],
+    pose: NDArray[np.float32],
+    target: int,
+    count: int,
+    random: np.random.Generator,
 ) -> NDArray[np.int64]:
     """References for a training frame: never it or its neighbours, which would be the answer.
 
-    Half the time spread by opening as in dubbing, else any.
+    Half the time like it in pose and unlike it in the mouth (MuseTalk's choice), so that the
+    renderer learns to change the mouth; else spread by opening, as in dubbing.
+
+    Args:
+        opening: (T,) of the mouth, any unit.
+        pose: (T, N) numbers that tell how the head is turned.
     """
-    allowed = opening.astype(np.float32).copy()
-    allowed[max(target - 2, 0) : target + 3] = np.nan
-    candidates = np.flatnonzero(np.isfinite(allowed))
+    frames = np.arange(len(opening))
+    candidates = frames[np.abs(frames - target) >= _TOO_NEAR]
+    if not len(candidates):
+        candidates = frames
     if random.random() < 0.5:
         subset = random.choice(candidates, min(len(candidates), 8 * count), replace=False)
-        thinned = np.full_like(allowed, np.nan)
-        thinned[subset] = allowed[subset]
+        thinned = np.full(len(opening), np.nan, np.float32)
+        thinned[subset] = opening[subset]
         return spread_by_opening(thinned, count)
-    return random.choice(candidates, count, replace=len(candidates) < count)
+    turned = np.linalg.norm(pose[candidates] - pose[target], axis=1)
+    similar = candidates[np.argsort(turned)[: max(int(_SIMILAR_POSE * len(turned)), count)]]
+    other = np.argsort(-np.abs(opening[similar] - opening[target]))
+    far = similar[other[: max(int(_OTHER_MOUTH * len(similar)), count)]]
+    return random.choice(far, count, replace=len(far) < count)

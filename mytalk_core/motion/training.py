@@ -303,7 +303,7 @@ class MotionObjective:
         self._held_out = held_out
         self._device = device
 
-    def batch(self, random: np.random.Generator) -> MotionBatch:
+    def batch(self, random: np.random.Generator, step: int) -> MotionBatch:
         """The examples of one step."""
         return self._batches.batch(self.model, random).to(self._device)
 

@@ -185,7 +185,7 @@ def _examples(
     for number in range(step, config.steps):
         random = np.random.default_rng([config.seed, rank, number])
         noise_seed = int(random.integers(2**62))
-        batch = objective.batch(random)
+        batch = objective.batch(random, number)
         yield _Example(batch, noise_seed, int(random.integers(2**62)), draws())
 
 

@@ -14,8 +14,8 @@ class Objective(Protocol):
     def model(self) -> nn.Module:
         """Whose weights are trained."""
 
-    def batch(self, random: np.random.Generator) -> Any:
-        """The examples of one step.
+    def batch(self, random: np.random.Generator, step: int) -> Any:
+        """The examples of one step, counted from 0.
 
         Called by another thread while earlier steps are taken: what it gives must not depend on
         the weights that are trained.

@@ -105,7 +105,7 @@ def rate(work: Callable[[], object], samples: int, seconds: float) -> float:
 
 def step_rate(made: Subject) -> float:
     """Samples a second of training steps that are given the same batch again and again."""
-    batch = made.objective.batch(np.random.default_rng(0))
+    batch = made.objective.batch(np.random.default_rng(0), 0)
     made.objective.batch = lambda random: batch  # type: ignore[method-assign]
     found = training_rate(made)
     del made.objective.batch  # the method is back
@@ -130,7 +130,7 @@ def measure(model: str, data: Path) -> Rates:
         model=model,
         clips=len(clip_index(data, "train")),
         loader=rate(lambda: made.clips.draw(random), 1, LOADER_SECONDS),
-        batches=rate(lambda: made.objective.batch(random), made.batch, LOADER_SECONDS),
+        batches=rate(lambda: made.objective.batch(random, 0), made.batch, LOADER_SECONDS),
         step=step_rate(made),
         training=training_rate(made),
         load=os.getloadavg()[0],

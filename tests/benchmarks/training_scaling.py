@@ -144,7 +144,7 @@ def workers_rate(subject: Subject, data: Path, world: int) -> float:
 def counted(subject: Subject, data: Path) -> tuple[int, float]:
     """Parameters, and operations of an example: a multiplication and an addition are two."""
     made = objective(subject, data, 1 if subject.model == "appearance" else 2)
-    batch = made.batch(np.random.default_rng(0))
+    batch = made.batch(np.random.default_rng(0), 0)
     with FlopCounterMode(display=False) as counter:
         losses = made.losses(batch, torch.Generator().manual_seed(0))
         torch.stack(list(losses.values())).sum().backward()

@@ -31,7 +31,7 @@ class Regression:
         self.judged: list[dict[str, Tensor]] = []
         self.was_training: list[bool] = []
 
-    def batch(self, random: np.random.Generator) -> Tensor:
+    def batch(self, random: np.random.Generator, step: int) -> Tensor:
         return torch.from_numpy(random.normal(size=(8, 3)).astype(np.float32))
 
     def losses(self, batch: Tensor, noise: torch.Generator) -> dict[str, Tensor]:
@@ -91,7 +91,7 @@ class FromClips(Regression):
         self.clips = ClipBuffer(index, lambda members: members["json"], config, draws=draws)
         self.batches: list[list[bytes]] = []
 
-    def batch(self, random: np.random.Generator) -> Tensor:
+    def batch(self, random: np.random.Generator, step: int) -> Tensor:
         self.batches.append([self.clips.draw(random) for _ in range(8)])
         values = [[len(clip), clip[0], clip[-1]] for clip in self.batches[-1]]
         return torch.tensor(values, dtype=torch.float32) / 100

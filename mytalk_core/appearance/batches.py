@@ -1,0 +1,165 @@
+"""Augmented examples: two consecutive frames to draw, and references to look at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mytalk_core.appearance.clip import AppearanceClip
+from mytalk_core.appearance.face_crops import CropTensors, FaceCrops, crop_tensors
+from mytalk_core.appearance.reference_frames import training_references
+
+# Consecutive frames that are drawn of each clip, so that flicker can be seen.
+RUN = 2
+
+
+@dataclass(frozen=True)
+class BatchConfig:
+    """What examples are like."""
+
+    # Runs of two frames per step and process.
+    runs: int = 2
+    # Reference frames per example.
+    references: int = 4
+    # Standard deviation of the jitter on asked landmarks, shares of a crop's side.
+    landmark_jitter: float = 0.002
+    # Largest turn (degrees), zoom (share) and shift (share of a crop's side) of a crop.
+    turn: float = 6.0
+    zoom: float = 0.08
+    shift: float = 0.03
+    # Range of the gain per colour channel: lights and complexions that the footage lacks.
+    darkest: float = 0.35
+    brightest: float = 1.25
+    # Largest difference in light between a frame and its references, a share.
+    relight: float = 0.06
+
+
+@dataclass(frozen=True)
+class AppearanceBatch:
+    """Examples of one step: B runs of two frames to draw, and K references of each."""
+
+    target: CropTensors  # (2 B, ..), the frames of a run beside each other
+    references: CropTensors  # (B, K, ..)
+    step: int = 0  # of the run of training, from 0
+
+    def to(self, device: torch.device) -> "AppearanceBatch":
+        """The same on another device."""
+        return replace(self, target=self.target.to(device), references=self.references.to(device))
+
+
+class AppearanceBatches:
+    """Makes augmented batches out of clips."""
+
+    def __init__(
+        self,
+        draw: Callable[[np.random.Generator], AppearanceClip],
+        config: BatchConfig,
+        size: int,
+    ) -> None:
+        """Args: `draw` gives a random clip; `size` is the renderer's."""
+        self._draw = draw
+        self._config = config
+        self._size = size
+
+    def batch(self, random: np.random.Generator, step: int) -> AppearanceBatch:
+        """A batch for one step."""
+        examples = [self._example(random) for _ in range(self._config.runs)]
+        stacked = [
+            torch.stack(parts)
+            for parts in zip(*(example.parts() for example in examples), strict=True)
+        ]
+        return AppearanceBatch(
+            target=CropTensors(*(part[:, :RUN].flatten(0, 1) for part in stacked)),
+            references=CropTensors(*(part[:, RUN:] for part in stacked)),
+            step=step,
+        )
+
+    def _example(self, random: np.random.Generator) -> CropTensors:
+        """The frames of a run, then its references, (2 + K, ..)."""
+        config = self._config
+        clip = self._draw(random)
+        last = len(clip.opening) - 1
+        first = int(random.integers(max(last, 1)))
+        run = np.minimum(np.arange(first, first + RUN), last)
+        chosen = training_references(clip.opening, clip.pose, first, config.references, random)
+        crops = clip.crops.choose(np.concatenate([run, chosen]))
+        moved = moved_crops(crops, config, random)
+        size = moved.pictures.shape[1]
+        for path in (moved.points, moved.before, moved.after):
+            path[:RUN] += random.normal(0, config.landmark_jitter * size, path[:RUN].shape)
+        tensors = crop_tensors(moved, clip.scheme, self._size)
+        if random.random() < 0.5:
+            tensors = mirrored(tensors)
+        return _in_other_light(tensors, config, random)
+
+
+def _in_other_light(
+    crops: CropTensors, config: BatchConfig, random: np.random.Generator
+) -> CropTensors:
+    """All in one light of another colour; the references in one that differs a little."""
+    light = random.uniform(config.darkest, config.brightest)
+    gain = np.repeat(light * random.uniform(0.85, 1.15, (1, 3, 1, 1)), len(crops.pictures), axis=0)
+    gain[RUN:] *= random.uniform(1 - config.relight, 1 + config.relight)
+    factor = torch.from_numpy(gain).float()
+    return replace(
+        crops,
+        pictures=(crops.pictures * factor).clamp(0, 1),
+        contexts=(crops.contexts * factor).clamp(0, 1),
+    )
+
+
+def mirrored(crops: CropTensors) -> CropTensors:
+    """Mirrored left to right. Points keep their numbers: all crops are mirrored alike."""
+
+    def swapped(points: Tensor, side: int) -> Tensor:
+        last = 1 - 1 / side  # where the middle of the first pixel goes
+        return points * torch.tensor([-1.0, 1.0]) + torch.tensor([last, 0.0])
+
+    side = crops.pictures.shape[-1]
+    return CropTensors(
+        pictures=crops.pictures.flip(-1),
+        masks=crops.masks.flip(-1),
+        drawings=crops.drawings.flip(-1),
+        points=swapped(crops.points, side),
+        anchors=swapped(crops.anchors, side),
+        contexts=crops.contexts.flip(-1),
+        context_masks=crops.context_masks.flip(-1),
+        skins=crops.skins.flip(-1),
+    )
+
+
+def moved_crops(crops: FaceCrops, config: BatchConfig, random: np.random.Generator) -> FaceCrops:
+    """Every crop turned, zoomed and shifted a little, each in its own way; a run's alike."""
+    count, size = crops.pictures.shape[:2]
+    moved: list[list[NDArray[np.float32]]] = []
+    pictures = []
+    matrix = np.eye(2, 3)
+    for index in range(count):
+        if index == 0 or index >= RUN:
+            matrix = _random_motion(size, config, random)
+        pictures.append(
+            cv2.warpAffine(
+                crops.pictures[index], matrix, (size, size), borderMode=cv2.BORDER_REPLICATE
+            )
+        )
+        turn, shift = matrix[:, :2].T.astype(np.float32), matrix[:, 2].astype(np.float32)
+        paths = (crops.points, crops.before, crops.after, crops.mask_outlines, crops.face_points)
+        moved.append([path[index] @ turn + shift for path in paths])
+    return FaceCrops(np.stack(pictures), *(np.stack(path) for path in zip(*moved, strict=True)))
+
+
+def _random_motion(
+    size: int, config: BatchConfig, random: np.random.Generator
+) -> NDArray[np.float64]:
+    """A similarity (2, 3) about the middle of a crop."""
+    matrix: NDArray[np.float64] = cv2.getRotationMatrix2D(
+        (size / 2, size / 2),
+        random.uniform(-config.turn, config.turn),
+        1 + random.uniform(-config.zoom, config.zoom),
+    ).astype(np.float64)
+    matrix[:, 2] += size * random.uniform(-config.shift, config.shift, 2)
+    return matrix

@@ -1,0 +1,34 @@
+"""A clip of a shard as stage 2 learns from it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.face_crops import FaceCrops, face_crops
+from mytalk_core.data.shards import decode_sample
+from mytalk_core.faces.face_motion import face_motion
+from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
+from mytalk_core.faces.shape import aperture
+
+
+@dataclass(frozen=True)
+class AppearanceClip:
+    """A clip ready for training."""
+
+    crops: FaceCrops
+    opening: NDArray[np.float32]  # (T,) crop pixels
+    pose: NDArray[np.float32]  # (T, 9) rotation of the head
+    scheme: LandmarkScheme
+
+
+def appearance_clip(members: dict[str, bytes], mask: MaskConfig) -> AppearanceClip:
+    """The clip of a shard's sample by its members."""
+    sample = decode_sample(members)
+    scheme = SCHEMES[sample.meta.scheme]
+    motion = face_motion(sample.landmarks, scheme)
+    crops = face_crops(sample.crops, sample.landmarks, sample.boxes, motion, scheme, mask)
+    gain = np.linalg.norm(sample.boxes[:, 0], axis=-1)
+    opening = aperture(sample.landmarks, scheme) * gain
+    return AppearanceClip(crops, opening, motion.pose.rotation.reshape(-1, 9), scheme)

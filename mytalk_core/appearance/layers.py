@@ -1,0 +1,95 @@
+"""What the networks of the renderer are built of."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ConvBlock(nn.Module):
+    """Convolution, group norm, SiLU."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, stride, 1)
+        self.norm = nn.GroupNorm(8, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
+        return F.silu(self.norm(self.conv(x)))
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions around which the input passes."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = ConvBlock(width, width)
+        self.second = nn.Conv2d(width, width, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, width, H, W) to the same."""
+        result: Tensor = x + self.second(self.first(x))
+        return result
+
+
+class PyramidEncoder(nn.Module):
+    """A picture to features at 1/2, 1/4, 1/8 .. of its size, one scale for each width."""
+
+    def __init__(self, channels: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList()
+        for number, width in enumerate(widths):
+            down = ConvBlock(channels, width, stride=2)
+            # At half size a second pair of convolutions costs as much as a scale further down,
+            # and sees less.
+            self.stages.append(nn.Sequential(down, ResidualBlock(width)) if number else down)
+            channels = width
+
+    def forward(self, picture: Tensor) -> list[Tensor]:
+        """(B, C, S, S) to feature maps, finest first."""
+        features = []
+        for stage in self.stages:
+            picture = stage(picture)
+            features.append(picture)
+        return features
+
+
+class FusionNet(nn.Module):
+    """Merges lip and non-lip features of one scale by a learned gate."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gate = nn.Conv2d(2 * width, width, 1)
+        self.merge = ConvBlock(2 * width, width)
+
+    def forward(self, lips: Tensor, surroundings: Tensor) -> Tensor:
+        """Two (B, width, H, W) to one."""
+        both = torch.cat([lips, surroundings], dim=1)
+        gate = torch.sigmoid(self.gate(both))
+        merged: Tensor = gate * lips + (1 - gate) * surroundings + self.merge(both)
+        return merged
+
+
+def silent_conv(inputs: int, outputs: int) -> nn.Conv2d:
+    """A last layer that says nothing until it is trained."""
+    conv = nn.Conv2d(inputs, outputs, 3, 1, 1)
+    for parameter in conv.parameters():
+        nn.init.zeros_(parameter)
+    return conv
+
+
+def resized(x: Tensor, side: int) -> Tensor:
+    """(B, C, H, H) to (B, C, side, side), bilinear; averaged where it shrinks."""
+    if x.shape[-1] > side:
+        return F.adaptive_avg_pool2d(x, side)
+    return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+
+
+def warp(picture: Tensor, flow: Tensor) -> Tensor:
+    """Sample (B, C, H, W) at each place plus `flow` (B, 2, H, W), offsets in shares of the side."""
+    _, _, height, width = picture.shape
+    x = (torch.arange(width, device=flow.device, dtype=flow.dtype) + 0.5) / width
+    y = (torch.arange(height, device=flow.device, dtype=flow.dtype) + 0.5) / height
+    place = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
+    grid = (place + flow.permute(0, 2, 3, 1)) * 2 - 1
+    return F.grid_sample(picture, grid, padding_mode="border", align_corners=False)

@@ -1,0 +1,189 @@
+"""What a step of the renderer is judged by: pixels, features, the critic, the moment before."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import avg_pool2d, cosine_similarity, max_pool2d
+
+from mytalk_core.appearance.batches import RUN, AppearanceBatch
+from mytalk_core.appearance.critic import (
+    MouthCritic,
+    critic_loss,
+    deceit_loss,
+    feature_matching,
+)
+from mytalk_core.appearance.face_crops import WINDOW_CORNER, CropTensors
+from mytalk_core.appearance.layers import resized
+from mytalk_core.appearance.perceptual import VggFeatures, perceptual_vgg
+from mytalk_core.appearance.renderer import Renderer, Rendering
+
+# Of VGG's five taps, up to which detail is judged, and that which judges whose face it is.
+_DETAIL_TAPS, _IDENTITY_TAPS = 3, 4
+# Side at which a whole face is judged, pixels.
+_FACE = 64
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """How much each loss counts beside the absolute difference of the finished picture."""
+
+    # How much more an error counts at the mouth than elsewhere under the mask.
+    mouth: float = 4.0
+    # Of the picture before the residual.
+    warp: float = 0.5
+    # Of differences between neighbouring pixels.
+    edges: float = 1.0
+    # Of the change from one frame to the next.
+    temporal: float = 0.5
+    # Of features of the mouth, of the critic's verdict and of the critic's features.
+    perceptual: float = 0.08
+    adversarial: float = 0.02
+    matching: float = 0.05
+    # Of deep features of the whole face.
+    identity: float = 0.3
+    # Step from which features and critic count: before, there is no detail to judge.
+    detail_from: int = 0
+
+
+class FeatureJudges(nn.Module):
+    """VGG16, frozen: what judges the detail of a mouth, and whose face it is."""
+
+    def __init__(self, weights: Path) -> None:
+        """Args: `weights`, the model store's `perceptual-vgg16`."""
+        super().__init__()
+        self.detail = perceptual_vgg(weights, _DETAIL_TAPS)
+        self.identity = perceptual_vgg(weights, _IDENTITY_TAPS)
+
+
+def appearance_losses(
+    model: Renderer,
+    critic: MouthCritic,
+    judges: FeatureJudges,
+    batch: AppearanceBatch,
+    config: LossConfig,
+) -> dict[str, Tensor]:
+    """The losses of one step, already weighted; their sum is what is minimised.
+
+    The critic learns in the same step: its own loss reaches only its weights, and that of the
+    renderer passes through a copy of them that does not learn.
+    """
+    target = batch.target
+    rendering = model(target, model.encode_references(batch.references).repeat(RUN))
+    losses = _pixel_losses(rendering, target, config)
+    picture = rendering.picture.float()
+    mouths = [mouth_square(part, target) for part in (picture, target.pictures, target.drawings)]
+    drawn, true, lines = mouths[0], mouths[1], mouths[2][:, :3]
+    verdict_on_true = critic(torch.cat([true, lines], dim=1))
+    verdict_on_drawn = critic(torch.cat([drawn.detach(), lines], dim=1))
+    losses["critic"] = critic_loss(verdict_on_true[-1], verdict_on_drawn[-1])
+    if batch.step < config.detail_from:
+        return losses
+    weights = {name: value.detach() for name, value in critic.state_dict(keep_vars=True).items()}
+    verdict: list[Tensor] = functional_call(critic, weights, torch.cat([drawn, lines], dim=1))
+    known = [part.detach() for part in verdict_on_true]
+    losses["adversarial"] = config.adversarial * deceit_loss(verdict[-1])
+    losses["matching"] = config.matching * feature_matching(known[:-1], verdict[:-1])
+    losses["perceptual"] = config.perceptual * _feature_distance(judges.detail, drawn, true)
+    losses["identity"] = config.identity * _identity(judges.identity, picture, target)
+    return losses
+
+
+def _pixel_losses(
+    rendering: Rendering, target: CropTensors, config: LossConfig
+) -> dict[str, Tensor]:
+    weight = target.masks * (1 + config.mouth * near_lips(target.drawings))
+    weight = weight / weight.mean()
+    picture, warped, truth = rendering.picture.float(), rendering.warped.float(), target.pictures
+    return {
+        "picture": _multiscale(picture, truth, weight),
+        "warp": config.warp * _multiscale(warped, truth, weight),
+        "edges": config.edges * _edges(picture, truth, weight),
+        "temporal": config.temporal * _flicker(picture - truth, weight),
+    }
+
+
+def near_lips(drawings: Tensor) -> Tensor:
+    """1 within some pixels of the lips drawn now (B, 1, S, S)."""
+    lips = drawings[:, :2].amax(dim=1, keepdim=True)
+    reach = 2 * (drawings.shape[-1] // 16) + 1
+    return (max_pool2d(lips, reach, 1, reach // 2) > 0).float()
+
+
+def mouth_square(pictures: Tensor, frames: CropTensors) -> Tensor:
+    """The mouth's surroundings of each picture, (B, C, S / 2, S / 2): half the window's side.
+
+    Args:
+        pictures: (B, C, S, S) windows.
+        frames: whose drawn lips say where the mouth is.
+    """
+    size = pictures.shape[-1]
+    half = size // 2
+    lips = frames.drawings[:, :2].amax(dim=1)
+    middle = torch.arange(size, device=lips.device, dtype=lips.dtype)
+    weight = lips.sum(dim=(1, 2)).clamp(min=1)
+    x = (lips.sum(dim=1) * middle).sum(dim=1) / weight
+    y = (lips.sum(dim=2) * middle).sum(dim=1) / weight
+    left = (x - half / 2).round().long().clamp(0, size - half).tolist()
+    top = (y - half / 2).round().long().clamp(0, size - half).tolist()
+    return torch.stack(
+        [
+            picture[:, row : row + half, column : column + half]
+            for picture, row, column in zip(pictures, top, left, strict=True)
+        ]
+    )
+
+
+def _multiscale(picture: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """Weighted L1 at full, half and quarter size."""
+    error = picture - truth
+    loss = (weight * error.abs()).mean()
+    for factor in (2, 4):
+        small = avg_pool2d(error * weight.sqrt(), factor)
+        loss = loss + small.abs().mean()
+    return loss
+
+
+def _edges(picture: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """Weighted L1 of differences between neighbouring pixels: keeps teeth and lip lines sharp."""
+    error = picture - truth
+    across = (weight[..., 1:] * error.diff(dim=-1).abs()).mean()
+    down = (weight[..., 1:, :] * error.diff(dim=-2).abs()).mean()
+    return across + down
+
+
+def _flicker(error: Tensor, weight: Tensor) -> Tensor:
+    """Weighted L1 of what changes from one frame of a run to the next and should not."""
+    runs = error.unflatten(0, (-1, RUN))
+    weights = weight.unflatten(0, (-1, RUN))
+    return (weights[:, 1:] * runs.diff(dim=1).abs()).mean()
+
+
+def _feature_distance(vgg: VggFeatures, drawn: Tensor, true: Tensor) -> Tensor:
+    """Mean L1 of VGG's features, each layer's relative to its own size (Johnson et al., 2016)."""
+    with torch.no_grad():
+        wanted = vgg(true)
+    distances = [
+        (ours - theirs).abs().mean() / theirs.abs().mean().clamp(min=1e-6)
+        for ours, theirs in zip(vgg(drawn), wanted, strict=True)
+    ]
+    return torch.stack(distances).sum()
+
+
+def _identity(vgg: VggFeatures, picture: Tensor, target: CropTensors) -> Tensor:
+    """1 - cosine similarity of deep features of the whole face, drawn against true.
+
+    Of the first frame of each run. The face embedding of evaluation is kept for judging.
+    """
+    picture, true = picture[::RUN], target.contexts[::RUN]
+    side = true.shape[-1]
+    inner = round(side * 2 / 3)
+    left, top = (round(corner * side) for corner in WINDOW_CORNER)
+    face = true.clone()
+    face[..., top : top + inner, left : left + inner] = resized(picture, inner)
+    with torch.no_grad():
+        wanted = vgg(resized(true, _FACE))[-1]
+    found = vgg(resized(face, _FACE))[-1]
+    return (1 - cosine_similarity(found, wanted, dim=1)).mean()
