@@ -162,7 +162,7 @@ def buffer_config(job: TrainJob) -> BufferConfig:
         return job.buffer
     if job.model == "motion":
         return BufferConfig()
-    clip_bytes = _LONGEST_CLIP * (RENDERER_SIZES[job.size].size * 3 // 2) ** 2 * 3
+    clip_bytes = _LONGEST_CLIP * _crop_size(job) ** 2 * 3
     return BufferConfig(capacity=min(_CROP_BYTES // clip_bytes, BufferConfig.capacity))
 
 
@@ -192,8 +192,8 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
         progress: told (steps taken, steps in all) about once a second.
 
     Raises:
-        BadInputError: where `job.data` holds no clips, or crops of a size other than the model's,
-            or there are more workers than places for them.
+        BadInputError: where `job.data` holds no clips, or crops out of which no window of whole
+            pixels can be cut, or there are more workers than places for them.
         OutputError: where `job.out` cannot be made.
         TrainingFailedError: where the workers fail.
     """
@@ -287,9 +287,8 @@ def _cause(error: Exception) -> str:
 
 
 def _check_crops(job: TrainJob) -> None:
-    """Look at the first clip: the window of the lower face must be whole pixels."""
-    members = read_clip(clip_index(job.data, "train"), 0)
-    found, wanted = decode_meta(members["json"]).crop_size, RENDERER_SIZES[job.size].size * 3 // 2
+    """The window of the lower face must be whole pixels."""
+    found, wanted = _crop_size(job), RENDERER_SIZES[job.size].size * 3 // 2
     if found % 6:
         raise BadInputError(
             f"its crops are {found} pixels wide, which is no multiple of 6.",
@@ -297,6 +296,11 @@ def _check_crops(job: TrainJob) -> None:
             where=str(job.data),
             remedy=f"Preprocess the footage with --crop-size {wanted}.",
         )
+
+
+def _crop_size(job: TrainJob) -> int:
+    """Side of the crops of the first clip, pixels."""
+    return decode_meta(read_clip(clip_index(job.data, "train"), 0)["json"]).crop_size
 
 
 class _Watching:
@@ -408,7 +412,7 @@ def _objective(
     crops = ClipBuffer(index, to_clip, *place)
     views = [to_clip(members) for members in _judging_clips(held_out)]
     size, batches = RENDERER_SIZES[job.size], appearance_config(job)
-    assert job.judges is not None  # checked before the run
+    assert job.judges is not None  # as the job asks for
     renderer = AppearanceObjective(size, batches, crops.draw, views, job.judges, device)
     return renderer, lambda: crops.draws
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mytalk_core.appearance.clip import AppearanceClip
-from mytalk_core.appearance.face_crops import CropTensors, FaceCrops, crop_tensors
+from mytalk_core.appearance.face_crops import CropTensors, FaceCrops, Pictures, crop_tensors
 from mytalk_core.appearance.reference_frames import training_references
 
 # Consecutive frames that are drawn of each clip, so that flicker can be seen.
@@ -85,7 +85,7 @@ class AppearanceBatches:
         last = len(clip.opening) - 1
         first = int(random.integers(max(last, 1)))
         run = np.minimum(np.arange(first, first + RUN), last)
-        chosen = training_references(clip.opening, clip.pose, first, config.references, random)
+        chosen = training_references(clip.opening, clip.pose, run, config.references, random)
         crops = clip.crops.choose(np.concatenate([run, chosen]))
         moved = moved_crops(crops, config, random)
         size = moved.pictures.shape[1]
@@ -136,20 +136,21 @@ def moved_crops(crops: FaceCrops, config: BatchConfig, random: np.random.Generat
     """Every crop turned, zoomed and shifted a little, each in its own way; a run's alike."""
     count, size = crops.pictures.shape[:2]
     moved: list[list[NDArray[np.float32]]] = []
-    pictures = []
+    pictures: list[Pictures] = []
     matrix = np.eye(2, 3)
     for index in range(count):
         if index == 0 or index >= RUN:
             matrix = _random_motion(size, config, random)
         pictures.append(
-            cv2.warpAffine(
+            cv2.warpAffine(  # type: ignore[arg-type]  # it keeps the type of its numbers
                 crops.pictures[index], matrix, (size, size), borderMode=cv2.BORDER_REPLICATE
             )
         )
         turn, shift = matrix[:, :2].T.astype(np.float32), matrix[:, 2].astype(np.float32)
         paths = (crops.points, crops.before, crops.after, crops.mask_outlines, crops.face_points)
         moved.append([path[index] @ turn + shift for path in paths])
-    return FaceCrops(np.stack(pictures), *(np.stack(path) for path in zip(*moved, strict=True)))
+    stacked: Pictures = np.stack(pictures)  # type: ignore[assignment]
+    return FaceCrops(stacked, *(np.stack(path) for path in zip(*moved, strict=True)))
 
 
 def _random_motion(

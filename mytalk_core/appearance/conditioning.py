@@ -1,6 +1,7 @@
 """What the renderer is told: drawn landmarks, the mask, the skin, and the warp landmarks imply.
 
-All pictures are crops; all points are in crop pixels.
+Pictures are crops or parts of them; points are in pixels of the picture at hand, whole numbers in
+the middles of pixels.
 """
 
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def draw_landmarks(
     """Landmarks as pictures: outer lips, inner lips and jaw, points joined, white on black.
 
     Args:
-        points: (M, 2) the scheme's moving points in crop pixels.
+        points: (M, 2) the scheme's moving points, pixels of a picture of `size`.
 
     Returns:
         (3, size, size), 0 or up to 255 with anti-aliased edges.
@@ -107,10 +108,10 @@ def _mask_outline(
 def fill_regions(
     mask_outline: NDArray[np.float32], face_points: NDArray[np.float32], size: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Mask and unmasked skin of a crop, each (size, size), 0 or 1.
+    """Mask and unmasked skin of a picture, each (size, size), 0 or 1.
 
     Args:
-        mask_outline, face_points: of `Outlines`, posed, (., 2) crop pixels.
+        mask_outline, face_points: of `Outlines`, posed, (., 2) pixels.
     """
     mask, face = (np.zeros((size, size), np.uint8) for _ in range(2))
     unit = 1 << _SUBPIXEL_BITS
@@ -128,13 +129,13 @@ def landmark_flow(target: Tensor, reference: Tensor, grid_size: int, reach: floa
     fades to zero.
 
     Args:
-        target: (B, M, 2) points in crop units, 0..1.
+        target: (B, M, 2) points in shares of the picture's side, 0..1.
         reference: (B, M, 2) the same points of the reference.
         grid_size: G.
-        reach: standard deviation of the Gaussian in crop units.
+        reach: standard deviation of the Gaussian, a share of the side.
 
     Returns:
-        (B, 2, G, G) offsets (x, y) in crop units, to add to a target place.
+        (B, 2, G, G) offsets (x, y) in shares of the side, to add to a target place.
     """
     axis = (torch.arange(grid_size, device=target.device, dtype=target.dtype) + 0.5) / grid_size
     grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).reshape(1, -1, 2)

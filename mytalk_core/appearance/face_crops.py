@@ -90,7 +90,7 @@ class CropTensors:
 
 
 def face_crops(
-    pictures: NDArray[np.uint8],
+    pictures: Pictures,
     landmarks: NDArray[np.float32],
     boxes: NDArray[np.float32],
     motion: FaceMotion,
@@ -145,12 +145,16 @@ def context_size(size: int) -> int:
     return int(size * _CONTEXT)
 
 
-def to_window(points: NDArray[np.float32], crop_size: int) -> NDArray[np.float32]:
-    """Crop pixels (.., 2) to shares of the window."""
-    shares: NDArray[np.float32] = points / np.float32(crop_size) - np.array(
-        WINDOW_CORNER, np.float32
-    )
-    return shares / np.float32(WINDOW_SIDE)
+def to_window(points: NDArray[np.float32], crop_size: int, size: int) -> NDArray[np.float32]:
+    """Crop pixels (.., 2) to shares of the window once it is resampled to `size` pixels.
+
+    Whole numbers are the middles of pixels, in the crop and, after multiplication by `size`, in
+    the window; resampling keeps the outer edges of pixels in place, not their middles.
+    """
+    corner = np.array(WINDOW_CORNER, np.float32)
+    edges = (points + np.float32(0.5)) / np.float32(crop_size) - corner
+    shares: NDArray[np.float32] = edges / np.float32(WINDOW_SIDE) - np.float32(0.5 / size)
+    return shares
 
 
 def window_slices(crop_size: int) -> tuple[slice, slice]:
@@ -160,8 +164,22 @@ def window_slices(crop_size: int) -> tuple[slice, slice]:
     return slice(top, top + side), slice(left, left + side)
 
 
+def crop_regions(crops: FaceCrops) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """What is drawn anew and the skin beside it, at the crops' own size: (T, C, C) each, 0 or 1."""
+    size = crops.pictures.shape[1]
+    regions = [
+        fill_regions(outline, face, size)
+        for outline, face in zip(crops.mask_outlines, crops.face_points, strict=True)
+    ]
+    masks, skins = zip(*regions, strict=True)
+    return np.stack(masks), np.stack(skins)
+
+
 def crop_tensors(crops: FaceCrops, scheme: LandmarkScheme, size: int) -> CropTensors:
     """Draw landmarks, fill regions and turn all into tensors with one leading dimension.
+
+    A pixel of the window or of the context in which any part of the mask is averaged is masked,
+    so that nothing of the original mouth is left in what is not.
 
     Args:
         crops: of any size C that is a multiple of 6.
@@ -172,30 +190,37 @@ def crop_tensors(crops: FaceCrops, scheme: LandmarkScheme, size: int) -> CropTen
     small = context_size(size)
     windows = [_resized(picture[rows, columns], size) for picture in crops.pictures]
     contexts = [_resized(picture, small) for picture in crops.pictures]
-    paths = [to_window(points, crop_size) for points in (crops.points, crops.before, crops.after)]
+    paths = [
+        to_window(points, crop_size, size) for points in (crops.points, crops.before, crops.after)
+    ]
     drawings = [
         np.concatenate([draw_landmarks(points * size, size, scheme) for points in moments])
         for moments in zip(*paths, strict=True)
     ]
-    outlines = to_window(crops.mask_outlines, crop_size) * size
-    anchors = to_window(crops.face_points, crop_size)
-    masks = [
-        fill_regions(outline, face * size, size)[0]
-        for outline, face in zip(outlines, anchors, strict=True)
-    ]
-    regions = [
-        fill_regions(outline * (small / crop_size), face * (small / crop_size), small)
-        for outline, face in zip(crops.mask_outlines, crops.face_points, strict=True)
-    ]
+    anchors = to_window(crops.face_points, crop_size, size)
+    masks, skins = crop_regions(crops)
     return CropTensors(
         pictures=_pictures(windows),
-        masks=torch.from_numpy(np.stack(masks)).float()[:, None],
+        masks=_regions([_touched(mask[rows, columns], size) for mask in masks]),
         drawings=torch.from_numpy(np.stack(drawings)).float() / 255,
         points=torch.from_numpy(np.ascontiguousarray(paths[0])),
         anchors=torch.from_numpy(np.ascontiguousarray(anchors)),
         contexts=_pictures(contexts),
-        context_masks=torch.from_numpy(np.stack([mask for mask, _ in regions])).float()[:, None],
-        skins=torch.from_numpy(np.stack([skin for _, skin in regions])).float()[:, None],
+        context_masks=_regions([_touched(mask, small) for mask in masks]),
+        skins=_regions([1 - _touched(1 - skin, small) for skin in skins]),
+    )
+
+
+def _touched(region: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The pixels of a picture resized to `side` that show anything of the region, 0 or 1."""
+    if len(region) == side:
+        return region
+    if len(region) > side:
+        share = cv2.resize(region.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+        return (share > 0).astype(np.uint8)
+    reached = cv2.dilate(region, np.ones((5, 5), np.uint8))  # as far as cubic interpolation looks
+    return cv2.resize(  # type: ignore[return-value]
+        reached, (side, side), interpolation=cv2.INTER_NEAREST
     )
 
 
@@ -212,3 +237,8 @@ def _pictures(pictures: list[Pictures]) -> Tensor:
     """(T, 3, side, side) 0..1, channels last in memory."""
     stacked = torch.from_numpy(np.ascontiguousarray(np.stack(pictures)))
     return stacked.permute(0, 3, 1, 2).float() / 255
+
+
+def _regions(regions: list[NDArray[np.uint8]]) -> Tensor:
+    """(T, 1, side, side) 0 or 1."""
+    return torch.from_numpy(np.stack(regions)).float()[:, None]

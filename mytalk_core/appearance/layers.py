@@ -81,8 +81,10 @@ def silent_conv(inputs: int, outputs: int) -> nn.Conv2d:
 def resized(x: Tensor, side: int) -> Tensor:
     """(B, C, H, H) to (B, C, side, side), bilinear; averaged where it shrinks."""
     if x.shape[-1] > side:
-        return F.adaptive_avg_pool2d(x, side)
-    return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+        smaller: Tensor = F.adaptive_avg_pool2d(x, side)
+        return smaller
+    larger: Tensor = F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+    return larger
 
 
 def warp(picture: Tensor, flow: Tensor) -> Tensor:

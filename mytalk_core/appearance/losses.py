@@ -158,7 +158,8 @@ def _flicker(error: Tensor, weight: Tensor) -> Tensor:
     """Weighted L1 of what changes from one frame of a run to the next and should not."""
     runs = error.unflatten(0, (-1, RUN))
     weights = weight.unflatten(0, (-1, RUN))
-    return (weights[:, 1:] * runs.diff(dim=1).abs()).mean()
+    change: Tensor = (weights[:, 1:] * runs.diff(dim=1).abs()).mean()
+    return change
 
 
 def _feature_distance(vgg: VggFeatures, drawn: Tensor, true: Tensor) -> Tensor:
@@ -186,4 +187,5 @@ def _identity(vgg: VggFeatures, picture: Tensor, target: CropTensors) -> Tensor:
     with torch.no_grad():
         wanted = vgg(resized(true, _FACE))[-1]
     found = vgg(resized(face, _FACE))[-1]
-    return (1 - cosine_similarity(found, wanted, dim=1)).mean()
+    distance: Tensor = (1 - cosine_similarity(found, wanted, dim=1)).mean()
+    return distance

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from mytalk_core.appearance.conditioning import fill_regions
 from mytalk_core.appearance.face_crops import (
     FaceCrops,
     Pictures,
+    crop_regions,
     crop_tensors,
-    to_window,
     window_slices,
 )
 from mytalk_core.appearance.renderer import (
@@ -106,17 +105,9 @@ def fine_windows(drawing: Drawing, windows: Tensor) -> Tensor:
 
 def window_masks(crops: FaceCrops) -> NDArray[np.uint8]:
     """What is drawn anew in the windows of crops at their own size, (T, W, W), 0 or 1."""
-    size = crops.pictures.shape[1]
-    side = size * 2 // 3
-    outlines, faces = (
-        to_window(points, size) * side for points in (crops.mask_outlines, crops.face_points)
-    )
-    return np.stack(
-        [
-            fill_regions(outline, face, side)[0]
-            for outline, face in zip(outlines, faces, strict=True)
-        ]
-    )
+    rows, columns = window_slices(crops.pictures.shape[1])
+    masks, _ = crop_regions(crops)
+    return masks[:, rows, columns]
 
 
 def _windows(pictures: Pictures) -> Tensor:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-# Frames on either side of a training frame that are nearly it.
+# Frames from a training frame at which another one is no longer nearly it.
 _TOO_NEAR = 3
 # Of the candidates, the share that is nearest in pose, and of these the share farthest in lips.
 _SIMILAR_POSE, _OTHER_MOUTH = 0.6, 0.6
@@ -29,21 +29,27 @@ def spread_by_opening(opening: NDArray[np.float32], count: int) -> NDArray[np.in
 def training_references(
     opening: NDArray[np.float32],
     pose: NDArray[np.float32],
-    target: int,
+    targets: NDArray[np.int64],
     count: int,
     random: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """References for a training frame: never it or its neighbours, which would be the answer.
+    """References for training frames: never they or their neighbours, which would be the answer.
 
-    Half the time like it in pose and unlike it in the mouth (MuseTalk's choice), so that the
-    renderer learns to change the mouth; else spread by opening, as in dubbing.
+    Half the time like the first of them in pose and unlike it in the mouth (MuseTalk's choice), so
+    that the renderer learns to change the mouth; else spread by opening, as in dubbing. A clip that
+    is all neighbours gives what it has.
 
     Args:
         opening: (T,) of the mouth, any unit.
         pose: (T, N) numbers that tell how the head is turned.
+        targets: consecutive frames.
+
+    Returns:
+        (count,) frame numbers; fewer distinct ones where T is small.
     """
     frames = np.arange(len(opening))
-    candidates = frames[np.abs(frames - target) >= _TOO_NEAR]
+    distance = np.maximum(targets[0] - frames, frames - targets[-1])
+    candidates = frames[distance >= _TOO_NEAR]
     if not len(candidates):
         candidates = frames
     if random.random() < 0.5:
@@ -51,8 +57,8 @@ def training_references(
         thinned = np.full(len(opening), np.nan, np.float32)
         thinned[subset] = opening[subset]
         return spread_by_opening(thinned, count)
-    turned = np.linalg.norm(pose[candidates] - pose[target], axis=1)
+    turned = np.linalg.norm(pose[candidates] - pose[targets[0]], axis=1)
     similar = candidates[np.argsort(turned)[: max(int(_SIMILAR_POSE * len(turned)), count)]]
-    other = np.argsort(-np.abs(opening[similar] - opening[target]))
+    other = np.argsort(-np.abs(opening[similar] - opening[targets[0]]))
     far = similar[other[: max(int(_OTHER_MOUTH * len(similar)), count)]]
     return random.choice(far, count, replace=len(far) < count)

@@ -32,9 +32,11 @@ _DRAWN = 9
 class RendererConfig:
     """Size of the renderer."""
 
-    # Width and height of the window of the lower face, pixels; a multiple of 32.
+    # Width and height of the window of the lower face, pixels; a multiple of 32, and of 2 for each
+    # scale.
     size: int = 128
-    # Channels at 1/2, 1/4, 1/8 .. of the window; at least four scales.
+    # Channels at 1/2, 1/4, 1/8 .. of the window, at least three: the first a multiple of
+    # 8, the others of 16.
     widths: tuple[int, ...] = (24, 48, 96, 128)
     # Reach of one landmark in the landmark flow, in shares of the window.
     flow_reach: float = 0.04
@@ -165,7 +167,10 @@ class Renderer(nn.Module):
         self.head = silent_conv(widths[0] + 6, 3 * 4)
 
     def encode_references(self, shown: CropTensors) -> References:
-        """Encode the reference set, tensors (B, K, ..); of it the masked windows are looked at."""
+        """Encode the reference set, tensors (B, K, ..).
+
+        Features are those of what the masks cover; copied can be whatever the windows show.
+        """
         batch, count = shown.pictures.shape[:2]
         flat = CropTensors(*(part.flatten(0, 1) for part in shown.parts()))
         relative = flat.pictures - skin_colour(flat.contexts, flat.skins)
@@ -231,7 +236,8 @@ class Renderer(nn.Module):
 
 def upsampled(x: Tensor, side: int) -> Tensor:
     """(B, K, C, h, h) to (B, K, C, side, side), bilinear."""
-    return resized(x.flatten(0, 1), side).unflatten(0, x.shape[:2])
+    larger: Tensor = resized(x.flatten(0, 1), side).unflatten(0, x.shape[:2])
+    return larger
 
 
 def gathered(pictures: Tensor, flow: Tensor, share: Tensor) -> Tensor:
