@@ -19,39 +19,38 @@ import mytalk_core
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.data.checked_file import sha256_of
-from mytalk_core.dubbing.film_faces import FilmFaces, observe_film, study_person
+from mytalk_core.dubbing.dubbed_picture import (
+    checks,
+    frame_pairs,
+    mouth_curve,
+    source_opening,
+    write_picture,
+)
+from mytalk_core.dubbing.film_faces import observe_film, study_person
+from mytalk_core.dubbing.geometry import run_crop, run_geometry
 from mytalk_core.dubbing.inputs import Inputs
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.own_style import OwnStyle, OwnStyleConfig, learn_own_style
 from mytalk_core.dubbing.progress import Progress
-from mytalk_core.dubbing.rendering import (
-    DubbedFrame,
-    collect_references,
-    render_film,
-    run_geometry,
-)
-from mytalk_core.dubbing.report import Check, DubReport, passed_through, write_report
-from mytalk_core.dubbing.report_curve import MouthCurve
-from mytalk_core.dubbing.report_pictures import FramePair, mouth_box, telling_frames
+from mytalk_core.dubbing.references import collect_looks
+from mytalk_core.dubbing.rendering import RunToRender, render_film
+from mytalk_core.dubbing.report import DubReport, passed_through, write_report
 from mytalk_core.dubbing.speech_motion import encode_speech, move_lips, speaking_gate
 from mytalk_core.dubbing.style_reference import StyleReference, learn_style_reference
-from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.crop import CropConfig
-from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
+from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import MeshLandmarker
-from mytalk_core.faces.shape import aperture
 from mytalk_core.media.audio import read_audio
-from mytalk_core.media.decode import iter_frames
-from mytalk_core.media.encode import VideoWriter
+from mytalk_core.media.decode import iter_planes
 from mytalk_core.media.mux import mux
 from mytalk_core.media.output import atomic_path
-from mytalk_core.media.probe import VideoInfo, probe_audio, probe_video, read_comment
+from mytalk_core.media.prefetch import prefetched
+from mytalk_core.media.probe import VideoInfo, probe_audio, probe_video
 from mytalk_core.motion.model import load_model
 from mytalk_core.speech.features import SpeechEncoder
-from mytalk_core.speech.loudness import loudness_dbfs
 from mytalk_core.speech.transcript import Transcript
 
-_PAIRS = 6  # frames shown in the report
+_DECODED_AHEAD = 16  # frames that stand decoded before they are rendered
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class DubConfig:
     # x264's quality of the film, 0 (lossless) to 51.
     crf: int = 16
     mask: MaskConfig = field(default_factory=MaskConfig)
-    # Its size is the renderer's, whatever stands here.
+    # Its size is that of the face in the film, whatever stands here.
     crop: CropConfig = field(default_factory=CropConfig)
     own_style: OwnStyleConfig = field(default_factory=OwnStyleConfig)
 
@@ -183,7 +182,6 @@ def _dub_into(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     renderer = load_renderer(models.renderer).to(device)
     model = load_model(models.motion).to(device)
-    crop = replace(config.crop, size=renderer.config.size)
     with clock.running("finding the face"), MeshLandmarker(models.landmarker) as landmarker:
         faces = observe_film(info, landmarker, work, progress)
     duration = faces.starts[-1] + 1 / info.fps
@@ -229,22 +227,33 @@ def _dub_into(
                 progress,
             )
         motions.append(moved)
+    crops = [
+        run_crop(faces, run, person, scheme, config.crop)
+        for run, person in zip(faces.runs, people, strict=True)
+    ]
     with clock.running("choosing reference frames"):
-        references = collect_references(info, faces, people, scheme, crop, progress)
-    geometry = (
-        block
-        for run, person, motion in zip(faces.runs, people, motions, strict=True)
-        for block in run_geometry(faces, run, person, motion, scheme, crop, info.fps)
+        looks = collect_looks(info, faces, people, crops, scheme, progress)
+    runs = (
+        RunToRender(
+            first=run[0],
+            end=run[1],
+            look=look,
+            geometry=run_geometry(faces, run, person, motion, scheme, crop, info.fps),
+            strength=np.ones(run[1] - run[0], np.float32),
+            renderer=renderer,
+        )
+        for run, look, person, motion, crop in zip(
+            faces.runs, looks, people, motions, crops, strict=True
+        )
     )
-    shown = zip((end for _, end in faces.runs), references, strict=True)
-    frames = render_film(info, geometry, shown, renderer, scheme)
+    frames = render_film(prefetched(iter_planes(info.path), _DECODED_AHEAD), runs, scheme)
     picture = work / "picture.mp4"
     with clock.running("rendering"):
-        written = _write_picture(picture, info, frames, len(faces.starts), config.crf, progress)
+        written = write_picture(picture, info, frames, len(faces.starts), config.crf, progress)
     with clock.running("adding the speech"):
         mux(picture, inputs.speech, film, written.duration, _synthetic_mark())
     asked = np.array(written.openings)
-    source = _source_opening(faces, scheme)
+    source = source_opening(faces, scheme)
     return DubReport(
         title=Path(info.path).name,
         source=info,
@@ -252,12 +261,12 @@ def _dub_into(
         rendered_frames=int(np.isfinite(asked).sum()),
         speech=inputs.speech.name,
         transcript=transcript,
-        pairs=_pairs(info, faces, film, asked, source, scheme),
-        curve=_curve(faces, asked, source, audio, float(info.fps)),
+        pairs=frame_pairs(info, faces, film, asked, source, scheme),
+        curve=mouth_curve(faces, asked, source, audio, float(info.fps)),
         passed_through=passed_through(faces.left_alone),
         styles=tuple(styles),
         stage_seconds=dict(clock.seconds),
-        checks=_checks(info, faces, film, written),
+        checks=checks(info, faces, film, written, _synthetic_mark()),
         versions={
             "mytalk": mytalk_core.__version__,
             **{name: version(name) for name in ("torch", "ctranslate2", "mediapipe", "av")},
@@ -279,89 +288,3 @@ def _own_sound(
 
     # The samples are let go of before the speech is read: an hour of either takes 230 MB.
     return encode_speech(read_audio(info.path), duration, encoder, work / "own-sound", learning)
-
-
-@dataclass(frozen=True)
-class _Written:
-    """What is known of the picture once it is written."""
-
-    openings: list[float]  # asked, of each frame
-    outside_change: int
-    duration: Fraction
-
-
-def _write_picture(
-    path: Path,
-    info: VideoInfo,
-    frames: Iterator[DubbedFrame],
-    total: int,
-    crf: int,
-    progress: Progress,
-) -> _Written:
-    openings: list[float] = []
-    outside = 0
-    with VideoWriter(path, info, crf) as writer:
-        for frame in frames:
-            writer.write(frame.dubbed)
-            openings.append(frame.opening)
-            outside = max(outside, frame.outside_change)
-            progress("rendering", len(openings), total)
-    return _Written(openings, outside, writer.duration)
-
-
-def _source_opening(faces: FilmFaces, scheme: LandmarkScheme) -> np.ndarray:
-    """Mouth opening of the film before, (F,) inter-ocular units; NaN without a face."""
-    blocks = []
-    for first in range(0, len(faces.landmarks), 1000):
-        block = np.asarray(faces.landmarks[first : first + 1000])
-        blocks.append(aperture(block, scheme) / inter_ocular(block, scheme))
-    return np.concatenate(blocks).astype(np.float64)
-
-
-def _curve(
-    faces: FilmFaces, asked: np.ndarray, source: np.ndarray, audio: np.ndarray, fps: float
-) -> MouthCurve:
-    times = np.array([float(start) for start in faces.starts])
-    loudness = loudness_dbfs(audio, times, 1 / fps).astype(np.float64)
-    return MouthCurve(times, asked, source, loudness)
-
-
-def _pairs(
-    info: VideoInfo,
-    faces: FilmFaces,
-    film: Path,
-    asked: np.ndarray,
-    source: np.ndarray,
-    scheme: LandmarkScheme,
-) -> tuple[FramePair, ...]:
-    """Some frames before and after, as the film's viewers get them."""
-    chosen = telling_frames(asked, source, _PAIRS)
-    last = max(chosen, default=-1)
-    pairs = []
-    for before, after in zip(iter_frames(info.path), iter_frames(film), strict=False):
-        if before.index in chosen:
-            lips = np.asarray(faces.landmarks[before.index, list(scheme.lips)])
-            start = faces.starts[before.index]
-            pairs.append(FramePair(start, before.image, after.image, mouth_box(lips)))
-        if before.index >= last:
-            break
-    return tuple(pairs)
-
-
-def _checks(info: VideoInfo, faces: FilmFaces, film: Path, written: _Written) -> dict[str, Check]:
-    """What must hold for every dub, read back from the finished film."""
-    made, comment = probe_video(film), read_comment(film)
-    expected, frames = len(faces.starts), made.frame_estimate
-    return {
-        "frame count": Check(frames == expected, f"{frames} frames, the source has {expected}"),
-        "frame rate": Check(made.fps == info.fps, f"{made.fps} frames/s, the source {info.fps}"),
-        "size": Check(
-            (made.width, made.height) == (info.width, info.height),
-            f"{made.width} x {made.height}, the source {info.width} x {info.height}",
-        ),
-        "outside the mask": Check(
-            written.outside_change == 0,
-            f"largest change before encoding: {written.outside_change} of 255",
-        ),
-        "marked as synthetic": Check(comment == _synthetic_mark(), comment),
-    }

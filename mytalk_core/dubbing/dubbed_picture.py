@@ -1,0 +1,127 @@
+"""The picture of a dub on its way into a file, and what its report says of it."""
+
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from mytalk_core.dubbing.film_faces import FilmFaces
+from mytalk_core.dubbing.progress import Progress
+from mytalk_core.dubbing.rendering import DubbedFrame
+from mytalk_core.dubbing.report import Check
+from mytalk_core.dubbing.report_curve import MouthCurve
+from mytalk_core.dubbing.report_pictures import FramePair, mouth_box, telling_frames
+from mytalk_core.faces.alignment import inter_ocular
+from mytalk_core.faces.landmark_scheme import LandmarkScheme
+from mytalk_core.faces.shape import aperture
+from mytalk_core.media.decode import iter_planes
+from mytalk_core.media.encode import VideoWriter
+from mytalk_core.media.plane_regions import as_rgb
+from mytalk_core.media.prefetch import prefetched
+from mytalk_core.media.probe import VideoInfo, probe_video, read_comment
+from mytalk_core.speech.loudness import loudness_dbfs
+
+_PAIRS = 6  # frames shown in the report
+_AHEAD = 12  # frames rendered before they are encoded
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is known of the picture once it is written."""
+
+    openings: list[float]  # asked, of each frame
+    outside_change: int
+    duration: Fraction  # seconds
+
+
+def write_picture(
+    path: Path,
+    info: VideoInfo,
+    frames: Iterator[DubbedFrame],
+    total: int,
+    crf: int,
+    progress: Progress,
+) -> Written:
+    """Encode the frames while the next ones are rendered."""
+    openings: list[float] = []
+    outside = 0
+    with VideoWriter(path, info, crf) as writer:
+        for frame in prefetched(frames, _AHEAD):
+            writer.write(frame.dubbed)
+            openings.append(frame.opening)
+            outside = max(outside, frame.outside_change)
+            progress("rendering", len(openings), total)
+    return Written(openings, outside, writer.duration)
+
+
+def source_opening(faces: FilmFaces, scheme: LandmarkScheme) -> np.ndarray:
+    """Mouth opening of the film before, (F,) inter-ocular units; NaN without a face."""
+    blocks = []
+    for first in range(0, len(faces.landmarks), 1000):
+        block = np.asarray(faces.landmarks[first : first + 1000])
+        blocks.append(aperture(block, scheme) / inter_ocular(block, scheme))
+    return np.concatenate(blocks).astype(np.float64)
+
+
+def mouth_curve(
+    faces: FilmFaces, asked: np.ndarray, source: np.ndarray, audio: np.ndarray, fps: float
+) -> MouthCurve:
+    """Opening of the mouth, asked and before, over the loudness of the speech."""
+    times = np.array([float(start) for start in faces.starts])
+    loudness = loudness_dbfs(audio, times, 1 / fps).astype(np.float64)
+    return MouthCurve(times, asked, source, loudness)
+
+
+def frame_pairs(
+    info: VideoInfo,
+    faces: FilmFaces,
+    film: Path,
+    asked: np.ndarray,
+    source: np.ndarray,
+    scheme: LandmarkScheme,
+) -> tuple[FramePair, ...]:
+    """Some frames before and after, as the film's viewers get them."""
+    chosen = telling_frames(asked, source, _PAIRS)
+    last = max(chosen, default=-1)
+    pairs = []
+    for before, after in zip(iter_planes(info.path), iter_planes(film), strict=False):
+        if before.index in chosen:
+            lips = np.asarray(faces.landmarks[before.index, list(scheme.lips)])
+            start = faces.starts[before.index]
+            shown = (as_rgb(before.planes), as_rgb(after.planes))
+            pairs.append(FramePair(start, *shown, mouth_box(lips)))
+        if before.index >= last:
+            break
+    return tuple(pairs)
+
+
+def checks(
+    info: VideoInfo, faces: FilmFaces, film: Path, written: Written, mark: str
+) -> dict[str, Check]:
+    """What must hold for every dub, read back from the finished film."""
+    made, comment = probe_video(film), read_comment(film)
+    expected, frames = len(faces.starts), made.frame_estimate
+    return {
+        "frame count": Check(frames == expected, f"{frames} frames, the source has {expected}"),
+        "frame rate": Check(made.fps == info.fps, f"{made.fps} frames/s, the source {info.fps}"),
+        "size": Check(
+            (made.width, made.height) == (info.width, info.height),
+            f"{made.width} x {made.height}, the source {info.width} x {info.height}",
+        ),
+        "outside the mask": Check(
+            written.outside_change == 0,
+            f"largest change of a sample before encoding: {written.outside_change}",
+        ),
+        "colours": Check(
+            (made.layout, made.colour) == (info.layout, info.colour),
+            f"{made.layout.name}, tags {_tags(made)}; the source {info.layout.name}, {_tags(info)}",
+        ),
+        "marked as synthetic": Check(comment == mark, comment),
+    }
+
+
+def _tags(info: VideoInfo) -> str:
+    """Matrix, primaries, transfer and range by their numbers in ITU-T H.273."""
+    return "/".join(str(tag) for tag in astuple(info.colour))

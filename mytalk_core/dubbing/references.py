@@ -1,0 +1,124 @@
+"""What a run's rendering is shown of its person: reference crops, and the grain of the film."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mytalk_core.appearance.conditioning import fill_regions
+from mytalk_core.appearance.face_crops import FaceCrops, posed
+from mytalk_core.appearance.grain import Grain, measure_grain
+from mytalk_core.dubbing.film_faces import FilmFaces, Person
+from mytalk_core.dubbing.geometry import posed_boxes
+from mytalk_core.dubbing.progress import Progress
+from mytalk_core.faces.crop import CropConfig, apply_box, cut_crop, place
+from mytalk_core.faces.landmark_scheme import LandmarkScheme
+from mytalk_core.media.decode import PlaneFrame, iter_planes
+from mytalk_core.media.plane_regions import region_rgb
+from mytalk_core.media.planes import Planes
+from mytalk_core.media.prefetch import prefetched
+from mytalk_core.media.probe import VideoInfo
+
+# Frames in a row from which the grain is measured.
+_GRAIN_FRAMES = 9
+
+
+@dataclass(frozen=True)
+class RunLook:
+    """How the person of a run looks; crops of C pixels."""
+
+    references: FaceCrops  # K frames, float pictures
+    grain: Grain
+
+
+def film_crop(planes: Planes, box: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """The crop (size, size, 3) of a film's own picture, RGB 0..255, not rounded.
+
+    Grey where the crop lies wholly outside the picture.
+    """
+    region = place(box, size, planes.width, planes.height)
+    if region is None:
+        return np.full((size, size, 3), 128, np.float32)
+    pixels = region_rgb(planes, region.left, region.top, region.right, region.bottom)
+    return cut_crop(pixels, box, size, (region.left, region.top)).astype(np.float32, copy=False)
+
+
+def collect_looks(
+    video: VideoInfo,
+    faces: FilmFaces,
+    people: Sequence[Person],
+    crops: Sequence[CropConfig],
+    scheme: LandmarkScheme,
+    progress: Progress,
+) -> list[RunLook]:
+    """The look of each run's person, in one pass over the film; `crops` are those of the runs."""
+    wanted: dict[int, list[tuple[int, bool]]] = {}
+    for number, (run, person) in enumerate(zip(faces.runs, people, strict=True)):
+        for frame in person.references.tolist():
+            wanted.setdefault(frame, []).append((number, True))
+        for frame in _grain_frames(run, person):
+            wanted.setdefault(frame, []).append((number, False))
+    last = max(wanted)
+    shown: list[list[FaceCrops]] = [[] for _ in people]
+    grainy: list[list[FaceCrops]] = [[] for _ in people]
+    for frame in prefetched(iter_planes(video.path), 4):
+        progress("choosing reference frames", frame.index, last)
+        for number, is_reference in wanted.get(frame.index, ()):
+            crop = _reference(
+                frame, faces, number, people[number], scheme, crops[number], float(video.fps)
+            )
+            (shown if is_reference else grainy)[number].append(crop)
+        if frame.index == last:
+            break
+    return [
+        RunLook(_together(references), _grain(_together(frames)))
+        for references, frames in zip(shown, grainy, strict=True)
+    ]
+
+
+def _grain_frames(run: tuple[int, int], person: Person) -> range:
+    """Frames in a row about the person's first reference, which shows the face unobstructed."""
+    middle = int(person.references[0])
+    first = min(max(middle - _GRAIN_FRAMES // 2, run[0]), max(run[1] - _GRAIN_FRAMES, run[0]))
+    return range(first, min(first + _GRAIN_FRAMES, run[1]))
+
+
+def _reference(
+    frame: PlaneFrame,
+    faces: FilmFaces,
+    number: int,
+    person: Person,
+    scheme: LandmarkScheme,
+    crop: CropConfig,
+    fps: float,
+) -> FaceCrops:
+    span = (frame.index, frame.index + 1)
+    pose, box = posed_boxes(faces, faces.runs[number], span, person, scheme, crop, fps)
+    own = apply_box(np.asarray(faces.landmarks[span[0] : span[1], list(scheme.moving)]), box)
+    return FaceCrops(
+        pictures=film_crop(frame.planes, box[0], crop.size)[None],
+        points=own,
+        before=own,
+        after=own,
+        mask_outlines=posed(person.outlines.mask, pose, box),
+        face_points=posed(person.outlines.face, pose, box),
+    )
+
+
+def _grain(crops: FaceCrops) -> Grain:
+    size = crops.pictures.shape[1]
+    skins = [
+        fill_regions(outline, face, size)[1]
+        for outline, face in zip(crops.mask_outlines, crops.face_points, strict=True)
+    ]
+    return measure_grain(crops.pictures.astype(np.float32, copy=False), np.stack(skins))
+
+
+def _together(crops: list[FaceCrops]) -> FaceCrops:
+    return FaceCrops(
+        *(
+            np.concatenate([getattr(crop, name) for crop in crops])
+            for name in FaceCrops.__dataclass_fields__
+        )
+    )
