@@ -1,71 +1,73 @@
-"""Rendered crops back into the film's frames; nothing outside the mask is touched."""
+"""Redrawn crops back into the film: what changes, where, and by how much."""
 
-import cv2
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.faces.crop import invert_box
+from mytalk_core.appearance.blending import BlendConfig, takeover
+from mytalk_core.faces.crop import put_back, region_around
 
-# Shares of the crop's width: how deep inside the mask the new picture begins, and over what depth
-# it takes over. Beginning inside keeps resampling from reaching across the mask's edge.
-_CLEARANCE = 0.025
-_FEATHER = 0.05
+
+@dataclass(frozen=True)
+class Patch:
+    """A part of a film's frame drawn anew: frame * (1 - share) + rgb * share."""
+
+    left: int  # pixel of the frame
+    top: int
+    rgb: NDArray[np.float32]  # (h, w, 3) 0..255
+    share: NDArray[np.float32]  # (h, w) 0..1; where it is 0 the frame stays as it is
 
 
 def feathered(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How much of the rendered crop shows, (S, S) 0..1: zero at the mask's edge and outside.
+    """How much of a drawing shows where nothing is known but its mask (C, C), 0 or 1.
 
-    Args:
-        mask: (S, S), 0 or 1.
+    Returns:
+        (C, C) 0..1: zero at the mask's edge and outside.
     """
-    # A mask cut off by the crop's edge must fade out there too.
-    framed = np.pad(mask, 1)
-    depth = cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1]
-    size = len(mask)
-    ramp = np.clip((depth - _CLEARANCE * size) / (_FEATHER * size), 0, 1)
-    smooth: NDArray[np.float32] = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
-    return smooth
+    return takeover(mask, np.empty((0, 2), np.float32), len(mask), BlendConfig()).fine
 
 
 def composite(
-    image: NDArray[np.uint8],
-    crop: NDArray[np.float32],
-    alpha: NDArray[np.float32],
+    picture: NDArray[np.float32],
+    share: NDArray[np.float32],
     box: NDArray[np.float32],
-) -> NDArray[np.uint8]:
-    """A frame with a rendered crop in its place.
+    width: int,
+    height: int,
+    strength: float = 1.0,
+) -> Patch | None:
+    """A blended crop as a part of the film's frame, which this never looks at.
 
     Args:
-        image: (H, W, 3) RGB.
-        crop: (S, S, 3) RGB, 0..255.
-        alpha: (S, S) from `feathered`.
+        picture: (C, C, 3) RGB 0..255; share: (C, C) 0..1; both from `blend`.
         box: (3, 2) the crop's transform.
+        width, height: of the film, pixels.
+        strength: 0..1, of the whole patch: less than 1 where drawing fades in or out.
 
     Returns:
-        (H, W, 3), a new array; equal to `image` wherever alpha is zero.
+        None where nothing changes.
     """
-    height, width = image.shape[:2]
-    size = len(alpha)
-    corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]], np.float32)
-    placed = corners @ invert_box(box)
-    left, top = np.maximum(np.floor(placed.min(axis=0)).astype(int), 0)
-    right, bottom = np.minimum(np.ceil(placed.max(axis=0)).astype(int) + 1, (width, height))
+    rows, columns = np.flatnonzero(share.any(axis=1)), np.flatnonzero(share.any(axis=0))
+    if strength <= 0 or len(rows) == 0:
+        return None
+    # The share reaches one pixel beyond its last positive one before it is nothing.
+    corners = np.array([[columns[0] - 1, rows[0] - 1], [columns[-1] + 1, rows[-1] + 1]], np.float32)
+    region = region_around(corners, box, width, height)
+    if region is None:
+        return None
+    shown = np.clip(put_back(share, box, region), 0, 1) * np.float32(min(strength, 1.0))
+    return Patch(region.left, region.top, put_back(picture, box, region), shown)
+
+
+def pasted(image: NDArray[np.uint8], patch: Patch) -> NDArray[np.uint8]:
+    """A frame (H, W, 3) of whole RGB numbers with a patch in its place, as a new array.
+
+    For pictures to look at; a film's own samples change by the patch's difference to them.
+    """
     result = image.copy()
-    if right <= left or bottom <= top:
-        return result
-    # From a pixel of the region to its place in the crop.
-    to_crop = np.concatenate([box[:2].T, (box[2] + np.array([left, top]) @ box[:2])[:, None]], 1)
-    region = (int(right - left), int(bottom - top))
-    inverse = cv2.WARP_INVERSE_MAP
-    picture = cv2.warpAffine(
-        crop,
-        to_crop,
-        region,
-        flags=cv2.INTER_CUBIC | inverse,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    share = cv2.warpAffine(alpha, to_crop, region, flags=cv2.INTER_LINEAR | inverse)[..., None]
-    under = image[top:bottom, left:right]
-    mixed = np.clip(np.rint(under * (1 - share) + picture * share), 0, 255).astype(np.uint8)
-    result[top:bottom, left:right] = np.where(share > 0, mixed, under)
+    height, width = patch.share.shape
+    under = result[patch.top : patch.top + height, patch.left : patch.left + width]
+    share = patch.share[..., None]
+    mixed = np.clip(np.rint(under * (1 - share) + patch.rgb * share), 0, 255).astype(np.uint8)
+    under[:] = np.where(share > 0, mixed, under)
     return result
