@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.appearance.grain import Grain, grain_of_frame, lacking_grain
 from mytalk_core.appearance.rim_match import RimConfig, rim_correction
+from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
 Floats = NDArray[np.float32]
 
@@ -40,6 +41,18 @@ class Takeover:
     coarse: Floats  # of its coarsest
 
 
+def lips_and_chin(moving: NDArray[np.float32], scheme: LandmarkScheme) -> NDArray[np.float32]:
+    """Of moving points (.., M, 2) those whose hull a drawing must show alone, (.., K, 2).
+
+    The sides of the jaw hardly move with speech, and over cheeks there is to be room to fade.
+    """
+    lips, third = len(scheme.lips), len(scheme.jaw) // 3
+    chosen: NDArray[np.float32] = np.concatenate(
+        [moving[..., :lips, :], moving[..., lips + third : -third, :]], axis=-2
+    )
+    return chosen
+
+
 def takeover(
     mask: NDArray[np.uint8], whole: NDArray[np.float32], size: int, config: BlendConfig
 ) -> Takeover:
@@ -47,9 +60,9 @@ def takeover(
 
     Args:
         mask: (H, W) 0 or 1, a crop's or a part of it around the mask.
-        whole: (K, 2) points of the same picture whose hull is the drawing's alone: the lips and the
-            chin, as they were and as they shall be. Whatever of the old ones shone through would be
-            seen twice.
+        whole: (K, 2) points of the same picture whose hull is the drawing's alone: those of
+            `lips_and_chin`, as they were and as they shall be. Whatever of the old ones shone
+            through would be seen twice.
         size: width of the crop.
     """
     # A mask cut off by the crop's edge must fade out there too.
@@ -66,13 +79,8 @@ def takeover(
 
 
 def _distance(points: NDArray[np.float32], shape: tuple[int, ...]) -> Floats:
-    """(H, W) pixels to the hull of points (K, 2); found on every other pixel, which is enough.
-
-    Infinitely far from no points.
-    """
+    """(H, W) pixels to the hull of points (K, 2); found on every other pixel, which is enough."""
     height, width = shape
-    if len(points) == 0:
-        return np.full((height, width), np.inf, np.float32)
     outside = np.ones(((height + 1) // 2, (width + 1) // 2), np.uint8)
     hull = cv2.convexHull(np.rint(points * 8).astype(np.int32))
     cv2.fillPoly(outside, [hull], color=[0], shift=4)

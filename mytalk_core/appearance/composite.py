@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.blending import BlendConfig, takeover
 from mytalk_core.faces.crop import put_back, region_around
 
 
@@ -17,15 +16,6 @@ class Patch:
     top: int
     rgb: NDArray[np.float32]  # (h, w, 3) 0..255
     share: NDArray[np.float32]  # (h, w) 0..1; where it is 0 the frame stays as it is
-
-
-def feathered(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How much of a drawing shows where nothing is known but its mask (C, C), 0 or 1.
-
-    Returns:
-        (C, C) 0..1: zero at the mask's edge and outside.
-    """
-    return takeover(mask, np.empty((0, 2), np.float32), len(mask), BlendConfig()).fine
 
 
 def composite(

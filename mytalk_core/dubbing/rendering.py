@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.blending import BlendConfig, blend
+from mytalk_core.appearance.blending import BlendConfig, blend, lips_and_chin
 from mytalk_core.appearance.composite import composite
 from mytalk_core.appearance.conditioning import fill_regions
 from mytalk_core.appearance.face_crops import FaceCrops
@@ -137,7 +137,8 @@ def _rendered(
     )
     drawn = redraw(renderer, crops, person, scheme)
     for number, one in enumerate(waiting):
-        planes = _in_film(one, crops.choose(slice(number, number + 1)), drawn[number], grain)
+        crop = crops.choose(slice(number, number + 1))
+        planes = _in_film(one, crop, drawn[number], grain, scheme)
         source = one.frame
         outline, box = crops.mask_outlines[number], one.block.boxes[one.at]
         yield DubbedFrame(
@@ -148,11 +149,18 @@ def _rendered(
         )
 
 
-def _in_film(one: _Waiting, crop: FaceCrops, drawn: NDArray[np.float32], grain: Grain) -> Planes:
+def _in_film(
+    one: _Waiting,
+    crop: FaceCrops,
+    drawn: NDArray[np.float32],
+    grain: Grain,
+    scheme: LandmarkScheme,
+) -> Planes:
     """The film's picture with a redrawn crop in its place."""
     film = crop.pictures[0].astype(np.float32, copy=False)
     mask, _ = fill_regions(crop.mask_outlines[0], crop.face_points[0], len(film))
-    whole = np.concatenate([one.block.own[one.at], crop.points[0]])
+    old_and_new = (one.block.own[one.at], crop.points[0])
+    whole = np.concatenate([lips_and_chin(points, scheme) for points in old_and_new])
     picture, share = blend(film, drawn, mask, whole, one.frame.index, grain, _BLEND)
     planes = one.frame.planes
     box = one.block.boxes[one.at]

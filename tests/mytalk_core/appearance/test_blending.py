@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.blending import BlendConfig, blend, takeover
+from mytalk_core.appearance.blending import BlendConfig, blend, lips_and_chin, takeover
 from mytalk_core.appearance.grain import NO_GRAIN, measure_grain
 from mytalk_core.appearance.rim_match import RimConfig
+from mytalk_core.faces.landmark_scheme import MESH478
 
 Floats = NDArray[np.float32]
 
@@ -137,6 +138,21 @@ def test_the_takeover_is_wide_on_cheeks_and_narrow_towards_the_chin() -> None:
     assert cheek >= 9
     assert chin >= 4
     assert np.abs(np.diff(fine, axis=1)).max() < 0.4
+
+
+def test_a_mask_that_the_crop_cuts_off_fades_out_there_too() -> None:
+    share = takeover(np.ones((64, 64), np.uint8), WHOLE / 3, 64, CONFIG).fine
+    edge = np.concatenate([share[0], share[-1], share[:, 0], share[:, -1]])
+    assert (edge == 0).all()
+    assert share[32, 32] == 1
+
+
+def test_lips_and_chin_leave_out_the_sides_of_the_jaw() -> None:
+    moving = np.stack([np.arange(len(MESH478.moving))] * 2, axis=1).astype(np.float32)
+    chosen = lips_and_chin(np.stack([moving, moving]), MESH478)
+    points = [MESH478.moving[int(number)] for number in chosen[1, :, 0]]
+    assert points[:40] == list(MESH478.lips)
+    assert points[40:] == [149, 176, 148, 152, 377, 400, 378]
 
 
 def test_a_lip_at_the_mask_edge_leaves_a_takeover_of_a_few_pixels() -> None:

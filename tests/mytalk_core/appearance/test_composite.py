@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.composite import composite, feathered, pasted
+from mytalk_core.appearance.blending import BlendConfig, takeover
+from mytalk_core.appearance.composite import composite, pasted
 from mytalk_core.faces.crop import apply_box, cut_crop
 
 SIZE = 64
@@ -20,6 +21,12 @@ def disc(radius: float = 24) -> NDArray[np.uint8]:
     y, x = np.mgrid[0:SIZE, 0:SIZE]
     inside: NDArray[np.uint8] = (np.hypot(x - 31.5, y - 31.5) < radius).astype(np.uint8)
     return inside
+
+
+def feathered(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The share of a drawing of which only the middle must be shown whole."""
+    middle = np.array([[SIZE / 2, SIZE / 2]], np.float32)
+    return takeover(mask, middle, SIZE, BlendConfig()).fine
 
 
 def put(
@@ -127,19 +134,3 @@ def test_strength_fades_the_whole_patch() -> None:
     assert none is None
     np.testing.assert_allclose(half.share, full.share / 2)
     np.testing.assert_array_equal(half.rgb, full.rgb)
-
-
-def test_the_mask_fades_in_from_its_edge() -> None:
-    share = feathered(disc())
-    assert share.min() == 0
-    assert share.max() == 1
-    assert (share[disc() == 0] == 0).all()
-    assert (np.diff(share[32, 4:32]) >= 0).all()
-    assert np.diff(share[32]).max() < 0.7
-
-
-def test_a_mask_that_the_crop_cuts_off_fades_out_there_too() -> None:
-    share = feathered(np.ones((SIZE, SIZE), np.uint8))
-    edge = np.concatenate([share[0], share[-1], share[:, 0], share[:, -1]])
-    assert (edge == 0).all()
-    assert share[32, 32] == 1
