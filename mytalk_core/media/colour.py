@@ -18,14 +18,23 @@ _BT709: Final = 1
 _BT601: Final = 5
 
 # Range tags of FFmpeg: 0 unknown, 1 limited (16..235), 2 full (0..255).
-_LIMITED: Final = 1
+LIMITED: Final = 1
 FULL_RANGE: Final = 2
 
 # Matrix tags to the matrices that the scaler has; BT.601 under its two names, BT.2020 likewise.
 _SCALER_MATRIX: Final = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 
+# Weights of red and blue in luma by the scaler's matrix (ITU-T H.273, table 4).
+_LUMA_WEIGHTS: Final = {
+    1: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    5: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+}
+
 # Without full chroma and exact rounding the scaler darkens a picture by one level each way.
-_ACCURATE: Final = (
+ACCURATE: Final = (
     Interpolation.BICUBIC
     | Interpolation.ACCURATE_RND
     | Interpolation.FULL_CHR_H_INT
@@ -56,12 +65,17 @@ def tags_of(frame: av.VideoFrame) -> ColourTags:
     )
 
 
-def _scaler_matrix(tags: ColourTags, width: int, height: int) -> int:
+def scaler_matrix(tags: ColourTags, width: int, height: int) -> int:
     """The scaler's matrix for the tags; untagged footage is BT.709 from HD on, else BT.601."""
     # Rotated footage must take the same branch as upright footage, hence the sorted sides.
     short, long = sorted((width, height))
     default = _BT709 if long >= 1280 or short > 576 else _BT601
     return _SCALER_MATRIX.get(tags.matrix, default)
+
+
+def luma_weights(tags: ColourTags, width: int, height: int) -> tuple[float, float]:
+    """Weights of red and blue in luma (ITU-T H.273, table 4), by the matrix that `to_rgb` uses."""
+    return _LUMA_WEIGHTS[scaler_matrix(tags, width, height)]
 
 
 def to_rgb(frame: av.VideoFrame, scaler: VideoReformatter) -> NDArray[np.uint8]:
@@ -70,17 +84,17 @@ def to_rgb(frame: av.VideoFrame, scaler: VideoReformatter) -> NDArray[np.uint8]:
     converted = scaler.reformat(
         frame,
         format="rgb24",
-        src_colorspace=_scaler_matrix(tags, frame.width, frame.height),
-        src_color_range=tags.range or _LIMITED,
+        src_colorspace=scaler_matrix(tags, frame.width, frame.height),
+        src_color_range=tags.range or LIMITED,
         dst_color_range=FULL_RANGE,
-        interpolation=_ACCURATE,
+        interpolation=ACCURATE,
         threads=1,
     )
     return converted.to_ndarray().astype(np.uint8, copy=False)
 
 
 class ToYuv:
-    """The inverse of `to_rgb`: pictures to frames of one kind (8-bit, "yuv420p" or "yuv444p")."""
+    """The inverse of `to_rgb`: pictures to frames of one planar kind, such as "yuv420p10le"."""
 
     def __init__(self, tags: ColourTags, pixel_format: str) -> None:
         self._tags = tags_for_yuv(tags)
@@ -91,18 +105,18 @@ class ToYuv:
     def __call__(self, image: NDArray[np.uint8]) -> av.VideoFrame:
         """uint8 (H, W, 3) RGB as a frame that carries the tags."""
         height, width = image.shape[:2]
-        matrix = _scaler_matrix(self._tags, width, height)
-        target_range = self._tags.range or _LIMITED
+        matrix = scaler_matrix(self._tags, width, height)
+        target_range = self._tags.range or LIMITED
         full = target_range == FULL_RANGE
         frame = self._scaler.reformat(
             av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24"),
             # To the full range the scaler rounds colours down, half a level on average. From 14
             # bits, where that is nothing, to 8 it rounds to the nearest.
-            format=f"{self._pixel_format}14le" if full else self._pixel_format,
+            format=f"{self._pixel_format[:7]}14le" if full else self._pixel_format,
             dst_colorspace=matrix,
             src_color_range=FULL_RANGE,
             dst_color_range=target_range,
-            interpolation=_ACCURATE,
+            interpolation=ACCURATE,
             threads=1,
         )
         if full:
@@ -113,7 +127,7 @@ class ToYuv:
                 dst_colorspace=matrix,
                 src_color_range=target_range,
                 dst_color_range=target_range,
-                interpolation=_ACCURATE,
+                interpolation=ACCURATE,
                 threads=1,
             )
         frame.colorspace = self._tags.matrix
@@ -127,4 +141,4 @@ def tags_for_yuv(tags: ColourTags) -> ColourTags:
     """The tags to write on a YUV film made from footage with `tags` (which may be RGB)."""
     if tags.matrix != _MATRIX_RGB:
         return tags
-    return ColourTags(UNSPECIFIED, tags.primaries, tags.transfer, _LIMITED)
+    return ColourTags(UNSPECIFIED, tags.primaries, tags.transfer, LIMITED)

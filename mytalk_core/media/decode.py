@@ -1,4 +1,7 @@
-"""Frames out of a file, one after the other, upright and in RGB, in constant memory."""
+"""Frames out of a file, one after the other and upright, in constant memory.
+
+In RGB for looking at a film, as the film's own planes for changing it.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +15,8 @@ from numpy.typing import NDArray
 
 from mytalk_core.media.clock import frame_time
 from mytalk_core.media.colour import to_rgb
+from mytalk_core.media.plane_reader import PlaneReader
+from mytalk_core.media.planes import Planes
 from mytalk_core.media.seek import video_from
 from mytalk_core.media.video_stream import (
     DECODER_THREADS,
@@ -35,6 +40,15 @@ class Frame:
     image: NDArray[np.uint8]  # (H, W, 3) RGB, upright
 
 
+@dataclass(frozen=True)
+class PlaneFrame:
+    """One picture of a film as the film keeps it."""
+
+    index: int  # position in the stream, from 0
+    pts: int  # start of display in units of `VideoInfo.time_base`; the first frame is at 0
+    planes: Planes  # upright
+
+
 def iter_frames(path: str | Path, threads: int = DECODER_THREADS) -> Iterator[Frame]:
     """Every frame of the first video stream in the order of display; pts increase strictly.
 
@@ -48,6 +62,21 @@ def iter_frames(path: str | Path, threads: int = DECODER_THREADS) -> Iterator[Fr
     with open_video(Path(path), threads) as (container, stream):
         for index, (pts, frame) in enumerate(decoded_frames(container, stream, Path(path))):
             yield Frame(index, pts, _upright(frame, scaler))
+
+
+def iter_planes(path: str | Path, threads: int = DECODER_THREADS) -> Iterator[PlaneFrame]:
+    """The frames of `iter_frames` in planes of `VideoInfo.layout` and tags of `VideoInfo.colour`.
+
+    The planes are the decoder's own samples where `PlaneReader` need not convert them, and keep
+    its memory for as long as they are kept.
+
+    Raises:
+        BadInputError: as `iter_frames`; DECODE_ERROR also as `PlaneReader`.
+    """
+    with open_video(Path(path), threads) as (container, stream):
+        reader = PlaneReader(Path(path), stream.codec_context.name)
+        for index, (pts, frame) in enumerate(decoded_frames(container, stream, Path(path))):
+            yield PlaneFrame(index, pts, reader(frame))
 
 
 def iter_frames_at(

@@ -10,8 +10,11 @@ from av.container import InputContainer
 
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.clock import frame_count
-from mytalk_core.media.colour import UNTAGGED, ColourTags, tags_of
+from mytalk_core.media.colour import UNTAGGED, ColourTags
 from mytalk_core.media.container import open_container
+from mytalk_core.media.hdr import NO_HDR, HdrMetadata, hdr_of
+from mytalk_core.media.plane_reader import planar_tags, upright_layout
+from mytalk_core.media.planes import DEFAULT_LAYOUT, PlaneLayout
 from mytalk_core.media.video_stream import (
     decoded_frames,
     frame_rate,
@@ -41,8 +44,10 @@ class VideoInfo:
     pixel_format: str  # FFmpeg's name, such as "yuv420p"
     time_base: Fraction  # seconds per unit of a frame's pts
     start: Fraction = Fraction(0)  # seconds from the container's start to the first frame
-    colour: ColourTags = UNTAGGED
+    colour: ColourTags = UNTAGGED  # of the film, or of the planes that an RGB one is read as
     pixel_aspect: Fraction = Fraction(1)  # width of a pixel over its height
+    layout: PlaneLayout = DEFAULT_LAYOUT  # of its planes
+    hdr: HdrMetadata = NO_HDR
 
 
 @dataclass(frozen=True)
@@ -84,8 +89,10 @@ def probe_video(path: str | Path) -> VideoInfo:
             pixel_format=frame.format.name,
             time_base=time_base(stream),
             start=_start(container, (frame.pts or 0) * time_base(stream)),
-            colour=tags_of(frame),
+            colour=planar_tags(frame),
             pixel_aspect=aspect,
+            layout=upright_layout(frame, stream.codec_context.name),
+            hdr=hdr_of(frame),
         )
 
 

@@ -1,14 +1,19 @@
+import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.errors import BadInputError, OutputError, Reason
-from mytalk_core.media.decode import Frame, iter_frames
+from mytalk_core.media.decode import Frame, PlaneFrame, iter_frames, iter_planes
 from mytalk_core.media.encode import VideoWriter, read_crop_video, write_crop_video
+from mytalk_core.media.hdr import HdrMetadata
+from mytalk_core.media.plane_regions import largest_outside_change, region_rgb, with_region
 from mytalk_core.media.probe import VideoInfo, probe_video
 
 # Smooth colours that move: what a camera sees, rather than the hard edges of a test chart.
@@ -25,9 +30,17 @@ def copied(film: Path, out: Path) -> tuple[VideoInfo, VideoInfo]:
     """Writes the untouched frames of `film` to `out`: what both are."""
     info = probe_video(film)
     with VideoWriter(out, info) as writer:
-        for frame in iter_frames(film):
+        for frame in iter_planes(film):
             writer.write(frame)
     return info, probe_video(out)
+
+
+def equal(one: PlaneFrame, other: PlaneFrame) -> bool:
+    """Whether two frames have the same samples and tags."""
+    ours, theirs = one.planes, other.planes
+    return ours.tags == theirs.tags and all(
+        np.array_equal(getattr(ours, name), getattr(theirs, name)) for name in ("y", "u", "v")
+    )
 
 
 def times(film: Path, info: VideoInfo) -> list[Fraction]:
@@ -125,6 +138,129 @@ def test_footage_of_any_kind_keeps_its_colours(
     film = make_film("film.mkv", smooth(seconds=0.2), vcodec="ffv1", pix_fmt=kept_as)
     copied(film, tmp_path / "out.mp4")
     assert np.abs(errors(film, tmp_path / "out.mp4")).mean() < 1.5
+
+
+_BT709 = "colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
+_BT601 = "colorspace=smpte170m:color_primaries=smpte170m:color_trc=smpte170m:range=tv"
+_FULL = "colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=pc"
+_PQ = "colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084:range=tv"
+_HLG = "colorspace=bt2020nc:color_primaries=bt2020:color_trc=arib-std-b67:range=tv"
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "tags", "codec"),
+    [
+        ("yuv420p", _BT709, "h264"),
+        ("yuv420p", _FULL, "h264"),
+        ("yuv420p10le", _BT601, "h264"),
+        ("yuv420p10le", _PQ, "h264"),
+        ("yuv422p", _BT601, "h264"),
+        ("yuv422p10le", _PQ, "h264"),
+        ("yuv444p10le", _HLG, "h264"),
+        ("yuv444p12le", _PQ, "hevc"),
+    ],
+)
+def test_samples_and_tags_go_through_untouched(
+    make_film: Callable[..., Path], tmp_path: Path, pixel_format: str, tags: str, codec: str
+) -> None:
+    picture = f"testsrc2=s=96x64:r=25:d=0.4,format={pixel_format},noise=alls=20,setparams={tags}"
+    film = make_film("film.mkv", picture, vcodec="ffv1", pix_fmt=pixel_format)
+    before, out = probe_video(film), tmp_path / "out.mp4"
+    with VideoWriter(out, before, crf=0) as writer:
+        for frame in iter_planes(film):
+            writer.write(frame)
+    after = probe_video(out)
+    assert (after.colour, after.layout, after.codec) == (before.colour, before.layout, codec)
+    assert before.colour.transfer != 2
+    pairs = list(zip(iter_planes(film), iter_planes(out), strict=True))
+    assert len(pairs) == 10
+    assert all(equal(ours, theirs) for ours, theirs in pairs)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv422p10le", "yuv444p12le"])
+def test_deep_films_look_the_same(
+    make_film: Callable[..., Path], tmp_path: Path, pixel_format: str
+) -> None:
+    film = make_film("film.mkv", smooth(seconds=0.2), vcodec="ffv1", pix_fmt=pixel_format)
+    before, _ = copied(film, tmp_path / "out.mp4")
+    for ours, theirs in zip(iter_planes(film), iter_planes(tmp_path / "out.mp4"), strict=True):
+        error = (ours.planes.y.astype(float) - theirs.planes.y) / (1 << before.layout.bits)
+        assert np.sqrt(np.mean(error**2)) < 10 ** (-45 / 20)
+
+
+def test_a_new_region_leaves_the_rest_of_a_ten_bit_film(
+    make_film: Callable[..., Path], tmp_path: Path
+) -> None:
+    picture = f"testsrc2=s=160x120:r=25:d=0.2,format=yuv420p10le,noise=alls=20,setparams={_PQ}"
+    film = make_film("film.mkv", picture, vcodec="ffv1", pix_fmt="yuv420p10le")
+    out = tmp_path / "out.mp4"
+    share = np.zeros((41, 53), np.float32)
+    share[3:-3, 3:-3] = 0.3
+    share[10:-10, 10:-10] = 1
+    inside = np.zeros((120, 160), bool)
+    inside[17 + 3 : 17 + 38, 31 + 3 : 31 + 50] = True
+    new = np.full((41, 53, 3), (180.0, 90.0, 80.0), np.float32)
+    with VideoWriter(out, probe_video(film), crf=0) as writer:
+        for frame in iter_planes(film):
+            planes = with_region(frame.planes, new, share, 31, 17)
+            assert largest_outside_change(frame.planes, planes, inside) == 0
+            assert largest_outside_change(frame.planes, planes, np.zeros_like(inside)) > 100
+            writer.write(PlaneFrame(frame.index, frame.pts, planes))
+    for ours, theirs in zip(iter_planes(film), iter_planes(out), strict=True):
+        assert largest_outside_change(ours.planes, theirs.planes, inside) == 0
+        # Where the share is 1 the new picture stands, up to the rounding to steps of ten bits.
+        middle = region_rgb(theirs.planes, 31 + 14, 17 + 14, 31 + 53 - 14, 17 + 41 - 14)
+        assert np.abs(middle - new[0, 0]).max() < 1
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "codec"), [("yuv420p10le", "libx264"), ("yuv444p12le", "libx265")]
+)
+def test_light_of_the_grading_display_is_carried_over(
+    make_film: Callable[..., Path], tmp_path: Path, pixel_format: str, codec: str
+) -> None:
+    name = {"libx264": "mastering-display", "libx265": "master-display"}[codec]
+    light = {"libx264": "cll", "libx265": "max-cll"}[codec]
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    film = make_film(
+        "film.mp4",
+        f"{smooth(seconds=0.2)},format={pixel_format},setparams={_PQ}",
+        vcodec=codec,
+        pix_fmt=pixel_format,
+        **{f"{codec[3:]}-params": f"{name}={display}:{light}=1000,400"},
+    )
+    before, after = copied(film, tmp_path / "out.mp4")
+    display_told = (34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450, 10000000, 50)
+    assert before.hdr == after.hdr == HdrMetadata(display_told, (1000, 400))
+
+
+def test_films_without_hdr_say_nothing_of_it(
+    make_film: Callable[..., Path], tmp_path: Path
+) -> None:
+    _, after = copied(make_film("film.mp4"), tmp_path / "out.mp4")
+    assert after.hdr == HdrMetadata(None, None)
+
+
+@pytest.mark.parametrize("place", [(0.0, 0.5), (0.5, 0.5), (0.5, 1.0), (1.0, 0.5)])
+def test_the_place_of_chroma_is_told(
+    make_film: Callable[..., Path], tmp_path: Path, place: tuple[float, float]
+) -> None:
+    film, out = make_film("film.mp4"), tmp_path / "out.mp4"
+    info = probe_video(film)
+    layout = replace(info.layout, chroma_x=place[0], chroma_y=place[1])
+    with VideoWriter(out, replace(info, layout=layout)) as writer:
+        for frame in iter_planes(film):
+            writer.write(frame)
+    # Only the program says what it reads.
+    told = subprocess.run(
+        [get_ffmpeg_exe(), "-nostdin", "-v", "verbose", "-i", str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stderr
+    name = {(0.5, 0.5): "center", (0.5, 1.0): "bottom"}.get(place, "left")
+    stream = next(line for line in told.splitlines() if "Video: h264" in line)
+    assert f", {name})" in stream
 
 
 def test_two_passes_do_not_darken(make_film: Callable[..., Path], tmp_path: Path) -> None:

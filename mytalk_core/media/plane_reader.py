@@ -1,0 +1,161 @@
+"""Decoded frames of any kind as planes of one layout, upright; most of them as they are."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.colour import (
+    ACCURATE,
+    FULL_RANGE,
+    LIMITED,
+    UNSPECIFIED,
+    ColourTags,
+    scaler_matrix,
+    tags_for_yuv,
+    tags_of,
+)
+from mytalk_core.media.planes import PlaneLayout, Planes, Samples, plane_samples
+from mytalk_core.media.video_stream import quarter_turns
+
+# Formats whose first three planes are what `Planes` holds; a fourth one is of opacity.
+_PLANAR: Final = re.compile(r"yuv[aj]?4(20|22|44)p(10le|12le)?")
+
+# FFmpeg's names of the codecs that define chroma to lie amid its pixels, not on the left ones.
+# Others may say so in a tag, which does not reach us.
+_CHROMA_AMID: Final = {"mpeg1video", "mjpeg", "h261", "h263", "flv", "theora"}
+
+
+class PlaneReader:
+    """Turns the frames of one film into planes.
+
+    Planar YUV of 8, 10 and 12 bits is not converted: the planes are views of the decoder's memory,
+    or, of turned footage, turned copies. The rest is converted once, to the next that holds it: RGB
+    to 4:4:4, greys to 4:2:0 of full range with the same luma, more than 12 bits to 12; opacity is
+    left out. 4:2:2 that is turned by a quarter becomes 4:4:4, as do sides that no whole number of
+    chroma samples covers. A film whose format changes on the way keeps the first.
+    """
+
+    def __init__(self, path: Path, codec: str) -> None:
+        """`path`: the film's, for errors. `codec`: FFmpeg's name of the decoder."""
+        self._path = path
+        self._codec = codec
+        self._scaler = VideoReformatter()
+        self._stored: PlaneLayout | None = None
+
+    def __call__(self, frame: av.VideoFrame) -> Planes:
+        """The frame's picture.
+
+        Raises:
+            BadInputError: DECODE_ERROR where rows are stored from the bottom up.
+        """
+        if self._stored is None:
+            self._stored = _stored_layout(frame, self._codec)
+        layout, tags, turns = self._stored, planar_tags(frame), quarter_turns(frame)
+        planar = _PLANAR.fullmatch(frame.format.name) and _plain_name(frame) == layout.name
+        if not planar:
+            frame = self._converted(frame, tags, layout)
+        if any(plane.line_size < 0 for plane in frame.planes):
+            raise BadInputError(
+                "the picture is stored from the bottom up, which is not supported.",
+                reason=Reason.DECODE_ERROR,
+                where=str(self._path),
+                remedy="Convert the film, losslessly, to H.264 or ProRes.",
+            )
+        y, u, v = (_turned(plane_samples(plane, layout), turns) for plane in frame.planes[:3])
+        return Planes(y, u, v, turned_layout(layout, turns), tags)
+
+    def _converted(
+        self, frame: av.VideoFrame, tags: ColourTags, layout: PlaneLayout
+    ) -> av.VideoFrame:
+        matrix = scaler_matrix(tags, frame.width, frame.height)
+        to_range = tags.range or LIMITED
+        return self._scaler.reformat(
+            frame,
+            format=layout.name,
+            src_colorspace=matrix,
+            dst_colorspace=matrix,
+            src_color_range=FULL_RANGE if _is_rgb(frame) else to_range,
+            dst_color_range=to_range,
+            interpolation=ACCURATE,
+            threads=1,
+        )
+
+
+def upright_layout(frame: av.VideoFrame, codec: str) -> PlaneLayout:
+    """The layout of the planes that a `PlaneReader` makes of a film with this first frame."""
+    return turned_layout(_stored_layout(frame, codec), quarter_turns(frame))
+
+
+def planar_tags(frame: av.VideoFrame) -> ColourTags:
+    """The tags of those planes."""
+    tags = tags_of(frame)
+    if _is_rgb(frame):
+        return ColourTags(UNSPECIFIED, tags.primaries, tags.transfer, LIMITED)
+    # To FFmpeg greys are of full range whatever their tag says.
+    if _is_grey(frame) or frame.format.name.startswith("yuvj"):
+        return replace(tags_for_yuv(tags), range=FULL_RANGE)
+    return tags_for_yuv(tags)
+
+
+def _stored_layout(frame: av.VideoFrame, codec: str) -> PlaneLayout:
+    kind = frame.format
+    depth = 8 if kind.has_palette else max(component.bits for component in kind.components)
+    step_x, step_y = _steps(frame)
+    amid = codec in _CHROMA_AMID
+    return PlaneLayout(
+        bits=next((bits for bits in (8, 10) if depth <= bits), 12),
+        step_x=step_x,
+        step_y=step_y,
+        chroma_x=0.5 if amid and step_x == 2 else 0.0,
+        chroma_y=0.5 if step_y == 2 else 0.0,
+    )
+
+
+def _steps(frame: av.VideoFrame) -> tuple[int, int]:
+    """Columns and rows of luma for each of chroma."""
+    kind = frame.format
+    step_x = 2 if _is_grey(frame) or kind.chroma_width(64) < 64 else 1
+    step_y = 2 if _is_grey(frame) or kind.chroma_height(64) < 64 else 1
+    if frame.width % step_x or frame.height % step_y:
+        return 1, 1
+    turned = quarter_turns(frame) % 2 == 1
+    return (1, 1) if step_x != step_y and (turned or step_y == 2) else (step_x, step_y)
+
+
+def _is_rgb(frame: av.VideoFrame) -> bool:
+    return bool(frame.format.is_rgb or frame.format.has_palette)
+
+
+def _is_grey(frame: av.VideoFrame) -> bool:
+    return len(frame.format.components) < 3 and not _is_rgb(frame)
+
+
+def _plain_name(frame: av.VideoFrame) -> str:
+    """The pixel format's name without opacity or range, which we keep elsewhere."""
+    return re.sub("^yuv[aj]", "yuv", frame.format.name)
+
+
+def _turned(samples: Samples, turns: int) -> Samples:
+    upright = np.ascontiguousarray(np.rot90(samples, turns)) if turns else samples
+    # The decoder may still read what it has given us.
+    upright.flags.writeable = False
+    return upright
+
+
+def turned_layout(layout: PlaneLayout, turns: int) -> PlaneLayout:
+    """The layout after counterclockwise quarter turns, which move chroma within its pixels."""
+    for _ in range(turns):
+        layout = replace(
+            layout,
+            step_x=layout.step_y,
+            step_y=layout.step_x,
+            chroma_x=layout.chroma_y,
+            chroma_y=layout.step_x - 1 - layout.chroma_x,
+        )
+    return layout
