@@ -22,7 +22,7 @@ class BlendConfig:
     """How the drawing takes over from the film, in shares of the crop's width."""
 
     # How deep inside the mask's edge it begins, so that no resampling reaches across the edge.
-    clearance: float = 0.0125
+    clearance: float = 0.02
     # Over what depth the finest detail changes over where there is room for it, as on cheeks.
     feather: float = 0.05
     # The same for the coarsest light and colour.

@@ -115,11 +115,11 @@ def test_clips_carry_all_of_their_part(film: Path, talking_face: Callable[..., A
         assert (meta.scheme, meta.licence, meta.speaker) == ("mesh478", "CC0", "somebody")
         assert meta.versions == VERSIONS
         np.testing.assert_array_equal(sample.landmarks, landmarks[first:end])
-        assert sample.crops.shape == (end - first, 128, 128, 3)
+        assert sample.crops.shape == (end - first, 192, 192, 3)
         assert sample.audio.shape == ((end - first) * 640,)
         assert sample.speech.shape == ((end - first) * 2, 512)
         lips = apply_box(sample.landmarks, sample.boxes)[:, list(MESH478.lips)]
-        assert 0 < lips.min() < lips.max() < 128
+        assert 0 < lips.min() < lips.max() < 192
         assert clip.face_share == 1.0
         assert clip.faces == 1
     # The test pattern counts time: crops are those of their own frames.
@@ -250,7 +250,7 @@ def test_a_sample_becomes_a_clip_whose_mouth_follows_its_sound(
     sample = clip.sample
     frames = sample.meta.frame_count
     assert 5 * 25 < frames <= 6 * 25
-    assert sample.crops.shape == (frames, 128, 128, 3)
+    assert sample.crops.shape == (frames, 192, 192, 3)
     assert abs(len(sample.speech) - 2 * frames) <= 1
     assert sample.meta.sync_shift == 0
     assert abs(sample.meta.sync_offset) <= 1
