@@ -1,6 +1,6 @@
 """Augmented examples: two consecutive frames to draw, and references to look at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -67,16 +67,7 @@ class AppearanceBatches:
 
     def batch(self, random: np.random.Generator, step: int) -> AppearanceBatch:
         """A batch for one step."""
-        examples = [self._example(random) for _ in range(self._config.runs)]
-        stacked = [
-            torch.stack(parts)
-            for parts in zip(*(example.parts() for example in examples), strict=True)
-        ]
-        return AppearanceBatch(
-            target=CropTensors(*(part[:, :RUN].flatten(0, 1) for part in stacked)),
-            references=CropTensors(*(part[:, RUN:] for part in stacked)),
-            step=step,
-        )
+        return batch_of([self._example(random) for _ in range(self._config.runs)], step)
 
     def _example(self, random: np.random.Generator) -> CropTensors:
         """The frames of a run, then its references, (2 + K, ..)."""
@@ -95,6 +86,18 @@ class AppearanceBatches:
         if random.random() < 0.5:
             tensors = mirrored(tensors)
         return _in_other_light(tensors, config, random)
+
+
+def batch_of(examples: Sequence[CropTensors], step: int) -> AppearanceBatch:
+    """A batch out of examples, each the frames of a run and then its references, (2 + K, ..)."""
+    stacked = [
+        torch.stack(parts) for parts in zip(*(example.parts() for example in examples), strict=True)
+    ]
+    return AppearanceBatch(
+        target=CropTensors(*(part[:, :RUN].flatten(0, 1) for part in stacked)),
+        references=CropTensors(*(part[:, RUN:] for part in stacked)),
+        step=step,
+    )
 
 
 def _in_other_light(

@@ -1,7 +1,9 @@
 """The renderer on disk."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -12,9 +14,11 @@ from mytalk_core.training.weights_file import read_weights, write_weights
 _ENTRY = "renderer_config"
 
 
-def save_renderer(model: Renderer, path: Path) -> None:
-    """Write weights and configuration as one safetensors file."""
-    write_weights(path, model, _ENTRY, asdict(model.config))
+def save_renderer(
+    model: Renderer, path: Path, notes: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Write weights and configuration as one safetensors file; `notes` as of `write_weights`."""
+    write_weights(path, model, _ENTRY, asdict(model.config), notes)
 
 
 def load_renderer(path: Path) -> Renderer:

@@ -16,13 +16,11 @@ from mytalk_core.appearance.losses import (
     FeatureJudges,
     LossConfig,
     appearance_losses,
-    mouth_square,
-    near_lips,
 )
+from mytalk_core.appearance.mouth_scores import score_mouths
 from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
 from mytalk_core.appearance.reference_frames import spread_by_opening
 from mytalk_core.appearance.renderer import Renderer, RendererConfig
-from mytalk_core.training.precision import autocast
 
 # One frame in so many of a held-out clip is drawn to judge.
 _JUDGED_EVERY = 12
@@ -53,7 +51,6 @@ class RendererInTraining(nn.Module):
         self.critic = MouthCritic()
 
 
-@torch.inference_mode()
 def score_clips(
     model: Renderer,
     clips: Sequence[AppearanceClip],
@@ -72,14 +69,9 @@ def score_clips(
         shown = crop_tensors(clip.crops.choose(chosen), clip.scheme, size).to(device)
         frames = np.setdiff1d(np.arange(len(clip.opening)), chosen)[::_JUDGED_EVERY]
         target = crop_tensors(clip.crops.choose(frames), clip.scheme, size).to(device)
-        with autocast(device, True):
-            people = model.encode_references(shown.as_batch())
-            picture = model(target, people.repeat(len(frames))).picture.float()
-        drawn, true = (mouth_square(part, target) for part in (picture, target.pictures))
-        distances.append(float(lpips(drawn, true).mean()))
-        near = near_lips(target.drawings)
-        error = ((picture - target.pictures).square() * near).sum((1, 2, 3))
-        scores.append(float((10 * torch.log10(near.sum((1, 2, 3)) * 3 / error)).mean()))
+        found = score_mouths(model, target, shown, lpips)
+        distances.append(float(found.lpips.mean()))
+        scores.append(float(found.psnr.mean()))
     return {
         "mouth_lpips": float(np.mean(distances)),
         "negative_mouth_psnr": -float(np.mean(scores)),

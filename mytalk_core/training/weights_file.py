@@ -1,8 +1,9 @@
 """Trained weights and the configuration of their network as one safetensors file."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
@@ -14,13 +15,32 @@ from mytalk_core.errors import ModelError, Reason
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def write_weights(path: Path, network: nn.Module, entry: str, config: dict[str, Any]) -> None:
+def write_weights(
+    path: Path,
+    network: nn.Module,
+    entry: str,
+    config: dict[str, Any],
+    notes: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Write the weights of `network` and its `config` (JSON values) under the name `entry`.
 
     The same weights give the same bytes.
+
+    Args:
+        notes: what else is known of the weights, by name.
     """
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    path.write_bytes(save(tensors, metadata={entry: json.dumps(config)}))
+    path.write_bytes(save(tensors, metadata={**notes, entry: json.dumps(config)}))
+
+
+def read_notes(path: Path) -> dict[str, str]:
+    """What `write_weights` was told of the weights beside their tensors.
+
+    Raises:
+        OSError, SafetensorError: where the file is missing or is no such file.
+    """
+    with safe_open(path, framework="pt") as file:
+        return dict(file.metadata() or {})
 
 
 def read_weights(

@@ -1,0 +1,317 @@
+"""The renderer learns one actor from the film that it is to redraw: the film is its own teacher.
+
+A short training of all weights with the losses that need no other network, from the shipped weights
+on. Stretches of the film are kept back. Some of them judge the weights from time to time: the best
+ones are kept, and learning ends where nothing gets better. The others say what came of it; if that
+is nothing, the shipped renderer is given back.
+"""
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out
+from mytalk_core.appearance.adaptation_batches import AdaptationBatches
+from mytalk_core.appearance.batches import RUN, AppearanceBatch, BatchConfig
+from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
+from mytalk_core.appearance.losses import LossConfig, _pixel_losses
+from mytalk_core.appearance.mouth_scores import score_mouths
+from mytalk_core.appearance.perceptual import Lpips
+from mytalk_core.appearance.reference_frames import spread_by_opening
+from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.training.loop import LoopConfig, train
+from mytalk_core.training.state import TrainingState, Validation
+
+
+@dataclass(frozen=True)
+class AdaptationConfig:
+    """How long and how the renderer learns an actor."""
+
+    # Optimiser steps at most. As long as time does not run out, they alone decide the weights.
+    steps: int = 300
+    # Seconds at most, looks at what was kept back included; up to twenty steps more are taken.
+    seconds: float = 120.0
+    # Steps between looks, a multiple of 20.
+    look_every: int = 40
+    # Looks in a row without a better one after which learning ends.
+    patience: int = 3
+    learning_rate: float = 3e-4
+    # Share of the averaged weights kept at a step.
+    average_decay: float = 0.98
+    batches: BatchConfig = field(
+        default_factory=lambda: BatchConfig(runs=2, turn=3.0, zoom=0.04, shift=0.02)
+    )
+    losses: LossConfig = field(default_factory=LossConfig)
+    held_out: HoldOutConfig = field(default_factory=HoldOutConfig)
+    # Frames that judge while learning goes on, and as many that say in the end what came of it.
+    judged_frames: int = 24
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of the mouth in frames that were kept back, drawn with their true landmarks; means."""
+
+    psnr: float  # dB
+    lpips: float  # less is better
+
+    def error_beside(self, other: "Scores") -> float:
+        """How large the error is, that of `other` being 1: pixels and perception count alike."""
+        pixels = 10 ** ((other.psnr - self.psnr) / 20)
+        return (pixels + self.lpips / other.lpips) / 2
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found on the frames that choose, after some steps."""
+
+    step: int
+    seconds: float  # since learning began
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class AdaptationRecord:
+    """What came of learning an actor."""
+
+    before: Scores  # on the frames that report
+    after: Scores  # of what learning made, on the same, whether it is used or not
+    helped: bool  # whether it is used
+    steps: int  # taken
+    chosen_step: int  # whose weights were the best; 0: none were better than those at the start
+    seconds: float  # that it took, from the first look to the last
+    learnt_frames: int
+    reporting_frames: int
+    looks: tuple[Look, ...]  # the first one before learning
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A renderer that knows an actor, or the shipped one where learning did not help."""
+
+    renderer: Renderer
+    record: AdaptationRecord
+
+
+@dataclass(frozen=True)
+class Exam:
+    """Frames of one take that judge a renderer, and what it is shown of the person."""
+
+    target: CropTensors  # (N, ..)
+    references: CropTensors  # (K, ..)
+
+    def to(self, device: torch.device) -> "Exam":
+        """The same on another device."""
+        return Exam(self.target.to(device), self.references.to(device))
+
+
+def adapt(
+    renderer: Renderer,
+    takes: Sequence[Take],
+    config: AdaptationConfig,
+    lpips: Lpips,
+    progress: Callable[[int, int], None],
+) -> Adapted:
+    """Learn an actor from frames of a film; stretches of it are kept back to judge that.
+
+    What is kept back is drawn from references that are learnt from, and teaches nothing itself.
+
+    Args:
+        renderer: the shipped one, on the device where it shall learn; it stays as it is.
+        takes: of one actor.
+        progress: told (steps taken, steps in all).
+
+    Raises:
+        BadInputError: TOO_SHORT where no take is long enough to keep something of it back.
+        DivergedError: where a loss is no longer finite.
+    """
+    parts = [hold_out(take, config.held_out) for take in takes]
+
+    def exams(kept: Sequence[Take]) -> list[Exam]:
+        places = spread_places([len(take) for take in kept], config.judged_frames)
+        return [
+            exam(take.choose(chosen), part.learnt, config.batches.references, renderer)
+            for take, chosen, part in zip(kept, places, parts, strict=True)
+            if len(chosen)
+        ]
+
+    choosing = exams([part.choosing for part in parts])
+    reporting = exams([part.reporting for part in parts])
+    if not (choosing and reporting):
+        raise BadInputError(
+            "too short to learn an actor from:"
+            f" {config.held_out.least_seconds:.0f} s in one shot are the least.",
+            reason=Reason.TOO_SHORT,
+        )
+    learnt = [part.learnt for part in parts]
+    return learn_actor(renderer, learnt, choosing, reporting, config, lpips, progress)
+
+
+def learn_actor(
+    renderer: Renderer,
+    takes: Sequence[Take],
+    choosing: Sequence[Exam],
+    reporting: Sequence[Exam],
+    config: AdaptationConfig,
+    lpips: Lpips,
+    progress: Callable[[int, int], None],
+    looked: Callable[[Look, Renderer], None] = lambda look, renderer: None,
+) -> Adapted:
+    """Learn an actor from all frames of `takes`; `adapt` with the judges chosen by the caller.
+
+    The same frames, configuration and number of steps give the same weights on a machine.
+
+    Args:
+        choosing: judges the weights while they learn.
+        reporting: says in the end what came of it.
+        looked: told of every look with the renderer that it is of; its time does not count.
+
+    Raises:
+        DivergedError: where a loss is no longer finite.
+    """
+    device = next(renderer.parameters()).device
+    watch = _Stopwatch()
+    looks = [Look(0, 0.0, score(renderer, choosing, lpips))]
+    with watch.stopped():
+        looked(looks[0], renderer)
+    learner = _Learner(renderer, takes, choosing, looks[0].scores, config, lpips)
+
+    def look(step: int, scores: Scores) -> None:
+        looks.append(Look(step, watch.seconds(), scores))
+        with watch.stopped():
+            looked(looks[-1], learner.model)
+
+    def judged(found: Validation) -> None:
+        look(found.step, Scores(found.figures["psnr"], found.figures["lpips"]))
+
+    def advanced(step: int) -> None:
+        progress(step, config.steps)
+
+    state = TrainingState(best_score=1.0)  # the weights at the start are those to beat
+    for _ in train(learner, _loop(config), state, device, progress=advanced, judged=judged):
+        if watch.seconds() > config.seconds:
+            break
+    if state.step > looks[-1].step:  # time ran out between two looks
+        learner.model.load_state_dict(state.average)
+        look(state.step, score(learner.model, choosing, lpips))
+        if looks[-1].scores.error_beside(looks[0].scores) < state.best_score:
+            state.best = state.average
+    learner.model.load_state_dict(state.best or renderer.state_dict())
+    learner.model.eval()
+    before, after = (score(model, reporting, lpips) for model in (renderer, learner.model))
+    record = AdaptationRecord(
+        before=before,
+        after=after,
+        helped=after.error_beside(before) < 1,
+        steps=state.step,
+        chosen_step=min(looks, key=lambda each: each.scores.error_beside(looks[0].scores)).step,
+        seconds=watch.seconds(),
+        learnt_frames=sum(len(take) for take in takes),
+        reporting_frames=sum(len(each.target.pictures) for each in reporting),
+        looks=tuple(looks),
+    )
+    return Adapted(learner.model if record.helped else renderer, record)
+
+
+def exam(take: Take, learnt: Take, references: int, renderer: Renderer) -> Exam:
+    """All frames of `take` as what judges `renderer`, with references from `learnt` as in a dub."""
+    shown = learnt.choose(spread_by_opening(learnt.clip.opening, references))
+    target, known = (
+        crop_tensors(each.clip.crops, each.clip.scheme, renderer.config.size)
+        for each in (take, shown)
+    )
+    return Exam(target, known).to(next(renderer.parameters()).device)
+
+
+def spread_places(lengths: Sequence[int], count: int) -> list[NDArray[np.int64]]:
+    """`count` places, or all there are, evenly over sequences laid end to end: those in each."""
+    ends = np.cumsum(lengths)
+    total = int(ends[-1])
+    chosen = np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(np.int64))
+    return [
+        chosen[(chosen >= end - length) & (chosen < end)] - (end - length)
+        for length, end in zip(lengths, ends, strict=True)
+    ]
+
+
+def score(renderer: Renderer, exams: Sequence[Exam], lpips: Lpips) -> Scores:
+    """Means over all frames of the exams."""
+    found = [score_mouths(renderer, each.target, each.references, lpips) for each in exams]
+    return Scores(
+        psnr=float(np.concatenate([each.psnr for each in found]).mean()),
+        lpips=float(np.concatenate([each.lpips for each in found]).mean()),
+    )
+
+
+class _Learner:
+    """The actor as the training loop sees it: an `Objective`."""
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        takes: Sequence[Take],
+        choosing: Sequence[Exam],
+        start: Scores,
+        config: AdaptationConfig,
+        lpips: Lpips,
+    ) -> None:
+        self.model = copy.deepcopy(renderer)
+        self._batches = AdaptationBatches(takes, config.batches, renderer.config.size)
+        self._choosing = choosing
+        self._start = start
+        self._losses = config.losses
+        self._lpips = lpips
+        self._device = next(renderer.parameters()).device
+
+    def batch(self, random: np.random.Generator, step: int) -> AppearanceBatch:
+        """The examples of one step."""
+        return self._batches.batch(random, step).to(self._device)
+
+    def losses(self, batch: AppearanceBatch, noise: torch.Generator) -> dict[str, Tensor]:
+        """The losses of one step; nothing in it is random."""
+        people = self.model.encode_references(batch.references).repeat(RUN)
+        return _pixel_losses(self.model(batch.target, people), batch.target, self._losses)
+
+    def validate(self) -> dict[str, float]:
+        """How the weights do on the frames that choose; the first figure is the error."""
+        scores = score(self.model, self._choosing, self._lpips)
+        error = scores.error_beside(self._start)
+        return {"error": error, "psnr": scores.psnr, "lpips": scores.lpips}
+
+
+def _loop(config: AdaptationConfig) -> LoopConfig:
+    return LoopConfig(
+        config.steps,
+        learning_rate=config.learning_rate,
+        weight_decay=0.0,
+        average_decay=config.average_decay,
+        validate_every=config.look_every,
+        patience=config.patience,
+        checkpoint_seconds=0.0,  # time is looked at as often as the loop can be left
+        half_precision_on=("cuda", "cpu"),
+        seed=config.seed,
+    )
+
+
+class _Stopwatch:
+    """Counts seconds from the start on but for what it is stopped for."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self._began += time.monotonic() - began

@@ -1,0 +1,53 @@
+"""Examples out of one actor's own frames: in their own light, the right way round, hardly moved.
+
+Training on many people turns, mirrors and relights its examples, so that a renderer knows what its
+footage lacks. Who learns one actor in one film wants that film as it is.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mytalk_core.appearance.actor_frames import Take
+from mytalk_core.appearance.batches import RUN, AppearanceBatch, BatchConfig, batch_of, moved_crops
+from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
+from mytalk_core.appearance.reference_frames import training_references
+
+
+class AdaptationBatches:
+    """Makes batches out of the frames of some takes; it never sees any others."""
+
+    def __init__(self, takes: Sequence[Take], config: BatchConfig, size: int) -> None:
+        """Args: `takes` with two frames in a row at least; `size` is the renderer's."""
+        self._takes = takes
+        self._config = config
+        self._size = size
+        # Every place where two frames of the film stand beside each other: (take, place in it).
+        self._places = [
+            (number, int(place))
+            for number, take in enumerate(takes)
+            for place in frames_in_a_row(take)
+        ]
+
+    def batch(self, random: np.random.Generator, step: int) -> AppearanceBatch:
+        """A batch for one step."""
+        return batch_of([self._example(random) for _ in range(self._config.runs)], step)
+
+    def _example(self, random: np.random.Generator) -> CropTensors:
+        """Two frames in a row, then their references, (2 + K, ..)."""
+        config = self._config
+        number, first = self._places[random.integers(len(self._places))]
+        clip = self._takes[number].clip
+        run = np.arange(first, first + RUN)
+        shown = training_references(clip.opening, clip.pose, run, config.references, random)
+        moved = moved_crops(clip.crops.choose(np.concatenate([run, shown])), config, random)
+        size = moved.pictures.shape[1]
+        for path in (moved.points, moved.before, moved.after):
+            path[:RUN] += random.normal(0, config.landmark_jitter * size, path[:RUN].shape)
+        return crop_tensors(moved, clip.scheme, self._size)
+
+
+def frames_in_a_row(take: Take) -> NDArray[np.int64]:
+    """The places of a take whose frame is followed by the film's next one."""
+    return np.flatnonzero(np.diff(take.frames) == 1)

@@ -1,0 +1,268 @@
+"""The renderer learns an actor from a film, and is judged by what it did not learn from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from mytalk_core.appearance import adaptation
+from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out
+from mytalk_core.appearance.adaptation import (
+    AdaptationConfig,
+    Adapted,
+    Scores,
+    adapt,
+    spread_places,
+)
+from mytalk_core.appearance.batches import BatchConfig
+from mytalk_core.appearance.clip import AppearanceClip
+from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
+from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.appearance.training import JudgingModels
+from mytalk_core.errors import BadInputError, Reason
+
+FPS = 25.0
+BRIEF = AdaptationConfig(
+    steps=40,
+    seconds=600.0,
+    look_every=20,
+    learning_rate=2e-3,
+    batches=BatchConfig(runs=1, references=2, turn=0, zoom=0, shift=0),
+    judged_frames=6,
+)
+
+
+@pytest.fixture(scope="module")
+def take(drawn_clip: Callable[..., AppearanceClip]) -> Take:
+    """Five seconds of a painted face."""
+    clip = drawn_clip(0.2 + 0.2 * np.sin(np.arange(125) / 2.5))
+    return Take(clip, np.arange(125), FPS)
+
+
+@pytest.fixture(scope="module")
+def lpips(small_judges: JudgingModels) -> Lpips:
+    return perceptual_lpips(small_judges.alexnet)
+
+
+def learn(
+    renderer: Renderer, takes: Sequence[Take], lpips: Lpips, config: AdaptationConfig = BRIEF
+) -> Adapted:
+    return adapt(renderer, takes, config, lpips, lambda done, total: None)
+
+
+@pytest.fixture(scope="module")
+def adapted(tiny_renderer: Callable[..., Renderer], take: Take, lpips: Lpips) -> Adapted:
+    return learn(tiny_renderer(), [take], lpips)
+
+
+def with_pictures(take: Take, places: NDArray[np.bool_], value: int) -> Take:
+    """The take with some of its pictures painted over."""
+    pictures = take.clip.crops.pictures.copy()
+    pictures[places] = value
+    crops = replace(take.clip.crops, pictures=pictures)  # type: ignore[arg-type]
+    return replace(take, clip=replace(take.clip, crops=crops))
+
+
+@given(
+    frames=st.sets(st.integers(0, 3000), min_size=2, max_size=300),
+    share=st.floats(0.05, 0.4),
+    stretch=st.floats(0.2, 5),
+    guard=st.floats(0, 1),
+)
+def test_what_judges_is_apart_in_time_from_what_teaches(
+    take: Take, frames: set[int], share: float, stretch: float, guard: float
+) -> None:
+    config = HoldOutConfig(share, stretch, guard_seconds=guard, least_seconds=4)
+    some = replace(take.choose(np.zeros(len(frames), np.int64)), frames=np.array(sorted(frames)))
+    parts = hold_out(some, config)
+    learnt, choosing, reporting = (
+        set(part.frames.tolist()) for part in (parts.learnt, parts.choosing, parts.reporting)
+    )
+    assert learnt | choosing | reporting <= frames
+    assert not choosing & reporting
+    gap = round(guard * FPS)
+    kept = choosing | reporting
+    assert all(abs(one - other) > gap for one in kept for other in learnt)
+    if max(frames) - min(frames) + 1 < 4 * FPS:
+        assert learnt == frames
+
+
+def test_a_fifth_of_the_time_is_kept_back_in_stretches(take: Take) -> None:
+    parts = hold_out(take, HoldOutConfig(share=0.2, stretch_seconds=0.5, guard_seconds=0.2))
+    for kept in (parts.choosing, parts.reporting):
+        np.testing.assert_array_equal(np.diff(kept.frames), 1)
+        assert len(kept) == 12  # half a fifth of 125, rounded
+    assert len(parts.learnt) == 125 - 24 - 4 * 5
+    assert parts.choosing.frames[-1] < parts.reporting.frames[0]
+
+
+@given(lengths=st.lists(st.integers(0, 50), min_size=1, max_size=8), count=st.integers(1, 40))
+def test_places_are_spread_over_all_sequences(lengths: list[int], count: int) -> None:
+    if not sum(lengths):
+        return
+    places = spread_places(lengths, count)
+    assert sum(map(len, places)) == min(count, sum(lengths))
+    for chosen, length in zip(places, lengths, strict=True):
+        assert all(0 <= place < length for place in chosen)
+
+
+def test_both_pixels_and_perception_count() -> None:
+    start = Scores(psnr=30.0, lpips=0.1)
+    assert start.error_beside(start) == 1
+    assert Scores(36.0206, 0.1).error_beside(start) == pytest.approx(0.75, abs=1e-4)
+    assert Scores(30.0, 0.05).error_beside(start) == pytest.approx(0.75)
+
+
+def test_an_actor_is_learnt(
+    adapted: Adapted, tiny_renderer: Callable[..., Renderer], take: Take
+) -> None:
+    record = adapted.record
+    assert record.helped
+    assert record.after.psnr > record.before.psnr + 0.5
+    assert record.steps == 40
+    assert [look.step for look in record.looks] == [0, 20, 40]
+    assert record.chosen_step in (20, 40)
+    assert 0 < record.looks[1].seconds < record.looks[2].seconds <= record.seconds
+    assert not adapted.renderer.training
+    shipped = tiny_renderer()
+    changed = [
+        not torch.equal(ours, theirs)
+        for ours, theirs in zip(adapted.renderer.parameters(), shipped.parameters(), strict=True)
+    ]
+    assert any(changed)
+
+
+def test_the_shipped_renderer_stays_as_it_is(
+    tiny_renderer: Callable[..., Renderer], take: Take, lpips: Lpips
+) -> None:
+    shipped = tiny_renderer()
+    before = {name: value.clone() for name, value in shipped.state_dict().items()}
+    learn(shipped, [take], lpips, replace(BRIEF, steps=2))
+    for name, value in shipped.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_the_same_film_and_steps_give_the_same_weights(
+    adapted: Adapted, tiny_renderer: Callable[..., Renderer], take: Take, lpips: Lpips
+) -> None:
+    again = learn(tiny_renderer(), [take], lpips)
+    for name, value in again.renderer.state_dict().items():
+        assert torch.equal(value, adapted.renderer.state_dict()[name])
+    assert again.record.after == adapted.record.after
+
+
+def test_nothing_is_learnt_from_what_judges(
+    tiny_renderer: Callable[..., Renderer],
+    take: Take,
+    lpips: Lpips,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Painted over, judges and the gaps beside them change no loss of any step."""
+    parts = hold_out(take, BRIEF.held_out)
+    unseen = ~np.isin(take.frames, parts.learnt.frames)
+    assert unseen.sum() > 40
+    told: list[dict[str, float]] = []
+    losses_of = adaptation._Learner.losses
+
+    def spied(self: object, *arguments: object) -> dict[str, torch.Tensor]:
+        losses = losses_of(self, *arguments)  # type: ignore[arg-type]
+        told.append({name: float(loss) for name, loss in losses.items()})
+        return losses
+
+    monkeypatch.setattr(adaptation._Learner, "losses", spied)
+    short = replace(BRIEF, steps=20)
+    first = learn(tiny_renderer(), [take], lpips, short)
+    second = learn(tiny_renderer(), [with_pictures(take, unseen, 255)], lpips, short)
+    assert len(told) == 40
+    assert told[:20] == told[20:]
+    assert first.record.before != second.record.before  # the paint is seen by those who judge
+    learn(tiny_renderer(), [with_pictures(take, ~unseen, 255)], lpips, short)
+    assert told[40:] != told[:20]
+
+
+def test_references_of_judges_are_learnt_from(
+    tiny_renderer: Callable[..., Renderer],
+    take: Take,
+    lpips: Lpips,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[NDArray[np.int64]] = []
+    exam_of = adaptation.exam
+
+    def spied(judging: Take, learnt: Take, *rest: object) -> adaptation.Exam:
+        shown.append(learnt.frames)
+        assert not set(judging.frames.tolist()) & set(learnt.frames.tolist())
+        return exam_of(judging, learnt, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(adaptation, "exam", spied)
+    learn(tiny_renderer(), [take], lpips, replace(BRIEF, steps=1))
+    parts = hold_out(take, BRIEF.held_out)
+    assert len(shown) == 2
+    for frames in shown:
+        np.testing.assert_array_equal(frames, parts.learnt.frames)
+
+
+def test_learning_ends_where_nothing_gets_better_and_the_best_weights_are_kept(
+    tiny_renderer: Callable[..., Renderer],
+    take: Take,
+    lpips: Lpips,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second look is the best; two worse ones later it is over."""
+    scripted = iter([30.0, 31.0, 32.0, 31.5, 31.0])
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def scores(renderer: Renderer, exams: object, judge: object) -> Scores:
+        seen.append({name: value.clone() for name, value in renderer.state_dict().items()})
+        return Scores(next(scripted, 30.0 + len(seen)), 0.1)
+
+    monkeypatch.setattr(adaptation, "score", scores)
+    config = replace(BRIEF, steps=200, look_every=20, patience=2)
+    ended = learn(tiny_renderer(), [take], lpips, config)
+    assert ended.record.steps == 80
+    assert ended.record.chosen_step == 40
+    for name, value in ended.renderer.state_dict().items():
+        assert torch.equal(value, seen[2][name])
+
+
+def test_what_does_not_help_is_not_used(
+    tiny_renderer: Callable[..., Renderer], take: Take, lpips: Lpips
+) -> None:
+    shipped = tiny_renderer()
+    ruinous = replace(BRIEF, steps=20, learning_rate=3.0)
+    ended = learn(shipped, [take], lpips, ruinous)
+    assert not ended.record.helped
+    assert ended.record.chosen_step == 0
+    assert ended.renderer is shipped
+
+
+def test_time_ends_learning_and_what_was_learnt_is_looked_at(
+    tiny_renderer: Callable[..., Renderer], take: Take, lpips: Lpips
+) -> None:
+    hasty = replace(BRIEF, steps=400, seconds=0.0, look_every=40)
+    ended = learn(tiny_renderer(), [take], lpips, hasty)
+    assert ended.record.steps == 20
+    assert [look.step for look in ended.record.looks] == [0, 20]
+
+
+def test_a_film_too_short_to_judge_by_is_refused(
+    tiny_renderer: Callable[..., Renderer], take: Take, lpips: Lpips
+) -> None:
+    with pytest.raises(BadInputError) as refusal:
+        learn(tiny_renderer(), [take.choose(np.arange(60))], lpips)
+    assert refusal.value.reason is Reason.TOO_SHORT
+
+
+def test_a_short_take_teaches_beside_a_long_one(
+    tiny_renderer: Callable[..., Renderer], take: Take, lpips: Lpips
+) -> None:
+    short = take.choose(np.arange(30))
+    both = learn(tiny_renderer(), [short, take], lpips, replace(BRIEF, steps=1))
+    alone = learn(tiny_renderer(), [take], lpips, replace(BRIEF, steps=1))
+    assert both.record.learnt_frames == alone.record.learnt_frames + 30
+    assert both.record.before == alone.record.before
