@@ -94,7 +94,7 @@ def to_rgb(frame: av.VideoFrame, scaler: VideoReformatter) -> NDArray[np.uint8]:
 
 
 class ToYuv:
-    """The inverse of `to_rgb`: pictures to frames of one planar kind, such as "yuv420p10le"."""
+    """The inverse of `to_rgb`: pictures to frames of one kind (8-bit, "yuv420p" or "yuv444p")."""
 
     def __init__(self, tags: ColourTags, pixel_format: str) -> None:
         self._tags = tags_for_yuv(tags)
@@ -112,7 +112,7 @@ class ToYuv:
             av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24"),
             # To the full range the scaler rounds colours down, half a level on average. From 14
             # bits, where that is nothing, to 8 it rounds to the nearest.
-            format=f"{self._pixel_format[:7]}14le" if full else self._pixel_format,
+            format=f"{self._pixel_format}14le" if full else self._pixel_format,
             dst_colorspace=matrix,
             src_color_range=FULL_RANGE,
             dst_color_range=target_range,

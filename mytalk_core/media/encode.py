@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.colour import ColourTags, ToYuv, to_rgb
-from mytalk_core.media.decode import Frame, PlaneFrame
+from mytalk_core.media.decode import PlaneFrame
 from mytalk_core.media.hdr import NO_HDR, HdrMetadata
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.planes import PlaneLayout, frame_of
@@ -162,7 +162,6 @@ class VideoWriter:
             ),
         )
         self._time_base = info.time_base
-        self._to_yuv = ToYuv(info.colour, info.layout.name)
 
     def __enter__(self) -> Self:
         self._film = self._opening.__enter__()
@@ -176,12 +175,9 @@ class VideoWriter:
     ) -> bool | None:
         return self._opening.__exit__(kind, error, trace)
 
-    def write(self, frame: PlaneFrame | Frame) -> None:
-        """Appends one frame; one in RGB is converted."""
-        if isinstance(frame, PlaneFrame):
-            self._film.write(frame_of(frame.planes), frame.pts)
-        else:
-            self._film.write(self._to_yuv(frame.image), frame.pts)
+    def write(self, frame: PlaneFrame) -> None:
+        """Appends one frame."""
+        self._film.write(frame_of(frame.planes), frame.pts)
 
     @property
     def duration(self) -> Fraction:

@@ -56,7 +56,7 @@ def as_rgb(planes: Planes) -> NDArray[np.uint8]:
     As `iter_frames` gives it, but for rounding and the interpolation of chroma.
     """
     rgb = region_rgb(planes, 0, 0, planes.width, planes.height)
-    return cv2.add(rgb, np.zeros(4), dtype=cv2.CV_8U).astype(np.uint8, copy=False)
+    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
 
 
 def with_region(
@@ -80,25 +80,12 @@ def with_region(
     where = share > 0
     if not where.any():
         return planes
-    part, left, top = _part(where, left, top)
-    height, width = where[part].shape
+    x, y, width, height = cv2.boundingRect(where.view(np.uint8))
+    part = (slice(y, y + height), slice(x, x + width))
+    left, top = left + x, top + y
     own = region_rgb(planes, left, top, left + width, top + height)
     change = (rgb[part] - own) * share[part][..., None]
     return _changed(planes, change, where[part], left, top)
-
-
-def with_change(planes: Planes, change: NDArray[np.float32], left: int, top: int) -> Planes:
-    """The picture with `change` (h, w, 3) added to its RGB; as `with_region`, without reading.
-
-    A luma sample is the film's where the change is exactly 0 in all three colours, a chroma sample
-    where it is for all pixels that the sample stands for.
-    """
-    red, green, blue = cv2.split(change)
-    where = (red != 0) | (green != 0) | (blue != 0)
-    if not where.any():
-        return planes
-    part, left, top = _part(where, left, top)
-    return _changed(planes, change[part], where[part], left, top)
 
 
 def largest_outside_change(before: Planes, after: Planes, inside: NDArray[np.bool_]) -> int:
@@ -119,12 +106,6 @@ def largest_outside_change(before: Planes, after: Planes, inside: NDArray[np.boo
             change[mask] = 0
             largest = max(largest, int(change.max()))
     return largest
-
-
-def _part(where: NDArray[np.bool_], left: int, top: int) -> tuple[tuple[slice, slice], int, int]:
-    """The smallest rectangle around a mask, in its own pixels, and its place in the picture."""
-    x, y, width, height = cv2.boundingRect(where.view(np.uint8))
-    return (slice(y, y + height), slice(x, x + width)), left + x, top + y
 
 
 def _changed(

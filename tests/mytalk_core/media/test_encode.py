@@ -10,10 +10,11 @@ from imageio_ffmpeg import get_ffmpeg_exe
 
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.errors import BadInputError, OutputError, Reason
-from mytalk_core.media.decode import Frame, PlaneFrame, iter_frames, iter_planes
+from mytalk_core.media.decode import PlaneFrame, iter_frames, iter_planes
 from mytalk_core.media.encode import VideoWriter, read_crop_video, write_crop_video
 from mytalk_core.media.hdr import HdrMetadata
 from mytalk_core.media.plane_regions import largest_outside_change, region_rgb, with_region
+from mytalk_core.media.planes import Planes
 from mytalk_core.media.probe import VideoInfo, probe_video
 
 # Smooth colours that move: what a camera sees, rather than the hard edges of a test chart.
@@ -274,7 +275,7 @@ def test_how_long_the_film_has_become(make_film: Callable[..., Path], tmp_path: 
     film = make_film("film.mp4", smooth(rate="30000/1001"))
     with VideoWriter(tmp_path / "out.mp4", probe_video(film)) as writer:
         assert writer.duration == 0
-        for frame in iter_frames(film):
+        for frame in iter_planes(film):
             writer.write(frame)
             assert writer.duration == (frame.index + 1) * Fraction(1001, 30000)
 
@@ -285,7 +286,7 @@ def test_a_failure_leaves_nothing(make_film: Callable[..., Path], tmp_path: Path
         pytest.raises(BadInputError),
         VideoWriter(tmp_path / "out.mp4", probe_video(film)) as writer,
     ):
-        for frame in iter_frames(film):
+        for frame in iter_planes(film):
             writer.write(frame)
         raise BadInputError("no face", reason=Reason.NO_FACE)
     assert list(tmp_path.iterdir()) == [film]
@@ -293,13 +294,15 @@ def test_a_failure_leaves_nothing(make_film: Callable[..., Path], tmp_path: Path
 
 def test_a_full_disk(make_film: Callable[..., Path], tiny_disk: Path) -> None:
     info = probe_video(make_film("film.mp4"))
-    noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (120, 160), np.uint8)
+    grey = np.full((60, 80), 128, np.uint8)
     with (
         pytest.raises(OutputError) as caught,
         VideoWriter(tiny_disk / "out.mp4", info) as writer,
     ):
         for index in range(100):
-            writer.write(Frame(index, index * 512, np.roll(noise, index * 7)))
+            planes = Planes(np.roll(noise, index * 7), grey, grey, info.layout, info.colour)
+            writer.write(PlaneFrame(index, index * 512, planes))
     assert caught.value.reason is Reason.DISK_FULL
     assert list(tiny_disk.iterdir()) == []
 
