@@ -1,0 +1,141 @@
+"""Renderers that differ from the shipped one in one choice: how references are met, what is seen.
+
+Each is a function from its size to a new `Renderer`; the machinery of training and redrawing takes
+them all alike.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from mytalk_core.appearance.face_crops import CropTensors
+from mytalk_core.appearance.layers import ConvBlock, resized, silent_conv, warp
+from mytalk_core.appearance.renderer import (
+    Drawing,
+    ReferenceMatch,
+    References,
+    Renderer,
+    RendererConfig,
+    gathered,
+    skin_colour,
+)
+
+_NOW = 3  # the first channels of a drawing: contours of the frame itself
+
+
+class _Unmoved(nn.Module):
+    """A head of flow and logits whose flow is zero."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.head(x)
+        return torch.cat([torch.zeros_like(found[:, :2]), found[:, 2:]], dim=1)
+
+
+class _FixedWarp(ReferenceMatch):
+    """Flow of landmarks alone, or, where that is not wanted either, references as they are."""
+
+    def __init__(self, config: RendererConfig, by_landmarks: bool) -> None:
+        super().__init__(config.widths, config.flow_reach)
+        self._by_landmarks = by_landmarks
+        self.coarse, self.fine = _Unmoved(self.coarse), _Unmoved(self.fine)
+
+    def forward(
+        self, landmarks: list[Tensor], surroundings: list[Tensor], points: Tensor, known: References
+    ) -> tuple[Tensor, Tensor]:
+        if not self._by_landmarks:
+            points, known = (
+                torch.zeros_like(points),
+                replace(known, points=torch.zeros_like(known.points)),
+            )
+        return super().forward(landmarks, surroundings, points, known)
+
+
+class _ConcatenatedMatch(ReferenceMatch):
+    """Shares from all `count` references side by side: their number and order are fixed."""
+
+    def __init__(self, config: RendererConfig, count: int) -> None:
+        super().__init__(config.widths, config.flow_reach)
+        half = config.widths[0]
+        self.weigh = nn.Sequential(
+            ConvBlock((count + 2) * half, 2 * half), silent_conv(2 * half, count)
+        )
+
+    def forward(
+        self, landmarks: list[Tensor], surroundings: list[Tensor], points: Tensor, known: References
+    ) -> tuple[Tensor, Tensor]:
+        flow, _ = super().forward(landmarks, surroundings, points, known)
+        beside = _side_by_side(known.features[0], flow)
+        logits = self.weigh(torch.cat([beside, landmarks[0], surroundings[0]], dim=1))
+        return flow, logits.softmax(dim=1)[:, :, None]
+
+
+class ConcatenatingRenderer(Renderer):
+    """Warped features of `count` references are concatenated and mixed by a 1x1 convolution."""
+
+    def __init__(self, config: RendererConfig, count: int = 4) -> None:
+        super().__init__(config)
+        self.match = _ConcatenatedMatch(config, count)
+        self.mix = nn.ModuleList(nn.Conv2d(count * width, width, 1) for width in config.widths)
+
+    def draw(self, frames: CropTensors, references: References) -> Drawing:
+        """As `Renderer.draw`, whose features are summed by share instead."""
+        colour = skin_colour(frames.contexts, frames.skins)
+        visible = (frames.pictures - colour) * (1 - frames.masks)
+        landmarks = self.landmark_encoder(frames.drawings)
+        surroundings = self.surroundings_encoder(torch.cat([visible, frames.masks], dim=1))
+        surroundings[2] = surroundings[2] + self._context(frames, colour, surroundings[2].shape[-1])
+        points = torch.cat([frames.points, frames.anchors], dim=1)
+        flow, share = self.match(landmarks, surroundings, points, references)
+        fused = [
+            fusion(mix(_side_by_side(features, flow)), around)
+            for fusion, mix, features, around in zip(
+                self.fusion, self.mix, references.features, surroundings, strict=True
+            )
+        ]
+        x = self.bottom(torch.cat([fused[-1], landmarks[-1]], dim=1))
+        for scale, stage in zip(range(len(fused) - 2, -1, -1), self.up, strict=True):
+            x = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = stage(torch.cat([x, fused[scale], landmarks[scale]], dim=1))
+        half = nn.functional.avg_pool2d(references.pictures.flatten(0, 1), 2)
+        around = nn.functional.avg_pool2d(visible, 2)
+        small = torch.cat([gathered(half, flow, share), around], dim=1)
+        residual = nn.functional.pixel_shuffle(self.head(torch.cat([x, small], dim=1)), 2)
+        return Drawing(flow, share, residual, colour)
+
+
+class MomentRenderer(Renderer):
+    """Sees the landmarks of the frame itself, not those of the frames before and after."""
+
+    def draw(self, frames: CropTensors, references: References) -> Drawing:
+        """As `Renderer.draw`."""
+        now = frames.drawings.clone()
+        now[:, _NOW:] = 0
+        return super().draw(replace(frames, drawings=now), references)
+
+
+def landmark_warped(config: RendererConfig) -> Renderer:
+    """References are warped as far as landmarks know; nothing is learnt of it."""
+    renderer = Renderer(config)
+    renderer.match = _FixedWarp(config, by_landmarks=True)
+    return renderer
+
+
+def unwarped(config: RendererConfig) -> Renderer:
+    """References are mixed where they stand."""
+    renderer = Renderer(config)
+    renderer.match = _FixedWarp(config, by_landmarks=False)
+    return renderer
+
+
+def _side_by_side(features: Tensor, flow: Tensor) -> Tensor:
+    """Features (P * K, C, h, h) warped by flow (B, K, 2, ., .) as `gathered`, (B, K * C, h, h)."""
+    count, side = flow.shape[1], features.shape[-1]
+    people = len(features) // count
+    by_reference = resized(flow.flatten(0, 1), side).unflatten(0, (people, -1, count))
+    moved = warp(features, by_reference.transpose(1, 2).flatten(0, 2))
+    return moved.unflatten(0, (people, count, -1)).transpose(1, 2).flatten(0, 1).flatten(1, 2)
