@@ -9,7 +9,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +91,25 @@ def progress(description: str, total: float | None) -> Iterator[Advance]:
     with Progress(*columns, console=_stderr) as bars:
         task = bars.add_task(description, total=total)
         yield lambda amount, total=None: bars.update(task, advance=amount, total=total)
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each stage, one after the other; gives the function that is told of progress."""
+    with ExitStack() as bar:
+        current, seen = "", 0
+        advance: Advance
+
+        def report(stage: str, done: int, total: int) -> None:
+            nonlocal current, seen, advance
+            if stage != current:
+                bar.close()
+                advance = bar.enter_context(progress(stage, total))
+                current, seen = stage, 0
+            advance(done - seen)
+            seen = done
+
+        yield report
 
 
 @contextmanager

@@ -1,14 +1,12 @@
 """`mytalk dub`: one film, other speech."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from jobs.console import Advance, note, progress, result
+from jobs.console import note, result, stages
 from mytalk_core.errors import BadInputError, OutputError, Reason
 
 _SUFFIXES = (".mp4", ".m4v")
@@ -71,7 +69,7 @@ def dub(
     from mytalk_core.speech.recognition import Recogniser
 
     models = stored_models(motion, renderer)
-    with _stages() as report:
+    with stages() as report:
         dubbed, transcript = dub_title(
             inputs,
             out,
@@ -129,22 +127,3 @@ def _check_out(out: Path, inputs: list[Path]) -> None:
                 where=str(out),
                 remedy="Name another file with --out.",
             )
-
-
-@contextmanager
-def _stages() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each stage, one after the other; gives the function that is told of progress."""
-    with ExitStack() as bar:
-        current, seen = "", 0
-        advance: Advance
-
-        def report(stage: str, done: int, total: int) -> None:
-            nonlocal current, seen, advance
-            if stage != current:
-                bar.close()
-                advance = bar.enter_context(progress(stage, total))
-                current, seen = stage, 0
-            advance(done - seen)
-            seen = done
-
-        yield report
