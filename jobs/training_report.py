@@ -14,7 +14,8 @@ from mytalk_core.data.clip_reader import read_clip
 from mytalk_core.data.shards import decode_sample
 from mytalk_core.data.splits import Split
 from mytalk_core.errors import BadInputError
-from mytalk_core.evaluation.appearance_table import evaluate_appearance
+from mytalk_core.evaluation.appearance_scores import Judges
+from mytalk_core.evaluation.appearance_section import evaluate_appearance
 from mytalk_core.evaluation.cases import read_motion_clips
 from mytalk_core.evaluation.lip_samples import lip_figure, lip_samples
 from mytalk_core.evaluation.motion_section import evaluate_motion
@@ -125,8 +126,8 @@ def _measured(job: TrainJob, weights: Path, split: Split, advance: Advance) -> S
     if job.model == "motion":
         encoder = SpeechEncoder(job.speech_encoder)
         return evaluate_motion(job.data, split, load_model(weights), encoder, advance)
-    # Identity is left to `mytalk evaluate`: its network may not be on this machine.
-    return evaluate_appearance(job.data, split, load_renderer(weights), None, advance)
+    # Judging networks are left to `mytalk evaluate`: they may not be on this machine.
+    return evaluate_appearance([job.data], split, load_renderer(weights), Judges(), advance)
 
 
 def _configuration(job: TrainJob) -> dict[str, dict[str, str]]:

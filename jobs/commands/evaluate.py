@@ -40,10 +40,11 @@ _METRIC_WIDTH = 12
 
 def evaluate(
     data: Annotated[
-        str,
+        list[str],
         typer.Option(
             show_default=False,
-            help="What `mytalk curate` wrote, or `mytalk preprocess`; path or URL.",
+            help="What `mytalk curate` wrote, or `mytalk preprocess`; path or URL. For appearance"
+            " again and again, with crops of any sizes.",
         ),
     ],
     out: Annotated[Path, typer.Option(show_default=False, help="Folder for the tables.")],
@@ -73,6 +74,7 @@ def evaluate(
     mytalk evaluate --data curated/ --out results/
     mytalk evaluate motion --data curated/ --out results/ --motion trained/motion.safetensors
     mytalk evaluate motion --data curated/ --out results/ --words alignments/
+    mytalk evaluate appearance --data curated/ --data curated720/ --out results/
     mytalk --json evaluate --data curated/ --out results/ --split val
     """
     from mytalk_core import __version__
@@ -81,13 +83,22 @@ def evaluate(
     from mytalk_core.data.curated import write_text
     from mytalk_core.data.model_store import pull
     from mytalk_core.dubbing.models import shipped_weights
+    from mytalk_core.errors import BadInputError, Reason
     from mytalk_core.evaluation.evaluation_page import write_evaluation_page
     from mytalk_core.evaluation.sections import as_dict, to_json, to_markdown
     from mytalk_core.media.output import make_folder
 
-    clip_index(data, split.value)  # found out now, not after a minute of loading
+    if part is not Part.APPEARANCE and len(data) > 1:
+        raise BadInputError(
+            "motion is measured on one data set, whose training clips its baselines are fitted to.",
+            reason=Reason.BAD_CONFIGURATION,
+            where="--data",
+            remedy="Give one, or measure appearance alone.",
+        )
+    for one in data:
+        clip_index(one, split.value)  # found out now, not after a minute of loading
     make_folder(out)
-    about = {"mytalk": __version__, "data": f"{data}, split {split}"}
+    about = {"mytalk": __version__, "data": f"{', '.join(data)}, split {split}"}
     sections: list[Section] = []
     if part in (Part.ALL, Part.MOTION):
         weights = motion or shipped_weights("motion")
@@ -102,17 +113,23 @@ def evaluate(
             speak = WordFolder(words) if words else Recognised(whisper)
             encoder = SpeechEncoder(whisper)
             sections.append(
-                evaluate_motion(data, split.value, model, encoder, advance, speak=speak)
+                evaluate_motion(data[0], split.value, model, encoder, advance, speak=speak)
             )
         about["motion weights"] = f"{weights.name}, SHA-256 {sha256_of(weights)[:16]}"
     if part in (Part.ALL, Part.APPEARANCE):
         weights = renderer or shipped_weights("appearance")
         with progress("measuring appearance", None) as advance:
             from mytalk_core.appearance.checkpoint import load_renderer
-            from mytalk_core.evaluation.appearance_table import evaluate_appearance
+            from mytalk_core.evaluation.appearance_section import (
+                evaluate_appearance,
+                stored_judges,
+            )
 
-            drawing, embedding = load_renderer(weights), pull("face-embedding")
-            sections.append(evaluate_appearance(data, split.value, drawing, embedding, advance))
+            judges = stored_judges(
+                pull("perceptual-alexnet"), pull("face-landmarker"), pull("face-embedding")
+            )
+            drawing = load_renderer(weights)
+            sections.append(evaluate_appearance(data, split.value, drawing, judges, advance))
         about["renderer weights"] = f"{weights.name}, SHA-256 {sha256_of(weights)[:16]}"
 
     document = out / "evaluation.html"
@@ -130,7 +147,6 @@ def _tables(sections: list[Section]) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from mytalk_core.evaluation.sections import failure_text
     from mytalk_core.evaluation.tables import OVERALL
 
     fitting = max((get_terminal_size().columns - _METHOD_WIDTH) // _METRIC_WIDTH, 1)
@@ -159,5 +175,5 @@ def _tables(sections: list[Section]) -> RenderableType:
                     tables.append(table)
         if section.failures:
             tables.append(Text(f"{section.name}: where it fails", style="italic"))
-            tables += [Text(f"- {failure_text(failure)}") for failure in section.failures]
+            tables += [Text(f"- {failure.text}") for failure in section.failures]
     return Group(*tables)

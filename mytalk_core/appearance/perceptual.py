@@ -4,7 +4,7 @@ VGG16's features are for losses, LPIPS for judging. Both are frozen. The weights
 store (`perceptual-vgg16`, `perceptual-alexnet`), which say whose they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -109,28 +109,34 @@ class Lpips(nn.Module):
 
     def forward(self, pictures: Tensor, others: Tensor) -> Tensor:
         """The distance of each pair, (B,)."""
-        maps = [layer.mean(dim=(1, 2, 3)) for layer in self._differences(pictures, others)]
-        return torch.stack(maps).sum(dim=0)
+        layers = self._differences(self.look(pictures), self.look(others))
+        return torch.stack([layer.mean(dim=(1, 2, 3)) for layer in layers]).sum(dim=0)
 
     def spatial(self, pictures: Tensor, others: Tensor) -> Tensor:
         """The distance at every pixel, (B, 1, H, W), for means over a region.
 
         Layers are brought to the pictures' size bilinearly, as in the authors' `spatial` form.
         """
-        size = pictures.shape[-2:]
-        layers = self._differences(pictures, others)
-        grown = [F.interpolate(layer, size, mode="bilinear") for layer in layers]
+        return self.compare(self.look(pictures), self.look(others), pictures.shape[-2:])
+
+    def look(self, pictures: Tensor) -> list[Tensor]:
+        """What `compare` takes of pictures: done once for one that many are compared with."""
+        return [
+            maps / (maps.square().sum(dim=1, keepdim=True) + _TINY).sqrt()
+            for maps in self._features(pictures)
+        ]
+
+    def compare(self, some: list[Tensor], other: list[Tensor], size: Sequence[int]) -> Tensor:
+        """`spatial` of what was looked at, for pictures of `size` (H, W)."""
+        layers = self._differences(some, other)
+        grown = [F.interpolate(layer, tuple(size), mode="bilinear") for layer in layers]
         return torch.stack(grown).sum(dim=0)
 
-    def _differences(self, pictures: Tensor, others: Tensor) -> list[Tensor]:
-        count = len(pictures)
-        both = self._features(torch.cat([pictures, others]))
-        units = [maps / (maps.square().sum(dim=1, keepdim=True) + _TINY).sqrt() for maps in both]
+    def _differences(self, some: list[Tensor], other: list[Tensor]) -> list[Tensor]:
+        """By layer (B, 1, h, w)."""
         return [
-            ((unit[:count] - unit[count:]).square() * self.get_buffer(f"head_{index}")).sum(
-                dim=1, keepdim=True
-            )
-            for index, unit in enumerate(units)
+            ((a - b).square() * self.get_buffer(f"head_{index}")).sum(dim=1, keepdim=True)
+            for index, (a, b) in enumerate(zip(some, other, strict=True))
         ]
 
 

@@ -1,205 +1,201 @@
-"""Stage 2 against copying: how near redrawn frames of held-out people are to the true ones."""
+"""Stage 2 against copying: clips of held-out people drawn again, and what judges say of them."""
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.conditioning import MaskConfig
-from mytalk_core.appearance.renderer import Renderer
-from mytalk_core.data.clip_index import clip_index
-from mytalk_core.data.clip_reader import iter_clips
-from mytalk_core.data.schema import ClipSample
-from mytalk_core.data.shards import decode_sample
-from mytalk_core.data.splits import Split
-from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.evaluation.identity import csim
-from mytalk_core.evaluation.picture_metrics import mouth_region, outside_change, psnr, ssim
-from mytalk_core.evaluation.redrawing import (
-    ALIGNED,
-    OURS,
-    PASTED,
-    RAW,
-    RedrawCase,
-    Redrawing,
-    redraw,
-    redraw_case,
+from mytalk_core.evaluation.appearance_scores import (
+    Judges,
+    Texture,
+    Truth,
+    middle_face,
+    picture_scores,
+    seen_lip_scores,
+    source_texture,
+    texture_scores,
+    truth_of,
 )
-from mytalk_core.evaluation.sections import Section, footage_note
+from mytalk_core.evaluation.identity import csim
+from mytalk_core.evaluation.pasting import CLIP_PASTED, MEAN_MOUTH, PASTED
+from mytalk_core.evaluation.redrawing import (
+    OURS,
+    RAW,
+    Drawer,
+    Pictures,
+    RedrawCase,
+    as_drawn,
+    in_place,
+)
 from mytalk_core.evaluation.tables import Measurement, Metric, MetricTable, measurements
-from mytalk_core.faces.embedding import EMBEDDING_NAME, FaceEmbedder, identity_distance
-from mytalk_core.faces.landmark_scheme import MESH478
+from mytalk_core.faces.embedding import FaceEmbedder, identity_distance
 
-Advance = Callable[[int, int], None]
-"""Is told how many clips were measured since the last call, and how many there are in all."""
-
-OTHER_FRAME = "another true frame"
-
-_EVERY = 5  # one frame in so many is measured
-_IDENTITY_FRAMES = 2  # frames of a clip whose identity is compared: an embedding takes 0.2 s
+RECONSTRUCTION = "reconstruction (own lips)"
+CROSS = "cross (lips of another clip of the same speaker)"
+DERIVED = "by which it is accepted"
+TRUTH = "truth"
+UNTOUCHED = "source untouched"
+OTHER_CLIP = "another clip of the person"
 
 _PICTURE_METRICS = (
     Metric("psnr_mouth", "PSNR mouth (dB)", "higher", 2),
     Metric("psnr_mouth_pooled", "the same, pooled (dB)", "higher", 2),
     Metric("ssim_mouth", "SSIM mouth", "higher"),
-    Metric("psnr", "PSNR crop (dB)", "higher", 2),
-    Metric("ssim", "SSIM crop", "higher"),
-    Metric("outside", "outside change", "lower", 2),
+)
+_LPIPS_METRICS = (
+    Metric("lpips_mouth", "LPIPS mouth", "lower"),
+    Metric("lpips_face", "LPIPS lower face", "lower"),
+)
+_LIP_METRICS = (
+    Metric("asked_lmd", "lips from asked", "lower", 4),
+    Metric("asked_r", "opening r", "higher"),
+    Metric("found", "faces found", "higher", 2),
+)
+_LEAK_METRIC = Metric("own_r", "r with own opening", "neither")
+_TEXTURE_METRICS = (
+    Metric("sharpness", "sharpness over source", "neither", 2),
+    Metric("flicker", "flicker over source", "neither", 2),
+    Metric("seam", "seam over source", "neither"),
+    Metric("outside", "outside change", "lower", 0),
 )
 _IDENTITY_METRICS = (
-    Metric("csim", "CSIM", "higher", 4),
     Metric("identity_l2", "identity L2", "lower"),
+    Metric("csim", "CSIM", "higher", 4),
+)
+_LPIPS_OVER_PASTED = Metric("lpips_over_pasted", "LPIPS mouth over nearest reference's", "lower", 2)
+_WORST_BELOW_MEAN = Metric(
+    "worst_below_mean", "worst speaker's PSNR under the mean (dB)", "lower", 2
 )
 
-
-def appearance_table(
-    samples: Iterable[ClipSample],
-    renderer: Renderer,
-    embedder: FaceEmbedder | None,
-    step: Callable[[], None],
-) -> MetricTable:
-    """Redraw and measure clip after clip; `step` is called after each.
-
-    Args:
-        embedder: for identity; without one the table has no such columns.
-
-    Raises:
-        BadInputError: where the crops have not the size that the renderer draws.
-    """
-    rows: list[Measurement] = []
-    mask = MaskConfig()
-    for sample in samples:
-        _require_size(sample, renderer)
-        case = redraw_case(sample, _EVERY, mask)
-        redrawing = redraw(case, renderer)
-        for method in redrawing.by_method:
-            scores = picture_scores(case, redrawing, method)
-            rows += measurements(method, case.speaker, scores.items())
-        if embedder:
-            rows += identity_measurements(case, redrawing, embedder)
-        step()
-    metrics = _PICTURE_METRICS + (_IDENTITY_METRICS if embedder else ())
-    return MetricTable(metrics, rows, frozenset({OTHER_FRAME}))
+# One has the lips of ours, the other those of nobody: the landmarker need not look.
+_UNSEEN = frozenset({RAW, MEAN_MOUTH})
+# Has no face of its own, or one that says no more than what is compared already: an embedding takes
+# 0.1 s.
+_FACELESS = frozenset({RAW, CLIP_PASTED, MEAN_MOUTH, TRUTH, UNTOUCHED})
 
 
-def picture_scores(case: RedrawCase, redrawing: Redrawing, method: str) -> dict[str, float]:
-    """Means over the clip's frames; pooled: of the mean error; outside: the largest change."""
-    lips = list(case.scheme.lips)
-    scores = defaultdict(list)
-    for at, frame in enumerate(case.frames):
-        drawn, true = redrawing.by_method[method][at], redrawing.true[at]
-        mouth = mouth_region(case.landmarks[frame, lips], true.shape[:2])
-        scores["psnr_mouth"].append(psnr(drawn, true, mouth))
-        scores["ssim_mouth"].append(ssim(drawn, true, mouth))
-        scores["psnr"].append(psnr(drawn, true))
-        scores["ssim"].append(ssim(drawn, true))
-        scores["outside"].append(outside_change(drawn, true, redrawing.masks[at] > 0))
-    errors = 10 ** (-np.array(scores["psnr_mouth"]) / 10)  # relative to the largest possible one
-    with np.errstate(divide="ignore"):  # infinite for equal pictures, as each frame's is
-        pooled = float(-10 * np.log10(errors.mean()))
-    return {
-        **{name: float(np.mean(values)) for name, values in scores.items()},
-        "psnr_mouth_pooled": pooled,
-        "outside": float(max(scores["outside"])),
-    }
+@dataclass
+class AppearanceTables:
+    """Measurements of reconstruction and of cross as they come in, clip after clip."""
 
+    drawers: Mapping[str, Drawer]
+    judges: Judges
+    own: list[Measurement] = field(default_factory=list)
+    cross: list[Measurement] = field(default_factory=list)
+    # By speaker and clip: the embedding of one of its true frames.
+    _faces: dict[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
 
-def identity_measurements(
-    case: RedrawCase, redrawing: Redrawing, embedder: FaceEmbedder
-) -> list[Measurement]:
-    """Drawn against true faces of a few frames, and those true faces against each other."""
-    places = np.linspace(0, len(case.frames) - 1, _IDENTITY_FRAMES).round().astype(int)
-    landmarks = case.landmarks[case.frames]
+    def add(self, case: RedrawCase) -> tuple[dict[str, Pictures], dict[str, float]]:
+        """Draw a case by every method and measure it; what they drew, and the scores of ours."""
+        drawn = drawings(case, self.drawers)
+        untouched = TRUTH if case.is_reconstruction else UNTOUCHED
+        source = source_texture(case)
+        truth = truth_of(case, self.judges.lpips) if case.is_reconstruction else None
+        rows = self.own if case.is_reconstruction else self.cross
+        for method, pictures in {**drawn, untouched: case.pictures}.items():
+            scores = self._scores(case, method, pictures, source, truth)
+            rows += measurements(method, case.speaker, scores.items(), case.source)
+            if method == OURS:
+                ours = scores
+        return drawn, ours
 
-    def embedded(pictures: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
-        return [embedder.embed(pictures[at], landmarks[at]) for at in places]
+    def _scores(
+        self,
+        case: RedrawCase,
+        method: str,
+        pictures: Pictures,
+        source: Texture,
+        truth: Truth | None,
+    ) -> dict[str, float]:
+        judges = self.judges
+        scores = texture_scores(case, pictures, source)
+        if truth:
+            scores |= picture_scores(case, pictures, judges.lpips, truth)
+        if judges.lips and judges.lips.scheme == case.scheme and method not in _UNSEEN:
+            scores |= seen_lip_scores(case, pictures, judges.lips)
+        if judges.embedder and method not in _FACELESS:
+            face = middle_face(case, pictures, judges.embedder)
+            scores |= _identity(face, self._true_face(case, judges.embedder))
+        return scores
 
-    def compared(
-        method: str, some: Sequence[NDArray[np.float64]], other: Sequence[NDArray[np.float64]]
-    ) -> list[Measurement]:
-        pairs = list(zip(some, other, strict=True))
-        scores = {
-            "csim": float(np.mean([csim(a, b) for a, b in pairs])),
-            "identity_l2": float(np.mean([identity_distance(a, b) for a, b in pairs])),
-        }
-        return measurements(method, case.speaker, scores.items())
+    def _true_face(self, case: RedrawCase, embedder: FaceEmbedder) -> NDArray[np.float64]:
+        clip = case.speaker, case.source
+        if clip not in self._faces:
+            self._faces[clip] = middle_face(case, case.pictures, embedder)
+        return self._faces[clip]
 
-    true = embedded(redrawing.true)
-    rows = []
-    for method in (OURS, ALIGNED, PASTED):
-        rows += compared(method, embedded(redrawing.by_method[method]), true)
-    return rows + compared(OTHER_FRAME, true[:-1], true[1:])
-
-
-def _require_size(sample: ClipSample, renderer: Renderer) -> None:
-    size = renderer.config.size
-    if sample.meta.crop_size != size:
-        raise BadInputError(
-            f"its crops are {sample.meta.crop_size} pixels wide, this renderer draws {size}.",
-            reason=Reason.BAD_CONFIGURATION,
-            where=sample.meta.key,
-            remedy="Evaluate a renderer on data preprocessed for its size.",
+    def tables(self) -> dict[str, MetricTable]:
+        """What was measured so far, by title."""
+        judges = self.judges
+        lips = _LIP_METRICS if judges.lips else ()
+        identity = _IDENTITY_METRICS if judges.embedder else ()
+        near = _PICTURE_METRICS + (_LPIPS_METRICS if judges.lpips else ())
+        own = MetricTable(
+            near + lips + _TEXTURE_METRICS + identity,
+            self.own + self._between_clips(),
+            frozenset({TRUTH, OTHER_CLIP}),
         )
+        tables = {RECONSTRUCTION: own}
+        if self.cross:
+            tables[CROSS] = MetricTable(
+                lips + ((_LEAK_METRIC,) if judges.lips else ()) + _TEXTURE_METRICS + identity,
+                self.cross + self._between_clips(),
+                frozenset({UNTOUCHED, OTHER_CLIP}),
+            )
+        return tables | {DERIVED: derived_table(own)}
+
+    def _between_clips(self) -> list[Measurement]:
+        """True faces of each clip and of the speaker's next one, the last and the first."""
+        rows = []
+        by_speaker = defaultdict(list)
+        for (speaker, _), face in sorted(self._faces.items(), key=lambda item: item[0]):
+            by_speaker[speaker].append(face)
+        for speaker, faces in by_speaker.items():
+            if len(faces) > 1:
+                for face, other in zip(faces, faces[1:] + faces[:1], strict=True):
+                    rows += measurements(OTHER_CLIP, speaker, _identity(face, other).items())
+        return rows
 
 
-def evaluate_appearance(
-    data: str | Path, split: Split, renderer: Renderer, embedding: Path | None, advance: Advance
-) -> Section:
-    """Measure `renderer` on a split.
+def drawings(case: RedrawCase, drawers: Mapping[str, Drawer]) -> dict[str, Pictures]:
+    """What every method makes of a case, (N, C, C, 3); ours without blending, too."""
+    found = {}
+    for method, draw in drawers.items():
+        drawn = draw(case)
+        found[method] = in_place(case, drawn)
+        if method == OURS:
+            found[RAW] = as_drawn(drawn)
+    return found
 
-    Args:
-        data: folder (path or URL) that `mytalk curate` or `mytalk preprocess` wrote.
-        embedding: the model store's `face-embedding`; None leaves identity out.
 
-    Raises:
-        BadInputError: where the split holds no clips, or crops of another size.
+def derived_table(own: MetricTable) -> MetricTable:
+    """Of reconstruction: LPIPS over that of the nearest reference, and the worst speaker.
+
+    The latter stands with that speaker: how far their PSNR lies under the mean over speakers.
     """
-    keys: dict[str, list[str]] = defaultdict(list)
-    index = clip_index(data, split)
+    pasted = {
+        (m.speaker, m.clip): m.value
+        for m in own.measurements
+        if (m.method, m.metric) == (PASTED, "lpips_mouth") and m.value > 0
+    }
+    rows = [
+        Measurement(m.method, m.speaker, "lpips_over_pasted", m.value / below, m.clip, below)
+        for m in own.measurements
+        if m.metric == "lpips_mouth" and (below := pasted.get((m.speaker, m.clip), 0.0)) > 0
+    ]
+    for method in own.methods:
+        each = {name: own.value(method, "psnr_mouth", name) for name in own.speakers}
+        known = {name: value for name, value in each.items() if not math.isnan(value)}
+        if known:
+            worst = min(known, key=lambda name: known[name])
+            below = own.value(method, "psnr_mouth") - known[worst]
+            rows.append(Measurement(method, worst, "worst_below_mean", below))
+    metrics = ((_LPIPS_OVER_PASTED,) if pasted else ()) + (_WORST_BELOW_MEAN,)
+    return MetricTable(metrics, rows, frozenset({TRUTH}))
 
-    def samples() -> Iterable[ClipSample]:
-        for members in iter_clips(index):
-            sample = decode_sample(members)
-            key = sample.meta.key
-            keys[sample.meta.speaker or key.partition("-")[0]].append(key)
-            yield sample
 
-    embedder = FaceEmbedder(embedding, MESH478) if embedding else None
-    table = appearance_table(samples(), renderer, embedder, lambda: advance(1, len(index)))
-    return Section(
-        "appearance",
-        "Motion to appearance",
-        _notes(keys, split, embedder is not None, renderer.config.size),
-        {"true landmarks": table},
-    )
-
-
-def _notes(
-    keys: dict[str, list[str]], split: str, with_identity: bool, size: int
-) -> tuple[str, ...]:
-    identity = (
-        f"CSIM and identity L2: embedding {EMBEDDING_NAME}, drawn against true face,"
-        f" {_IDENTITY_FRAMES} frames of each clip; {OTHER_FRAME} shows how far one person's frames"
-        " are apart anyhow."
-        if with_identity
-        else "CSIM and identity L2 were not measured here."
-    )
-    return (
-        footage_note(keys, split) + " Means are over the frames of a clip, its speaker's clips,"
-        " then over speakers.",
-        f"Crops of {size} x {size} pixels are drawn again with their true landmarks, given four"
-        f" reference frames of the clip, spread evenly over the opening of its mouth. One frame in"
-        f" {_EVERY} is measured, none of them a reference. Truth: the crop before.",
-        f"{OURS}: blended into the frame through the feathered mask as a dub does; {RAW}: the"
-        f" network's picture up to the mask's edge. {PASTED}: of the same four references the one"
-        f" with the nearest lip shape, under the same feathered mask, nothing warped; {ALIGNED}:"
-        " the same, carried by the similarity that fits its upper face.",
-        "Mouth: the bounding box of the lips, a quarter larger on each side. PSNR is the mean over"
-        " frames, which frames that are nearly a reference rule; pooled, it is that of the clip's"
-        " mean squared error, which the frames that are worst rule. Outside change: the largest"
-        " change of a pixel outside the mask before encoding, of 255; 0 means none. LPIPS is not"
-        " available: it needs a backbone that cannot be had offline.",
-        identity,
-    )
+def _identity(a: NDArray[np.float64], b: NDArray[np.float64]) -> dict[str, float]:
+    return {"identity_l2": identity_distance(a, b), "csim": csim(a, b)}

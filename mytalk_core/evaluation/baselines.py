@@ -48,21 +48,6 @@ def still_mouth(case: DubCase) -> Points:
     return np.repeat(case.rest[None], case.frames, axis=0)
 
 
-def nearest_reference(lips: Points, reference_lips: Points) -> NDArray[np.intp]:
-    """For every frame the reference frame with the nearest lip shape: the picture to copy.
-
-    Args:
-        lips: (T, L, D) aligned lips of the frames to draw.
-        reference_lips: (R, L, D) those of the references, aligned to the same face.
-
-    Returns:
-        (T,) indices in [0, R).
-    """
-    difference = lips[:, None] - reference_lips[None]
-    nearest: NDArray[np.intp] = np.linalg.norm(difference, axis=-1).mean(axis=-1).argmin(axis=1)
-    return nearest
-
-
 def relative_loudness(audio: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
     """Level of the sound under each frame in dB below the loudest one: (frames, 1), <= 0.
 

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
@@ -14,6 +13,7 @@ from mytalk_core.evaluation.cases import DubCase
 from mytalk_core.evaluation.closure import lip_range
 from mytalk_core.evaluation.figures import svg_uri
 from mytalk_core.evaluation.motion_methods import OURS, RIDGE, TRUTH, Method
+from mytalk_core.evaluation.shown_case import ShownCase
 from mytalk_core.evaluation.tables import MetricTable
 from mytalk_core.faces.alignment import Points
 from mytalk_core.faces.shape import signed_opening
@@ -25,6 +25,12 @@ _EACH = 2
 # Moments of a case whose lips are drawn, at least this many frames apart.
 _MOMENTS = 6
 _APART = 5  # frames
+FAILURES_NOTE = (
+    "The worst cases by each measure. Above: opening of the mouth over time, M, B and P shaded;"
+    " triangles mark the moments whose lips are drawn below, with the mean distance from the truth."
+)
+"""What to know of the pictures."""
+
 _COLOURS = {TRUTH: "black", OURS: "#d0482b", RIDGE: "#3b7dd8"}
 
 Badness = Callable[[Sequence[float]], float]
@@ -46,20 +52,9 @@ _WAYS: Mapping[str, tuple[str, Badness, Callable[[Sequence[float]], str]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A case among the worst."""
-
-    speaker: str
-    source: str  # key of the clip whose lips were moved
-    target: str  # key of the clip whose speech was heard
-    faults: tuple[str, ...]  # for people: by what it is among the worst, and the number
-    picture: str  # SVG as a data URI
-
-
 def worst_cases(
     table: MetricTable, cases: Sequence[DubCase], methods: Mapping[str, Method]
-) -> tuple[Failure, ...]:
+) -> tuple[ShownCase, ...]:
     """Where ours is worst by distance, correlation, closure and sync, two cases of each.
 
     Args:
@@ -70,15 +65,21 @@ def worst_cases(
     chosen = {case.target.key: case for case in cases if case.target.key in faults}
     drawn = {name: methods[name] for name in _COLOURS if name in methods}
     return tuple(
-        Failure(
+        ShownCase(
             speaker=chosen[key].source.speaker,
             source=chosen[key].source.key,
             target=key,
+            what=_what(chosen[key]),
             faults=tuple(found),
             picture=_picture(chosen[key], drawn),
         )
         for key, found in faults.items()
     )
+
+
+def _what(case: DubCase) -> str:
+    lips = "" if case.source.key == case.target.key else f" on the lips of {case.source.key}"
+    return f"speech of {case.target.key}{lips}"
 
 
 def _faults(table: MetricTable) -> dict[str, list[str]]:

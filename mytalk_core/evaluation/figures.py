@@ -3,6 +3,7 @@
 import base64
 import io
 
+import cv2
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -37,6 +38,12 @@ def svg_uri(figure: Figure) -> str:
 def png_uri(data: bytes) -> str:
     """A PNG file as a data URI."""
     return "data:image/png;base64," + base64.b64encode(data).decode()
+
+
+def jpeg_uri(picture: NDArray[np.uint8]) -> str:
+    """Pixels (H, W, 3) RGB as a data URI, a photograph in a tenth of the bytes of a PNG."""
+    _, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
 def rgb(figure: Figure) -> NDArray[np.uint8]:

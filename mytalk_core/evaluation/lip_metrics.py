@@ -5,6 +5,7 @@ L points. Distances are in the unit of the points: inter-ocular, once faces are 
 """
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,12 +89,33 @@ def aperture(lips: Points, scheme: LandmarkScheme) -> NDArray[np.float32]:
 
 def aperture_correlation(predicted: Points, true: Points, scheme: LandmarkScheme) -> float:
     """Pearson's r of the two openings over time, -1..1; NaN where one of them never changes."""
-    a = aperture(predicted, scheme).astype(np.float64)
-    b = aperture(true, scheme).astype(np.float64)
+    return correlation(aperture(predicted, scheme), aperture(true, scheme))
+
+
+def correlation(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> float:
+    """Pearson's r of two series (T,), -1..1; NaN where one of them never changes."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
     a, b = a - a.mean(), b - b.mean()
     spread = float(np.linalg.norm(a) * np.linalg.norm(b))
     # Openings are near 0.1: what is a millionth of that is rounding, not motion.
     return float(a @ b) / spread if spread > 1e-12 * len(a) else float("nan")
+
+
+def partial_correlation(
+    a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]], given: NDArray[np.floating[Any]]
+) -> float:
+    """`correlation` of what is left of `a` and `b` (T,) once both are regressed on `given`.
+
+    NaN where nothing is left, or T is below four.
+    """
+    if len(a) < 4:
+        return float("nan")
+    known = np.stack([np.ones(len(given)), given.astype(np.float64)], axis=1)
+    left = []
+    for series in (a.astype(np.float64), b.astype(np.float64)):
+        fit, *_ = np.linalg.lstsq(known, series, rcond=None)
+        left.append(series - known @ fit)
+    return correlation(*left)
 
 
 def mouth_aspect_ratio(lips: Points, scheme: LandmarkScheme) -> NDArray[np.float32]:

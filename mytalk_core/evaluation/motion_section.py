@@ -18,7 +18,7 @@ from mytalk_core.evaluation.cases import (
     silence_cases,
 )
 from mytalk_core.evaluation.closure import CLOSED_SHARE
-from mytalk_core.evaluation.failures import worst_cases
+from mytalk_core.evaluation.failures import FAILURES_NOTE, worst_cases
 from mytalk_core.evaluation.lip_metrics import OPEN_MOUTH_RATIO
 from mytalk_core.evaluation.motion_methods import (
     GATED,
@@ -121,7 +121,7 @@ def evaluate_motion(
         notes += (spoken.account + _CLOSURE_NOTE,)
     shown = CROSS if cross else OWN  # a dub is cross
     failures = worst_cases(tables[shown], cross or own, methods)
-    return Section("motion", "Speech to motion", notes, tables, failures)
+    return Section("motion", "Speech to motion", notes, tables, failures, FAILURES_NOTE)
 
 
 def _notes(

@@ -47,6 +47,9 @@ def ssim(dubbed: Picture, true: Picture, region: Mask | None = None) -> float:
     IEEE TIP 2004: Gaussian window, sigma 1.5; channels are meaned. Pictures are at least 11 pixels
     wide and high.
     """
+    if region is not None:  # what lies farther away than the window reaches changes nothing
+        around = _surroundings(region)
+        dubbed, true, region = dubbed[around], true[around], region[around]
     _, local = structural_similarity(  # type: ignore[no-untyped-call]
         dubbed,
         true,
@@ -58,6 +61,16 @@ def ssim(dubbed: Picture, true: Picture, region: Mask | None = None) -> float:
         full=True,
     )
     return float(local[region].mean() if region is not None else local.mean())
+
+
+def _surroundings(region: Mask) -> tuple[slice, slice]:
+    """The box of a region, wide enough for the window of `ssim` to see all that it may see."""
+    reach = 10  # pixels; the window reaches 5, and wants 11 to stand in
+    rows, columns = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
+    return (
+        slice(max(int(rows[0]) - reach, 0), int(rows[-1]) + reach + 1),
+        slice(max(int(columns[0]) - reach, 0), int(columns[-1]) + reach + 1),
+    )
 
 
 def outside_change(dubbed: Picture, source: Picture, mask: Mask) -> int:

@@ -1,142 +1,230 @@
-"""Frames of a clip drawn again with their true landmarks: by the renderer, and by copying."""
+"""Frames of a clip to draw again, with the lips of the clip itself or of another of the speaker.
 
+In reconstruction the true pictures are known. In cross, which is what dubbing does, they are not:
+the head, the light and the references are of one clip, and the lips move as in the other.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.composite import composite, feathered
+from mytalk_core.appearance.blending import BlendConfig, blend, lips_and_chin, takeover
 from mytalk_core.appearance.conditioning import MaskConfig
-from mytalk_core.appearance.face_crops import CropTensors, FaceCrops, crop_tensors, face_crops
+from mytalk_core.appearance.face_crops import FaceCrops, crop_regions, face_crops
+from mytalk_core.appearance.grain import Grain, measure_grain
+from mytalk_core.appearance.redraw import encode_person, redraw
 from mytalk_core.appearance.reference_frames import spread_by_opening
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.schema import ClipSample
-from mytalk_core.evaluation.baselines import nearest_reference
-from mytalk_core.evaluation.lip_metrics import align_lips, rigid_reference
-from mytalk_core.faces.alignment import fit_similarity
+from mytalk_core.faces.alignment import Points, inter_ocular, to_pixels
 from mytalk_core.faces.crop import apply_box
-from mytalk_core.faces.face_motion import face_motion
+from mytalk_core.faces.face_motion import FaceMotion, face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
 from mytalk_core.faces.shape import aperture
-from mytalk_core.training.precision import autocast
 
-Pictures = NDArray[np.uint8]
+Pictures: TypeAlias = NDArray[np.uint8]
+Drawn: TypeAlias = NDArray[np.float32]
 
 OURS = "ours"
 RAW = "ours, raw"
-ALIGNED = "copy, aligned"
-PASTED = "copy"
 
-_REFERENCES = 4
-_BATCH = 8  # frames rendered together
-_IN_PLACE = np.array([[1, 0], [0, 1], [0, 0]], np.float32)  # the box of what is a crop already
+REFERENCES = 4
+_BLEND = BlendConfig()
+_GRAIN_FRAMES = 9  # in a row, from which a clip's grain is measured
+# Measured are runs of consecutive frames, which flicker needs, spread over the clip.
+RUNS = 3
+RUN = 5
+# Frames beside a measured one that are nearly it: no reference, and nothing to paste.
+NEAR = 2
 
 
 @dataclass(frozen=True)
 class RedrawCase:
-    """A clip, N of its frames to draw again, and K reference frames to look at."""
+    """A clip of T frames, N of them to draw again, and K to look at. Points are crop pixels."""
 
-    key: str
-    speaker: str  # the title where nobody knows the name
+    speaker: str
+    source: str  # key of the clip whose pictures they are
+    target: str  # key of the clip whose lips are asked for; the same in reconstruction
     scheme: LandmarkScheme
-    crops: FaceCrops  # of all T frames
-    landmarks: NDArray[np.float32]  # (T, P, 2) crop pixels
-    lips: NDArray[np.float32]  # (T, L, 2) aligned, inter-ocular units
-    frames: NDArray[np.int64]  # (N,)
-    references: NDArray[np.int64]  # (K,) none of `frames`
+    crops: FaceCrops  # of all T frames, with the points asked for
+    landmarks: Points  # (T, P, 2) of the clip itself
+    lips: Points  # (T, L, 3) of the clip itself, aligned, inter-ocular units
+    asked_lips: Points  # (T, L, 3) asked for, likewise
+    runs: tuple[slice, ...]  # of consecutive frames to draw
+    references: NDArray[np.int64]  # (K,) far from all of them
+
+    @property
+    def is_reconstruction(self) -> bool:
+        """Whether the clip's own pictures are the answer."""
+        return self.source == self.target
+
+    @cached_property
+    def frames(self) -> NDArray[np.int64]:
+        """(N,) the frames to draw, run after run."""
+        return np.concatenate([np.arange(run.start, run.stop) for run in self.runs])
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """(N, C, C, 3) RGB: the clip's own frames, which surround what is drawn."""
+        own = self.crops.pictures[self.frames]
+        return own.astype(np.uint8, copy=False)
+
+    @cached_property
+    def shown(self) -> FaceCrops:
+        """The references with their own points."""
+        points = self.landmarks[:, list(self.scheme.moving)]
+        own = FaceCrops(
+            self.crops.pictures,
+            points,
+            points,  # the renderer looks at no motion of a reference
+            points,
+            self.crops.mask_outlines,
+            self.crops.face_points,
+        )
+        return own.choose(self.references)
+
+    @cached_property
+    def unit(self) -> NDArray[np.float32]:
+        """(N,) the inter-ocular distance of every frame to draw, pixels."""
+        return inter_ocular(self.landmarks[self.frames], self.scheme)
+
+    @cached_property
+    def masks(self) -> NDArray[np.uint8]:
+        """(N, C, C) 1 where the face is drawn anew."""
+        masks, _ = crop_regions(self.crops.choose(self.frames))
+        return masks
+
+    @cached_property
+    def shares(self) -> NDArray[np.float32]:
+        """(N, C, C) 0..1 how much of the finest detail is the drawing's."""
+        size = self.masks.shape[1]
+        return np.stack(
+            [
+                takeover(mask, whole, size, _BLEND).fine
+                for mask, whole in zip(self.masks, self.whole, strict=True)
+            ]
+        )
+
+    @cached_property
+    def whole(self) -> Points:
+        """(N, 2 K, 2) what the drawing must show alone: lips and chin, as they are and as asked."""
+        own = self.landmarks[self.frames][:, list(self.scheme.moving)]
+        both = (own, self.crops.points[self.frames])
+        return np.concatenate([lips_and_chin(points, self.scheme) for points in both], axis=1)
+
+    @cached_property
+    def grain(self) -> Grain:
+        """Of the clip, from frames in a row of which none is drawn."""
+        start = self.runs[0].start
+        quiet = self.crops.choose(slice(max(start - _GRAIN_FRAMES, 0), start))
+        _, skins = crop_regions(quiet)
+        return measure_grain(quiet.pictures.astype(np.float32, copy=False), skins)
 
 
-@dataclass(frozen=True)
-class Redrawing:
-    """The frames of a case as every method draws them."""
-
-    true: Pictures  # (N, S, S, 3) RGB
-    masks: NDArray[np.uint8]  # (N, S, S) 1 where the face is drawn anew
-    by_method: dict[str, Pictures]  # each (N, S, S, 3)
+Drawer = Callable[[RedrawCase], Drawn]
+"""Draws the frames of a case, (N, C, C, 3) RGB 0..255; only what the masks cover counts."""
 
 
-def redraw_case(sample: ClipSample, every: int, mask: MaskConfig) -> RedrawCase:
-    """References evenly over the opening of the mouth as in a dub, frames `every` so many."""
+def reconstruction_case(sample: ClipSample, speaker: str, mask: MaskConfig) -> RedrawCase:
+    """A clip with its own lips."""
+    scheme = SCHEMES[sample.meta.scheme]
+    motion = face_motion(sample.landmarks, scheme)
+    return _case(sample, speaker, sample.meta.key, sample.landmarks, motion, None, mask)
+
+
+def cross_case(
+    sample: ClipSample, speaker: str, target: str, shape: Points, mask: MaskConfig
+) -> RedrawCase:
+    """A clip with the lips and the jaw of another one, put on its own resting face and posed.
+
+    Args:
+        target: the other clip's key.
+        shape: (T', M, 3) aligned moving points of the other clip; only frames that both clips
+            have are drawn.
+    """
+    scheme = SCHEMES[sample.meta.scheme]
+    moving = list(scheme.moving)
+    motion = face_motion(sample.landmarks, scheme)
+    frames = min(len(shape), len(sample.landmarks))
+    asked = motion.shape[:, moving].copy()
+    asked[:frames] = resting_shape(asked) + (shape[:frames] - resting_shape(shape))
+    landmarks = sample.landmarks.copy()
+    landmarks[:, moving] = to_pixels(asked, motion.pose)
+    return _case(sample, speaker, target, landmarks, motion, asked[:frames], mask)
+
+
+def _case(
+    sample: ClipSample,
+    speaker: str,
+    target: str,
+    asked_landmarks: Points,
+    motion: FaceMotion,
+    asked_shape: Points | None,
+    mask: MaskConfig,
+) -> RedrawCase:
     scheme = SCHEMES[sample.meta.scheme]
     landmarks = apply_box(sample.landmarks, sample.boxes)
-    references = spread_by_opening(aperture(landmarks, scheme), _REFERENCES)
-    motion = face_motion(sample.landmarks, scheme)
+    lips = motion.shape[:, list(scheme.lips)]
+    asked = lips if asked_shape is None else asked_shape[:, : len(scheme.lips)]
+    runs = spread_runs(len(asked), RUNS, RUN)
+    opening = aperture(landmarks, scheme)
+    for run in runs:
+        opening[max(run.start - NEAR, 0) : run.stop + NEAR] = np.nan
     return RedrawCase(
-        key=sample.meta.key,
-        speaker=sample.meta.speaker or sample.meta.key.partition("-")[0],
+        speaker=speaker,
+        source=sample.meta.key,
+        target=target,
         scheme=scheme,
-        crops=face_crops(sample.crops, sample.landmarks, sample.boxes, motion, scheme, mask),
+        crops=face_crops(sample.crops, asked_landmarks, sample.boxes, motion, scheme, mask),
         landmarks=landmarks,
-        lips=align_lips(sample.landmarks, rigid_reference(sample.landmarks, scheme), scheme),
-        frames=np.setdiff1d(np.arange(0, len(landmarks), every), references),
-        references=references,
+        lips=lips,
+        asked_lips=asked,
+        runs=runs,
+        references=spread_by_opening(opening, REFERENCES),
     )
 
 
-def redraw(case: RedrawCase, renderer: Renderer) -> Redrawing:
-    """Draw the frames of a case by the renderer and by copying, all under the same mask."""
-    tensors = crop_tensors(case.crops.choose(case.frames), case.scheme)
-    true = case.crops.pictures[case.frames]
-    masks = tensors.masks[:, 0].numpy().astype(np.uint8)
+def spread_runs(frames: int, count: int, length: int) -> tuple[slice, ...]:
+    """Runs of consecutive frames, each in the middle of an equal part of the clip.
 
-    def under_mask(pictures: NDArray[np.float32]) -> Pictures:
-        # As the dub puts a crop into its frame; the frame here is the crop itself.
-        placed = [
-            composite(image, picture, feathered(mask), _IN_PLACE)
-            for image, picture, mask in zip(true, pictures, masks, strict=True)
-        ]
-        return np.stack(placed)
-
-    ours = _rendered(case, renderer, tensors)
-    nearest = _nearest_references(case)
-    methods = {
-        OURS: under_mask(ours),
-        RAW: np.rint(ours).astype(np.uint8),
-        ALIGNED: under_mask(_aligned(case, nearest)),
-        PASTED: under_mask(case.crops.pictures[nearest].astype(np.float32)),
-    }
-    return Redrawing(true, masks, methods)
+    Fewer than `count`, and shorter ones, where a clip is so short that more than half of it would
+    lie in a run or near one: there must be frames to look at.
+    """
+    count = max(min(count, frames // (2 * (length + 2 * NEAR))), 1)
+    length = max(min(length, frames // 2 - 2 * NEAR), 1)
+    part = frames / count
+    starts = [int((number + 0.5) * part - length / 2) for number in range(count)]
+    return tuple(slice(start, start + length) for start in starts)
 
 
-@torch.inference_mode()
-def _rendered(case: RedrawCase, renderer: Renderer, frames: CropTensors) -> NDArray[np.float32]:
-    """What the renderer makes of `frames`, (N, S, S, 3) RGB 0..255."""
-    device = next(renderer.parameters()).device
-    shown = crop_tensors(case.crops.choose(case.references), case.scheme).to(device)
-    drawn = []
-    with autocast(device, True):
-        encoded = renderer.encode_references(*(part[None] for part in shown.parts()))
-        for first in range(0, len(frames.pictures), _BATCH):
-            batch = [part[first : first + _BATCH].to(device) for part in frames.parts()]
-            picture = renderer(*batch, encoded.repeat(len(batch[0]))).picture
-            drawn.append((picture.float().clamp(0, 1) * 255).permute(0, 2, 3, 1).cpu().numpy())
-    return np.ascontiguousarray(np.concatenate(drawn))
+def renderer_drawer(renderer: Renderer) -> Drawer:
+    """What the renderer draws, looking at the references of the case."""
+
+    def draw(case: RedrawCase) -> Drawn:
+        person = encode_person(renderer, case.shown, case.scheme)
+        return redraw(renderer, case.crops.choose(case.frames), person, case.scheme)
+
+    return draw
 
 
-def _nearest_references(case: RedrawCase) -> NDArray[np.int64]:
-    """The reference frame with the nearest lip shape for every frame to draw, (N,)."""
-    nearest = nearest_reference(case.lips[case.frames], case.lips[case.references])
-    chosen: NDArray[np.int64] = case.references[nearest]
-    return chosen
-
-
-def _aligned(case: RedrawCase, nearest: NDArray[np.int64]) -> NDArray[np.float32]:
-    """References `nearest` (N,), each carried by the similarity that fits its upper face."""
-    rigid = list(case.scheme.rigid)
-    size = case.crops.pictures.shape[1]
-    pictures = []
-    for frame, reference in zip(case.frames, nearest, strict=True):
-        rotation, scale, shift = fit_similarity(
-            case.landmarks[reference, rigid], case.landmarks[frame, rigid][None]
+def in_place(case: RedrawCase, drawn: Drawn) -> Pictures:
+    """Drawn pictures blended into the clip's own frames as a dub does; (N, C, C, 3) RGB."""
+    result = []
+    for number, frame in enumerate(case.frames.tolist()):
+        own, mask = case.pictures[number].astype(np.float32), case.masks[number]
+        picture, share = blend(
+            own, drawn[number], mask, case.whole[number], frame, case.grain, _BLEND
         )
-        pictures.append(
-            cv2.warpAffine(
-                case.crops.pictures[reference].astype(np.float32),
-                np.concatenate([scale[0] * rotation[0], shift[0][:, None]], axis=1),
-                (size, size),
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-        )
-    return np.stack(pictures).astype(np.float32, copy=False)
+        shown = share[..., None]
+        mixed = np.rint(own * (1 - shown) + picture * shown).clip(0, 255)
+        result.append(np.where(shown > 0, mixed, own).astype(np.uint8))
+    return np.stack(result)
+
+
+def as_drawn(drawn: Drawn) -> Pictures:
+    """Drawn pictures up to the very edge of their masks."""
+    return np.rint(drawn).clip(0, 255).astype(np.uint8)

@@ -9,7 +9,7 @@ from mytalk_core.data.shards import decode_sample
 from mytalk_core.evaluation.cases import read_motion_clips
 from mytalk_core.evaluation.figures import rgb
 from mytalk_core.evaluation.lip_samples import lip_figure, lip_samples
-from mytalk_core.evaluation.redrawn_samples import redrawn_samples, redrawn_strip
+from mytalk_core.evaluation.redrawn_samples import redrawn_samples
 from mytalk_core.motion.model import SpeechToMotion
 
 
@@ -20,6 +20,6 @@ def motion_picture(model: SpeechToMotion, members: Members) -> NDArray[np.uint8]
 
 
 def appearance_picture(model: Renderer, members: Members) -> NDArray[np.uint8]:
-    """Frames of the clip, true above and ours below: (H, W, 3)."""
+    """Frames of the clip from what goes in to what comes out and the truth: (H, W, 3)."""
     (sample,) = redrawn_samples([decode_sample(members)], model)
-    return redrawn_strip(sample)
+    return sample.strip

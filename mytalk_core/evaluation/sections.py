@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mytalk_core.evaluation.failures import Failure
+from mytalk_core.evaluation.shown_case import ShownCase
 from mytalk_core.evaluation.tables import MetricTable, counted
 
 
@@ -16,7 +16,10 @@ class Section:
     title: str  # for people
     notes: tuple[str, ...]  # unit, clips, definitions; one paragraph each
     tables: Mapping[str, MetricTable]  # by title
-    failures: Sequence[Failure] = ()  # the worst cases
+    failures: Sequence[ShownCase] = ()  # the worst cases
+    failures_note: str = ""  # what to know of their pictures
+    examples: Sequence[ShownCase] = ()  # how it usually goes
+    examples_note: str = ""  # how they were chosen
 
 
 def footage_note(keys_by_speaker: Mapping[str, Sequence[str]], split: str) -> str:
@@ -38,14 +41,8 @@ def to_markdown(sections: Sequence[Section], about: Mapping[str, str]) -> str:
             lines.append(f"### {title}: {grids.removeprefix('### ')}")
         if section.failures:
             lines += ["### where it fails", ""]
-            lines += [f"- {failure_text(failure)}" for failure in section.failures]
+            lines += [f"- {failure.text}" for failure in section.failures]
     return "\n".join(lines) + "\n"
-
-
-def failure_text(failure: Failure) -> str:
-    """A bad case in one line."""
-    lips = "" if failure.source == failure.target else f" on the lips of {failure.source}"
-    return f"{'; '.join(failure.faults)}: {failure.speaker}, speech of {failure.target}{lips}"
 
 
 def to_json(sections: Sequence[Section], about: Mapping[str, str]) -> str:

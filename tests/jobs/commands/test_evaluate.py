@@ -54,16 +54,27 @@ def test_motion_is_measured_written_and_shown(
 def test_appearance_is_one_json_document_for_machines(
     folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    try:
-        pull("face-embedding")
-    except MytalkError as error:
-        pytest.skip(f"no face-embedding here: {error}")
+    for needed in ("face-embedding", "face-landmarker", "perceptual-alexnet"):
+        try:
+            pull(needed)
+        except MytalkError as error:
+            pytest.skip(f"no {needed} here: {error}")
     assert run(["--json", *arguments(folder, tmp_path, "appearance")]) == 0
     told = json.loads(capfd.readouterr().out)
-    (table,) = told["appearance"]["tables"].values()
-    assert table["values"]["outside"]["ours"]["all"] == 0
-    assert table["values"]["csim"]["ours"]["jo"] > 0.5
+    own, cross, _ = told["appearance"]["tables"].values()
+    assert own["values"]["outside"]["ours"]["all"] == cross["values"]["outside"]["ours"]["all"] == 0
+    assert own["values"]["csim"]["ours"]["jo"] > 0.5
+    assert own["values"]["lpips_mouth"]["ours"]["jo"] > 0
     assert json.loads((tmp_path / "evaluation.json").read_text()) == told
+
+
+def test_motion_wants_a_single_data_set(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["motion", "--data", str(folder / "data")]
+    assert run(arguments(folder, tmp_path / "out", *more)) == 2
+    assert "motion is measured on one data set" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_split_without_clips_leaves_nothing(

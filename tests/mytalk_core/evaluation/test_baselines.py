@@ -5,7 +5,6 @@ from mytalk_core.evaluation.baselines import (
     RidgeConfig,
     fit_loudness_opening,
     fit_speech_ridge,
-    nearest_reference,
     relative_loudness,
     source_untouched,
     speech_windows,
@@ -105,9 +104,3 @@ def test_a_window_holds_the_features_of_the_frames_around():
 def test_features_that_end_early_are_held():
     speech = np.ones((11, 512), np.float16)
     assert speech_windows(speech, frames=8, context=1).shape == (8, 3 * 512)
-
-
-def test_the_nearest_reference_is_the_one_with_the_same_lips():
-    references = np.random.default_rng(0).normal(size=(4, 40, 2)).astype(np.float32)
-    frames = references[[2, 0, 3, 3, 1]] + 0.01
-    assert nearest_reference(frames, references).tolist() == [2, 0, 3, 3, 1]

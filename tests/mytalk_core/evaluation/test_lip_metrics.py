@@ -9,12 +9,14 @@ from mytalk_core.evaluation.lip_metrics import (
     align_lips,
     aperture,
     aperture_correlation,
+    correlation,
     cross_lmd,
     lip_leak,
     lmd,
     motion_scores,
     mouth_aspect_ratio,
     pairwise_distance,
+    partial_correlation,
     rigid_reference,
     variability,
     velocity_error,
@@ -129,3 +131,38 @@ def test_distances_of_pairs():
     assert pairwise_distance(lips) == pytest.approx((1 + 3 + 2) / 3)
     assert pairwise_distance(lips[:1]) == 0
     assert variability(lips[:, 0]) == pytest.approx(2)
+
+
+SERIES = st.lists(st.floats(-1, 1), min_size=6, max_size=20).map(np.array)
+
+
+@given(SERIES, st.floats(0.1, 5), st.floats(-3, 3))
+def test_correlation_is_that_of_numpy_and_knows_no_unit(series, gain, offset):
+    other = np.sin(np.arange(len(series)))
+    if series.std() < 1e-3:
+        return
+    expected = np.corrcoef(series, other)[0, 1]
+    assert correlation(series, other) == pytest.approx(expected, abs=1e-6)
+    assert correlation(gain * series + offset, other) == pytest.approx(expected, abs=1e-4)
+    assert correlation(-series, other) == pytest.approx(-expected, abs=1e-6)
+
+
+def test_what_a_third_series_explains_does_not_count_as_correlation():
+    random = np.random.default_rng(0)
+    given_, one, other = random.normal(size=(3, 4000))
+    a, b = given_ + 0.5 * one, 2 * given_ - 0.5 * other
+    assert correlation(a, b) > 0.8
+    assert abs(partial_correlation(a, b, given_)) < 0.05
+    assert partial_correlation(a + one, 3 * one, given_) == pytest.approx(1, abs=1e-6)
+    # The textbook's formula.
+    b = b + 0.4 * one
+    ab, ag, bg = correlation(a, b), correlation(a, given_), correlation(b, given_)
+    expected = (ab - ag * bg) / np.sqrt((1 - ag**2) * (1 - bg**2))
+    assert partial_correlation(a, b, given_) == pytest.approx(expected, abs=1e-6)
+
+
+def test_too_few_or_fully_explained_series_have_no_partial_correlation():
+    line = np.arange(3.0)
+    assert math.isnan(partial_correlation(line, line**2, line))
+    line = np.arange(9.0)
+    assert math.isnan(partial_correlation(2 * line + 1, line**2, line))

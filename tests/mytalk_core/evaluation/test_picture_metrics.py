@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from skimage.metrics import structural_similarity
 
 from mytalk_core.evaluation.picture_metrics import mouth_region, outside_change, psnr, ssim
 
@@ -37,6 +40,30 @@ def test_ssim_is_one_for_equal_pictures_and_falls_where_they_differ(picture):
     left[:, :10] = True
     assert ssim(dubbed, picture, left) == pytest.approx(1)
     assert ssim(dubbed, picture, ~left) < ssim(dubbed, picture) < 0.9
+
+
+@given(
+    top=st.integers(0, 30),
+    left=st.integers(0, 40),
+    height=st.integers(1, 20),
+    width=st.integers(1, 20),
+)
+def test_ssim_of_a_region_is_that_part_of_the_whole_pictures(top, left, height, width):
+    random = np.random.default_rng(3)
+    dubbed, true = (random.integers(0, 256, (48, 56, 3)).astype(np.uint8) for _ in range(2))
+    region = np.zeros((48, 56), bool)
+    region[top : top + height, left : left + width] = True
+    _, local = structural_similarity(
+        dubbed,
+        true,
+        channel_axis=-1,
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )
+    assert ssim(dubbed, true, region) == pytest.approx(local[region].mean())
 
 
 @pytest.mark.parametrize("channel", [0, 1, 2])

@@ -1,0 +1,96 @@
+"""The report beside a renderer that learnt an actor: its gain per minute, and mouths to look at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from mytalk_core.appearance.adaptation import AdaptationRecord, Exam, Look
+from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.data.page import page_template
+from mytalk_core.evaluation.figures import jpeg_uri, svg_uri
+from mytalk_core.media.output import atomic_path
+from mytalk_core.training.precision import autocast
+
+_SHOWN = 8  # frames in a strip
+
+
+@dataclass(frozen=True)
+class AdaptationPage:
+    """All that the page says."""
+
+    films: Sequence[str]  # names of the files
+    weights: str  # name of the file that was written
+    shipped: str  # name of the file that learning began with
+    record: AdaptationRecord
+    strip: NDArray[np.uint8]  # (3 S, N S, 3) RGB: truth, shipped, adapted, as `mouth_strip` gives
+    settings: dict[str, str]  # of the adaptation, by name
+
+
+@torch.inference_mode()
+def mouth_strip(exams: Sequence[Exam], shipped: Renderer, adapted: Renderer) -> NDArray[np.uint8]:
+    """Windows of frames kept back, evenly chosen: true above, then as each renderer draws them."""
+    target = [each.target.pictures for each in exams]
+    true = torch.cat(target)
+    drawn = [
+        torch.cat([_drawn(renderer, each) for each in exams]) for renderer in (shipped, adapted)
+    ]
+    chosen = np.linspace(0, len(true) - 1, min(_SHOWN, len(true))).round().astype(int)
+    rows = [torch.cat(list(picture[chosen]), dim=2) for picture in (true, *drawn)]
+    strip = torch.cat(rows, dim=1).clamp(0, 1).permute(1, 2, 0)
+    pixels: NDArray[np.uint8] = (strip * 255).round().byte().cpu().numpy()
+    return pixels
+
+
+def write_adaptation_page(path: Path, page: AdaptationPage) -> None:
+    """Write the page as one HTML file that needs nothing but itself, complete or not at all.
+
+    Raises:
+        OutputError: where the folder cannot be written or the disk is full.
+    """
+    record = page.record
+    html = page_template("mytalk_core.evaluation", "adaptation_page.html.j2").render(
+        page=page,
+        record=record,
+        minutes=record.seconds / 60,
+        gain=record.after.psnr - record.before.psnr,
+        curves=[
+            (title, svg_uri(gain_figure(record.looks, name, record.chosen_step)))
+            for name, title in (
+                ("psnr", "mouth PSNR in dB (more is better)"),
+                ("lpips", "mouth LPIPS (less is better)"),
+            )
+        ],
+        strip=jpeg_uri(page.strip),
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def gain_figure(looks: Sequence[Look], name: str, chosen_step: int) -> Figure:
+    """A score on the frames that choose, over minutes; the look that was chosen is marked.
+
+    Args:
+        name: a field of `Scores`.
+    """
+    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    minutes = [look.seconds / 60 for look in looks]
+    values = [getattr(look.scores, name) for look in looks]
+    axes.plot(minutes, values, marker=".")
+    chosen = next(number for number, look in enumerate(looks) if look.step == chosen_step)
+    axes.plot(minutes[chosen], values[chosen], marker="o", fillstyle="none", markersize=12)
+    axes.set_xlabel("minutes of learning")
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def _drawn(renderer: Renderer, exam: Exam) -> torch.Tensor:
+    with autocast(exam.target.pictures.device, True):
+        person = renderer.encode_references(exam.references.as_batch())
+        picture = renderer(exam.target, person.repeat(len(exam.target.pictures))).picture
+    return picture.float()

@@ -1,0 +1,97 @@
+"""Whether the lips that are seen in a drawn picture are those that were asked for."""
+
+import cv2
+import numpy as np
+
+from mytalk_core.evaluation.lip_metrics import correlation, partial_correlation
+from mytalk_core.evaluation.redrawing import Pictures, RedrawCase
+from mytalk_core.faces.alignment import Points, fit_similarity
+from mytalk_core.faces.landmark_scheme import LandmarkScheme
+from mytalk_core.faces.landmarker import Landmarker
+from mytalk_core.faces.shape import aperture
+
+_SMALLEST = 384  # pixels, a crop's side as the landmarker sees it at least
+_PAUSE_MS = 10_000  # between runs, so that nothing is smoothed from one to the next
+
+
+class LipReader:
+    """Finds the lips in drawn pictures again; keeps the landmarker's clock."""
+
+    def __init__(self, landmarker: Landmarker) -> None:
+        self._landmarker = landmarker
+        self._time = 0
+
+    @property
+    def scheme(self) -> LandmarkScheme:
+        """What its points are."""
+        return self._landmarker.scheme
+
+    def find(self, pictures: Pictures, case: RedrawCase, frame_ms: int = 40) -> Points:
+        """Landmarks of the pictures of a case, (N, P, 2) crop pixels, NaN where none are found.
+
+        Runs are seen as the films that they are, so that landmarks are as smooth as those of
+        preprocessing.
+        """
+        side = max(pictures.shape[1], _SMALLEST)
+        gain = side / pictures.shape[1]
+        found = np.full((len(pictures), self.scheme.point_count, 2), np.nan, np.float32)
+        last = None
+        for place, (frame, picture) in enumerate(zip(case.frames, pictures, strict=True)):
+            self._time += frame_ms if last == frame - 1 else _PAUSE_MS
+            last = frame
+            if gain > 1:
+                picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC)
+            faces = self._landmarker.detect(picture, self._time)
+            if faces:
+                found[place] = faces[0][:, :2] / gain
+        return found
+
+
+def lip_scores(case: RedrawCase, found: Points) -> dict[str, float]:
+    """How near the lips found are to those asked for.
+
+    Faces are aligned by the similarity that fits the rigid upper face; unit inter-ocular.
+
+    Args:
+        found: (N, P, 2) of `LipReader.find`.
+
+    Returns:
+        asked_lmd: mean distance of the lip points; asked_r: Pearson's r of opening found and asked
+        for; own_r, in cross: the correlation of the opening found with that of the original frames,
+        after what the opening asked for explains; found: share of frames in which a face was found.
+        NaN where too few frames tell.
+    """
+    scheme, lips = case.scheme, list(case.scheme.lips)
+    rigid = list(scheme.rigid)
+    seen = np.isfinite(found).all(axis=(1, 2))
+    scores = {"found": float(seen.mean())}
+    if not seen.any():
+        return scores
+    own, unit = case.landmarks[case.frames][seen], case.unit[seen]
+    asked = case.crops.points[case.frames][seen][:, : len(lips)]
+    aligned = np.stack(
+        [
+            _carried(face, face[rigid], true[rigid])
+            for face, true in zip(found[seen], own, strict=True)
+        ]
+    )
+    distance = np.linalg.norm(aligned[:, lips] - asked, axis=-1).mean(axis=1) / unit
+    opening = aperture(aligned, scheme) / unit
+    wanted = own.copy()
+    wanted[:, lips] = asked
+    asked_opening = aperture(wanted, scheme) / unit
+    scores |= {
+        "asked_lmd": float(distance.mean()),
+        "asked_r": correlation(opening, asked_opening),
+    }
+    if not case.is_reconstruction:
+        original = aperture(own, scheme) / unit
+        scores["own_r"] = partial_correlation(opening, original, asked_opening)
+    return scores
+
+
+def _carried(points: Points, source: Points, target: Points) -> Points:
+    """`points` (P, 2) by the similarity from `source` (R, 2) onto `target` (R, 2)."""
+    rotation, scale, shift = fit_similarity(source, target[None])
+    carried: Points = scale[0] * points @ rotation[0].T + shift[0]
+    return carried

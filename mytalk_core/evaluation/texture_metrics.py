@@ -1,0 +1,81 @@
+"""Whether a drawn mouth has the texture of film: sharp, steady, and without a seam.
+
+None of it needs a true picture; the clip's own frames are the standard. Pictures are (N, C, C, 3)
+RGB, 0..255; only their luma (BT.601) is looked at.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Luma = NDArray[np.float32]
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+# What is finer than this many inter-ocular units is detail: in a face as large as in 360x288 film,
+# a pixel or so.
+DETAIL = 0.015
+# Width of the strips on either side of the rim, in shares of the crop's.
+_BESIDE = 0.05
+
+
+def luma(pictures: NDArray[Any]) -> Luma:
+    """Brightness, (N, C, C), 0..255."""
+    brightness: Luma = pictures.astype(np.float32) @ _LUMA
+    return brightness
+
+
+def detail_energy(brightness: Luma, region: NDArray[np.bool_], unit: float) -> float:
+    """Mean square of a picture (C, C) less its Gaussian blur, within `region` (C, C).
+
+    Args:
+        unit: the inter-ocular distance in pixels; the blur's deviation is `DETAIL` of it, so that
+            the same face has the same energy at any resolution.
+    """
+    fine = brightness - cv2.GaussianBlur(brightness, (0, 0), DETAIL * unit)
+    return float(np.square(fine[region]).mean())
+
+
+def unsteadiness(brightness: Luma, masks: NDArray[np.bool_], runs: Sequence[slice]) -> float:
+    """Mean absolute second difference over time, |x[t-1] - 2 x[t] + x[t+1]|, within the masks.
+
+    Even motion and fading have little of it, flicker and jitter have much. NaN where no run has
+    three frames.
+
+    Args:
+        brightness, masks: (N, C, C), run after run.
+        runs: places of consecutive frames among the N.
+    """
+    found = []
+    for run in runs:
+        if run.stop - run.start > 2:
+            second = np.abs(np.diff(brightness[run], n=2, axis=0))
+            found.append(second[masks[run][1:-1]])
+    return float(np.concatenate(found).mean()) if found else float("nan")
+
+
+def rim_contrast(brightness: Luma, masks: NDArray[np.bool_], shares: NDArray[np.float32]) -> float:
+    """Gradient at the rim of what is drawn over that beside it, meaned over N pictures.
+
+    The rim reaches from the mask's edge, and the pixels next to it, to where nothing but the
+    drawing shows. Compare with the same of the clip's own frames: a contour of the face in the rim
+    is no seam. NaN for pictures without any gradient.
+
+    Args:
+        masks: (N, C, C) where is drawn.
+        shares: (N, C, C) 0..1 how much of the drawn picture shows.
+    """
+    at_rim, beside_rim = [], []
+    for picture, mask, share in zip(brightness, masks, shares, strict=True):
+        across = cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=0.125)
+        down = cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=0.125)
+        steep = np.hypot(across, down)
+        rim = cv2.dilate((mask & (share < 1)).astype(np.uint8), np.ones((3, 3), np.uint8))
+        away = cv2.distanceTransform(1 - rim, cv2.DIST_L2, 5)
+        beside = (away > 1) & (away <= _BESIDE * len(share))
+        at_rim.append(steep[rim > 0].mean())
+        beside_rim.append(steep[beside].mean())
+    whole = float(np.mean(beside_rim))
+    return float(np.mean(at_rim)) / whole if whole > 0 else float("nan")

@@ -1,0 +1,128 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.evaluation.lip_fidelity import LipReader, lip_scores
+from mytalk_core.evaluation.redrawing import RedrawCase, cross_case, reconstruction_case
+from mytalk_core.faces.face_motion import face_motion
+from mytalk_core.faces.landmark_scheme import MESH478
+from mytalk_core.faces.landmarker import MeshLandmarker
+from tests.synthetic_face import speaking_clip
+
+MOVING = list(MESH478.moving)
+
+
+@pytest.fixture(scope="module")
+def own() -> RedrawCase:
+    return reconstruction_case(speaking_clip("ann", 0), "ann", MaskConfig())
+
+
+@pytest.fixture(scope="module")
+def cross() -> RedrawCase:
+    other = face_motion(speaking_clip("ann", 1).landmarks, MESH478).shape[:, MOVING]
+    return cross_case(speaking_clip("ann", 0), "ann", "other", other, MaskConfig())
+
+
+def asked(case: RedrawCase) -> np.ndarray:
+    """Landmarks of a picture in which all is as it was asked for."""
+    points = case.landmarks[case.frames].copy()
+    points[:, MOVING] = case.crops.points[case.frames]
+    return points
+
+
+def turned(points: np.ndarray) -> np.ndarray:
+    """The same face elsewhere, larger and tilted."""
+    angle, scale = 0.1, 1.2
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return (scale * points @ turn.T + [3, -5]).astype(np.float32)
+
+
+def test_lips_as_asked_for_have_no_distance_wherever_the_face_was_found(own, cross):
+    for case in (own, cross):
+        scores = lip_scores(case, turned(asked(case)))
+        assert scores["asked_lmd"] == pytest.approx(0, abs=1e-5)
+        assert scores["asked_r"] == pytest.approx(1, abs=1e-4)
+        assert scores["found"] == 1
+
+
+def test_a_distance_is_in_inter_ocular_units(own):
+    found = asked(own)
+    found[:, list(MESH478.lips), 0] += 0.05 * own.unit[:, None]
+    assert lip_scores(own, found)["asked_lmd"] == pytest.approx(0.05, rel=1e-3)
+
+
+def test_a_mouth_that_moves_as_the_original_leaks_all_and_one_as_asked_nothing(cross):
+    original = cross.landmarks[cross.frames]
+    assert lip_scores(cross, original)["own_r"] == pytest.approx(1, abs=1e-3)
+    random = np.random.default_rng(0)
+    noisy = asked(cross) + random.normal(0, 0.3, asked(cross).shape).astype(np.float32)
+    assert abs(lip_scores(cross, noisy)["own_r"]) < 0.7
+    assert lip_scores(cross, noisy)["asked_r"] > 0.8
+
+
+def test_reconstruction_says_nothing_of_leaks(own):
+    assert "own_r" not in lip_scores(own, asked(own))
+
+
+def test_frames_without_a_face_are_left_out_and_counted(own):
+    found = asked(own)
+    found[: len(found) // 3] = np.nan
+    scores = lip_scores(own, found)
+    assert scores["asked_lmd"] == pytest.approx(0, abs=1e-5)
+    assert scores["found"] == pytest.approx(1 - (len(found) // 3) / len(found))
+    assert lip_scores(own, np.full_like(found, np.nan)) == {"found": 0}
+
+
+class Marker:
+    """A landmarker whose single point is the brightest pixel, and which notes what it was shown."""
+
+    scheme = MESH478
+
+    def __init__(self) -> None:
+        self.times: list[int] = []
+        self.sides: list[int] = []
+
+    def restart(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def detect(self, image: np.ndarray, time_ms: int) -> list[np.ndarray]:
+        self.times.append(time_ms)
+        self.sides.append(len(image))
+        y, x = np.unravel_index(image[..., 0].argmax(), image.shape[:2])
+        if not image.any():
+            return []
+        return [np.repeat(np.array([[x + 0.5, y + 0.5, 0]], np.float32), 478, axis=0)]
+
+
+def test_small_crops_are_enlarged_and_points_come_back_in_crop_pixels(own):
+    pictures = np.zeros_like(own.pictures)
+    pictures[1:, 40, 70] = 255
+    marker = Marker()
+    found = LipReader(marker).find(pictures, own)
+    assert set(marker.sides) == {384}
+    assert np.isnan(found[0]).all()
+    # The corners of pixels are what a normalised place counts from.
+    assert found[1:, 0] == pytest.approx(np.array([[70.5, 40.5]] * (len(pictures) - 1)), abs=0.4)
+
+
+def test_runs_are_seen_as_films_far_apart_in_time(own):
+    marker = Marker()
+    reader = LipReader(marker)
+    reader.find(own.pictures, own)
+    reader.find(own.pictures, own)
+    gaps = np.diff(marker.times)
+    assert (gaps > 0).all()
+    assert (gaps == 40).sum() == 2 * sum(run.stop - run.start - 1 for run in own.runs)
+    assert (gaps >= 5000).sum() == 2 * len(own.runs) - 1
+
+
+def test_the_real_landmarker_finds_lips_in_a_crop(film_clip, landmarker_model: Path):
+    # A crop is tighter than the pictures that the landmarker was made for.
+    case = reconstruction_case(film_clip("jwp_intro", 40), "jwp", MaskConfig())
+    with MeshLandmarker(landmarker_model) as landmarker:
+        scores = lip_scores(case, LipReader(landmarker).find(case.pictures, case))
+    assert scores["found"] == 1
+    assert scores["asked_lmd"] < 0.02

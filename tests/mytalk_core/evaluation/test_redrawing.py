@@ -1,0 +1,155 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.renderer import SIZES, Renderer
+from mytalk_core.evaluation.redrawing import (
+    NEAR,
+    REFERENCES,
+    RedrawCase,
+    as_drawn,
+    cross_case,
+    in_place,
+    reconstruction_case,
+    renderer_drawer,
+    spread_runs,
+)
+from mytalk_core.faces.alignment import to_pixels
+from mytalk_core.faces.crop import apply_box
+from mytalk_core.faces.face_motion import face_motion, resting_shape
+from mytalk_core.faces.landmark_scheme import MESH478
+from tests.synthetic_face import speaking_clip
+
+MOVING = list(MESH478.moving)
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return speaking_clip("ann", 0)
+
+
+@pytest.fixture(scope="module")
+def other():
+    return speaking_clip("ann", 1, frames=33)
+
+
+@pytest.fixture(scope="module")
+def own(sample) -> RedrawCase:
+    return reconstruction_case(sample, "ann", MaskConfig())
+
+
+@pytest.fixture(scope="module")
+def cross(sample, other) -> RedrawCase:
+    shape = face_motion(other.landmarks, MESH478).shape[:, MOVING]
+    return cross_case(sample, "ann", "other", shape, MaskConfig())
+
+
+@given(st.integers(2, 400), st.integers(1, 5), st.integers(1, 20))
+def test_runs_lie_inside_the_clip_and_leave_half_of_it_to_look_at(frames, count, length):
+    runs = spread_runs(frames, count, length)
+    assert 1 <= len(runs) <= count
+    free = np.ones(frames, bool)
+    for run in runs:
+        assert 0 <= run.start < run.stop <= frames
+        assert run.stop - run.start <= length
+        free[max(run.start - NEAR, 0) : run.stop + NEAR] = False
+    for run, following in pairwise(runs):
+        assert run.stop <= following.start
+    if frames >= 12:
+        assert free.sum() >= frames // 2
+
+
+def test_clips_of_three_seconds_have_three_runs_of_five():
+    assert [run.stop - run.start for run in spread_runs(75, 3, 5)] == [5, 5, 5]
+    assert [run.stop - run.start for run in spread_runs(25, 3, 5)] == [5]
+
+
+def test_no_reference_is_a_measured_frame_or_nearly_one(own, cross):
+    for case in (own, cross):
+        assert len(case.references) == REFERENCES
+        apart = np.abs(case.references[:, None] - case.frames)
+        assert apart.min() > NEAR
+
+
+def test_the_references_show_the_mouth_shut_to_open(own):
+    upper, lower = MESH478.aperture_pairs[0]
+    opening = own.landmarks[own.references, lower, 1] - own.landmarks[own.references, upper, 1]
+    assert (np.diff(opening) > 0).all()
+
+
+def test_references_are_shown_with_their_own_points_though_others_are_asked_for(sample, cross):
+    own = apply_box(sample.landmarks[:, MOVING], sample.boxes)[cross.references]
+    assert cross.shown.points == pytest.approx(own, abs=1e-4)
+    assert np.array_equal(cross.shown.pictures, sample.crops[cross.references])
+
+
+def test_in_reconstruction_the_clips_own_points_are_asked_for(sample, own):
+    assert own.is_reconstruction
+    assert own.crops.points == pytest.approx(
+        apply_box(sample.landmarks[:, MOVING], sample.boxes), abs=1e-4
+    )
+    assert np.array_equal(own.asked_lips, own.lips)
+    assert own.frames.tolist() == sorted(set(own.frames.tolist()))
+
+
+def test_in_cross_the_others_motion_is_on_the_clips_own_face_and_pose(sample, other, cross):
+    mine, its = (face_motion(each.landmarks, MESH478) for each in (sample, other))
+    asked = resting_shape(mine.shape[:, MOVING]) + (
+        its.shape[:, MOVING] - resting_shape(its.shape[:, MOVING])
+    )
+    frames = cross.frames
+    assert frames.max() < len(other.landmarks)
+    placed = to_pixels(asked, mine.pose[: len(asked)])
+    expected = apply_box(placed, sample.boxes[: len(asked)])[frames]
+    assert cross.crops.points[frames] == pytest.approx(expected, abs=1e-3)
+    assert cross.asked_lips == pytest.approx(asked[:, : len(MESH478.lips)], abs=1e-5)
+    # What surrounds the mouth, the mask and the pose are the clip's own.
+    assert np.array_equal(cross.pictures, sample.crops[frames])
+    own = reconstruction_case(sample, "ann", MaskConfig())
+    assert np.array_equal(cross.crops.mask_outlines, own.crops.mask_outlines)
+
+
+def test_a_clip_with_its_own_motion_is_asked_for_what_it_does(sample):
+    shape = face_motion(sample.landmarks, MESH478).shape[:, MOVING]
+    case = cross_case(sample, "ann", "itself", shape, MaskConfig())
+    own = reconstruction_case(sample, "ann", MaskConfig())
+    assert case.crops.points == pytest.approx(own.crops.points, abs=1e-2)
+
+
+def test_whatever_is_drawn_nothing_changes_outside_the_mask(own):
+    random = np.random.default_rng(0)
+    drawn = own.pictures.astype(np.float32)
+    drawn += own.masks[..., None] * random.normal(0, 60, drawn.shape).astype(np.float32)
+    placed = in_place(own, drawn)
+    assert placed.dtype == np.uint8
+    assert np.array_equal(placed[own.masks == 0], own.pictures[own.masks == 0])
+    assert not np.array_equal(placed, own.pictures)
+    assert own.shares[own.masks == 0].max() == 0
+    assert own.shares.max() == pytest.approx(1)
+
+
+def test_the_truth_put_in_place_stays_the_truth(own):
+    placed = in_place(own, own.pictures.astype(np.float32))
+    assert np.abs(placed.astype(int) - own.pictures).max() <= 1
+
+
+def test_the_renderer_draws_crops_of_any_size(sample, own):
+    torch.manual_seed(0)
+    renderer = Renderer(SIZES["tiny"]).eval()
+    drawn = renderer_drawer(renderer)(own)
+    assert drawn.shape == own.pictures.shape
+    assert as_drawn(drawn).dtype == np.uint8
+    large = replace(
+        sample,
+        meta=replace(sample.meta, crop_size=192),
+        crops=np.repeat(np.repeat(sample.crops, 3, 1), 3, 2)[:, ::2, ::2],
+        boxes=sample.boxes * 1.5,
+    )
+    case = reconstruction_case(large, "ann", MaskConfig())
+    assert renderer_drawer(renderer)(case).shape == (len(case.frames), 192, 192, 3)
