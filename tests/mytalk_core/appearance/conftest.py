@@ -1,30 +1,38 @@
-"""A drawn face that speaks: crops, points and outlines as training and dubbing have them."""
+"""A drawn face that speaks, a renderer whose every weight matters, and judges of few channels."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import nn
 
+from mytalk_core.appearance.clip import AppearanceClip
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.face_crops import face_crops
-from mytalk_core.appearance.training import AppearanceClip
+from mytalk_core.appearance.renderer import SIZES, Renderer
+from mytalk_core.appearance.training import JudgingModels
 from mytalk_core.faces.crop import CropConfig, crop_boxes, cut_crop
 from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.shape import aperture
 
 Array = NDArray[np.float32]
+CROP = CropConfig()
+_SIDES = {"VGG16_0": (3,) * 13, "AlexNet_0": (11, 5, 3, 3, 3)}  # of kernels
 
 
-def _picture(landmarks: Array) -> NDArray[np.uint8]:
-    """A frame (240, 320, 3) with a face painted where its landmarks are."""
-    image = np.full((240, 320, 3), (40, 60, 90), np.uint8)
+def _picture(landmarks: Array, unit: float, width: int, height: int) -> NDArray[np.uint8]:
+    """A frame (height, width, 3) with a face painted where its landmarks are."""
+    image = np.full((height, width, 3), (40, 60, 90), np.uint8)
     points = landmarks[:, :2].round().astype(np.int32)
     cv2.fillConvexPoly(image, cv2.convexHull(points), (205, 160, 130))
     for corner in MESH478.eye_corners:
-        cv2.circle(image, points[corner].tolist(), 6, (30, 30, 60), -1)
+        cv2.circle(image, points[corner].tolist(), round(unit / 10), (30, 30, 60), -1)
     cv2.fillPoly(image, [points[list(MESH478.outer_lips)]], (170, 60, 70))
     cv2.fillPoly(image, [points[list(MESH478.inner_lips)]], (60, 10, 15))
     return cv2.GaussianBlur(image, (3, 3), 0).astype(np.uint8)
@@ -32,20 +40,66 @@ def _picture(landmarks: Array) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="session")
 def drawn_clip(talking_face: Callable[..., Array]) -> Callable[..., AppearanceClip]:
-    """Openings (T,) to a clip of a painted face; `size` is that of its crops in pixels."""
+    """Openings (T,) to a clip of a painted face; `size` is that of its crops in pixels.
 
-    def make(openings: NDArray[np.floating], size: int = 128) -> AppearanceClip:
-        landmarks = talking_face(openings)
+    The film shows the face as large as the crops do.
+    """
+
+    def make(openings: NDArray[np.floating], size: int = 96) -> AppearanceClip:
+        unit = size / CROP.extent
+        width, height = round(4 * unit), round(3.2 * unit)
+        landmarks = talking_face(openings, unit=unit, centre=(2 * unit, 1.3 * unit))
         motion = face_motion(landmarks, MESH478)
         boxes = crop_boxes(motion.pose, CropConfig(size=size), 25.0)
         pictures = np.stack(
             [
-                cut_crop(_picture(face), box, size)
+                cut_crop(_picture(face, unit, width, height), box, size)
                 for face, box in zip(landmarks, boxes, strict=True)
             ]
         )
         crops = face_crops(pictures, landmarks, boxes, motion, MESH478, MaskConfig())
-        gain = np.linalg.norm(boxes[:, 0], axis=-1)
-        return AppearanceClip(crops, aperture(landmarks, MESH478) * gain, MESH478)
+        opening = aperture(landmarks, MESH478) * np.linalg.norm(boxes[:, 0], axis=-1)
+        return AppearanceClip(crops, opening, motion.pose.rotation.reshape(-1, 9), MESH478)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_renderer() -> Callable[..., Renderer]:
+    """Makes tiny renderers; a lively one's every weight matters, as after training."""
+
+    def make(lively: bool = True) -> Renderer:
+        torch.manual_seed(0)
+        renderer = Renderer(SIZES["tiny"])
+        if lively:
+            enliven(renderer)
+        return renderer.eval()
+
+    return make
+
+
+def enliven(renderer: Renderer) -> None:
+    """Below last layers that still say nothing, nothing matters and nothing learns."""
+    with torch.no_grad():
+        for layer in (renderer.head, renderer.match.coarse[-1], renderer.match.fine):
+            nn.init.normal_(layer.get_parameter("weight"), std=0.05)
+
+
+@pytest.fixture(scope="session")
+def small_judges(tmp_path_factory: pytest.TempPathFactory) -> JudgingModels:
+    """Files of networks with the depth of the real judges, few channels and any weights."""
+    folder = tmp_path_factory.mktemp("judges")
+    paths = {}
+    for prefix, sides in _SIDES.items():
+        random = torch.Generator().manual_seed(0)
+        weights, channels = {}, 3
+        for index, side in enumerate(sides):
+            name, scale = f"{prefix}.Conv_{index}", (2 / (side * side * channels)) ** 0.5
+            kernel = torch.randn(side, side, channels, 4, generator=random) * scale
+            weights |= {f"{name}.kernel": kernel, f"{name}.bias": torch.zeros(4)}
+            channels = 4
+        for index in range(5):
+            weights[f"NetLinLayer_{index}.Conv_0.kernel"] = torch.full((1, 1, 4, 1), 0.5)
+        paths[prefix] = Path(folder / f"{prefix}.safetensors")
+        save_file(weights, paths[prefix])
+    return JudgingModels(vgg=paths["VGG16_0"], alexnet=paths["AlexNet_0"])

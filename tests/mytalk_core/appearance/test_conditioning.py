@@ -1,4 +1,4 @@
-"""What the renderer is told is where it should be, and tells nothing of the original mouth."""
+"""What the renderer is told is where it should be."""
 
 from collections.abc import Callable
 
@@ -17,18 +17,22 @@ from mytalk_core.appearance.conditioning import (
     fill_regions,
     landmark_flow,
 )
-from mytalk_core.appearance.face_crops import crop_tensors, face_crops
-from mytalk_core.faces.crop import CropConfig, crop_boxes
-from mytalk_core.faces.face_motion import face_motion
+from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.landmark_scheme import IBUG68, MESH478, LandmarkScheme
 
 Array = NDArray[np.float32]
+CROP = CropConfig()
 
 
 def moving_points(shape: Array, size: int) -> Array:
-    """The moving points of a face that fills a crop."""
-    centred = shape[list(MESH478.moving), :2] - np.array([0, 0.6], np.float32)
-    return centred * (size / 2.1) + size / 2
+    """Its moving points, (M, 2)."""
+    return in_crop(shape, size)[list(MESH478.moving)]
+
+
+def in_crop(shape: Array, size: int) -> Array:
+    """A face as it stands in a crop, (478, 2) pixels."""
+    centred = shape[:, :2] - np.array([0, CROP.below_eyes], np.float32)
+    return centred * (size / CROP.extent) + size / 2
 
 
 @pytest.mark.parametrize("scheme", [MESH478, IBUG68], ids=lambda scheme: scheme.name)
@@ -48,7 +52,7 @@ def test_every_point_is_drawn_in_its_channel(
     assert drawing.shape == (3, size, size)
     for channel, (members, _) in enumerate(drawing_channels(MESH478)):
         x, y = points[list(members)].round().astype(int).T
-        assert (drawing[channel, y, x] > 100).all()
+        assert (drawing[channel, y, x] > 40).all()  # anti-aliased at its open ends
         drawn = np.argwhere(drawing[channel] > 0)[:, ::-1]
         reach = points[list(members)]
         assert (drawn >= reach.min(axis=0) - 3).all()
@@ -72,11 +76,8 @@ def test_the_mask_covers_mouth_and_jaw_at_their_widest_but_no_eyes(
 ) -> None:
     outlines = face_outlines(face_shape(0.05), MaskConfig(), MESH478)
 
-    def placed(shape: Array) -> Array:
-        return (shape[:, :2] - np.array([0, 0.6], np.float32)) * (256 / 2.6) + 128
-
-    mask, skin = fill_regions(placed(outlines.mask), placed(outlines.face), 256)
-    wide_open = placed(face_shape(0.4))
+    mask, skin = fill_regions(in_crop(outlines.mask, 256), in_crop(outlines.face, 256), 256)
+    wide_open = in_crop(face_shape(0.4), 256)
     lips = wide_open[list(MESH478.lips)].round().astype(int)
     chin = wide_open[MESH478.jaw[len(MESH478.jaw) // 2]].round().astype(int)
     eyes = wide_open[list(MESH478.eye_corners)].round().astype(int)
@@ -85,22 +86,6 @@ def test_the_mask_covers_mouth_and_jaw_at_their_widest_but_no_eyes(
     assert not mask[eyes[:, 1], eyes[:, 0]].any()
     assert not (mask & skin).any()
     assert skin.sum() > 1000
-
-
-def test_the_mask_does_not_know_this_frames_mouth(talking_face: Callable[..., Array]) -> None:
-    """Two frames of one pose, one mouth shut and one open, have the same mask and skin."""
-    film = np.repeat(talking_face(np.array([0.0])), 2, axis=0)
-    moving = list(MESH478.moving)
-    film[1, moving] = talking_face(np.array([0.4]))[0, moving]
-    motion = face_motion(film, MESH478)
-    boxes = crop_boxes(motion.pose, CropConfig(), 25.0)
-    pictures = np.zeros((2, 128, 128, 3), np.uint8)
-    crops = face_crops(pictures, film, boxes, motion, MESH478, MaskConfig())
-    assert np.abs(crops.points[0] - crops.points[1]).max() > 3
-    tensors = crop_tensors(crops, MESH478)
-    assert torch.equal(tensors.masks[0], tensors.masks[1])
-    assert torch.equal(tensors.skins[0], tensors.skins[1])
-    assert not torch.equal(tensors.drawings[0], tensors.drawings[1])
 
 
 @settings(deadline=None)
@@ -131,3 +116,14 @@ def test_the_flow_is_local_and_its_axes_are_x_and_y() -> None:
 def test_the_same_points_ask_for_no_flow() -> None:
     points = torch.rand(2, 9, 2)
     assert landmark_flow(points, points, 8, reach=0.1).abs().max() == 0
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 6))
+def test_the_flow_does_not_hang_on_the_order_of_points(seed: int, count: int) -> None:
+    random = torch.Generator().manual_seed(seed)
+    target, reference = (torch.rand(1, count, 2, generator=random) for _ in range(2))
+    order = torch.randperm(count, generator=random)
+    one = landmark_flow(target, reference, 8, reach=0.1)
+    other = landmark_flow(target[:, order], reference[:, order], 8, reach=0.1)
+    torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)

@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from mytalk_core.appearance.reference_frames import spread_by_opening, training_references
 
 seeds = st.integers(0, 2**32 - 1)
 
 
+@settings(deadline=None)
 @given(seeds, st.integers(25, 200), st.integers(1, 8))
 def test_openings_are_spread_from_shut_to_wide(seed: int, frames: int, count: int) -> None:
     opening = np.random.default_rng(seed).uniform(0, 1, frames).astype(np.float32)
@@ -28,26 +30,75 @@ def test_of_few_frames_some_come_twice() -> None:
     assert spread_by_opening(np.array([0.5, 0.1], np.float32), 4).tolist() == [1, 1, 0, 0]
 
 
-@given(seeds, st.integers(25, 120), st.integers(1, 6), st.data())
-def test_training_references_are_not_the_target_nor_near_it(
-    seed: int, frames: int, count: int, data: st.DataObject
+@settings(deadline=None)
+@given(seeds, st.integers(25, 120), st.integers(1, 6), st.integers(1, 3), st.data())
+def test_training_references_are_no_target_nor_near_one(
+    seed: int, frames: int, count: int, run: int, data: st.DataObject
 ) -> None:
     random = np.random.default_rng(seed)
     opening = random.uniform(0, 1, frames).astype(np.float32)
-    target = data.draw(st.integers(0, frames - 1))
-    before = opening.copy()
-    references = training_references(opening, target, count, random)
+    pose = random.normal(0, 1, (frames, 9)).astype(np.float32)
+    first = data.draw(st.integers(0, frames - run))
+    targets = np.arange(first, first + run)
+    before = opening.copy(), pose.copy()
+    references = training_references(opening, pose, targets, count, random)
     assert references.shape == (count,)
-    assert (np.abs(references - target) > 2).all()
+    assert (np.abs(references[:, None] - targets) > 2).all()
     assert ((references >= 0) & (references < frames)).all()
     assert len(set(references.tolist())) == count
-    np.testing.assert_array_equal(opening, before)
+    np.testing.assert_array_equal(opening, before[0])
+    np.testing.assert_array_equal(pose, before[1])
 
 
-@pytest.mark.parametrize("frames", [6, 8])
+def head_and_mouth(turned: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(100,) openings and (100, 9) poses: of every ten frames `turned` look aside.
+
+    Tens of frames with a shut mouth alternate with twice as many with an open one.
+    """
+    frames = np.arange(100)
+    pose = np.zeros((100, 9), np.float32)
+    pose[frames % 10 < turned] = 1
+    opening = np.where(frames // 10 % 3, 1.0, 0.0).astype(np.float32)
+    return opening + np.float32(0.001) * frames, pose
+
+
+def test_half_the_time_they_are_like_the_target_in_pose_and_unlike_in_the_mouth() -> None:
+    opening, pose = head_and_mouth(turned=3)
+    alike = []
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        references = training_references(opening, pose, np.array([5, 6]), 4, random)
+        alike.append((pose[references] == pose[5]).all() and (opening[references] > 0.5).all())
+    assert 0.4 < np.mean(alike) < 0.6
+
+
+def test_the_other_half_is_spread_by_opening_as_in_a_dub() -> None:
+    opening, pose = head_and_mouth(turned=3)
+    spread = []
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        references = training_references(opening, pose, np.array([5, 6]), 4, random)
+        found = opening[references]
+        spread.append(found.min() < 0.5 < found.max() and (np.diff(found) > 0).all())
+    assert 0.4 < np.mean(spread) < 0.6
+
+
+@pytest.mark.parametrize("frames", [7, 9])
 def test_short_clips_repeat_their_few_frames(frames: int) -> None:
-    random = np.random.default_rng(0)
-    for _ in range(10):
-        references = training_references(np.ones(frames, np.float32), 2, 5, random)
+    pose = np.zeros((frames, 9), np.float32)
+    for seed in range(10):
+        random = np.random.default_rng(seed)
+        references = training_references(
+            np.ones(frames, np.float32), pose, np.array([2, 3]), 5, random
+        )
         assert len(references) == 5
-        assert (references > 4).all()
+        assert (references > 5).all()
+
+
+def test_a_clip_that_is_all_neighbours_gives_what_it_has() -> None:
+    pose = np.zeros((3, 9), np.float32)
+    for seed in range(10):
+        random = np.random.default_rng(seed)
+        references = training_references(np.ones(3, np.float32), pose, np.array([0, 1]), 4, random)
+        assert references.shape == (4,)
+        assert set(references.tolist()) <= {0, 1, 2}

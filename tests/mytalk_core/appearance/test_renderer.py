@@ -1,39 +1,38 @@
 """The renderer's promises that hold before any training, and must hold after it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
+from mytalk_core.appearance.clip import AppearanceClip
 from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
-from mytalk_core.appearance.renderer import SIZES, References, Renderer, Rendering, warp
-from mytalk_core.appearance.training import AppearanceClip
+from mytalk_core.appearance.renderer import (
+    SIZES,
+    References,
+    Renderer,
+    Rendering,
+    gathered,
+    skin_colour,
+    upsampled,
+)
 from mytalk_core.faces.landmark_scheme import MESH478
 
 OPENINGS = np.linspace(0.0, 0.4, 8)
 
 
-def made(lively: bool) -> Renderer:
-    """A tiny renderer; a lively one's every weight matters, as after training."""
-    torch.manual_seed(0)
-    renderer = Renderer(SIZES["tiny"])
-    if lively:
-        with torch.no_grad():
-            for layer in (renderer.head, renderer.coarse_flow[-1], renderer.fine_flow[-1]):
-                nn.init.normal_(layer.get_parameter("weight"), std=0.05)
-    return renderer.eval()
-
-
 @pytest.fixture(scope="module")
-def trained() -> Renderer:
-    return made(lively=True)
+def trained(tiny_renderer: Callable[..., Renderer]) -> Renderer:
+    return tiny_renderer()
 
 
 @pytest.fixture(scope="module")
 def crops(drawn_clip: Callable[..., AppearanceClip]) -> CropTensors:
-    return crop_tensors(drawn_clip(OPENINGS).crops, MESH478)
+    return crop_tensors(drawn_clip(OPENINGS).crops, MESH478, 64)
 
 
 def some(crops: CropTensors, frames: list[int]) -> CropTensors:
@@ -41,31 +40,29 @@ def some(crops: CropTensors, frames: list[int]) -> CropTensors:
 
 
 def encoded(renderer: Renderer, crops: CropTensors, frames: list[int]) -> References:
-    return renderer.encode_references(*(part[None] for part in some(crops, frames).parts()))
+    return renderer.encode_references(some(crops, frames).as_batch())
 
 
 @torch.inference_mode()
 def render(renderer: Renderer, crops: CropTensors, frame: int, references: list[int]) -> Rendering:
-    target = some(crops, [frame])
-    rendering: Rendering = renderer(*target.parts(), encoded(renderer, crops, references))
+    rendering: Rendering = renderer(some(crops, [frame]), encoded(renderer, crops, references))
     return rendering
 
 
-def changed(crops: CropTensors, picture: Tensor) -> CropTensors:
-    return CropTensors(picture, *crops.parts()[1:])
-
-
-def test_a_new_renderer_copies_its_reference(crops: CropTensors) -> None:
+def test_a_new_renderer_copies_its_reference(
+    tiny_renderer: Callable[..., Renderer], crops: CropTensors
+) -> None:
     """The reference is the very frame asked for, so what it copies is the answer."""
-    rendering = render(made(lively=False), crops, 3, [3])
-    truth = crops.pictures[3:4]
-    assert (rendering.picture - truth).abs().max() < 0.02
+    rendering = render(tiny_renderer(lively=False), crops, 3, [3])
+    assert (rendering.picture - crops.pictures[3:4]).abs().max() < 0.02
     torch.testing.assert_close(rendering.picture, rendering.warped)
 
 
-def test_a_new_renderer_opens_a_shut_mouth_by_warping(crops: CropTensors) -> None:
+def test_a_new_renderer_opens_a_shut_mouth_by_warping(
+    tiny_renderer: Callable[..., Renderer], crops: CropTensors
+) -> None:
     """With a neighbouring mouth for a reference the answer is nearer to the truth than it."""
-    rendering = render(made(lively=False), crops, 4, [2])
+    rendering = render(tiny_renderer(lively=False), crops, 4, [2])
     truth = crops.pictures[4:5]
     lips = torch.nn.functional.max_pool2d(crops.drawings[4:5, :2].amax(1, True), 9, 1, 4) > 0
     unwarped = (crops.pictures[2:3] - truth).abs() * lips
@@ -81,40 +78,92 @@ def test_outside_the_mask_pixels_are_the_frames_own(trained: Renderer, crops: Cr
     assert not torch.allclose(rendering.picture[inside], crops.pictures[1:2][inside], atol=0.05)
 
 
+def noise_under(masks: Tensor, pictures: Tensor) -> Tensor:
+    """The pictures with noise wherever the masks are."""
+    covered = (masks > 0).expand_as(pictures)
+    random = torch.Generator().manual_seed(0)
+    noisy = pictures.clone()
+    noisy[covered] = torch.rand(int(covered.sum()), generator=random)
+    return noisy
+
+
 def test_the_original_mouth_is_not_looked_at(trained: Renderer, crops: CropTensors) -> None:
-    """Noise under the mask of the frame gives the same picture, bit for bit."""
-    pictures = crops.pictures.clone()
-    hidden = (crops.masks > 0).expand_as(pictures)
-    pictures[hidden] = torch.rand(int(hidden.sum()), generator=torch.Generator().manual_seed(0))
+    """Noise under the masks of window and context gives the same picture, bit for bit."""
+    noisy = replace(
+        crops,
+        pictures=noise_under(crops.masks, crops.pictures),
+        contexts=noise_under(crops.context_masks, crops.contexts),
+    )
+    assert not torch.equal(noisy.pictures[1], crops.pictures[1])
+    assert not torch.equal(noisy.contexts[1], crops.contexts[1])
     with torch.inference_mode():
         references = encoded(trained, crops, [0, 4, 7])
-        target = some(crops, [1])
-        one = trained(*target.parts(), references)
-        other = trained(*some(changed(crops, pictures), [1]).parts(), references)
-    assert not torch.equal(pictures[1], crops.pictures[1])
+        one, other = (trained(some(each, [1]), references) for each in (crops, noisy))
     assert torch.equal(one.picture, other.picture)
     assert torch.equal(one.warped, other.warped)
 
 
-def test_what_is_asked_for_changes_the_mouth(trained: Renderer, crops: CropTensors) -> None:
-    shut, wide = some(crops, [1]), some(crops, [6])
-    asked = CropTensors(shut.pictures, wide.drawings, wide.points, shut.masks, shut.skins)
+def test_all_else_that_it_is_told_matters(trained: Renderer, crops: CropTensors) -> None:
+    """So that it is no wonder that the mouth does not."""
+    target, other = some(crops, [1]), some(crops, [6])
+    shifted = {
+        "drawings": other.drawings,
+        "points": other.points,
+        "anchors": target.anchors + 0.05,
+        "pictures": target.pictures.flip(-1),
+        "contexts": target.contexts.flip(-1),
+    }
     with torch.inference_mode():
         references = encoded(trained, crops, [0, 4, 7])
-        one, other = trained(*shut.parts(), references), trained(*asked.parts(), references)
+        usual = trained(target, references).picture
+        inside = (target.masks > 0).expand_as(usual)
+        for name, part in shifted.items():
+            told = trained(replace(target, **{name: part}), references).picture
+            assert (told - usual)[inside].abs().max() > 1e-3, name
+
+
+def test_what_is_asked_for_changes_the_mouth(trained: Renderer, crops: CropTensors) -> None:
+    shut, wide = some(crops, [1]), some(crops, [6])
+    asked = replace(shut, drawings=wide.drawings, points=wide.points)
+    with torch.inference_mode():
+        references = encoded(trained, crops, [0, 4, 7])
+        one, other = trained(shut, references), trained(asked, references)
     assert (one.picture - other.picture).abs().max() > 0.05
 
 
-def test_the_order_of_references_does_not_matter(trained: Renderer, crops: CropTensors) -> None:
-    one = render(trained, crops, 1, [0, 4, 7])
-    other = render(trained, crops, 1, [7, 0, 4])
-    torch.testing.assert_close(one.picture, other.picture, atol=1e-4, rtol=1e-4)
+@pytest.mark.parametrize("count", range(1, 9))
+def test_any_number_of_references_in_any_order(
+    trained: Renderer, crops: CropTensors, count: int
+) -> None:
+    frames = [5, 0, 7, 2, 6, 3, 1, 4][:count]
+    with torch.inference_mode():
+        drawings = [
+            trained.draw(some(crops, [1]), encoded(trained, crops, order))
+            for order in (frames, frames[::-1])
+        ]
+    one, other = drawings
+    assert one.flow.shape == (1, count, 2, 32, 32)
+    assert one.share.shape == (1, count, 1, 32, 32)
+    assert one.residual.shape == (1, 3, 64, 64)
+    assert one.share.min() >= 0
+    torch.testing.assert_close(one.share.sum(dim=1), torch.ones(1, 1, 32, 32))
+    torch.testing.assert_close(other.flow.flip(1), one.flow)
+    torch.testing.assert_close(other.share.flip(1), one.share)
+    torch.testing.assert_close(other.residual, one.residual, atol=1e-5, rtol=1e-4)
+    pictures = [render(trained, crops, 1, order).picture for order in (frames, frames[::-1])]
+    torch.testing.assert_close(*pictures, atol=1e-5, rtol=1e-4)
+
+
+def test_a_reference_shown_twice_weighs_no_more(trained: Renderer, crops: CropTensors) -> None:
+    """Where all are shown twice, nothing changes: shares are halved and add up."""
+    once, twice = (render(trained, crops, 1, [0, 4] * times).picture for times in (1, 2))
+    torch.testing.assert_close(once, twice, atol=1e-5, rtol=1e-4)
 
 
 def test_a_frame_is_the_same_alone_and_in_a_batch(trained: Renderer, crops: CropTensors) -> None:
     with torch.inference_mode():
         references = encoded(trained, crops, [0, 4, 7]).repeat(3)
-        batch = trained(*some(crops, [1, 2, 6]).parts(), references)
+        batch = trained(some(crops, [1, 2, 6]), references)
     for place, frame in enumerate([1, 2, 6]):
         alone = render(trained, crops, frame, [0, 4, 7])
         torch.testing.assert_close(
@@ -122,21 +171,116 @@ def test_a_frame_is_the_same_alone_and_in_a_batch(trained: Renderer, crops: Crop
         )
 
 
-def test_complexion_is_relative(trained: Renderer, crops: CropTensors) -> None:
-    """A darker frame with references of before gets a mouth of its own darkness."""
+def test_every_person_is_drawn_after_their_own_references(
+    trained: Renderer, crops: CropTensors
+) -> None:
+    """Two people with two frames each: frames of a person lie beside each other."""
+    sets = [[0, 4, 7], [5, 2, 1]]
+    shown = CropTensors(*(torch.stack([part[each] for each in sets]) for part in crops.parts()))
     with torch.inference_mode():
-        references = encoded(trained, crops, [0, 4, 7])
-        usual = trained(*some(crops, [1]).parts(), references)
-        dark = trained(*some(changed(crops, crops.pictures - 0.2), [1]).parts(), references)
-    torch.testing.assert_close(dark.picture, usual.picture - 0.2, atol=1e-4, rtol=1e-4)
+        both = trained(some(crops, [1, 2, 3, 6]), trained.encode_references(shown).repeat(2))
+    for place, (frame, owner) in enumerate(zip([1, 2, 3, 6], [0, 0, 1, 1], strict=True)):
+        alone = render(trained, crops, frame, sets[owner])
+        torch.testing.assert_close(
+            both.picture[place : place + 1], alone.picture, atol=1e-4, rtol=1e-4
+        )
 
 
-def test_flow_points_to_where_pixels_come_from() -> None:
-    picture = torch.zeros(1, 1, 16, 16)
-    picture[0, 0, 5, 9] = 1
-    flow = torch.zeros(1, 2, 16, 16)
-    flow[:, 0] = 4 / 16  # x
-    flow[:, 1] = -2 / 16  # y
-    moved = warp(picture, flow)
-    assert moved[0, 0, 7, 5] == pytest.approx(1, abs=1e-5)
-    torch.testing.assert_close(warp(picture, torch.zeros_like(flow)), picture)
+def test_references_need_no_copy_for_every_frame(trained: Renderer, crops: CropTensors) -> None:
+    """Of two people, two frames in a row each: copied for every frame or not, all is the same."""
+    sets = [[0, 4, 7], [5, 2, 1]]
+    shown = CropTensors(*(torch.stack([part[each] for each in sets]) for part in crops.parts()))
+    with torch.inference_mode():
+        known = trained.encode_references(shown)
+        target = some(crops, [1, 2, 3, 6])
+        one, other = trained(target, known), trained(target, known.repeat(2))
+    torch.testing.assert_close(one.picture, other.picture, atol=1e-4, rtol=1e-4)
+
+
+def test_places_stay_precise_where_numbers_are_halved(
+    trained: Renderer, crops: CropTensors
+) -> None:
+    """Half precision knows places to some 1/256 of a picture: pixels of a large crop."""
+    with torch.inference_mode():
+        whole = trained.draw(some(crops, [1]), encoded(trained, crops, [0, 4]))
+        with torch.autocast("cpu", torch.bfloat16):
+            half = trained.draw(some(crops, [1]), encoded(trained, crops, [0, 4]))
+    assert half.flow.dtype == half.share.dtype == torch.float32
+    assert (half.flow - whole.flow).abs().max() < 2e-3
+    assert (half.residual - whole.residual).abs().max() < 0.1
+
+
+def lit(crops: CropTensors, gain: float, offset: float) -> CropTensors:
+    return replace(
+        crops,
+        pictures=crops.pictures * gain + offset,
+        contexts=crops.contexts * gain + offset,
+    )
+
+
+def test_complexion_is_relative(trained: Renderer, crops: CropTensors) -> None:
+    """A darker frame gets a mouth of its own darkness, in whatever light its references were."""
+    usual = render(trained, crops, 1, [0, 4, 7])
+    with torch.inference_mode():
+        for darker in (crops, lit(crops, 1, -0.1)):
+            dark = trained(some(lit(crops, 1, -0.2), [1]), encoded(trained, darker, [0, 4, 7]))
+            wanted = usual.picture - 0.2
+            torch.testing.assert_close(dark.picture, wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_a_dimmer_light_dims_the_mouth_too(
+    tiny_renderer: Callable[..., Renderer], trained: Renderer, crops: CropTensors
+) -> None:
+    """Exactly so where all is copied; what is added hangs on how much contrast there is."""
+    for renderer, tolerance in ((tiny_renderer(lively=False), 0.005), (trained, 0.05)):
+        usual, dim = (
+            render(renderer, lit(crops, gain, 0), 1, [0, 4, 7]).picture for gain in (1, 0.8)
+        )
+        assert (dim - 0.8 * usual).abs().mean() < tolerance
+        assert (dim - 0.8 * usual).abs().mean() < 0.5 * (dim - usual).abs().mean()
+
+
+def test_the_colour_of_a_face_is_that_of_its_skin() -> None:
+    picture = torch.rand(2, 3, 8, 8)
+    skin = torch.zeros(2, 1, 8, 8)
+    skin[:, :, 2:4, 1:5] = 1
+    wanted = picture[:, :, 2:4, 1:5].mean(dim=(2, 3), keepdim=True)
+    torch.testing.assert_close(skin_colour(picture, skin), wanted)
+    assert skin_colour(picture, torch.zeros_like(skin)).abs().max() == 0  # none to be seen
+
+
+def test_references_are_gathered_by_their_shares() -> None:
+    pictures = torch.stack([torch.full((1, 8, 8), float(value)) for value in (1, 2, 5, 7)])
+    flow = torch.zeros(2, 2, 2, 4, 4)
+    share = torch.tensor([[0.25, 0.75], [1.0, 0.0]]).reshape(2, 2, 1, 1, 1).expand(2, 2, 1, 4, 4)
+    found = gathered(pictures, flow, share)
+    assert found.shape == (2, 1, 8, 8)
+    torch.testing.assert_close(found[0], torch.full((1, 8, 8), 1.75))
+    torch.testing.assert_close(found[1], torch.full((1, 8, 8), 5.0))
+    assert upsampled(flow, 16).shape == (2, 2, 2, 16, 16)
+    torch.testing.assert_close(upsampled(share, 16).sum(dim=1), torch.ones(2, 1, 16, 16))
+
+
+@pytest.mark.parametrize("name", sorted(SIZES))
+def test_every_written_size_fits_together(name: str) -> None:
+    """Without numbers: all of a network of 512 pixels but its work."""
+    config = SIZES[name]
+    size, small = config.size, config.size * 3 // 4
+    points = len(MESH478.moving)
+    with FakeTensorMode():
+        renderer = Renderer(config)
+
+        def shown(*lead: int) -> CropTensors:
+            return CropTensors(
+                torch.rand(*lead, 3, size, size),
+                torch.rand(*lead, 1, size, size),
+                torch.rand(*lead, 9, size, size),
+                torch.rand(*lead, points, 2),
+                torch.rand(*lead, 10, 2),
+                torch.rand(*lead, 3, small, small),
+                torch.rand(*lead, 1, small, small),
+                torch.rand(*lead, 1, small, small),
+            )
+
+        rendering = renderer(shown(2), renderer.encode_references(shown(1, 3)).repeat(2))
+    assert rendering.picture.shape == rendering.warped.shape == (2, 3, size, size)

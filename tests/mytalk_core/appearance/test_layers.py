@@ -1,0 +1,66 @@
+"""What pictures are sampled and resized by."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mytalk_core.appearance.layers import resized, silent_conv, warp
+
+
+def test_flow_points_to_where_pixels_come_from() -> None:
+    picture = torch.zeros(1, 1, 16, 16)
+    picture[0, 0, 5, 9] = 1
+    flow = torch.zeros(1, 2, 16, 16)
+    flow[:, 0] = 4 / 16  # x
+    flow[:, 1] = -2 / 16  # y
+    moved = warp(picture, flow)
+    assert moved[0, 0, 7, 5] == pytest.approx(1, abs=1e-5)
+    torch.testing.assert_close(warp(picture, torch.zeros_like(flow)), picture)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([4, 8, 16]))
+def test_a_flow_means_the_same_at_any_size(seed: int, factor: int) -> None:
+    """Offsets are shares of the side: a picture that is finer moves as far."""
+    random = np.random.default_rng(seed)
+    x, y = random.uniform(-0.2, 0.2, 2)
+    slope = torch.linspace(0, 1, 8 * factor).repeat(8 * factor, 1)  # brighter to the right
+    flow = torch.tensor([x, y], dtype=torch.float32).reshape(1, 2, 1, 1)
+    moved = warp(slope[None, None], flow.expand(1, 2, 8 * factor, 8 * factor))
+    inside = slice(3 * factor, 5 * factor)
+    change = (moved[0, 0] - slope)[inside, inside]
+    wanted = x * 8 * factor / (8 * factor - 1)
+    torch.testing.assert_close(change, torch.full_like(change, wanted), atol=1e-4, rtol=0)
+
+
+def test_outside_a_picture_its_edge_goes_on() -> None:
+    picture = torch.arange(4.0).repeat(4, 1)[None, None]
+    moved = warp(picture, torch.full((1, 2, 4, 4), 2.0))
+    assert torch.equal(moved, torch.full_like(moved, 3.0))
+
+
+@pytest.mark.parametrize("side", [4, 8, 16, 20])
+def test_resizing_keeps_a_slope_where_it_is(side: int) -> None:
+    """What is at a share of the side stays there, whether it shrinks or grows."""
+    places = (torch.arange(16) + 0.5) / 16
+    slope = places.repeat(16, 1)[None, None]
+    found = resized(slope, side)[0, 0]
+    assert found.shape == (side, side)
+    wanted = ((torch.arange(side) + 0.5) / side).repeat(side, 1)
+    inner = slice(side // 8 + 1, -(side // 8) - 1)
+    torch.testing.assert_close(found[:, inner], wanted[:, inner], atol=0.01, rtol=0)
+
+
+def test_shrinking_averages() -> None:
+    fine = torch.tensor([0.0, 1.0]).repeat(8, 4)[None, None]
+    torch.testing.assert_close(resized(fine, 4), torch.full((1, 1, 4, 4), 0.5))
+
+
+def test_a_silent_layer_says_nothing_but_learns() -> None:
+    layer = silent_conv(3, 2)
+    said = layer(torch.rand(1, 3, 8, 8))
+    assert said.abs().max() == 0
+    said.sum().backward()
+    assert layer.weight.grad is not None and layer.weight.grad.abs().sum() > 0

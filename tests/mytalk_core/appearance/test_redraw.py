@@ -1,0 +1,223 @@
+"""What the renderer says at its own size is done at that of the crops, and only in the masks."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from mytalk_core.appearance.clip import AppearanceClip
+from mytalk_core.appearance.face_crops import (
+    FaceCrops,
+    crop_regions,
+    crop_tensors,
+    window_slices,
+)
+from mytalk_core.appearance.redraw import encode_person, redraw, window_masks
+from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.faces.landmark_scheme import MESH478
+
+Pictures = NDArray[np.float32]
+OPENINGS = np.linspace(0.0, 0.4, 8)
+SHOWN = np.array([0, 4, 7])
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_renderer: Callable[..., Renderer]) -> Renderer:
+    return tiny_renderer()
+
+
+def redrawn(renderer: Renderer, crops: FaceCrops, references: FaceCrops) -> NDArray[np.float32]:
+    return redraw(renderer, crops, encode_person(renderer, references, MESH478), MESH478)
+
+
+def windows(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The windows of crops."""
+    return pictures[:, *window_slices(pictures.shape[1])]
+
+
+def forward(renderer: Renderer, crops: FaceCrops, references: FaceCrops) -> NDArray[np.float32]:
+    """The windows as the renderer itself draws them, (T, S, S, 3) 0..255."""
+    size = renderer.config.size
+    with torch.inference_mode():
+        known = renderer.encode_references(crop_tensors(references, MESH478, size).as_batch())
+        picture = renderer(
+            crop_tensors(crops, MESH478, size), known.repeat(len(crops.points))
+        ).picture
+    found: NDArray[np.float32] = 255 * picture.permute(0, 2, 3, 1).numpy()
+    return found
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.25])
+def test_at_the_renderers_own_size_it_is_what_the_renderer_draws(
+    trained: Renderer, drawn_clip: Callable[..., AppearanceClip], fraction: float
+) -> None:
+    crops = drawn_clip(OPENINGS).crops
+    if fraction:
+        crops = replace(crops, pictures=crops.pictures + np.float32(fraction))
+    found = redrawn(trained, crops, crops.choose(SHOWN))
+    assert found.dtype == np.float32
+    assert found.shape == crops.pictures.shape
+    np.testing.assert_allclose(
+        windows(found), forward(trained, crops, crops.choose(SHOWN)), atol=0.02
+    )
+
+
+@pytest.mark.parametrize("crop_size", [96, 192, 240])
+def test_outside_the_masks_crops_stay_as_they_are(
+    trained: Renderer, drawn_clip: Callable[..., AppearanceClip], crop_size: int
+) -> None:
+    """Every number of them, be it a whole one or a film's of more bits."""
+    crops = drawn_clip(OPENINGS, crop_size).crops
+    fine = replace(crops, pictures=crops.pictures + np.float32(0.3))
+    for each in (crops, fine):
+        before = each.pictures.copy()
+        found = redrawn(trained, each, each.choose(SHOWN))
+        outside = crop_regions(each)[0] == 0
+        np.testing.assert_array_equal(found[outside], each.pictures[outside])
+        np.testing.assert_array_equal(each.pictures, before)
+        changed = np.abs(found - each.pictures)[~outside]
+        assert changed.mean() > 5
+        assert (window_masks(each) == windows(crop_regions(each)[0])).all()
+
+
+def test_a_film_of_more_bits_gets_a_mouth_of_more_bits(
+    trained: Renderer, drawn_clip: Callable[..., AppearanceClip]
+) -> None:
+    """A quarter of a step lighter everywhere is a quarter of a step lighter in what is drawn."""
+    crops = drawn_clip(OPENINGS, 192).crops
+    usual, lighter = (
+        redrawn(trained, each, each.choose(SHOWN))
+        for each in (
+            replace(crops, pictures=crops.pictures + np.float32(step)) for step in (0.0, 0.25)
+        )
+    )
+    np.testing.assert_allclose(lighter, usual + 0.25, atol=0.02)
+
+
+@pytest.mark.parametrize("crop_size", [96, 192, 240])
+def test_what_the_masks_cover_is_not_looked_at(
+    trained: Renderer, drawn_clip: Callable[..., AppearanceClip], crop_size: int
+) -> None:
+    """Noise in place of the original lower face changes nothing, bit for bit."""
+    crops = drawn_clip(OPENINGS, crop_size).crops
+    person = encode_person(trained, crops.choose(SHOWN), MESH478)
+    covered = crop_regions(crops)[0] > 0
+    noisy = crops.pictures.copy()
+    noisy[covered] = np.random.default_rng(0).integers(0, 256, (int(covered.sum()), 3))
+    one, other = (
+        redraw(trained, replace(crops, pictures=pictures), person, MESH478)
+        for pictures in (crops.pictures, noisy)
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+def test_many_frames_are_drawn_as_each_alone(
+    trained: Renderer, drawn_clip: Callable[..., AppearanceClip]
+) -> None:
+    crops = drawn_clip(np.linspace(0, 0.4, 19)).crops
+    person = encode_person(trained, crops.choose(np.array([3, 12])), MESH478)
+    together = redraw(trained, crops, person, MESH478)
+    for frame in (0, 7, 8, 18):
+        alone = redraw(trained, crops.choose(np.array([frame])), person, MESH478)
+        np.testing.assert_allclose(together[frame], alone[0], atol=0.02)
+
+
+@pytest.mark.parametrize("count", [1, 2, 8])
+def test_any_number_of_references_in_any_order(
+    trained: Renderer, drawn_clip: Callable[..., AppearanceClip], count: int
+) -> None:
+    crops = drawn_clip(OPENINGS, 192).crops
+    shown = np.array([5, 0, 7, 2, 6, 3, 1, 4])[:count]
+    asked = crops.choose(np.array([1, 6]))
+    one, other = (
+        redrawn(trained, asked, crops.choose(order)) for order in (shown, shown[::-1].copy())
+    )
+    np.testing.assert_allclose(one, other, atol=0.02)
+
+
+def texture(size: int) -> NDArray[np.float32]:
+    """Waves of three pixels: finer than a renderer whose pixels are two of these can show."""
+    x, y = np.meshgrid(np.arange(size), np.arange(size))
+    wave = 40 * np.sin(2 * np.pi * x / 3) * np.sin(2 * np.pi * y / 3)
+    return wave[..., None].astype(np.float32)
+
+
+def fineness(pictures: NDArray[np.float32], where: NDArray[np.bool_]) -> float:
+    """Energy of what is finer than some two pixels, there."""
+    fine = np.stack([each - cv2.GaussianBlur(each, (0, 0), 1.0) for each in pictures])
+    return float(np.square(fine)[where].mean())
+
+
+def chin(crops: FaceCrops) -> NDArray[np.bool_]:
+    """Between lower lip and jaw, (T, C, C), well inside the masks."""
+    size = crops.pictures.shape[1]
+    rows, columns = np.mgrid[:size, :size]
+    lips = crops.points[:, : len(MESH478.lips)]
+    below = lips[..., 1].max(axis=1) + 0.02 * size
+    middle = lips[..., 0].mean(axis=1)
+    jaw = crops.points[:, len(MESH478.lips) :, 1].max(axis=1) - 0.03 * size
+    there: NDArray[np.bool_] = (
+        (rows > below[:, None, None])
+        & (rows < jaw[:, None, None])
+        & (np.abs(columns - middle[:, None, None]) < 0.1 * size)
+    )
+    return there & (crop_regions(crops)[0] > 0)
+
+
+def test_detail_finer_than_the_renderer_sees_is_copied(
+    tiny_renderer: Callable[..., Renderer],
+    drawn_clip: Callable[..., AppearanceClip],
+) -> None:
+    """A fine texture on the reference's chin is there in the output, though the frame has none and
+    the renderer's own pixels are twice as large."""
+    renderer = tiny_renderer(lively=False)
+    crop_size = 3 * renderer.config.size
+    crops = drawn_clip(np.linspace(0.1, 0.16, 4), crop_size).crops
+    textured = replace(crops, pictures=crops.pictures + texture(crop_size))
+    references = textured.choose(np.array([3]))
+    asked = crops.choose(np.array([0, 1]))
+    there = chin(asked)
+    assert there.sum() > 500
+
+    found = redrawn(renderer, asked, references)
+    coarse = forward(renderer, asked, references)
+    rows, columns = window_slices(crop_size)
+    enlarged = asked.pictures.astype(np.float32)
+    side = rows.stop - rows.start
+    enlarged[:, rows, columns] = np.stack(
+        [cv2.resize(each, (side, side), interpolation=cv2.INTER_CUBIC) for each in coarse]
+    )
+    shown = fineness(textured.pictures, chin(textured))
+    assert fineness(asked.pictures.astype(np.float32), there) < 0.01 * shown
+    assert fineness(found, there) > 0.1 * shown  # moved by parts of a pixel, waves so short fade
+    assert fineness(found, there) > 10 * fineness(enlarged, there)
+
+
+def test_a_dot_of_the_reference_lands_where_the_face_has_moved(
+    tiny_renderer: Callable[..., Renderer], drawn_clip: Callable[..., AppearanceClip]
+) -> None:
+    """Flow found at the renderer's size moves fine pictures by as many of their own pixels."""
+    renderer = tiny_renderer(lively=False)
+    crops = drawn_clip(np.array([0.2, 0.2]), 192).crops
+    dotted = crops.pictures[:1].astype(np.float32)
+    x, y = crops.points[0, len(MESH478.lips) + len(MESH478.jaw) // 2].round().astype(int)
+    y -= 10  # on the chin
+    cv2.circle(dotted[0], (int(x), int(y)), 2, (255, 255, 255), -1)
+    reference = replace(crops.choose(np.array([0])), pictures=dotted)
+    shift = np.float32([7, -4])
+    asked = crops.choose(np.array([0]))
+    asked = replace(
+        asked,
+        **{name: getattr(asked, name) + shift for name in ("points", "before", "after")},
+        face_points=asked.face_points + shift,
+    )
+    found = redrawn(renderer, asked, reference)[0]
+    bright = found.min(axis=2) > 190
+    assert 3 < bright.sum() < 40
+    rows, columns = np.nonzero(bright)
+    assert abs(columns.mean() - (x + 7)) < 1.5
+    assert abs(rows.mean() - (y - 4)) < 1.5
