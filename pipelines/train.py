@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 import mytalk_core
 from mytalk_core.appearance.batches import BatchConfig
-from mytalk_core.appearance.checkpoint import save_renderer
+from mytalk_core.appearance.checkpoint import load_renderer, save_renderer
 from mytalk_core.appearance.clip import appearance_clip
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.losses import LossConfig
@@ -36,6 +36,7 @@ from mytalk_core.appearance.training import (
     JudgingModels,
     RendererInTraining,
 )
+from mytalk_core.data.checked_file import sha256_of
 from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
 from mytalk_core.data.clip_choice import spread_over_speakers
 from mytalk_core.data.clip_index import ClipIndex, clip_index
@@ -86,6 +87,7 @@ class TrainJob:
     buffer: BufferConfig | None = None  # how much footage a process holds; None: as the model asks
     motion: MotionTrainingConfig = field(default_factory=MotionTrainingConfig)  # of that model
     judges: JudgingModels | None = None  # of pictures; the renderer is not trained without
+    begun: Path | None = None  # weights of a renderer to go on from
     patience: int = LoopConfig.patience  # validations without a better one that end the run
     checkpoint_seconds: float = LoopConfig.checkpoint_seconds  # between checkpoints
 
@@ -144,7 +146,9 @@ def loop_config(job: TrainJob) -> LoopConfig:
         # In half precision its steps take three times as long on a CPU.
         return common
     both = ("cuda", "cpu")
-    return replace(common, learning_rate=6e-4, weight_decay=0.01, half_precision_on=both)
+    # What has been learnt already is not to be shaken.
+    rate = 2e-4 if job.begun else 6e-4
+    return replace(common, learning_rate=rate, weight_decay=0.01, half_precision_on=both)
 
 
 def appearance_config(job: TrainJob) -> AppearanceTrainingConfig:
@@ -152,7 +156,7 @@ def appearance_config(job: TrainJob) -> AppearanceTrainingConfig:
     runs = 8 if job.size.startswith("gpu") else max(4 // job.workers, 1)
     return AppearanceTrainingConfig(
         batches=BatchConfig(runs=runs),
-        losses=LossConfig(detail_from=int(_DETAIL_FROM * job.steps)),
+        losses=LossConfig(detail_from=0 if job.begun else int(_DETAIL_FROM * job.steps)),
     )
 
 
@@ -176,7 +180,8 @@ def run_name(job: TrainJob) -> str:
     )
     # How often a checkpoint is written decides nothing.
     loop = replace(loop_config(job), checkpoint_seconds=0)
-    parts = (size, recipe, loop, buffer_config(job), job.workers)
+    begun = sha256_of(job.begun) if job.begun else ""
+    parts = (size, recipe, loop, buffer_config(job), job.workers, begun)
     settings = [str(part) for part in parts]
     identity = [mytalk_core.__version__, train.digest(), held_out.digest(), *settings]
     digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:8]
@@ -413,7 +418,8 @@ def _objective(
     views = [to_clip(members) for members in _judging_clips(held_out)]
     size, batches = RENDERER_SIZES[job.size], appearance_config(job)
     assert job.judges is not None  # as the job asks for
-    renderer = AppearanceObjective(size, batches, crops.draw, views, job.judges, device)
+    begun = load_renderer(job.begun) if job.begun else None
+    renderer = AppearanceObjective(size, batches, crops.draw, views, job.judges, device, begun)
     return renderer, lambda: crops.draws
 
 

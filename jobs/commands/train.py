@@ -64,6 +64,12 @@ def train(
             min=1, show_default="one per GPU or else CPU, at most 2", help="Processes, or GPUs."
         ),
     ] = None,
+    begun: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", show_default=False, help="Weights of a renderer to go on from, same size."
+        ),
+    ] = None,
     patience: Annotated[
         int,
         typer.Option(
@@ -94,6 +100,12 @@ def train(
         from mytalk_core.appearance.training import JudgingModels
 
         judges = JudgingModels(pull("perceptual-vgg16"), pull("perceptual-alexnet"))
+        if begun:
+            _check_size(begun, size)
+    elif begun:
+        raise BadInputError(
+            "goes on from a renderer only.", reason=Reason.BAD_CONFIGURATION, where="--from"
+        )
     elif size is Size.GPU512:
         raise BadInputError(
             "is a size of the renderer only.",
@@ -111,6 +123,7 @@ def train(
         workers=workers or default_workers(),
         patience=patience,
         judges=judges,
+        begun=begun,
     )
     if is_preprocessed(data):
         note(PREPROCESSED)
@@ -136,3 +149,17 @@ def train(
         },
         f"weights: {trained.weights}\nreport:  {page}, {page.with_suffix('.md').name}",
     )
+
+
+def _check_size(weights: Path, size: Size) -> None:
+    """Find out now whether a run can go on from these weights."""
+    from mytalk_core.appearance.checkpoint import load_renderer
+    from mytalk_core.appearance.renderer import SIZES
+
+    if load_renderer(weights).config != SIZES[size.value]:
+        raise BadInputError(
+            f"is a renderer of another size than {size.value}.",
+            reason=Reason.BAD_CONFIGURATION,
+            where=str(weights),
+            remedy="Name its own size with --size.",
+        )

@@ -126,21 +126,24 @@ def landmark_flow(target: Tensor, reference: Tensor, grid_size: int, reach: floa
     """Where each place of the target is found in a reference, as far as landmarks know.
 
     Every point pulls its surroundings along with a Gaussian weight; far from all points the flow
-    fades to zero.
+    fades to zero. A Gaussian of the distance is one across times one down, so that the sums over
+    points are two matrix products.
 
     Args:
-        target: (B, M, 2) points in shares of the picture's side, 0..1.
-        reference: (B, M, 2) the same points of the reference.
+        target: (.., M, 2) points in shares of the picture's side, 0..1.
+        reference: (.., M, 2) the same points of the reference; leading dimensions broadcast.
         grid_size: G.
         reach: standard deviation of the Gaussian, a share of the side.
 
     Returns:
-        (B, 2, G, G) offsets (x, y) in shares of the side, to add to a target place.
+        (.., 2, G, G) offsets (x, y) in shares of the side, to add to a target place.
     """
     axis = (torch.arange(grid_size, device=target.device, dtype=target.dtype) + 0.5) / grid_size
-    grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).reshape(1, -1, 2)
-    squared = torch.cdist(grid, target).square()
-    weight = torch.exp(-squared / (2 * reach**2))
-    pull = weight @ (reference - target)
-    flow = pull / (weight.sum(dim=-1, keepdim=True) + 0.05)
-    return flow.transpose(1, 2).reshape(-1, 2, grid_size, grid_size)
+    squared = (target.transpose(-1, -2)[..., None, :] - axis[:, None]).square()
+    across, down = torch.exp(-squared / (2 * reach**2)).unbind(dim=-3)  # (.., G, M) each
+    offsets = (reference - target).transpose(-1, -2)[..., None, :]  # (.., 2, 1, M)
+    # In half precision places would be coarser than pixels.
+    with torch.autocast(target.device.type, enabled=False):
+        pull = (down[..., None, :, :] * offsets) @ across[..., None, :, :].transpose(-1, -2)
+        weight = down @ across.transpose(-1, -2)
+    return pull / (weight[..., None, :, :] + 0.05)

@@ -15,7 +15,7 @@ from mytalk_core.appearance.conditioning import (
     face_outlines,
     fill_regions,
 )
-from mytalk_core.faces.alignment import to_pixels
+from mytalk_core.faces.alignment import Pose, to_pixels
 from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.face_motion import FaceMotion, resting_shape
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
@@ -111,17 +111,17 @@ def face_crops(
         points=apply_box(landmarks[:, list(scheme.moving)], boxes),
         before=before,
         after=after,
-        mask_outlines=posed(outlines.mask, motion, boxes),
-        face_points=posed(outlines.face, motion, boxes),
+        mask_outlines=posed(outlines.mask, motion.pose, boxes),
+        face_points=posed(outlines.face, motion.pose, boxes),
     )
 
 
 def posed(
-    shape: NDArray[np.float32], motion: FaceMotion, boxes: NDArray[np.float32]
+    shape: NDArray[np.float32], pose: Pose, boxes: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """A still aligned shape (N, 3) as it stands in every crop, (T, N, 2) crop pixels."""
     still = np.broadcast_to(shape, (len(boxes), *shape.shape))
-    return apply_box(to_pixels(still, motion.pose), boxes)
+    return apply_box(to_pixels(still, pose), boxes)
 
 
 def neighbours(

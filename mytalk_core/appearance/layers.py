@@ -88,10 +88,28 @@ def resized(x: Tensor, side: int) -> Tensor:
 
 
 def warp(picture: Tensor, flow: Tensor) -> Tensor:
-    """Sample (B, C, H, W) at each place plus `flow` (B, 2, H, W), offsets in shares of the side."""
-    _, _, height, width = picture.shape
+    """Sample (B, C, H, W) at each place plus `flow` (B * n, 2, H, W), offsets in shares of the side.
+
+    Every picture is sampled by n flows in a row, which costs no copy of it.
+
+    Returns:
+        (B * n, C, H, W).
+    """
+    return one_after_another(sampled(picture, flow))
+
+
+def sampled(picture: Tensor, flow: Tensor) -> Tensor:
+    """As `warp`, to (B, C, n, H, W)."""
+    batch, _, height, width = picture.shape
     x = (torch.arange(width, device=flow.device, dtype=flow.dtype) + 0.5) / width
     y = (torch.arange(height, device=flow.device, dtype=flow.dtype) + 0.5) / height
     place = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
     grid = (place + flow.permute(0, 2, 3, 1)) * 2 - 1
-    return F.grid_sample(picture, grid, padding_mode="border", align_corners=False)
+    below_each_other = grid.reshape(batch, -1, width, 2)
+    moved = F.grid_sample(picture, below_each_other, padding_mode="border", align_corners=False)
+    return moved.unflatten(2, (-1, height))
+
+
+def one_after_another(x: Tensor) -> Tensor:
+    """(B, C, n, H, W) to (B * n, C, H, W), where n > 1 channels last in memory."""
+    return x.permute(0, 2, 3, 4, 1).flatten(0, 1).permute(0, 3, 1, 2)

@@ -82,7 +82,7 @@ def _blocks(
         some = crops.choose(slice(first, first + _BATCH))
         frames = crop_tensors(some, scheme, renderer.config.size).to(device)
         with autocast(device, True):
-            drawing = renderer.draw(frames, person.encoded.repeat(len(some.points)))
+            drawing = renderer.draw(frames, person.encoded)
         drawn = fine_windows(drawing, person.windows) * 255
         windows = drawn.float().permute(0, 2, 3, 1).cpu().numpy()
         masks = window_masks(some)[..., None] > 0
@@ -94,9 +94,8 @@ def _blocks(
 
 def fine_windows(drawing: Drawing, windows: Tensor) -> Tensor:
     """What a drawing makes of references as fine as `windows`, (B, 3, W, W) RGB 0..1."""
-    batch, side = len(drawing.residual), windows.shape[-1]
-    sources = windows.repeat(batch, 1, 1, 1)
-    copied = gathered(sources, upsampled(drawing.flow, side), upsampled(drawing.share, side))
+    side = windows.shape[-1]
+    copied = gathered(windows, upsampled(drawing.flow, side), upsampled(drawing.share, side))
     residual = drawing.residual
     if residual.shape[-1] != side:
         residual = interpolate(residual, (side, side), mode="bicubic", align_corners=False)

@@ -19,7 +19,9 @@ from mytalk_core.appearance.layers import (
     FusionNet,
     PyramidEncoder,
     ResidualBlock,
+    one_after_another,
     resized,
+    sampled,
     silent_conv,
     warp,
 )
@@ -40,6 +42,9 @@ class RendererConfig:
     widths: tuple[int, ...] = (24, 48, 96, 128)
     # Reach of one landmark in the landmark flow, in shares of the window.
     flow_reach: float = 0.04
+    # Factor on what references are judged by: the larger, the more a place is taken from one of
+    # them alone. Shares of many blur what they are shares of.
+    decisiveness: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class References:
     features: list[Tensor]  # finest first, (B * K, width, ., .)
 
     def repeat(self, count: int) -> "References":
-        """The references of B people, each for `count` frames in a row."""
+        """A copy of the references of each of B people for each of `count` frames in a row."""
         return References(
             self.pictures.repeat_interleave(count, dim=0),
             self.points.repeat_interleave(count, dim=0),
@@ -95,10 +100,11 @@ class ReferenceMatch(nn.Module):
     any number of references in any order.
     """
 
-    def __init__(self, widths: tuple[int, ...], flow_reach: float) -> None:
+    def __init__(self, widths: tuple[int, ...], flow_reach: float, decisiveness: float) -> None:
         super().__init__()
         half, quarter = widths[0], widths[1]
         self._reach = flow_reach
+        self._decisiveness = decisiveness
         self.frame_coarse = nn.Conv2d(2 * quarter, quarter // 2, 3, 1, 1)
         self.reference_coarse = nn.Conv2d(quarter, quarter // 2, 3, 1, 1)
         self.coarse = nn.Sequential(
@@ -116,17 +122,22 @@ class ReferenceMatch(nn.Module):
         Args:
             landmarks, surroundings: features of B frames, finest first.
             points: (B, M + Q, 2) asked moving points and anchors.
+            known: of P people, each for B / P frames in a row.
         """
-        batch, count = known.points.shape[:2]
+        people, count = known.points.shape[:2]
+        # Every reference meets all frames of its person, (P, K, B / P, ..): what is known of it
+        # is copied for none of them.
+        each = (people, count, len(points) // people)
 
-        def each(x: Tensor) -> Tensor:
-            return x.repeat_interleave(count, dim=0)
+        def beside(x: Tensor) -> Tensor:
+            return x.unflatten(0, (people, -1))[:, None]
 
-        quarter = known.features[1].shape[-1]
-        guess = landmark_flow(each(points), known.points.flatten(0, 1), quarter, self._reach)
+        guess = landmark_flow(
+            beside(points), known.points[:, :, None], known.features[1].shape[-1], self._reach
+        ).flatten(0, 2)
         frame = self.frame_coarse(torch.cat([landmarks[1], surroundings[1]], dim=1))
-        match = F.silu(self.reference_coarse(warp(known.features[1], guess)) + each(frame))
-        found = self.coarse(match)
+        seen = self.reference_coarse(warp(known.features[1], guess))
+        found = self.coarse(F.silu(seen.unflatten(0, each) + beside(frame)).flatten(0, 2))
         coarse = F.interpolate(
             torch.cat([guess + found[:, :2] / 8, found[:, 2:]], dim=1),
             scale_factor=2.0,
@@ -134,11 +145,14 @@ class ReferenceMatch(nn.Module):
             align_corners=False,
         )
         frame = self.frame_fine(torch.cat([landmarks[0], surroundings[0]], dim=1))
-        moved = warp(known.features[0], coarse[:, :2])
-        fine = self.fine(F.silu(self.reference_fine(moved) + each(frame)))
-        flow = (coarse[:, :2] + fine[:, :2] / 16).unflatten(0, (batch, count))
-        logits = (coarse[:, 2:] + fine[:, 2:]).unflatten(0, (batch, count))
-        return flow, logits.softmax(dim=1)
+        seen = self.reference_fine(warp(known.features[0], coarse[:, :2]))
+        fine = self.fine(F.silu(seen.unflatten(0, each) + beside(frame)).flatten(0, 2))
+        flow = (coarse[:, :2] + fine[:, :2] / 16).unflatten(0, each)
+        logits = (coarse[:, 2:] + fine[:, 2:]).unflatten(0, each)
+        return (
+            flow.transpose(1, 2).flatten(0, 1),
+            (self._decisiveness * logits).softmax(dim=1).transpose(1, 2).flatten(0, 1),
+        )
 
 
 class Renderer(nn.Module):
@@ -155,7 +169,7 @@ class Renderer(nn.Module):
         self.context_encoder = nn.Sequential(
             ConvBlock(5, widths[0], stride=2), ConvBlock(widths[0], widths[2], stride=2)
         )
-        self.match = ReferenceMatch(widths, config.flow_reach)
+        self.match = ReferenceMatch(widths, config.flow_reach, config.decisiveness)
         self.fusion = nn.ModuleList(FusionNet(width) for width in widths)
         above = widths[-1]
         self.bottom = nn.Sequential(ConvBlock(2 * above, above), ResidualBlock(above))
@@ -186,8 +200,8 @@ class Renderer(nn.Module):
         """Say how frames are drawn; what their masks cover is not looked at.
 
         Args:
-            frames: tensors (B, ..).
-            references: of the same people.
+            frames: tensors (B, ..), as many of each person, one person after the other.
+            references: of these people, in the same order.
         """
         colour = skin_colour(frames.contexts, frames.skins)
         visible = (frames.pictures - colour) * (1 - frames.masks)
@@ -241,19 +255,27 @@ def upsampled(x: Tensor, side: int) -> Tensor:
 
 
 def gathered(pictures: Tensor, flow: Tensor, share: Tensor) -> Tensor:
-    """Pictures or features (B * K, C, h, h) of all references, warped and summed by share.
+    """Pictures or features (P * K, C, h, h) of all references, warped and summed by share.
 
     Args:
-        flow: (B, K, 2, ., .); share: (B, K, 1, ., .), of any size.
+        flow: (B, K, 2, ., .); share: (B, K, 1, ., .), of any size; B / P frames of each person.
 
     Returns:
         (B, C, h, h).
     """
-    side = pictures.shape[-1]
-    moved = warp(pictures, resized(flow.flatten(0, 1), side))
-    weighted = moved * resized(share.flatten(0, 1), side)
-    total: Tensor = weighted.unflatten(0, share.shape[:2]).sum(dim=1)
-    return total
+    count, side = flow.shape[1], pictures.shape[-1]
+    people = len(pictures) // count
+
+    def by_reference(x: Tensor) -> Tensor:
+        return resized(x.flatten(0, 1), side).unflatten(0, (people, -1, count)).transpose(1, 2)
+
+    moved = sampled(pictures, by_reference(flow).flatten(0, 2)).unflatten(0, (people, count))
+    shares = by_reference(share).transpose(2, 3)
+    # Sums in place of a product as large as all references.
+    total = moved[:, 0] * shares[:, 0]
+    for one in range(1, count):
+        total = torch.addcmul(total, moved[:, one], shares[:, one])
+    return one_after_another(total)
 
 
 SIZES = {

@@ -89,10 +89,18 @@ class AppearanceObjective:
         held_out: Sequence[AppearanceClip],
         judges: JudgingModels,
         device: torch.device,
+        begun: Renderer | None = None,
     ) -> None:
-        """Args as of `AppearanceBatches`; `held_out` clips judge the model while it trains."""
+        """Args as of `AppearanceBatches`.
+
+        Args:
+            held_out: clips that judge the model while it trains.
+            begun: a renderer of this size to go on from; None begins anew.
+        """
         # The order of channels in memory that convolutions are fastest with.
         self.model = RendererInTraining(size)
+        if begun:
+            self.model.renderer.load_state_dict(begun.state_dict())
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's gap
         self._config = config
         self._batches = AppearanceBatches(draw, config.batches, size.size)
