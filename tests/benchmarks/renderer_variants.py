@@ -40,7 +40,7 @@ class _FixedWarp(ReferenceMatch):
     """Flow of landmarks alone, or, where that is not wanted either, references as they are."""
 
     def __init__(self, config: RendererConfig, by_landmarks: bool) -> None:
-        super().__init__(config.widths, config.flow_reach)
+        super().__init__(config.widths, config.flow_reach, config.decisiveness)
         self._by_landmarks = by_landmarks
         self.coarse, self.fine = _Unmoved(self.coarse), _Unmoved(self.fine)
 
@@ -59,7 +59,7 @@ class _ConcatenatedMatch(ReferenceMatch):
     """Shares from all `count` references side by side: their number and order are fixed."""
 
     def __init__(self, config: RendererConfig, count: int) -> None:
-        super().__init__(config.widths, config.flow_reach)
+        super().__init__(config.widths, config.flow_reach, config.decisiveness)
         half = config.widths[0]
         self.weigh = nn.Sequential(
             ConvBlock((count + 2) * half, 2 * half), silent_conv(2 * half, count)
