@@ -66,7 +66,7 @@ class DubConfig:
     # the model longer, and wants weights that were trained with examples that hear nothing.
     guidance: float = 1.0
     # Reference frames of the person that the renderer is shown.
-    references: int = 4
+    references: int = 8
     # x264's quality of the film, 0 (lossless) to 51.
     crf: int = 16
     mask: MaskConfig = field(default_factory=MaskConfig)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mytalk_core.evaluation.redrawing import NEAR, Drawn, RedrawCase
 from mytalk_core.faces.alignment import Points, fit_similarity
 
-PASTED = "nearest reference pasted"
+PASTED = "nearest of four references pasted"
 CLIP_PASTED = "nearest frame of the clip pasted"
 MEAN_MOUTH = "mean mouth of the references"
 
@@ -30,9 +30,9 @@ def nearest_lips(lips: Points, others: Points) -> NDArray[np.intp]:
 
 
 def nearest_reference_pasted(case: RedrawCase) -> Drawn:
-    """The reference whose lips are nearest to those asked for."""
-    nearest = nearest_lips(case.asked_lips[case.frames], case.lips[case.references])
-    return _pasted(case, case.references[nearest])
+    """Of four references, spread as all are, the one whose lips are nearest to those asked for."""
+    four = case.references[np.linspace(0, len(case.references) - 1, 4).round().astype(int)]
+    return _pasted(case, four[nearest_lips(case.asked_lips[case.frames], case.lips[four])])
 
 
 def nearest_frame_pasted(case: RedrawCase) -> Drawn:

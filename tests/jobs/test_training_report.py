@@ -32,7 +32,7 @@ def test_a_renderer_is_measured_on_speakers_never_trained_on(tmp_path: Path) -> 
     html = page.read_text()
     assert "28.2500" in html
     assert "Split test: 2 clips of 1 speaker: jo (2)" in html
-    assert "nearest reference pasted" in html and "mouth_weight" in html
+    assert "nearest of four references pasted" in html and "mouth" in html
     assert "best: jo_" in html and "mouth PSNR" in html
 
 
