@@ -57,6 +57,7 @@ from tests.benchmarks.renderer_variants import (
     ConcatenatingRenderer,
     MomentRenderer,
     landmark_warped,
+    undecided,
     unwarped,
 )
 
@@ -111,6 +112,7 @@ VARIANTS = (
     Variant("no temporal loss", losses={"temporal": 0.0}),
     Variant("no identity loss", losses={"identity": 0.0}),
     Variant("warp of landmarks alone", landmark_warped),
+    Variant("references taken less decisively", undecided),
 )
 
 

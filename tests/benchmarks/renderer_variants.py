@@ -71,7 +71,7 @@ class _ConcatenatedMatch(ReferenceMatch):
         flow, _ = super().forward(landmarks, surroundings, points, known)
         beside = _side_by_side(known.features[0], flow)
         logits = self.weigh(torch.cat([beside, landmarks[0], surroundings[0]], dim=1))
-        return flow, logits.softmax(dim=1)[:, :, None]
+        return flow, (self._decisiveness * logits).softmax(dim=1)[:, :, None]
 
 
 class ConcatenatingRenderer(Renderer):
@@ -123,6 +123,11 @@ def landmark_warped(config: RendererConfig) -> Renderer:
     renderer = Renderer(config)
     renderer.match = _FixedWarp(config, by_landmarks=True)
     return renderer
+
+
+def undecided(config: RendererConfig) -> Renderer:
+    """References are judged as plainly as attention does it."""
+    return Renderer(replace(config, decisiveness=1.0))
 
 
 def unwarped(config: RendererConfig) -> Renderer:
