@@ -202,7 +202,8 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
         OutputError: where `job.out` cannot be made.
         TrainingFailedError: where the workers fail.
     """
-    job = replace(job, data=_from_anywhere(job.data), out=job.out.resolve())
+    begun = job.begun.resolve() if job.begun else None
+    job = replace(job, data=_from_anywhere(job.data), out=job.out.resolve(), begun=begun)
     name = run_name(job)
     if job.model == "appearance":
         _check_crops(job)

@@ -104,7 +104,10 @@ def train(
             _check_size(begun, size)
     elif begun:
         raise BadInputError(
-            "goes on from a renderer only.", reason=Reason.BAD_CONFIGURATION, where="--from"
+            "goes on from a renderer only.",
+            reason=Reason.BAD_CONFIGURATION,
+            where="--from",
+            remedy="Leave it out, or train appearance.",
         )
     elif size is Size.GPU512:
         raise BadInputError(
