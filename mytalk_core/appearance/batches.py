@@ -24,7 +24,7 @@ class BatchConfig:
     # Runs of two frames per step and process.
     runs: int = 2
     # Reference frames per example.
-    references: int = 6
+    references: int = 4
     # Standard deviation of the jitter on asked landmarks, shares of a crop's side.
     landmark_jitter: float = 0.002
     # Largest turn (degrees), zoom (share) and shift (share of a crop's side) of a crop.

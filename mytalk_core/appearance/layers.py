@@ -88,7 +88,7 @@ def resized(x: Tensor, side: int) -> Tensor:
 
 
 def warp(picture: Tensor, flow: Tensor) -> Tensor:
-    """Sample (B, C, H, W) at each place plus `flow` (B * n, 2, H, W), offsets in shares of the side.
+    """Sample (B, C, H, W) at each place plus `flow` (B * n, 2, H, W), in shares of the side.
 
     Every picture is sampled by n flows in a row, which costs no copy of it.
 
@@ -98,15 +98,16 @@ def warp(picture: Tensor, flow: Tensor) -> Tensor:
     return one_after_another(sampled(picture, flow))
 
 
-def sampled(picture: Tensor, flow: Tensor) -> Tensor:
-    """As `warp`, to (B, C, n, H, W)."""
+def sampled(picture: Tensor, flow: Tensor, sharp: bool = False) -> Tensor:
+    """As `warp`, to (B, C, n, H, W); `sharp`: cubic between pixels instead of linear."""
     batch, _, height, width = picture.shape
     x = (torch.arange(width, device=flow.device, dtype=flow.dtype) + 0.5) / width
     y = (torch.arange(height, device=flow.device, dtype=flow.dtype) + 0.5) / height
     place = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
     grid = (place + flow.permute(0, 2, 3, 1)) * 2 - 1
     below_each_other = grid.reshape(batch, -1, width, 2)
-    moved = F.grid_sample(picture, below_each_other, padding_mode="border", align_corners=False)
+    mode = "bicubic" if sharp else "bilinear"
+    moved = F.grid_sample(picture, below_each_other, mode, "border", align_corners=False)
     return moved.unflatten(2, (-1, height))
 
 

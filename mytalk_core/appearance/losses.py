@@ -39,9 +39,9 @@ class LossConfig:
     # Of the change from one frame to the next.
     temporal: float = 0.5
     # Of features of the mouth, of the critic's verdict and of the critic's features.
-    perceptual: float = 0.12
-    adversarial: float = 0.03
-    matching: float = 0.3
+    perceptual: float = 0.04
+    adversarial: float = 0.01
+    matching: float = 0.1
     # Of deep features of the whole face.
     identity: float = 0.3
     # Step from which features and critic count: before, there is no detail to judge.

@@ -95,7 +95,8 @@ def _blocks(
 def fine_windows(drawing: Drawing, windows: Tensor) -> Tensor:
     """What a drawing makes of references as fine as `windows`, (B, 3, W, W) RGB 0..1."""
     side = windows.shape[-1]
-    copied = gathered(windows, upsampled(drawing.flow, side), upsampled(drawing.share, side))
+    flow, share = upsampled(drawing.flow, side), upsampled(drawing.share, side)
+    copied = gathered(windows, flow, share, sharp=True)
     residual = drawing.residual
     if residual.shape[-1] != side:
         residual = interpolate(residual, (side, side), mode="bicubic", align_corners=False)

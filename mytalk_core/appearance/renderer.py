@@ -42,9 +42,9 @@ class RendererConfig:
     widths: tuple[int, ...] = (24, 48, 96, 128)
     # Reach of one landmark in the landmark flow, in shares of the window.
     flow_reach: float = 0.04
-    # Factor on what references are judged by: the larger, the more a place is taken from one of
-    # them alone. Shares of many blur what they are shares of.
-    decisiveness: float = 4.0
+    # Factor on what references are judged by, once that is learnt: the larger, the more a place is
+    # taken from one of them alone. Shares of many blur what they are shares of.
+    decisiveness: float = 12.0
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,12 @@ class ReferenceMatch(nn.Module):
         logits = (coarse[:, 2:] + fine[:, 2:]).unflatten(0, each)
         return (
             flow.transpose(1, 2).flatten(0, 1),
-            (self._decisiveness * logits).softmax(dim=1).transpose(1, 2).flatten(0, 1),
+            self.shares(logits).transpose(1, 2).flatten(0, 1),
         )
+
+    def shares(self, logits: Tensor) -> Tensor:
+        """Of each reference (P, K, ..), summing to 1 over K; soft while it learns, then decided."""
+        return (logits if self.training else self._decisiveness * logits).softmax(dim=1)
 
 
 class Renderer(nn.Module):
@@ -254,11 +258,12 @@ def upsampled(x: Tensor, side: int) -> Tensor:
     return larger
 
 
-def gathered(pictures: Tensor, flow: Tensor, share: Tensor) -> Tensor:
+def gathered(pictures: Tensor, flow: Tensor, share: Tensor, sharp: bool = False) -> Tensor:
     """Pictures or features (P * K, C, h, h) of all references, warped and summed by share.
 
     Args:
         flow: (B, K, 2, ., .); share: (B, K, 1, ., .), of any size; B / P frames of each person.
+        sharp: cubic between pixels, which keeps their detail and takes longer; else linear.
 
     Returns:
         (B, C, h, h).
@@ -269,7 +274,8 @@ def gathered(pictures: Tensor, flow: Tensor, share: Tensor) -> Tensor:
     def by_reference(x: Tensor) -> Tensor:
         return resized(x.flatten(0, 1), side).unflatten(0, (people, -1, count)).transpose(1, 2)
 
-    moved = sampled(pictures, by_reference(flow).flatten(0, 2)).unflatten(0, (people, count))
+    flows = by_reference(flow).flatten(0, 2)
+    moved = sampled(pictures, flows, sharp).unflatten(0, (people, count))
     shares = by_reference(share).transpose(2, 3)
     # Sums in place of a product as large as all references.
     total = moved[:, 0] * shares[:, 0]

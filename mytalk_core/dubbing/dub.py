@@ -68,7 +68,7 @@ class DubConfig:
     # Reference frames of the person that the renderer is shown.
     references: int = 8
     # x264's quality of the film, 0 (lossless) to 51.
-    crf: int = 16
+    crf: int = 14
     mask: MaskConfig = field(default_factory=MaskConfig)
     # Its size is that of the face in the film, whatever stands here.
     crop: CropConfig = field(default_factory=CropConfig)

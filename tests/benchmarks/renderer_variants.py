@@ -71,7 +71,7 @@ class _ConcatenatedMatch(ReferenceMatch):
         flow, _ = super().forward(landmarks, surroundings, points, known)
         beside = _side_by_side(known.features[0], flow)
         logits = self.weigh(torch.cat([beside, landmarks[0], surroundings[0]], dim=1))
-        return flow, (self._decisiveness * logits).softmax(dim=1)[:, :, None]
+        return flow, self.shares(logits)[:, :, None]
 
 
 class ConcatenatingRenderer(Renderer):
