@@ -116,7 +116,7 @@ def texture(case: RedrawCase, pictures: Pictures, lips: NDArray[np.float32]) -> 
     return Texture(
         detail=float(np.mean([detail_energy(*one) for one in each])),
         unsteadiness=unsteadiness(brightness, case.masks > 0, _places(case)),
-        rim=rim_contrast(brightness, case.masks > 0, case.shares),
+        rim=rim_contrast(brightness, case.masks > 0, case.shares, case.unit),
     )
 
 

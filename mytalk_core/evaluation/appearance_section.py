@@ -118,7 +118,7 @@ def _notes(
         " the lips and the jaw move as in another clip of the speaker, put on the clip's own"
         " resting face and posed with its head, as in a dub; no true picture exists.",
         f"{OURS}: blended into the frame as a dub does; {RAW}: put there up to the mask's edge."
-        f" {PASTED}: of the same references the one with the nearest lip shape; {CLIP_PASTED}: the"
+        f" {PASTED}: of four of these the one with the nearest lip shape; {CLIP_PASTED}: the"
         f" same of all frames of the clip but itself and {NEAR} on either side; {MEAN_MOUTH}: their"
         " mean. All three are carried by the similarity that fits the upper face, and blended in"
         " the same way.",
@@ -130,13 +130,14 @@ def _notes(
         " crop from those asked for, faces aligned on the rigid upper face, outer eye corners 1"
         f" apart; {TRUTH} has what the landmarker itself is off by. Opening r: correlation of the"
         " opening found with that asked for. R with own opening: what of the opening found follows"
-        " the original frame after what the opening asked for explains (partial correlation, mean"
-        f" over clips); 0 is no leak, {UNTOUCHED} is all of it.",
+        " the original frame after what the opening asked for explains (partial correlation, of"
+        f" all clips together); {UNTOUCHED} is a whole leak. {PASTED} cannot leak: what it has is"
+        " chance, and what the surroundings of a mouth do to the landmarker.",
         "Over source, 1 being as in the clip's own frames. Sharpness: mean square of what is finer"
         f" than a Gaussian of {DETAIL} inter-ocular units in the mouth region. Flicker: mean"
         " absolute second difference over time within the mask. Seam: gradient at the mask's rim"
-        " over that beside it. Outside change: the largest change of a pixel outside the mask"
-        " before encoding, of 255; 0 means none.",
+        " over that beside it, such detail left out. Outside change: the largest change of a pixel"
+        " outside the mask before encoding, of 255; 0 means none.",
         f"Identity: embedding {EMBEDDING_NAME}, the middle frame of each clip against the clip's"
         f" own. {OTHER_CLIP}: true frames of two clips.",
     ]

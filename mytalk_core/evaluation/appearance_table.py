@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,8 +11,6 @@ from numpy.typing import NDArray
 
 from mytalk_core.evaluation.appearance_scores import (
     Judges,
-    Texture,
-    Truth,
     middle_face,
     picture_scores,
     seen_lip_scores,
@@ -92,33 +91,51 @@ class AppearanceTables:
         """Draw a case by every method and measure it; what they drew, and the scores of ours."""
         drawn = drawings(case, self.drawers)
         untouched = TRUTH if case.is_reconstruction else UNTOUCHED
-        source = source_texture(case)
-        truth = truth_of(case, self.judges.lpips) if case.is_reconstruction else None
+        pictures = {**drawn, untouched: case.pictures}
+        # Judging networks of one thread each look while pictures are compared.
+        with ThreadPoolExecutor(1) as other:
+            looking = other.submit(self._looked_at, case, pictures)
+            scores = self._compared(case, pictures)
+            seen = looking.result()
         rows = self.own if case.is_reconstruction else self.cross
-        for method, pictures in {**drawn, untouched: case.pictures}.items():
-            scores = self._scores(case, method, pictures, source, truth)
-            rows += measurements(method, case.speaker, scores.items(), case.source)
-            if method == OURS:
-                ours = scores
-        return drawn, ours
+        for method, found in scores.items():
+            found |= seen[method]
+            weight = found.pop("own_r_weight", 0.0) or 1.0
+            rows += [
+                Measurement(
+                    method,
+                    case.speaker,
+                    name,
+                    value,
+                    case.source,
+                    weight if name == "own_r" else 1.0,
+                )
+                for name, value in found.items()
+            ]
+        return drawn, scores[OURS]
 
-    def _scores(
-        self,
-        case: RedrawCase,
-        method: str,
-        pictures: Pictures,
-        source: Texture,
-        truth: Truth | None,
-    ) -> dict[str, float]:
-        judges = self.judges
-        scores = texture_scores(case, pictures, source)
-        if truth:
-            scores |= picture_scores(case, pictures, judges.lpips, truth)
-        if judges.lips and judges.lips.scheme == case.scheme and method not in _UNSEEN:
-            scores |= seen_lip_scores(case, pictures, judges.lips)
-        if judges.embedder and method not in _FACELESS:
-            face = middle_face(case, pictures, judges.embedder)
-            scores |= _identity(face, self._true_face(case, judges.embedder))
+    def _compared(
+        self, case: RedrawCase, drawn: Mapping[str, Pictures]
+    ) -> dict[str, dict[str, float]]:
+        source, lpips = source_texture(case), self.judges.lpips
+        scores = {name: texture_scores(case, each, source) for name, each in drawn.items()}
+        if case.is_reconstruction:
+            truth = truth_of(case, lpips)
+            for name, each in drawn.items():
+                scores[name] |= picture_scores(case, each, lpips, truth)
+        return scores
+
+    def _looked_at(
+        self, case: RedrawCase, drawn: Mapping[str, Pictures]
+    ) -> dict[str, dict[str, float]]:
+        reader, embedder = self.judges.lips, self.judges.embedder
+        scores: dict[str, dict[str, float]] = {name: {} for name in drawn}
+        for name, each in drawn.items():
+            if reader and reader.scheme == case.scheme and name not in _UNSEEN:
+                scores[name] |= seen_lip_scores(case, each, reader)
+            if embedder and name not in _FACELESS:
+                face = middle_face(case, each, embedder)
+                scores[name] |= _identity(face, self._true_face(case, embedder))
         return scores
 
     def _true_face(self, case: RedrawCase, embedder: FaceEmbedder) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from mytalk_core.evaluation.lip_metrics import correlation, partial_correlation
+from mytalk_core.evaluation.lip_metrics import correlation, partial_correlation, unexplained
 from mytalk_core.evaluation.redrawing import Pictures, RedrawCase
 from mytalk_core.faces.alignment import Points, fit_similarity
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
@@ -58,8 +58,8 @@ def lip_scores(case: RedrawCase, found: Points) -> dict[str, float]:
     Returns:
         asked_lmd: mean distance of the lip points; asked_r: Pearson's r of opening found and asked
         for; own_r, in cross: the correlation of the opening found with that of the original frames,
-        after what the opening asked for explains; found: share of frames in which a face was found.
-        NaN where too few frames tell.
+        after what the opening asked for explains, and own_r_weight, how much is left then; found:
+        share of frames in which a face was found. NaN where too few frames tell.
     """
     scheme, lips = case.scheme, list(case.scheme.lips)
     rigid = list(scheme.rigid)
@@ -87,6 +87,10 @@ def lip_scores(case: RedrawCase, found: Points) -> dict[str, float]:
     if not case.is_reconstruction:
         original = aperture(own, scheme) / unit
         scores["own_r"] = partial_correlation(opening, original, asked_opening)
+        left = [unexplained(series, asked_opening) for series in (opening, original)]
+        # A mean over clips with these weights is, nearly, that of all clips as one series: clips
+        # in which the original hardly moves of its own tell little.
+        scores["own_r_weight"] = float(np.prod([np.linalg.norm(each) for each in left]))
     return scores
 
 

@@ -101,21 +101,27 @@ def correlation(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> f
     return float(a @ b) / spread if spread > 1e-12 * len(a) else float("nan")
 
 
+def unexplained(
+    series: NDArray[np.floating[Any]], given: NDArray[np.floating[Any]]
+) -> NDArray[np.float64]:
+    """What is left of a series (T,) once it is regressed on another, with a constant."""
+    known = np.stack([np.ones(len(given)), given.astype(np.float64)], axis=1)
+    wanted = series.astype(np.float64)
+    fit, *_ = np.linalg.lstsq(known, wanted, rcond=None)
+    left: NDArray[np.float64] = wanted - known @ fit
+    return left
+
+
 def partial_correlation(
     a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]], given: NDArray[np.floating[Any]]
 ) -> float:
-    """`correlation` of what is left of `a` and `b` (T,) once both are regressed on `given`.
+    """`correlation` of what `given` leaves unexplained of `a` and of `b`, all (T,).
 
     NaN where nothing is left, or T is below four.
     """
     if len(a) < 4:
         return float("nan")
-    known = np.stack([np.ones(len(given)), given.astype(np.float64)], axis=1)
-    left = []
-    for series in (a.astype(np.float64), b.astype(np.float64)):
-        fit, *_ = np.linalg.lstsq(known, series, rcond=None)
-        left.append(series - known @ fit)
-    return correlation(*left)
+    return correlation(unexplained(a, given), unexplained(b, given))
 
 
 def mouth_aspect_ratio(lips: Points, scheme: LandmarkScheme) -> NDArray[np.float32]:

@@ -56,21 +56,29 @@ def unsteadiness(brightness: Luma, masks: NDArray[np.bool_], runs: Sequence[slic
     return float(np.concatenate(found).mean()) if found else float("nan")
 
 
-def rim_contrast(brightness: Luma, masks: NDArray[np.bool_], shares: NDArray[np.float32]) -> float:
+def rim_contrast(
+    brightness: Luma,
+    masks: NDArray[np.bool_],
+    shares: NDArray[np.float32],
+    units: NDArray[np.float32],
+) -> float:
     """Gradient at the rim of what is drawn over that beside it, meaned over N pictures.
 
     The rim reaches from the mask's edge, and the pixels next to it, to where nothing but the
     drawing shows. Compare with the same of the clip's own frames: a contour of the face in the rim
-    is no seam. NaN for pictures without any gradient.
+    is no seam. `DETAIL` is blurred away first, or a drawing without grain would be praised for an
+    edge as faint as grain. NaN for pictures without any gradient.
 
     Args:
         masks: (N, C, C) where is drawn.
         shares: (N, C, C) 0..1 how much of the drawn picture shows.
+        units: (N,) inter-ocular distances, pixels.
     """
     at_rim, beside_rim = [], []
-    for picture, mask, share in zip(brightness, masks, shares, strict=True):
-        across = cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=0.125)
-        down = cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=0.125)
+    for picture, mask, share, unit in zip(brightness, masks, shares, units, strict=True):
+        smooth = cv2.GaussianBlur(picture, (0, 0), DETAIL * float(unit))
+        across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125)
+        down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.125)
         steep = np.hypot(across, down)
         rim = cv2.dilate((mask & (share < 1)).astype(np.uint8), np.ones((3, 3), np.uint8))
         away = cv2.distanceTransform(1 - rim, cv2.DIST_L2, 5)

@@ -145,11 +145,12 @@ def test_the_renderer_draws_crops_of_any_size(sample, own):
     drawn = renderer_drawer(renderer)(own)
     assert drawn.shape == own.pictures.shape
     assert as_drawn(drawn).dtype == np.uint8
+    side = sample.meta.crop_size * 3 // 2
     large = replace(
         sample,
-        meta=replace(sample.meta, crop_size=192),
+        meta=replace(sample.meta, crop_size=side),
         crops=np.repeat(np.repeat(sample.crops, 3, 1), 3, 2)[:, ::2, ::2],
         boxes=sample.boxes * 1.5,
     )
     case = reconstruction_case(large, "ann", MaskConfig())
-    assert renderer_drawer(renderer)(case).shape == (len(case.frames), 192, 192, 3)
+    assert renderer_drawer(renderer)(case).shape == (len(case.frames), side, side, 3)

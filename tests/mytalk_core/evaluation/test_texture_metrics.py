@@ -84,9 +84,24 @@ def test_a_seam_shows_at_the_rim_and_one_inside_does_not():
     radius = np.hypot(x, y)
     masks, picture = (radius < 32)[None], noise(sigma=4)[None]
     shares = np.clip((30 - radius) / 5, 0, 1).astype(np.float32)[None]
-    before = rim_contrast(picture, masks, shares)
+    unit = np.array([60], np.float32)
+    before = rim_contrast(picture, masks, shares, unit)
     for place in (masks, shares > 0, shares > 0.5):
-        assert rim_contrast(picture + np.float32(15) * place, masks, shares) > 1.1 * before
+        assert rim_contrast(picture + np.float32(15) * place, masks, shares, unit) > 1.1 * before
     mouth = picture + np.float32(60) * (radius < 12)  # far from the rim
-    assert rim_contrast(mouth, masks, shares) == pytest.approx(before, rel=1e-3)
-    assert np.isnan(rim_contrast(np.zeros_like(picture), masks, shares))
+    assert rim_contrast(mouth, masks, shares, unit) == pytest.approx(before, rel=1e-3)
+    assert np.isnan(rim_contrast(np.zeros_like(picture), masks, shares, unit))
+
+
+def test_a_drawing_without_grain_is_not_praised_for_it():
+    # Shading with grain upon it, and a drawing of the shading alone.
+    y, x = np.mgrid[:96, :96] - 47.5
+    shading = (128 + 40 * np.sin(x / 9) * np.cos(y / 7)).astype(np.float32)
+    radius = np.hypot(x, y)
+    masks = (radius < 32)[None]
+    shares = np.clip((30 - radius) / 5, 0, 1).astype(np.float32)[None]
+    unit = np.array([80], np.float32)
+    film = shading[None] + noise(sigma=2)[None] - 128
+    drawn = np.where(masks, shading, film)
+    smoothed = rim_contrast(drawn, masks, shares, unit) / rim_contrast(film, masks, shares, unit)
+    assert smoothed == pytest.approx(1, abs=0.05)
