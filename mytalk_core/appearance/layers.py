@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mytalk_core.appearance.row_sampling import goes_by_rows, row_sums
+
 
 class ConvBlock(nn.Module):
     """Convolution, group norm, SiLU."""
@@ -66,8 +68,8 @@ class FusionNet(nn.Module):
         """Two (B, width, H, W) to one."""
         both = torch.cat([lips, surroundings], dim=1)
         gate = torch.sigmoid(self.gate(both))
-        merged: Tensor = gate * lips + (1 - gate) * surroundings + self.merge(both)
-        return merged
+        merged: Tensor = self.merge(both)
+        return torch.addcmul(surroundings + merged, gate, lips - surroundings)
 
 
 def silent_conv(inputs: int, outputs: int) -> nn.Conv2d:
@@ -80,6 +82,8 @@ def silent_conv(inputs: int, outputs: int) -> nn.Conv2d:
 
 def resized(x: Tensor, side: int) -> Tensor:
     """(B, C, H, H) to (B, C, side, side), bilinear; averaged where it shrinks."""
+    if x.shape[-1] == side:
+        return x
     if x.shape[-1] > side:
         smaller: Tensor = F.adaptive_avg_pool2d(x, side)
         return smaller
@@ -95,12 +99,17 @@ def warp(picture: Tensor, flow: Tensor) -> Tensor:
     Returns:
         (B * n, C, H, W).
     """
-    return one_after_another(sampled(picture, flow))
+    if not goes_by_rows(picture):
+        return one_after_another(sampled(picture, flow))
+    chosen = torch.arange(len(picture)).repeat_interleave(len(flow) // len(picture))
+    place = flow.permute(0, 2, 3, 1)[..., None, :]
+    return row_sums(picture, chosen[:, None, None, None], place, None)
 
 
 def sampled(picture: Tensor, flow: Tensor, sharp: bool = False) -> Tensor:
     """As `warp`, to (B, C, n, H, W); `sharp`: cubic between pixels instead of linear."""
     batch, _, height, width = picture.shape
+    flow = flow.float()  # half of it would round places to quarters of a pixel
     x = (torch.arange(width, device=flow.device, dtype=flow.dtype) + 0.5) / width
     y = (torch.arange(height, device=flow.device, dtype=flow.dtype) + 0.5) / height
     place = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
@@ -112,5 +121,6 @@ def sampled(picture: Tensor, flow: Tensor, sharp: bool = False) -> Tensor:
 
 
 def one_after_another(x: Tensor) -> Tensor:
-    """(B, C, n, H, W) to (B * n, C, H, W), where n > 1 channels last in memory."""
-    return x.permute(0, 2, 3, 4, 1).flatten(0, 1).permute(0, 3, 1, 2)
+    """(B, C, n, H, W) to (B * n, C, H, W), channels last in memory."""
+    after = x.permute(0, 2, 3, 4, 1).flatten(0, 1).permute(0, 3, 1, 2)
+    return after.contiguous(memory_format=torch.channels_last)

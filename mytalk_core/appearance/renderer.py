@@ -25,6 +25,7 @@ from mytalk_core.appearance.layers import (
     silent_conv,
     warp,
 )
+from mytalk_core.appearance.row_sampling import goes_by_rows, row_sums
 
 # What shows a frame's landmarks: three contours at three moments.
 _DRAWN = 9
@@ -270,6 +271,8 @@ def gathered(pictures: Tensor, flow: Tensor, share: Tensor, sharp: bool = False)
     """
     count, side = flow.shape[1], pictures.shape[-1]
     people = len(pictures) // count
+    if goes_by_rows(pictures) and not sharp:
+        return _gathered_by_rows(pictures, flow, share)
 
     def by_reference(x: Tensor) -> Tensor:
         return resized(x.flatten(0, 1), side).unflatten(0, (people, -1, count)).transpose(1, 2)
@@ -282,6 +285,20 @@ def gathered(pictures: Tensor, flow: Tensor, share: Tensor, sharp: bool = False)
     for one in range(1, count):
         total = torch.addcmul(total, moved[:, one], shares[:, one])
     return one_after_another(total)
+
+
+def _gathered_by_rows(pictures: Tensor, flow: Tensor, share: Tensor) -> Tensor:
+    """As `gathered`."""
+    (batch, count), side = flow.shape[:2], pictures.shape[-1]
+
+    def beside_places(x: Tensor) -> Tensor:  # (B, side, side, K, .)
+        return resized(x.flatten(0, 1), side).unflatten(0, (batch, count)).permute(0, 3, 4, 1, 2)
+
+    people = torch.arange(batch) // (batch * count // len(pictures))
+    chosen = people[:, None] * count + torch.arange(count)
+    return row_sums(
+        pictures, chosen[:, None, None], beside_places(flow), beside_places(share)[..., 0]
+    )
 
 
 SIZES = {
