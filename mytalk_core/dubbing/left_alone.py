@@ -1,0 +1,104 @@
+"""Which frames of a run keep their own mouth, why, and how drawing fades out before them."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mytalk_core.faces.alignment import Pose, head_turn
+from mytalk_core.faces.landmark_scheme import LandmarkScheme
+from mytalk_core.faces.occlusion import OcclusionConfig, occluded, without_gaps
+
+TURNED = "the head is turned too far"
+COVERED = "something is in front of the mouth"
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class LeftAloneConfig:
+    """When a frame keeps its own mouth."""
+
+    # Yaw, degrees, beyond which the far half of the mouth is not seen, and below which a head must
+    # come back for drawing to go on.
+    largest_turn: float = 35.0
+    returned_turn: float = 30.0
+    # Time, seconds, over which drawing fades in and out, so that no mouth jumps.
+    fade: float = 0.16
+    # Shortest time, seconds, that is drawn between two stretches that are left alone.
+    shortest_drawn: float = 0.5
+    occlusion: OcclusionConfig = field(default_factory=OcclusionConfig)
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What happens to each of the T frames of a run."""
+
+    strength: NDArray[np.float32]  # (T,) 0..1 how much of the drawing shows; 0 leaves a frame alone
+    reasons: tuple[str, ...]  # of each frame why it is left alone, or ""
+
+    @property
+    def usable(self) -> Flags:
+        """(T,) frames that show the mouth well, and may be references."""
+        wholly: Flags = self.strength == 1
+        return wholly
+
+
+def plan_run(
+    pose: Pose,
+    samples: NDArray[np.uint8],
+    fps: float,
+    scheme: LandmarkScheme,
+    config: LeftAloneConfig,
+) -> RunPlan:
+    """Decide for every frame of a run whether it is drawn.
+
+    Args:
+        pose: of its T frames, finite.
+        samples: (T, N, 4) from `occlusion_sample`; may be mapped from disk.
+        fps: frames a second.
+    """
+    yaw = head_turn(pose)
+    turned = turned_away(yaw, config.largest_turn, config.returned_turn)
+    covered = occluded(samples, yaw, ~turned, fps, scheme, config.occlusion)
+    alone = without_gaps(turned | covered, round(config.shortest_drawn * fps))
+    reasons: list[str] = []
+    for frame, is_alone in enumerate(alone):
+        if turned[frame]:
+            reason = TURNED
+        elif covered[frame]:
+            reason = COVERED
+        else:
+            # A moment between two such stretches is left alone for what came before it.
+            reason = reasons[-1] if is_alone else ""
+        reasons.append(reason)
+    return RunPlan(fading(alone, round(config.fade * fps)), tuple(reasons))
+
+
+def turned_away(yaw: NDArray[np.float32], largest: float, returned: float) -> Flags:
+    """Frames (T,) from where the head turns by more than `largest` to where it is back.
+
+    Args:
+        yaw: (T,) degrees; largest, returned: degrees, the first larger.
+    """
+    turn = np.abs(yaw)
+    # What was last beyond one of the limits decides; at first nothing was.
+    events = np.where(turn > largest, 1, np.where(turn < returned, 0, -1))
+    events[0] = max(events[0], 0)
+    last = np.maximum.accumulate(np.where(events >= 0, np.arange(len(events)), 0))
+    away: Flags = events[last] == 1
+    return away
+
+
+def fading(alone: Flags, frames: int) -> NDArray[np.float32]:
+    """How much is drawn, (T,): 0 where frames are left alone, rising to 1 over `frames` beside."""
+    places = np.arange(len(alone))
+    stops = np.flatnonzero(alone)
+    if len(stops) == 0:
+        return np.ones(len(alone), np.float32)
+    after = stops[np.searchsorted(stops, places).clip(max=len(stops) - 1)]
+    before = stops[(np.searchsorted(stops, places, side="right") - 1).clip(min=0)]
+    distance = np.minimum(np.abs(after - places), np.abs(places - before))
+    ramp = np.clip(distance / (frames + 1), 0, 1)
+    strength: NDArray[np.float32] = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+    return strength
