@@ -9,23 +9,25 @@ import numpy as np
 from mytalk_core.data.curated import IndexRow, write_index
 from mytalk_core.data.schema import ClipMeta, ClipSample, clip_key
 from mytalk_core.data.shards import encode_sample, write_shard
+from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY
 
-SIZE = 128  # pixels, of source and crop alike
-_EYES = 61.0  # pixels between the outer eye corners: a crop shows 2.1 times that
-_CENTRE = np.array([64.0, 29.0])  # pixels, between the eyes
+SIZE = 96  # pixels, of source and crop alike: what the smallest renderer is made for
+_CROP = CropConfig()
 
 
-def speaking_clip(speaker: str, number: int, frames: int = 40) -> ClipSample:
+def speaking_clip(speaker: str, number: int, frames: int = 40, size: int = SIZE) -> ClipSample:
     """A mouth that opens as far as the sound is loud and the first speech feature is large.
 
-    Every speaker has a face of their own, every number its own sentence.
+    Every speaker has a face of their own, every number its own sentence. Crops are `size` pixels
+    wide, and so is the source.
     """
     random = np.random.default_rng([*speaker.encode(), number])
     drive = np.convolve(random.random(frames + 4), np.ones(5) / 5, "valid") ** 2
-    landmarks = np.stack([_landmarks(speaker, 0.3 * opening) for opening in drive])
-    landmarks[..., :2] += random.normal(0, 0.3, (frames, 1, 2))  # the head is never quite still
+    landmarks = np.stack([_landmarks(speaker, 0.3 * opening, size) for opening in drive])
+    # The head is never quite still.
+    landmarks[..., :2] += random.normal(0, 0.002 * size, (frames, 1, 2))
     speech = np.zeros((2 * frames, 512), np.float16)
     speech[:, 0] = np.repeat(drive, 2)
     loudness = np.repeat(drive, 640) * 8000
@@ -39,7 +41,7 @@ def speaking_clip(speaker: str, number: int, frames: int = 40) -> ClipSample:
             frame_count=frames,
             fps=Fraction(25),
             scheme=MESH478.name,
-            crop_size=SIZE,
+            crop_size=size,
             sync_offset=0.0,
             sync_confidence=1.0,
             versions={FEATURES_ENTRY: FEATURES},
@@ -47,18 +49,24 @@ def speaking_clip(speaker: str, number: int, frames: int = 40) -> ClipSample:
         audio=(loudness * np.sin(np.arange(frames * 640) / 7)).astype(np.int16),
         landmarks=landmarks.astype(np.float32),
         boxes=np.repeat(np.array([[[1, 0], [0, 1], [0, 0]]], np.float32), frames, axis=0),
-        crops=np.stack([_picture(speaker, points) for points in landmarks]),
+        crops=np.stack([_picture(speaker, points, size) for points in landmarks]),
         speech=speech,
     )
 
 
 def write_curated(
-    folder: Path, speakers: dict[str, list[str]], clips: int = 2, frames: int = 40
+    folder: Path,
+    speakers: dict[str, list[str]],
+    clips: int = 2,
+    frames: int = 40,
+    size: int = SIZE,
 ) -> Path:
     """A folder as curation leaves it: speakers by split, `clips` clips of each, and the index."""
     rows = []
     for split, names in speakers.items():
-        samples = [speaking_clip(name, number, frames) for name in names for number in range(clips)]
+        samples = [
+            speaking_clip(name, number, frames, size) for name in names for number in range(clips)
+        ]
         shard = f"{split}/shard-00000.tar"
         (folder / split).mkdir(parents=True)
         ranges = write_shard(
@@ -72,7 +80,7 @@ def write_curated(
     return folder
 
 
-def _landmarks(speaker: str, opening: float) -> np.ndarray:
+def _landmarks(speaker: str, opening: float, size: int) -> np.ndarray:
     """(478, 3) pixels of a frontal face whose lips are `opening` inter-ocular units apart."""
     random = np.random.default_rng([*speaker.encode()])
     points = random.uniform((-0.7, -0.6, -0.1), (0.7, 0.3, 0.1), (478, 3))
@@ -91,16 +99,17 @@ def _landmarks(speaker: str, opening: float) -> np.ndarray:
     points[list(MESH478.jaw), 0] = 0.7 * np.cos(angle)
     points[list(MESH478.jaw), 1] = 0.4 + (0.75 + opening / 2) * np.sin(angle)
     points[list(MESH478.jaw), 2] = 0
-    return points * _EYES + [*_CENTRE, 0]
+    unit = size / _CROP.extent
+    return points * unit + [size / 2, size / 2 - _CROP.below_eyes * unit, 0]
 
 
-def _picture(speaker: str, landmarks: np.ndarray) -> np.ndarray:
-    """(SIZE, SIZE, 3) skin, eyes, lips and what is between them."""
+def _picture(speaker: str, landmarks: np.ndarray, size: int) -> np.ndarray:
+    """(size, size, 3) skin, eyes, lips and what is between them."""
     skin = np.random.default_rng([*speaker.encode()]).integers(90, 220)
-    picture = np.full((SIZE, SIZE, 3), (skin, skin * 0.8, skin * 0.7), np.uint8)
+    picture = np.full((size, size, 3), (skin, skin * 0.8, skin * 0.7), np.uint8)
     flat = landmarks[:, :2]
     for corner in MESH478.eye_corners:
-        cv2.circle(picture, flat[corner].round().astype(int).tolist(), 4, (30, 30, 40), -1)
+        cv2.circle(picture, flat[corner].round().astype(int).tolist(), size // 32, (30, 30, 40), -1)
     for contour, colour in ((MESH478.outer_lips, (170, 60, 60)), (MESH478.inner_lips, (40, 5, 5))):
         cv2.fillPoly(picture, [flat[list(contour)].round().astype(np.int32)], colour, cv2.LINE_AA)
     return picture

@@ -1,14 +1,12 @@
 """A drawn face that speaks, a renderer whose every weight matters, and judges of few channels."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import nn
 
 from mytalk_core.appearance.clip import AppearanceClip
@@ -20,10 +18,10 @@ from mytalk_core.faces.crop import CropConfig, crop_boxes, cut_crop
 from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.shape import aperture
+from tests.small_judges import write_small_judges
 
 Array = NDArray[np.float32]
 CROP = CropConfig()
-_SIDES = {"VGG16_0": (3,) * 13, "AlexNet_0": (11, 5, 3, 3, 3)}  # of kernels
 
 
 def _picture(landmarks: Array, unit: float, width: int, height: int) -> NDArray[np.uint8]:
@@ -87,19 +85,5 @@ def enliven(renderer: Renderer) -> None:
 
 @pytest.fixture(scope="session")
 def small_judges(tmp_path_factory: pytest.TempPathFactory) -> JudgingModels:
-    """Files of networks with the depth of the real judges, few channels and any weights."""
-    folder = tmp_path_factory.mktemp("judges")
-    paths = {}
-    for prefix, sides in _SIDES.items():
-        random = torch.Generator().manual_seed(0)
-        weights, channels = {}, 3
-        for index, side in enumerate(sides):
-            name, scale = f"{prefix}.Conv_{index}", (2 / (side * side * channels)) ** 0.5
-            kernel = torch.randn(side, side, channels, 4, generator=random) * scale
-            weights |= {f"{name}.kernel": kernel, f"{name}.bias": torch.zeros(4)}
-            channels = 4
-        for index in range(5):
-            weights[f"NetLinLayer_{index}.Conv_0.kernel"] = torch.full((1, 1, 4, 1), 0.5)
-        paths[prefix] = Path(folder / f"{prefix}.safetensors")
-        save_file(weights, paths[prefix])
-    return JudgingModels(vgg=paths["VGG16_0"], alexnet=paths["AlexNet_0"])
+    """Files of networks as deep as the real judges, with few channels and any weights."""
+    return write_small_judges(tmp_path_factory.mktemp("judges"))

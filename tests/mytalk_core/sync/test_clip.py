@@ -91,8 +91,8 @@ def test_pictures_of_a_mouth_change_where_the_lips_are():
 
 @pytest.mark.parametrize("zoom", [0.5, 2.0])
 def test_pictures_of_a_mouth_do_not_depend_on_the_size_of_the_crop(zoom):
-    sample = speaking_clip("ann", 0)
-    size = round(128 * zoom)
+    sample = speaking_clip("ann", 0, size=128)
+    size = round(sample.meta.crop_size * zoom)
     # Pixel centres stand at half units.
     boxes = sample.boxes * zoom
     boxes[:, 2] += (zoom - 1) / 2
