@@ -16,9 +16,11 @@ COMMANDS = (
     "inspect",
     "train",
     "train-sync",
+    "adapt",
     "dub",
     "evaluate",
     "align",
+    "adapt",
     "batch",
     "samples",
 )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out
-from mytalk_core.appearance.adaptation_batches import AdaptationBatches
+from mytalk_core.appearance.adaptation_batches import AdaptationBatches, frames_in_a_row
 from mytalk_core.appearance.batches import RUN, AppearanceBatch, BatchConfig
 from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
 from mytalk_core.appearance.losses import LossConfig, _pixel_losses
@@ -30,14 +30,19 @@ from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.training.loop import LoopConfig, train
 from mytalk_core.training.state import TrainingState, Validation
 
+# How much farther the loop's end lies than where it is left at the latest.
+_HORIZON = 10
+_WARMUP_STEPS = 10
+
 
 @dataclass(frozen=True)
 class AdaptationConfig:
     """How long and how the renderer learns an actor."""
 
-    # Optimiser steps at most. As long as time does not run out, they alone decide the weights.
-    steps: int = 300
-    # Seconds at most, looks at what was kept back included; up to twenty steps more are taken.
+    # Optimiser steps at most, in twenties. As long as time does not run out, they alone decide the
+    # weights.
+    steps: int = 240
+    # Seconds at most, looks at what was kept back included; twenty steps that began are finished.
     seconds: float = 120.0
     # Steps between looks, a multiple of 20.
     look_every: int = 40
@@ -53,7 +58,14 @@ class AdaptationConfig:
     held_out: HoldOutConfig = field(default_factory=HoldOutConfig)
     # Frames that judge while learning goes on, and as many that say in the end what came of it.
     judged_frames: int = 24
+    # Reference frames that these are drawn from: as many as a dub shows.
+    references: int = 8
     seed: int = 0
+
+    @classmethod
+    def lasting(cls, seconds: float) -> "AdaptationConfig":
+        """For so many seconds on two cores, which take two steps a second; or less on more."""
+        return cls(steps=max(round(2 * seconds), 1), seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,15 @@ class Exam:
         return Exam(self.target.to(device), self.references.to(device))
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What is learnt from, and what judges it."""
+
+    learnt: Sequence[Take]
+    choosing: Sequence[Exam]  # judge the weights while they learn
+    reporting: Sequence[Exam]  # say in the end what came of it
+
+
 def adapt(
     renderer: Renderer,
     takes: Sequence[Take],
@@ -133,45 +154,53 @@ def adapt(
         BadInputError: TOO_SHORT where no take is long enough to keep something of it back.
         DivergedError: where a loss is no longer finite.
     """
+    lesson = plan_lesson(renderer, takes, config)
+    return learn_actor(renderer, lesson, config, lpips, progress)
+
+
+def plan_lesson(renderer: Renderer, takes: Sequence[Take], config: AdaptationConfig) -> Lesson:
+    """What is learnt from takes and what judges it.
+
+    Raises:
+        BadInputError: TOO_SHORT where no take is long enough to keep something of it back.
+    """
     parts = [hold_out(take, config.held_out) for take in takes]
 
     def exams(kept: Sequence[Take]) -> list[Exam]:
         places = spread_places([len(take) for take in kept], config.judged_frames)
         return [
-            exam(take.choose(chosen), part.learnt, config.batches.references, renderer)
+            exam(take.choose(chosen), part.learnt, config.references, renderer)
             for take, chosen, part in zip(kept, places, parts, strict=True)
-            if len(chosen)
+            if len(chosen) and len(part.learnt)
         ]
 
-    choosing = exams([part.choosing for part in parts])
-    reporting = exams([part.reporting for part in parts])
-    if not (choosing and reporting):
+    lesson = Lesson(
+        learnt=[part.learnt for part in parts if frames_in_a_row(part.learnt).size],
+        choosing=exams([part.choosing for part in parts]),
+        reporting=exams([part.reporting for part in parts]),
+    )
+    if not (lesson.learnt and lesson.choosing and lesson.reporting):
         raise BadInputError(
             "too short to learn an actor from:"
             f" {config.held_out.least_seconds:.0f} s in one shot are the least.",
             reason=Reason.TOO_SHORT,
         )
-    learnt = [part.learnt for part in parts]
-    return learn_actor(renderer, learnt, choosing, reporting, config, lpips, progress)
+    return lesson
 
 
 def learn_actor(
     renderer: Renderer,
-    takes: Sequence[Take],
-    choosing: Sequence[Exam],
-    reporting: Sequence[Exam],
+    lesson: Lesson,
     config: AdaptationConfig,
     lpips: Lpips,
     progress: Callable[[int, int], None],
     looked: Callable[[Look, Renderer], None] = lambda look, renderer: None,
 ) -> Adapted:
-    """Learn an actor from all frames of `takes`; `adapt` with the judges chosen by the caller.
+    """Learn an actor; `adapt` where the caller has chosen who judges.
 
-    The same frames, configuration and number of steps give the same weights on a machine.
+    The same lesson, configuration and number of steps give the same weights on a machine.
 
     Args:
-        choosing: judges the weights while they learn.
-        reporting: says in the end what came of it.
         looked: told of every look with the renderer that it is of; its time does not count.
 
     Raises:
@@ -179,10 +208,10 @@ def learn_actor(
     """
     device = next(renderer.parameters()).device
     watch = _Stopwatch()
-    looks = [Look(0, 0.0, score(renderer, choosing, lpips))]
+    looks = [Look(0, 0.0, score(renderer, lesson.choosing, lpips))]
     with watch.stopped():
         looked(looks[0], renderer)
-    learner = _Learner(renderer, takes, choosing, looks[0].scores, config, lpips)
+    learner = _Learner(renderer, lesson, looks[0].scores, config, lpips)
 
     def look(step: int, scores: Scores) -> None:
         looks.append(Look(step, watch.seconds(), scores))
@@ -197,16 +226,16 @@ def learn_actor(
 
     state = TrainingState(best_score=1.0)  # the weights at the start are those to beat
     for _ in train(learner, _loop(config), state, device, progress=advanced, judged=judged):
-        if watch.seconds() > config.seconds:
+        if state.step >= config.steps or watch.seconds() > config.seconds:
             break
     if state.step > looks[-1].step:  # time ran out between two looks
         learner.model.load_state_dict(state.average)
-        look(state.step, score(learner.model, choosing, lpips))
+        look(state.step, score(learner.model, lesson.choosing, lpips))
         if looks[-1].scores.error_beside(looks[0].scores) < state.best_score:
             state.best = state.average
     learner.model.load_state_dict(state.best or renderer.state_dict())
     learner.model.eval()
-    before, after = (score(model, reporting, lpips) for model in (renderer, learner.model))
+    before, after = (score(model, lesson.reporting, lpips) for model in (renderer, learner.model))
     record = AdaptationRecord(
         before=before,
         after=after,
@@ -214,8 +243,8 @@ def learn_actor(
         steps=state.step,
         chosen_step=min(looks, key=lambda each: each.scores.error_beside(looks[0].scores)).step,
         seconds=watch.seconds(),
-        learnt_frames=sum(len(take) for take in takes),
-        reporting_frames=sum(len(each.target.pictures) for each in reporting),
+        learnt_frames=sum(len(take) for take in lesson.learnt),
+        reporting_frames=sum(len(each.target.pictures) for each in lesson.reporting),
         looks=tuple(looks),
     )
     return Adapted(learner.model if record.helped else renderer, record)
@@ -257,15 +286,14 @@ class _Learner:
     def __init__(
         self,
         renderer: Renderer,
-        takes: Sequence[Take],
-        choosing: Sequence[Exam],
+        lesson: Lesson,
         start: Scores,
         config: AdaptationConfig,
         lpips: Lpips,
     ) -> None:
         self.model = copy.deepcopy(renderer)
-        self._batches = AdaptationBatches(takes, config.batches, renderer.config.size)
-        self._choosing = choosing
+        self._batches = AdaptationBatches(lesson.learnt, config.batches, renderer.config.size)
+        self._choosing = lesson.choosing
         self._start = start
         self._losses = config.losses
         self._lpips = lpips
@@ -288,9 +316,14 @@ class _Learner:
 
 
 def _loop(config: AdaptationConfig) -> LoopConfig:
+    """The loop's settings: it is left early, so the rate hardly falls, and averaging does its work.
+
+    Where learning ends is known by nobody beforehand: time, or patience, may decide.
+    """
     return LoopConfig(
-        config.steps,
+        _HORIZON * config.steps,
         learning_rate=config.learning_rate,
+        warmup=_WARMUP_STEPS / (_HORIZON * config.steps),
         weight_decay=0.0,
         average_decay=config.average_decay,
         validate_every=config.look_every,

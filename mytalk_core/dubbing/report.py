@@ -12,6 +12,7 @@ from mytalk_core.data.page import page_template
 from mytalk_core.dubbing import report_curve
 from mytalk_core.dubbing.report_curve import MouthCurve, Panel, curve_panels
 from mytalk_core.dubbing.report_pictures import FramePair, close_up, frame_picture
+from mytalk_core.dubbing.title_adaptation import TitleAdaptation
 from mytalk_core.media.clock import frame_time
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.probe import VideoInfo
@@ -57,6 +58,7 @@ class DubReport:
     stage_seconds: Mapping[str, float]  # in the order of the work
     checks: Mapping[str, Check]
     versions: Mapping[str, str]  # of programs and models
+    adaptation: TitleAdaptation | None = None  # None where nobody asked for it
 
     @property
     def duration(self) -> Fraction:

@@ -1,0 +1,186 @@
+"""What learning an actor brings on clips of theirs that taught nothing, by minutes spent.
+
+    python tests/benchmarks/adaptation.py CURATED [WEIGHTS] [MINUTES] [SPEAKERS]
+
+`CURATED`: what `mytalk curate` wrote; the speakers of its split test (or those named, with commas)
+are learnt one after the other from `WEIGHTS` (the shipped ones), for `MINUTES` (4) each. Of every
+speaker three clips are kept back to measure on and a fourth one chooses, which changes nothing
+here but names the look that an adaptation would have kept; all others are learnt from. Measured as
+`mytalk evaluate appearance` does: clips drawn with their own lips from references of their own,
+none of which is learnt from.
+
+Prints, from one run, a table for each speaker and one of the means over speakers: before, and at
+the first look after each time. The machine must be idle, or minutes mean nothing.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from mytalk_core.appearance.actor_frames import Take
+from mytalk_core.appearance.adaptation import (
+    AdaptationConfig,
+    Lesson,
+    Look,
+    exam,
+    learn_actor,
+    spread_places,
+)
+from mytalk_core.appearance.checkpoint import load_renderer
+from mytalk_core.appearance.clip import AppearanceClip, appearance_clip
+from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.face_crops import FaceCrops
+from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
+from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.data.clip_index import ClipIndex, clip_index
+from mytalk_core.data.clip_reader import Members, read_clip
+from mytalk_core.data.model_store import pull
+from mytalk_core.data.shards import decode_sample
+from mytalk_core.dubbing.models import shipped_weights
+from mytalk_core.evaluation.appearance_scores import (
+    picture_scores,
+    source_texture,
+    texture_scores,
+    truth_of,
+)
+from mytalk_core.evaluation.redrawing import (
+    RedrawCase,
+    in_place,
+    reconstruction_case,
+    renderer_drawer,
+)
+
+MINUTES = (0.5, 1.0, 2.0, 4.0)
+KEPT_BACK = 3  # clips of a speaker
+COLUMNS = {  # name of a figure: its heading and decimals
+    "psnr_mouth": ("mouth PSNR, dB", 2),
+    "lpips_mouth": ("mouth LPIPS", 4),
+    "sharpness": ("sharpness", 2),
+}
+# Between two clips of a speaker, in frames: they are no neighbours.
+_APART = 1000
+
+Row = dict[str, float]  # minutes, steps and the figures
+
+
+class Measured:
+    """Cases of clips kept back, and what was found at each look."""
+
+    def __init__(self, cases: Sequence[RedrawCase], lpips: Lpips, last: float) -> None:
+        """`last`: minutes after which nothing more is measured."""
+        self._cases = [(case, truth_of(case, lpips), source_texture(case)) for case in cases]
+        self._lpips = lpips
+        self._due = [0.0, *(minutes for minutes in MINUTES if minutes <= last)]
+        self.rows: list[Row] = []
+
+    def __call__(self, look: Look, renderer: Renderer) -> None:
+        """Measure where it is time to."""
+        minutes = look.seconds / 60
+        if not self._due or minutes < self._due[0]:
+            return
+        while self._due and minutes >= self._due[0]:
+            self._due.pop(0)
+        training = renderer.training
+        renderer.eval()
+        found: list[dict[str, float]] = []
+        for case, truth, source in self._cases:
+            drawn = in_place(case, renderer_drawer(renderer)(case))
+            scores = picture_scores(case, drawn, self._lpips, truth)
+            found.append(scores | texture_scores(case, drawn, source))
+        renderer.train(training)
+        means = {name: float(np.mean([each[name] for each in found])) for name in COLUMNS}
+        self.rows.append({"minutes": minutes, "steps": float(look.step), **means})
+
+
+def learnt(
+    index: ClipIndex, speaker: str, shipped: Renderer, lpips: Lpips, minutes: float
+) -> tuple[list[Row], int]:
+    """Rows of a speaker, and the step that the choosing clip would have chosen."""
+    numbers = [n for n in range(len(index)) if index.speakers[index.speaker[n]] == speaker]
+    chosen = np.linspace(0, len(numbers) - 1, KEPT_BACK + 1).round().astype(int).tolist()
+    kept, choosing = [numbers[n] for n in chosen[:-1]], numbers[chosen[-1]]
+    rest = [n for n in numbers if n not in (*kept, choosing)]
+    members = {n: read_clip(index, n) for n in numbers}
+    take = joined([clip_of(members[n]) for n in rest])
+    config = AdaptationConfig.lasting(60 * minutes)
+    # It ends when its time is over, however quick its steps are, and whatever they bring.
+    config = replace(config, steps=10 * config.steps, patience=10**6)
+    judge = take_of(clip_of(members[choosing]))
+    frames = spread_places([len(judge)], config.judged_frames)[0]
+    exams = [exam(judge.choose(frames), take, config.references, shipped)]
+    cases = [reconstruction_case(decode_sample(members[n]), speaker, MaskConfig()) for n in kept]
+    measured = Measured(cases, lpips, minutes)
+    lesson = Lesson([take], choosing=exams, reporting=exams)
+    adapted = learn_actor(shipped, lesson, config, lpips, lambda done, total: None, measured)
+    return measured.rows, adapted.record.chosen_step
+
+
+def clip_of(members: Members) -> AppearanceClip:
+    """The clip as adaptation learns from it."""
+    return appearance_clip(members, MaskConfig())
+
+
+def take_of(clip: AppearanceClip) -> Take:
+    """A whole clip."""
+    return Take(clip, np.arange(len(clip.opening)), 25.0)
+
+
+def joined(clips: Sequence[AppearanceClip]) -> Take:
+    """Clips of one person as one take with gaps."""
+    crops = FaceCrops(
+        *(
+            np.concatenate([getattr(clip.crops, name) for clip in clips])
+            for name in FaceCrops.__dataclass_fields__
+        )
+    )
+    opening = np.concatenate([clip.opening for clip in clips])
+    pose = np.concatenate([clip.pose for clip in clips])
+    frames = [np.arange(len(clip.opening)) + _APART * n for n, clip in enumerate(clips)]
+    whole = AppearanceClip(crops, opening, pose, clips[0].scheme)
+    return Take(whole, np.concatenate(frames), 25.0)
+
+
+def print_table(title: str, rows: Sequence[Row]) -> None:
+    """Before, after, and the gain in each minute."""
+    table = Table(title=title)
+    for heading in ("minutes", "steps", *(name for name, _ in COLUMNS.values()), "dB a minute"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        gain = row["psnr_mouth"] - rows[0]["psnr_mouth"]
+        table.add_row(
+            f"{row['minutes']:.1f}",
+            f"{row['steps']:.0f}",
+            *(f"{row[name]:.{decimals}f}" for name, (_, decimals) in COLUMNS.items()),
+            f"{gain / row['minutes']:+.2f}" if row["minutes"] else "",
+        )
+    Console(width=100).print(table)
+
+
+def main(curated: Path, weights: Path, minutes: float, wanted: Sequence[str]) -> None:
+    """Print the tables."""
+    index = clip_index(curated, "test")
+    shipped, lpips = load_renderer(weights), perceptual_lpips(pull("perceptual-alexnet"))
+    every: list[list[Row]] = []
+    for speaker in wanted or index.speakers:
+        rows, best = learnt(index, speaker, shipped, lpips, minutes)
+        print_table(f"{speaker}; the clip that chooses would keep step {best}", rows)
+        every.append(rows)
+    means = [
+        {name: float(np.mean([row[name] for row in at])) for name in at[0]}
+        for at in zip(*every, strict=False)
+    ]
+    print_table(f"mean over {len(every)} speakers", means)
+
+
+if __name__ == "__main__":
+    main(
+        Path(sys.argv[1]),
+        Path(sys.argv[2]) if len(sys.argv) > 2 else shipped_weights("appearance"),
+        float(sys.argv[3]) if len(sys.argv) > 3 else MINUTES[-1],
+        sys.argv[4].split(",") if len(sys.argv) > 4 else (),
+    )

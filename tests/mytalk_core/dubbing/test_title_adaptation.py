@@ -1,0 +1,205 @@
+"""An actor is learnt once for a film, and what was learnt is found again by content."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mytalk_core.appearance.actor_frames import Take
+from mytalk_core.appearance.adaptation import (
+    AdaptationConfig,
+    AdaptationRecord,
+    Adapted,
+    Scores,
+)
+from mytalk_core.appearance.checkpoint import save_renderer
+from mytalk_core.appearance.renderer import SIZES, Renderer
+from mytalk_core.dubbing import title_adaptation
+from mytalk_core.dubbing.film_faces import FilmFaces
+from mytalk_core.dubbing.title_adaptation import TitleAdaptation, adapt_to_title
+from mytalk_core.errors import BadInputError, ModelError, OutputError, Reason
+from mytalk_core.faces.crop import CropConfig
+from mytalk_core.faces.landmark_scheme import MESH478
+from mytalk_core.media.probe import VideoInfo
+
+FPS = Fraction(25)
+FRAMES = 200
+RECORD = AdaptationRecord(
+    before=Scores(30.0, 0.1),
+    after=Scores(31.5, 0.08),
+    helped=True,
+    steps=80,
+    chosen_step=80,
+    seconds=90.0,
+    learnt_frames=100,
+    reporting_frames=24,
+    looks=(),
+)
+CONFIG = AdaptationConfig()
+
+
+class Learning:
+    """Stands in for minutes of learning; counts how often it is called."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.fails: BadInputError | None = None
+
+    def __call__(
+        self, renderer: Renderer, takes: Sequence[Take], config: AdaptationConfig, progress: object
+    ) -> Adapted:
+        self.count += 1
+        if self.fails:
+            raise self.fails
+        torch.manual_seed(7)
+        return Adapted(Renderer(renderer.config).eval(), RECORD)
+
+
+@pytest.fixture(autouse=True)
+def learning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Learning:
+    stand_in = Learning()
+    monkeypatch.setenv("MYTALK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(title_adaptation, "learn", stand_in)
+    monkeypatch.setattr(title_adaptation, "collect_takes", lambda *_: [])
+    return stand_in
+
+
+@pytest.fixture
+def shipped(tmp_path: Path) -> tuple[Renderer, Path]:
+    torch.manual_seed(0)
+    renderer, path = Renderer(SIZES["tiny"]).eval(), tmp_path / "shipped.safetensors"
+    save_renderer(renderer, path)
+    return renderer, path
+
+
+Adapting = Callable[..., TitleAdaptation]
+
+
+@pytest.fixture
+def adapting(tmp_path: Path, shipped: tuple[Renderer, Path]) -> Iterator[Adapting]:
+    """Adapts to a film of some bytes; keyword arguments replace what is usual."""
+    renderer, weights = shipped
+
+    def adapt(
+        film: bytes = b"a film",
+        name: str = "film.mp4",
+        weights: Path = weights,
+        config: AdaptationConfig = CONFIG,
+        usable: np.ndarray = np.ones(FRAMES, bool),  # noqa: B008  # nobody writes into it
+        crop: CropConfig = CropConfig(),  # noqa: B008
+    ) -> TitleAdaptation:
+        path = tmp_path / name
+        path.write_bytes(film)
+        video = VideoInfo(
+            path=str(path),
+            width=96,
+            height=72,
+            fps=FPS,
+            duration=FRAMES / FPS,
+            frame_estimate=FRAMES,
+            has_audio=True,
+            codec="h264",
+            pixel_format="yuv420p",
+            time_base=1 / FPS,
+        )
+        starts = tuple(frame / FPS for frame in range(FRAMES))
+        landmarks = np.zeros((FRAMES, 478, 3), np.float32)
+        faces = FilmFaces(landmarks, starts, ((0, FRAMES),), FRAMES * ("",))
+        return adapt_to_title(
+            video, faces, [], [usable], renderer, weights, crop, MESH478, config, lambda *_: None
+        )
+
+    yield adapt
+
+
+def test_a_second_dub_takes_what_the_first_one_learnt(
+    adapting: Adapting, learning: Learning
+) -> None:
+    first, second = adapting(), adapting(name="the same film elsewhere.mp4")
+    assert learning.count == 1
+    assert (first.from_cache, second.from_cache) == (False, True)
+    assert first.record == second.record == RECORD
+    for name, value in second.renderer.state_dict().items():
+        assert torch.equal(value, first.renderer.state_dict()[name])
+    assert not second.renderer.training
+    assert first.told == "learnt in 1.5 min and 80 steps from 100 frames; used"
+    assert second.told.startswith("learnt at an earlier time, in 1.5 min")
+
+
+def test_all_that_decides_what_is_learnt_makes_another_name(
+    adapting: Adapting, learning: Learning, tmp_path: Path
+) -> None:
+    other_weights = tmp_path / "other.safetensors"
+    torch.manual_seed(1)
+    save_renderer(Renderer(SIZES["tiny"]), other_weights)
+    hidden = np.ones(FRAMES, bool)
+    hidden[50:60] = False
+    adapting()
+    for number, change in enumerate(
+        (
+            {"film": b"another film"},
+            {"weights": other_weights},
+            {"config": replace(CONFIG, steps=20)},
+            {"config": replace(CONFIG, batches=replace(CONFIG.batches, runs=4))},
+            {"usable": hidden},
+            {"crop": CropConfig(below_eyes=0.6)},
+        )
+    ):
+        assert not adapting(**change).from_cache, change
+        assert learning.count == number + 2
+    assert adapting().from_cache
+
+
+def test_the_size_of_the_films_crops_does_not_matter(
+    adapting: Adapting, learning: Learning
+) -> None:
+    """Learning looks at the renderer's own size."""
+    adapting(crop=CropConfig(size=192))
+    adapting(crop=CropConfig(size=480))
+    assert learning.count == 1
+
+
+def test_a_film_too_short_is_dubbed_with_the_shipped_weights(
+    adapting: Adapting, learning: Learning, shipped: tuple[Renderer, Path], tmp_path: Path
+) -> None:
+    learning.fails = BadInputError("too short to learn from", reason=Reason.TOO_SHORT)
+    found = adapting()
+    assert found.renderer is shipped[0]
+    assert (found.record, found.told) == (None, "too short to learn from")
+    assert not (tmp_path / "cache").exists()
+    assert adapting(usable=np.zeros(FRAMES, bool)).told == "no two frames in a row to learn from"
+
+
+def test_other_failures_are_not_hidden(adapting: Adapting, learning: Learning) -> None:
+    learning.fails = BadInputError("broken", reason=Reason.DECODE_ERROR)
+    with pytest.raises(BadInputError, match="broken"):
+        adapting()
+
+
+def test_what_is_killed_half_way_is_learnt_again(
+    adapting: Adapting, learning: Learning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(model: Renderer, path: Path, notes: object) -> None:
+        path.write_bytes(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("mytalk_core.appearance.adapted_file.save_renderer", full)
+        with pytest.raises(OutputError):
+            adapting()
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+    assert not adapting().from_cache
+    assert learning.count == 2
+
+
+def test_a_damaged_file_is_named(adapting: Adapting, tmp_path: Path) -> None:
+    adapting()
+    (kept,) = (tmp_path / "cache" / "adapted").iterdir()
+    kept.write_bytes(b"damaged")
+    with pytest.raises(ModelError) as refusal:
+        adapting()
+    assert refusal.value.where == str(kept)
