@@ -20,7 +20,6 @@ COMMANDS = (
     "dub",
     "evaluate",
     "align",
-    "adapt",
     "batch",
     "samples",
 )

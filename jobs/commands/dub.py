@@ -44,6 +44,16 @@ def dub(
     guidance: Annotated[
         float, typer.Option(min=0, max=3, help="Factor on what the speech does to the lips.")
     ] = 1.0,
+    adapt: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            show_default="not at all",
+            help="How long the renderer may learn the actor from the film first, at most; what it"
+            " learnt is kept for the next dub of it.",
+        ),
+    ] = 0.0,
 ) -> None:
     """Make the lips of a film follow other speech, and leave everything else as it was.
 
@@ -54,6 +64,7 @@ def dub(
     mytalk dub film.mp4 speech.wav --out dubbed.mp4
     mytalk dub film.mp4 speech.wav --script lines.srt --out dubbed.mp4
     mytalk dub film.mp4 speech.wav --style interview.mp4 --articulation 1.2 --out dubbed.mp4
+    mytalk dub film.mp4 speech.wav --adapt 120 --out dubbed.mp4
     mytalk --json dub film.mov speech.flac --out dubbed.mp4
     """
     _check_out(out, [path for path in (video, speech, script, style) if path])
@@ -74,7 +85,7 @@ def dub(
             inputs,
             out,
             models,
-            DubConfig(seed=seed, articulation=articulation, guidance=guidance),
+            DubConfig(seed=seed, articulation=articulation, guidance=guidance, adapt_seconds=adapt),
             Recogniser(models.speech_encoder),
             report,
         )

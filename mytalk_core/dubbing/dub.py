@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 import mytalk_core
+from mytalk_core.appearance.adaptation import AdaptationConfig
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.data.checked_file import sha256_of
@@ -26,9 +27,15 @@ from mytalk_core.dubbing.dubbed_picture import (
     source_opening,
     write_picture,
 )
-from mytalk_core.dubbing.film_faces import observe_film, study_person
-from mytalk_core.dubbing.geometry import run_crop, run_geometry
+from mytalk_core.dubbing.film_faces import (
+    FilmFaces,
+    observe_film,
+    study_person,
+    with_references,
+)
+from mytalk_core.dubbing.geometry import run_crop, run_geometry, run_pose
 from mytalk_core.dubbing.inputs import Inputs
+from mytalk_core.dubbing.left_alone import LeftAloneConfig, RunPlan, plan_run
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.own_style import OwnStyle, OwnStyleConfig, learn_own_style
 from mytalk_core.dubbing.progress import Progress
@@ -37,6 +44,7 @@ from mytalk_core.dubbing.rendering import RunToRender, render_film
 from mytalk_core.dubbing.report import DubReport, passed_through, write_report
 from mytalk_core.dubbing.speech_motion import encode_speech, move_lips, speaking_gate
 from mytalk_core.dubbing.style_reference import StyleReference, learn_style_reference
+from mytalk_core.dubbing.title_adaptation import TitleAdaptation, adapt_to_title
 from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import MeshLandmarker
@@ -72,7 +80,10 @@ class DubConfig:
     mask: MaskConfig = field(default_factory=MaskConfig)
     # Its size is that of the face in the film, whatever stands here.
     crop: CropConfig = field(default_factory=CropConfig)
+    # Seconds in which the renderer learns the actor from the film, at most; 0 does without.
+    adapt_seconds: float = 0.0
     own_style: OwnStyleConfig = field(default_factory=OwnStyleConfig)
+    left_alone: LeftAloneConfig = field(default_factory=LeftAloneConfig)
 
 
 @dataclass(frozen=True)
@@ -203,6 +214,20 @@ def _dub_into(
         people = [
             study_person(faces, run, scheme, config.mask, config.references) for run in faces.runs
         ]
+        plans = [
+            plan_run(
+                run_pose(faces, run, person, scheme),
+                faces.samples[run[0] : run[1]],
+                float(info.fps),
+                scheme,
+                config.left_alone,
+            )
+            for run, person in zip(faces.runs, people, strict=True)
+        ]
+        people = [
+            with_references(person, faces, run, plan.usable, scheme)
+            for run, person, plan in zip(faces.runs, people, plans, strict=True)
+        ]
     motions, styles = [], []
     for run, person in zip(faces.runs, people, strict=True):
         with clock.running("learning the actor's style"):
@@ -227,6 +252,22 @@ def _dub_into(
                 progress,
             )
         motions.append(moved)
+    adaptation: TitleAdaptation | None = None
+    if config.adapt_seconds > 0:
+        with clock.running("learning the actor's look"):
+            adaptation = adapt_to_title(
+                info,
+                faces,
+                people,
+                [plan.usable for plan in plans],
+                renderer,
+                models.renderer,
+                config.crop,
+                scheme,
+                AdaptationConfig.lasting(config.adapt_seconds),
+                progress,
+            )
+        renderer = adaptation.renderer
     crops = [
         run_crop(faces, run, person, scheme, config.crop)
         for run, person in zip(faces.runs, people, strict=True)
@@ -239,11 +280,11 @@ def _dub_into(
             end=run[1],
             look=look,
             geometry=run_geometry(faces, run, person, motion, scheme, crop, info.fps),
-            strength=np.ones(run[1] - run[0], np.float32),
+            strength=plan.strength,
             renderer=renderer,
         )
-        for run, look, person, motion, crop in zip(
-            faces.runs, looks, people, motions, crops, strict=True
+        for run, look, person, motion, crop, plan in zip(
+            faces.runs, looks, people, motions, crops, plans, strict=True
         )
     )
     frames = render_film(prefetched(iter_planes(info.path), _DECODED_AHEAD), runs, scheme)
@@ -263,9 +304,10 @@ def _dub_into(
         transcript=transcript,
         pairs=frame_pairs(info, faces, film, asked, source, scheme),
         curve=mouth_curve(faces, asked, source, audio, float(info.fps)),
-        passed_through=passed_through(faces.left_alone),
+        passed_through=passed_through(_left_alone(faces, plans)),
         styles=tuple(styles),
         stage_seconds=dict(clock.seconds),
+        adaptation=adaptation,
         checks=checks(info, faces, film, written, _synthetic_mark()),
         versions={
             "mytalk": mytalk_core.__version__,
@@ -274,6 +316,14 @@ def _dub_into(
             "renderer weights": sha256_of(models.renderer)[:16],
         },
     )
+
+
+def _left_alone(faces: FilmFaces, plans: Sequence[RunPlan]) -> list[str]:
+    """Of each frame of the film why it is not re-rendered, or the empty string."""
+    reasons = list(faces.left_alone)
+    for (first, end), plan in zip(faces.runs, plans, strict=True):
+        reasons[first:end] = plan.reasons
+    return reasons
 
 
 def _own_sound(

@@ -1,9 +1,11 @@
 """The first look at a film: where its face is in every frame, and the people it shows."""
 
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from mytalk_core.faces.alignment import canonical_rigid, fit_pose, to_shape
 from mytalk_core.faces.face_motion import resting_shape
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
+from mytalk_core.faces.occlusion_sample import occlusion_sample
 from mytalk_core.faces.shape import aperture
 from mytalk_core.faces.tracks import face_runs
 from mytalk_core.media.decode import iter_frames
@@ -38,6 +41,7 @@ class FilmFaces:
     starts: tuple[Fraction, ...]  # seconds, of each frame
     runs: tuple[tuple[int, int], ...]  # (first, end) of the runs to re-render
     left_alone: tuple[str, ...]  # of each frame why it is not re-rendered, or ""
+    samples: NDArray[np.uint8]  # (F, N, 4) from `occlusion_sample`; on disk
 
 
 @dataclass(frozen=True)
@@ -61,15 +65,23 @@ def observe_film(
         BadInputError: as decoding does; NO_FACE where no frame shows one.
     """
     starts: list[Fraction] = []
+    shown: deque[NDArray[np.uint8]] = deque()  # frames whose landmarks are not known yet
 
     def images() -> Iterator[NDArray[np.uint8]]:
         for frame in prefetched(iter_frames(video.path), 4):
             starts.append(frame.pts * video.time_base)
             progress("finding the face", len(starts), max(video.frame_estimate, len(starts)))
+            shown.append(frame.image)
             yield frame.image
 
-    track = track_largest_face(images(), landmarker, video.fps)
-    landmarks = stack_on_disk(work / "landmarks", (points[None] for points in track))
+    def sampled(file: IO[bytes]) -> Iterator[NDArray[np.float32]]:
+        for points in track_largest_face(images(), landmarker, video.fps):
+            file.write(occlusion_sample(shown.popleft(), points, landmarker.scheme).data)
+            yield points[None]
+
+    with (work / "samples").open("wb") as file:
+        landmarks = stack_on_disk(work / "landmarks", sampled(file))
+    samples = np.memmap(work / "samples", np.uint8, "r").reshape(len(landmarks), -1, 4)
     left_alone = ["no face"] * len(starts)
     runs = []
     shortest = _SHORTEST_RUN_SECONDS * video.fps
@@ -85,7 +97,7 @@ def observe_film(
             where=video.path,
             remedy="Give a film in which a face is seen from the front.",
         )
-    return FilmFaces(landmarks, tuple(starts), tuple(runs), tuple(left_alone))
+    return FilmFaces(landmarks, tuple(starts), tuple(runs), tuple(left_alone), samples)
 
 
 def study_person(
@@ -108,3 +120,25 @@ def study_person(
         outlines=face_outlines(rest, mask, scheme),
         references=frames[spread_by_opening(aperture(shape, scheme), count)],
     )
+
+
+def with_references(
+    person: Person,
+    faces: FilmFaces,
+    run: tuple[int, int],
+    usable: NDArray[np.bool_],
+    scheme: LandmarkScheme,
+) -> Person:
+    """The person with as many references, of frames that show the mouth well.
+
+    Args:
+        usable: (T,) of each frame of the run; where none is, the person stays as it is.
+    """
+    among = run[0] + np.flatnonzero(usable)
+    if not len(among):
+        return person
+    frames = among[np.unique(np.linspace(0, len(among) - 1, _STUDIED).round().astype(int))]
+    landmarks = np.asarray(faces.landmarks[frames])
+    shape = to_shape(landmarks, fit_pose(landmarks, person.rigid, scheme))
+    chosen = spread_by_opening(aperture(shape, scheme), len(person.references))
+    return replace(person, references=frames[chosen])

@@ -47,6 +47,21 @@ def run_crop(
     return replace(crop, size=crop_size_for(float(np.percentile(pose.scale, 90)), crop))
 
 
+def run_pose(
+    faces: FilmFaces, run: tuple[int, int], person: Person, scheme: LandmarkScheme
+) -> Pose:
+    """Pose of every frame of a run, read block by block."""
+    parts = [
+        fit_pose(np.asarray(faces.landmarks[at : min(at + _BLOCK, run[1])]), person.rigid, scheme)
+        for at in range(run[0], run[1], _BLOCK)
+    ]
+    return Pose(
+        np.concatenate([part.rotation for part in parts]),
+        np.concatenate([part.scale for part in parts]),
+        np.concatenate([part.translation for part in parts]),
+    )
+
+
 def posed_boxes(
     faces: FilmFaces,
     run: tuple[int, int],

@@ -36,7 +36,7 @@ LAYOUTS = {
 def faces(talking_face: Callable[..., Array]) -> FilmFaces:
     landmarks = talking_face(0.15 + 0.1 * np.sin(np.arange(FRAMES) / 3))
     starts = tuple(frame / FPS for frame in range(FRAMES))
-    return FilmFaces(landmarks, starts, RUNS, FRAMES * ("",))
+    return FilmFaces(landmarks, starts, RUNS, FRAMES * ("",), np.zeros((FRAMES, 0, 4), np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +96,7 @@ def render(
     still = RunMotion(0, np.zeros((FRAMES, len(MESH478.moving), 3), np.float32))
 
     def geometry(number: int) -> Iterator[FaceGeometry]:
-        return run_geometry(
-            faces, RUNS[number], people[number], still, MESH478, crops[number], FPS
-        )
+        return run_geometry(faces, RUNS[number], people[number], still, MESH478, crops[number], FPS)
 
     def drawn(strengths: list[Array]) -> list[DubbedFrame]:
         runs = (

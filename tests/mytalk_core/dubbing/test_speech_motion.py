@@ -26,7 +26,13 @@ FRAMES = 150
 def faces(talking_face: Callable[..., Array]) -> FilmFaces:
     openings = 0.15 + 0.1 * np.sin(np.arange(FRAMES) / 3)
     starts = tuple(frame / FPS for frame in range(FRAMES))
-    return FilmFaces(talking_face(openings), starts, ((0, FRAMES),), FRAMES * ("",))
+    return FilmFaces(
+        talking_face(openings),
+        starts,
+        ((0, FRAMES),),
+        FRAMES * ("",),
+        np.zeros((FRAMES, 0, 4), np.uint8),
+    )
 
 
 @pytest.fixture(scope="module")
