@@ -1,7 +1,7 @@
 """The picture of a dub on its way into a file, and what its report says of it."""
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from mytalk_core.dubbing.report_pictures import FramePair, mouth_box, telling_fr
 from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.shape import aperture
+from mytalk_core.media.colour import LIMITED
 from mytalk_core.media.decode import iter_planes
 from mytalk_core.media.encode import VideoWriter
 from mytalk_core.media.plane_regions import as_rgb
@@ -115,7 +116,7 @@ def checks(
             f"largest change of a sample before encoding: {written.outside_change}",
         ),
         "colours": Check(
-            (made.layout, made.colour) == (info.layout, info.colour),
+            made.layout == info.layout and _tags(made) == _tags(info),
             f"{made.layout.name}, tags {_tags(made)}; the source {info.layout.name}, {_tags(info)}",
         ),
         "marked as synthetic": Check(comment == mark, comment),
@@ -123,5 +124,9 @@ def checks(
 
 
 def _tags(info: VideoInfo) -> str:
-    """Matrix, primaries, transfer and range by their numbers in ITU-T H.273."""
-    return "/".join(str(tag) for tag in astuple(info.colour))
+    """Matrix, primaries, transfer and range by their numbers in ITU-T H.273.
+
+    A range that goes unsaid is the limited one.
+    """
+    tags = replace(info.colour, range=info.colour.range or LIMITED)
+    return "/".join(str(tag) for tag in astuple(tags))
