@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import grid_sample
 
 from mytalk_core.appearance.face_crops import (
     FaceCrops,
@@ -26,9 +26,7 @@ from mytalk_core.appearance.renderer import (
     Drawing,
     References,
     Renderer,
-    gathered,
     skin_colour,
-    upsampled,
 )
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.training.precision import autocast
@@ -83,24 +81,47 @@ def _blocks(
         frames = crop_tensors(some, scheme, renderer.config.size).to(device)
         with autocast(device, True):
             drawing = renderer.draw(frames, person.encoded)
-        drawn = fine_windows(drawing, person.windows) * 255
-        windows = drawn.float().permute(0, 2, 3, 1).cpu().numpy()
-        masks = window_masks(some)[..., None] > 0
         result = some.pictures.astype(np.float32)
-        inner = result[:, rows, columns]
-        result[:, rows, columns] = np.where(masks, windows, inner)
+        for frame, mask in enumerate(window_masks(some)):
+            covered = np.nonzero(mask)
+            drawn = drawn_at(drawing, frame, person.windows, _places(covered, len(mask)).to(device))
+            result[frame, rows, columns][covered] = (drawn * 255).cpu().numpy()
         yield result
 
 
-def fine_windows(drawing: Drawing, windows: Tensor) -> Tensor:
-    """What a drawing makes of references as fine as `windows`, (B, 3, W, W) RGB 0..1."""
-    side = windows.shape[-1]
-    flow, share = upsampled(drawing.flow, side), upsampled(drawing.share, side)
-    copied = gathered(windows, flow, share, sharp=True)
-    residual = drawing.residual
-    if residual.shape[-1] != side:
-        residual = interpolate(residual, (side, side), mode="bicubic", align_corners=False)
-    return copied + residual + drawing.colour
+def drawn_at(drawing: Drawing, frame: int, windows: Tensor, places: Tensor) -> Tensor:
+    """What a drawing makes of fine references where one frame is drawn anew.
+
+    Everything is looked up at these places alone: what the drawing says, linearly between its
+    pixels, then the references and the residual with the sharper cubic.
+
+    Args:
+        frame: of the drawing.
+        windows: (K, 3, W, W) of any fineness.
+        places: (N, 2) in the window, x and y, shares of its side.
+
+    Returns:
+        (N, 3) RGB, 0..1.
+    """
+    here = (places * 2 - 1)[None, None]
+    told = torch.cat([drawing.flow[frame], drawing.share[frame]], dim=1).float()
+    told = _looked_up(told, here.expand(len(told), -1, -1, -1), "bilinear")
+    there = here + 2 * told[:, :2].permute(0, 2, 3, 1)
+    copied = (_looked_up(windows, there, "bicubic") * told[:, 2:]).sum(dim=0)
+    residual = _looked_up(drawing.residual[frame : frame + 1].float(), here, "bicubic")[0]
+    return (copied + residual + drawing.colour[frame])[:, 0].T
+
+
+def _looked_up(pictures: Tensor, places: Tensor, between: str) -> Tensor:
+    """Pictures (K, C, H, W) at places (K, 1, N, 2), -1..1, to (K, C, 1, N); edges go on."""
+    return grid_sample(pictures, places, between, "border", align_corners=False)
+
+
+def _places(pixels: tuple[NDArray[np.int64], ...], side: int) -> Tensor:
+    """Middles of pixels (rows, columns), as (N, 2) shares of the side, x and y."""
+    rows, columns = pixels
+    middles = np.column_stack([columns, rows]).astype(np.float32) + np.float32(0.5)
+    return torch.from_numpy(middles / np.float32(side))
 
 
 def window_masks(crops: FaceCrops) -> NDArray[np.uint8]:

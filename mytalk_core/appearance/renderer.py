@@ -131,7 +131,8 @@ class ReferenceMatch(nn.Module):
         each = (people, count, len(points) // people)
 
         def beside(x: Tensor) -> Tensor:
-            return x.unflatten(0, (people, -1))[:, None]
+            by_person: Tensor = x.unflatten(0, (people, -1))
+            return by_person[:, None]
 
         guess = landmark_flow(
             beside(points), known.points[:, :, None], known.features[1].shape[-1], self._reach
@@ -259,26 +260,25 @@ def upsampled(x: Tensor, side: int) -> Tensor:
     return larger
 
 
-def gathered(pictures: Tensor, flow: Tensor, share: Tensor, sharp: bool = False) -> Tensor:
+def gathered(pictures: Tensor, flow: Tensor, share: Tensor) -> Tensor:
     """Pictures or features (P * K, C, h, h) of all references, warped and summed by share.
 
     Args:
         flow: (B, K, 2, ., .); share: (B, K, 1, ., .), of any size; B / P frames of each person.
-        sharp: cubic between pixels, which keeps their detail and takes longer; else linear.
 
     Returns:
         (B, C, h, h).
     """
     count, side = flow.shape[1], pictures.shape[-1]
     people = len(pictures) // count
-    if goes_by_rows(pictures) and not sharp:
+    if goes_by_rows(pictures):
         return _gathered_by_rows(pictures, flow, share)
 
     def by_reference(x: Tensor) -> Tensor:
-        return resized(x.flatten(0, 1), side).unflatten(0, (people, -1, count)).transpose(1, 2)
+        fitted: Tensor = resized(x.flatten(0, 1), side).unflatten(0, (people, -1, count))
+        return fitted.transpose(1, 2)
 
-    flows = by_reference(flow).flatten(0, 2)
-    moved = sampled(pictures, flows, sharp).unflatten(0, (people, count))
+    moved = sampled(pictures, by_reference(flow).flatten(0, 2)).unflatten(0, (people, count))
     shares = by_reference(share).transpose(2, 3)
     # Sums in place of a product as large as all references.
     total = moved[:, 0] * shares[:, 0]
@@ -292,7 +292,8 @@ def _gathered_by_rows(pictures: Tensor, flow: Tensor, share: Tensor) -> Tensor:
     (batch, count), side = flow.shape[:2], pictures.shape[-1]
 
     def beside_places(x: Tensor) -> Tensor:  # (B, side, side, K, .)
-        return resized(x.flatten(0, 1), side).unflatten(0, (batch, count)).permute(0, 3, 4, 1, 2)
+        fitted: Tensor = resized(x.flatten(0, 1), side).unflatten(0, (batch, count))
+        return fitted.permute(0, 3, 4, 1, 2)
 
     people = torch.arange(batch) // (batch * count // len(pictures))
     chosen = people[:, None] * count + torch.arange(count)

@@ -47,7 +47,8 @@ def row_sums(pictures: Tensor, chosen: Tensor, flow: Tensor, share: Tensor | Non
         per_sample_weights=weights.flatten(-2).flatten(0, -2),
         mode="sum",
     )
-    return sums.unflatten(0, flow.shape[:3]).permute(0, 3, 1, 2)
+    maps: Tensor = sums.unflatten(0, flow.shape[:3])
+    return maps.permute(0, 3, 1, 2)
 
 
 def _corners(x: Tensor, y: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
