@@ -45,7 +45,7 @@ def composite(
     region = region_around(corners, box, width, height)
     if region is None:
         return None
-    shown = np.clip(put_back(share, box, region), 0, 1) * np.float32(min(strength, 1.0))
+    shown = put_back(share, box, region) * np.float32(strength)
     return Patch(region.left, region.top, put_back(picture, box, region), shown)
 
 

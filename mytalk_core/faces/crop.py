@@ -141,7 +141,11 @@ def cut_crop(
 def put_back(
     crop: NDArray[np.float32], box: NDArray[np.float32], region: Region
 ) -> NDArray[np.float32]:
-    """What a crop (S, S) or (S, S, 3), 0..255, shows of a region of the film: `cut_crop` undone."""
+    """What a crop shows of a region of the film: `cut_crop` undone.
+
+    Args:
+        crop: (S, S, 3) a picture, 0..255, or (S, S) shares 0..1, which stay between 0 and 1.
+    """
     inverse = invert_box(box)
     shift = inverse[2] - np.array([region.left, region.top], np.float32)
     return _resampled(crop, np.vstack([inverse[:2], shift]), region.width, region.height)
@@ -157,16 +161,18 @@ def _resampled(
     # Pixel centres: a pixel's middle is that of its samples, x_fine = samples * x + (samples-1)/2.
     fine = samples * transform
     fine[2] += (samples - 1) / 2
+    # Shares are smooth and must not overshoot.
+    cubic = samples == 1 and picture.ndim == 3
     carried = cv2.warpAffine(
         picture,
         fine.T.astype(np.float64),
         (samples * width, samples * height),
-        flags=cv2.INTER_CUBIC if samples == 1 else cv2.INTER_LINEAR,
+        flags=cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
     if samples > 1:
         carried = cv2.resize(carried, (width, height), interpolation=cv2.INTER_AREA)
     # Cubic interpolation overshoots; whole numbers are cut off by OpenCV itself.
-    if picture.dtype == np.float32:
+    if cubic and picture.dtype == np.float32:
         carried = np.clip(carried, 0, 255, out=carried)
     return carried.astype(picture.dtype, copy=False)

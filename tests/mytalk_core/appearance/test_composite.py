@@ -7,9 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.blending import BlendConfig, takeover
+from mytalk_core.appearance.blending import BlendConfig, blend, takeover
 from mytalk_core.appearance.composite import composite, pasted
-from mytalk_core.faces.crop import apply_box, cut_crop
+from mytalk_core.appearance.grain import NO_GRAIN
+from mytalk_core.faces.crop import apply_box, cut_crop, place
+from mytalk_core.media.colour import ColourTags
+from mytalk_core.media.plane_regions import largest_outside_change, region_rgb, with_region
+from mytalk_core.media.planes import PlaneLayout, Planes
 
 SIZE = 64
 HEIGHT, WIDTH = 90, 120
@@ -134,3 +138,29 @@ def test_strength_fades_the_whole_patch() -> None:
     assert none is None
     np.testing.assert_allclose(half.share, full.share / 2)
     np.testing.assert_array_equal(half.rgb, full.rgb)
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+def test_outside_the_mask_every_sample_of_a_film_is_its_own(bits: int) -> None:
+    """From the film's samples to a crop, through blending, and back: luma, chroma, any depth."""
+    random = np.random.default_rng(2)
+    most = 1 << bits
+    dtype = np.uint8 if bits == 8 else np.uint16
+    luma = random.integers(most // 8, most // 2, (HEIGHT, WIDTH)).astype(dtype)
+    u, v = random.integers(most // 3, most // 2, (2, HEIGHT // 2, WIDTH // 2)).astype(dtype)
+    film = Planes(luma, u, v, PlaneLayout(bits=bits), ColourTags(matrix=1, range=1))
+    box = np.array([[0.9, 0.2], [-0.2, 0.9], [-10, -22]], np.float32)
+    region = place(box, SIZE, WIDTH, HEIGHT)
+    assert region is not None
+    pixels = region_rgb(film, region.left, region.top, region.right, region.bottom)
+    crop = cut_crop(pixels, box, SIZE, (region.left, region.top))
+    mask = disc(22)
+    drawn = np.where(mask[..., None] > 0, 255 - crop, crop).astype(np.float32)
+    middle = np.array([[SIZE / 2, SIZE / 2]], np.float32)
+    picture, share = blend(crop, drawn, mask, middle, 0, NO_GRAIN, BlendConfig())
+    patch = composite(picture, share, box, WIDTH, HEIGHT)
+    assert patch is not None
+    after = with_region(film, patch.rgb, patch.share, patch.left, patch.top)
+    inside = np.hypot(*(in_crop(box) - 31.5).transpose(2, 0, 1)) < 22
+    assert largest_outside_change(film, after, inside) == 0
+    assert (after.y != film.y).sum() > 500
