@@ -47,17 +47,3 @@ def composite(
         return None
     shown = put_back(share, box, region) * np.float32(strength)
     return Patch(region.left, region.top, put_back(picture, box, region), shown)
-
-
-def pasted(image: NDArray[np.uint8], patch: Patch) -> NDArray[np.uint8]:
-    """A frame (H, W, 3) of whole RGB numbers with a patch in its place, as a new array.
-
-    For pictures to look at; a film's own samples change by the patch's difference to them.
-    """
-    result = image.copy()
-    height, width = patch.share.shape
-    under = result[patch.top : patch.top + height, patch.left : patch.left + width]
-    share = patch.share[..., None]
-    mixed = np.clip(np.rint(under * (1 - share) + patch.rgb * share), 0, 255).astype(np.uint8)
-    under[:] = np.where(share > 0, mixed, under)
-    return result

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.blending import BlendConfig, blend, takeover
-from mytalk_core.appearance.composite import composite, pasted
+from mytalk_core.appearance.composite import Patch, composite
 from mytalk_core.appearance.grain import NO_GRAIN
 from mytalk_core.faces.crop import apply_box, cut_crop, place
 from mytalk_core.media.colour import ColourTags
@@ -31,6 +31,17 @@ def feathered(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The share of a drawing of which only the middle must be shown whole."""
     middle = np.array([[SIZE / 2, SIZE / 2]], np.float32)
     return takeover(mask, middle, SIZE, BlendConfig()).fine
+
+
+def pasted(image: NDArray[np.uint8], patch: Patch) -> NDArray[np.uint8]:
+    """A frame of whole RGB numbers with a patch in its place."""
+    result = image.copy()
+    height, width = patch.share.shape
+    under = result[patch.top : patch.top + height, patch.left : patch.left + width]
+    share = patch.share[..., None]
+    mixed = np.clip(np.rint(under * (1 - share) + patch.rgb * share), 0, 255).astype(np.uint8)
+    under[:] = np.where(share > 0, mixed, under)
+    return result
 
 
 def put(
