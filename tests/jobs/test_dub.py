@@ -13,7 +13,8 @@ from imageio_ffmpeg import get_ffmpeg_exe
 
 from jobs.app import run
 from mytalk_core.appearance.checkpoint import save_renderer
-from mytalk_core.appearance.renderer import Renderer, RendererConfig
+from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
+from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.media.audio import read_audio
@@ -110,7 +111,7 @@ def dubbed(tmp_path_factory, sample_clips, landmarker_model, whisper_dir):
     folder = tmp_path_factory.mktemp("dubbed")
     torch.manual_seed(0)
     save_model(SpeechToMotion(SIZES["tiny"]), folder / "motion.safetensors")
-    save_renderer(Renderer(RendererConfig(widths=(8, 8, 8, 8))), folder / "renderer.safetensors")
+    save_renderer(Renderer(RENDERER_SIZES["tiny"]), folder / "renderer.safetensors")
     cut(sample_clips["jwp_intro"].path, "0", folder / "film.mp4")
     cut(sample_clips["test_movie"].path, "1", folder / "speech.mp4")
     out = folder / "out.mp4"
