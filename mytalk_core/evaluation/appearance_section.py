@@ -14,7 +14,13 @@ from mytalk_core.evaluation.appearance_pictures import (
     AppearancePictures,
 )
 from mytalk_core.evaluation.appearance_scores import Judges
-from mytalk_core.evaluation.appearance_table import OTHER_CLIP, TRUTH, UNTOUCHED, AppearanceTables
+from mytalk_core.evaluation.appearance_table import (
+    DERIVED,
+    OTHER_CLIP,
+    TRUTH,
+    UNTOUCHED,
+    AppearanceTables,
+)
 from mytalk_core.evaluation.lip_fidelity import LipReader
 from mytalk_core.evaluation.pasting import CLIP_PASTED, MEAN_MOUTH, PASTED, PASTING
 from mytalk_core.evaluation.redrawing import (
@@ -32,6 +38,7 @@ from mytalk_core.evaluation.texture_metrics import DETAIL
 from mytalk_core.faces.embedding import EMBEDDING_NAME, FaceEmbedder
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import MeshLandmarker
+from mytalk_core.media.prefetch import prefetched
 
 Advance = Callable[[int, int], None]
 """Is told how many clips were measured since the last call, and how many there are in all."""
@@ -74,7 +81,7 @@ def evaluate_appearance(
     pictures = AppearancePictures()
     keys: dict[str, list[str]] = defaultdict(list)
     sizes = set()
-    for clip in cases:
+    for clip in prefetched(cases, 1):
         for case in clip:
             drawn, scores = tables.add(case)
             pictures.add(case, drawn[OURS], scores)
@@ -132,7 +139,8 @@ def _notes(
         " opening found with that asked for. R with own opening: what of the opening found follows"
         " the original frame after what the opening asked for explains (partial correlation, of"
         f" all clips together); {UNTOUCHED} is a whole leak. {PASTED} cannot leak: what it has is"
-        " chance, and what the surroundings of a mouth do to the landmarker.",
+        " chance, and what the surroundings of a mouth do to the landmarker; what ours has beyond"
+        f" that stands under {DERIVED!r}.",
         "Over source, 1 being as in the clip's own frames. Sharpness: mean square of what is finer"
         f" than a Gaussian of {DETAIL} inter-ocular units in the mouth region. Flicker: mean"
         " absolute second difference over time within the mask. Seam: gradient at the mask's rim"

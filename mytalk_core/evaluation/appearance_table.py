@@ -1,6 +1,5 @@
 """Stage 2 against copying: clips of held-out people drawn again, and what judges say of them."""
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.evaluation.appearance_acceptance import acceptance_table
 from mytalk_core.evaluation.appearance_scores import (
     Judges,
     middle_face,
@@ -19,7 +19,7 @@ from mytalk_core.evaluation.appearance_scores import (
     truth_of,
 )
 from mytalk_core.evaluation.identity import csim
-from mytalk_core.evaluation.pasting import CLIP_PASTED, MEAN_MOUTH, PASTED
+from mytalk_core.evaluation.pasting import CLIP_PASTED, MEAN_MOUTH
 from mytalk_core.evaluation.redrawing import (
     OURS,
     RAW,
@@ -63,10 +63,6 @@ _TEXTURE_METRICS = (
 _IDENTITY_METRICS = (
     Metric("identity_l2", "identity L2", "lower"),
     Metric("csim", "CSIM", "higher", 4),
-)
-_LPIPS_OVER_PASTED = Metric("lpips_over_pasted", "LPIPS mouth over nearest reference's", "lower", 2)
-_WORST_BELOW_MEAN = Metric(
-    "worst_below_mean", "worst speaker's PSNR under the mean (dB)", "lower", 2
 )
 
 # One has the lips of ours, the other those of nobody: the landmarker need not look.
@@ -162,7 +158,7 @@ class AppearanceTables:
                 self.cross + self._between_clips(),
                 frozenset({UNTOUCHED, OTHER_CLIP}),
             )
-        return tables | {DERIVED: derived_table(own)}
+        return tables | {DERIVED: acceptance_table(own, tables.get(CROSS))}
 
     def _between_clips(self) -> list[Measurement]:
         """True faces of each clip and of the speaker's next one, the last and the first."""
@@ -186,32 +182,6 @@ def drawings(case: RedrawCase, drawers: Mapping[str, Drawer]) -> dict[str, Pictu
         if method == OURS:
             found[RAW] = as_drawn(drawn)
     return found
-
-
-def derived_table(own: MetricTable) -> MetricTable:
-    """Of reconstruction: LPIPS over that of the nearest reference, and the worst speaker.
-
-    The latter stands with that speaker: how far their PSNR lies under the mean over speakers.
-    """
-    pasted = {
-        (m.speaker, m.clip): m.value
-        for m in own.measurements
-        if (m.method, m.metric) == (PASTED, "lpips_mouth") and m.value > 0
-    }
-    rows = [
-        Measurement(m.method, m.speaker, "lpips_over_pasted", m.value / below, m.clip, below)
-        for m in own.measurements
-        if m.metric == "lpips_mouth" and (below := pasted.get((m.speaker, m.clip), 0.0)) > 0
-    ]
-    for method in own.methods:
-        each = {name: own.value(method, "psnr_mouth", name) for name in own.speakers}
-        known = {name: value for name, value in each.items() if not math.isnan(value)}
-        if known:
-            worst = min(known, key=lambda name: known[name])
-            below = own.value(method, "psnr_mouth") - known[worst]
-            rows.append(Measurement(method, worst, "worst_below_mean", below))
-    metrics = ((_LPIPS_OVER_PASTED,) if pasted else ()) + (_WORST_BELOW_MEAN,)
-    return MetricTable(metrics, rows, frozenset({TRUTH}))
 
 
 def _identity(a: NDArray[np.float64], b: NDArray[np.float64]) -> dict[str, float]:

@@ -2,8 +2,10 @@
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -56,12 +58,12 @@ class MetricTable:
     # Methods that do not compete for the best value: the truth, above all.
     references: frozenset[str] = field(default_factory=frozenset)
 
-    @property
+    @cached_property
     def methods(self) -> list[str]:
         """In the order in which they were measured."""
         return list(dict.fromkeys(m.method for m in self.measurements))
 
-    @property
+    @cached_property
     def speakers(self) -> list[str]:
         """In alphabetical order."""
         return sorted({m.speaker for m in self.measurements})
@@ -81,6 +83,12 @@ class MetricTable:
         Percentile bootstrap over each speaker's clips (Efron 1979); the same numbers every time.
         None where no speaker has two clips. Other speakers may differ by more.
         """
+        asked = method, metric, speaker
+        if asked not in self._intervals:
+            self._intervals[asked] = self._bootstrapped(*asked)
+        return self._intervals[asked]
+
+    def _bootstrapped(self, method: str, metric: str, speaker: str) -> tuple[float, float] | None:
         speakers = self.speakers if speaker == OVERALL else [speaker]
         found = [self._known(method, metric, one) for one in speakers]
         random = np.random.default_rng(0)
@@ -98,14 +106,24 @@ class MetricTable:
         self, method: str, metric: str, speaker: str
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Values and weights."""
-        named = (method, metric, speaker)
-        pairs = [
-            (m.value, m.weight)
-            for m in self.measurements
-            if (m.method, m.metric, m.speaker) == named and not math.isnan(m.value)
-        ]
-        values, weights = np.array(pairs, np.float64).reshape(-1, 2).T
+        found = self._values.get((method, metric, speaker), [])
+        values, weights = np.array(found, np.float64).reshape(-1, 2).T
         return values, weights
+
+    @cached_property
+    def _values(self) -> dict[tuple[str, str, str], list[tuple[float, float]]]:
+        """Known values and their weights by method, metric and speaker."""
+        found = defaultdict(list)
+        for each in self.measurements:
+            if not math.isnan(each.value):
+                pair = (each.value, each.weight)
+                found[each.method, each.metric, each.speaker].append(pair)
+        return dict(found)
+
+    @cached_property
+    def _intervals(self) -> dict[tuple[str, str, str], tuple[float, float] | None]:
+        """What `interval` has found so far: a page, a text and a terminal ask for the same."""
+        return {}
 
     def to_markdown(self) -> str:
         """One table over all speakers, then one per speaker; the best value of a metric is bold.

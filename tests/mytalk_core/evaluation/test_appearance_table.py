@@ -23,7 +23,6 @@ from mytalk_core.evaluation.appearance_table import (
     TRUTH,
     UNTOUCHED,
     AppearanceTables,
-    derived_table,
 )
 from mytalk_core.evaluation.pasting import CLIP_PASTED, MEAN_MOUTH, PASTED, PASTING
 from mytalk_core.evaluation.redrawing import (
@@ -33,7 +32,6 @@ from mytalk_core.evaluation.redrawing import (
     reconstruction_case,
     renderer_drawer,
 )
-from mytalk_core.evaluation.tables import Measurement, Metric, MetricTable
 from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import MESH478
 from tests.synthetic_face import speaking_clip, write_curated
@@ -129,33 +127,6 @@ def test_further_methods_stand_beside_ours(own, renderer):
     table = tables.tables()[RECONSTRUCTION]
     assert table.value("theirs", "psnr_mouth") == table.value(PASTED, "psnr_mouth")
     assert CROSS not in tables.tables()
-
-
-def rows(method: str, metric: str, values: dict[tuple[str, str], float]) -> list[Measurement]:
-    return [
-        Measurement(method, speaker, metric, value, clip)
-        for (speaker, clip), value in values.items()
-    ]
-
-
-def test_what_it_is_accepted_by_is_worked_out_by_speaker():
-    clips = [("ann", "1"), ("ann", "2"), ("li", "1")]
-    metrics = [Metric("psnr_mouth", "", "higher"), Metric("lpips_mouth", "", "lower")]
-    measured = (
-        rows(OURS, "psnr_mouth", dict(zip(clips, (30.0, 32.0, 27.0), strict=True)))
-        + rows(OURS, "lpips_mouth", dict(zip(clips, (0.1, 0.2, 0.2), strict=True)))
-        + rows(PASTED, "lpips_mouth", dict(zip(clips, (0.2, 0.4, 0.5), strict=True)))
-        + rows(TRUTH, "psnr_mouth", dict.fromkeys(clips, float("nan")))
-    )
-    table = derived_table(MetricTable(metrics, measured))
-    assert table.value(OURS, "lpips_over_pasted", "ann") == pytest.approx(0.3 / 0.6)
-    assert table.value(OURS, "lpips_over_pasted", "li") == pytest.approx(0.4)
-    assert table.value(PASTED, "lpips_over_pasted") == pytest.approx(1)
-    # ann 31, li 27: the mean is 29.
-    assert table.value(OURS, "worst_below_mean") == pytest.approx(2)
-    assert table.value(OURS, "worst_below_mean", "li") == pytest.approx(2)
-    assert np.isnan(table.value(OURS, "worst_below_mean", "ann"))
-    assert np.isnan(table.value(TRUTH, "worst_below_mean"))
 
 
 @pytest.fixture(scope="module")
