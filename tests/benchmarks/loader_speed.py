@@ -25,9 +25,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from mytalk_core.appearance.batches import RUN
+from mytalk_core.appearance.clip import appearance_clip
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
-from mytalk_core.appearance.training import AppearanceObjective, appearance_clip
+from mytalk_core.appearance.training import AppearanceObjective, JudgingModels
 from mytalk_core.data.clip_buffer import ClipBuffer
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.model_store import pull
@@ -50,7 +52,7 @@ ASKED = 3.0  # times as fast as the step, at least
 
 @dataclass(frozen=True)
 class Rates:
-    """Samples a second; a sample is one example of a batch."""
+    """Samples a second; a sample is one example of a batch, of the renderer a frame to draw."""
 
     model: str
     clips: int  # in the data set
@@ -88,10 +90,11 @@ def subject(model: str, data: Path) -> Subject:
         return Subject(moving, motion, motion_config.batch, config)
     pictures = ClipBuffer(index, partial(appearance_clip, mask=MaskConfig()), buffer)
     drawn = appearance_config(job)
+    judges = JudgingModels(pull("perceptual-vgg16"), pull("perceptual-alexnet"))
     renderer = AppearanceObjective(
-        RENDERER_SIZES["cpu"], drawn, pictures.draw, pictures.clips[:1], CPU
+        RENDERER_SIZES["cpu"], drawn, pictures.draw, pictures.clips[:1], judges, CPU
     )
-    return Subject(pictures, renderer, drawn.batch, config)
+    return Subject(pictures, renderer, drawn.batches.runs * RUN, config)
 
 
 def rate(work: Callable[[], object], samples: int, seconds: float) -> float:
@@ -106,7 +109,7 @@ def rate(work: Callable[[], object], samples: int, seconds: float) -> float:
 def step_rate(made: Subject) -> float:
     """Samples a second of training steps that are given the same batch again and again."""
     batch = made.objective.batch(np.random.default_rng(0), 0)
-    made.objective.batch = lambda random: batch  # type: ignore[method-assign]
+    made.objective.batch = lambda random, step: batch  # type: ignore[method-assign]
     found = training_rate(made)
     del made.objective.batch  # the method is back
     return found
@@ -165,7 +168,7 @@ def main(folder: str | None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(folder) if folder else Path(scratch) / "curated"
         if not folder:
-            write_curated(data, {"train": ["ann", "bo", "cy"]}, clips=DRAWN_CLIPS // 3)
+            write_curated(data, {"train": ["ann", "bo", "cy"]}, clips=DRAWN_CLIPS // 3, size=192)
         found = [measure(model, data) for model in ("motion", "appearance")]
     Console(width=100).print(table(found))
     return int(any(rates.loader < ASKED * rates.step for rates in found))

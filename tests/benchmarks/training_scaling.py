@@ -5,9 +5,10 @@
 Workers: the processes of `mytalk train`, gloo between them and one thread each, without Ray around
 them. The work of a step is the same for one and for two: two take half of its examples each. Sizes:
 one process of one thread. Both are measured in turn, REPEATS times; medians, and the load of the
-machine beside them. Arithmetic operations are counted by torch as a step runs (products of matrices
-and convolutions, forward and backward), not timed. The projection at the end multiplies what was
-counted and takes the speed of other machines from the reader. Prints Markdown.
+machine beside them. Arithmetic operations are counted by torch as a step runs (products of
+matrices and convolutions, forward and backward, of critic and judges too), not timed. The
+projection at the end multiplies what was counted and takes the speed of other machines from the
+reader. Prints Markdown.
 """
 
 import os
@@ -34,15 +35,18 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
+from mytalk_core.appearance.batches import RUN, BatchConfig
+from mytalk_core.appearance.clip import appearance_clip
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.appearance.training import (
     AppearanceObjective,
     AppearanceTrainingConfig,
-    appearance_clip,
+    JudgingModels,
 )
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import read_clip
+from mytalk_core.data.model_store import pull
 from mytalk_core.media.clock import MOTION_FPS
 from mytalk_core.motion.clip import motion_clip
 from mytalk_core.motion.denoiser import DenoiserConfig
@@ -54,7 +58,7 @@ from mytalk_core.training.state import TrainingState
 
 CPU = torch.device("cpu")
 CLIPS = 16
-EXAMPLES = 8  # of a step, whoever takes them
+EXAMPLES = 8  # of a step, whoever takes them; of the renderer, frames to draw
 STEPS = {"tiny": 16, "cpu": 12, "mid": 4, "gpu": 2}
 WARM = 2  # first steps that do not count
 HOURS = 1000
@@ -99,9 +103,10 @@ def objective(subject: Subject, data: Path, examples: int) -> Any:
     drawn = [convert(read_clip(index, number)) for number in range(4)]
     return AppearanceObjective(
         RENDERER_SIZES[subject.size],
-        AppearanceTrainingConfig(batch=examples),
+        AppearanceTrainingConfig(batches=BatchConfig(runs=examples // RUN)),
         lambda random: drawn[random.integers(len(drawn))],
         drawn[:1],
+        JudgingModels(pull("perceptual-vgg16"), pull("perceptual-alexnet")),
         CPU,
     )
 
@@ -143,12 +148,12 @@ def workers_rate(subject: Subject, data: Path, world: int) -> float:
 
 def counted(subject: Subject, data: Path) -> tuple[int, float]:
     """Parameters, and operations of an example: a multiplication and an addition are two."""
-    made = objective(subject, data, 1 if subject.model == "appearance" else 2)
+    examples = 2  # of the renderer a run of two frames
+    made = objective(subject, data, examples)
     batch = made.batch(np.random.default_rng(0), 0)
     with FlopCounterMode(display=False) as counter:
         losses = made.losses(batch, torch.Generator().manual_seed(0))
         torch.stack(list(losses.values())).sum().backward()
-    examples = 1 if subject.model == "appearance" else 2
     parameters = sum(weight.numel() for weight in trained(made.model))
     return parameters, counter.get_total_flops() / examples
 

@@ -6,12 +6,17 @@ import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from mytalk_core.appearance.checkpoint import load_renderer
+from mytalk_core.appearance.renderer import SIZES, Renderer
+from mytalk_core.appearance.training import JudgingModels
 from mytalk_core.data.clip_buffer import BufferConfig
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.manifest import Kind, ManifestRow, Status, write_manifest
@@ -25,13 +30,15 @@ from pipelines.train import (
     TrainingFailedError,
     TrainJob,
     TrainResult,
+    buffer_config,
     run_name,
     run_training,
 )
+from tests.small_judges import write_small_judges
 from tests.synthetic_face import write_curated
 
-STEPS = {"motion": 160, "appearance": 20}
-JUDGED_BY = {"motion": "judged_by", "appearance": "negative_mouth_psnr"}
+STEPS = {"motion": 160, "appearance": 40}
+JUDGED_BY = {"motion": "judged_by", "appearance": "mouth_lpips"}
 BUFFER = BufferConfig(capacity=2, draws_per_clip=5)  # of the three clips of each process
 
 pytestmark = pytest.mark.usefixtures("two_cpus")
@@ -63,8 +70,15 @@ class Training:
         return np.array([entry[JUDGED_BY[self.job.model]] for entry in self.result.history])
 
 
+@pytest.fixture(scope="module")
+def judges(tmp_path_factory) -> JudgingModels:
+    """Networks that judge pictures, of few channels and any weights."""
+    folder = tmp_path_factory.mktemp("judges")
+    return write_small_judges(folder)
+
+
 @pytest.fixture(scope="module", params=sorted(STEPS))
-def training(request, curated, whisper_dir, tmp_path_factory) -> Training:
+def training(request, curated, whisper_dir, judges, tmp_path_factory) -> Training:
     out = tmp_path_factory.mktemp("trained")
     steps = STEPS[request.param]
     # Drawn faces do not say what their features tell, so no other voice can tell it either.
@@ -81,6 +95,7 @@ def training(request, curated, whisper_dir, tmp_path_factory) -> Training:
         2,
         buffer=BUFFER,
         motion=recipe,
+        judges=judges,
         patience=20,
     )
     return Training(job)
@@ -94,6 +109,61 @@ def test_the_error_on_held_out_clips_falls(training):
     assert np.isfinite(scores).all()
     assert last < first - 0.02 * abs(first)
     assert training.result.history[-1]["step"] == training.job.steps
+
+
+def test_the_average_is_what_is_judged_and_shipped(training):
+    """The weights on disk are those that the best validation saw, averages all of them."""
+    if training.job.model == "motion":
+        pytest.skip("one model shows it")
+    scores = training.scores()
+    assert training.result.best_score == scores.min()
+    state, shipped = last_state(training.job), load_file(training.job.weights)
+    best = renderer_of(state["best"])
+    assert all(torch.equal(weight, best[name]) for name, weight in shipped.items())
+    average, last = renderer_of(state["average"]), renderer_of(state["weights"])
+    if scores.argmin() == len(scores) - 1:
+        assert all(torch.equal(weight, best[name]) for name, weight in average.items())
+    apart = [name for name in average if not torch.equal(average[name], last[name])]
+    assert len(apart) > 0.9 * len(average)
+
+
+def renderer_of(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The renderer's half of what is trained, under its own names."""
+    return {
+        name.removeprefix("renderer."): weight
+        for name, weight in weights.items()
+        if name.startswith("renderer.")
+    }
+
+
+def last_state(job: TrainJob) -> dict[str, Any]:
+    """What the run's last checkpoint holds."""
+    folders = (job.out / "checkpoints").rglob("state.pt")
+    last = max(folders, key=lambda path: path.stat().st_mtime_ns)
+    state: dict[str, Any] = torch.load(last, weights_only=True)
+    return state
+
+
+def test_the_critic_stays_behind(training):
+    """It is trained, kept in checkpoints for a run to go on with, and not shipped."""
+    if training.job.model == "motion":
+        pytest.skip("there is none")
+    shipped = load_file(training.job.weights)
+    assert set(shipped) == set(Renderer(SIZES["tiny"]).state_dict())
+    assert not any("critic" in name for name in shipped)
+    kept = last_state(training.job)["weights"]
+    assert {name.partition(".")[0] for name in kept} == {"renderer", "critic"}
+    assert {"critic", "adversarial", "matching", "perceptual", "identity"} <= set(
+        training.result.history[-1]
+    )
+
+
+def test_detail_is_judged_after_a_part_of_the_run(training):
+    if training.job.model == "motion":
+        pytest.skip("the renderer's alone")
+    judged = [entry["step"] for entry in training.result.history if "perceptual" in entry]
+    assert judged[0] == pytest.approx(0.3 * training.job.steps, abs=2)
+    assert judged[-1] == training.job.steps
 
 
 def test_the_weights_are_the_best_and_load(training):
@@ -169,7 +239,7 @@ def lists_checkpoints(snapshot: Path) -> bool:
 def test_a_run_whose_worker_was_killed_ends_as_if_it_had_not_been(training, tmp_path):
     """The buffer holds less than the data, so the place in the stream matters too."""
     if training.job.model == "appearance":
-        pytest.skip("one model shows it")
+        pytest.skip("its own test kills all of its workers")
     killed: list[int] = []
     later: list[int] = []
 
@@ -188,6 +258,27 @@ def test_a_run_whose_worker_was_killed_ends_as_if_it_had_not_been(training, tmp_
     assert result.history == training.result.history
     assert result.weights.read_bytes() == training.result.weights.read_bytes()
     assert logged(job) == logged(training.job)  # no step twice, none left out
+
+
+def test_a_renderer_whose_workers_were_killed_is_the_same(training, tmp_path):
+    """Critic, averages and optimiser go on from a checkpoint as if nothing had been."""
+    if training.job.model == "motion":
+        pytest.skip("another test shows it")
+    killed: list[int] = []
+
+    def kill_once(step: int, _: int) -> None:
+        # The first checkpoint comes at step 20.
+        if not killed and any(map(lists_checkpoints, tmp_path.rglob("*snapshot.json"))):
+            killed.append(step)
+            for worker in own_train_workers():
+                os.kill(worker, signal.SIGKILL)
+
+    job = replace(training.job, out=tmp_path, checkpoint_seconds=0)
+    result = run_training(job, kill_once)
+
+    assert killed and killed[0] < job.steps
+    assert result.history == training.result.history
+    assert result.weights.read_bytes() == training.result.weights.read_bytes()
 
 
 def logged(job: TrainJob) -> list[tuple[int, str, float]]:
@@ -324,12 +415,31 @@ def test_more_workers_than_places_are_refused(curated, tmp_path, whisper_dir):
         run_training(job, lambda *_: None)
 
 
-def test_crops_of_another_size_are_refused_before_any_work(curated, tmp_path, whisper_dir):
-    job = TrainJob("appearance", curated, tmp_path / "out", "gpu", 2, whisper_dir, 1)
-    with pytest.raises(BadInputError, match="--crop-size 256") as refusal:
+@pytest.mark.parametrize("size, wanted", [("cpu", 192), ("gpu512", 768)])
+def test_crops_without_a_window_of_whole_pixels_are_refused_before_any_work(
+    tmp_path, whisper_dir, size, wanted
+):
+    data = write_curated(tmp_path / "data", {"train": ["ann"], "val": ["cy"]}, clips=1, size=100)
+    job = TrainJob("appearance", data, tmp_path / "out", size, 2, whisper_dir, 1)
+    with pytest.raises(BadInputError, match="100 pixels wide") as refusal:
         run_training(job, lambda *_: None)
     assert refusal.value.reason is Reason.BAD_CONFIGURATION
+    assert refusal.value.where == str(data)
+    assert refusal.value.remedy == f"Preprocess the footage with --crop-size {wanted}."
     assert not job.out.exists()
+
+
+def test_as_many_clips_are_held_as_memory_has_room_for(tmp_path, whisper_dir):
+    """Clips of crops that are twice as wide fill four times the memory."""
+    held = []
+    for size in (240, 480):
+        data = write_curated(
+            tmp_path / f"{size}", {"train": ["ann"], "val": ["cy"]}, clips=1, frames=2, size=size
+        )
+        job = TrainJob("appearance", data, tmp_path / "out", "tiny", 2, whisper_dir, 1)
+        held.append(buffer_config(job).capacity)
+    assert held[0] == pytest.approx(4 * held[1], abs=4)
+    assert held[0] * 250 * 240 * 240 * 3 < 5 << 30
 
 
 def test_shards_that_are_none_end_the_run_with_one_line(curated, tmp_path, whisper_dir):
