@@ -262,8 +262,7 @@ def exam(take: Take, learnt: Take, references: int, renderer: Renderer) -> Exam:
 
 def spread_places(lengths: Sequence[int], count: int) -> list[NDArray[np.int64]]:
     """`count` places, or all there are, evenly over sequences laid end to end: those in each."""
-    ends = np.cumsum(lengths)
-    total = int(ends[-1])
+    ends, total = np.cumsum(lengths), sum(lengths)
     chosen = np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(np.int64))
     return [
         chosen[(chosen >= end - length) & (chosen < end)] - (end - length)
@@ -304,7 +303,11 @@ class _Learner:
         return self._batches.batch(random, step).to(self._device)
 
     def losses(self, batch: AppearanceBatch, noise: torch.Generator) -> dict[str, Tensor]:
-        """The losses of one step; nothing in it is random."""
+        """The losses of one step; nothing in it is random.
+
+        The actor is learnt as they will be drawn: references are taken as decisively.
+        """
+        self.model.eval()
         people = self.model.encode_references(batch.references).repeat(RUN)
         return _pixel_losses(self.model(batch.target, people), batch.target, self._losses)
 

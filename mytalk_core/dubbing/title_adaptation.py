@@ -24,6 +24,8 @@ from mytalk_core.data.cache import cache_root
 from mytalk_core.data.checked_file import sha256_of
 from mytalk_core.data.model_store import pull
 from mytalk_core.dubbing.film_faces import FilmFaces, Person, observe_film, study_person
+from mytalk_core.dubbing.geometry import run_pose
+from mytalk_core.dubbing.left_alone import LeftAloneConfig, plan_run
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.title_frames import Frames, collect_takes, spread_pairs
 from mytalk_core.errors import BadInputError, Reason
@@ -133,8 +135,14 @@ def film_takes(
         faces = observe_film(info, finder, work, progress)
     people = [study_person(faces, run, MESH478, MaskConfig(), 1) for run in faces.runs]
     usable = [
-        np.array([not reason for reason in faces.left_alone[first:end]])
-        for first, end in faces.runs
+        plan_run(
+            run_pose(faces, run, person, MESH478),
+            faces.samples[run[0] : run[1]],
+            float(info.fps),
+            MESH478,
+            LeftAloneConfig(),
+        ).usable
+        for run, person in zip(faces.runs, people, strict=True)
     ]
     chosen = spread_pairs(faces.runs, usable, pairs)
     return collect_takes(info, faces, people, chosen, crop, MESH478, progress, STAGE)

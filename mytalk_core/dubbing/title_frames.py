@@ -93,6 +93,8 @@ def collect_takes(
         poses.append([pose for pose, _ in found])
         boxes.append(np.concatenate([np.empty((0, 3, 2), np.float32), *(box for _, box in found)]))
         pictures.append(np.empty((len(frames), crop.size, crop.size, 3), np.uint8))
+    if not place_of:
+        return []
     last = max(place_of)
     for frame in prefetched(iter_planes(video.path), _DECODED_AHEAD):
         progress(stage, frame.index, last)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.adaptation import AdaptationRecord, Exam, Look
-from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.appearance.renderer import Renderer, Rendering
 from mytalk_core.data.page import page_template
 from mytalk_core.evaluation.figures import jpeg_uri, svg_uri
 from mytalk_core.media.output import atomic_path
@@ -92,5 +92,5 @@ def gain_figure(looks: Sequence[Look], name: str, chosen_step: int) -> Figure:
 def _drawn(renderer: Renderer, exam: Exam) -> torch.Tensor:
     with autocast(exam.target.pictures.device, True):
         person = renderer.encode_references(exam.references.as_batch())
-        picture = renderer(exam.target, person.repeat(len(exam.target.pictures))).picture
-    return picture.float()
+        rendering: Rendering = renderer(exam.target, person.repeat(len(exam.target.pictures)))
+    return rendering.picture.float()

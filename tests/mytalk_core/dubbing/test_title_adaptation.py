@@ -28,6 +28,7 @@ from mytalk_core.media.probe import VideoInfo
 
 FPS = Fraction(25)
 FRAMES = 200
+SAMPLES = np.zeros((FRAMES, 1, 4), np.uint8)  # nobody looks at them
 RECORD = AdaptationRecord(
     before=Scores(30.0, 0.1),
     after=Scores(31.5, 0.08),
@@ -108,7 +109,7 @@ def adapting(tmp_path: Path, shipped: tuple[Renderer, Path]) -> Iterator[Adaptin
         )
         starts = tuple(frame / FPS for frame in range(FRAMES))
         landmarks = np.zeros((FRAMES, 478, 3), np.float32)
-        faces = FilmFaces(landmarks, starts, ((0, FRAMES),), FRAMES * ("",))
+        faces = FilmFaces(landmarks, starts, ((0, FRAMES),), FRAMES * ("",), SAMPLES)
         return adapt_to_title(
             video, faces, [], [usable], renderer, weights, crop, MESH478, config, lambda *_: None
         )
