@@ -23,16 +23,16 @@ class MapNorm(nn.GroupNorm):
             return super().forward(x)
         rows = x.float().permute(0, 2, 3, 1).reshape(batch, height * width, channels)
         equal = rows.new_full((1, 1, height * width), 1 / (height * width)).expand(batch, -1, -1)
-        mean, square = (
-            (equal @ each).unflatten(2, (self.num_groups, members)).mean(dim=3, keepdim=True)
-            for each in (rows, rows.square())
-        )
-        gain, offset = (
-            part.unflatten(0, (self.num_groups, members)) for part in (self.weight, self.bias)
-        )
-        gain = gain * (square - mean.square() + self.eps).rsqrt()
-        offset = offset - mean * gain
-        normed: Tensor = torch.addcmul(offset.flatten(2), rows, gain.flatten(2))
+
+        def over_groups(x: Tensor) -> Tensor:  # mean of each channel's group, (B, 1, C)
+            by_group = (equal @ x).unflatten(2, (self.num_groups, members))
+            mean: Tensor = by_group.mean(dim=3, keepdim=True).expand_as(by_group).flatten(2)
+            return mean
+
+        # Means are taken out first: of flat maps the mean square less the squared mean is noise.
+        apart = rows - over_groups(rows)
+        gain = self.weight * (over_groups(apart.square()) + self.eps).rsqrt()
+        normed = torch.addcmul(self.bias, apart, gain)
         return normed.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
 
 

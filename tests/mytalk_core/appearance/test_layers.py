@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mytalk_core.appearance.layers import resized, silent_conv, warp
+from mytalk_core.appearance.layers import MapNorm, resized, silent_conv, warp
 
 
 def test_flow_points_to_where_pixels_come_from() -> None:
@@ -64,3 +64,13 @@ def test_a_silent_layer_says_nothing_but_learns() -> None:
     assert said.abs().max() == 0
     said.sum().backward()
     assert layer.weight.grad is not None and layer.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("side", [12, 16, 24])
+@pytest.mark.parametrize("value", [0.0, 3.7, 37.7, 123.4])
+def test_the_norm_of_a_flat_map_is_flat(side: int, value: float) -> None:
+    """A black frame is no accident; noise of rounding must not be blown up, nor be no number."""
+    norm = MapNorm(8, 24)
+    with torch.inference_mode():
+        normed = norm(torch.full((1, 24, side, side), value))
+    assert normed.abs().max() < 0.1
