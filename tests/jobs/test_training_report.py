@@ -1,6 +1,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
 
 from jobs.training_report import write_training_report
@@ -34,6 +36,22 @@ def test_a_renderer_is_measured_on_speakers_never_trained_on(tmp_path: Path) -> 
     assert "Split test: 2 clips of 1 speaker: jo (2)" in html
     assert "nearest of four references pasted" in html and "mouth" in html
     assert "best: jo_" in html and "mouth PSNR" in html
+    for asked in ("losses.perceptual", "batches.references", "widths"):
+        assert asked in html
+    check_strip(tmp_path / "appearance.report" / "sample_1.png")
+
+
+def check_strip(path: Path) -> None:
+    """Frames of a held-out clip from what went in to how far off it came out, below each other."""
+    strip = cv2.imread(str(path))
+    names = ("source", "masked", "references", "landmarks", "output", "truth", "difference")
+    rows = dict(zip(names, np.array_split(strip[:, len(strip[0]) // 8 :], 7), strict=True))
+    black = {name: (row.max(axis=2) < 8).mean() for name, row in rows.items()}
+    assert black["masked"] > black["source"] + 0.1
+    assert max(black[name] for name in ("source", "references", "output", "truth")) < 0.05
+    assert min(black["landmarks"], black["difference"]) > 0.8
+    assert all((rows["landmarks"][..., channel] > 200).any() for channel in range(3))
+    assert rows["difference"].max() > 20
 
 
 def test_without_a_test_split_the_validation_speakers_stand_in(
