@@ -22,12 +22,10 @@ class MapNorm(nn.GroupNorm):
         if not slow or x.device.type != "cpu" or torch.is_grad_enabled():
             return super().forward(x)
         rows = x.float().permute(0, 2, 3, 1).reshape(batch, height * width, channels)
-        equal = rows.new_full((1, 1, height * width), 1 / (height * width)).expand(batch, -1, -1)
 
         def over_groups(x: Tensor) -> Tensor:  # mean of each channel's group, (B, 1, C)
-            by_group = (equal @ x).unflatten(2, (self.num_groups, members))
-            mean: Tensor = by_group.mean(dim=3, keepdim=True).expand_as(by_group).flatten(2)
-            return mean
+            by_group = F.avg_pool1d(x.mean(dim=1, keepdim=True), members)
+            return by_group.repeat_interleave(members, dim=2)
 
         # Means are taken out first: of flat maps the mean square less the squared mean is noise.
         apart = rows - over_groups(rows)
@@ -46,7 +44,11 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
-        return F.silu(self.norm(self.conv(x)))
+        return self.finished(self.conv(x))
+
+    def finished(self, convolved: Tensor) -> Tensor:
+        """What follows the convolution."""
+        return F.silu(self.norm(convolved))
 
 
 class ResidualBlock(nn.Module):
@@ -61,6 +63,48 @@ class ResidualBlock(nn.Module):
         """(B, width, H, W) to the same."""
         result: Tensor = x + self.second(self.first(x))
         return result
+
+
+class Enlarging(nn.ModuleList):
+    """Features of one scale and those of the next finer one to one map of the finer scale."""
+
+    def __init__(self, coarse: int, fine: int, width: int) -> None:
+        super().__init__([ConvBlock(coarse + fine, width), ResidualBlock(width)])
+
+    def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        """(B, coarse, H, W), doubled, and (B, fine, 2 H, 2 W) to (B, width, 2 H, 2 W)."""
+        block, residual = self
+        if torch.is_grad_enabled() or coarse.device.type != "cpu":
+            doubled = F.interpolate(coarse, scale_factor=2.0, mode="nearest")
+            convolved = block.conv(torch.cat([doubled, fine], dim=1))
+        else:
+            convolved = _convolved_with_doubled(coarse, fine, block.conv)
+        result: Tensor = residual(block.finished(convolved))
+        return result
+
+
+def _convolved_with_doubled(coarse: Tensor, fine: Tensor, conv: nn.Conv2d) -> Tensor:
+    """A 3x3 convolution of `coarse`, each pixel of it twice as large, and `fine` beside it.
+
+    Three neighbours of a doubled picture are two different pixels: kernels of 2x2, one for each of
+    the four places in a pixel, do with less than half the multiplications.
+    """
+    channels, width = coarse.shape[1], conv.out_channels
+    new, known = conv.weight[:, :channels], conv.weight[:, channels:]
+    layout = torch.channels_last
+    result = F.conv2d(fine, known.contiguous(memory_format=layout), conv.bias, padding=1)
+    for axis in (2, 3):  # down, then across: the last one varies slowest
+        before, middle, after = new.unbind(axis)
+        first = torch.stack([before, middle + after], dim=axis)
+        second = torch.stack([before + middle, after], dim=axis)
+        new = torch.cat([first, second])
+    places = F.conv2d(coarse, new.contiguous(memory_format=layout), padding=1).split(width, dim=1)
+    rows, columns = coarse.shape[2:]
+    for number, place in enumerate(places):
+        right, below = divmod(number, 2)
+        part = place[:, :, below : below + rows, right : right + columns]
+        result[:, :, below::2, right::2] += part
+    return result
 
 
 class PyramidEncoder(nn.Module):

@@ -16,6 +16,7 @@ from mytalk_core.appearance.conditioning import landmark_flow
 from mytalk_core.appearance.face_crops import WINDOW_CORNER, CropTensors
 from mytalk_core.appearance.layers import (
     ConvBlock,
+    Enlarging,
     FusionNet,
     PyramidEncoder,
     ResidualBlock,
@@ -181,7 +182,7 @@ class Renderer(nn.Module):
         self.bottom = nn.Sequential(ConvBlock(2 * above, above), ResidualBlock(above))
         self.up = nn.ModuleList()
         for width in reversed(widths[:-1]):
-            self.up.append(nn.Sequential(ConvBlock(above + 2 * width, width), ResidualBlock(width)))
+            self.up.append(Enlarging(above, 2 * width, width))
             above = width
         # Residual colour at full size by pixel shuffle.
         self.head = silent_conv(widths[0] + 6, 3 * 4)
@@ -223,8 +224,7 @@ class Renderer(nn.Module):
             fused.append(fusion(lips, surroundings[scale]))
         x = self.bottom(torch.cat([fused[-1], landmarks[-1]], dim=1))
         for scale, stage in zip(range(len(fused) - 2, -1, -1), self.up, strict=True):
-            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = stage(torch.cat([x, fused[scale], landmarks[scale]], dim=1))
+            x = stage(x, torch.cat([fused[scale], landmarks[scale]], dim=1))
         half = F.avg_pool2d(references.pictures.flatten(0, 1), 2)
         small = torch.cat([gathered(half, flow, share), F.avg_pool2d(visible, 2)], dim=1)
         residual = F.pixel_shuffle(self.head(torch.cat([x, small], dim=1)), 2)

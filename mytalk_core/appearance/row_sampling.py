@@ -36,10 +36,21 @@ def row_sums(pictures: Tensor, chosen: Tensor, flow: Tensor, share: Tensor | Non
     flow = flow.float()
     x = flow[..., 0] * width + torch.arange(width, dtype=flow.dtype)[:, None]
     y = flow[..., 1] * height + torch.arange(height, dtype=flow.dtype)[:, None, None]
-    rows, weights = _corners(x.clamp_(0, width - 1), y.clamp_(0, height - 1), height, width)
-    rows += (chosen * (height * width)).int()[..., None]
-    if share is not None:
-        weights *= share[..., None]
+    left, right = _between(x, width)
+    top, below = _between(y, height)
+    first = (top * width + left).int() + (chosen * (height * width)).int()
+    above = 1 - below if share is None else share - share * below
+    below = below if share is None else share * below
+    rows, weights = first.new_empty((*x.shape, 4)), x.new_empty((*x.shape, 4))
+    corners = (
+        (0, above, 1 - right),
+        (1, above, right),
+        (width, below, 1 - right),
+        (width + 1, below, right),
+    )
+    for corner, (step, down, across) in enumerate(corners):
+        torch.add(first, step, out=rows[..., corner])
+        torch.mul(down, across, out=weights[..., corner])
     table = pictures.float().permute(0, 2, 3, 1).reshape(-1, pictures.shape[1])
     sums = embedding_bag(
         rows.flatten(-2).flatten(0, -2),
@@ -51,21 +62,11 @@ def row_sums(pictures: Tensor, chosen: Tensor, flow: Tensor, share: Tensor | Non
     return maps.permute(0, 3, 1, 2)
 
 
-def _corners(x: Tensor, y: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """The four pixels around places in pictures, (.., 4) row numbers, and their weights."""
-    left, top = x.floor(), y.floor()
-    right, below = x - left, y - top
-    rows = torch.empty((*x.shape, 4), dtype=torch.int32)
-    first = (top * width + left).int()
-    # At the far edge the neighbour has no weight and may be the pixel itself.
-    across, down = (left < width - 1).int(), (top < height - 1).int() * width
-    rows[..., 0] = first
-    rows[..., 1] = first + across
-    rows[..., 2] = first + down
-    rows[..., 3] = first + across + down
-    weights = x.new_empty((*x.shape, 4))
-    weights[..., 0] = (1 - below) * (1 - right)
-    weights[..., 1] = (1 - below) * right
-    weights[..., 2] = below * (1 - right)
-    weights[..., 3] = below * right
-    return rows, weights
+def _between(place: Tensor, length: int) -> tuple[Tensor, Tensor]:
+    """The pixel before a place on an axis of `length` pixels, and how far on from it that is, 0..1.
+
+    The last pixel is the end of what follows the one before it; places beyond the ends are there.
+    """
+    place = place.clamp_(0, length - 1)
+    before = place.floor().clamp_(max=length - 2)
+    return before, place - before

@@ -99,8 +99,7 @@ class ConcatenatingRenderer(Renderer):
         ]
         x = self.bottom(torch.cat([fused[-1], landmarks[-1]], dim=1))
         for scale, stage in zip(range(len(fused) - 2, -1, -1), self.up, strict=True):
-            x = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = stage(torch.cat([x, fused[scale], landmarks[scale]], dim=1))
+            x = stage(x, torch.cat([fused[scale], landmarks[scale]], dim=1))
         half = nn.functional.avg_pool2d(references.pictures.flatten(0, 1), 2)
         around = nn.functional.avg_pool2d(visible, 2)
         small = torch.cat([gathered(half, flow, share), around], dim=1)

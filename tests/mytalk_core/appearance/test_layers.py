@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mytalk_core.appearance.layers import MapNorm, resized, silent_conv, warp
+from mytalk_core.appearance.layers import Enlarging, MapNorm, resized, silent_conv, warp
 
 
 def test_flow_points_to_where_pixels_come_from() -> None:
@@ -74,3 +74,20 @@ def test_the_norm_of_a_flat_map_is_flat(side: int, value: float) -> None:
     with torch.inference_mode():
         normed = norm(torch.full((1, 24, side, side), value))
     assert normed.abs().max() < 0.1
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.sampled_from([(2, 3), (5, 4), (8, 8)]))
+def test_what_is_doubled_is_convolved_alike_where_nothing_is_learnt(
+    seed: int, batch: int, shape: tuple[int, int]
+) -> None:
+    """Kernels of two by two give what those of three by three give on doubled pixels."""
+    torch.manual_seed(seed)
+    height, width = shape
+    enlarging = Enlarging(12, 10, 16)
+    coarse = torch.randn(batch, 12, height, width)
+    fine = torch.randn(batch, 10, 2 * height, 2 * width)
+    slow = enlarging(coarse, fine)
+    assert slow.shape == (batch, 16, 2 * height, 2 * width)
+    with torch.inference_mode():
+        torch.testing.assert_close(enlarging(coarse, fine), slow, atol=1e-4, rtol=1e-4)
