@@ -1,5 +1,7 @@
 """What the networks of the renderer are built of."""
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -73,13 +75,13 @@ class Enlarging(nn.ModuleList):
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
         """(B, coarse, H, W), doubled, and (B, fine, 2 H, 2 W) to (B, width, 2 H, 2 W)."""
-        block, residual = self
+        block = cast(ConvBlock, self[0])
         if torch.is_grad_enabled() or coarse.device.type != "cpu":
             doubled = F.interpolate(coarse, scale_factor=2.0, mode="nearest")
             convolved = block.conv(torch.cat([doubled, fine], dim=1))
         else:
             convolved = _convolved_with_doubled(coarse, fine, block.conv)
-        result: Tensor = residual(block.finished(convolved))
+        result: Tensor = self[1](block.finished(convolved))
         return result
 
 

@@ -31,7 +31,7 @@ from mytalk_core.appearance.renderer import (
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.training.precision import autocast
 
-_BATCH = 8  # frames drawn together
+_BATCH = 16  # frames drawn together
 
 
 @dataclass(frozen=True)

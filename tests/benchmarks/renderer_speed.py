@@ -234,7 +234,7 @@ def network_rows(renderer: Renderer, crops: FaceCrops, engines: Sequence[str]) -
     known = encode_person(renderer, shown, MESH478).encoded
     size = renderer.config.size
     contiguous = load_renderer(WEIGHTS).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    inputs = {count: network_inputs(crops, known, count, size) for count in (1, 4, 8)}
+    inputs = {count: network_inputs(crops, known, count, size) for count in (1, 4, 8, 16)}
     rows = [
         Measured(f"network, torch, {count} at once", count, as_torch(Flat(renderer), parts))
         for count, parts in inputs.items()
@@ -261,16 +261,16 @@ def whole_rows(renderer: Renderer, crops: dict[int, FaceCrops]) -> list[Measured
     rows, side = [], renderer.config.size
     for size, every in crops.items():
         shown = every.choose(np.linspace(0, FRAMES - 1, REFERENCES).astype(int))
-        person, some = encode_person(renderer, shown, MESH478), every.choose(slice(8))
+        person, some = encode_person(renderer, shown, MESH478), every.choose(slice(16))
         rows += [
             Measured(
-                f"redraw, crops of {size}",
-                8,
+                f"redraw, crops of {size}, 16 at once",
+                16,
                 lambda some=some, person=person: redraw(renderer, some, person, MESH478),
             ),
             Measured(
                 f"of it crop_tensors, {size}",
-                8,
+                16,
                 lambda some=some: crop_tensors(some, MESH478, side),
             ),
         ]
