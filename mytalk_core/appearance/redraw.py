@@ -6,7 +6,6 @@ picture; skin, teeth, beard and grain do not, and are copied out of the referenc
 are.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +54,7 @@ def encode_person(
     return PersonReferences(encoded, windows - skin_colour(shown.contexts, shown.skins))
 
 
+@torch.inference_mode()
 def redraw(
     renderer: Renderer, crops: FaceCrops, person: PersonReferences, scheme: LandmarkScheme
 ) -> NDArray[np.float32]:
@@ -66,27 +66,22 @@ def redraw(
     Returns:
         (T, C, C, 3) RGB, 0..255; not clipped.
     """
-    blocks = list(_blocks(renderer, crops, person, scheme))
-    return np.concatenate(blocks)
-
-
-@torch.inference_mode()
-def _blocks(
-    renderer: Renderer, crops: FaceCrops, person: PersonReferences, scheme: LandmarkScheme
-) -> Iterator[NDArray[np.float32]]:
     device = _device(renderer)
     rows, columns = window_slices(crops.pictures.shape[1])
+    result = crops.pictures.astype(np.float32)
+    pixels = torch.from_numpy(result).flatten(1, 2)  # the same memory
     for first in range(0, len(crops.points), _BATCH):
         some = crops.choose(slice(first, first + _BATCH))
         frames = crop_tensors(some, scheme, renderer.config.size).to(device)
         with autocast(device, True):
             drawing = renderer.draw(frames, person.encoded)
-        result = some.pictures.astype(np.float32)
         for frame, mask in enumerate(window_masks(some)):
-            covered = np.nonzero(mask)
-            drawn = drawn_at(drawing, frame, person.windows, _places(covered, len(mask)).to(device))
-            result[frame, rows, columns][covered] = (drawn * 255).cpu().numpy()
-        yield result
+            down, across = torch.from_numpy(mask).nonzero(as_tuple=True)
+            places = (torch.stack([across, down], dim=1) + 0.5) / len(mask)
+            drawn = drawn_at(drawing, frame, person.windows, places.to(device))
+            covered = (down + rows.start) * result.shape[2] + across + columns.start
+            pixels[first + frame][covered] = (drawn * 255).cpu()
+    return result
 
 
 def drawn_at(drawing: Drawing, frame: int, windows: Tensor, places: Tensor) -> Tensor:
@@ -115,13 +110,6 @@ def drawn_at(drawing: Drawing, frame: int, windows: Tensor, places: Tensor) -> T
 def _looked_up(pictures: Tensor, places: Tensor, between: str) -> Tensor:
     """Pictures (K, C, H, W) at places (K, 1, N, 2), -1..1, to (K, C, 1, N); edges go on."""
     return grid_sample(pictures, places, between, "border", align_corners=False)
-
-
-def _places(pixels: tuple[NDArray[np.int64], ...], side: int) -> Tensor:
-    """Middles of pixels (rows, columns), as (N, 2) shares of the side, x and y."""
-    rows, columns = pixels
-    middles = np.column_stack([columns, rows]).astype(np.float32) + np.float32(0.5)
-    return torch.from_numpy(middles / np.float32(side))
 
 
 def window_masks(crops: FaceCrops) -> NDArray[np.uint8]:
