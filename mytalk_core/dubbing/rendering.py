@@ -22,7 +22,7 @@ from mytalk_core.media.decode import PlaneFrame
 from mytalk_core.media.plane_regions import largest_outside_change, with_region
 from mytalk_core.media.planes import Planes
 
-_BATCH = 8  # frames rendered together
+_BATCH = 16  # frames rendered together
 _BLEND = BlendConfig()
 
 
