@@ -21,7 +21,7 @@ from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out
 from mytalk_core.appearance.adaptation_batches import AdaptationBatches, frames_in_a_row
 from mytalk_core.appearance.batches import RUN, AppearanceBatch, BatchConfig
 from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
-from mytalk_core.appearance.losses import LossConfig, _pixel_losses
+from mytalk_core.appearance.losses import LossConfig, pixel_losses
 from mytalk_core.appearance.mouth_scores import score_mouths
 from mytalk_core.appearance.perceptual import Lpips
 from mytalk_core.appearance.reference_frames import spread_by_opening
@@ -52,14 +52,14 @@ class AdaptationConfig:
     # Share of the averaged weights kept at a step.
     average_decay: float = 0.98
     batches: BatchConfig = field(
-        default_factory=lambda: BatchConfig(runs=2, turn=3.0, zoom=0.04, shift=0.02)
+        default_factory=lambda: BatchConfig(runs=2, references=3, turn=3.0, zoom=0.04, shift=0.02)
     )
     losses: LossConfig = field(default_factory=LossConfig)
     held_out: HoldOutConfig = field(default_factory=HoldOutConfig)
     # Frames that judge while learning goes on, and as many that say in the end what came of it.
     judged_frames: int = 24
     # Reference frames that these are drawn from: as many as a dub shows.
-    references: int = 8
+    references: int = 32
     seed: int = 0
 
     @classmethod
@@ -309,7 +309,7 @@ class _Learner:
         """
         self.model.eval()
         people = self.model.encode_references(batch.references).repeat(RUN)
-        return _pixel_losses(self.model(batch.target, people), batch.target, self._losses)
+        return pixel_losses(self.model(batch.target, people), batch.target, self._losses)
 
     def validate(self) -> dict[str, float]:
         """How the weights do on the frames that choose; the first figure is the error."""

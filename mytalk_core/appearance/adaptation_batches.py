@@ -1,7 +1,8 @@
 """Examples out of one actor's own frames: in their own light, the right way round, hardly moved.
 
 Training on many people turns, mirrors and relights its examples, so that a renderer knows what its
-footage lacks. Who learns one actor in one film wants that film as it is.
+footage lacks, and shows it references with other mouths. Who learns one actor in one film wants
+that film as it is, and the references that a dub would look at.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from mytalk_core.appearance.actor_frames import Take
 from mytalk_core.appearance.batches import RUN, AppearanceBatch, BatchConfig, batch_of, moved_crops
 from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
-from mytalk_core.appearance.reference_frames import training_references
+from mytalk_core.appearance.reference_frames import alike_references
 
 
 class AdaptationBatches:
@@ -40,7 +41,7 @@ class AdaptationBatches:
         number, first = self._places[random.integers(len(self._places))]
         clip = self._takes[number].clip
         run = np.arange(first, first + RUN)
-        shown = training_references(clip.opening, clip.pose, run, config.references, random)
+        shown = alike_references(clip.unlikeness(first), run, config.references, random)
         moved = moved_crops(clip.crops.choose(np.concatenate([run, shown])), config, random)
         size = moved.pictures.shape[1]
         for path in (moved.points, moved.before, moved.after):

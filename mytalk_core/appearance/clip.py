@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.conditioning import MaskConfig, landmark_distance
 from mytalk_core.appearance.face_crops import FaceCrops, face_crops
 from mytalk_core.data.shards import decode_sample
 from mytalk_core.faces.face_motion import face_motion
@@ -21,6 +22,13 @@ class AppearanceClip:
     opening: NDArray[np.float32]  # (T,) crop pixels
     pose: NDArray[np.float32]  # (T, 9) rotation of the head
     scheme: LandmarkScheme
+
+    def unlikeness(self, frame: int) -> NDArray[np.float32]:
+        """How unlike a frame's landmarks are those of each, (T,) crop pixels."""
+        crops = self.crops
+        points = torch.from_numpy(np.concatenate([crops.points, crops.face_points], axis=1))
+        unlike = landmark_distance(points[frame : frame + 1], points, crops.points.shape[1])
+        return unlike[0].numpy()
 
 
 def appearance_clip(members: dict[str, bytes], mask: MaskConfig) -> AppearanceClip:

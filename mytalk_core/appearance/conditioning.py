@@ -15,6 +15,9 @@ from torch import Tensor
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
 _SUBPIXEL_BITS = 4  # OpenCV draws at 1/16 pixel
+# How much the upper face, which tells how the head is turned, counts beside mouth and jaw where
+# landmarks are compared.
+_TURN = 0.2
 
 
 @dataclass(frozen=True)
@@ -147,3 +150,25 @@ def landmark_flow(target: Tensor, reference: Tensor, grid_size: int, reach: floa
         pull = (down[..., None, :, :] * offsets) @ across[..., None, :, :].transpose(-1, -2)
         weight = down @ across.transpose(-1, -2)
     return pull / (weight[..., None, :, :] + 0.05)
+
+
+def landmark_distance(points: Tensor, others: Tensor, moving: int) -> Tensor:
+    """How unlike faces look by their landmarks: the mouth first, then how the head is turned.
+
+    Where the face stands in its picture does not count.
+
+    Args:
+        points: (B, M + Q, 2) moving points, then anchors of the upper face, any unit.
+        others: (K, M + Q, 2), in the same unit.
+        moving: M.
+
+    Returns:
+        (B, K) in that unit.
+    """
+    points, others = (
+        each - each[:, moving:].mean(dim=1, keepdim=True) for each in (points, others)
+    )
+    anchors = points.shape[1] - moving
+    weight = points.new_tensor([1 / moving] * moving + [_TURN / anchors] * anchors)
+    unlike: Tensor = torch.linalg.vector_norm(points[:, None] - others, dim=-1) @ weight
+    return unlike

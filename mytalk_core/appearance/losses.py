@@ -72,7 +72,7 @@ def appearance_losses(
     """
     target = batch.target
     rendering = model(target, model.encode_references(batch.references).repeat(RUN))
-    losses = _pixel_losses(rendering, target, config)
+    losses = pixel_losses(rendering, target, config)
     picture = rendering.picture.float()
     mouths = [mouth_square(part, target) for part in (picture, target.pictures, target.drawings)]
     drawn, true, lines = mouths[0], mouths[1], mouths[2][:, :3]
@@ -91,9 +91,10 @@ def appearance_losses(
     return losses
 
 
-def _pixel_losses(
+def pixel_losses(
     rendering: Rendering, target: CropTensors, config: LossConfig
 ) -> dict[str, Tensor]:
+    """The losses that need no other network, already weighted."""
     weight = target.masks * (1 + config.mouth * near_lips(target.drawings))
     weight = weight / weight.mean()
     picture, warped, truth = rendering.picture.float(), rendering.warped.float(), target.pictures

@@ -74,11 +74,12 @@ def redraw(
         some = crops.choose(slice(first, first + _BATCH))
         frames = crop_tensors(some, scheme, renderer.config.size).to(device)
         with autocast(device, True):
-            drawing = renderer.draw(frames, person.encoded)
+            chosen = renderer.most_alike(frames, person.encoded)
+            drawing = renderer.draw(frames, person.encoded.choose(chosen))
         for frame, mask in enumerate(window_masks(some)):
             down, across = torch.from_numpy(mask).nonzero(as_tuple=True)
             places = (torch.stack([across, down], dim=1) + 0.5) / len(mask)
-            drawn = drawn_at(drawing, frame, person.windows, places.to(device))
+            drawn = drawn_at(drawing, frame, person.windows[chosen[frame]], places.to(device))
             covered = (down + rows.start) * result.shape[2] + across + columns.start
             pixels[first + frame][covered] = (drawn * 255).cpu()
     return result
@@ -92,7 +93,7 @@ def drawn_at(drawing: Drawing, frame: int, windows: Tensor, places: Tensor) -> T
 
     Args:
         frame: of the drawing.
-        windows: (K, 3, W, W) of any fineness.
+        windows: (N, 3, W, W) of the references that it is drawn from, of any fineness.
         places: (N, 2) in the window, x and y, shares of its side.
 
     Returns:

@@ -4,9 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Frames from a training frame at which another one is no longer nearly it.
-_TOO_NEAR = 3
+TOO_NEAR = 3
 # Of the candidates, the share that is nearest in pose, and of these the share farthest in lips.
 _SIMILAR_POSE, _OTHER_MOUTH = 0.6, 0.6
+# Frames at random that those most like a target are chosen from: as many as a dub shows.
+_SHOWN = 32
 
 
 def spread_by_opening(opening: NDArray[np.float32], count: int) -> NDArray[np.int64]:
@@ -16,11 +18,12 @@ def spread_by_opening(opening: NDArray[np.float32], count: int) -> NDArray[np.in
         opening: (T,) any unit; NaN where the frame cannot be used.
 
     Returns:
-        (count,) frame numbers; fewer distinct ones where T is small.
+        (count,) frame numbers, shut to open; fewer where there are no more.
     """
     usable = np.flatnonzero(np.isfinite(opening))
     order = usable[np.argsort(opening[usable], kind="stable")]
     # The middle of each of `count` equal shares: the extremes are often detection errors.
+    count = min(count, len(order))
     places = ((np.arange(count) + 0.5) / count * len(order)).astype(int)
     chosen: NDArray[np.int64] = order[places]
     return chosen
@@ -47,18 +50,44 @@ def training_references(
     Returns:
         (count,) frame numbers; fewer distinct ones where T is small.
     """
-    frames = np.arange(len(opening))
-    distance = np.maximum(targets[0] - frames, frames - targets[-1])
-    candidates = frames[distance >= _TOO_NEAR]
-    if not len(candidates):
-        candidates = frames
+    candidates = _not_nearly(targets, len(opening))
     if random.random() < 0.5:
         subset = random.choice(candidates, min(len(candidates), 8 * count), replace=False)
         thinned = np.full(len(opening), np.nan, np.float32)
         thinned[subset] = opening[subset]
-        return spread_by_opening(thinned, count)
+        return np.resize(spread_by_opening(thinned, count), count)
     turned = np.linalg.norm(pose[candidates] - pose[targets[0]], axis=1)
     similar = candidates[np.argsort(turned)[: max(int(_SIMILAR_POSE * len(turned)), count)]]
     other = np.argsort(-np.abs(opening[similar] - opening[targets[0]]))
     far = similar[other[: max(int(_OTHER_MOUTH * len(similar)), count)]]
     return random.choice(far, count, replace=len(far) < count)
+
+
+def alike_references(
+    unlike: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    count: int,
+    random: np.random.Generator,
+) -> NDArray[np.int64]:
+    """References as a dub looks at them: of some frames at random those most like the target.
+
+    Never the targets or their neighbours, unless there are no others.
+
+    Args:
+        unlike: (T,) how unlike the landmarks of each frame are to those of the first target.
+        targets: consecutive frames.
+
+    Returns:
+        (count,) frame numbers; fewer distinct ones where T is small.
+    """
+    candidates = _not_nearly(targets, len(unlike))
+    shown = random.choice(candidates, min(len(candidates), _SHOWN), replace=False)
+    return np.resize(shown[np.argsort(unlike[shown])], count)
+
+
+def _not_nearly(targets: NDArray[np.int64], frames: int) -> NDArray[np.int64]:
+    """The frames that are not targets, nor nearly; all where there are no such."""
+    every = np.arange(frames)
+    distance = np.maximum(targets[0] - every, every - targets[-1])
+    apart = every[distance >= TOO_NEAR]
+    return apart if len(apart) else every

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mytalk_core.appearance.conditioning import landmark_flow
+from mytalk_core.appearance.conditioning import landmark_distance, landmark_flow
 from mytalk_core.appearance.face_crops import WINDOW_CORNER, CropTensors
 from mytalk_core.appearance.layers import (
     ConvBlock,
@@ -47,6 +47,9 @@ class RendererConfig:
     # Factor on what references are judged by, once that is learnt: the larger, the more a place is
     # taken from one of them alone. Shares of many blur what they are shares of.
     decisiveness: float = 12.0
+    # Of a person's references, how many a frame is drawn from: those whose landmarks are most like
+    # the frame's. More of them blur, and take longer.
+    looked_at: int = 3
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,15 @@ class References:
     pictures: Tensor  # (B, K, 3, S, S) windows, colours relative to the reference's skin
     points: Tensor  # (B, K, M + Q, 2) moving points and anchors, shares of the window
     features: list[Tensor]  # finest first, (B * K, width, ., .)
+
+    def choose(self, chosen: Tensor) -> "References":
+        """Those of one person that each of B frames is drawn from, `chosen` (B, N) out of the K."""
+        flat = chosen.flatten()
+        return References(
+            self.pictures[0, flat].unflatten(0, chosen.shape),
+            self.points[0, flat].unflatten(0, chosen.shape),
+            [part[flat] for part in self.features],
+        )
 
     def repeat(self, count: int) -> "References":
         """A copy of the references of each of B people for each of `count` frames in a row."""
@@ -202,6 +214,17 @@ class Renderer(nn.Module):
             torch.cat([shown.points, shown.anchors], dim=2),
             features,
         )
+
+    def most_alike(self, frames: CropTensors, references: References) -> Tensor:
+        """Which references of one person each of B frames is best drawn from, (B, N) out of K.
+
+        Those whose landmarks stand most like the landmarks asked for: the mouth, and how the head
+        is turned. Nothing of the frame's own mouth is known to it.
+        """
+        asked = torch.cat([frames.points, frames.anchors], dim=1)
+        known = references.points[0]
+        unlike = landmark_distance(asked, known, moving=frames.points.shape[1])
+        return unlike.topk(min(self.config.looked_at, len(known)), largest=False).indices
 
     def draw(self, frames: CropTensors, references: References) -> Drawing:
         """Say how frames are drawn; what their masks cover is not looked at.

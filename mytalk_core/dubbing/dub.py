@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ from mytalk_core.dubbing.left_alone import LeftAloneConfig, RunPlan, plan_run
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.own_style import OwnStyle, OwnStyleConfig, learn_own_style
 from mytalk_core.dubbing.progress import Progress
-from mytalk_core.dubbing.references import collect_looks
+from mytalk_core.dubbing.references import film_looks
 from mytalk_core.dubbing.rendering import RunToRender, render_film
 from mytalk_core.dubbing.report import DubReport, passed_through, write_report
 from mytalk_core.dubbing.speech_motion import encode_speech, move_lips, speaking_gate
@@ -73,8 +74,8 @@ class DubConfig:
     # Factor on what the speech does to the motion: classifier-free guidance. Other than 1 it takes
     # the model longer, and wants weights that were trained with examples that hear nothing.
     guidance: float = 1.0
-    # Reference frames of the person that the renderer is shown.
-    references: int = 8
+    # Reference frames of a run that the renderer is shown; each frame is drawn from a few of them.
+    references: int = 32
     # x264's quality of the film, 0 (lossless) to 51.
     crf: int = 14
     mask: MaskConfig = field(default_factory=MaskConfig)
@@ -273,7 +274,9 @@ def _dub_into(
         for run, person in zip(faces.runs, people, strict=True)
     ]
     with clock.running("choosing reference frames"):
-        looks = collect_looks(info, faces, people, crops, scheme, progress)
+        # One run ahead of the rendering, but for the first, for which it waits.
+        looks = prefetched(film_looks(info, faces, people, crops, scheme, progress), 1)
+        looks = chain([next(looks)], looks)
     runs = (
         RunToRender(
             first=run[0],

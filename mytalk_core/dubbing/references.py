@@ -1,6 +1,6 @@
 """What a run's rendering is shown of its person: reference crops, and the grain of the film."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,37 +44,42 @@ def film_crop(planes: Planes, box: NDArray[np.float32], size: int) -> NDArray[np
     return cut_crop(pixels, box, size, (region.left, region.top)).astype(np.float32, copy=False)
 
 
-def collect_looks(
+def film_looks(
     video: VideoInfo,
     faces: FilmFaces,
     people: Sequence[Person],
     crops: Sequence[CropConfig],
     scheme: LandmarkScheme,
     progress: Progress,
-) -> list[RunLook]:
-    """The look of each run's person, in one pass over the film; `crops` are those of the runs."""
-    wanted: dict[int, list[tuple[int, bool]]] = {}
+) -> Iterator[RunLook]:
+    """The look of each run's person in order, in one pass over the film.
+
+    The film is read no farther than the looks that are asked for, and one is in memory at a time.
+
+    Args:
+        crops: those of the runs.
+        progress: told until the first run's look is there; for the others nobody waits.
+    """
+    frames = prefetched(iter_planes(video.path), 4)
     for number, (run, person) in enumerate(zip(faces.runs, people, strict=True)):
-        for frame in person.references.tolist():
-            wanted.setdefault(frame, []).append((number, True))
-        for frame in _grain_frames(run, person):
-            wanted.setdefault(frame, []).append((number, False))
-    last = max(wanted)
-    shown: list[list[FaceCrops]] = [[] for _ in people]
-    grainy: list[list[FaceCrops]] = [[] for _ in people]
-    for frame in prefetched(iter_planes(video.path), 4):
-        progress("choosing reference frames", frame.index, last)
-        for number, is_reference in wanted.get(frame.index, ()):
-            crop = _reference(
-                frame, faces, number, people[number], scheme, crops[number], float(video.fps)
-            )
-            (shown if is_reference else grainy)[number].append(crop)
-        if frame.index == last:
-            break
-    return [
-        RunLook(_together(references), _grain(_together(frames)))
-        for references, frames in zip(shown, grainy, strict=True)
-    ]
+        shown, in_a_row = set(person.references.tolist()), set(_grain_frames(run, person))
+        last = max(shown | in_a_row)
+        references: list[FaceCrops] = []
+        grainy: list[FaceCrops] = []
+        for frame in frames:
+            if number == 0:
+                progress("choosing reference frames", frame.index, last)
+            if frame.index in shown or frame.index in in_a_row:
+                crop = _reference(
+                    frame, faces, run, person, scheme, crops[number], float(video.fps)
+                )
+                if frame.index in shown:
+                    references.append(crop)
+                if frame.index in in_a_row:
+                    grainy.append(crop)
+            if frame.index == last:
+                break
+        yield RunLook(_together(references), _grain(_together(grainy)))
 
 
 def _grain_frames(run: tuple[int, int], person: Person) -> range:
@@ -87,14 +92,14 @@ def _grain_frames(run: tuple[int, int], person: Person) -> range:
 def _reference(
     frame: PlaneFrame,
     faces: FilmFaces,
-    number: int,
+    run: tuple[int, int],
     person: Person,
     scheme: LandmarkScheme,
     crop: CropConfig,
     fps: float,
 ) -> FaceCrops:
     span = (frame.index, frame.index + 1)
-    pose, box = posed_boxes(faces, faces.runs[number], span, person, scheme, crop, fps)
+    pose, box = posed_boxes(faces, run, span, person, scheme, crop, fps)
     own = apply_box(np.asarray(faces.landmarks[span[0] : span[1], list(scheme.moving)]), box)
     return FaceCrops(
         pictures=film_crop(frame.planes, box[0], crop.size)[None],

@@ -92,5 +92,6 @@ def gain_figure(looks: Sequence[Look], name: str, chosen_step: int) -> Figure:
 def _drawn(renderer: Renderer, exam: Exam) -> torch.Tensor:
     with autocast(exam.target.pictures.device, True):
         person = renderer.encode_references(exam.references.as_batch())
-        rendering: Rendering = renderer(exam.target, person.repeat(len(exam.target.pictures)))
+        shown = person.choose(renderer.most_alike(exam.target, person))
+        rendering: Rendering = renderer(exam.target, shown)
     return rendering.picture.float()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mytalk_core.appearance.perceptual import perceptual_lpips
-from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.appearance.renderer import Renderer, RendererConfig
 from mytalk_core.data.splits import Split
 from mytalk_core.evaluation.appearance_cases import AppearanceCases
 from mytalk_core.evaluation.appearance_pictures import (
@@ -91,7 +91,7 @@ def evaluate_appearance(
     return Section(
         "appearance",
         "Motion to appearance",
-        _notes(keys, split, judges, renderer.config.size, sizes),
+        _notes(keys, split, judges, renderer.config, sizes),
         tables.tables(),
         pictures.failures(),
         FAILURES_NOTE,
@@ -101,7 +101,11 @@ def evaluate_appearance(
 
 
 def _notes(
-    keys: Mapping[str, Sequence[str]], split: str, judges: Judges, size: int, crops: set[int]
+    keys: Mapping[str, Sequence[str]],
+    split: str,
+    judges: Judges,
+    renderer: RendererConfig,
+    crops: set[int],
 ) -> tuple[str, ...]:
     wide = " and ".join(map(str, sorted(crops)))
     missing = [
@@ -117,10 +121,11 @@ def _notes(
         footage_note(keys, split) + " Means are over the frames of a clip, its speaker's clips,"
         " then over speakers. In brackets: where the mean would lie, 95 times of 100, were other"
         " clips of the same speakers measured; other speakers may differ by more.",
-        f"Crops of {wide} pixels are drawn again by a renderer that looks at {size}, given"
-        f" {REFERENCES} reference frames of the clip, spread evenly over the opening of its mouth."
-        f" {RUNS} runs of {RUN} consecutive frames of each clip are measured; no reference is one"
-        f" of them or within {NEAR} frames of one.",
+        f"Crops of {wide} pixels are drawn again by a renderer that looks at {renderer.size}, shown"
+        f" {REFERENCES} reference frames of the clip, spread evenly over the opening of its mouth;"
+        f" each frame is drawn from the {renderer.looked_at} of them whose landmarks are most like"
+        f" those asked for. {RUNS} runs of {RUN} consecutive frames of each clip are measured; no"
+        f" reference is one of them or within {NEAR} frames of one.",
         "Reconstruction: the clip's own lips are asked for, and its frames are the truth. Cross:"
         " the lips and the jaw move as in another clip of the speaker, put on the clip's own"
         " resting face and posed with its head, as in a dub; no true picture exists.",
@@ -137,8 +142,8 @@ def _notes(
         " crop from those asked for, faces aligned on the rigid upper face, outer eye corners 1"
         f" apart; {TRUTH} has what the landmarker itself is off by. Opening r: correlation of the"
         " opening found with that asked for. R with own opening: what of the opening found follows"
-        " the original frame after what the opening asked for explains (partial correlation, of"
-        f" all clips together); {UNTOUCHED} is a whole leak. {PASTED} cannot leak: what it has is"
+        " the original frame after what opening and width of the lips asked for explain (partial"
+        f" correlation, of all clips together); {UNTOUCHED} is a whole leak. {PASTED} cannot leak: what it has is"
         " chance, and what the surroundings of a mouth do to the landmarker; what ours has beyond"
         f" that stands under {DERIVED!r}.",
         "Over source, 1 being as in the clip's own frames. Sharpness: mean square of what is finer"

@@ -58,7 +58,7 @@ def lip_scores(case: RedrawCase, found: Points) -> dict[str, float]:
     Returns:
         asked_lmd: mean distance of the lip points; asked_r: Pearson's r of opening found and asked
         for; own_r, in cross: the correlation of the opening found with that of the original frames,
-        after what the opening asked for explains, and own_r_weight, how much is left then; found:
+        after what the lips asked for explain by their opening and width, and own_r_weight, how much is left then; found:
         share of frames in which a face was found. NaN where too few frames tell.
     """
     scheme, lips = case.scheme, list(case.scheme.lips)
@@ -80,14 +80,17 @@ def lip_scores(case: RedrawCase, found: Points) -> dict[str, float]:
     wanted = own.copy()
     wanted[:, lips] = asked
     asked_opening = aperture(wanted, scheme) / unit
+    left_corner, right_corner = (wanted[:, corner] for corner in scheme.mouth_corners)
+    asked_width = np.linalg.norm(left_corner - right_corner, axis=-1) / unit
     scores |= {
         "asked_lmd": float(distance.mean()),
         "asked_r": correlation(opening, asked_opening),
     }
     if not case.is_reconstruction:
         original = aperture(own, scheme) / unit
-        scores["own_r"] = partial_correlation(opening, original, asked_opening)
-        left = [unexplained(series, asked_opening) for series in (opening, original)]
+        told = np.stack([asked_opening, asked_width], axis=1)
+        scores["own_r"] = partial_correlation(opening, original, told)
+        left = [unexplained(series, told) for series in (opening, original)]
         # A mean over clips with these weights is, nearly, that of all clips as one series: clips
         # in which the original hardly moves of its own tell little.
         scores["own_r_weight"] = float(np.prod([np.linalg.norm(each) for each in left]))

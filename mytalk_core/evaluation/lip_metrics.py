@@ -104,8 +104,8 @@ def correlation(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> f
 def unexplained(
     series: NDArray[np.floating[Any]], given: NDArray[np.floating[Any]]
 ) -> NDArray[np.float64]:
-    """What is left of a series (T,) once it is regressed on another, with a constant."""
-    known = np.stack([np.ones(len(given)), given.astype(np.float64)], axis=1)
+    """What is left of a series (T,) once it is regressed on others (T, G), with a constant."""
+    known = np.column_stack([np.ones(len(given)), given.astype(np.float64)])
     wanted = series.astype(np.float64)
     fit, *_ = np.linalg.lstsq(known, wanted, rcond=None)
     left: NDArray[np.float64] = wanted - known @ fit
@@ -115,11 +115,11 @@ def unexplained(
 def partial_correlation(
     a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]], given: NDArray[np.floating[Any]]
 ) -> float:
-    """`correlation` of what `given` leaves unexplained of `a` and of `b`, all (T,).
+    """`correlation` of what `given` (T, G) leaves unexplained of `a` and of `b`, both (T,).
 
-    NaN where nothing is left, or T is below four.
+    NaN where nothing is left, or T is below G + 3.
     """
-    if len(a) < 4:
+    if len(a) < given.shape[1] + 3:
         return float("nan")
     return correlation(unexplained(a, given), unexplained(b, given))
 

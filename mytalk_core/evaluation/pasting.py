@@ -31,7 +31,8 @@ def nearest_lips(lips: Points, others: Points) -> NDArray[np.intp]:
 
 def nearest_reference_pasted(case: RedrawCase) -> Drawn:
     """Of four references, spread as all are, the one whose lips are nearest to those asked for."""
-    four = case.references[np.linspace(0, len(case.references) - 1, 4).round().astype(int)]
+    quarters = (np.arange(4) + 0.5) / 4 * len(case.references)
+    four = case.references[quarters.astype(int)]
     return _pasted(case, four[nearest_lips(case.asked_lips[case.frames], case.lips[four])])
 
 

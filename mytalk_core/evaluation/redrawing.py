@@ -32,7 +32,7 @@ Drawn: TypeAlias = NDArray[np.float32]
 OURS = "ours"
 RAW = "ours, raw"
 
-REFERENCES = 8  # as in a dub
+REFERENCES = 32  # as in a dub
 _BLEND = BlendConfig()
 _GRAIN_FRAMES = 9  # in a row, from which a clip's grain is measured
 # Measured are runs of consecutive frames, which flicker needs, spread over the clip.

@@ -7,6 +7,9 @@ with the same seed, on the same clips of the split train, and measured on the sp
 what is done: killed and started again the benchmark goes on, and several processes may share it (a
 core and 2 GB each, OMP_NUM_THREADS=1). No variant is begun after `MINUTES`; 0 prints what there is.
 
+Each is shown so many references of the clip, and draws a frame from those that are most like it
+(32/3: of 32 the nearest three; 4/4: from the same four all along).
+
 A small mask keeps true pixels, so figures of pictures with their own lips flatter it: how far the
 opening drawn follows that of the frame drawn over, where other lips were asked for, is what a mask
 is chosen by.
@@ -19,7 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 import numpy as np
 import torch
@@ -42,6 +45,7 @@ from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import read_clip
 from mytalk_core.data.model_store import pull
 from mytalk_core.evaluation.lip_fidelity import LipReader
+from mytalk_core.evaluation.redrawing import REFERENCES
 from mytalk_core.faces.alignment import Points
 from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.training.loop import LoopConfig, train
@@ -76,6 +80,16 @@ COLUMNS = {  # name of a figure: its heading and decimals
 }
 
 
+class Shown(NamedTuple):
+    """What a renderer is shown of a person, and how many of that each frame is drawn from."""
+
+    references: int = REFERENCES
+    looked_at: int = RendererConfig.looked_at
+
+    def __str__(self) -> str:
+        return f"{self.references}/{self.looked_at}"
+
+
 @dataclass(frozen=True)
 class Variant:
     """Choices of one training; what is not said is as shipped."""
@@ -83,9 +97,9 @@ class Variant:
     label: str
     renderer: Callable[[RendererConfig], Renderer] = Renderer
     mask: MaskShape = lower_face
-    # Reference frames per example, and with how many it is measured beside that.
+    # Reference frames per example.
     references: int = 4
-    also_shown: tuple[int, ...] = ()
+    shown: tuple[Shown, ...] = (Shown(),)
     # Factors on weights of losses, by name.
     losses: dict[str, float] = field(default_factory=dict)
     # References at random, whatever their pose and mouth.
@@ -96,18 +110,25 @@ class Variant:
 NO_CRITIC = {"adversarial": 0.0, "matching": 0.0}
 # The most telling first.
 VARIANTS = (
-    Variant("as shipped", also_shown=(1, 2, 8)),
+    Variant(
+        "as shipped",
+        shown=(
+            Shown(),
+            *(Shown(looked_at=count) for count in (1, 2, 4, 8)),
+            *(Shown(count, count) for count in (1, 2, 4, 8)),
+        ),
+    ),
     Variant("references not warped", unwarped),
-    Variant("references concatenated", ConcatenatingRenderer),
+    Variant("references concatenated", ConcatenatingRenderer, shown=(Shown(looked_at=4),)),
     Variant("mask: mouth only", mask=mouth_only),
     Variant("mask: up to the eyes", mask=up_to_the_eyes),
-    Variant("1 reference", references=1),
+    Variant("1 reference", references=1, shown=(Shown(looked_at=1), Shown(1, 1))),
+    Variant("no neighbouring frames", MomentRenderer),
+    Variant("8 references", references=8, shown=(Shown(), Shown(looked_at=8), Shown(8, 8))),
     Variant("as shipped, another seed", seed=1),
     Variant("no features, no critic", losses={"perceptual": 0.0, **NO_CRITIC}),
-    Variant("no neighbouring frames", MomentRenderer),
+    Variant("2 references", references=2, shown=(Shown(), Shown(looked_at=2), Shown(2, 2))),
     Variant("references at random", any_references=True),
-    Variant("2 references", references=2),
-    Variant("8 references", references=8),
     Variant("no critic", losses=NO_CRITIC),
     Variant("no temporal loss", losses={"temporal": 0.0}),
     Variant("no identity loss", losses={"identity": 0.0}),
@@ -215,12 +236,12 @@ def measure(runs: ShortRuns, data: Path, results: Path, steps: int, until: float
                 begun = time.monotonic()
                 renderer = runs(variant)
                 seconds = time.monotonic() - begun
-                figures = {
-                    str(count): redrawing_scores(
-                        renderer, clips, variant.mask, count, lpips, reader
+                figures = {}
+                for shown in variant.shown:
+                    renderer.config = replace(renderer.config, looked_at=shown.looked_at)
+                    figures[str(shown)] = redrawing_scores(
+                        renderer, clips, variant.mask, shown.references, lpips, reader
                     )
-                    for count in (variant.references, *variant.also_shown)
-                }
                 record = {"figures": figures, "training_seconds": seconds}
                 path.with_suffix(".new").write_text(json.dumps(record, indent=1))
                 path.with_suffix(".new").replace(path)
@@ -250,16 +271,16 @@ def show(results: Path, steps: int) -> None:
     """Print the table of what is there."""
     table = Table(title=f"val, {steps} steps of four runs, {SIZE.size} pixels")
     table.add_column("variant")
+    table.add_column("references / drawn from")
     for heading, _ in COLUMNS.values():
         table.add_column(heading, justify="right")
     for variant in VARIANTS:
         path = results / f"{name_of(variant, steps)}.json"
         if not path.exists():
             continue
-        for count, figures in json.loads(path.read_text())["figures"].items():
-            shown = "" if int(count) == variant.references else f", shown {count} references"
+        for shown, figures in json.loads(path.read_text())["figures"].items():
             cells = (f"{figures[name]:.{digits}f}" for name, (_, digits) in COLUMNS.items())
-            table.add_row(variant.label + shown, *cells)
+            table.add_row(variant.label, shown, *cells)
     Console(width=140).print(table)
 
 

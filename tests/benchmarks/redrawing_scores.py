@@ -126,7 +126,7 @@ def redrawing_scores(
     found, asked, own_opening = np.concatenate(openings, axis=1)
     return dict(_means(by_speaker)) | {
         "asked_r": correlation(found, asked),
-        "own_r": partial_correlation(found, own_opening, asked),
+        "own_r": partial_correlation(found, own_opening, asked[:, None]),
     }
 
 

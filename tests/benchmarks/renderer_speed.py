@@ -47,7 +47,7 @@ from mytalk_core.media.decode import iter_frames
 
 WEIGHTS = Path(mytalk_core.__file__).parent / "weights" / "appearance.safetensors"
 ROUNDS = 7
-FRAMES, REFERENCES = 40, 4
+FRAMES, REFERENCES = 40, 32
 CROP_SIZES = (192, 384)
 Arrays = list[np.ndarray]
 Engine = Callable[[nn.Module, Sequence[Tensor]], Callable[[], Arrays]]
@@ -221,10 +221,13 @@ ENGINES: dict[str, Engine] = {
 }
 
 
-def network_inputs(crops: FaceCrops, known: References, count: int, size: int) -> list[Tensor]:
-    """What `Flat` takes for the first frames."""
-    frames = crop_tensors(crops.choose(slice(count)), MESH478, size)
-    parts = [*frames.parts(), known.pictures, known.points, *known.features]
+def network_inputs(
+    renderer: Renderer, crops: FaceCrops, known: References, count: int
+) -> list[Tensor]:
+    """What `Flat` takes for the first frames: each has references of its own."""
+    frames = crop_tensors(crops.choose(slice(count)), MESH478, renderer.config.size)
+    shown = known.choose(renderer.most_alike(frames, known))
+    parts = [*frames.parts(), shown.pictures, shown.points, *shown.features]
     return [part.clone() for part in parts]  # exporters take no tensors of inference mode
 
 
@@ -232,9 +235,8 @@ def network_rows(renderer: Renderer, crops: FaceCrops, engines: Sequence[str]) -
     """`draw` alone: torch by batch and layout, other engines with eight frames."""
     shown = crops.choose(np.linspace(0, FRAMES - 1, REFERENCES).astype(int))
     known = encode_person(renderer, shown, MESH478).encoded
-    size = renderer.config.size
     contiguous = load_renderer(WEIGHTS).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    inputs = {count: network_inputs(crops, known, count, size) for count in (1, 4, 8, 16)}
+    inputs = {count: network_inputs(renderer, crops, known, count) for count in (1, 4, 8, 16)}
     rows = [
         Measured(f"network, torch, {count} at once", count, as_torch(Flat(renderer), parts))
         for count, parts in inputs.items()
@@ -312,7 +314,8 @@ def main() -> None:
     crops = clip_crops(CROP_SIZES)
     rows = network_rows(renderer, crops[CROP_SIZES[0]], sys.argv[2:]) + whole_rows(renderer, crops)
     yardstick = measure(rows)
-    title = f"ms a frame, {REFERENCES} references, {threads} threads"
+    looked_at = renderer.config.looked_at
+    title = f"ms a frame, {looked_at} of {REFERENCES} references, {threads} threads"
     table = Table("", "least", "median", "S3FD over it", "", title=title)
     for row in (yardstick, *rows):
         times = np.array(row.seconds) * 1000

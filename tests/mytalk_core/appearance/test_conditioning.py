@@ -15,6 +15,7 @@ from mytalk_core.appearance.conditioning import (
     drawing_channels,
     face_outlines,
     fill_regions,
+    landmark_distance,
     landmark_flow,
 )
 from mytalk_core.faces.crop import CropConfig
@@ -127,3 +128,34 @@ def test_the_flow_does_not_hang_on_the_order_of_points(seed: int, count: int) ->
     one = landmark_flow(target, reference, 8, reach=0.1)
     other = landmark_flow(target[:, order], reference[:, order], 8, reach=0.1)
     torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def faces(openings: Array, turns: Array) -> torch.Tensor:
+    """Four points of a mouth that opens, then three of an upper face that turns with it."""
+    mouth = np.array([[-1, 0], [1, 0], [0, -0.2], [0, 0.2]], np.float32)
+    upper = np.array([[-2, -3], [2, -3], [0, -2]], np.float32)
+    shapes = []
+    for opening, turn in zip(openings, turns, strict=True):
+        opened = mouth + np.array([[0, 0], [0, 0], [0, 0], [0, opening]], np.float32)
+        turned = np.concatenate([opened, upper]) * np.array([np.cos(turn), 1], np.float32)
+        shapes.append(turned)
+    return torch.from_numpy(np.stack(shapes).astype(np.float32))
+
+
+@given(st.floats(-50, 50), st.floats(-50, 50))
+def test_faces_are_as_unlike_wherever_they_stand(right: float, down: float) -> None:
+    points = faces(np.array([0.0, 0.5]), np.array([0.0, 0.4]))
+    away = points + torch.tensor([right, down])
+    usual, moved = (landmark_distance(each, points, moving=4) for each in (points, away))
+    torch.testing.assert_close(usual, moved, atol=1e-4, rtol=0)
+    assert usual.diagonal().abs().max() < 1e-6
+
+
+def test_mouths_count_more_than_how_the_head_is_turned() -> None:
+    asked = faces(np.array([0.4]), np.array([0.0]))
+    known = faces(np.array([0.4, 0.45, 0.4, 2.0]), np.array([0.0, 0.0, 0.3, 0.0]))
+    distance = landmark_distance(asked, known, moving=4)[0]
+    assert distance.argsort().tolist() == [0, 1, 2, 3]
+    # The mean over the mouth, and a fifth of that over the upper face.
+    lower_lip = (faces(np.array([2.0]), np.array([0.0])) - asked)[0, 3, 1]
+    assert distance[3] == pytest.approx(float(lower_lip) / 4, abs=1e-5)

@@ -6,7 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.reference_frames import spread_by_opening, training_references
+from mytalk_core.appearance.reference_frames import (
+    alike_references,
+    spread_by_opening,
+    training_references,
+)
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -26,8 +30,8 @@ def test_frames_that_cannot_be_used_are_not() -> None:
     assert spread_by_opening(opening, 3).tolist() == [0, 4, 2]
 
 
-def test_of_few_frames_some_come_twice() -> None:
-    assert spread_by_opening(np.array([0.5, 0.1], np.float32), 4).tolist() == [1, 1, 0, 0]
+def test_of_few_frames_each_comes_once() -> None:
+    assert spread_by_opening(np.array([0.5, 0.1], np.float32), 4).tolist() == [1, 0]
 
 
 @settings(deadline=None)
@@ -102,3 +106,34 @@ def test_a_clip_that_is_all_neighbours_gives_what_it_has() -> None:
         references = training_references(np.ones(3, np.float32), pose, np.array([0, 1]), 4, random)
         assert references.shape == (4,)
         assert set(references.tolist()) <= {0, 1, 2}
+
+
+@settings(deadline=None)
+@given(seeds, st.integers(25, 120), st.integers(1, 6))
+def test_alike_references_are_the_most_alike_of_many_and_never_the_answer(
+    seed: int, frames: int, count: int
+) -> None:
+    random = np.random.default_rng(seed)
+    unlike = random.permutation(frames).astype(np.float32)
+    first = int(random.integers(frames - 1))
+    references = alike_references(unlike, np.array([first, first + 1]), count, random)
+    assert references.shape == (count,)
+    assert (np.abs(references[:, None] - [first, first + 1]) > 2).all()
+    assert (np.diff(unlike[references]) > 0).all()
+    # Of 32 at random at most so many others are more like it than the worst that is taken.
+    assert unlike[references].max() < frames - (min(32, frames - 6) - count)
+
+
+def test_other_frames_are_alike_at_another_time() -> None:
+    unlike = np.arange(200, dtype=np.float32)
+    found = {
+        tuple(alike_references(unlike, np.array([198, 199]), 3, np.random.default_rng(seed)))
+        for seed in range(20)
+    }
+    assert len(found) > 10
+
+
+def test_where_all_are_neighbours_they_are_what_there_is() -> None:
+    random = np.random.default_rng(0)
+    references = alike_references(np.array([0, 1], np.float32), np.array([0, 1]), 3, random)
+    assert references.tolist() == [0, 1, 0]

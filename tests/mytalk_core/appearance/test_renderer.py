@@ -284,3 +284,34 @@ def test_every_written_size_fits_together(name: str) -> None:
 
         rendering = renderer(shown(2), renderer.encode_references(shown(1, 3)).repeat(2))
     assert rendering.picture.shape == rendering.warped.shape == (2, 3, size, size)
+
+
+def test_a_frame_is_drawn_from_the_references_most_like_it(
+    trained: Renderer, crops: CropTensors
+) -> None:
+    """Frame by frame, by the landmarks asked for alone, wherever the face stands."""
+    with torch.inference_mode():
+        known = encoded(trained, crops, [7, 2, 0, 5, 3])
+    asked = some(crops, [1, 4, 6])
+    away = replace(asked, points=asked.points + 0.1, anchors=asked.anchors + 0.1)
+    for frames in (asked, away):
+        chosen = trained.most_alike(frames, known)
+        assert chosen.shape == (3, trained.config.looked_at)
+        assert [{*each} for each in chosen.tolist()] == [{1, 2, 4}, {1, 3, 4}, {0, 3, 4}]
+    noisy = replace(asked, pictures=noise_under(asked.masks, asked.pictures))
+    assert torch.equal(trained.most_alike(noisy, known), trained.most_alike(asked, known))
+
+
+def test_each_frame_is_drawn_from_its_own_choice_as_if_there_were_no_others(
+    trained: Renderer, crops: CropTensors
+) -> None:
+    frames = [1, 4, 6]
+    with torch.inference_mode():
+        known = encoded(trained, crops, [7, 2, 0, 5, 3])
+        chosen = torch.tensor([[1, 2], [3, 4], [0, 3]])
+        together = trained(some(crops, frames), known.choose(chosen)).picture
+        for number, alone in enumerate(([2, 0], [5, 3], [7, 5])):
+            one = trained(some(crops, frames[number : number + 1]), encoded(trained, crops, alone))
+            torch.testing.assert_close(
+                together[number : number + 1], one.picture, atol=2e-4, rtol=1e-3
+            )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import SIZES, Renderer
 from mytalk_core.dubbing.film_faces import FilmFaces, Person, study_person
 from mytalk_core.dubbing.geometry import FaceGeometry, run_crop, run_geometry
-from mytalk_core.dubbing.references import collect_looks
+from mytalk_core.dubbing.references import film_looks
 from mytalk_core.dubbing.rendering import DubbedFrame, RunToRender, render_film
 from mytalk_core.dubbing.speech_motion import RunMotion
 from mytalk_core.faces.crop import CropConfig
@@ -91,7 +92,7 @@ def render(
         run_crop(faces, run, person, MESH478, CropConfig())
         for run, person in zip(faces.runs, people, strict=True)
     ]
-    looks = collect_looks(info, faces, people, crops, MESH478, lambda *_: None)
+    looks = list(film_looks(info, faces, people, crops, MESH478, lambda *_: None))
     renderer = Renderer(SIZES["tiny"]).eval()
     still = RunMotion(0, np.zeros((FRAMES, len(MESH478.moving), 3), np.float32))
 
@@ -146,3 +147,38 @@ def test_half_a_strength_changes_half_as_much(render: Callable[..., list[DubbedF
 
     assert np.abs(change(whole)).max() > 4
     assert np.abs(change(less) - change(whole) / 2).max() <= 1
+
+
+def test_the_film_is_read_no_farther_than_looks_are_asked_for(
+    film: list[PlaneFrame],
+    faces: FilmFaces,
+    people: list[Person],
+    info: VideoInfo,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However long a film is, memory holds the look of one run."""
+    read: list[int] = []
+
+    def frames(path: Path) -> Iterator[PlaneFrame]:
+        for frame in film:
+            read.append(frame.index)
+            yield frame
+
+    monkeypatch.setattr("mytalk_core.dubbing.references.iter_planes", frames)
+    monkeypatch.setattr(
+        "mytalk_core.dubbing.references.prefetched", lambda frames, ahead: iter(frames)
+    )
+    told: list[int] = []
+    looks = film_looks(
+        info,
+        faces,
+        people,
+        [CropConfig()] * len(RUNS),
+        MESH478,
+        lambda stage, done, total: told.append(done),
+    )
+    for (first, end), person, look in zip(RUNS, people, looks, strict=True):
+        assert first <= read[-1] < end
+        assert len(look.references.pictures) == len(person.references)
+    assert told == [*range(told[-1] + 1)]
+    assert told[-1] < RUNS[0][1]

@@ -152,17 +152,23 @@ def test_what_a_third_series_explains_does_not_count_as_correlation():
     given_, one, other = random.normal(size=(3, 4000))
     a, b = given_ + 0.5 * one, 2 * given_ - 0.5 * other
     assert correlation(a, b) > 0.8
-    assert abs(partial_correlation(a, b, given_)) < 0.05
-    assert partial_correlation(a + one, 3 * one, given_) == pytest.approx(1, abs=1e-6)
+    assert abs(partial_correlation(a, b, given_[:, None])) < 0.05
+    assert partial_correlation(a + one, 3 * one, given_[:, None]) == pytest.approx(1, abs=1e-6)
     # The textbook's formula.
     b = b + 0.4 * one
     ab, ag, bg = correlation(a, b), correlation(a, given_), correlation(b, given_)
     expected = (ab - ag * bg) / np.sqrt((1 - ag**2) * (1 - bg**2))
-    assert partial_correlation(a, b, given_) == pytest.approx(expected, abs=1e-6)
+    assert partial_correlation(a, b, given_[:, None]) == pytest.approx(expected, abs=1e-6)
+    # All that is given is taken out at once.
+    both = np.stack([given_, one], axis=1)
+    assert abs(partial_correlation(a + other, b, both)) > 0.9
+    assert abs(partial_correlation(a + random.normal(size=4000), b, both)) < 0.05
 
 
 def test_too_few_or_fully_explained_series_have_no_partial_correlation():
     line = np.arange(3.0)
-    assert math.isnan(partial_correlation(line, line**2, line))
+    assert math.isnan(partial_correlation(line, line**2, line[:, None]))
     line = np.arange(9.0)
-    assert math.isnan(partial_correlation(2 * line + 1, line**2, line))
+    assert math.isnan(partial_correlation(2 * line + 1, line**2, line[:, None]))
+    many = np.random.default_rng(0).normal(size=(9, 7))
+    assert math.isnan(partial_correlation(line, line**2, many))
