@@ -143,9 +143,9 @@ def _notes(
         f" apart; {TRUTH} has what the landmarker itself is off by. Opening r: correlation of the"
         " opening found with that asked for. R with own opening: what of the opening found follows"
         " the original frame after what opening and width of the lips asked for explain (partial"
-        f" correlation, of all clips together); {UNTOUCHED} is a whole leak. {PASTED} cannot leak: what it has is"
-        " chance, and what the surroundings of a mouth do to the landmarker; what ours has beyond"
-        f" that stands under {DERIVED!r}.",
+        f" correlation, of all clips together); {UNTOUCHED} is a whole leak. {PASTED} cannot leak:"
+        " what it has is chance, and what the surroundings of a mouth do to the landmarker; what"
+        f" ours has beyond that stands under {DERIVED!r}.",
         "Over source, 1 being as in the clip's own frames. Sharpness: mean square of what is finer"
         f" than a Gaussian of {DETAIL} inter-ocular units in the mouth region. Flicker: mean"
         " absolute second difference over time within the mask. Seam: gradient at the mask's rim"

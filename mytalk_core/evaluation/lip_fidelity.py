@@ -58,8 +58,9 @@ def lip_scores(case: RedrawCase, found: Points) -> dict[str, float]:
     Returns:
         asked_lmd: mean distance of the lip points; asked_r: Pearson's r of opening found and asked
         for; own_r, in cross: the correlation of the opening found with that of the original frames,
-        after what the lips asked for explain by their opening and width, and own_r_weight, how much is left then; found:
-        share of frames in which a face was found. NaN where too few frames tell.
+        after what the lips asked for explain by their opening and width, and own_r_weight, how much
+        is left then; found: share of frames in which a face was found. NaN where too few frames
+        tell.
     """
     scheme, lips = case.scheme, list(case.scheme.lips)
     rigid = list(scheme.rigid)
