@@ -15,9 +15,6 @@ from torch import Tensor
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
 _SUBPIXEL_BITS = 4  # OpenCV draws at 1/16 pixel
-# How much the upper face, which tells how the head is turned, counts beside mouth and jaw where
-# landmarks are compared.
-_TURN = 0.2
 
 
 @dataclass(frozen=True)
@@ -153,9 +150,10 @@ def landmark_flow(target: Tensor, reference: Tensor, grid_size: int, reach: floa
 
 
 def landmark_distance(points: Tensor, others: Tensor, moving: int) -> Tensor:
-    """How unlike faces look by their landmarks: the mouth first, then how the head is turned.
+    """How unlike faces look by their landmarks: mouth and jaw, and how the head is turned.
 
-    Where the face stands in its picture does not count.
+    The mean distance of the moving points and that of the anchors count alike. Where the face
+    stands in its picture does not.
 
     Args:
         points: (B, M + Q, 2) moving points, then anchors of the upper face, any unit.
@@ -169,6 +167,6 @@ def landmark_distance(points: Tensor, others: Tensor, moving: int) -> Tensor:
         each - each[:, moving:].mean(dim=1, keepdim=True) for each in (points, others)
     )
     anchors = points.shape[1] - moving
-    weight = points.new_tensor([1 / moving] * moving + [_TURN / anchors] * anchors)
+    weight = points.new_tensor([1 / moving] * moving + [1 / anchors] * anchors)
     unlike: Tensor = torch.linalg.vector_norm(points[:, None] - others, dim=-1) @ weight
     return unlike

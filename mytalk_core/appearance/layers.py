@@ -50,7 +50,7 @@ class ConvBlock(nn.Module):
 
     def finished(self, convolved: Tensor) -> Tensor:
         """What follows the convolution."""
-        return F.silu(self.norm(convolved))
+        return silu(self.norm(convolved))
 
 
 class ResidualBlock(nn.Module):
@@ -145,6 +145,11 @@ class FusionNet(nn.Module):
         gate = torch.sigmoid(self.gate(both))
         merged: Tensor = self.merge(both)
         return torch.addcmul(surroundings + merged, gate, lips - surroundings)
+
+
+def silu(x: Tensor) -> Tensor:
+    """SiLU, in place where nothing is learnt: there a new map costs more than what is done."""
+    return F.silu(x, inplace=not torch.is_grad_enabled())
 
 
 def silent_conv(inputs: int, outputs: int) -> nn.Conv2d:

@@ -24,6 +24,7 @@ from mytalk_core.appearance.layers import (
     resized,
     sampled,
     silent_conv,
+    silu,
     warp,
 )
 from mytalk_core.appearance.row_sampling import goes_by_rows, row_sums
@@ -49,7 +50,7 @@ class RendererConfig:
     decisiveness: float = 12.0
     # Of a person's references, how many a frame is drawn from: those whose landmarks are most like
     # the frame's. More of them blur, and take longer.
-    looked_at: int = 3
+    looked_at: int = 2
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class References:
     """The reference set of a person after encoding; computed once, used for every frame."""
 
     pictures: Tensor  # (B, K, 3, S, S) windows, colours relative to the reference's skin
+    halves: Tensor  # (B * K, 3, S / 2, S / 2) the same, half as fine
     points: Tensor  # (B, K, M + Q, 2) moving points and anchors, shares of the window
     features: list[Tensor]  # finest first, (B * K, width, ., .)
 
@@ -65,6 +67,7 @@ class References:
         flat = chosen.flatten()
         return References(
             self.pictures[0, flat].unflatten(0, chosen.shape),
+            self.halves[flat],
             self.points[0, flat].unflatten(0, chosen.shape),
             [part[flat] for part in self.features],
         )
@@ -73,14 +76,14 @@ class References:
         """A copy of the references of each of B people for each of `count` frames in a row."""
         return References(
             self.pictures.repeat_interleave(count, dim=0),
+            self._repeated(self.halves, count),
             self.points.repeat_interleave(count, dim=0),
-            [
-                part.unflatten(0, self.pictures.shape[:2])
-                .repeat_interleave(count, dim=0)
-                .flatten(0, 1)
-                for part in self.features
-            ],
+            [self._repeated(part, count) for part in self.features],
         )
+
+    def _repeated(self, part: Tensor, count: int) -> Tensor:
+        each: Tensor = part.unflatten(0, self.pictures.shape[:2])
+        return each.repeat_interleave(count, dim=0).flatten(0, 1)
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ class ReferenceMatch(nn.Module):
         ).flatten(0, 2)
         frame = self.frame_coarse(torch.cat([landmarks[1], surroundings[1]], dim=1))
         seen = self.reference_coarse(warp(known.features[1], guess))
-        found = self.coarse(F.silu(seen.unflatten(0, each) + beside(frame)).flatten(0, 2))
+        found = self.coarse(silu(seen.unflatten(0, each) + beside(frame)).flatten(0, 2))
         coarse = F.interpolate(
             torch.cat([guess + found[:, :2] / 8, found[:, 2:]], dim=1),
             scale_factor=2.0,
@@ -161,7 +164,7 @@ class ReferenceMatch(nn.Module):
         )
         frame = self.frame_fine(torch.cat([landmarks[0], surroundings[0]], dim=1))
         seen = self.reference_fine(warp(known.features[0], coarse[:, :2]))
-        fine = self.fine(F.silu(seen.unflatten(0, each) + beside(frame)).flatten(0, 2))
+        fine = self.fine(silu(seen.unflatten(0, each) + beside(frame)).flatten(0, 2))
         flow = (coarse[:, :2] + fine[:, :2] / 16).unflatten(0, each)
         logits = (coarse[:, 2:] + fine[:, 2:]).unflatten(0, each)
         return (
@@ -211,6 +214,7 @@ class Renderer(nn.Module):
         features = self.lip_encoder(torch.cat([relative * flat.masks, now], dim=1))
         return References(
             relative.unflatten(0, (batch, count)),
+            F.avg_pool2d(relative, 2),
             torch.cat([shown.points, shown.anchors], dim=2),
             features,
         )
@@ -248,8 +252,9 @@ class Renderer(nn.Module):
         x = self.bottom(torch.cat([fused[-1], landmarks[-1]], dim=1))
         for scale, stage in zip(range(len(fused) - 2, -1, -1), self.up, strict=True):
             x = stage(x, torch.cat([fused[scale], landmarks[scale]], dim=1))
-        half = F.avg_pool2d(references.pictures.flatten(0, 1), 2)
-        small = torch.cat([gathered(half, flow, share), F.avg_pool2d(visible, 2)], dim=1)
+        small = torch.cat(
+            [gathered(references.halves, flow, share), F.avg_pool2d(visible, 2)], dim=1
+        )
         residual = F.pixel_shuffle(self.head(torch.cat([x, small], dim=1)), 2)
         return Drawing(flow, share, residual, colour)
 

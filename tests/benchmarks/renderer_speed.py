@@ -46,7 +46,7 @@ from mytalk_core.faces.landmarker import LandmarkerConfig, MeshLandmarker
 from mytalk_core.media.decode import iter_frames
 
 WEIGHTS = Path(mytalk_core.__file__).parent / "weights" / "appearance.safetensors"
-ROUNDS = 7
+ROUNDS = 15
 FRAMES, REFERENCES = 40, 32
 CROP_SIZES = (192, 384)
 Arrays = list[np.ndarray]
@@ -92,8 +92,8 @@ class Flat(nn.Module):
 
     def forward(self, *parts: Tensor) -> tuple[Tensor, ...]:
         """Eight parts of the frames, pictures, points and features of the references."""
-        frames, (pictures, points, *features) = CropTensors(*parts[:8]), parts[8:]
-        drawing = self.renderer.draw(frames, References(pictures, points, features))
+        frames, (pictures, halves, points, *features) = CropTensors(*parts[:8]), parts[8:]
+        drawing = self.renderer.draw(frames, References(pictures, halves, points, features))
         return drawing.flow, drawing.share, drawing.residual, drawing.colour
 
 
@@ -120,7 +120,7 @@ def as_bfloat16(module: nn.Module, inputs: Sequence[Tensor]) -> Callable[[], Arr
 
 def compiled(module: nn.Module, inputs: Sequence[Tensor]) -> Callable[[], Arrays]:
     """By torch.compile, which needs a C++ compiler."""
-    return as_torch(torch.compile(module), inputs)  # type: ignore[arg-type]
+    return as_torch(torch.compile(module, dynamic=False), inputs)  # type: ignore[arg-type]
 
 
 class Fixed(nn.Module):
@@ -227,7 +227,7 @@ def network_inputs(
     """What `Flat` takes for the first frames: each has references of its own."""
     frames = crop_tensors(crops.choose(slice(count)), MESH478, renderer.config.size)
     shown = known.choose(renderer.most_alike(frames, known))
-    parts = [*frames.parts(), shown.pictures, shown.points, *shown.features]
+    parts = [*frames.parts(), shown.pictures, shown.halves, shown.points, *shown.features]
     return [part.clone() for part in parts]  # exporters take no tensors of inference mode
 
 

@@ -78,7 +78,7 @@ class ConcatenatingRenderer(Renderer):
     """Warped features of `count` references are concatenated and mixed by a 1x1 convolution."""
 
     def __init__(self, config: RendererConfig, count: int = 4) -> None:
-        super().__init__(config)
+        super().__init__(replace(config, looked_at=count))
         self.match = _ConcatenatedMatch(config, count)
         self.mix = nn.ModuleList(nn.Conv2d(count * width, width, 1) for width in config.widths)
 
@@ -100,9 +100,8 @@ class ConcatenatingRenderer(Renderer):
         x = self.bottom(torch.cat([fused[-1], landmarks[-1]], dim=1))
         for scale, stage in zip(range(len(fused) - 2, -1, -1), self.up, strict=True):
             x = stage(x, torch.cat([fused[scale], landmarks[scale]], dim=1))
-        half = nn.functional.avg_pool2d(references.pictures.flatten(0, 1), 2)
         around = nn.functional.avg_pool2d(visible, 2)
-        small = torch.cat([gathered(half, flow, share), around], dim=1)
+        small = torch.cat([gathered(references.halves, flow, share), around], dim=1)
         residual = nn.functional.pixel_shuffle(self.head(torch.cat([x, small], dim=1)), 2)
         return Drawing(flow, share, residual, colour)
 

@@ -151,11 +151,11 @@ def test_faces_are_as_unlike_wherever_they_stand(right: float, down: float) -> N
     assert usual.diagonal().abs().max() < 1e-6
 
 
-def test_mouths_count_more_than_how_the_head_is_turned() -> None:
+def test_mouths_and_how_the_head_is_turned_count() -> None:
     asked = faces(np.array([0.4]), np.array([0.0]))
     known = faces(np.array([0.4, 0.45, 0.4, 2.0]), np.array([0.0, 0.0, 0.3, 0.0]))
     distance = landmark_distance(asked, known, moving=4)[0]
     assert distance.argsort().tolist() == [0, 1, 2, 3]
-    # The mean over the mouth, and a fifth of that over the upper face.
+    # Of the mean over the mouth; the upper face is the same.
     lower_lip = (faces(np.array([2.0]), np.array([0.0])) - asked)[0, 3, 1]
     assert distance[3] == pytest.approx(float(lower_lip) / 4, abs=1e-5)

@@ -44,9 +44,8 @@ def forward(renderer: Renderer, crops: FaceCrops, references: FaceCrops) -> NDAr
     size = renderer.config.size
     with torch.inference_mode():
         known = renderer.encode_references(crop_tensors(references, MESH478, size).as_batch())
-        picture = renderer(
-            crop_tensors(crops, MESH478, size), known.repeat(len(crops.points))
-        ).picture
+        frames = crop_tensors(crops, MESH478, size)
+        picture = renderer(frames, known.choose(renderer.most_alike(frames, known))).picture
     found: NDArray[np.float32] = 255 * picture.permute(0, 2, 3, 1).numpy()
     return found
 
