@@ -77,7 +77,7 @@ class DubConfig:
     # Reference frames of a run that the renderer is shown; each frame is drawn from a few of them.
     references: int = 32
     # x264's quality of the film, 0 (lossless) to 51.
-    crf: int = 14
+    crf: int = 16
     mask: MaskConfig = field(default_factory=MaskConfig)
     # Its size is that of the face in the film, whatever stands here.
     crop: CropConfig = field(default_factory=CropConfig)

@@ -68,7 +68,8 @@ def observe_film(
     shown: deque[NDArray[np.uint8]] = deque()  # frames whose landmarks are not known yet
 
     def images() -> Iterator[NDArray[np.uint8]]:
-        for frame in prefetched(iter_frames(video.path), 4):
+        # A level of brightness moves no landmark.
+        for frame in prefetched(iter_frames(video.path, exact=False), 4):
             starts.append(frame.pts * video.time_base)
             progress("finding the face", len(starts), max(video.frame_estimate, len(starts)))
             shown.append(frame.image)

@@ -1,7 +1,9 @@
 """The second look at a film: every frame with its new lips, as a stream, in the film's samples."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -21,6 +23,7 @@ from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.media.decode import PlaneFrame
 from mytalk_core.media.plane_regions import largest_outside_change, with_region
 from mytalk_core.media.planes import Planes
+from mytalk_core.media.prefetch import mapped_ahead
 
 _BATCH = 16  # frames rendered together
 _BLEND = BlendConfig()
@@ -58,14 +61,27 @@ class _Waiting:
     strength: float
 
 
+_Finish: TypeAlias = Callable[[], DubbedFrame]
+"""The rest of the work on a frame, once its crop is drawn."""
+
+
 def render_film(
     frames: Iterable[PlaneFrame], runs: Iterator[RunToRender], scheme: LandmarkScheme
 ) -> Iterator[DubbedFrame]:
     """Every frame of the film in order, with new lips where its run says so.
 
+    Crops are put into their frames by a thread of its own while the next ones are drawn.
+
     Args:
         runs: in order of time, without overlap; each is asked for when it begins.
     """
+    drawn = _drawn_film(frames, runs, scheme)
+    return mapped_ahead(lambda finish: finish(), drawn, threads=1, depth=_BATCH)
+
+
+def _drawn_film(
+    frames: Iterable[PlaneFrame], runs: Iterator[RunToRender], scheme: LandmarkScheme
+) -> Iterator[_Finish]:
     drawing: _RunDrawing | None = None
     following = next(runs, None)
     for frame in frames:
@@ -76,7 +92,7 @@ def render_film(
             drawing = _RunDrawing(following, scheme)
             following = next(runs, None)
         if drawing is None:
-            yield _untouched(frame)
+            yield partial(_untouched, frame)
         else:
             yield from drawing.feed(frame)
     if drawing is not None:
@@ -93,21 +109,21 @@ class _RunDrawing:
         self._person = encode_person(run.renderer, run.look.references, scheme)
         self._waiting: list[_Waiting] = []
 
-    def feed(self, frame: PlaneFrame) -> Iterator[DubbedFrame]:
+    def feed(self, frame: PlaneFrame) -> Iterator[_Finish]:
         """The next frame of the run; what is done by now."""
         while frame.index >= self._block.first + len(self._block.boxes):
             self._block = next(self.run.geometry)
         strength = float(self.run.strength[frame.index - self.run.first])
         if strength <= 0:
             yield from self.finish()
-            yield _untouched(frame)
+            yield partial(_untouched, frame)
             return
         at = frame.index - self._block.first
         self._waiting.append(_Waiting(frame, self._block, at, strength))
         if len(self._waiting) == _BATCH:
             yield from self.finish()
 
-    def finish(self) -> Iterator[DubbedFrame]:
+    def finish(self) -> Iterator[_Finish]:
         """The frames that wait."""
         if self._waiting:
             yield from _rendered(
@@ -126,7 +142,7 @@ def _rendered(
     person: PersonReferences,
     grain: Grain,
     scheme: LandmarkScheme,
-) -> Iterator[DubbedFrame]:
+) -> Iterator[_Finish]:
     size = person.windows.shape[-1] * 3 // 2
     crops = FaceCrops(
         np.stack([film_crop(one.frame.planes, one.block.boxes[one.at], size) for one in waiting]),
@@ -138,15 +154,25 @@ def _rendered(
     drawn = redraw(renderer, crops, person, scheme)
     for number, one in enumerate(waiting):
         crop = crops.choose(slice(number, number + 1))
-        planes = _in_film(one, crop, drawn[number], grain, scheme)
-        source = one.frame
-        outline, box = crops.mask_outlines[number], one.block.boxes[one.at]
-        yield DubbedFrame(
-            source,
-            replace(source, planes=planes),
-            float(one.block.opening[one.at]),
-            _outside_change(source.planes, planes, outline, box),
-        )
+        yield partial(_composed, one, crop, drawn[number], grain, scheme)
+
+
+def _composed(
+    one: _Waiting,
+    crop: FaceCrops,
+    drawn: NDArray[np.float32],
+    grain: Grain,
+    scheme: LandmarkScheme,
+) -> DubbedFrame:
+    planes = _in_film(one, crop, drawn, grain, scheme)
+    source = one.frame
+    outline, box = crop.mask_outlines[0], one.block.boxes[one.at]
+    return DubbedFrame(
+        source,
+        replace(source, planes=planes),
+        float(one.block.opening[one.at]),
+        _outside_change(source.planes, planes, outline, box),
+    )
 
 
 def _in_film(
@@ -178,4 +204,4 @@ def _outside_change(
     placed = np.rint(outline @ inverse[:2] + inverse[2:]).astype(np.int32)
     inside = np.zeros((before.height, before.width), np.uint8)
     cv2.fillPoly(inside, [placed], color=[1])
-    return largest_outside_change(before, after, inside > 0)
+    return largest_outside_change(before, after, inside.view(np.bool_))

@@ -40,6 +40,8 @@ ACCURATE: Final = (
     | Interpolation.FULL_CHR_H_INT
     | Interpolation.FULL_CHR_H_INP
 )
+# Some twentieth of the time: 1.6 ms in place of 34 for 1080x1920.
+_QUICK: Final = Interpolation.BICUBIC
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,13 @@ def luma_weights(tags: ColourTags, width: int, height: int) -> tuple[float, floa
     return _LUMA_WEIGHTS[scaler_matrix(tags, width, height)]
 
 
-def to_rgb(frame: av.VideoFrame, scaler: VideoReformatter) -> NDArray[np.uint8]:
-    """The frame as uint8 (H, W, 3) RGB in storage orientation. `scaler` is kept by the caller."""
+def to_rgb(
+    frame: av.VideoFrame, scaler: VideoReformatter, exact: bool = True
+) -> NDArray[np.uint8]:
+    """The frame as uint8 (H, W, 3) RGB in storage orientation. `scaler` is kept by the caller.
+
+    If it need not be exact it is quick: a level darker, and colours end at whole chroma samples.
+    """
     tags = tags_of(frame)
     converted = scaler.reformat(
         frame,
@@ -87,7 +94,7 @@ def to_rgb(frame: av.VideoFrame, scaler: VideoReformatter) -> NDArray[np.uint8]:
         src_colorspace=scaler_matrix(tags, frame.width, frame.height),
         src_color_range=tags.range or LIMITED,
         dst_color_range=FULL_RANGE,
-        interpolation=ACCURATE,
+        interpolation=ACCURATE if exact else _QUICK,
         threads=1,
     )
     return converted.to_ndarray().astype(np.uint8, copy=False)

@@ -49,10 +49,12 @@ class PlaneFrame:
     planes: Planes  # upright
 
 
-def iter_frames(path: str | Path, threads: int = DECODER_THREADS) -> Iterator[Frame]:
+def iter_frames(
+    path: str | Path, threads: int = DECODER_THREADS, exact: bool = True
+) -> Iterator[Frame]:
     """Every frame of the first video stream in the order of display; pts increase strictly.
 
-    `threads` decode, which changes no picture. A file that merely ends early ends the iteration;
+    `threads` decode, which changes no picture; `exact` is as of `to_rgb`. A file that merely ends early ends the iteration;
     one that is damaged yields the frames before the damage and then raises.
 
     Raises:
@@ -61,7 +63,7 @@ def iter_frames(path: str | Path, threads: int = DECODER_THREADS) -> Iterator[Fr
     scaler = VideoReformatter()
     with open_video(Path(path), threads) as (container, stream):
         for index, (pts, frame) in enumerate(decoded_frames(container, stream, Path(path))):
-            yield Frame(index, pts, _upright(frame, scaler))
+            yield Frame(index, pts, _upright(frame, scaler, exact))
 
 
 def iter_planes(path: str | Path, threads: int = DECODER_THREADS) -> Iterator[PlaneFrame]:
@@ -132,5 +134,7 @@ class _Shown:
         return Frame(index, self.pts, self._image)
 
 
-def _upright(frame: av.VideoFrame, scaler: VideoReformatter) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(np.rot90(to_rgb(frame, scaler), quarter_turns(frame)))
+def _upright(
+    frame: av.VideoFrame, scaler: VideoReformatter, exact: bool = True
+) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(np.rot90(to_rgb(frame, scaler, exact), quarter_turns(frame)))

@@ -94,18 +94,16 @@ def largest_outside_change(before: Planes, after: Planes, inside: NDArray[np.boo
     Args:
         inside: (H, W), the mask. A chroma sample is outside if all pixels are that it stands for.
     """
-    largest = 0
-    chroma_inside = _of_blocks(inside, before.layout)
-    for old, new, mask in (
-        (before.y, after.y, inside),
-        (before.u, after.u, chroma_inside),
-        (before.v, after.v, chroma_inside),
-    ):
-        if old is not new:
-            change = cv2.absdiff(old, new)
-            change[mask] = 0
-            largest = max(largest, int(change.max()))
-    return largest
+    luma_outside = ~inside
+    chroma_outside = ~_of_blocks(inside, before.layout)
+    return max(
+        0 if old is new else int(cv2.norm(old, new, cv2.NORM_INF, outside.view(np.uint8)))
+        for old, new, outside in (
+            (before.y, after.y, luma_outside),
+            (before.u, after.u, chroma_outside),
+            (before.v, after.v, chroma_outside),
+        )
+    )
 
 
 def _changed(

@@ -29,7 +29,7 @@ from mytalk_core.media.decode import PlaneFrame, iter_planes
 from mytalk_core.media.plane_regions import largest_outside_change, region_rgb, with_region
 from mytalk_core.media.probe import VideoInfo, probe_video
 
-PRESETS = (("veryfast", 16), ("veryfast", 14), ("faster", 16), ("fast", 16))  # with crf
+PRESETS = (("ultrafast", 16), ("superfast", 16), ("veryfast", 14), ("fast", 16))  # with crf
 
 
 def milliseconds(work: Callable[[], object]) -> float:
