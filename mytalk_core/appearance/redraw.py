@@ -7,6 +7,7 @@ are.
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -31,6 +32,12 @@ from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.training.precision import autocast
 
 _BATCH = 16  # frames drawn together
+# Seconds about a frame whose pictures it is not drawn from: they show the mouth that it had, and
+# what is asked for would be drawn with some of that.
+_APART = 0.4
+
+Moments: TypeAlias = NDArray[np.floating]
+"""When frames are shown, seconds of one clock."""
 
 
 @dataclass(frozen=True)
@@ -39,29 +46,39 @@ class PersonReferences:
 
     encoded: References  # at the renderer's size, (1, K, ..)
     windows: Tensor  # (K, 3, W, W) at the crops' own size, 0..1 relative to the reference's skin
+    moments: Moments  # (K,)
 
 
 @torch.inference_mode()
 def encode_person(
-    renderer: Renderer, references: FaceCrops, scheme: LandmarkScheme
+    renderer: Renderer, references: FaceCrops, moments: Moments, scheme: LandmarkScheme
 ) -> PersonReferences:
-    """Look at a person's reference frames, K >= 1, in any order."""
+    """Look at a person's reference frames, K >= 1, in any order, of those moments (K,)."""
     device = _device(renderer)
     shown = crop_tensors(references, scheme, renderer.config.size).to(device)
     with autocast(device, True):
         encoded = renderer.encode_references(shown.as_batch())
     windows = _windows(references.pictures).to(device)
-    return PersonReferences(encoded, windows - skin_colour(shown.contexts, shown.skins))
+    relative = windows - skin_colour(shown.contexts, shown.skins)
+    return PersonReferences(encoded, relative, moments)
 
 
 @torch.inference_mode()
 def redraw(
-    renderer: Renderer, crops: FaceCrops, person: PersonReferences, scheme: LandmarkScheme
+    renderer: Renderer,
+    crops: FaceCrops,
+    moments: Moments,
+    person: PersonReferences,
+    scheme: LandmarkScheme,
 ) -> NDArray[np.float32]:
     """Crops whose lips stand where their points ask; unchanged outside their masks.
 
+    Each is drawn from the references that are most like what is asked for, but for those of nearly
+    the same moment, where there are others.
+
     Args:
         crops: T of them, as large as the person's references were.
+        moments: theirs, (T,).
 
     Returns:
         (T, C, C, 3) RGB, 0..255; not clipped.
@@ -74,7 +91,9 @@ def redraw(
         some = crops.choose(slice(first, first + _BATCH))
         frames = crop_tensors(some, scheme, renderer.config.size).to(device)
         with autocast(device, True):
-            chosen = renderer.most_alike(frames, person.encoded)
+            now = moments[first : first + _BATCH, None]
+            near = torch.from_numpy(np.abs(now - person.moments) < _APART).to(device)
+            chosen = renderer.most_alike(frames, person.encoded, near)
             drawing = renderer.draw(frames, person.encoded.choose(chosen))
         for frame, mask in enumerate(window_masks(some)):
             down, across = torch.from_numpy(mask).nonzero(as_tuple=True)

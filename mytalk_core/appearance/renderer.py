@@ -31,6 +31,8 @@ from mytalk_core.appearance.row_sampling import goes_by_rows, row_sums
 
 # What shows a frame's landmarks: three contours at three moments.
 _DRAWN = 9
+# Farther than any two faces are unlike, in windows.
+_AVOIDED = 100.0
 
 
 @dataclass(frozen=True)
@@ -219,15 +221,22 @@ class Renderer(nn.Module):
             features,
         )
 
-    def most_alike(self, frames: CropTensors, references: References) -> Tensor:
+    def most_alike(
+        self, frames: CropTensors, references: References, avoided: Tensor | None = None
+    ) -> Tensor:
         """Which references of one person each of B frames is best drawn from, (B, N) out of K.
 
         Those whose landmarks stand most like the landmarks asked for: the mouth, and how the head
         is turned. Nothing of the frame's own mouth is known to it.
+
+        Args:
+            avoided: (B, K), True for what is taken only where there is nothing else.
         """
         asked = torch.cat([frames.points, frames.anchors], dim=1)
         known = references.points[0]
         unlike = landmark_distance(asked, known, moving=frames.points.shape[1])
+        if avoided is not None:
+            unlike = unlike + _AVOIDED * avoided
         return unlike.topk(min(self.config.looked_at, len(known)), largest=False).indices
 
     def draw(self, frames: CropTensors, references: References) -> Drawing:

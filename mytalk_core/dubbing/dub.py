@@ -283,6 +283,7 @@ def _dub_into(
             end=run[1],
             look=look,
             geometry=run_geometry(faces, run, person, motion, scheme, crop, info.fps),
+            starts=faces.starts[run[0] : run[1]],
             strength=plan.strength,
             renderer=renderer,
         )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mytalk_core.appearance.conditioning import fill_regions
 from mytalk_core.appearance.face_crops import FaceCrops, posed
 from mytalk_core.appearance.grain import Grain, measure_grain
+from mytalk_core.appearance.redraw import Moments
 from mytalk_core.dubbing.film_faces import FilmFaces, Person
 from mytalk_core.dubbing.geometry import posed_boxes
 from mytalk_core.dubbing.progress import Progress
@@ -29,6 +30,7 @@ class RunLook:
     """How the person of a run looks; crops of C pixels."""
 
     references: FaceCrops  # K frames, float pictures
+    moments: Moments  # (K,) of them
     grain: Grain
 
 
@@ -65,6 +67,7 @@ def film_looks(
         shown, in_a_row = set(person.references.tolist()), set(_grain_frames(run, person))
         last = max(shown | in_a_row)
         references: list[FaceCrops] = []
+        moments: list[float] = []
         grainy: list[FaceCrops] = []
         for frame in frames:
             if number == 0:
@@ -75,11 +78,12 @@ def film_looks(
                 )
                 if frame.index in shown:
                     references.append(crop)
+                    moments.append(float(faces.starts[frame.index]))
                 if frame.index in in_a_row:
                     grainy.append(crop)
             if frame.index == last:
                 break
-        yield RunLook(_together(references), _grain(_together(grainy)))
+        yield RunLook(_together(references), np.array(moments), _grain(_together(grainy)))
 
 
 def _grain_frames(run: tuple[int, int], person: Person) -> range:

@@ -1,7 +1,8 @@
 """The second look at a film: every frame with its new lips, as a stream, in the film's samples."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 from typing import TypeAlias
 
@@ -47,6 +48,7 @@ class RunToRender:
     end: int
     look: RunLook
     geometry: Iterator[FaceGeometry]
+    starts: Sequence[Fraction]  # of each of its frames, seconds of the film
     strength: NDArray[np.float32]  # of each of its frames, 0..1; 0 where it is left alone
     renderer: Renderer  # the shipped one, or the person's own
 
@@ -58,6 +60,7 @@ class _Waiting:
     frame: PlaneFrame
     block: FaceGeometry
     at: int
+    moment: float  # seconds of the film
     strength: float
 
 
@@ -106,7 +109,7 @@ class _RunDrawing:
         self.run = run
         self._block = next(run.geometry)
         self._scheme = scheme
-        self._person = encode_person(run.renderer, run.look.references, scheme)
+        self._person = encode_person(run.renderer, run.look.references, run.look.moments, scheme)
         self._waiting: list[_Waiting] = []
 
     def feed(self, frame: PlaneFrame) -> Iterator[_Finish]:
@@ -119,7 +122,8 @@ class _RunDrawing:
             yield partial(_untouched, frame)
             return
         at = frame.index - self._block.first
-        self._waiting.append(_Waiting(frame, self._block, at, strength))
+        moment = float(self.run.starts[frame.index - self.run.first])
+        self._waiting.append(_Waiting(frame, self._block, at, moment, strength))
         if len(self._waiting) == _BATCH:
             yield from self.finish()
 
@@ -151,7 +155,8 @@ def _rendered(
             for name in ("points", "before", "after", "mask_outlines", "face_points")
         ),
     )
-    drawn = redraw(renderer, crops, person, scheme)
+    moments = np.array([one.moment for one in waiting])
+    drawn = redraw(renderer, crops, moments, person, scheme)
     for number, one in enumerate(waiting):
         crop = crops.choose(slice(number, number + 1))
         yield partial(_composed, one, crop, drawn[number], grain, scheme)

@@ -24,6 +24,7 @@ from mytalk_core.evaluation.appearance_table import (
 from mytalk_core.evaluation.lip_fidelity import LipReader
 from mytalk_core.evaluation.pasting import CLIP_PASTED, MEAN_MOUTH, PASTED, PASTING
 from mytalk_core.evaluation.redrawing import (
+    APART,
     NEAR,
     OURS,
     RAW,
@@ -76,7 +77,12 @@ def evaluate_appearance(
         BadInputError: where a data set holds no clips of the split.
     """
     cases = AppearanceCases(data, split)
-    drawers = {OURS: renderer_drawer(renderer), **(others or {}), **PASTING}
+    drawers = {
+        OURS: renderer_drawer(renderer),
+        APART: renderer_drawer(renderer, apart=True),
+        **(others or {}),
+        **PASTING,
+    }
     tables = AppearanceTables(drawers, judges)
     pictures = AppearancePictures()
     keys: dict[str, list[str]] = defaultdict(list)
@@ -129,7 +135,9 @@ def _notes(
         "Reconstruction: the clip's own lips are asked for, and its frames are the truth. Cross:"
         " the lips and the jaw move as in another clip of the speaker, put on the clip's own"
         " resting face and posed with its head, as in a dub; no true picture exists.",
-        f"{OURS}: blended into the frame as a dub does; {RAW}: put there up to the mask's edge."
+        f"{OURS}: blended into the frame as a dub does; {RAW}: put there up to the mask's edge;"
+        f" {APART}: drawn from no reference within 0.4 s of the frame, which a dub never is, nor"
+        " anything in cross."
         f" {PASTED}: of four of these the one with the nearest lip shape; {CLIP_PASTED}: the"
         f" same of all frames of the clip but itself and {NEAR} on either side; {MEAN_MOUTH}: their"
         " mean. All three are carried by the similarity that fits the upper face, and blended in"

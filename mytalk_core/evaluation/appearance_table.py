@@ -21,6 +21,7 @@ from mytalk_core.evaluation.appearance_scores import (
 from mytalk_core.evaluation.identity import csim
 from mytalk_core.evaluation.pasting import CLIP_PASTED, MEAN_MOUTH
 from mytalk_core.evaluation.redrawing import (
+    APART,
     OURS,
     RAW,
     Drawer,
@@ -69,7 +70,7 @@ _IDENTITY_METRICS = (
 _UNSEEN = frozenset({RAW, MEAN_MOUTH})
 # Has no face of its own, or one that says no more than what is compared already: an embedding takes
 # 0.1 s.
-_FACELESS = frozenset({RAW, CLIP_PASTED, MEAN_MOUTH, TRUTH, UNTOUCHED})
+_FACELESS = frozenset({RAW, APART, CLIP_PASTED, MEAN_MOUTH, TRUTH, UNTOUCHED})
 
 
 @dataclass
@@ -177,6 +178,8 @@ def drawings(case: RedrawCase, drawers: Mapping[str, Drawer]) -> dict[str, Pictu
     """What every method makes of a case, (N, C, C, 3); ours without blending, too."""
     found = {}
     for method, draw in drawers.items():
+        if method == APART and not case.is_reconstruction:
+            continue  # ours is, there
         drawn = draw(case)
         found[method] = in_place(case, drawn)
         if method == OURS:

@@ -31,6 +31,7 @@ Drawn: TypeAlias = NDArray[np.float32]
 
 OURS = "ours"
 RAW = "ours, raw"
+APART = "ours, from other moments"
 
 REFERENCES = 32  # as in a dub
 _BLEND = BlendConfig()
@@ -50,6 +51,7 @@ class RedrawCase:
     source: str  # key of the clip whose pictures they are
     target: str  # key of the clip whose lips are asked for; the same in reconstruction
     scheme: LandmarkScheme
+    fps: float
     crops: FaceCrops  # of all T frames, with the points asked for
     landmarks: Points  # (T, P, 2) of the clip itself
     lips: Points  # (T, L, 3) of the clip itself, aligned, inter-ocular units
@@ -179,6 +181,7 @@ def _case(
         source=sample.meta.key,
         target=target,
         scheme=scheme,
+        fps=float(sample.meta.fps),
         crops=face_crops(sample.crops, asked_landmarks, sample.boxes, motion, scheme, mask),
         landmarks=landmarks,
         lips=lips,
@@ -201,12 +204,19 @@ def spread_runs(frames: int, count: int, length: int) -> tuple[slice, ...]:
     return tuple(slice(start, start + length) for start in starts)
 
 
-def renderer_drawer(renderer: Renderer) -> Drawer:
-    """What the renderer draws, looking at the references of the case."""
+def renderer_drawer(renderer: Renderer, apart: bool = False) -> Drawer:
+    """What the renderer draws, looking at the references of the case.
+
+    In reconstruction it may look at all of them, as those may that paste. In cross, or if `apart`,
+    it looks at none of nearly the same moment, as in a dub.
+    """
 
     def draw(case: RedrawCase) -> Drawn:
-        person = encode_person(renderer, case.shown, case.scheme)
-        return redraw(renderer, case.crops.choose(case.frames), person, case.scheme)
+        another_time = 0 if apart or not case.is_reconstruction else 1000
+        moments = another_time + case.references / case.fps
+        person = encode_person(renderer, case.shown, moments, case.scheme)
+        crops, moments = case.crops.choose(case.frames), case.frames / case.fps
+        return redraw(renderer, crops, moments, person, case.scheme)
 
     return draw
 

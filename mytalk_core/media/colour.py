@@ -80,9 +80,7 @@ def luma_weights(tags: ColourTags, width: int, height: int) -> tuple[float, floa
     return _LUMA_WEIGHTS[scaler_matrix(tags, width, height)]
 
 
-def to_rgb(
-    frame: av.VideoFrame, scaler: VideoReformatter, exact: bool = True
-) -> NDArray[np.uint8]:
+def to_rgb(frame: av.VideoFrame, scaler: VideoReformatter, exact: bool = True) -> NDArray[np.uint8]:
     """The frame as uint8 (H, W, 3) RGB in storage orientation. `scaler` is kept by the caller.
 
     If it need not be exact it is quick: a level darker, and colours end at whole chroma samples.

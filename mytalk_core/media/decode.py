@@ -54,8 +54,9 @@ def iter_frames(
 ) -> Iterator[Frame]:
     """Every frame of the first video stream in the order of display; pts increase strictly.
 
-    `threads` decode, which changes no picture; `exact` is as of `to_rgb`. A file that merely ends early ends the iteration;
-    one that is damaged yields the frames before the damage and then raises.
+    `threads` decode, which changes no picture; `exact` is as of `to_rgb`. A file that merely ends
+    early ends the iteration; one that is damaged yields the frames before the damage and then
+    raises.
 
     Raises:
         BadInputError: as `probe_video`; DECODE_ERROR also after the first frame.

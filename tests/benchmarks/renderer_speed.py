@@ -48,6 +48,7 @@ from mytalk_core.media.decode import iter_frames
 WEIGHTS = Path(mytalk_core.__file__).parent / "weights" / "appearance.safetensors"
 ROUNDS = 15
 FRAMES, REFERENCES = 40, 32
+LONG_AGO = np.full(REFERENCES, -10.0)
 CROP_SIZES = (192, 384)
 Arrays = list[np.ndarray]
 Engine = Callable[[nn.Module, Sequence[Tensor]], Callable[[], Arrays]]
@@ -234,7 +235,7 @@ def network_inputs(
 def network_rows(renderer: Renderer, crops: FaceCrops, engines: Sequence[str]) -> list[Measured]:
     """`draw` alone: torch by batch and layout, other engines with eight frames."""
     shown = crops.choose(np.linspace(0, FRAMES - 1, REFERENCES).astype(int))
-    known = encode_person(renderer, shown, MESH478).encoded
+    known = encode_person(renderer, shown, LONG_AGO, MESH478).encoded
     contiguous = load_renderer(WEIGHTS).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     inputs = {count: network_inputs(renderer, crops, known, count) for count in (1, 4, 8, 16)}
     rows = [
@@ -263,12 +264,15 @@ def whole_rows(renderer: Renderer, crops: dict[int, FaceCrops]) -> list[Measured
     rows, side = [], renderer.config.size
     for size, every in crops.items():
         shown = every.choose(np.linspace(0, FRAMES - 1, REFERENCES).astype(int))
-        person, some = encode_person(renderer, shown, MESH478), every.choose(slice(16))
+        person = encode_person(renderer, shown, LONG_AGO, MESH478)
+        some = every.choose(slice(16))
         rows += [
             Measured(
                 f"redraw, crops of {size}, 16 at once",
                 16,
-                lambda some=some, person=person: redraw(renderer, some, person, MESH478),
+                lambda some=some, person=person: redraw(
+                    renderer, some, np.arange(16.0), person, MESH478
+                ),
             ),
             Measured(
                 f"of it crop_tensors, {size}",

@@ -16,7 +16,12 @@ from mytalk_core.appearance.face_crops import (
     crop_tensors,
     window_slices,
 )
-from mytalk_core.appearance.redraw import encode_person, redraw, window_masks
+from mytalk_core.appearance.redraw import (
+    PersonReferences,
+    encode_person,
+    redraw,
+    window_masks,
+)
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.faces.landmark_scheme import MESH478
 
@@ -30,8 +35,22 @@ def trained(tiny_renderer: Callable[..., Renderer]) -> Renderer:
     return tiny_renderer()
 
 
+def encoded(renderer: Renderer, references: FaceCrops) -> PersonReferences:
+    """References of another time."""
+    moments = -10.0 - np.arange(len(references.points))
+    return encode_person(renderer, references, moments, MESH478)
+
+
 def redrawn(renderer: Renderer, crops: FaceCrops, references: FaceCrops) -> NDArray[np.float32]:
-    return redraw(renderer, crops, encode_person(renderer, references, MESH478), MESH478)
+    return drawn_from(encoded(renderer, references), renderer, crops)
+
+
+def drawn_from(
+    person: PersonReferences, renderer: Renderer, crops: FaceCrops, first: float = 0.0
+) -> NDArray[np.float32]:
+    """Crops of 25 frames a second from that moment on."""
+    moments = first + np.arange(len(crops.points)) / 25
+    return redraw(renderer, crops, moments, person, MESH478)
 
 
 def windows(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -104,12 +123,12 @@ def test_what_the_masks_cover_is_not_looked_at(
 ) -> None:
     """Noise in place of the original lower face changes nothing, bit for bit."""
     crops = drawn_clip(OPENINGS, crop_size).crops
-    person = encode_person(trained, crops.choose(SHOWN), MESH478)
+    person = encoded(trained, crops.choose(SHOWN))
     covered = crop_regions(crops)[0] > 0
     noisy = crops.pictures.copy()
     noisy[covered] = np.random.default_rng(0).integers(0, 256, (int(covered.sum()), 3))
     one, other = (
-        redraw(trained, replace(crops, pictures=pictures), person, MESH478)
+        drawn_from(person, trained, replace(crops, pictures=pictures))
         for pictures in (crops.pictures, noisy)
     )
     np.testing.assert_array_equal(one, other)
@@ -119,10 +138,10 @@ def test_many_frames_are_drawn_as_each_alone(
     trained: Renderer, drawn_clip: Callable[..., AppearanceClip]
 ) -> None:
     crops = drawn_clip(np.linspace(0, 0.4, 19)).crops
-    person = encode_person(trained, crops.choose(np.array([3, 12])), MESH478)
-    together = redraw(trained, crops, person, MESH478)
+    person = encoded(trained, crops.choose(np.array([3, 12])))
+    together = drawn_from(person, trained, crops)
     for frame in (0, 7, 8, 18):
-        alone = redraw(trained, crops.choose(np.array([frame])), person, MESH478)
+        alone = drawn_from(person, trained, crops.choose(np.array([frame])))
         np.testing.assert_allclose(together[frame], alone[0], atol=0.02)
 
 
@@ -221,3 +240,19 @@ def test_a_dot_of_the_reference_lands_where_the_face_has_moved(
     rows, columns = np.nonzero(bright)
     assert abs(columns.mean() - (x + 7)) < 1.5
     assert abs(rows.mean() - (y - 4)) < 1.5
+
+
+def test_no_frame_is_drawn_from_what_it_showed_itself(
+    trained: Renderer, drawn_clip: Callable[..., AppearanceClip]
+) -> None:
+    """Nor from the moments beside it, however like they are, where there are others."""
+    crops = drawn_clip(np.linspace(0, 0.4, 40)).crops
+    shown = np.array([2, 20, 22, 24, 39])
+    person = encode_person(trained, crops.choose(shown), shown / 25, MESH478)
+    asked = crops.choose(np.array([21]))
+    then, later = (drawn_from(person, trained, asked, moment) for moment in (21 / 25, 5.0))
+    others = redrawn(trained, asked, crops.choose(np.array([2, 39])))
+    np.testing.assert_allclose(then, others, atol=0.02)
+    assert np.abs(later - others).max() > 1
+    alone = encode_person(trained, crops.choose(shown[1:2]), shown[1:2] / 25, MESH478)
+    assert np.isfinite(drawn_from(alone, trained, asked, 21 / 25)).all()

@@ -99,9 +99,14 @@ def render(
     def geometry(number: int) -> Iterator[FaceGeometry]:
         return run_geometry(faces, RUNS[number], people[number], still, MESH478, crops[number], FPS)
 
+    def starts(number: int) -> tuple[Fraction, ...]:
+        return faces.starts[slice(*RUNS[number])]
+
     def drawn(strengths: list[Array]) -> list[DubbedFrame]:
         runs = (
-            RunToRender(*RUNS[number], looks[number], geometry(number), strength, renderer)
+            RunToRender(
+                *RUNS[number], looks[number], geometry(number), starts(number), strength, renderer
+            )
             for number, strength in enumerate(strengths)
         )
         return list(render_film(film, runs, MESH478))
