@@ -32,8 +32,8 @@ from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.training.precision import autocast
 
 _BATCH = 16  # frames drawn together
-# Seconds about a frame whose pictures it is not drawn from: they show the mouth that it had, and
-# what is asked for would be drawn with some of that.
+# Seconds about a frame whose pictures it is rather not drawn from: their head stands as the frame's
+# and their mouth as the frame's own did, of which some would be left in what is drawn.
 _APART = 0.4
 
 Moments: TypeAlias = NDArray[np.floating]
@@ -73,8 +73,8 @@ def redraw(
 ) -> NDArray[np.float32]:
     """Crops whose lips stand where their points ask; unchanged outside their masks.
 
-    Each is drawn from the references that are most like what is asked for, but for those of nearly
-    the same moment, where there are others.
+    Each is drawn from the references that are most like what is asked for; those of nearly its own
+    moment only where they are so by far, as a shut mouth is where all others are open.
 
     Args:
         crops: T of them, as large as the person's references were.

@@ -31,8 +31,9 @@ from mytalk_core.appearance.row_sampling import goes_by_rows, row_sums
 
 # What shows a frame's landmarks: three contours at three moments.
 _DRAWN = 9
-# Farther than any two faces are unlike, in windows.
-_AVOIDED = 100.0
+# How much less like a frame a reference counts that is to be avoided, in windows: two and a half
+# pixels of 256. One that shows what is asked for is taken all the same.
+_AVOIDED = 0.01
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,7 @@ class Renderer(nn.Module):
         is turned. Nothing of the frame's own mouth is known to it.
 
         Args:
-            avoided: (B, K), True for what is taken only where there is nothing else.
+            avoided: (B, K), True for what is taken only where nothing else is nearly as like.
         """
         asked = torch.cat([frames.points, frames.anchors], dim=1)
         known = references.points[0]

@@ -136,8 +136,8 @@ def _notes(
         " the lips and the jaw move as in another clip of the speaker, put on the clip's own"
         " resting face and posed with its head, as in a dub; no true picture exists.",
         f"{OURS}: blended into the frame as a dub does; {RAW}: put there up to the mask's edge;"
-        f" {APART}: drawn from no reference within 0.4 s of the frame, which a dub never is, nor"
-        " anything in cross."
+        f" {APART}: of references within 0.4 s of the frame only those that are by far the most"
+        " like, as in a dub and in cross."
         f" {PASTED}: of four of these the one with the nearest lip shape; {CLIP_PASTED}: the"
         f" same of all frames of the clip but itself and {NEAR} on either side; {MEAN_MOUTH}: their"
         " mean. All three are carried by the similarity that fits the upper face, and blended in"

@@ -208,7 +208,7 @@ def renderer_drawer(renderer: Renderer, apart: bool = False) -> Drawer:
     """What the renderer draws, looking at the references of the case.
 
     In reconstruction it may look at all of them, as those may that paste. In cross, or if `apart`,
-    it looks at none of nearly the same moment, as in a dub.
+    it avoids those of nearly the same moment, as in a dub.
     """
 
     def draw(case: RedrawCase) -> Drawn:

@@ -242,17 +242,27 @@ def test_a_dot_of_the_reference_lands_where_the_face_has_moved(
     assert abs(rows.mean() - (y - 4)) < 1.5
 
 
-def test_no_frame_is_drawn_from_what_it_showed_itself(
+def test_no_frame_is_drawn_from_what_it_showed_itself_where_others_are_as_like(
     trained: Renderer, drawn_clip: Callable[..., AppearanceClip]
 ) -> None:
-    """Nor from the moments beside it, however like they are, where there are others."""
-    crops = drawn_clip(np.linspace(0, 0.4, 40)).crops
-    shown = np.array([2, 20, 22, 24, 39])
-    person = encode_person(trained, crops.choose(shown), shown / 25, MESH478)
-    asked = crops.choose(np.array([21]))
-    then, later = (drawn_from(person, trained, asked, moment) for moment in (21 / 25, 5.0))
-    others = redrawn(trained, asked, crops.choose(np.array([2, 39])))
-    np.testing.assert_allclose(then, others, atol=0.02)
-    assert np.abs(later - others).max() > 1
-    alone = encode_person(trained, crops.choose(shown[1:2]), shown[1:2] / 25, MESH478)
-    assert np.isfinite(drawn_from(alone, trained, asked, 21 / 25)).all()
+    crops = drawn_clip(OPENINGS).crops
+    asked = crops.choose(np.array([4]))
+    alike = crops.choose(np.array([4, 4, 4]))
+    alike.pictures[0] //= 2  # so that it is seen which ones are taken
+    moments = np.array([2.3, 0.5, 9.0])
+    person = encode_person(trained, alike, moments, MESH478)
+    others = redrawn(trained, asked, alike.choose(np.array([1, 2])))
+    for moment in (2.0, 2.6):
+        np.testing.assert_array_equal(drawn_from(person, trained, asked, moment), others)
+    assert np.abs(drawn_from(person, trained, asked, 0.6) - others).max() > 1
+
+
+def test_a_mouth_as_asked_is_taken_though_it_is_of_the_same_moment(
+    trained: Renderer, drawn_clip: Callable[..., AppearanceClip]
+) -> None:
+    """Where all others are open, a shut one is drawn from the shut one."""
+    crops = drawn_clip(OPENINGS).crops
+    asked, shown = crops.choose(np.array([0])), crops.choose(np.array([0, 1, 6, 7]))
+    person = encode_person(trained, shown, np.array([1.0, 1.0, 5.0, 9.0]), MESH478)
+    then, later = (drawn_from(person, trained, asked, moment) for moment in (1.1, 20.0))
+    np.testing.assert_array_equal(then, later)
