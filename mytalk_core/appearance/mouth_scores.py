@@ -23,17 +23,26 @@ class MouthScores:
 
 @torch.inference_mode()
 def score_mouths(
-    model: Renderer, target: CropTensors, references: CropTensors, lpips: Lpips
+    model: Renderer,
+    target: CropTensors,
+    references: CropTensors,
+    lpips: Lpips,
+    most_alike: bool = True,
 ) -> MouthScores:
     """Draw frames with their true landmarks and compare.
 
     Args:
         target: tensors (N, ..), where the model is.
         references: of the same person, (K, ..).
+        most_alike: each frame is drawn from those most like it, as in a dub; else from all.
     """
     with autocast(target.pictures.device, True):
         person = model.encode_references(references.as_batch())
-        shown = person.choose(model.most_alike(target, person))
+        shown = (
+            person.choose(model.most_alike(target, person))
+            if most_alike
+            else person.repeat(len(target.pictures))
+        )
         picture = model(target, shown).picture.float()
     drawn, true = (mouth_square(part, target) for part in (picture, target.pictures))
     near = near_lips(target.drawings)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Frames from a training frame at which another one is no longer nearly it.
-TOO_NEAR = 3
+_TOO_NEAR = 3
 # Of the candidates, the share that is nearest in pose, and of these the share farthest in lips.
 _SIMILAR_POSE, _OTHER_MOUTH = 0.6, 0.6
 # Frames at random that those most like a target are chosen from: as many as a dub shows.
@@ -89,5 +89,5 @@ def _not_nearly(targets: NDArray[np.int64], frames: int) -> NDArray[np.int64]:
     """The frames that are not targets, nor nearly; all where there are no such."""
     every = np.arange(frames)
     distance = np.maximum(targets[0] - every, every - targets[-1])
-    apart = every[distance >= TOO_NEAR]
+    apart = every[distance >= _TOO_NEAR]
     return apart if len(apart) else every

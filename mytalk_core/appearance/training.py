@@ -19,13 +19,11 @@ from mytalk_core.appearance.losses import (
 )
 from mytalk_core.appearance.mouth_scores import score_mouths
 from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
-from mytalk_core.appearance.reference_frames import TOO_NEAR, spread_by_opening
+from mytalk_core.appearance.reference_frames import spread_by_opening
 from mytalk_core.appearance.renderer import Renderer, RendererConfig
 
 # One frame in so many of a held-out clip is drawn to judge.
 _JUDGED_EVERY = 12
-# Reference frames that these are drawn from, as in a dub.
-_REFERENCES = 32
 
 
 @dataclass(frozen=True)
@@ -57,23 +55,22 @@ def score_clips(
     model: Renderer,
     clips: Sequence[AppearanceClip],
     lpips: Lpips,
+    references: int,
     device: torch.device,
 ) -> dict[str, float]:
     """LPIPS of the mouth, then its negative PSNR (dB), of some frames of each clip.
 
-    Drawn with their true landmarks, and references spread over all frames that are not nearly one
-    of them, as many as a dub has.
+    Drawn with their true landmarks from all of a few references, spread over the clip: so there is
+    something to draw, and not only to copy.
     """
     distances, scores = [], []
     size = model.config.size
     for clip in clips:
-        frames = np.arange(_JUDGED_EVERY // 2, len(clip.opening), _JUDGED_EVERY)
-        opening = clip.opening.copy()
-        opening[(np.abs(np.arange(len(opening)) - frames[:, None]) < TOO_NEAR).any(axis=0)] = np.nan
-        chosen = spread_by_opening(opening, _REFERENCES)
+        chosen = spread_by_opening(clip.opening, references)
         shown = crop_tensors(clip.crops.choose(chosen), clip.scheme, size).to(device)
+        frames = np.setdiff1d(np.arange(len(clip.opening)), chosen)[::_JUDGED_EVERY]
         target = crop_tensors(clip.crops.choose(frames), clip.scheme, size).to(device)
-        found = score_mouths(model, target, shown, lpips)
+        found = score_mouths(model, target, shown, lpips, most_alike=False)
         distances.append(float(found.lpips.mean()))
         scores.append(float(found.psnr.mean()))
     return {
@@ -130,5 +127,6 @@ class AppearanceObjective:
             self.model.renderer,
             self._held_out,
             self._lpips,
+            self._config.batches.references,
             self._device,
         )

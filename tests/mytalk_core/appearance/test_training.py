@@ -58,13 +58,13 @@ class Near(Renderer):
 
 def test_the_score_is_the_mouths_noise(clip: AppearanceClip, lpips: Lpips) -> None:
     """Of a renderer that returns the truth with an error of 0.1 everywhere: 20 dB."""
-    score, closer = (score_clips(Near(error), [clip], lpips, CPU) for error in (0.1, 0.01))
+    score, closer = (score_clips(Near(error), [clip], lpips, 3, CPU) for error in (0.1, 0.01))
     assert score["negative_mouth_psnr"] == pytest.approx(-20, abs=0.01)
     assert closer["negative_mouth_psnr"] == pytest.approx(-40, abs=0.01)
     assert 0 < closer["mouth_lpips"] < 0.2 * score["mouth_lpips"]
     # The first figure is what chooses weights.
     assert list(score) == ["mouth_lpips", "negative_mouth_psnr"]
-    assert score_clips(Near(0.0), [clip], lpips, CPU)["mouth_lpips"] == 0
+    assert score_clips(Near(0.0), [clip], lpips, 3, CPU)["mouth_lpips"] == 0
 
 
 def test_scores_are_means_over_clips(
@@ -73,8 +73,8 @@ def test_scores_are_means_over_clips(
     other = drawn_clip(OPENINGS[:20], 192)  # crops of another size are judged alike
     renderer = Near(0.0)
     renderer.forward = Renderer(SIZE).eval().forward  # type: ignore[method-assign]
-    alone = [score_clips(renderer, [each], lpips, CPU) for each in (clip, other)]
-    both = score_clips(renderer, [clip, other], lpips, CPU)
+    alone = [score_clips(renderer, [each], lpips, 3, CPU) for each in (clip, other)]
+    both = score_clips(renderer, [clip, other], lpips, 3, CPU)
     for name, value in both.items():
         assert value == pytest.approx(np.mean([each[name] for each in alone]))
 
