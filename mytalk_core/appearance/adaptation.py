@@ -24,7 +24,7 @@ from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
 from mytalk_core.appearance.losses import LossConfig, pixel_losses
 from mytalk_core.appearance.mouth_scores import score_mouths
 from mytalk_core.appearance.perceptual import Lpips
-from mytalk_core.appearance.reference_frames import spread_by_opening
+from mytalk_core.appearance.reference_frames import SHOWN, spread_by_opening
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.training.loop import LoopConfig, train
@@ -59,7 +59,7 @@ class AdaptationConfig:
     # Frames that judge while learning goes on, and as many that say in the end what came of it.
     judged_frames: int = 24
     # Reference frames that these are drawn from: as many as a dub shows.
-    references: int = 32
+    references: int = SHOWN
     seed: int = 0
 
     @classmethod

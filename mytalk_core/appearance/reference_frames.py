@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 _TOO_NEAR = 3
 # Of the candidates, the share that is nearest in pose, and of these the share farthest in lips.
 _SIMILAR_POSE, _OTHER_MOUTH = 0.6, 0.6
-# Frames at random that those most like a target are chosen from: as many as a dub shows.
-_SHOWN = 32
+# Reference frames of a person that a renderer is shown in a dub; each frame is drawn from a few.
+SHOWN = 32
 
 
 def spread_by_opening(opening: NDArray[np.float32], count: int) -> NDArray[np.int64]:
@@ -81,7 +81,7 @@ def alike_references(
         (count,) frame numbers; fewer distinct ones where T is small.
     """
     candidates = _not_nearly(targets, len(unlike))
-    shown = random.choice(candidates, min(len(candidates), _SHOWN), replace=False)
+    shown = random.choice(candidates, min(len(candidates), SHOWN), replace=False)
     return np.resize(shown[np.argsort(unlike[shown])], count)
 
 

@@ -20,6 +20,7 @@ import mytalk_core
 from mytalk_core.appearance.adaptation import AdaptationConfig
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.reference_frames import SHOWN
 from mytalk_core.data.checked_file import sha256_of
 from mytalk_core.dubbing.dubbed_picture import (
     checks,
@@ -75,7 +76,7 @@ class DubConfig:
     # the model longer, and wants weights that were trained with examples that hear nothing.
     guidance: float = 1.0
     # Reference frames of a run that the renderer is shown; each frame is drawn from a few of them.
-    references: int = 32
+    references: int = SHOWN
     # x264's quality of the film, 0 (lossless) to 51.
     crf: int = 16
     mask: MaskConfig = field(default_factory=MaskConfig)

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.adaptation import AdaptationRecord, Exam, Look
-from mytalk_core.appearance.renderer import Renderer, Rendering
+from mytalk_core.appearance.mouth_scores import drawn_pictures
+from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.page import page_template
 from mytalk_core.evaluation.figures import jpeg_uri, svg_uri
 from mytalk_core.media.output import atomic_path
-from mytalk_core.training.precision import autocast
 
 _SHOWN = 8  # frames in a strip
 
@@ -37,7 +37,8 @@ def mouth_strip(exams: Sequence[Exam], shipped: Renderer, adapted: Renderer) -> 
     target = [each.target.pictures for each in exams]
     true = torch.cat(target)
     drawn = [
-        torch.cat([_drawn(renderer, each) for each in exams]) for renderer in (shipped, adapted)
+        torch.cat([drawn_pictures(renderer, each.target, each.references) for each in exams])
+        for renderer in (shipped, adapted)
     ]
     chosen = np.linspace(0, len(true) - 1, min(_SHOWN, len(true))).round().astype(int)
     rows = [torch.cat(list(picture[chosen]), dim=2) for picture in (true, *drawn)]
@@ -87,11 +88,3 @@ def gain_figure(looks: Sequence[Look], name: str, chosen_step: int) -> Figure:
     axes.set_xlabel("minutes of learning")
     axes.grid(alpha=0.3)
     return figure
-
-
-def _drawn(renderer: Renderer, exam: Exam) -> torch.Tensor:
-    with autocast(exam.target.pictures.device, True):
-        person = renderer.encode_references(exam.references.as_batch())
-        shown = person.choose(renderer.most_alike(exam.target, person))
-        rendering: Rendering = renderer(exam.target, shown)
-    return rendering.picture.float()

@@ -17,7 +17,7 @@ from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.face_crops import FaceCrops, crop_regions, face_crops
 from mytalk_core.appearance.grain import Grain, measure_grain
 from mytalk_core.appearance.redraw import encode_person, redraw
-from mytalk_core.appearance.reference_frames import spread_by_opening
+from mytalk_core.appearance.reference_frames import SHOWN, spread_by_opening
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.schema import ClipSample
 from mytalk_core.faces.alignment import Points, inter_ocular, to_pixels
@@ -33,7 +33,7 @@ OURS = "ours"
 RAW = "ours, raw"
 APART = "ours, from other moments"
 
-REFERENCES = 32  # as in a dub
+REFERENCES = SHOWN
 _BLEND = BlendConfig()
 _GRAIN_FRAMES = 9  # in a row, from which a clip's grain is measured
 # Measured are runs of consecutive frames, which flicker needs, spread over the clip.

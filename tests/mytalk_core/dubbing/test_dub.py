@@ -180,8 +180,13 @@ HDR = (
 
 
 # MPEG-1 says nothing of its colours, and its chroma lies elsewhere than H.264's.
-@pytest.mark.parametrize(("name", "encoding"), [("deep.mp4", HDR), ("old.mpg", ("-q:v", "2"))])
-def test_a_film_keeps_its_depth_and_colours(name, encoding, film, dub_models, run_ffmpeg, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "encoding", "pixels", "untold_range"),
+    [("deep.mp4", HDR, "yuv422p10le", 0), ("old.mpg", ("-q:v", "2"), "yuv420p", LIMITED)],
+)
+def test_a_film_keeps_its_depth_and_colours(
+    name, encoding, pixels, untold_range, film, dub_models, run_ffmpeg, tmp_path
+):
     deep = run_ffmpeg(tmp_path / name, *("-i", film, "-frames:v", "24", "-an", *encoding))
     speech = run_ffmpeg(tmp_path / "speech.wav", "-i", film, "-t", "1", "-vn")
     (tmp_path / "out").mkdir()
@@ -197,8 +202,8 @@ def test_a_film_keeps_its_depth_and_colours(name, encoding, film, dub_models, ru
 
     before, after = probe_video(deep), probe_video(result.film)
     assert result.rendered_frames > 12
-    assert after.pixel_format == before.pixel_format
-    assert replace(after.colour, range=after.colour.range or LIMITED) == before.colour
+    assert after.pixel_format == before.pixel_format == pixels
+    assert replace(after.colour, range=after.colour.range or untold_range) == before.colour
     assert "Every check holds" in result.report.read_text(encoding="utf-8")
 
 
