@@ -26,9 +26,10 @@ class AppearanceClip:
     def unlikeness(self, frame: int) -> NDArray[np.float32]:
         """How unlike a frame's landmarks are those of each, (T,) crop pixels."""
         crops = self.crops
-        points = torch.from_numpy(np.concatenate([crops.points, crops.face_points], axis=1))
-        unlike = landmark_distance(points[frame : frame + 1], points, crops.points.shape[1])
-        return unlike[0].numpy()
+        lips = torch.from_numpy(crops.points[:, : len(self.scheme.lips)])
+        anchors = torch.from_numpy(crops.face_points)
+        own = slice(frame, frame + 1)
+        return landmark_distance(lips[own], anchors[own], lips, anchors)[0].numpy()
 
 
 def appearance_clip(members: dict[str, bytes], mask: MaskConfig) -> AppearanceClip:

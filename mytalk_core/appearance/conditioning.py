@@ -149,24 +149,30 @@ def landmark_flow(target: Tensor, reference: Tensor, grid_size: int, reach: floa
     return pull / (weight[..., None, :, :] + 0.05)
 
 
-def landmark_distance(points: Tensor, others: Tensor, moving: int) -> Tensor:
-    """How unlike faces look by their landmarks: mouth and jaw, and how the head is turned.
+def landmark_distance(
+    lips: Tensor, anchors: Tensor, known_lips: Tensor, known_anchors: Tensor
+) -> Tensor:
+    """How unlike faces look by their landmarks: the mouth's shape, and how the head is turned.
 
-    The mean distance of the moving points and that of the anchors count alike. Where the face
-    stands in its picture does not.
+    The shape is that of the lips once the faces' anchors lie on each other as well as an affine map
+    can make them, which to first order is how a flat face looks turned otherwise. The mean distance
+    of the lips then, and that of the anchors without it, count alike. Where a face stands in its
+    picture does not.
 
     Args:
-        points: (B, M + Q, 2) moving points, then anchors of the upper face, any unit.
-        others: (K, M + Q, 2), in the same unit.
-        moving: M.
+        lips: (B, L, 2), any unit; anchors: (B, Q, 2) points of the upper face.
+        known_lips: (K, L, 2); known_anchors: (K, Q, 2), in the same unit.
 
     Returns:
         (B, K) in that unit.
     """
-    points, others = (
-        each - each[:, moving:].mean(dim=1, keepdim=True) for each in (points, others)
-    )
-    anchors = points.shape[1] - moving
-    weight = points.new_tensor([1 / moving] * moving + [1 / anchors] * anchors)
-    unlike: Tensor = torch.linalg.vector_norm(points[:, None] - others, dim=-1) @ weight
+    middle, known_middle = (each.mean(dim=1, keepdim=True) for each in (anchors, known_anchors))
+    upper, known_upper = anchors - middle, known_anchors - known_middle
+    # In half precision neither the fit nor what it leaves would be exact enough.
+    with torch.autocast(lips.device.type, enabled=False):
+        turned = torch.linalg.pinv(upper)[:, None] @ known_upper  # (B, K, 2, 2)
+        there = (lips - middle)[:, None] @ turned
+    mouth = torch.linalg.vector_norm(there - (known_lips - known_middle), dim=-1).mean(dim=-1)
+    turn = torch.linalg.vector_norm(upper[:, None] - known_upper, dim=-1).mean(dim=-1)
+    unlike: Tensor = mouth + turn
     return unlike

@@ -61,11 +61,17 @@ class CropTensors:
     pictures: Tensor  # (.., 3, S, S) RGB 0..1, the window of the lower face
     masks: Tensor  # (.., 1, S, S) 0 or 1: what is drawn anew
     drawings: Tensor  # (.., 9, S, S) 0..1: now, a frame before, a frame after
-    points: Tensor  # (.., M, 2)
+    lips: Tensor  # (.., L, 2)
+    jaw: Tensor  # (.., J, 2)
     anchors: Tensor  # (.., Q, 2) points of the upper face, which tell where the head turns
     contexts: Tensor  # (.., 3, c, c) the whole crop, c = 3/4 S
     context_masks: Tensor  # (.., 1, c, c)
     skins: Tensor  # (.., 1, c, c) 1 on the unmasked skin
+
+    @property
+    def points(self) -> Tensor:
+        """All moving points, (.., M, 2): lips, then jaw."""
+        return torch.cat([self.lips, self.jaw], dim=-2)
 
     def parts(self) -> tuple[Tensor, ...]:
         """The tensors in their order."""
@@ -73,7 +79,8 @@ class CropTensors:
             self.pictures,
             self.masks,
             self.drawings,
-            self.points,
+            self.lips,
+            self.jaw,
             self.anchors,
             self.contexts,
             self.context_masks,
@@ -198,12 +205,14 @@ def crop_tensors(crops: FaceCrops, scheme: LandmarkScheme, size: int) -> CropTen
         for moments in zip(*paths, strict=True)
     ]
     anchors = to_window(crops.face_points, crop_size, size)
+    lips = len(scheme.lips)
     masks, skins = crop_regions(crops)
     return CropTensors(
         pictures=_pictures(windows),
         masks=_regions([_touched(mask[rows, columns], size) for mask in masks]),
         drawings=torch.from_numpy(np.stack(drawings)).float() / 255,
-        points=torch.from_numpy(np.ascontiguousarray(paths[0])),
+        lips=torch.from_numpy(np.ascontiguousarray(paths[0][:, :lips])),
+        jaw=torch.from_numpy(np.ascontiguousarray(paths[0][:, lips:])),
         anchors=torch.from_numpy(np.ascontiguousarray(anchors)),
         contexts=_pictures(contexts),
         context_masks=_regions([_touched(mask, small) for mask in masks]),

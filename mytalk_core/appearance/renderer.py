@@ -227,15 +227,17 @@ class Renderer(nn.Module):
     ) -> Tensor:
         """Which references of one person each of B frames is best drawn from, (B, N) out of K.
 
-        Those whose landmarks stand most like the landmarks asked for: the mouth, and how the head
-        is turned. Nothing of the frame's own mouth is known to it.
+        Those whose landmarks are most like those asked for. Nothing of the frame's own mouth is
+        known to it.
 
         Args:
             avoided: (B, K), True for what is taken only where nothing else is nearly as like.
         """
-        asked = torch.cat([frames.points, frames.anchors], dim=1)
-        known = references.points[0]
-        unlike = landmark_distance(asked, known, moving=frames.points.shape[1])
+        known, jaw = references.points[0], frames.jaw.shape[1]
+        lips = frames.lips.shape[1]
+        unlike = landmark_distance(
+            frames.lips, frames.anchors, known[:, :lips], known[:, lips + jaw :]
+        )
         if avoided is not None:
             unlike = unlike + _AVOIDED * avoided
         return unlike.topk(min(self.config.looked_at, len(known)), largest=False).indices

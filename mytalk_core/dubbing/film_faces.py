@@ -11,16 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import MaskConfig, Outlines, face_outlines
-from mytalk_core.appearance.reference_frames import spread_by_opening
+from mytalk_core.appearance.reference_frames import covering_frames
 from mytalk_core.dubbing.disk_array import stack_on_disk
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.faces.alignment import canonical_rigid, fit_pose, to_shape
+from mytalk_core.faces.alignment import Points, Pose, canonical_rigid, fit_pose, to_pixels, to_shape
 from mytalk_core.faces.face_motion import resting_shape
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
 from mytalk_core.faces.occlusion_sample import occlusion_sample
-from mytalk_core.faces.shape import aperture
 from mytalk_core.faces.tracks import face_runs
 from mytalk_core.media.decode import iter_frames
 from mytalk_core.media.prefetch import prefetched
@@ -53,7 +52,7 @@ class Person:
     closed: NDArray[np.float32]  # (M, 3) displacement of the moving points when the mouth is shut
     known: KnownFace  # for the motion model
     outlines: Outlines
-    references: NDArray[np.int64]  # (K,) frames of the film that show the mouth shut to open
+    references: NDArray[np.int64]  # (K,) frames of the film, the most typical first
 
 
 def observe_film(
@@ -109,8 +108,10 @@ def study_person(
     frames = np.unique(np.linspace(first, end - 1, _STUDIED).round().astype(int))
     landmarks = np.asarray(faces.landmarks[frames])
     rigid = canonical_rigid(landmarks, scheme)
-    shape = to_shape(landmarks, fit_pose(landmarks, rigid, scheme))
+    pose = fit_pose(landmarks, rigid, scheme)
+    shape = to_shape(landmarks, pose)
     rest = resting_shape(shape)
+    outlines = face_outlines(rest, mask, scheme)
     moving = list(scheme.moving)
     closed = (closed_mouth(shape, scheme) - rest)[moving]
     return Person(
@@ -118,8 +119,8 @@ def study_person(
         rest=rest,
         closed=closed,
         known=known_face(shape[:, moving].reshape(len(shape), -1), closed.reshape(-1)),
-        outlines=face_outlines(rest, mask, scheme),
-        references=frames[spread_by_opening(aperture(shape, scheme), count)],
+        outlines=outlines,
+        references=frames[_covering(landmarks, pose, outlines, scheme, count)],
     )
 
 
@@ -140,6 +141,17 @@ def with_references(
         return person
     frames = among[np.unique(np.linspace(0, len(among) - 1, _STUDIED).round().astype(int))]
     landmarks = np.asarray(faces.landmarks[frames])
-    shape = to_shape(landmarks, fit_pose(landmarks, person.rigid, scheme))
-    chosen = spread_by_opening(aperture(shape, scheme), len(person.references))
+    pose = fit_pose(landmarks, person.rigid, scheme)
+    count = len(person.references)
+    chosen = _covering(landmarks, pose, person.outlines, scheme, count)
     return replace(person, references=frames[chosen])
+
+
+def _covering(
+    landmarks: Points, pose: Pose, outlines: Outlines, scheme: LandmarkScheme, count: int
+) -> NDArray[np.int64]:
+    """`covering_frames` of faces (T, P, 3) in a film."""
+    unit = pose.scale[:, None, None]
+    lips = landmarks[:, list(scheme.lips), :2] / unit
+    still = np.broadcast_to(outlines.face, (len(landmarks), *outlines.face.shape))
+    return covering_frames(lips, to_pixels(still, pose)[..., :2] / unit, count)

@@ -128,7 +128,7 @@ def _notes(
         " then over speakers. In brackets: where the mean would lie, 95 times of 100, were other"
         " clips of the same speakers measured; other speakers may differ by more.",
         f"Crops of {wide} pixels are drawn again by a renderer that looks at {renderer.size}, shown"
-        f" {REFERENCES} reference frames of the clip, spread evenly over the opening of its mouth;"
+        f" {REFERENCES} reference frames of the clip, chosen so that every frame has one like it;"
         f" each frame is drawn from the {renderer.looked_at} of them whose landmarks are most like"
         f" those asked for. {RUNS} runs of {RUN} consecutive frames of each clip are measured; no"
         f" reference is one of them or within {NEAR} frames of one.",

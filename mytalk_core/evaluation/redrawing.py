@@ -17,14 +17,13 @@ from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.face_crops import FaceCrops, crop_regions, face_crops
 from mytalk_core.appearance.grain import Grain, measure_grain
 from mytalk_core.appearance.redraw import encode_person, redraw
-from mytalk_core.appearance.reference_frames import SHOWN, spread_by_opening
+from mytalk_core.appearance.reference_frames import SHOWN, covering_frames
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.schema import ClipSample
 from mytalk_core.faces.alignment import Points, inter_ocular, to_pixels
 from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.face_motion import FaceMotion, face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
-from mytalk_core.faces.shape import aperture
 
 Pictures: TypeAlias = NDArray[np.uint8]
 Drawn: TypeAlias = NDArray[np.float32]
@@ -57,7 +56,8 @@ class RedrawCase:
     lips: Points  # (T, L, 3) of the clip itself, aligned, inter-ocular units
     asked_lips: Points  # (T, L, 3) asked for, likewise
     runs: tuple[slice, ...]  # of consecutive frames to draw
-    references: NDArray[np.int64]  # (K,) far from all of them
+    usable: NDArray[np.bool_]  # (T,) whether a frame is far from all of them
+    references: NDArray[np.int64]  # (K,) of the usable ones, the most typical first
 
     @property
     def is_reconstruction(self) -> bool:
@@ -173,22 +173,37 @@ def _case(
     lips = motion.shape[:, list(scheme.lips)]
     asked = lips if asked_shape is None else asked_shape[:, : len(scheme.lips)]
     runs = spread_runs(len(asked), RUNS, RUN)
-    opening = aperture(landmarks, scheme)
+    usable = np.ones(len(landmarks), bool)
     for run in runs:
-        opening[max(run.start - NEAR, 0) : run.stop + NEAR] = np.nan
+        usable[max(run.start - NEAR, 0) : run.stop + NEAR] = False
+    crops = face_crops(sample.crops, asked_landmarks, sample.boxes, motion, scheme, mask)
     return RedrawCase(
         speaker=speaker,
         source=sample.meta.key,
         target=target,
         scheme=scheme,
         fps=float(sample.meta.fps),
-        crops=face_crops(sample.crops, asked_landmarks, sample.boxes, motion, scheme, mask),
+        crops=crops,
         landmarks=landmarks,
         lips=lips,
         asked_lips=asked,
         runs=runs,
-        references=spread_by_opening(opening, REFERENCES),
+        usable=usable,
+        references=shown_of(landmarks, crops.face_points, usable, scheme, REFERENCES),
     )
+
+
+def shown_of(
+    landmarks: Points,
+    face_points: Points,
+    usable: NDArray[np.bool_],
+    scheme: LandmarkScheme,
+    count: int,
+) -> NDArray[np.int64]:
+    """`count` references of a clip (T, P, 2) as a dub chooses them, out of its usable frames."""
+    free = np.flatnonzero(usable)
+    lips = landmarks[free][:, list(scheme.lips), :2]
+    return free[covering_frames(lips, face_points[free], count)]
 
 
 def spread_runs(frames: int, count: int, length: int) -> tuple[slice, ...]:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.face_crops import posed, window_slices
 from mytalk_core.appearance.perceptual import Lpips
-from mytalk_core.appearance.reference_frames import spread_by_opening
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import Members, iter_clips
@@ -22,13 +21,13 @@ from mytalk_core.evaluation.lip_fidelity import LipReader
 from mytalk_core.evaluation.lip_metrics import correlation, partial_correlation
 from mytalk_core.evaluation.picture_metrics import mouth_region, psnr
 from mytalk_core.evaluation.redrawing import (
-    NEAR,
     Pictures,
     RedrawCase,
     as_drawn,
     cross_case,
     reconstruction_case,
     renderer_drawer,
+    shown_of,
 )
 from mytalk_core.evaluation.texture_metrics import detail_energy, luma
 from mytalk_core.faces.alignment import Points, inter_ocular
@@ -57,7 +56,13 @@ class HeldOutClip:
             replace(
                 case,
                 crops=replace(case.crops, mask_outlines=self.outlines[mask]),
-                references=spread_by_opening(_usable_opening(case), references),
+                references=shown_of(
+                    case.landmarks,
+                    case.crops.face_points,
+                    case.usable,
+                    case.scheme,
+                    references,
+                ),
             )
             for case in (self.own, self.later)
         )
@@ -194,11 +199,3 @@ def _thinned(case: RedrawCase) -> RedrawCase:
         slice(frame, frame + 1) for run in case.runs for frame in range(run.start, run.stop, _EVERY)
     ]
     return replace(case, runs=tuple(runs))
-
-
-def _usable_opening(case: RedrawCase) -> NDArray[np.float32]:
-    """Opening of every frame (T,), NaN of those that are, or nearly are, measured."""
-    opening = aperture(case.landmarks, case.scheme)
-    for run in case.runs:
-        opening[max(run.start - NEAR, 0) : run.stop + NEAR] = np.nan
-    return opening

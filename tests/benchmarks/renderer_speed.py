@@ -92,8 +92,8 @@ class Flat(nn.Module):
         self.renderer = renderer
 
     def forward(self, *parts: Tensor) -> tuple[Tensor, ...]:
-        """Eight parts of the frames, pictures, points and features of the references."""
-        frames, (pictures, halves, points, *features) = CropTensors(*parts[:8]), parts[8:]
+        """Nine parts of the frames, pictures, points and features of the references."""
+        frames, (pictures, halves, points, *features) = CropTensors(*parts[:9]), parts[9:]
         drawing = self.renderer.draw(frames, References(pictures, halves, points, features))
         return drawing.flow, drawing.share, drawing.residual, drawing.colour
 

@@ -142,11 +142,15 @@ def faces(openings: Array, turns: Array) -> torch.Tensor:
     return torch.from_numpy(np.stack(shapes).astype(np.float32))
 
 
+def apart(faces: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    return landmark_distance(faces[:, :4], faces[:, 4:], others[:, :4], others[:, 4:])
+
+
 @given(st.floats(-50, 50), st.floats(-50, 50))
 def test_faces_are_as_unlike_wherever_they_stand(right: float, down: float) -> None:
     points = faces(np.array([0.0, 0.5]), np.array([0.0, 0.4]))
     away = points + torch.tensor([right, down])
-    usual, moved = (landmark_distance(each, points, moving=4) for each in (points, away))
+    usual, moved = (apart(each, points) for each in (points, away))
     torch.testing.assert_close(usual, moved, atol=1e-4, rtol=0)
     assert usual.diagonal().abs().max() < 1e-6
 
@@ -154,8 +158,20 @@ def test_faces_are_as_unlike_wherever_they_stand(right: float, down: float) -> N
 def test_mouths_and_how_the_head_is_turned_count() -> None:
     asked = faces(np.array([0.4]), np.array([0.0]))
     known = faces(np.array([0.4, 0.45, 0.4, 2.0]), np.array([0.0, 0.0, 0.3, 0.0]))
-    distance = landmark_distance(asked, known, moving=4)[0]
+    distance = apart(asked, known)[0]
     assert distance.argsort().tolist() == [0, 1, 2, 3]
     # Of the mean over the mouth; the upper face is the same.
     lower_lip = (faces(np.array([2.0]), np.array([0.0])) - asked)[0, 3, 1]
     assert distance[3] == pytest.approx(float(lower_lip) / 4, abs=1e-5)
+
+
+@given(st.floats(-0.6, 0.6), st.floats(0, 1))
+def test_a_turn_of_the_head_is_no_other_mouth(turn: float, opening: float) -> None:
+    """A flat face that turns: of all that moves only the upper face's own share is counted."""
+    asked = faces(np.array([opening]), np.array([0.0]))
+    known = faces(np.array([opening, opening + 0.1]), np.array([turn, turn]))
+    upper = asked[:, 4:] - known[:1, 4:]
+    turned = torch.linalg.vector_norm(upper - upper.mean(dim=1, keepdim=True), dim=-1).mean()
+    same, other = apart(asked, known)[0].tolist()
+    assert same == pytest.approx(float(turned), abs=1e-4)
+    assert other == pytest.approx(same + 0.1 / 4, abs=1e-4)

@@ -239,7 +239,7 @@ def lines_at(x: int, y: int) -> CropTensors:
     drawings[0, :2, max(y - 3, 0) : y + 4, max(x - 6, 0) : x + 7] = 1
     drawings[0, 2, -2:] = 1
     empty = torch.zeros(1)
-    return CropTensors(*(empty if index != 2 else drawings for index in range(8)))
+    return CropTensors(*(empty if index != 2 else drawings for index in range(9)))
 
 
 @pytest.mark.parametrize("x, y", [(32, 32), (20, 40), (3, 60), (63, 2)])

@@ -108,7 +108,8 @@ def test_all_else_that_it_is_told_matters(trained: Renderer, crops: CropTensors)
     target, other = some(crops, [1]), some(crops, [6])
     shifted = {
         "drawings": other.drawings,
-        "points": other.points,
+        "lips": other.lips,
+        "jaw": other.jaw,
         "anchors": target.anchors + 0.05,
         "pictures": target.pictures.flip(-1),
         "contexts": target.contexts.flip(-1),
@@ -124,7 +125,7 @@ def test_all_else_that_it_is_told_matters(trained: Renderer, crops: CropTensors)
 
 def test_what_is_asked_for_changes_the_mouth(trained: Renderer, crops: CropTensors) -> None:
     shut, wide = some(crops, [1]), some(crops, [6])
-    asked = replace(shut, drawings=wide.drawings, points=wide.points)
+    asked = replace(shut, drawings=wide.drawings, lips=wide.lips, jaw=wide.jaw)
     with torch.inference_mode():
         references = encoded(trained, crops, [0, 4, 7])
         one, other = trained(shut, references), trained(asked, references)
@@ -275,7 +276,8 @@ def test_every_written_size_fits_together(name: str) -> None:
                 torch.rand(*lead, 3, size, size),
                 torch.rand(*lead, 1, size, size),
                 torch.rand(*lead, 9, size, size),
-                torch.rand(*lead, points, 2),
+                torch.rand(*lead, points - 2, 2),
+                torch.rand(*lead, 2, 2),
                 torch.rand(*lead, 10, 2),
                 torch.rand(*lead, 3, small, small),
                 torch.rand(*lead, 1, small, small),
@@ -293,7 +295,7 @@ def test_a_frame_is_drawn_from_the_references_most_like_it(
     with torch.inference_mode():
         known = encoded(trained, crops, [7, 2, 0, 5, 3])
     asked = some(crops, [1, 4, 6])
-    away = replace(asked, points=asked.points + 0.1, anchors=asked.anchors + 0.1)
+    away = replace(asked, lips=asked.lips + 0.1, jaw=asked.jaw + 0.1, anchors=asked.anchors + 0.1)
     for frames in (asked, away):
         chosen = trained.most_alike(frames, known)
         assert chosen.shape == (3, trained.config.looked_at)
