@@ -25,7 +25,7 @@ from mytalk_core.appearance.losses import LossConfig, pixel_losses
 from mytalk_core.appearance.mouth_scores import score_mouths
 from mytalk_core.appearance.perceptual import Lpips
 from mytalk_core.appearance.reference_frames import SHOWN, covering_frames
-from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.appearance.renderer import Renderer, RendererConfig
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.training.loop import LoopConfig, train
 from mytalk_core.training.state import TrainingState, Validation
@@ -52,7 +52,9 @@ class AdaptationConfig:
     # Share of the averaged weights kept at a step.
     average_decay: float = 0.98
     batches: BatchConfig = field(
-        default_factory=lambda: BatchConfig(runs=2, references=3, turn=3.0, zoom=0.04, shift=0.02)
+        default_factory=lambda: BatchConfig(
+            runs=2, references=RendererConfig.looked_at, turn=3.0, zoom=0.04, shift=0.02
+        )
     )
     losses: LossConfig = field(default_factory=LossConfig)
     held_out: HoldOutConfig = field(default_factory=HoldOutConfig)

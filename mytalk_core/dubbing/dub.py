@@ -294,12 +294,12 @@ def _dub_into(
     )
     frames = render_film(prefetched(iter_planes(info.path), _DECODED_AHEAD), runs, scheme)
     picture = work / "picture.mp4"
+    source = source_opening(faces, scheme)
     with clock.running("rendering"):
-        written = write_picture(picture, info, frames, len(faces.starts), config.crf, progress)
+        written = write_picture(picture, info, frames, source, config.crf, progress)
     with clock.running("adding the speech"):
         mux(picture, inputs.speech, film, written.duration, _synthetic_mark())
     asked = np.array(written.openings)
-    source = source_opening(faces, scheme)
     return DubReport(
         title=Path(info.path).name,
         source=info,
@@ -307,7 +307,7 @@ def _dub_into(
         rendered_frames=int(np.isfinite(asked).sum()),
         speech=inputs.speech.name,
         transcript=transcript,
-        pairs=frame_pairs(info, faces, film, asked, source, scheme),
+        pairs=frame_pairs(written.telling, faces, scheme),
         curve=mouth_curve(faces, asked, source, audio, float(info.fps)),
         passed_through=passed_through(_left_alone(faces, plans)),
         styles=tuple(styles),

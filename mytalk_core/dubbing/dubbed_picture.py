@@ -1,6 +1,6 @@
 """The picture of a dub on its way into a file, and what its report says of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,12 +12,11 @@ from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.rendering import DubbedFrame
 from mytalk_core.dubbing.report import Check
 from mytalk_core.dubbing.report_curve import MouthCurve
-from mytalk_core.dubbing.report_pictures import FramePair, mouth_box, telling_frames
+from mytalk_core.dubbing.report_pictures import FramePair, TellingFrames, mouth_box
 from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.shape import aperture
 from mytalk_core.media.colour import LIMITED
-from mytalk_core.media.decode import iter_planes
 from mytalk_core.media.encode import VideoWriter
 from mytalk_core.media.plane_regions import as_rgb
 from mytalk_core.media.prefetch import prefetched
@@ -35,26 +34,34 @@ class Written:
     openings: list[float]  # asked, of each frame
     outside_change: int
     duration: Fraction  # seconds
+    telling: tuple[DubbedFrame, ...]  # some that show best what was changed
 
 
 def write_picture(
     path: Path,
     info: VideoInfo,
     frames: Iterator[DubbedFrame],
-    total: int,
+    source: np.ndarray,
     crf: int,
     progress: Progress,
 ) -> Written:
-    """Encode the frames while the next ones are rendered."""
+    """Encode the frames while the next ones are rendered.
+
+    Args:
+        source: (F,) mouth opening of the film before, from `source_opening`.
+    """
     openings: list[float] = []
     outside = 0
+    telling = TellingFrames[DubbedFrame](len(source), _PAIRS)
     with VideoWriter(path, info, crf) as writer:
         for frame in prefetched(frames, _AHEAD):
             writer.write(frame.dubbed)
+            change = abs(frame.opening - float(source[len(openings)]))
+            telling.offer(len(openings), change, frame)
             openings.append(frame.opening)
             outside = max(outside, frame.outside_change)
-            progress("rendering", len(openings), total)
-    return Written(openings, outside, writer.duration)
+            progress("rendering", len(openings), len(source))
+    return Written(openings, outside, writer.duration, telling.finish())
 
 
 def source_opening(faces: FilmFaces, scheme: LandmarkScheme) -> np.ndarray:
@@ -76,26 +83,19 @@ def mouth_curve(
 
 
 def frame_pairs(
-    info: VideoInfo,
-    faces: FilmFaces,
-    film: Path,
-    asked: np.ndarray,
-    source: np.ndarray,
-    scheme: LandmarkScheme,
+    telling: Sequence[DubbedFrame], faces: FilmFaces, scheme: LandmarkScheme
 ) -> tuple[FramePair, ...]:
-    """Some frames before and after, as the film's viewers get them."""
-    chosen = telling_frames(asked, source, _PAIRS)
-    last = max(chosen, default=-1)
-    pairs = []
-    for before, after in zip(iter_planes(info.path), iter_planes(film), strict=False):
-        if before.index in chosen:
-            lips = np.asarray(faces.landmarks[before.index, list(scheme.lips)])
-            start = faces.starts[before.index]
-            shown = (as_rgb(before.planes), as_rgb(after.planes))
-            pairs.append(FramePair(start, *shown, mouth_box(lips)))
-        if before.index >= last:
-            break
-    return tuple(pairs)
+    """Some frames before and after, as they went into the encoder."""
+    lips = list(scheme.lips)
+    return tuple(
+        FramePair(
+            faces.starts[frame.source.index],
+            as_rgb(frame.source.planes),
+            as_rgb(frame.dubbed.planes),
+            mouth_box(np.asarray(faces.landmarks[frame.source.index, lips])),
+        )
+        for frame in telling
+    )
 
 
 def checks(

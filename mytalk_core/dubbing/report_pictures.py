@@ -1,12 +1,16 @@
 """Which frames a report shows, and its pictures as data URIs."""
 
 import base64
+from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 _FRAME_WIDTH = 640  # pixels at most
 _CLOSE_UP_SIZE = 280  # pixels, width and height
@@ -42,29 +46,45 @@ def mouth_box(lips: NDArray[np.float32]) -> MouthBox:
     return MouthBox(int(left), int(top), size)
 
 
-def telling_frames(
-    asked: NDArray[np.float64], source: NDArray[np.float64], count: int
-) -> tuple[int, ...]:
-    """Frames that show best what a dub changes: in each stretch of the film, the largest change.
+class TellingFrames(Generic[T]):
+    """What shows best what a dub changes, kept while a film goes by: the largest changes.
 
-    Two of them are at least half a stretch apart: neighbours across a boundary show the same.
-
-    Args:
-        asked: (T,) mouth opening of the dub, inter-ocular units; NaN where there is no face.
-        source: (T,) mouth opening of the source, the same.
-        count: stretches of equal length into which the film is cut.
-
-    Returns:
-        At most `count` frame numbers, rising; none of a stretch without a face.
+    One of each stretch of the film, and two at least half a stretch apart: neighbours across a
+    boundary show the same.
     """
-    change = np.abs(asked - source)
-    frames: list[int] = []
-    for stretch in np.array_split(np.arange(len(change)), count):
-        apart = stretch >= frames[-1] + len(stretch) / 2 if frames else stretch >= 0
-        candidates = stretch[np.isfinite(change[stretch]) & apart]
-        if len(candidates):
-            frames.append(int(candidates[np.argmax(change[candidates])]))
-    return tuple(frames)
+
+    def __init__(self, total: int, count: int) -> None:
+        """Args: frames of the film; stretches of equal length into which it is cut."""
+        lengths = [len(stretch) for stretch in np.array_split(np.arange(total), count)]
+        self._lengths = deque(lengths)  # of the stretches that are not over
+        self._end = lengths[0]  # of the first of them
+        self._from = 0  # the first frame that may be the next one kept
+        self._best: tuple[int, float, T] | None = None  # of this stretch: frame, change, what it is
+        self._kept: list[T] = []
+
+    def offer(self, frame: int, change: float, what: T) -> None:
+        """The next frame of the film; `change` is NaN where it has no face."""
+        while self._lengths and frame >= self._end:
+            self._next_stretch()
+        larger = self._best is None or change > self._best[1]
+        if frame >= self._from and np.isfinite(change) and larger:
+            self._best = (frame, change, what)
+
+    def finish(self) -> tuple[T, ...]:
+        """What was kept, at most one of each stretch, in order."""
+        while self._lengths:
+            self._next_stretch()
+        return tuple(self._kept)
+
+    def _next_stretch(self) -> None:
+        self._lengths.popleft()
+        following = self._lengths[0] if self._lengths else 0
+        self._end += following
+        if self._best is not None:
+            frame, _, what = self._best
+            self._kept.append(what)
+            self._from = frame + (following + 1) // 2
+        self._best = None
 
 
 def frame_picture(image: NDArray[np.uint8], pixel_aspect: Fraction) -> str:

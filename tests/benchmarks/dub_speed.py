@@ -1,9 +1,10 @@
 """How fast a dub is and how much memory it takes, for films of growing length.
 
     python tests/benchmarks/dub_speed.py [SECONDS...]
+    python tests/benchmarks/dub_speed.py FILM SPEECH [FILM SPEECH...]
 
-Runs `mytalk dub` as people do, in a process of its own, over 360x288 films of one person, and
-prints a table: frames a second over the whole command and over each stage, and the largest
+Runs `mytalk dub` as people do, in a process of its own, over 360x288 films of one person, or over
+the films that are given, and prints a table: frames a second over the whole command and over each stage, and the largest
 resident memory. Memory must not grow with the film. Run it on an idle machine; the load is printed
 beside the figures.
 """
@@ -33,7 +34,7 @@ SECONDS = (20, 60, 180)
 class Measurement:
     """One run of the command."""
 
-    film_seconds: int
+    film: str
     frames: int
     rendered_frames: int
     wall_seconds: float  # of the whole process, start to end
@@ -70,10 +71,16 @@ def joined(clips: Sequence[Path], seconds: int, out: Path, picture: bool) -> Pat
     return out
 
 
-def measure(clips: Sequence[Path], seconds: int, folder: Path) -> Measurement:
-    """Dub a film of that length with the clips' speech in another order."""
-    film = joined(clips, seconds, folder / f"film_{seconds}.mp4", picture=True)
-    speech = joined(clips[::-1], seconds, folder / f"speech_{seconds}.wav", picture=False)
+def made(clips: Sequence[Path], seconds: int, folder: Path) -> tuple[Path, Path]:
+    """A film of that length, and the clips' speech in another order."""
+    return (
+        joined(clips, seconds, folder / f"{seconds} s.mp4", picture=True),
+        joined(clips[::-1], seconds, folder / f"speech_{seconds}.wav", picture=False),
+    )
+
+
+def measure(film: Path, speech: Path, folder: Path) -> Measurement:
+    """Dub a film."""
     command = ["-m", "jobs.app", "--json", "dub", film, speech, "--out", folder / "dubbed.mp4"]
     start = time.monotonic()
     process = subprocess.Popen(
@@ -86,7 +93,7 @@ def measure(clips: Sequence[Path], seconds: int, folder: Path) -> Measurement:
     told = json.loads(process.stdout.read())
     _, _, used = os.wait4(process.pid, 0)
     return Measurement(
-        film_seconds=seconds,
+        film=film.stem,
         frames=told["frames"],
         rendered_frames=told["rendered_frames"],
         wall_seconds=time.monotonic() - start,
@@ -99,10 +106,10 @@ def measure(clips: Sequence[Path], seconds: int, folder: Path) -> Measurement:
 
 def table(runs: Sequence[Measurement]) -> Table:
     """The measurements, one film a column."""
-    result = Table(title=f"mytalk dub, 360x288, 25 frames/s, {os.cpu_count()} CPUs")
+    result = Table(title=f"mytalk dub, {os.cpu_count()} CPUs")
     result.add_column("film")
     for run in runs:
-        result.add_column(f"{run.film_seconds} s", justify="right")
+        result.add_column(run.film, justify="right")
 
     def row(name: str, figures: Sequence[str]) -> None:
         result.add_row(name, *figures)
@@ -125,13 +132,19 @@ def table(runs: Sequence[Measurement]) -> Table:
     return result
 
 
-def main(lengths: Sequence[int]) -> None:
-    """Measure films of these lengths, seconds, and print the table."""
-    clips = footage()
-    with tempfile.TemporaryDirectory() as folder:
-        runs = [measure(clips, seconds, Path(folder)) for seconds in lengths]
+def main(given: Sequence[str]) -> None:
+    """Measure films of these lengths, seconds, or these films, and print the table."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if all(each.isdigit() for each in given):
+            clips = footage()
+            films = [made(clips, int(seconds), folder) for seconds in given or SECONDS]
+        else:
+            paths = [Path(each).absolute() for each in given]
+            films = list(zip(paths[::2], paths[1::2], strict=True))
+        runs = [measure(*film, folder) for film in films]
     Console(width=100).print(table(runs))
 
 
 if __name__ == "__main__":
-    main([int(given) for given in sys.argv[1:]] or SECONDS)
+    main(sys.argv[1:])

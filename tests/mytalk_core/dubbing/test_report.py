@@ -1,6 +1,7 @@
 """The report: that it holds what the dub found, escapes it, and needs nothing but itself."""
 
 import base64
+import math
 import re
 from dataclasses import replace
 from fractions import Fraction
@@ -31,10 +32,10 @@ from mytalk_core.dubbing.report_curve import (
 from mytalk_core.dubbing.report_pictures import (
     FramePair,
     MouthBox,
+    TellingFrames,
     close_up,
     frame_picture,
     mouth_box,
-    telling_frames,
 )
 from mytalk_core.errors import OutputError
 from mytalk_core.media.probe import VideoInfo
@@ -232,6 +233,13 @@ def test_speech_after_the_films_end_is_said_and_not_drawn(tmp_path, report):
     assert drawn == pytest.approx(1 * PANEL_WIDTH / PANEL_SECONDS)
 
 
+def telling_frames(asked, source, count):
+    telling = TellingFrames(len(asked), count)
+    for frame, change in enumerate(np.abs(asked - source)):
+        telling.offer(frame, float(change), frame)
+    return telling.finish()
+
+
 def test_telling_frames_are_apart():
     asked = np.zeros(20)
     asked[[9, 10]] = 0.3, 0.3  # on either side of the boundary
@@ -245,6 +253,19 @@ def test_telling_frames_are_the_largest_change_of_each_stretch():
     asked[[3, 17]] = 0.2, -0.1
     asked[20:] = np.nan  # a stretch without a face shows nothing
     assert telling_frames(asked, source, 3) == (3, 17)
+
+
+@given(st.lists(st.floats(0, 1) | st.just(math.nan), max_size=60), st.integers(1, 8))
+def test_telling_frames_are_as_many_as_there_can_be_and_apart(asked, count):
+    found = telling_frames(np.array(asked), np.zeros(len(asked)), count)
+    assert len(found) <= count
+    assert all(math.isfinite(asked[frame]) for frame in found)
+    least = len(asked) // count / 2
+    assert all(later - frame >= least for frame, later in pairwise(found))
+    first = np.array_split(np.arange(len(asked)), count)[0]
+    seen = [asked[frame] for frame in first if math.isfinite(asked[frame])]
+    if seen:
+        assert asked[found[0]] == max(seen)
 
 
 @given(st.lists(st.sampled_from(["", "no face found", "turned away"]), max_size=40))
