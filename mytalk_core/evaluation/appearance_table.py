@@ -52,6 +52,7 @@ _LPIPS_METRICS = (
 _LIP_METRICS = (
     Metric("asked_lmd", "lips from asked", "lower", 4),
     Metric("asked_r", "opening r", "higher"),
+    Metric("asked_r_pooled", "opening r, pooled", "higher"),
     Metric("found", "faces found", "higher", 2),
 )
 _LEAK_METRIC = Metric("own_r", "r with own opening", "neither")
@@ -97,7 +98,7 @@ class AppearanceTables:
         rows = self.own if case.is_reconstruction else self.cross
         for method, found in scores.items():
             found |= seen[method]
-            weight = found.pop("own_r_weight", 0.0) or 1.0
+            weights = {f"{name}_weight" for name in found} & found.keys()
             rows += [
                 Measurement(
                     method,
@@ -105,9 +106,10 @@ class AppearanceTables:
                     name,
                     value,
                     case.source,
-                    weight if name == "own_r" else 1.0,
+                    found.get(f"{name}_weight", 0.0) or 1.0,
                 )
                 for name, value in found.items()
+                if name not in weights
             ]
         return drawn, scores[OURS]
 

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mytalk_core.evaluation.lip_metrics import correlation, partial_correlation, unexplained
 from mytalk_core.evaluation.redrawing import Pictures, RedrawCase
@@ -57,10 +58,12 @@ def lip_scores(case: RedrawCase, found: Points) -> dict[str, float]:
 
     Returns:
         asked_lmd: mean distance of the lip points; asked_r: Pearson's r of opening found and asked
-        for; own_r, in cross: the correlation of the opening found with that of the original frames,
-        after what the lips asked for explain by their opening and width, and own_r_weight, how much
-        is left then; found: share of frames in which a face was found. NaN where too few frames
-        tell.
+        for; asked_r_pooled the same, and asked_r_pooled_weight, how much the opening moves, for a
+        mean over clips that is nearly the r of all clips as one series, each clip's mean taken off:
+        clips in which it hardly moves tell little; own_r, in cross: the correlation of the opening
+        found with that of the original frames, after what the lips asked for explain by their
+        opening and width, and own_r_weight, how much is left then, likewise; found: share of frames
+        in which a face was found. NaN where too few frames tell.
     """
     scheme, lips = case.scheme, list(case.scheme.lips)
     rigid = list(scheme.rigid)
@@ -87,15 +90,20 @@ def lip_scores(case: RedrawCase, found: Points) -> dict[str, float]:
         "asked_lmd": float(distance.mean()),
         "asked_r": correlation(opening, asked_opening),
     }
+    scores["asked_r_pooled"] = scores["asked_r"]
+    scores["asked_r_pooled_weight"] = _together(opening, asked_opening)
     if not case.is_reconstruction:
         original = aperture(own, scheme) / unit
         told = np.stack([asked_opening, asked_width], axis=1)
         scores["own_r"] = partial_correlation(opening, original, told)
         left = [unexplained(series, told) for series in (opening, original)]
-        # A mean over clips with these weights is, nearly, that of all clips as one series: clips
-        # in which the original hardly moves of its own tell little.
-        scores["own_r_weight"] = float(np.prod([np.linalg.norm(each) for each in left]))
+        scores["own_r_weight"] = _together(*left)
     return scores
+
+
+def _together(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """What a clip's correlation of two series weighs among those of other clips."""
+    return float(np.std(one) * np.std(other) * len(one))
 
 
 def _carried(points: Points, source: Points, target: Points) -> Points:

@@ -4,9 +4,9 @@
     python tests/benchmarks/dub_speed.py FILM SPEECH [FILM SPEECH...]
 
 Runs `mytalk dub` as people do, in a process of its own, over 360x288 films of one person, or over
-the films that are given, and prints a table: frames a second over the whole command and over each stage, and the largest
-resident memory. Memory must not grow with the film. Run it on an idle machine; the load is printed
-beside the figures.
+the films that are given, and prints a table: frames a second over the whole command and over each
+stage, and the largest resident memory. Memory must not grow with the film. Run it on an idle
+machine; the load is printed beside the figures.
 """
 
 import json
