@@ -37,7 +37,7 @@ _BATCH = 16  # frames drawn together
 _APART = 0.4
 
 Moments: TypeAlias = NDArray[np.floating]
-"""When frames are shown, seconds of one clock."""
+"""When frames are shown, seconds of one clock; NaN is near no other moment."""
 
 
 @dataclass(frozen=True)

@@ -153,8 +153,8 @@ def _notes(
         " together, each clip's mean taken off. R with own opening: what of the opening found"
         " follows the original frame after what opening and width of the lips asked for explain"
         f" (partial correlation, of all clips together); {UNTOUCHED} is a whole leak. {PASTED}"
-        " cannot leak: what it has is chance, and what the surroundings of a mouth do to the landmarker; what"
-        f" ours has beyond that stands under {DERIVED!r}.",
+        " cannot leak: what it has is chance, and what the surroundings of a mouth do to the"
+        f" landmarker; what ours has beyond that stands under {DERIVED!r}.",
         "Over source, 1 being as in the clip's own frames. Sharpness: mean square of what is finer"
         f" than a Gaussian of {DETAIL} inter-ocular units in the mouth region. Flicker: mean"
         " absolute second difference over time within the mask. Seam: gradient at the mask's rim"

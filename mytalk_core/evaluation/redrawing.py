@@ -227,11 +227,13 @@ def renderer_drawer(renderer: Renderer, apart: bool = False) -> Drawer:
     """
 
     def draw(case: RedrawCase) -> Drawn:
-        another_time = 0 if apart or not case.is_reconstruction else 1000
-        moments = another_time + case.references / case.fps
-        person = encode_person(renderer, case.shown, moments, case.scheme)
-        crops, moments = case.crops.choose(case.frames), case.frames / case.fps
-        return redraw(renderer, crops, moments, person, case.scheme)
+        moments = np.arange(len(case.landmarks)) / case.fps
+        shown = moments[case.references]
+        if case.is_reconstruction and not apart:
+            shown[:] = np.nan  # of no moment, so near none
+        person = encode_person(renderer, case.shown, shown, case.scheme)
+        crops = case.crops.choose(case.frames)
+        return redraw(renderer, crops, moments[case.frames], person, case.scheme)
 
     return draw
 

@@ -62,6 +62,17 @@ def test_a_mouth_that_moves_as_the_original_leaks_all_and_one_as_asked_nothing(c
     assert lip_scores(cross, noisy)["asked_r"] > 0.8
 
 
+def test_a_mouth_that_hardly_moves_weighs_little_among_other_clips(own):
+    lips = list(MESH478.lips)
+    still = asked(own)
+    middle = still[:, lips].mean(axis=1, keepdims=True)
+    shape = still[:, lips] - middle
+    still[:, lips] = middle + shape.mean(axis=0) + 0.1 * (shape - shape.mean(axis=0))
+    moving, hardly = (lip_scores(own, found) for found in (asked(own), still))
+    assert hardly["asked_r_pooled"] == hardly["asked_r"] > 0.9
+    assert hardly["asked_r_pooled_weight"] < 0.2 * moving["asked_r_pooled_weight"]
+
+
 def test_reconstruction_says_nothing_of_leaks(own):
     assert "own_r" not in lip_scores(own, asked(own))
 
