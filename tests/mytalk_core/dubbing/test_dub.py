@@ -154,7 +154,8 @@ def test_lips_follow_the_speech(own_words, landmarker_model):
 
     both = np.isfinite(before) & np.isfinite(after)
     assert both.sum() > 0.8 * FRAMES
-    assert np.corrcoef(before[both], after[both])[0, 1] > 0.35
+    # What is asked for has 0.38: a drawing that had much more of the source would have peeked.
+    assert 0.35 < np.corrcoef(before[both], after[both])[0, 1] < 0.5
     assert np.percentile(after[both], 90) > 0.5 * np.percentile(before[both], 90)
 
 
