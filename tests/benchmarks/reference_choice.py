@@ -1,0 +1,146 @@
+"""Which frames of a person the renderer is best shown: how many, and how they are chosen.
+
+    python tests/benchmarks/reference_choice.py CURATED[:SPLIT] [CURATED[:SPLIT]...]
+
+`CURATED`: what `mytalk curate` wrote; of each speaker of `SPLIT` (val) the first `CLIPS` clips are
+drawn with their own lips, as in a dub: each frame from the two references most like what is asked
+for, those within 0.4 s avoided. Prints a table of means over speakers, and one for each speaker.
+"""
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from mytalk_core.appearance.checkpoint import load_renderer
+from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.perceptual import perceptual_lpips
+from mytalk_core.appearance.reference_frames import spread_by_opening
+from mytalk_core.data.clip_index import Split, clip_index
+from mytalk_core.data.clip_reader import read_clip
+from mytalk_core.data.model_store import pull
+from mytalk_core.data.shards import decode_sample
+from mytalk_core.dubbing.models import shipped_weights
+from mytalk_core.evaluation.appearance_scores import (
+    picture_scores,
+    source_texture,
+    texture_scores,
+    truth_of,
+)
+from mytalk_core.evaluation.redrawing import (
+    RedrawCase,
+    in_place,
+    reconstruction_case,
+    renderer_drawer,
+    shown_of,
+)
+from mytalk_core.faces.shape import aperture
+
+CLIPS = 4
+COLUMNS = {  # name of a figure: its heading and decimals
+    "psnr_mouth": ("mouth PSNR, dB", 2),
+    "lpips_mouth": ("mouth LPIPS", 4),
+    "sharpness": ("sharpness", 2),
+    "flicker": ("flicker", 2),
+}
+
+Choice: TypeAlias = Callable[[RedrawCase], NDArray[np.int64]]
+
+
+def covering(count: int) -> Choice:
+    """So that every frame has one like it."""
+
+    def choose(case: RedrawCase) -> NDArray[np.int64]:
+        return shown_of(case.landmarks, case.crops.face_points, case.usable, case.scheme, count)
+
+    return choose
+
+
+def by_opening(count: int) -> Choice:
+    """From shut to wide open."""
+
+    def choose(case: RedrawCase) -> NDArray[np.int64]:
+        opening = aperture(case.landmarks, case.scheme)
+        return spread_by_opening(np.where(case.usable, opening, np.float32(np.nan)), count)
+
+    return choose
+
+
+CHOICES: dict[str, Choice] = {
+    "8 that cover": covering(8),
+    "16 that cover": covering(16),
+    "32 that cover": covering(32),
+    "48 that cover": covering(48),
+    "64 that cover": covering(64),
+    "32 by opening": by_opening(32),
+    "48 by opening": by_opening(48),
+    "all": lambda case: np.flatnonzero(case.usable),
+}
+
+Scores = dict[str, dict[str, list[dict[str, float]]]]  # by choice and speaker, of each clip
+
+
+def cases(given: str) -> list[RedrawCase]:
+    """The first clips of every speaker of a split."""
+    folder, _, split = given.partition(":")
+    chosen: Split = next(each for each in get_args(Split) if each == (split or "val"))
+    index = clip_index(Path(folder), chosen)
+    found = []
+    for number, speaker in enumerate(index.speakers):
+        clips = (n for n in range(len(index)) if index.speaker[n] == number)
+        for clip in islice(clips, CLIPS):
+            sample = decode_sample(read_clip(index, clip))
+            found.append(reconstruction_case(sample, speaker, MaskConfig()))
+    return found
+
+
+def table(title: str, rows: dict[str, Sequence[dict[str, float]]]) -> Table:
+    """Means of what each choice came to."""
+    result = Table(title=title)
+    result.add_column("shown")
+    for heading, _ in COLUMNS.values():
+        result.add_column(heading, justify="right")
+    for choice, scores in rows.items():
+        means = (
+            f"{np.mean([each[name] for each in scores]):.{decimals}f}"
+            for name, (_, decimals) in COLUMNS.items()
+        )
+        result.add_row(choice, *means)
+    return result
+
+
+def main(given: Sequence[str]) -> None:
+    """Print the tables."""
+    draw = renderer_drawer(load_renderer(shipped_weights("appearance")), apart=True)
+    lpips = perceptual_lpips(pull("perceptual-alexnet"))
+    found: Scores = {name: defaultdict(list) for name in CHOICES}
+    for case in (case for each in given for case in cases(each)):
+        truth, source = truth_of(case, lpips), source_texture(case)
+        for name, choose in CHOICES.items():
+            drawn = in_place(case, draw(replace(case, references=choose(case))))
+            scores = picture_scores(case, drawn, lpips, truth)
+            found[name][case.speaker].append(scores | texture_scores(case, drawn, source))
+    speakers = found["all"].keys()
+    console = Console(width=100)
+    for speaker in speakers:
+        console.print(table(speaker, {name: found[name][speaker] for name in CHOICES}))
+    means = {
+        name: [
+            {key: float(np.mean([each[key] for each in of[speaker]])) for key in COLUMNS}
+            for speaker in speakers
+        ]
+        for name, of in found.items()
+    }
+    console.print(table(f"mean over {len(speakers)} speakers", means))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
