@@ -24,7 +24,7 @@ from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
 from mytalk_core.appearance.losses import LossConfig, pixel_losses
 from mytalk_core.appearance.mouth_scores import score_mouths
 from mytalk_core.appearance.perceptual import Lpips
-from mytalk_core.appearance.reference_frames import SHOWN, covering_frames
+from mytalk_core.appearance.reference_frames import SHOWN
 from mytalk_core.appearance.renderer import Renderer, RendererConfig
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.training.loop import LoopConfig, train
@@ -254,8 +254,7 @@ def learn_actor(
 
 def exam(take: Take, learnt: Take, references: int, renderer: Renderer) -> Exam:
     """All frames of `take` as what judges `renderer`, with references from `learnt` as in a dub."""
-    crops, lips = learnt.clip.crops, len(learnt.clip.scheme.lips)
-    shown = learnt.choose(covering_frames(crops.points[:, :lips], crops.face_points, references))
+    shown = learnt.choose(learnt.clip.covering(references))
     target, known = (
         crop_tensors(each.clip.crops, each.clip.scheme, renderer.config.size)
         for each in (take, shown)

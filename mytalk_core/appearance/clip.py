@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import MaskConfig, landmark_distance
 from mytalk_core.appearance.face_crops import FaceCrops, face_crops
+from mytalk_core.appearance.reference_frames import covering_frames
 from mytalk_core.data.shards import decode_sample
 from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
@@ -25,11 +26,17 @@ class AppearanceClip:
 
     def unlikeness(self, frame: int) -> NDArray[np.float32]:
         """How unlike a frame's landmarks are those of each, (T,) crop pixels."""
-        crops = self.crops
-        lips = torch.from_numpy(crops.points[:, : len(self.scheme.lips)])
-        anchors = torch.from_numpy(crops.face_points)
+        lips, anchors = torch.from_numpy(self._lips), torch.from_numpy(self.crops.face_points)
         own = slice(frame, frame + 1)
         return landmark_distance(lips[own], anchors[own], lips, anchors)[0].numpy()
+
+    def covering(self, count: int) -> NDArray[np.int64]:
+        """`count` frames as a dub chooses references."""
+        return covering_frames(self._lips, self.crops.face_points, count)
+
+    @property
+    def _lips(self) -> NDArray[np.float32]:
+        return self.crops.points[:, : len(self.scheme.lips)]
 
 
 def appearance_clip(members: dict[str, bytes], mask: MaskConfig) -> AppearanceClip:

@@ -134,11 +134,11 @@ def with_references(
     """The person with as many references, of frames that show the mouth well.
 
     Args:
-        usable: (T,) of each frame of the run; where none is, the person stays as it is.
+        usable: (T,) of each frame of the run; where none or each is, the person stays as it is.
     """
-    among = run[0] + np.flatnonzero(usable)
-    if not len(among):
+    if usable.all() or not usable.any():
         return person
+    among = run[0] + np.flatnonzero(usable)
     frames = among[np.unique(np.linspace(0, len(among) - 1, _STUDIED).round().astype(int))]
     landmarks = np.asarray(faces.landmarks[frames])
     pose = fit_pose(landmarks, person.rigid, scheme)

@@ -7,10 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.reference_frames import spread_by_opening
 from mytalk_core.evaluation.redrawing import NEAR, Drawn, RedrawCase
 from mytalk_core.faces.alignment import Points, fit_similarity
-from mytalk_core.faces.shape import aperture
 
 PASTED = "nearest of four references pasted"
 CLIP_PASTED = "nearest frame of the clip pasted"
@@ -33,8 +31,7 @@ def nearest_lips(lips: Points, others: Points) -> NDArray[np.intp]:
 
 def nearest_reference_pasted(case: RedrawCase) -> Drawn:
     """Of four frames over the opening of the mouth, that whose lips are nearest to those asked."""
-    opening = aperture(case.landmarks, case.scheme)
-    four = spread_by_opening(np.where(case.usable, opening, np.float32(np.nan)), 4)
+    four = case.over_opening(4)
     return _pasted(case, four[nearest_lips(case.asked_lips[case.frames], case.lips[four])])
 
 

@@ -5,7 +5,7 @@ the head, the light and the references are of one clip, and the lips move as in 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -17,13 +17,14 @@ from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.face_crops import FaceCrops, crop_regions, face_crops
 from mytalk_core.appearance.grain import Grain, measure_grain
 from mytalk_core.appearance.redraw import encode_person, redraw
-from mytalk_core.appearance.reference_frames import SHOWN, covering_frames
+from mytalk_core.appearance.reference_frames import SHOWN, covering_frames, spread_by_opening
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.schema import ClipSample
 from mytalk_core.faces.alignment import Points, inter_ocular, to_pixels
 from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.face_motion import FaceMotion, face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
+from mytalk_core.faces.shape import aperture
 
 Pictures: TypeAlias = NDArray[np.uint8]
 Drawn: TypeAlias = NDArray[np.float32]
@@ -56,8 +57,7 @@ class RedrawCase:
     lips: Points  # (T, L, 3) of the clip itself, aligned, inter-ocular units
     asked_lips: Points  # (T, L, 3) asked for, likewise
     runs: tuple[slice, ...]  # of consecutive frames to draw
-    usable: NDArray[np.bool_]  # (T,) whether a frame is far from all of them
-    references: NDArray[np.int64]  # (K,) of the usable ones, the most typical first
+    references: NDArray[np.int64]  # (K,) far from all of them
 
     @property
     def is_reconstruction(self) -> bool:
@@ -68,6 +68,25 @@ class RedrawCase:
     def frames(self) -> NDArray[np.int64]:
         """(N,) the frames to draw, run after run."""
         return np.concatenate([np.arange(run.start, run.stop) for run in self.runs])
+
+    @cached_property
+    def usable(self) -> NDArray[np.bool_]:
+        """(T,) whether a frame is none of those to draw, nor nearly one."""
+        usable = np.ones(len(self.landmarks), bool)
+        for run in self.runs:
+            usable[max(run.start - NEAR, 0) : run.stop + NEAR] = False
+        return usable
+
+    def covering(self, count: int) -> NDArray[np.int64]:
+        """`count` references as a dub chooses them, out of the usable frames."""
+        free = np.flatnonzero(self.usable)
+        lips = self.landmarks[free][:, list(self.scheme.lips), :2]
+        return free[covering_frames(lips, self.crops.face_points[free], count)]
+
+    def over_opening(self, count: int) -> NDArray[np.int64]:
+        """`count` usable frames, evenly over the opening of the mouth."""
+        opening = aperture(self.landmarks, self.scheme)
+        return spread_by_opening(np.where(self.usable, opening, np.float32(np.nan)), count)
 
     @cached_property
     def pictures(self) -> Pictures:
@@ -173,37 +192,20 @@ def _case(
     lips = motion.shape[:, list(scheme.lips)]
     asked = lips if asked_shape is None else asked_shape[:, : len(scheme.lips)]
     runs = spread_runs(len(asked), RUNS, RUN)
-    usable = np.ones(len(landmarks), bool)
-    for run in runs:
-        usable[max(run.start - NEAR, 0) : run.stop + NEAR] = False
-    crops = face_crops(sample.crops, asked_landmarks, sample.boxes, motion, scheme, mask)
-    return RedrawCase(
+    case = RedrawCase(
         speaker=speaker,
         source=sample.meta.key,
         target=target,
         scheme=scheme,
         fps=float(sample.meta.fps),
-        crops=crops,
+        crops=face_crops(sample.crops, asked_landmarks, sample.boxes, motion, scheme, mask),
         landmarks=landmarks,
         lips=lips,
         asked_lips=asked,
         runs=runs,
-        usable=usable,
-        references=shown_of(landmarks, crops.face_points, usable, scheme, REFERENCES),
+        references=np.empty(0, np.int64),
     )
-
-
-def shown_of(
-    landmarks: Points,
-    face_points: Points,
-    usable: NDArray[np.bool_],
-    scheme: LandmarkScheme,
-    count: int,
-) -> NDArray[np.int64]:
-    """`count` references of a clip (T, P, 2) as a dub chooses them, out of its usable frames."""
-    free = np.flatnonzero(usable)
-    lips = landmarks[free][:, list(scheme.lips), :2]
-    return free[covering_frames(lips, face_points[free], count)]
+    return replace(case, references=case.covering(REFERENCES))
 
 
 def spread_runs(frames: int, count: int, length: int) -> tuple[slice, ...]:

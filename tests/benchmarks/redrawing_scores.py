@@ -27,7 +27,6 @@ from mytalk_core.evaluation.redrawing import (
     cross_case,
     reconstruction_case,
     renderer_drawer,
-    shown_of,
 )
 from mytalk_core.evaluation.texture_metrics import detail_energy, luma
 from mytalk_core.faces.alignment import Points, inter_ocular
@@ -56,13 +55,7 @@ class HeldOutClip:
             replace(
                 case,
                 crops=replace(case.crops, mask_outlines=self.outlines[mask]),
-                references=shown_of(
-                    case.landmarks,
-                    case.crops.face_points,
-                    case.usable,
-                    case.scheme,
-                    references,
-                ),
+                references=case.covering(references),
             )
             for case in (self.own, self.later)
         )

@@ -12,8 +12,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
+from operator import methodcaller
 from pathlib import Path
-from typing import TypeAlias, get_args
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,6 @@ from rich.table import Table
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.perceptual import perceptual_lpips
-from mytalk_core.appearance.reference_frames import spread_by_opening
 from mytalk_core.data.clip_index import Split, clip_index
 from mytalk_core.data.clip_reader import read_clip
 from mytalk_core.data.model_store import pull
@@ -40,9 +40,7 @@ from mytalk_core.evaluation.redrawing import (
     in_place,
     reconstruction_case,
     renderer_drawer,
-    shown_of,
 )
-from mytalk_core.faces.shape import aperture
 
 CLIPS = 4
 COLUMNS = {  # name of a figure: its heading and decimals
@@ -55,33 +53,9 @@ COLUMNS = {  # name of a figure: its heading and decimals
 Choice: TypeAlias = Callable[[RedrawCase], NDArray[np.int64]]
 
 
-def covering(count: int) -> Choice:
-    """So that every frame has one like it."""
-
-    def choose(case: RedrawCase) -> NDArray[np.int64]:
-        return shown_of(case.landmarks, case.crops.face_points, case.usable, case.scheme, count)
-
-    return choose
-
-
-def by_opening(count: int) -> Choice:
-    """From shut to wide open."""
-
-    def choose(case: RedrawCase) -> NDArray[np.int64]:
-        opening = aperture(case.landmarks, case.scheme)
-        return spread_by_opening(np.where(case.usable, opening, np.float32(np.nan)), count)
-
-    return choose
-
-
 CHOICES: dict[str, Choice] = {
-    "8 that cover": covering(8),
-    "16 that cover": covering(16),
-    "32 that cover": covering(32),
-    "48 that cover": covering(48),
-    "64 that cover": covering(64),
-    "32 by opening": by_opening(32),
-    "48 by opening": by_opening(48),
+    **{f"{count} that cover": methodcaller("covering", count) for count in (8, 16, 32, 48, 64)},
+    **{f"{count} by opening": methodcaller("over_opening", count) for count in (32, 48)},
     "all": lambda case: np.flatnonzero(case.usable),
 }
 
@@ -91,8 +65,7 @@ Scores = dict[str, dict[str, list[dict[str, float]]]]  # by choice and speaker, 
 def cases(given: str) -> list[RedrawCase]:
     """The first clips of every speaker of a split."""
     folder, _, split = given.partition(":")
-    chosen: Split = next(each for each in get_args(Split) if each == (split or "val"))
-    index = clip_index(Path(folder), chosen)
+    index = clip_index(Path(folder), cast(Split, split or "val"))
     found = []
     for number, speaker in enumerate(index.speakers):
         clips = (n for n in range(len(index)) if index.speaker[n] == number)
