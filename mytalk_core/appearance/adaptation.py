@@ -41,7 +41,7 @@ class AdaptationConfig:
 
     # Optimiser steps at most, in twenties. As long as time does not run out, they alone decide the
     # weights.
-    steps: int = 240
+    steps: int = 360
     # Seconds at most, looks at what was kept back included; twenty steps that began are finished.
     seconds: float = 120.0
     # Steps between looks, a multiple of 20.
@@ -53,7 +53,7 @@ class AdaptationConfig:
     average_decay: float = 0.98
     batches: BatchConfig = field(
         default_factory=lambda: BatchConfig(
-            runs=2, references=RendererConfig.looked_at, turn=3.0, zoom=0.04, shift=0.02
+            runs=1, references=RendererConfig.looked_at, turn=3.0, zoom=0.04, shift=0.02
         )
     )
     losses: LossConfig = field(default_factory=LossConfig)
@@ -66,8 +66,8 @@ class AdaptationConfig:
 
     @classmethod
     def lasting(cls, seconds: float) -> "AdaptationConfig":
-        """For so many seconds on two cores, which take two steps a second; or less on more."""
-        return cls(steps=max(round(2 * seconds), 1), seconds=seconds)
+        """For so many seconds on two cores, which take up to three steps a second; or less on more."""
+        return cls(steps=max(round(3 * seconds), 1), seconds=seconds)
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def observe_film(
             yield frame.image
 
     def sampled(file: IO[bytes]) -> Iterator[NDArray[np.float32]]:
-        for points in track_largest_face(images(), landmarker, video.fps):
+        for points in track_largest_face(images(), landmarker):
             file.write(occlusion_sample(shown.popleft(), points, landmarker.scheme).data)
             yield points[None]
 

@@ -12,37 +12,28 @@ from mytalk_core.faces.landmarker import Landmarker
 from mytalk_core.faces.shape import aperture
 
 _SMALLEST = 384  # pixels, a crop's side as the landmarker sees it at least
-_PAUSE_MS = 10_000  # between runs, so that nothing is smoothed from one to the next
 
 
 class LipReader:
-    """Finds the lips in drawn pictures again; keeps the landmarker's clock."""
+    """Finds the lips in drawn pictures again."""
 
     def __init__(self, landmarker: Landmarker) -> None:
         self._landmarker = landmarker
-        self._time = 0
 
     @property
     def scheme(self) -> LandmarkScheme:
         """What its points are."""
         return self._landmarker.scheme
 
-    def find(self, pictures: Pictures, case: RedrawCase, frame_ms: int = 40) -> Points:
-        """Landmarks of the pictures of a case, (N, P, 2) crop pixels, NaN where none are found.
-
-        Runs are seen as the films that they are, so that landmarks are as smooth as those of
-        preprocessing.
-        """
+    def find(self, pictures: Pictures, case: RedrawCase) -> Points:
+        """Landmarks of the pictures of a case, (N, P, 2) crop pixels, NaN where none are found."""
         side = max(pictures.shape[1], _SMALLEST)
         gain = side / pictures.shape[1]
         found = np.full((len(pictures), self.scheme.point_count, 2), np.nan, np.float32)
-        last = None
-        for place, (frame, picture) in enumerate(zip(case.frames, pictures, strict=True)):
-            self._time += frame_ms if last == frame - 1 else _PAUSE_MS
-            last = frame
+        for place, picture in enumerate(pictures):
             if gain > 1:
                 picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC)
-            faces = self._landmarker.detect(picture, self._time)
+            faces = self._landmarker.detect(picture)
             if faces:
                 found[place] = faces[0][:, :2] / gain
         return found

@@ -57,8 +57,8 @@ class FaceAlignmentLandmarker:
     def close(self) -> None:
         """Nothing: the networks go with the object."""
 
-    def detect(self, image: NDArray[np.uint8], time_ms: int) -> list[NDArray[np.float32]]:
-        """The largest faces of one frame, (68, 3) pixels, as `Landmarker` says."""
+    def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """The largest faces of the next frame, (68, 3) pixels, as `Landmarker` says."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that there is no face
             found = self._networks.get_landmarks_from_image(image) or []

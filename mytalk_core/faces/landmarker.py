@@ -4,7 +4,6 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -14,12 +13,12 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
-from mytalk_core.faces.association import cheapest_pairs, displacement
 from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
-from mytalk_core.faces.one_euro import OneEuroFilter
 
-# A face that moved by more than this share of its height is not smoothed together with itself.
-_LARGEST_JUMP = 0.5
+# Milliseconds between two frames as MediaPipe is told. It smooths the only face of a video as it
+# comes in, so that its landmarks follow the picture by up to half a frame; between moments that lie
+# hours apart it lets everything move as it does.
+_HOURS_APART = 10_000_000
 
 
 class Landmarker(Protocol):
@@ -34,12 +33,11 @@ class Landmarker(Protocol):
         """Forget the current video."""
         ...
 
-    def detect(self, image: NDArray[np.uint8], time_ms: int) -> list[NDArray[np.float32]]:
-        """Faces of one frame, in no particular order.
+    def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Faces of the next frame, in no particular order, as they stand in it: not smoothed.
 
         Args:
             image: (H, W, 3) RGB.
-            time_ms: milliseconds since the start of the video, larger at every call.
 
         Returns:
             For every face (P, 3) pixels; z is relative to the face's middle, in pixels,
@@ -79,10 +77,9 @@ class MeshLandmarker:
     """MediaPipe's face landmarker, made to give a face the same landmarks in any company.
 
     MediaPipe follows a face from frame to frame, which keeps its landmarks steady, only while it
-    sees as many faces as it was told to look for, and it smooths them only if that is one. So it is
-    told the number of faces that are there, and several faces are smoothed here. Every few frames
-    its detector alone, which costs little, looks for more; what it finds is believed where a second
-    landmarker, which costs more, finds it too.
+    sees as many faces as it was told to look for. So it is told the number of faces that are there.
+    Every few frames its detector alone, which costs little, looks for more; what it finds is
+    believed where a second landmarker, which costs more, finds it too.
 
     All of it runs on one thread of its own. The exception of a signal comes up in the main thread,
     wherever that is; raised between the halves of a native call it would free what the call still
@@ -96,7 +93,7 @@ class MeshLandmarker:
         self._model = model
         self._config = config or LandmarkerConfig()
         self._frames = 0  # of the current video
-        self._last: list[OneEuroFilter] = []  # the faces of its latest frame
+        self._shown = 0  # faces in its latest frame
         self._thread = ThreadPoolExecutor(1)
         self._thread.submit(self._load).result()
 
@@ -142,7 +139,7 @@ class MeshLandmarker:
         self._landmarker.close()
         self._follow(1)
         self._frames = 0
-        self._last = []
+        self._shown = 0
 
     def close(self) -> None:
         """Free the native networks, after what they are at."""
@@ -166,11 +163,11 @@ class MeshLandmarker:
     ) -> None:
         self.close()
 
-    def detect(self, image: NDArray[np.uint8], time_ms: int) -> list[NDArray[np.float32]]:
-        """Faces of one frame, (478, 3) pixels, as `Landmarker` says."""
-        return self._thread.submit(self._detect, image, time_ms).result()
+    def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Faces of the next frame, (478, 3) pixels, as `Landmarker` says."""
+        return self._thread.submit(self._detect, image).result()
 
-    def _detect(self, image: NDArray[np.uint8], time_ms: int) -> list[NDArray[np.float32]]:
+    def _detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         # The native code reads rows back to back whatever the strides say.
         frame = mediapipe.Image(
             image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image)
@@ -180,18 +177,18 @@ class MeshLandmarker:
         self._frames += 1
         height, width = image.shape[:2]
         size = np.array([width, height, width], np.float32)
-        faces = [
+        found = self._landmarker.detect_for_video(frame, self._frames * _HOURS_APART)
+        self._shown = len(found.face_landmarks)
+        return [
             # One flat list: numpy takes a nested one four times as long.
             np.array([xyz for p in face for xyz in (p.x, p.y, p.z)], np.float32).reshape(-1, 3)
             * size
-            for face in self._landmarker.detect_for_video(frame, time_ms).face_landmarks
+            for face in found.face_landmarks
         ]
-        self._last = self._smooth(faces, time_ms)
-        return [each.face for each in self._last]
 
     def _count(self, search: _Search, frame: mediapipe.Image) -> None:
         """Follow as many faces as the frame shows, or more where more are followed already."""
-        there = max(len(self._last), 1)
+        there = max(self._shown, 1)
         if there == self._config.max_faces:
             return
         if len(search.detector.detect(frame).detections) > there:
@@ -200,38 +197,22 @@ class MeshLandmarker:
             self._landmarker.close()
             self._follow(there)
 
-    def _smooth(self, faces: list[NDArray[np.float32]], time_ms: int) -> list[OneEuroFilter]:
-        if self._followed == 1:  # MediaPipe did
-            return [OneEuroFilter(face, time_ms) for face in faces]
-        cost = np.array(
-            [[displacement(last.face, face, self.scheme) for face in faces] for last in self._last]
-        ).reshape(len(self._last), len(faces))
-        cost[cost > _LARGEST_JUMP] = np.inf
-        smoothed = {}
-        for row, column in cheapest_pairs(cost):
-            self._last[row].smooth(faces[column], time_ms)
-            smoothed[column] = self._last[row]
-        return [
-            smoothed.get(column) or OneEuroFilter(face, time_ms)
-            for column, face in enumerate(faces)
-        ]
-
 
 def track_largest_face(
-    images: Iterable[NDArray[np.uint8]], landmarker: Landmarker, fps: Fraction
+    images: Iterable[NDArray[np.uint8]], landmarker: Landmarker
 ) -> Iterator[NDArray[np.float32]]:
     """One face per frame, (P, 3) pixels, NaN where the frame shows none.
 
     Args:
-        images: frames (H, W, 3) RGB of one video, `fps` a second.
+        images: frames (H, W, 3) RGB of one video.
 
     The face nearest to the one before goes on; a new one starts with the largest.
     """
     landmarker.restart()
     missing = np.full((landmarker.scheme.point_count, 3), np.nan, np.float32)
     last: NDArray[np.float32] | None = None
-    for index, image in enumerate(images):
-        faces = landmarker.detect(image, int(index * 1000 / fps))
+    for image in images:
+        faces = landmarker.detect(image)
         if not faces:
             yield missing
             continue

@@ -297,7 +297,7 @@ def _find_tracks(
             shots.observe(index, frame.image)
             pictures.remember(frame)
         with log.timed(Stage.TRACKS):
-            faces = landmarker.detect(frame.image, index * 1000 // _RATE)
+            faces = landmarker.detect(frame.image)
             builder.observe(index, faces)
             found = found or bool(faces)
     log.count(Stage.SHOTS, done=1, seconds=(index + 1) / _RATE)

@@ -63,7 +63,7 @@ def main() -> None:
     def landmarks(film: list[np.ndarray], most: int) -> None:
         found.clear()
         with MeshLandmarker(model, LandmarkerConfig(max_faces=most)) as landmarker:
-            found.extend(landmarker.detect(image, index * 40) for index, image in enumerate(film))
+            found.extend(landmarker.detect(image) for image in film)
 
     def tracks() -> None:
         builder = TrackBuilder(MESH478, TrackConfig(), FPS)

@@ -83,7 +83,7 @@ def face_of(path: Path, landmarker: MeshLandmarker) -> tuple[Images, NDArray[np.
         if frame.index == _MOST_FRAMES:
             break
         images.append(frame.image)
-    faces = np.stack(list(track_largest_face(iter(images), landmarker, fps)))
+    faces = np.stack(list(track_largest_face(iter(images), landmarker)))
     unit = float(np.median(inter_ocular(faces, MESH478)))
     middles = faces[:, :, :2].mean(axis=1)
     left, top = np.floor(middles.min(axis=0) - 1.8 * unit).astype(int).clip(min=0)
@@ -197,7 +197,7 @@ def main() -> None:
                     console.print(f"{name}: false alarm, {light}, {np.flatnonzero(flags).tolist()}")
             visits = some_visits(len(images), random, kinds)
             shown, of_mask, of_mouth = visited(images, faces, visits)
-            found = np.stack(list(track_largest_face(iter(shown), landmarker, fps)))
+            found = np.stack(list(track_largest_face(iter(shown), landmarker)))
             flags = flags_of(shown, found, fps)
             apart = np.ones(len(flags), np.bool_)
             for visit in visits:

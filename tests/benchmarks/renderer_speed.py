@@ -73,7 +73,7 @@ def clip_crops(sizes: Sequence[int]) -> dict[int, FaceCrops]:
     with MeshLandmarker(pull("face-landmarker"), LandmarkerConfig(max_faces=1)) as landmarker:
         for frame in itertools.islice(iter_frames(clip.path), FRAMES):
             images.append(frame.image)
-            faces.append(landmarker.detect(frame.image, frame.index * 40)[0])
+            faces.append(landmarker.detect(frame.image)[0])
     landmarks = np.stack(faces)
     motion = face_motion(landmarks, MESH478)
     crops = {}

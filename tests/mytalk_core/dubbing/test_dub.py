@@ -113,7 +113,7 @@ def mouth_opening(path: Path, landmarker_model: Path) -> NDArray[np.float32]:
     """What a landmarker that knows nothing of the dub sees, (T,) inter-ocular; NaN: no face."""
     with MeshLandmarker(landmarker_model) as landmarker:
         images = (frame.image for frame in iter_frames(path))
-        points = np.stack(list(track_largest_face(images, landmarker, FPS)))
+        points = np.stack(list(track_largest_face(images, landmarker)))
     opening = aperture(points, landmarker.scheme) / inter_ocular(points, landmarker.scheme)
     return opening.astype(np.float32)
 

@@ -29,7 +29,7 @@ def film_clip(
         def read(name: str, frames: int) -> ClipSample:
             film = iter_frames_at(sample_clips[name].path, Fraction(25))
             pictures = [frame.image for frame in islice(film, frames)]
-            landmarks = np.stack(list(track_largest_face(pictures, landmarker, Fraction(25))))
+            landmarks = np.stack(list(track_largest_face(pictures, landmarker)))
             boxes = crop_boxes(face_motion(landmarks, MESH478).pose, CropConfig(), 25.0)
             drawn = speaking_clip(name, 0, frames)
             crops = [cut_crop(*pair, 192) for pair in zip(pictures, boxes, strict=True)]

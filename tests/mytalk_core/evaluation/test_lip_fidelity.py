@@ -92,15 +92,13 @@ class Marker:
     scheme = MESH478
 
     def __init__(self) -> None:
-        self.times: list[int] = []
         self.sides: list[int] = []
 
     def restart(self) -> None: ...
 
     def close(self) -> None: ...
 
-    def detect(self, image: np.ndarray, time_ms: int) -> list[np.ndarray]:
-        self.times.append(time_ms)
+    def detect(self, image: np.ndarray) -> list[np.ndarray]:
         self.sides.append(len(image))
         y, x = np.unravel_index(image[..., 0].argmax(), image.shape[:2])
         if not image.any():
@@ -117,17 +115,6 @@ def test_small_crops_are_enlarged_and_points_come_back_in_crop_pixels(own):
     assert np.isnan(found[0]).all()
     # The corners of pixels are what a normalised place counts from.
     assert found[1:, 0] == pytest.approx(np.array([[70.5, 40.5]] * (len(pictures) - 1)), abs=0.4)
-
-
-def test_runs_are_seen_as_films_far_apart_in_time(own):
-    marker = Marker()
-    reader = LipReader(marker)
-    reader.find(own.pictures, own)
-    reader.find(own.pictures, own)
-    gaps = np.diff(marker.times)
-    assert (gaps > 0).all()
-    assert (gaps == 40).sum() == 2 * sum(run.stop - run.start - 1 for run in own.runs)
-    assert (gaps >= 5000).sum() == 2 * len(own.runs) - 1
 
 
 def test_the_real_landmarker_finds_lips_in_a_crop(film_clip, landmarker_model: Path):

@@ -1,7 +1,6 @@
 """One person's embeddings lie close together, two persons' apart."""
 
 from collections.abc import Callable
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
@@ -38,7 +37,7 @@ def embed(landmarker_model: Path, embedder: FaceEmbedder) -> Callable[[Path], np
     def embed_clip(video: Path) -> np.ndarray:
         images = [frame.image for frame in islice(iter_frames(video), 8)]
         with MeshLandmarker(landmarker_model) as landmarker:
-            faces = np.stack(list(track_largest_face(images, landmarker, Fraction(25))))
+            faces = np.stack(list(track_largest_face(images, landmarker)))
         crop = CropConfig()
         pose = fit_pose(faces, canonical_rigid(faces, MESH478), MESH478)
         boxes = crop_boxes(pose, crop, 25)

@@ -96,7 +96,7 @@ def test_depth_grows_away_from_the_camera_whichever_way_the_network_counts(
     monkeypatch.setattr(StubNetworks, "towards_camera", towards_camera)
     landmarker: Landmarker = FaceAlignmentLandmarker(weights)
     landmarker.restart()
-    (face,) = landmarker.detect(IMAGE, 0)
+    (face,) = landmarker.detect(IMAGE)
     landmarker.close()
     assert face.shape == (IBUG68.point_count, 3)
     assert face.dtype == np.float32
@@ -114,13 +114,13 @@ def test_the_largest_faces_come_first_and_no_more_than_wanted(
 ) -> None:
     monkeypatch.setattr(StubNetworks, "heights", (30.0, 90.0, 60.0))
     landmarker = FaceAlignmentLandmarker(weights, LandmarkerConfig(max_faces=2))
-    heights = [np.ptp(face[:, 1]) for face in landmarker.detect(IMAGE, 0)]
+    heights = [np.ptp(face[:, 1]) for face in landmarker.detect(IMAGE)]
     assert heights == pytest.approx([90, 60], rel=1e-4)
 
 
 def test_a_frame_without_a_face_gives_none(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(StubNetworks, "heights", ())
-    assert FaceAlignmentLandmarker(weights).detect(IMAGE, 0) == []
+    assert FaceAlignmentLandmarker(weights).detect(IMAGE) == []
 
 
 def test_weights_of_another_content_are_not_loaded(weights: Path) -> None:

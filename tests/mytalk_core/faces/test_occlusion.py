@@ -23,7 +23,6 @@ from mytalk_core.faces.occlusion import (
     without_gaps,
 )
 from mytalk_core.faces.occlusion_sample import occlusion_sample, sample_places
-from mytalk_core.media.clock import MOTION_FPS
 from mytalk_core.media.decode import iter_frames
 from tests.occluders import KINDS, Visit, draw_sprite, skin_of, with_visit
 
@@ -226,10 +225,10 @@ def test_a_hand_before_a_real_mouth_is_noticed(
     clip = next(path for path in grid_clips if path.parent.name == "s5")
     images = [frame.image for frame in iter_frames(clip)]
     with MeshLandmarker(landmarker_model) as landmarker:
-        faces = np.stack(list(track_largest_face(iter(images), landmarker, MOTION_FPS)))
+        faces = np.stack(list(track_largest_face(iter(images), landmarker)))
         assert not flagged(images, faces).any()
         shown, shares = visited(images, faces, Visit("hand", 25, 50, slide=5))
-        found = np.stack(list(track_largest_face(iter(shown), landmarker, MOTION_FPS)))
+        found = np.stack(list(track_largest_face(iter(shown), landmarker)))
     flags = flagged(shown, found)
     assert flags[shares > 0.3].all()
     assert not flags[:20].any()

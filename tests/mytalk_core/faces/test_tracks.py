@@ -209,7 +209,7 @@ def test_two_speakers_side_by_side_are_two_tracks(
     builder = TrackBuilder(MESH478, TrackConfig(), Fraction(25))
     with MeshLandmarker(landmarker_model, config) as landmarker:
         for frame in iter_frames(film):
-            builder.observe(frame.index, landmarker.detect(frame.image, frame.index * 40))
+            builder.observe(frame.index, landmarker.detect(frame.image))
     tracks = builder.finish([])
     assert spans(tracks) == [(0, 0, 0, 75), (0, 1, 0, 75)]
     assert all(track.seen.all() for track in tracks)

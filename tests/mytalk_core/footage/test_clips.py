@@ -42,7 +42,7 @@ class ScriptedLandmarker:
     def restart(self) -> None:
         self._next: Iterator[list[Array]] = iter(self._faces)
 
-    def detect(self, image: NDArray[np.uint8], time_ms: int) -> list[Array]:
+    def detect(self, image: NDArray[np.uint8]) -> list[Array]:
         return next(self._next)
 
     def close(self) -> None:

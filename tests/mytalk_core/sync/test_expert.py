@@ -235,7 +235,7 @@ def film_of(landmarker_model: Path) -> Callable[[Path], Film]:
         fps = Fraction(25)
         images = (frame.image for frame in iter_frames_at(video, fps))
         with MeshLandmarker(landmarker_model) as landmarker:
-            landmarks = np.stack(list(track_largest_face(images, landmarker, fps)))
+            landmarks = np.stack(list(track_largest_face(images, landmarker)))
         pose = fit_pose(landmarks, canonical_rigid(landmarks, MESH478), MESH478)
         lips = to_shape(landmarks[:, list(MESH478.lips)], pose)
         return lip_motion(lips), read_audio(video)
