@@ -13,7 +13,7 @@ _FLOOR_DBFS = -80.0
 # How mouth and sound are compared; all numbers were chosen on footage in sync.
 _HEARD_DB = 30.0  # below the loudest frame; what is quieter is silence
 _SLOW_FRAMES = 2.0  # standard deviation, frames, of the average that is taken off both
-_MOUTH_DELAY = 0.55  # frames by which landmarks, smoothed as they come in, follow the sound
+_MOUTH_DELAY = 0.23  # frames by which mouths open after the sound; 191 clips in sync, together
 _FRAME_RATE = 25  # frames a second
 _REACH = 12  # frames searched on either side
 _SHORTEST_HEARD = 50  # frames of a clip
