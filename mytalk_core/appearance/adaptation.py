@@ -66,7 +66,7 @@ class AdaptationConfig:
 
     @classmethod
     def lasting(cls, seconds: float) -> "AdaptationConfig":
-        """For so many seconds on two cores, which take up to three steps a second; or less on more."""
+        """For so many seconds on two cores, which take three steps in one; or less on more."""
         return cls(steps=max(round(3 * seconds), 1), seconds=seconds)
 
 
