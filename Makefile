@@ -6,8 +6,6 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	&& echo $$p && break; done)
 # Arguments for pytest: make test ARGS="tests/jobs -k help"
 ARGS ?=
-# Tests at a time; one more than processors, since many of them wait for processes of their own.
-TESTERS ?= $(shell expr $$(nproc) + 1)
 
 run := PYTHONPATH="$(CURDIR)" "$(VENV)/bin/python" -m
 mytalk := $(run) jobs.app
@@ -45,7 +43,7 @@ demo: dependencies
 	@echo "report: $(CURDIR)/$(film).report.html"
 
 test: dependencies
-	@$(run) pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(run) pytest $(ARGS)
 
 # BENCH=preprocess_speed, ARGS="engine nodes": one of tests/benchmarks, and what it is to measure.
 BENCH ?= dub_speed
