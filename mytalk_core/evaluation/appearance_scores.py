@@ -148,7 +148,7 @@ def _over(value: float, source: float) -> float:
 
 def seen_lip_scores(case: RedrawCase, drawn: Pictures, reader: LipReader) -> dict[str, float]:
     """As `lip_scores`, of the lips that are found in the drawn frames."""
-    return lip_scores(case, reader.find(drawn, case))
+    return lip_scores(case, reader.find(drawn))
 
 
 def middle_face(case: RedrawCase, drawn: Pictures, embedder: FaceEmbedder) -> NDArray[np.float64]:

@@ -25,8 +25,8 @@ class LipReader:
         """What its points are."""
         return self._landmarker.scheme
 
-    def find(self, pictures: Pictures, case: RedrawCase) -> Points:
-        """Landmarks of the pictures of a case, (N, P, 2) crop pixels, NaN where none are found."""
+    def find(self, pictures: Pictures) -> Points:
+        """Landmarks of N pictures, (N, P, 2) crop pixels, NaN where none are found."""
         side = max(pictures.shape[1], _SMALLEST)
         gain = side / pictures.shape[1]
         found = np.full((len(pictures), self.scheme.point_count, 2), np.nan, np.float32)

@@ -120,7 +120,7 @@ def redrawing_scores(
                 "later_sharpness": _sharpness(later, drawn_later),
             }
         )
-        openings.append(_openings(later, reader.find(drawn_later, later)))
+        openings.append(_openings(later, reader.find(drawn_later)))
     found, asked, own_opening = np.concatenate(openings, axis=1)
     return dict(_means(by_speaker)) | {
         "asked_r": correlation(found, asked),

@@ -110,7 +110,7 @@ def test_small_crops_are_enlarged_and_points_come_back_in_crop_pixels(own):
     pictures = np.zeros_like(own.pictures)
     pictures[1:, 40, 70] = 255
     marker = Marker()
-    found = LipReader(marker).find(pictures, own)
+    found = LipReader(marker).find(pictures)
     assert set(marker.sides) == {384}
     assert np.isnan(found[0]).all()
     # The corners of pixels are what a normalised place counts from.
@@ -121,6 +121,6 @@ def test_the_real_landmarker_finds_lips_in_a_crop(film_clip, landmarker_model: P
     # A crop is tighter than the pictures that the landmarker was made for.
     case = reconstruction_case(film_clip("jwp_intro", 40), "jwp", MaskConfig())
     with MeshLandmarker(landmarker_model) as landmarker:
-        scores = lip_scores(case, LipReader(landmarker).find(case.pictures, case))
+        scores = lip_scores(case, LipReader(landmarker).find(case.pictures))
     assert scores["found"] == 1
     assert scores["asked_lmd"] < 0.02

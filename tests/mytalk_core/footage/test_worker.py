@@ -97,7 +97,7 @@ def test_a_file_that_kills_its_decoder_costs_one_row(
 ):
     break_decoder(monkeypatch, tmp_path / "broken", "clips", "iter_frames_at", effect)
     if effect is HANG:
-        place = replace(place, isolation=IsolationConfig(stall_seconds=15.0))
+        place = replace(place, isolation=IsolationConfig(stall_seconds=6.0))
     found = work_off(place, films)
     assert {name: (row.status, row.reason) for name, row in found.items()} == {
         "a.mp4": (Status.OK, None),
