@@ -147,7 +147,7 @@ def loop_config(job: TrainJob) -> LoopConfig:
         return common
     both = ("cuda", "cpu")
     # What has been learnt already is not to be shaken.
-    rate = 2e-4 if job.begun else 6e-4
+    rate = 4e-4 if job.begun else 6e-4
     return replace(common, learning_rate=rate, weight_decay=0.01, half_precision_on=both)
 
 

@@ -53,7 +53,13 @@ class AdaptationConfig:
     average_decay: float = 0.98
     batches: BatchConfig = field(
         default_factory=lambda: BatchConfig(
-            runs=1, references=RendererConfig.looked_at, turn=3.0, zoom=0.04, shift=0.02
+            runs=1,
+            references=RendererConfig.looked_at,
+            landmark_jitter=0.002,
+            turn=3.0,
+            zoom=0.04,
+            shift=0.02,
+            stretch=0.0,
         )
     )
     losses: LossConfig = field(default_factory=LossConfig)

@@ -11,7 +11,12 @@ from torch import Tensor
 
 from mytalk_core.appearance.clip import AppearanceClip
 from mytalk_core.appearance.face_crops import CropTensors, FaceCrops, Pictures, crop_tensors
-from mytalk_core.appearance.reference_frames import training_references
+from mytalk_core.appearance.reference_frames import (
+    SAME_MOMENT,
+    alike_references,
+    training_references,
+)
+from mytalk_core.media.clock import MOTION_FPS
 
 # Consecutive frames that are drawn of each clip, so that flicker can be seen.
 RUN = 2
@@ -25,12 +30,17 @@ class BatchConfig:
     runs: int = 2
     # Reference frames per example.
     references: int = 4
+    # Share of examples whose references are those that a dub would look at: the most like it, but
+    # of another moment.
+    alike: float = 0.5
     # Standard deviation of the jitter on asked landmarks, shares of a crop's side.
-    landmark_jitter: float = 0.002
+    landmark_jitter: float = 0.001
     # Largest turn (degrees), zoom (share) and shift (share of a crop's side) of a crop.
     turn: float = 6.0
     zoom: float = 0.08
     shift: float = 0.03
+    # Largest lengthening of a crop in one direction, a share: a head that turns or nods.
+    stretch: float = 0.06
     # Range of the gain per colour channel: lights and complexions that the footage lacks.
     darkest: float = 0.35
     brightest: float = 1.25
@@ -76,7 +86,7 @@ class AppearanceBatches:
         last = len(clip.opening) - 1
         first = int(random.integers(max(last, 1)))
         run = np.minimum(np.arange(first, first + RUN), last)
-        chosen = training_references(clip.opening, clip.pose, run, config.references, random)
+        chosen = self._references(clip, run, random)
         crops = clip.crops.choose(np.concatenate([run, chosen]))
         moved = moved_crops(crops, config, random)
         size = moved.pictures.shape[1]
@@ -86,6 +96,15 @@ class AppearanceBatches:
         if random.random() < 0.5:
             tensors = mirrored(tensors)
         return _in_other_light(tensors, config, random)
+
+    def _references(
+        self, clip: AppearanceClip, run: NDArray[np.int64], random: np.random.Generator
+    ) -> NDArray[np.int64]:
+        count = self._config.references
+        if random.random() < self._config.alike:
+            unlike = clip.unlikeness(int(run[0]))
+            return alike_references(unlike, run, count, random, round(SAME_MOMENT * MOTION_FPS))
+        return training_references(clip.opening, clip.pose, run, count, random)
 
 
 def batch_of(examples: Sequence[CropTensors], step: int) -> AppearanceBatch:
@@ -137,7 +156,7 @@ def mirrored(crops: CropTensors) -> CropTensors:
 
 
 def moved_crops(crops: FaceCrops, config: BatchConfig, random: np.random.Generator) -> FaceCrops:
-    """Every crop turned, zoomed and shifted a little, each in its own way; a run's alike."""
+    """Every crop turned, stretched and shifted a little, each in its own way; a run's alike."""
     count, size = crops.pictures.shape[:2]
     moved: list[list[NDArray[np.float32]]] = []
     pictures: list[Pictures] = []
@@ -160,11 +179,13 @@ def moved_crops(crops: FaceCrops, config: BatchConfig, random: np.random.Generat
 def _random_motion(
     size: int, config: BatchConfig, random: np.random.Generator
 ) -> NDArray[np.float64]:
-    """A similarity (2, 3) about the middle of a crop."""
-    matrix: NDArray[np.float64] = cv2.getRotationMatrix2D(
-        (size / 2, size / 2),
-        random.uniform(-config.turn, config.turn),
-        1 + random.uniform(-config.zoom, config.zoom),
-    ).astype(np.float64)
-    matrix[:, 2] += size * random.uniform(-config.shift, config.shift, 2)
-    return matrix
+    """An affine map (2, 3) about the middle of a crop."""
+    turn = np.radians(random.uniform(-config.turn, config.turn))
+    direction = random.uniform(0, np.pi)
+    along = np.array([[np.cos(direction)], [np.sin(direction)]])
+    stretched = np.eye(2) + random.uniform(-config.stretch, config.stretch) * along @ along.T
+    turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    linear = (1 + random.uniform(-config.zoom, config.zoom)) * turned @ stretched
+    middle = np.full(2, size / 2)
+    shift = middle - linear @ middle + size * random.uniform(-config.shift, config.shift, 2)
+    return np.column_stack([linear, shift])

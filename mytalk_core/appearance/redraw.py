@@ -22,6 +22,7 @@ from mytalk_core.appearance.face_crops import (
     crop_tensors,
     window_slices,
 )
+from mytalk_core.appearance.reference_frames import SAME_MOMENT
 from mytalk_core.appearance.renderer import (
     Drawing,
     References,
@@ -32,9 +33,6 @@ from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.training.precision import autocast
 
 _BATCH = 16  # frames drawn together
-# Seconds about a frame whose pictures it is rather not drawn from: their head stands as the frame's
-# and their mouth as the frame's own did, of which some would be left in what is drawn.
-_APART = 0.4
 
 Moments: TypeAlias = NDArray[np.floating]
 """When frames are shown, seconds of one clock; NaN is near no other moment."""
@@ -92,7 +90,7 @@ def redraw(
         frames = crop_tensors(some, scheme, renderer.config.size).to(device)
         with autocast(device, True):
             now = moments[first : first + _BATCH, None]
-            near = torch.from_numpy(np.abs(now - person.moments) < _APART).to(device)
+            near = torch.from_numpy(np.abs(now - person.moments) < SAME_MOMENT).to(device)
             chosen = renderer.most_alike(frames, person.encoded, near)
             drawing = renderer.draw(frames, person.encoded.choose(chosen))
         for frame, mask in enumerate(window_masks(some)):

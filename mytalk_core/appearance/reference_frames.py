@@ -6,12 +6,15 @@ from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import landmark_distance
 
+# Seconds about a frame whose pictures it is rather not drawn from: their head stands as the frame's
+# and their mouth as the frame's own did, of which some would be left in what is drawn.
+SAME_MOMENT = 0.4
 # Frames from a training frame at which another one is no longer nearly it.
 _TOO_NEAR = 3
 # Of the candidates, the share that is nearest in pose, and of these the share farthest in lips.
 _SIMILAR_POSE, _OTHER_MOUTH = 0.6, 0.6
 # Reference frames of a person that a renderer is shown in a dub; each frame is drawn from a few.
-SHOWN = 48
+SHOWN = 64
 # Frames among which those are chosen; more of a person tell nothing new.
 _CANDIDATES = 400
 _TOGETHER = 50  # of them that are compared with all others at a time
@@ -92,7 +95,7 @@ def training_references(
     Returns:
         (count,) frame numbers; fewer distinct ones where T is small.
     """
-    candidates = _not_nearly(targets, len(opening))
+    candidates = _not_nearly(targets, len(opening), _TOO_NEAR)
     if random.random() < 0.5:
         subset = random.choice(candidates, min(len(candidates), 8 * count), replace=False)
         thinned = np.full(len(opening), np.nan, np.float32)
@@ -110,26 +113,28 @@ def alike_references(
     targets: NDArray[np.int64],
     count: int,
     random: np.random.Generator,
+    apart: int = _TOO_NEAR,
 ) -> NDArray[np.int64]:
     """References as a dub looks at them: of some frames at random those most like the target.
 
-    Never the targets or their neighbours, unless there are no others.
+    Never the targets or what is nearly they, unless there are no others.
 
     Args:
         unlike: (T,) how unlike the landmarks of each frame are to those of the first target.
         targets: consecutive frames.
+        apart: frames from a target at which another one is no longer nearly it.
 
     Returns:
         (count,) frame numbers; fewer distinct ones where T is small.
     """
-    candidates = _not_nearly(targets, len(unlike))
+    candidates = _not_nearly(targets, len(unlike), apart)
     shown = random.choice(candidates, min(len(candidates), SHOWN), replace=False)
     return np.resize(shown[np.argsort(unlike[shown])], count)
 
 
-def _not_nearly(targets: NDArray[np.int64], frames: int) -> NDArray[np.int64]:
+def _not_nearly(targets: NDArray[np.int64], frames: int, apart: int) -> NDArray[np.int64]:
     """The frames that are not targets, nor nearly; all where there are no such."""
     every = np.arange(frames)
     distance = np.maximum(targets[0] - every, every - targets[-1])
-    apart = every[distance >= _TOO_NEAR]
-    return apart if len(apart) else every
+    others = every[distance >= apart]
+    return others if len(others) else every

@@ -33,7 +33,6 @@ from mytalk_core.dubbing.film_faces import (
     FilmFaces,
     observe_film,
     study_person,
-    with_references,
 )
 from mytalk_core.dubbing.geometry import run_crop, run_geometry, run_pose
 from mytalk_core.dubbing.inputs import Inputs
@@ -41,7 +40,7 @@ from mytalk_core.dubbing.left_alone import LeftAloneConfig, RunPlan, plan_run
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.own_style import OwnStyle, OwnStyleConfig, learn_own_style
 from mytalk_core.dubbing.progress import Progress
-from mytalk_core.dubbing.references import film_looks
+from mytalk_core.dubbing.references import choose_references, film_looks
 from mytalk_core.dubbing.rendering import RunToRender, render_film
 from mytalk_core.dubbing.report import DubReport, passed_through, write_report
 from mytalk_core.dubbing.speech_motion import encode_speech, move_lips, speaking_gate
@@ -213,9 +212,7 @@ def _dub_into(
         features = encode_speech(audio, duration, encoder, work / "speech", progress)
     with clock.running("moving the lips"):
         gate = speaking_gate(transcript.voice, len(features))
-        people = [
-            study_person(faces, run, scheme, config.mask, config.references) for run in faces.runs
-        ]
+        people = [study_person(faces, run, scheme, config.mask) for run in faces.runs]
         plans = [
             plan_run(
                 run_pose(faces, run, person, scheme),
@@ -225,10 +222,6 @@ def _dub_into(
                 config.left_alone,
             )
             for run, person in zip(faces.runs, people, strict=True)
-        ]
-        people = [
-            with_references(person, faces, run, plan.usable, scheme)
-            for run, person, plan in zip(faces.runs, people, plans, strict=True)
         ]
     motions, styles = [], []
     for run, person in zip(faces.runs, people, strict=True):
@@ -275,8 +268,12 @@ def _dub_into(
         for run, person in zip(faces.runs, people, strict=True)
     ]
     with clock.running("choosing reference frames"):
+        chosen = [
+            choose_references(faces, run, person, plan.usable, scheme, config.references)
+            for run, person, plan in zip(faces.runs, people, plans, strict=True)
+        ]
         # One run ahead of the rendering, but for the first, for which it waits.
-        looks = prefetched(film_looks(info, faces, people, crops, scheme, progress), 1)
+        looks = prefetched(film_looks(info, faces, people, chosen, crops, scheme, progress), 1)
         looks = chain([next(looks)], looks)
     runs = (
         RunToRender(

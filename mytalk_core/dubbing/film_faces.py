@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import IO
@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import MaskConfig, Outlines, face_outlines
-from mytalk_core.appearance.reference_frames import covering_frames
 from mytalk_core.dubbing.disk_array import stack_on_disk
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.faces.alignment import Points, Pose, canonical_rigid, fit_pose, to_pixels, to_shape
+from mytalk_core.faces.alignment import canonical_rigid, fit_pose, to_shape
 from mytalk_core.faces.face_motion import resting_shape
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
 from mytalk_core.faces.occlusion_sample import occlusion_sample
+from mytalk_core.faces.steadying import steadied_blocks
 from mytalk_core.faces.tracks import face_runs
 from mytalk_core.media.decode import iter_frames
 from mytalk_core.media.prefetch import prefetched
@@ -36,7 +36,7 @@ _SHORTEST_RUN_SECONDS = Fraction(1, 2)
 class FilmFaces:
     """What the first look found; F frames in all."""
 
-    landmarks: NDArray[np.float32]  # (F, P, 3) pixels, NaN where there is no face; on disk
+    landmarks: NDArray[np.float32]  # (F, P, 3) pixels, steadied; NaN where no face is; on disk
     starts: tuple[Fraction, ...]  # seconds, of each frame
     runs: tuple[tuple[int, int], ...]  # (first, end) of the runs to re-render
     left_alone: tuple[str, ...]  # of each frame why it is not re-rendered, or ""
@@ -52,7 +52,6 @@ class Person:
     closed: NDArray[np.float32]  # (M, 3) displacement of the moving points when the mouth is shut
     known: KnownFace  # for the motion model
     outlines: Outlines
-    references: NDArray[np.int64]  # (K,) frames of the film, the most typical first
 
 
 def observe_film(
@@ -80,7 +79,10 @@ def observe_film(
             yield points[None]
 
     with (work / "samples").open("wb") as file:
-        landmarks = stack_on_disk(work / "landmarks", sampled(file))
+        found = stack_on_disk(work / "found", sampled(file))
+    landmarks = stack_on_disk(
+        work / "landmarks", steadied_blocks(found, landmarker.scheme, float(video.fps))
+    )
     samples = np.memmap(work / "samples", np.uint8, "r").reshape(len(landmarks), -1, 4)
     left_alone = ["no face"] * len(starts)
     runs = []
@@ -101,17 +103,15 @@ def observe_film(
 
 
 def study_person(
-    faces: FilmFaces, run: tuple[int, int], scheme: LandmarkScheme, mask: MaskConfig, count: int
+    faces: FilmFaces, run: tuple[int, int], scheme: LandmarkScheme, mask: MaskConfig
 ) -> Person:
-    """Learn the face of a run from frames spread over it; `count` references are chosen."""
+    """Learn the face of a run from frames spread over it."""
     first, end = run
     frames = np.unique(np.linspace(first, end - 1, _STUDIED).round().astype(int))
     landmarks = np.asarray(faces.landmarks[frames])
     rigid = canonical_rigid(landmarks, scheme)
-    pose = fit_pose(landmarks, rigid, scheme)
-    shape = to_shape(landmarks, pose)
+    shape = to_shape(landmarks, fit_pose(landmarks, rigid, scheme))
     rest = resting_shape(shape)
-    outlines = face_outlines(rest, mask, scheme)
     moving = list(scheme.moving)
     closed = (closed_mouth(shape, scheme) - rest)[moving]
     return Person(
@@ -119,39 +119,5 @@ def study_person(
         rest=rest,
         closed=closed,
         known=known_face(shape[:, moving].reshape(len(shape), -1), closed.reshape(-1)),
-        outlines=outlines,
-        references=frames[_covering(landmarks, pose, outlines, scheme, count)],
+        outlines=face_outlines(rest, mask, scheme),
     )
-
-
-def with_references(
-    person: Person,
-    faces: FilmFaces,
-    run: tuple[int, int],
-    usable: NDArray[np.bool_],
-    scheme: LandmarkScheme,
-) -> Person:
-    """The person with as many references, of frames that show the mouth well.
-
-    Args:
-        usable: (T,) of each frame of the run; where none or each is, the person stays as it is.
-    """
-    if usable.all() or not usable.any():
-        return person
-    among = run[0] + np.flatnonzero(usable)
-    frames = among[np.unique(np.linspace(0, len(among) - 1, _STUDIED).round().astype(int))]
-    landmarks = np.asarray(faces.landmarks[frames])
-    pose = fit_pose(landmarks, person.rigid, scheme)
-    count = len(person.references)
-    chosen = _covering(landmarks, pose, person.outlines, scheme, count)
-    return replace(person, references=frames[chosen])
-
-
-def _covering(
-    landmarks: Points, pose: Pose, outlines: Outlines, scheme: LandmarkScheme, count: int
-) -> NDArray[np.int64]:
-    """`covering_frames` of faces (T, P, 3) in a film."""
-    unit = pose.scale[:, None, None]
-    lips = landmarks[:, list(scheme.lips), :2] / unit
-    still = np.broadcast_to(outlines.face, (len(landmarks), *outlines.face.shape))
-    return covering_frames(lips, to_pixels(still, pose)[..., :2] / unit, count)

@@ -10,9 +10,11 @@ from mytalk_core.appearance.conditioning import fill_regions
 from mytalk_core.appearance.face_crops import FaceCrops, posed
 from mytalk_core.appearance.grain import Grain, measure_grain
 from mytalk_core.appearance.redraw import Moments
+from mytalk_core.appearance.reference_frames import covering_frames
 from mytalk_core.dubbing.film_faces import FilmFaces, Person
 from mytalk_core.dubbing.geometry import posed_boxes
 from mytalk_core.dubbing.progress import Progress
+from mytalk_core.faces.alignment import fit_pose, to_pixels
 from mytalk_core.faces.crop import CropConfig, apply_box, cut_crop, place
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.media.decode import PlaneFrame, iter_planes
@@ -23,6 +25,10 @@ from mytalk_core.media.probe import VideoInfo
 
 # Frames in a row from which the grain is measured.
 _GRAIN_FRAMES = 9
+# Frames of a run among which references are chosen; more tell nothing new.
+_STUDIED = 1000
+
+Frames = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -46,10 +52,37 @@ def film_crop(planes: Planes, box: NDArray[np.float32], size: int) -> NDArray[np
     return cut_crop(pixels, box, size, (region.left, region.top)).astype(np.float32, copy=False)
 
 
+def choose_references(
+    faces: FilmFaces,
+    run: tuple[int, int],
+    person: Person,
+    usable: NDArray[np.bool_],
+    scheme: LandmarkScheme,
+    count: int,
+) -> Frames:
+    """Frames of a run that stand for all of it, (K,), the most typical first.
+
+    Args:
+        usable: (T,) which frames of the run show the mouth well; all count where none does.
+    """
+    among = run[0] + np.flatnonzero(usable if usable.any() else ~usable)
+    frames = among[np.unique(np.linspace(0, len(among) - 1, _STUDIED).round().astype(int))]
+    landmarks = np.asarray(faces.landmarks[frames])
+    pose = fit_pose(landmarks, person.rigid, scheme)
+    unit = pose.scale[:, None, None]
+    lips: NDArray[np.float32] = landmarks[:, list(scheme.lips), :2] / unit
+    face = person.outlines.face
+    still = np.broadcast_to(face, (len(landmarks), *face.shape))
+    anchors: NDArray[np.float32] = to_pixels(still, pose)[..., :2] / unit
+    chosen: Frames = frames[covering_frames(lips, anchors, count)]
+    return chosen
+
+
 def film_looks(
     video: VideoInfo,
     faces: FilmFaces,
     people: Sequence[Person],
+    chosen: Sequence[Frames],
     crops: Sequence[CropConfig],
     scheme: LandmarkScheme,
     progress: Progress,
@@ -59,12 +92,13 @@ def film_looks(
     The film is read no farther than the looks that are asked for, and one is in memory at a time.
 
     Args:
-        crops: those of the runs.
+        chosen, crops: of each run, the frames as of `choose_references`.
         progress: told until the first run's look is there; for the others nobody waits.
     """
     frames = prefetched(iter_planes(video.path), 4)
     for number, (run, person) in enumerate(zip(faces.runs, people, strict=True)):
-        shown, in_a_row = set(person.references.tolist()), set(_grain_frames(run, person))
+        shown = set(chosen[number].tolist())
+        in_a_row = set(_grain_frames(run, int(chosen[number][0])))
         last = max(shown | in_a_row)
         references: list[FaceCrops] = []
         moments: list[float] = []
@@ -86,9 +120,8 @@ def film_looks(
         yield RunLook(_together(references), np.array(moments), _grain(_together(grainy)))
 
 
-def _grain_frames(run: tuple[int, int], person: Person) -> range:
-    """Frames in a row about the person's first reference, which shows the face unobstructed."""
-    middle = int(person.references[0])
+def _grain_frames(run: tuple[int, int], middle: int) -> range:
+    """Frames in a row about a reference, which shows the face unobstructed."""
     first = min(max(middle - _GRAIN_FRAMES // 2, run[0]), max(run[1] - _GRAIN_FRAMES, run[0]))
     return range(first, min(first + _GRAIN_FRAMES, run[1]))
 

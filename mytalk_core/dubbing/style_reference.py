@@ -60,7 +60,7 @@ def learn_style_reference(
     with MeshLandmarker(landmarker) as finder:
         faces = observe_film(info, finder, folder, learning)
     run = max(faces.runs, key=lambda each: each[1] - each[0])
-    person = study_person(faces, run, model.scheme, MaskConfig(), 1)
+    person = study_person(faces, run, model.scheme, MaskConfig())
     duration = faces.starts[-1] + 1 / info.fps
     sound = encode_speech(read_audio(info.path), duration, encoder, folder / "sound", learning)
     learnt = learn_own_style(model, faces, run, person, sound, config)

@@ -133,7 +133,7 @@ def film_takes(
     info = probe_video(film)
     with MeshLandmarker(landmarker) as finder:
         faces = observe_film(info, finder, work, progress)
-    people = [study_person(faces, run, MESH478, MaskConfig(), 1) for run in faces.runs]
+    people = [study_person(faces, run, MESH478, MaskConfig()) for run in faces.runs]
     usable = [
         plan_run(
             run_pose(faces, run, person, MESH478),

@@ -23,6 +23,7 @@ from mytalk_core.faces.picture_hash import picture_hash
 from mytalk_core.faces.picture_quality import landmark_jitter, sharpness
 from mytalk_core.faces.shape import aperture, face_height
 from mytalk_core.faces.shots import ShotConfig, ShotDetector
+from mytalk_core.faces.steadying import steadied
 from mytalk_core.faces.tracks import FaceTrack, TrackBuilder, TrackConfig, simultaneous_faces
 from mytalk_core.footage.listing import printable
 from mytalk_core.footage.source_sync import offset_curve, trusted_shift
@@ -87,7 +88,7 @@ class Clip:
     yaw_degrees: float  # 95 % of its frames are turned by less
     faces: int  # most faces seen at once while it lasts
     sharpness: float
-    jitter: float  # inter-ocular units
+    jitter: float  # of landmarks as they were found, inter-ocular units
     speech_share: float  # 0..1
     audio_hash: bytes
     picture_hash: bytes
@@ -114,7 +115,8 @@ class _Part:
 
     key: str
     first: int  # frame of the source at the canonical rate
-    landmarks: NDArray[np.float32]  # (T, P, 3)
+    landmarks: NDArray[np.float32]  # (T, P, 3), steadied
+    jitter: float  # of the landmarks as they were found, inter-ocular units
     lips: NDArray[np.float32]  # (T, L, 2) from `lip_motion`
     seen: NDArray[np.bool_]  # (T,)
     boxes: NDArray[np.float32]  # (T, 3, 2)
@@ -252,7 +254,7 @@ def extract_clips(
             yaw_degrees=float(np.percentile(np.abs(part.yaw), 95)),
             faces=part.faces,
             sharpness=sharp,
-            jitter=landmark_jitter(part.landmarks, models.landmarker.scheme),
+            jitter=part.jitter,
             speech_share=spoken,
             audio_hash=heard,
             picture_hash=pictured,
@@ -331,16 +333,18 @@ def _judge(
         return DroppedTrack(key, first, len(track.seen), height, yaw, faces, reason, message)
     count = -(-len(track.seen) // (config.clip_seconds * _RATE))
     edges = [len(track.seen) * part // count for part in range(count + 1)]
+    landmarks = steadied(track.landmarks, scheme, float(MOTION_FPS))
     parts = []
     for number in range(count):
         piece = slice(edges[number], edges[number + 1])
-        points = track.landmarks[piece]
+        points = landmarks[piece]
         pose = fit_pose(points, canonical_rigid(points, scheme), scheme)
         parts.append(
             _Part(
                 key=clip_key(segment.source.title, shot, track.number, number),
                 first=segment.first + track.first + piece.start,
                 landmarks=points,
+                jitter=landmark_jitter(track.landmarks[piece], scheme),
                 lips=lip_motion(to_shape(points[:, list(scheme.lips)], pose)),
                 seen=track.seen[piece],
                 boxes=crop_boxes(pose, config.crop, float(MOTION_FPS)),

@@ -43,7 +43,7 @@ def film(
     info = probe_video(path)
     with MeshLandmarker(dub_models.landmarker) as landmarker:
         faces = observe_film(info, landmarker, work, unheard)
-    person = study_person(faces, faces.runs[0], MESH478, MaskConfig(), 4)
+    person = study_person(faces, faces.runs[0], MESH478, MaskConfig())
     duration = faces.starts[-1] + 1 / info.fps
     encoder = SpeechEncoder(dub_models.speech_encoder, threads=1)
     speech = encode_speech(read_audio(path), duration, encoder, work / "own", unheard)

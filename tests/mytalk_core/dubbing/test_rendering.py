@@ -1,6 +1,6 @@
 """Frames of a film with new lips: which ones change, where, and that they come in order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +13,7 @@ from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import SIZES, Renderer
 from mytalk_core.dubbing.film_faces import FilmFaces, Person, study_person
 from mytalk_core.dubbing.geometry import FaceGeometry, run_crop, run_geometry
-from mytalk_core.dubbing.references import film_looks
+from mytalk_core.dubbing.references import choose_references, film_looks
 from mytalk_core.dubbing.rendering import DubbedFrame, RunToRender, render_film
 from mytalk_core.dubbing.speech_motion import RunMotion
 from mytalk_core.faces.crop import CropConfig
@@ -42,7 +42,7 @@ def faces(talking_face: Callable[..., Array]) -> FilmFaces:
 
 @pytest.fixture(scope="module")
 def people(faces: FilmFaces) -> list[Person]:
-    return [study_person(faces, run, MESH478, MaskConfig(), 3) for run in faces.runs]
+    return [study_person(faces, run, MESH478, MaskConfig()) for run in faces.runs]
 
 
 @pytest.fixture(scope="module", params=LAYOUTS)
@@ -92,7 +92,8 @@ def render(
         run_crop(faces, run, person, MESH478, CropConfig())
         for run, person in zip(faces.runs, people, strict=True)
     ]
-    looks = list(film_looks(info, faces, people, crops, MESH478, lambda *_: None))
+    chosen = [np.arange(first, first + 3) for first, _ in RUNS]
+    looks = list(film_looks(info, faces, people, chosen, crops, MESH478, lambda *_: None))
     renderer = Renderer(SIZES["tiny"]).eval()
     still = RunMotion(0, np.zeros((FRAMES, len(MESH478.moving), 3), np.float32))
 
@@ -174,16 +175,31 @@ def test_the_film_is_read_no_farther_than_looks_are_asked_for(
         "mytalk_core.dubbing.references.prefetched", lambda frames, ahead: iter(frames)
     )
     told: list[int] = []
+    every = np.ones(FRAMES, np.bool_)
+    chosen = [
+        choose_references(faces, run, person, every[slice(*run)], MESH478, 3)
+        for run, person in zip(RUNS, people, strict=True)
+    ]
     looks = film_looks(
         info,
         faces,
         people,
+        chosen,
         [CropConfig()] * len(RUNS),
         MESH478,
         lambda stage, done, total: told.append(done),
     )
-    for (first, end), person, look in zip(RUNS, people, looks, strict=True):
+    for (first, end), look in zip(RUNS, looks, strict=True):
         assert first <= read[-1] < end
-        assert len(look.references.pictures) == len(person.references)
+        assert len(look.references.pictures) == 3
     assert told == [*range(told[-1] + 1)]
     assert told[-1] < RUNS[0][1]
+
+
+@pytest.mark.parametrize(("good", "among"), [([1, 4, 9], [1, 4, 9]), ([], range(17))])
+def test_references_are_frames_that_show_the_mouth_where_there_are_such(
+    faces: FilmFaces, people: list[Person], good: list[int], among: Sequence[int]
+) -> None:
+    usable = np.isin(np.arange(17), good)
+    chosen = choose_references(faces, RUNS[0], people[0], usable, MESH478, 50)
+    assert sorted(chosen - RUNS[0][0]) == list(among)

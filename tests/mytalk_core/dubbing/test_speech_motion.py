@@ -37,7 +37,7 @@ def faces(talking_face: Callable[..., Array]) -> FilmFaces:
 
 @pytest.fixture(scope="module")
 def person(faces: FilmFaces) -> Person:
-    return study_person(faces, faces.runs[0], MESH478, MaskConfig(), 4)
+    return study_person(faces, faces.runs[0], MESH478, MaskConfig())
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ def faces(talking_face: Callable[..., Array]) -> FilmFaces:
 
 @pytest.fixture(scope="module")
 def people(faces: FilmFaces) -> list[Person]:
-    return [study_person(faces, run, MESH478, MaskConfig(), 3) for run in faces.runs]
+    return [study_person(faces, run, MESH478, MaskConfig()) for run in faces.runs]
 
 
 @pytest.fixture
