@@ -333,18 +333,18 @@ def _judge(
         return DroppedTrack(key, first, len(track.seen), height, yaw, faces, reason, message)
     count = -(-len(track.seen) // (config.clip_seconds * _RATE))
     edges = [len(track.seen) * part // count for part in range(count + 1)]
-    landmarks = steadied(track.landmarks, scheme, float(MOTION_FPS))
     parts = []
     for number in range(count):
         piece = slice(edges[number], edges[number + 1])
-        points = landmarks[piece]
+        found = track.landmarks[piece]
+        points = steadied(found, scheme, float(MOTION_FPS))
         pose = fit_pose(points, canonical_rigid(points, scheme), scheme)
         parts.append(
             _Part(
                 key=clip_key(segment.source.title, shot, track.number, number),
                 first=segment.first + track.first + piece.start,
                 landmarks=points,
-                jitter=landmark_jitter(track.landmarks[piece], scheme),
+                jitter=landmark_jitter(found, scheme),
                 lips=lip_motion(to_shape(points[:, list(scheme.lips)], pose)),
                 seen=track.seen[piece],
                 boxes=crop_boxes(pose, config.crop, float(MOTION_FPS)),
