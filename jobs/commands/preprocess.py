@@ -106,9 +106,9 @@ def preprocess(
     from mytalk_core.data.shard_set import ShardBounds
     from mytalk_core.faces.crop import CropConfig
     from mytalk_core.faces.landmark_scheme import IBUG68, MESH478
-    from mytalk_core.footage.clips import FootageConfig
     from mytalk_core.footage.isolated import IsolationConfig
     from mytalk_core.footage.listing import ListingConfig, is_list
+    from mytalk_core.footage.track_parts import FootageConfig
     from mytalk_core.footage.unit_work import WorkConfig, config_id
     from mytalk_core.footage.worker import WorkPlace
     from mytalk_core.media.limits import MediaLimits

@@ -14,9 +14,10 @@ import numpy as np
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
 from mytalk_core.data.shards import MemberRange
 from mytalk_core.errors import MytalkError, Reason
-from mytalk_core.footage.clips import Clip, DroppedTrack
+from mytalk_core.footage.clips import Clip
 from mytalk_core.footage.listing import Source, printable
 from mytalk_core.footage.stages import Stage
+from mytalk_core.footage.track_parts import DroppedTrack
 from mytalk_core.footage.units import Segment
 from mytalk_core.media.clock import MOTION_FPS, format_rate
 

@@ -12,22 +12,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.data.schema import ClipMeta, ClipSample, clip_key
+from mytalk_core.data.schema import ClipMeta, ClipSample
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.faces.alignment import canonical_rigid, fit_pose, head_turn, to_shape
-from mytalk_core.faces.crop import CropConfig, crop_boxes, cut_crop
+from mytalk_core.faces.crop import cut_crop
 from mytalk_core.faces.embedding import FaceEmbedder, clip_embedding
 from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
 from mytalk_core.faces.landmarker import Landmarker
 from mytalk_core.faces.picture_hash import picture_hash
-from mytalk_core.faces.picture_quality import landmark_jitter, sharpness
+from mytalk_core.faces.picture_quality import sharpness
 from mytalk_core.faces.shape import aperture, face_height
-from mytalk_core.faces.shots import ShotConfig, ShotDetector
-from mytalk_core.faces.steadying import steadied
-from mytalk_core.faces.tracks import FaceTrack, TrackBuilder, TrackConfig, simultaneous_faces
+from mytalk_core.faces.shots import ShotDetector
+from mytalk_core.faces.tracks import FaceTrack, TrackBuilder, simultaneous_faces
 from mytalk_core.footage.listing import printable
 from mytalk_core.footage.source_sync import offset_curve, trusted_shift
 from mytalk_core.footage.stages import Stage, StageLog
+from mytalk_core.footage.track_parts import DroppedTrack, FootageConfig, TrackPart, judge_track
 from mytalk_core.footage.units import Segment
 from mytalk_core.media.audio import pcm16, read_audio
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE, sample_at
@@ -36,36 +35,16 @@ from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.fingerprint import audio_hash
 from mytalk_core.speech.loudness import loudness_dbfs, loudness_shift, opening_offset
 from mytalk_core.speech.voice_activity import speech_mask, voice_intervals
-from mytalk_core.sync.clip import lip_motion
 from mytalk_core.sync.light_expert import LightExpert
 from mytalk_core.sync.offsets import score
 
 _RATE = int(MOTION_FPS)
 # Sound read on either side of a segment, so that it can be moved against the picture.
 _SOUND_MARGIN = Fraction(1)
-# Frames of a track that its size and turn are measured on.
-_MEASURED_FRAMES = 100
 # Decoded pictures remembered from the first look to the second, bytes.
 _REMEMBERED = 128 * 2**20
 # How much longer than its header says a file may turn out to be, in segments.
 _OVERRUN = 2
-
-
-@dataclass(frozen=True)
-class FootageConfig:
-    """How footage is cut into clips."""
-
-    crop: CropConfig = field(default_factory=CropConfig)
-    shots: ShotConfig = field(default_factory=ShotConfig)
-    tracks: TrackConfig = field(default_factory=TrackConfig)
-    # Longest clip, seconds; a longer track is cut into parts of equal length.
-    clip_seconds: int = 10
-    # Shortest track kept, seconds.
-    shortest_seconds: int = 1
-    # Smallest face kept, pixels from forehead to chin.
-    smallest_face: int = 48
-    # Largest head turn kept, degrees, median over a track.
-    largest_turn: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -93,39 +72,6 @@ class Clip:
     audio_hash: bytes
     picture_hash: bytes
     embedding: tuple[float, ...]  # empty without an embedder
-
-
-@dataclass(frozen=True)
-class DroppedTrack:
-    """A track that gives no clip, and why."""
-
-    key: str  # of the clip that it would have begun with
-    first_frame: int
-    frames: int
-    face_height: float
-    yaw_degrees: float
-    faces: int
-    reason: Reason
-    message: str
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A piece of a track that becomes a clip."""
-
-    key: str
-    first: int  # frame of the source at the canonical rate
-    landmarks: NDArray[np.float32]  # (T, P, 3), steadied
-    jitter: float  # of the landmarks as they were found, inter-ocular units
-    lips: NDArray[np.float32]  # (T, L, 2) from `lip_motion`
-    seen: NDArray[np.bool_]  # (T,)
-    boxes: NDArray[np.float32]  # (T, 3, 2)
-    yaw: NDArray[np.float32]  # (T,) degrees
-    faces: int
-
-    @property
-    def end(self) -> int:
-        return self.first + len(self.seen)
 
 
 class _Pictures:
@@ -188,9 +134,9 @@ def extract_clips(
     tracks = _find_tracks(segment, path, models.landmarker, config, pictures, log)
     with log.timed(Stage.TRACKS):
         faces = simultaneous_faces(tracks)
-        parts: list[_Part] = []
+        parts: list[TrackPart] = []
         for track, together in zip(tracks, faces, strict=True):
-            judged = _judge(segment, track, together, models.landmarker.scheme, config)
+            judged = judge_track(segment, track, together, models.landmarker.scheme, config)
             if isinstance(judged, DroppedTrack):
                 log.count(Stage.TRACKS, filtered=1)
                 yield judged
@@ -309,52 +255,6 @@ def _find_tracks(
         return builder.finish(shots.cuts())
 
 
-def _judge(
-    segment: Segment, track: FaceTrack, faces: int, scheme: LandmarkScheme, config: FootageConfig
-) -> list[_Part] | DroppedTrack:
-    """The parts of a track, or why it is dropped."""
-    shot = segment.number * 1000 + track.shot
-    some = track.landmarks[:: max(1, len(track.landmarks) // _MEASURED_FRAMES)]
-    height = float(np.median(face_height(some, scheme)))
-    yaw = float(np.median(np.abs(head_turn(fit_pose(some, canonical_rigid(some, scheme), scheme)))))
-    shortest = config.shortest_seconds * _RATE
-    message = ""
-    if len(track.seen) < shortest:
-        reason, message = Reason.TOO_SHORT, f"seen for less than {config.shortest_seconds} s"
-    elif height < config.smallest_face:
-        reason = Reason.FACE_TOO_SMALL
-        message = f"{height:.0f} pixels high, less than {config.smallest_face}"
-    elif yaw > config.largest_turn:
-        reason = Reason.TOO_TURNED
-        message = f"turned by {yaw:.0f} degrees, more than {config.largest_turn:g}"
-    if message:
-        key = clip_key(segment.source.title, shot, track.number, 0)
-        first = segment.first + track.first
-        return DroppedTrack(key, first, len(track.seen), height, yaw, faces, reason, message)
-    count = -(-len(track.seen) // (config.clip_seconds * _RATE))
-    edges = [len(track.seen) * part // count for part in range(count + 1)]
-    parts = []
-    for number in range(count):
-        piece = slice(edges[number], edges[number + 1])
-        found = track.landmarks[piece]
-        points = steadied(found, scheme, float(MOTION_FPS))
-        pose = fit_pose(points, canonical_rigid(points, scheme), scheme)
-        parts.append(
-            _Part(
-                key=clip_key(segment.source.title, shot, track.number, number),
-                first=segment.first + track.first + piece.start,
-                landmarks=points,
-                jitter=landmark_jitter(found, scheme),
-                lips=lip_motion(to_shape(points[:, list(scheme.lips)], pose)),
-                seen=track.seen[piece],
-                boxes=crop_boxes(pose, config.crop, float(MOTION_FPS)),
-                yaw=head_turn(pose),
-                faces=faces,
-            )
-        )
-    return parts
-
-
 def _read_sound(segment: Segment, path: Path) -> _Sound:
     first = segment.first / MOTION_FPS
     start = max(Fraction(0), first - _SOUND_MARGIN)
@@ -365,7 +265,7 @@ def _read_sound(segment: Segment, path: Path) -> _Sound:
 
 
 def _offsets(
-    parts: Sequence[_Part], sound: _Sound, models: FootageModels
+    parts: Sequence[TrackPart], sound: _Sound, models: FootageModels
 ) -> tuple[dict[str, tuple[int, float]], int]:
     """Offset and confidence of every part, and the shift that all of them together justify."""
     if models.landmarker.scheme != MESH478:
@@ -379,7 +279,7 @@ def _offsets(
 
 
 def _offsets_by_loudness(
-    parts: Sequence[_Part], sound: _Sound, scheme: LandmarkScheme
+    parts: Sequence[TrackPart], sound: _Sound, scheme: LandmarkScheme
 ) -> tuple[dict[str, tuple[int, float]], int]:
     """The same for landmarks that the expert does not know."""
     starts = [np.arange(len(part.seen)) / float(MOTION_FPS) for part in parts]
@@ -395,14 +295,14 @@ def _offsets_by_loudness(
 
 
 def _cut(
-    path: Path, pictures: _Pictures, parts: Sequence[_Part], size: int, log: StageLog
-) -> Iterator[tuple[_Part, NDArray[np.uint8]]]:
+    path: Path, pictures: _Pictures, parts: Sequence[TrackPart], size: int, log: StageLog
+) -> Iterator[tuple[TrackPart, NDArray[np.uint8]]]:
     """Parts with their crops (T, size, size, 3), in the order in which they end.
 
     Faces of the same frames are cut out of one decoding.
     """
     waiting = sorted(parts, key=lambda part: (part.first, part.key))
-    current: list[tuple[_Part, list[NDArray[np.uint8]]]] = []
+    current: list[tuple[TrackPart, list[NDArray[np.uint8]]]] = []
     end = max(part.end for part in parts)
     frames = pictures.between(path, waiting[0].first, end)
     while waiting or current:

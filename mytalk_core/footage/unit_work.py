@@ -34,12 +34,13 @@ from mytalk_core.footage.account import (
     probed_row,
     segment_row,
 )
-from mytalk_core.footage.clips import Clip, FootageConfig, FootageModels, extract_clips
+from mytalk_core.footage.clips import Clip, FootageModels, extract_clips
 from mytalk_core.footage.isolated import Tell
 from mytalk_core.footage.listing import Source
 from mytalk_core.footage.records import Records, row_to_json
 from mytalk_core.footage.source_sync import SYNC_ENTRY, SYNC_MEASURE
 from mytalk_core.footage.stages import Stage, StageLog
+from mytalk_core.footage.track_parts import FootageConfig
 from mytalk_core.footage.units import Segment, Unit, UnitConfig
 from mytalk_core.media.clock import format_rate
 from mytalk_core.media.limits import MediaLimits, check_limits

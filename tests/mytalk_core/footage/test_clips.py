@@ -18,13 +18,12 @@ from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.faces.steadying import steadied
 from mytalk_core.footage.clips import (
     Clip,
-    DroppedTrack,
-    FootageConfig,
     FootageModels,
     extract_clips,
 )
 from mytalk_core.footage.listing import Source
 from mytalk_core.footage.stages import Stage, StageLog
+from mytalk_core.footage.track_parts import DroppedTrack, FootageConfig
 from mytalk_core.footage.units import Segment
 from mytalk_core.speech.features import SpeechEncoder
 

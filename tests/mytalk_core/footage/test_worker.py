@@ -9,10 +9,10 @@ import pytest
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
 from mytalk_core.data.storage import open_store
 from mytalk_core.errors import ErrorClass, Reason
-from mytalk_core.footage.clips import FootageConfig
 from mytalk_core.footage.isolated import IsolationConfig
 from mytalk_core.footage.listing import ListingConfig, Source, list_sources
 from mytalk_core.footage.records import Records
+from mytalk_core.footage.track_parts import FootageConfig
 from mytalk_core.footage.unit_work import WorkConfig, WorkModels, config_id
 from mytalk_core.footage.worker import Worker, WorkPlace
 

@@ -1,0 +1,121 @@
+"""Which faces of a segment become clips: tracks judged, cut to parts, steadied, and measured."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mytalk_core.data.schema import clip_key
+from mytalk_core.errors import Reason
+from mytalk_core.faces.alignment import canonical_rigid, fit_pose, head_turn, to_shape
+from mytalk_core.faces.crop import CropConfig, crop_boxes
+from mytalk_core.faces.landmark_scheme import LandmarkScheme
+from mytalk_core.faces.picture_quality import landmark_jitter
+from mytalk_core.faces.shape import face_height
+from mytalk_core.faces.shots import ShotConfig
+from mytalk_core.faces.steadying import steadied
+from mytalk_core.faces.tracks import FaceTrack, TrackConfig
+from mytalk_core.footage.units import Segment
+from mytalk_core.media.clock import MOTION_FPS
+from mytalk_core.sync.clip import lip_motion
+
+_RATE = int(MOTION_FPS)
+# Frames of a track that its size and turn are measured on.
+_MEASURED_FRAMES = 100
+
+
+@dataclass(frozen=True)
+class FootageConfig:
+    """How footage is cut into clips."""
+
+    crop: CropConfig = field(default_factory=CropConfig)
+    shots: ShotConfig = field(default_factory=ShotConfig)
+    tracks: TrackConfig = field(default_factory=TrackConfig)
+    # Longest clip, seconds; a longer track is cut into parts of equal length.
+    clip_seconds: int = 10
+    # Shortest track kept, seconds.
+    shortest_seconds: int = 1
+    # Smallest face kept, pixels from forehead to chin.
+    smallest_face: int = 48
+    # Largest head turn kept, degrees, median over a track.
+    largest_turn: float = 60.0
+
+
+@dataclass(frozen=True)
+class DroppedTrack:
+    """A track that gives no clip, and why."""
+
+    key: str  # of the clip that it would have begun with
+    first_frame: int
+    frames: int
+    face_height: float
+    yaw_degrees: float
+    faces: int
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class TrackPart:
+    """A piece of a track that becomes a clip."""
+
+    key: str
+    first: int  # frame of the source at the canonical rate
+    landmarks: NDArray[np.float32]  # (T, P, 3), steadied
+    jitter: float  # of the landmarks as they were found, inter-ocular units
+    lips: NDArray[np.float32]  # (T, L, 2) from `lip_motion`
+    seen: NDArray[np.bool_]  # (T,)
+    boxes: NDArray[np.float32]  # (T, 3, 2)
+    yaw: NDArray[np.float32]  # (T,) degrees
+    faces: int
+
+    @property
+    def end(self) -> int:
+        """The frame after its last."""
+        return self.first + len(self.seen)
+
+
+def judge_track(
+    segment: Segment, track: FaceTrack, faces: int, scheme: LandmarkScheme, config: FootageConfig
+) -> list[TrackPart] | DroppedTrack:
+    """The parts of a track, or why it is dropped; `faces` is the most seen at once with it."""
+    shot = segment.number * 1000 + track.shot
+    some = track.landmarks[:: max(1, len(track.landmarks) // _MEASURED_FRAMES)]
+    height = float(np.median(face_height(some, scheme)))
+    yaw = float(np.median(np.abs(head_turn(fit_pose(some, canonical_rigid(some, scheme), scheme)))))
+    shortest = config.shortest_seconds * _RATE
+    message = ""
+    if len(track.seen) < shortest:
+        reason, message = Reason.TOO_SHORT, f"seen for less than {config.shortest_seconds} s"
+    elif height < config.smallest_face:
+        reason = Reason.FACE_TOO_SMALL
+        message = f"{height:.0f} pixels high, less than {config.smallest_face}"
+    elif yaw > config.largest_turn:
+        reason = Reason.TOO_TURNED
+        message = f"turned by {yaw:.0f} degrees, more than {config.largest_turn:g}"
+    if message:
+        key = clip_key(segment.source.title, shot, track.number, 0)
+        first = segment.first + track.first
+        return DroppedTrack(key, first, len(track.seen), height, yaw, faces, reason, message)
+    count = -(-len(track.seen) // (config.clip_seconds * _RATE))
+    edges = [len(track.seen) * part // count for part in range(count + 1)]
+    parts = []
+    for number in range(count):
+        piece = slice(edges[number], edges[number + 1])
+        found = track.landmarks[piece]
+        points = steadied(found, scheme, float(MOTION_FPS))
+        pose = fit_pose(points, canonical_rigid(points, scheme), scheme)
+        parts.append(
+            TrackPart(
+                key=clip_key(segment.source.title, shot, track.number, number),
+                first=segment.first + track.first + piece.start,
+                landmarks=points,
+                jitter=landmark_jitter(found, scheme),
+                lips=lip_motion(to_shape(points[:, list(scheme.lips)], pose)),
+                seen=track.seen[piece],
+                boxes=crop_boxes(pose, config.crop, float(MOTION_FPS)),
+                yaw=head_turn(pose),
+                faces=faces,
+            )
+        )
+    return parts
