@@ -14,7 +14,7 @@ from mytalk_core.appearance.reference_frames import covering_frames
 from mytalk_core.dubbing.film_faces import FilmFaces, Person
 from mytalk_core.dubbing.geometry import posed_boxes
 from mytalk_core.dubbing.progress import Progress
-from mytalk_core.faces.alignment import fit_pose, to_pixels
+from mytalk_core.faces.alignment import Points, fit_pose, to_pixels
 from mytalk_core.faces.crop import CropConfig, apply_box, cut_crop, place
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.media.decode import PlaneFrame, iter_planes
@@ -67,13 +67,13 @@ def choose_references(
     """
     among = run[0] + np.flatnonzero(usable if usable.any() else ~usable)
     frames = among[np.unique(np.linspace(0, len(among) - 1, _STUDIED).round().astype(int))]
-    landmarks = np.asarray(faces.landmarks[frames])
+    landmarks: Points = np.asarray(faces.landmarks[frames])
     pose = fit_pose(landmarks, person.rigid, scheme)
     unit = pose.scale[:, None, None]
-    lips: NDArray[np.float32] = landmarks[:, list(scheme.lips), :2] / unit
+    lips: Points = landmarks[:, list(scheme.lips), :2] / unit
     face = person.outlines.face
     still = np.broadcast_to(face, (len(landmarks), *face.shape))
-    anchors: NDArray[np.float32] = to_pixels(still, pose)[..., :2] / unit
+    anchors: Points = to_pixels(still, pose)[..., :2] / unit
     chosen: Frames = frames[covering_frames(lips, anchors, count)]
     return chosen
 
