@@ -13,11 +13,12 @@ from mytalk_core.data.shards import decode_sample
 from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
 from mytalk_core.faces.shape import aperture
+from mytalk_core.faces.steadying import steadied
 
 
 @dataclass(frozen=True)
 class AppearanceClip:
-    """A clip ready for training."""
+    """A clip ready for training; its landmarks are steadied, as a dub's are."""
 
     crops: FaceCrops
     opening: NDArray[np.float32]  # (T,) crop pixels
@@ -43,8 +44,9 @@ def appearance_clip(members: dict[str, bytes], mask: MaskConfig) -> AppearanceCl
     """The clip of a shard's sample by its members."""
     sample = decode_sample(members)
     scheme = SCHEMES[sample.meta.scheme]
-    motion = face_motion(sample.landmarks, scheme)
-    crops = face_crops(sample.crops, sample.landmarks, sample.boxes, motion, scheme, mask)
+    landmarks = steadied(sample.landmarks, scheme, float(sample.meta.fps))
+    motion = face_motion(landmarks, scheme)
+    crops = face_crops(sample.crops, landmarks, sample.boxes, motion, scheme, mask)
     gain = np.linalg.norm(sample.boxes[:, 0], axis=-1)
-    opening = aperture(sample.landmarks, scheme) * gain
+    opening = aperture(landmarks, scheme) * gain
     return AppearanceClip(crops, opening, motion.pose.rotation.reshape(-1, 9), scheme)

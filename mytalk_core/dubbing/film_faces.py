@@ -41,6 +41,7 @@ class FilmFaces:
     runs: tuple[tuple[int, int], ...]  # (first, end) of the runs to re-render
     left_alone: tuple[str, ...]  # of each frame why it is not re-rendered, or ""
     samples: NDArray[np.uint8]  # (F, N, 4) from `occlusion_sample`; on disk
+    found: NDArray[np.float32]  # the landmarks as they were found, which motion learns from
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def observe_film(
             where=video.path,
             remedy="Give a film in which a face is seen from the front.",
         )
-    return FilmFaces(landmarks, tuple(starts), tuple(runs), tuple(left_alone), samples)
+    return FilmFaces(landmarks, tuple(starts), tuple(runs), tuple(left_alone), samples, found)
 
 
 def study_person(
@@ -108,7 +109,7 @@ def study_person(
     """Learn the face of a run from frames spread over it."""
     first, end = run
     frames = np.unique(np.linspace(first, end - 1, _STUDIED).round().astype(int))
-    landmarks = np.asarray(faces.landmarks[frames])
+    landmarks = np.asarray(faces.found[frames])
     rigid = canonical_rigid(landmarks, scheme)
     shape = to_shape(landmarks, fit_pose(landmarks, rigid, scheme))
     rest = resting_shape(shape)

@@ -135,7 +135,7 @@ def _displacement(
     # Film frames are seen from their start on; their middles are half a frame later, as are ours.
     places = places_among([middle - half for middle in middles], marks)
     low, high = max(int(places[0]) - 1, 0), int(places[-1]) + 3
-    landmarks = np.asarray(faces.landmarks[run[0] + low : min(run[0] + high, run[1])])
+    landmarks = np.asarray(faces.found[run[0] + low : min(run[0] + high, run[1])])
     moving = list(model.scheme.moving)
     shape = to_shape(landmarks, fit_pose(landmarks, person.rigid, model.scheme))[:, moving]
     between = resampled(shape, places - low)

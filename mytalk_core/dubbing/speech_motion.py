@@ -148,7 +148,7 @@ def _upper_face(
         low, high = max(block - _OVERLAP, first), min(stop + _OVERLAP, end)
         middles = (np.arange(low, high) + 0.5) / float(MOTION_FPS)
         shown = np.clip(np.searchsorted(starts, middles, side="right") - 1, 0, len(starts) - 1)
-        landmarks = np.asarray(faces.landmarks[run[0] + shown])
+        landmarks = np.asarray(faces.found[run[0] + shown])
         shape = to_shape(landmarks, fit_pose(landmarks, person.rigid, model.scheme))
         slow = upper_face(shape, model.scheme, float(MOTION_FPS))
         yield slow[block - low : stop - low]

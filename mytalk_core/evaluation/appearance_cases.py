@@ -15,6 +15,7 @@ from mytalk_core.evaluation.redrawing import RedrawCase, cross_case, reconstruct
 from mytalk_core.faces.alignment import Points
 from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import SCHEMES
+from mytalk_core.faces.steadying import steadied
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class AppearanceCases:
         for members in iter_clips(index):
             meta = decode_meta(members["json"])
             scheme = SCHEMES[meta.scheme]
-            shape = face_motion(read_npy(members["landmarks.npy"]), scheme).shape
+            landmarks = steadied(read_npy(members["landmarks.npy"]), scheme, float(meta.fps))
+            shape = face_motion(landmarks, scheme).shape
             lips = _Lips(meta.key, shape[:, list(scheme.moving)])
             by_speaker[self._speaker(meta, name)].append(lips)
         return {

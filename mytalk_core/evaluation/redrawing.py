@@ -25,6 +25,7 @@ from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.face_motion import FaceMotion, face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
 from mytalk_core.faces.shape import aperture
+from mytalk_core.faces.steadying import steadied
 
 Pictures: TypeAlias = NDArray[np.uint8]
 Drawn: TypeAlias = NDArray[np.float32]
@@ -153,6 +154,7 @@ Drawer = Callable[[RedrawCase], Drawn]
 def reconstruction_case(sample: ClipSample, speaker: str, mask: MaskConfig) -> RedrawCase:
     """A clip with its own lips."""
     scheme = SCHEMES[sample.meta.scheme]
+    sample = _steady(sample)
     motion = face_motion(sample.landmarks, scheme)
     return _case(sample, speaker, sample.meta.key, sample.landmarks, motion, None, mask)
 
@@ -168,6 +170,7 @@ def cross_case(
             have are drawn.
     """
     scheme = SCHEMES[sample.meta.scheme]
+    sample = _steady(sample)
     moving = list(scheme.moving)
     motion = face_motion(sample.landmarks, scheme)
     frames = min(len(shape), len(sample.landmarks))
@@ -176,6 +179,12 @@ def cross_case(
     landmarks = sample.landmarks.copy()
     landmarks[:, moving] = to_pixels(asked, motion.pose)
     return _case(sample, speaker, target, landmarks, motion, asked[:frames], mask)
+
+
+def _steady(sample: ClipSample) -> ClipSample:
+    """The sample with landmarks as the renderer knows them."""
+    scheme = SCHEMES[sample.meta.scheme]
+    return replace(sample, landmarks=steadied(sample.landmarks, scheme, float(sample.meta.fps)))
 
 
 def _case(

@@ -19,7 +19,7 @@ from mytalk_core.faces.embedding import FaceEmbedder, clip_embedding
 from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
 from mytalk_core.faces.landmarker import Landmarker
 from mytalk_core.faces.picture_hash import picture_hash
-from mytalk_core.faces.picture_quality import sharpness
+from mytalk_core.faces.picture_quality import landmark_jitter, sharpness
 from mytalk_core.faces.shape import aperture, face_height
 from mytalk_core.faces.shots import ShotDetector
 from mytalk_core.faces.tracks import FaceTrack, TrackBuilder, simultaneous_faces
@@ -67,7 +67,7 @@ class Clip:
     yaw_degrees: float  # 95 % of its frames are turned by less
     faces: int  # most faces seen at once while it lasts
     sharpness: float
-    jitter: float  # of landmarks as they were found, inter-ocular units
+    jitter: float  # inter-ocular units
     speech_share: float  # 0..1
     audio_hash: bytes
     picture_hash: bytes
@@ -200,7 +200,7 @@ def extract_clips(
             yaw_degrees=float(np.percentile(np.abs(part.yaw), 95)),
             faces=part.faces,
             sharpness=sharp,
-            jitter=part.jitter,
+            jitter=landmark_jitter(part.landmarks, models.landmarker.scheme),
             speech_share=spoken,
             audio_hash=heard,
             picture_hash=pictured,

@@ -1,4 +1,4 @@
-"""Which faces of a segment become clips: tracks judged, cut to parts, steadied, and measured."""
+"""Which faces of a segment become clips: tracks judged, and cut to parts."""
 
 from dataclasses import dataclass, field
 
@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from mytalk_core.data.schema import clip_key
 from mytalk_core.errors import Reason
-from mytalk_core.faces.alignment import canonical_rigid, fit_pose, head_turn, to_shape
+from mytalk_core.faces.alignment import Points, Pose, canonical_rigid, fit_pose, head_turn, to_shape
 from mytalk_core.faces.crop import CropConfig, crop_boxes
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
-from mytalk_core.faces.picture_quality import landmark_jitter
 from mytalk_core.faces.shape import face_height
 from mytalk_core.faces.shots import ShotConfig
 from mytalk_core.faces.steadying import steadied
@@ -61,11 +60,10 @@ class TrackPart:
 
     key: str
     first: int  # frame of the source at the canonical rate
-    landmarks: NDArray[np.float32]  # (T, P, 3), steadied
-    jitter: float  # of the landmarks as they were found, inter-ocular units
+    landmarks: NDArray[np.float32]  # (T, P, 3) as they were found
     lips: NDArray[np.float32]  # (T, L, 2) from `lip_motion`
     seen: NDArray[np.bool_]  # (T,)
-    boxes: NDArray[np.float32]  # (T, 3, 2)
+    boxes: NDArray[np.float32]  # (T, 3, 2) about the steadied face
     yaw: NDArray[np.float32]  # (T,) degrees
     faces: int
 
@@ -82,7 +80,7 @@ def judge_track(
     shot = segment.number * 1000 + track.shot
     some = track.landmarks[:: max(1, len(track.landmarks) // _MEASURED_FRAMES)]
     height = float(np.median(face_height(some, scheme)))
-    yaw = float(np.median(np.abs(head_turn(fit_pose(some, canonical_rigid(some, scheme), scheme)))))
+    yaw = float(np.median(np.abs(head_turn(_pose(some, scheme)))))
     shortest = config.shortest_seconds * _RATE
     message = ""
     if len(track.seen) < shortest:
@@ -102,20 +100,23 @@ def judge_track(
     parts = []
     for number in range(count):
         piece = slice(edges[number], edges[number + 1])
-        found = track.landmarks[piece]
-        points = steadied(found, scheme, float(MOTION_FPS))
-        pose = fit_pose(points, canonical_rigid(points, scheme), scheme)
+        points = track.landmarks[piece]
+        pose = _pose(points, scheme)
+        steady = _pose(steadied(points, scheme, float(MOTION_FPS)), scheme)
         parts.append(
             TrackPart(
                 key=clip_key(segment.source.title, shot, track.number, number),
                 first=segment.first + track.first + piece.start,
                 landmarks=points,
-                jitter=landmark_jitter(found, scheme),
                 lips=lip_motion(to_shape(points[:, list(scheme.lips)], pose)),
                 seen=track.seen[piece],
-                boxes=crop_boxes(pose, config.crop, float(MOTION_FPS)),
+                boxes=crop_boxes(steady, config.crop, float(MOTION_FPS)),
                 yaw=head_turn(pose),
                 faces=faces,
             )
         )
     return parts
+
+
+def _pose(landmarks: Points, scheme: LandmarkScheme) -> Pose:
+    return fit_pose(landmarks, canonical_rigid(landmarks, scheme), scheme)

@@ -26,13 +26,9 @@ FRAMES = 150
 def faces(talking_face: Callable[..., Array]) -> FilmFaces:
     openings = 0.15 + 0.1 * np.sin(np.arange(FRAMES) / 3)
     starts = tuple(frame / FPS for frame in range(FRAMES))
-    return FilmFaces(
-        talking_face(openings),
-        starts,
-        ((0, FRAMES),),
-        FRAMES * ("",),
-        np.zeros((FRAMES, 0, 4), np.uint8),
-    )
+    landmarks = talking_face(openings)
+    samples = np.zeros((FRAMES, 0, 4), np.uint8)
+    return FilmFaces(landmarks, starts, ((0, FRAMES),), FRAMES * ("",), samples, landmarks)
 
 
 @pytest.fixture(scope="module")

@@ -109,7 +109,7 @@ def adapting(tmp_path: Path, shipped: tuple[Renderer, Path]) -> Iterator[Adaptin
         )
         starts = tuple(frame / FPS for frame in range(FRAMES))
         landmarks = np.zeros((FRAMES, 478, 3), np.float32)
-        faces = FilmFaces(landmarks, starts, ((0, FRAMES),), FRAMES * ("",), SAMPLES)
+        faces = FilmFaces(landmarks, starts, ((0, FRAMES),), FRAMES * ("",), SAMPLES, landmarks)
         return adapt_to_title(
             video, faces, [], [usable], renderer, weights, crop, MESH478, config, lambda *_: None
         )

@@ -21,10 +21,11 @@ from mytalk_core.evaluation.redrawing import (
     renderer_drawer,
     spread_runs,
 )
-from mytalk_core.faces.alignment import to_pixels
+from mytalk_core.faces.alignment import Points, to_pixels
 from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.face_motion import face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import MESH478
+from mytalk_core.faces.steadying import steadied
 from tests.synthetic_face import speaking_clip
 
 MOVING = list(MESH478.moving)
@@ -33,6 +34,12 @@ MOVING = list(MESH478.moving)
 @pytest.fixture(scope="module")
 def sample():
     return speaking_clip("ann", 0)
+
+
+@pytest.fixture(scope="module")
+def steady(sample) -> Points:
+    """The landmarks that the renderer is told of."""
+    return steadied(sample.landmarks, MESH478, 25)
 
 
 @pytest.fixture(scope="module")
@@ -89,23 +96,25 @@ def test_the_references_are_those_that_a_dub_would_choose(own):
     assert own.references.tolist() == free[chosen].tolist()
 
 
-def test_references_are_shown_with_their_own_points_though_others_are_asked_for(sample, cross):
-    own = apply_box(sample.landmarks[:, MOVING], sample.boxes)[cross.references]
+def test_references_are_shown_with_their_own_points_though_others_are_asked_for(
+    sample, steady, cross
+):
+    own = apply_box(steady[:, MOVING], sample.boxes)[cross.references]
     assert cross.shown.points == pytest.approx(own, abs=1e-4)
     assert np.array_equal(cross.shown.pictures, sample.crops[cross.references])
 
 
-def test_in_reconstruction_the_clips_own_points_are_asked_for(sample, own):
+def test_in_reconstruction_the_clips_own_steady_points_are_asked_for(sample, steady, own):
     assert own.is_reconstruction
-    assert own.crops.points == pytest.approx(
-        apply_box(sample.landmarks[:, MOVING], sample.boxes), abs=1e-4
-    )
+    assert own.crops.points == pytest.approx(apply_box(steady[:, MOVING], sample.boxes), abs=1e-4)
+    shaking = apply_box(sample.landmarks[:, MOVING], sample.boxes)
+    assert np.abs(own.crops.points - shaking).mean() > 0.01
     assert np.array_equal(own.asked_lips, own.lips)
     assert own.frames.tolist() == sorted(set(own.frames.tolist()))
 
 
-def test_in_cross_the_others_motion_is_on_the_clips_own_face_and_pose(sample, other, cross):
-    mine, its = (face_motion(each.landmarks, MESH478) for each in (sample, other))
+def test_in_cross_the_others_motion_is_on_the_clips_own_face_and_pose(sample, steady, other, cross):
+    mine, its = (face_motion(each, MESH478) for each in (steady, other.landmarks))
     asked = resting_shape(mine.shape[:, MOVING]) + (
         its.shape[:, MOVING] - resting_shape(its.shape[:, MOVING])
     )
@@ -121,8 +130,8 @@ def test_in_cross_the_others_motion_is_on_the_clips_own_face_and_pose(sample, ot
     assert np.array_equal(cross.crops.mask_outlines, own.crops.mask_outlines)
 
 
-def test_a_clip_with_its_own_motion_is_asked_for_what_it_does(sample):
-    shape = face_motion(sample.landmarks, MESH478).shape[:, MOVING]
+def test_a_clip_with_its_own_motion_is_asked_for_what_it_does(sample, steady):
+    shape = face_motion(steady, MESH478).shape[:, MOVING]
     case = cross_case(sample, "ann", "itself", shape, MaskConfig())
     own = reconstruction_case(sample, "ann", MaskConfig())
     assert case.crops.points == pytest.approx(own.crops.points, abs=1e-2)

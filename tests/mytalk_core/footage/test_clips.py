@@ -15,7 +15,6 @@ from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import MeshLandmarker
-from mytalk_core.faces.steadying import steadied
 from mytalk_core.footage.clips import (
     Clip,
     FootageModels,
@@ -90,10 +89,6 @@ def clips_in(*arguments: object) -> list[Clip]:
     return [found for found in found_in(*arguments) if isinstance(found, Clip)]  # type: ignore[arg-type]
 
 
-def steady(landmarks: Array) -> Array:
-    return steadied(landmarks, MESH478, 25)
-
-
 def alone(landmarks: Array) -> list[list[Array]]:
     return [[face] for face in landmarks]
 
@@ -118,7 +113,7 @@ def test_clips_carry_all_of_their_part(film: Path, talking_face: Callable[..., A
         assert meta.fps == Fraction(25)
         assert (meta.scheme, meta.licence, meta.speaker) == ("mesh478", "CC0", "somebody")
         assert meta.versions == VERSIONS
-        np.testing.assert_array_equal(sample.landmarks, steady(landmarks[first:end]))
+        np.testing.assert_array_equal(sample.landmarks, landmarks[first:end])
         assert sample.crops.shape == (end - first, 192, 192, 3)
         assert sample.audio.shape == ((end - first) * 640,)
         assert sample.speech.shape == ((end - first) * 2, 512)
@@ -145,7 +140,7 @@ def test_short_gaps_are_bridged(film: Path, talking_face: Callable[..., Array]) 
     (clip,) = clips
     assert (clip.sample.meta.frame_count, clip.sample.meta.bridged) == (125, 4)
     assert clip.face_share == pytest.approx(121 / 125)
-    np.testing.assert_allclose(clip.sample.landmarks, steady(landmarks), atol=0.2)
+    np.testing.assert_allclose(clip.sample.landmarks, landmarks, atol=0.2)
 
 
 def test_two_people_of_one_shot_are_two_tracks(
@@ -162,8 +157,7 @@ def test_two_people_of_one_shot_are_two_tracks(
     assert set(by_key) == {"film-00000-00-000", "film-00000-01-000"}
     assert [clip.faces for clip in clips] == [2, 2]
     assert by_key["film-00000-01-000"].sample.meta.first_frame == 30
-    landmarks = by_key["film-00000-01-000"].sample.landmarks
-    np.testing.assert_array_equal(landmarks, steady(other[30:]))
+    np.testing.assert_array_equal(by_key["film-00000-01-000"].sample.landmarks, other[30:])
 
 
 def test_a_segment_gives_what_the_whole_film_gives_there(
