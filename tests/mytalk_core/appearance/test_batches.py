@@ -307,6 +307,10 @@ def test_motions_keep_to_their_limits() -> None:
     np.testing.assert_array_equal(moved[0], moved[1])  # of one run
     assert len(np.unique(turn)) == 59
 
+    whole = moved_crops(crops, replace(CONFIG, stretch=0.0), np.random.default_rng(0)).points
+    across, down = whole[:, 1] - whole[:, 0], whole[:, 2] - whole[:, 0]
+    np.testing.assert_allclose((across * down).sum(axis=1), 0, atol=1e-3)  # nothing is skewed
+
 
 @pytest.mark.parametrize("frames", [1, 2, 4])
 def test_short_clips_are_no_error(drawn_clip: Callable[..., AppearanceClip], frames: int) -> None:
