@@ -31,9 +31,9 @@ from mytalk_core.appearance.row_sampling import goes_by_rows, row_sums
 
 # What shows a frame's landmarks: three contours at three moments.
 _DRAWN = 9
-# How much less like a frame a reference counts that is to be avoided, in windows: two and a half
-# pixels of 256. One that shows what is asked for is taken all the same.
-_AVOIDED = 0.01
+# How much less like a frame a reference counts that is to be avoided, in windows: half a pixel of
+# 256. One that shows what is asked for is taken all the same.
+_AVOIDED = 0.002
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,10 @@ _LIP_METRICS = (
     Metric("asked_r_pooled", "opening r, pooled", "higher"),
     Metric("found", "faces found", "higher", 2),
 )
-_LEAK_METRIC = Metric("own_r", "r with own opening", "neither")
+_LEAK_METRICS = (
+    Metric("own_r", "r with own opening", "neither"),
+    Metric("own_share", "share of own opening", "neither"),
+)
 _TEXTURE_METRICS = (
     Metric("sharpness", "sharpness over source", "neither", 2),
     Metric("flicker", "flicker over source", "neither", 2),
@@ -157,7 +160,7 @@ class AppearanceTables:
         tables = {RECONSTRUCTION: own}
         if self.cross:
             tables[CROSS] = MetricTable(
-                lips + ((_LEAK_METRIC,) if judges.lips else ()) + _TEXTURE_METRICS + identity,
+                lips + (_LEAK_METRICS if judges.lips else ()) + _TEXTURE_METRICS + identity,
                 self.cross + self._between_clips(),
                 frozenset({UNTOUCHED, OTHER_CLIP}),
             )

@@ -53,8 +53,11 @@ def lip_scores(case: RedrawCase, found: Points) -> dict[str, float]:
         mean over clips that is nearly the r of all clips as one series, each clip's mean taken off:
         clips in which it hardly moves tell little; own_r, in cross: the correlation of the opening
         found with that of the original frames, after what the lips asked for explain by their
-        opening and width, and own_r_weight, how much is left then, likewise; found: share of frames
-        in which a face was found. NaN where too few frames tell.
+        opening and width, and own_r_weight, how much is left then, likewise; own_share: of what
+        they leave unexplained of the original's opening, how much is seen in the opening found (the
+        slope of a line through both), and own_share_weight, with which a mean over clips is the
+        slope of all; found: share of frames in which a face was found. NaN where too few frames
+        tell.
     """
     scheme, lips = case.scheme, list(case.scheme.lips)
     rigid = list(scheme.rigid)
@@ -87,8 +90,12 @@ def lip_scores(case: RedrawCase, found: Points) -> dict[str, float]:
         original = aperture(own, scheme) / unit
         told = np.stack([asked_opening, asked_width], axis=1)
         scores["own_r"] = partial_correlation(opening, original, told)
-        left = [unexplained(series, told) for series in (opening, original)]
-        scores["own_r_weight"] = _together(*left)
+        left, original_left = (unexplained(series, told) for series in (opening, original))
+        scores["own_r_weight"] = _together(left, original_left)
+        # Where lips do as they are asked to, little is left to correlate, and any share of it looks
+        # large; this says how much of the original's motion an audience could see.
+        scores["own_share"] = scores["own_r"] * float(np.std(left) / np.std(original_left))
+        scores["own_share_weight"] = float(np.sum(original_left**2))
     return scores
 
 

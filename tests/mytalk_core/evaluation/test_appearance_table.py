@@ -163,7 +163,8 @@ def test_judges_tell_a_person_and_their_lips_on_real_footage(real_cases, rendere
     assert own.value(TRUTH, "asked_lmd") < own.value(PASTED, "asked_lmd") < 0.1
     assert own.value(TRUTH, "asked_r") > 0.9
     assert own.value(TRUTH, "found") == 1
-    assert cross.value(UNTOUCHED, "own_r") > 0.9 > abs(cross.value(PASTED, "own_r"))
+    for leak in ("own_r", "own_share"):
+        assert cross.value(UNTOUCHED, leak) > 0.9 > abs(cross.value(PASTED, leak))
     assert cross.value(UNTOUCHED, "asked_r") < cross.value(CLIP_PASTED, "asked_r")
     assert 0 < own.value(CLIP_PASTED, "lpips_mouth") < own.value(MEAN_MOUTH, "lpips_mouth") < 0.5
     assert own.value(TRUTH, "lpips_mouth") == pytest.approx(0, abs=1e-6)

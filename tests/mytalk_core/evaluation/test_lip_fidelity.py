@@ -55,11 +55,24 @@ def test_a_distance_is_in_inter_ocular_units(own):
 
 def test_a_mouth_that_moves_as_the_original_leaks_all_and_one_as_asked_nothing(cross):
     original = cross.landmarks[cross.frames]
-    assert lip_scores(cross, original)["own_r"] == pytest.approx(1, abs=1e-3)
+    leaking = lip_scores(cross, original)
+    assert leaking["own_r"] == pytest.approx(1, abs=1e-3)
+    assert leaking["own_share"] == pytest.approx(1, abs=1e-3)
     random = np.random.default_rng(0)
     noisy = asked(cross) + random.normal(0, 0.3, asked(cross).shape).astype(np.float32)
     assert abs(lip_scores(cross, noisy)["own_r"]) < 0.7
     assert lip_scores(cross, noisy)["asked_r"] > 0.8
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3])
+def test_the_share_of_the_original_that_is_seen_is_found_whatever_else_is(cross, share):
+    original = cross.landmarks[cross.frames]
+    seen = (1 - share) * asked(cross) + share * original
+    found = lip_scores(cross, seen)
+    assert found["own_share"] == pytest.approx(share, abs=0.01)
+    # However little it is, there is nothing else beside it to correlate with.
+    assert found["own_r"] > 0.8
+    assert found["own_share_weight"] == lip_scores(cross, original)["own_share_weight"]
 
 
 def test_a_mouth_that_hardly_moves_weighs_little_among_other_clips(own):
