@@ -18,20 +18,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out
-from mytalk_core.appearance.adaptation_batches import AdaptationBatches, frames_in_a_row
-from mytalk_core.appearance.batches import RUN, AppearanceBatch, BatchConfig
+from mytalk_core.appearance.adaptation_batches import (
+    AdaptationBatchConfig,
+    AdaptationBatches,
+    frames_in_a_row,
+)
+from mytalk_core.appearance.batches import RUN, AppearanceBatch
 from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
 from mytalk_core.appearance.losses import LossConfig, pixel_losses
 from mytalk_core.appearance.mouth_scores import score_mouths
 from mytalk_core.appearance.perceptual import Lpips
 from mytalk_core.appearance.reference_frames import SHOWN
-from mytalk_core.appearance.renderer import Renderer, RendererConfig
+from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.training.loop import LoopConfig, train
 from mytalk_core.training.state import TrainingState, Validation
 
-# How much farther the loop's end lies than where it is left at the latest.
-_HORIZON = 10
 _WARMUP_STEPS = 10
 
 
@@ -39,29 +41,19 @@ _WARMUP_STEPS = 10
 class AdaptationConfig:
     """How long and how the renderer learns an actor."""
 
-    # Optimiser steps at most, in twenties. As long as time does not run out, they alone decide the
-    # weights.
-    steps: int = 360
+    # Optimiser steps at most, in twenties, over which the rate falls. As long as time does not run
+    # out, they alone decide the weights.
+    steps: int = 240
     # Seconds at most, looks at what was kept back included; twenty steps that began are finished.
     seconds: float = 120.0
     # Steps between looks, a multiple of 20.
     look_every: int = 40
     # Looks in a row without a better one after which learning ends.
     patience: int = 3
-    learning_rate: float = 3e-4
+    learning_rate: float = 6e-4
     # Share of the averaged weights kept at a step.
     average_decay: float = 0.98
-    batches: BatchConfig = field(
-        default_factory=lambda: BatchConfig(
-            runs=1,
-            references=RendererConfig.looked_at,
-            landmark_jitter=0.002,
-            turn=3.0,
-            zoom=0.04,
-            shift=0.02,
-            stretch=0.0,
-        )
-    )
+    batches: AdaptationBatchConfig = field(default_factory=AdaptationBatchConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     held_out: HoldOutConfig = field(default_factory=HoldOutConfig)
     # Frames that judge while learning goes on, and as many that say in the end what came of it.
@@ -72,8 +64,8 @@ class AdaptationConfig:
 
     @classmethod
     def lasting(cls, seconds: float) -> "AdaptationConfig":
-        """For so many seconds on two cores, which take three steps in one; or less on more."""
-        return cls(steps=max(round(3 * seconds), 1), seconds=seconds)
+        """For so many seconds on two cores, which take two steps in one; or less on more."""
+        return cls(steps=max(round(2 * seconds), 1), seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -327,14 +319,12 @@ class _Learner:
 
 
 def _loop(config: AdaptationConfig) -> LoopConfig:
-    """The loop's settings: it is left early, so the rate hardly falls, and averaging does its work.
-
-    Where learning ends is known by nobody beforehand: time, or patience, may decide.
-    """
+    """The loop's settings. Where time or patience end it early, averaging does what a lower rate
+    would have done."""
     return LoopConfig(
-        _HORIZON * config.steps,
+        config.steps,
         learning_rate=config.learning_rate,
-        warmup=_WARMUP_STEPS / (_HORIZON * config.steps),
+        warmup=_WARMUP_STEPS / config.steps,
         weight_decay=0.0,
         average_decay=config.average_decay,
         validate_every=config.look_every,

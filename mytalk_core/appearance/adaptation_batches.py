@@ -6,20 +6,38 @@ that film as it is, and the references that a dub would look at.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.actor_frames import Take
-from mytalk_core.appearance.batches import RUN, AppearanceBatch, BatchConfig, batch_of, moved_crops
+from mytalk_core.appearance.batches import RUN, AppearanceBatch, batch_of
+from mytalk_core.appearance.crop_motion import CropMotionConfig, moved_crops
 from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
-from mytalk_core.appearance.reference_frames import alike_references
+from mytalk_core.appearance.reference_frames import TOO_NEAR, alike_references
+from mytalk_core.appearance.renderer import RendererConfig
+
+
+@dataclass(frozen=True)
+class AdaptationBatchConfig:
+    """What examples of one actor are like."""
+
+    # Runs of two frames per step.
+    runs: int = 1
+    # Reference frames per example: as many as the renderer looks at.
+    references: int = RendererConfig.looked_at
+    motion: CropMotionConfig = field(
+        default_factory=lambda: CropMotionConfig(
+            landmark_jitter=0.002, turn=3.0, zoom=0.04, shift=0.02, stretch=0.0
+        )
+    )
 
 
 class AdaptationBatches:
     """Makes batches out of the frames of some takes; it never sees any others."""
 
-    def __init__(self, takes: Sequence[Take], config: BatchConfig, size: int) -> None:
+    def __init__(self, takes: Sequence[Take], config: AdaptationBatchConfig, size: int) -> None:
         """Args: `takes` with two frames in a row at least; `size` is the renderer's."""
         self._takes = takes
         self._config = config
@@ -41,12 +59,10 @@ class AdaptationBatches:
         number, first = self._places[random.integers(len(self._places))]
         clip = self._takes[number].clip
         run = np.arange(first, first + RUN)
-        shown = alike_references(clip.unlikeness(first), run, config.references, random)
-        moved = moved_crops(clip.crops.choose(np.concatenate([run, shown])), config, random)
-        size = moved.pictures.shape[1]
-        for path in (moved.points, moved.before, moved.after):
-            path[:RUN] += random.normal(0, config.landmark_jitter * size, path[:RUN].shape)
-        return crop_tensors(moved, clip.scheme, self._size)
+        # A take has gaps, so that its frames are no measure of time.
+        shown = alike_references(clip.unlikeness(first), run, config.references, random, TOO_NEAR)
+        crops = clip.crops.choose(np.concatenate([run, shown]))
+        return crop_tensors(moved_crops(crops, RUN, config.motion, random), clip.scheme, self._size)
 
 
 def frames_in_a_row(take: Take) -> NDArray[np.int64]:

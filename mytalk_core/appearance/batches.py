@@ -1,16 +1,16 @@
 """Augmented examples: two consecutive frames to draw, and references to look at."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from mytalk_core.appearance.clip import AppearanceClip
-from mytalk_core.appearance.face_crops import CropTensors, FaceCrops, Pictures, crop_tensors
+from mytalk_core.appearance.crop_motion import CropMotionConfig, moved_crops
+from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
 from mytalk_core.appearance.reference_frames import (
     SAME_MOMENT,
     alike_references,
@@ -33,14 +33,7 @@ class BatchConfig:
     # Share of examples whose references are those that a dub would look at: the most like it, but
     # of another moment.
     alike: float = 0.5
-    # Standard deviation of the jitter on asked landmarks, shares of a crop's side.
-    landmark_jitter: float = 0.001
-    # Largest turn (degrees), zoom (share) and shift (share of a crop's side) of a crop.
-    turn: float = 6.0
-    zoom: float = 0.08
-    shift: float = 0.03
-    # Largest lengthening of a crop in one direction, a share: a head that turns or nods.
-    stretch: float = 0.06
+    motion: CropMotionConfig = field(default_factory=CropMotionConfig)
     # Range of the gain per colour channel: lights and complexions that the footage lacks.
     darkest: float = 0.35
     brightest: float = 1.25
@@ -88,10 +81,7 @@ class AppearanceBatches:
         run = np.minimum(np.arange(first, first + RUN), last)
         chosen = self._references(clip, run, random)
         crops = clip.crops.choose(np.concatenate([run, chosen]))
-        moved = moved_crops(crops, config, random)
-        size = moved.pictures.shape[1]
-        for path in (moved.points, moved.before, moved.after):
-            path[:RUN] += random.normal(0, config.landmark_jitter * size, path[:RUN].shape)
+        moved = moved_crops(crops, RUN, config.motion, random)
         tensors = crop_tensors(moved, clip.scheme, self._size)
         if random.random() < 0.5:
             tensors = mirrored(tensors)
@@ -153,39 +143,3 @@ def mirrored(crops: CropTensors) -> CropTensors:
         context_masks=crops.context_masks.flip(-1),
         skins=crops.skins.flip(-1),
     )
-
-
-def moved_crops(crops: FaceCrops, config: BatchConfig, random: np.random.Generator) -> FaceCrops:
-    """Every crop turned, stretched and shifted a little, each in its own way; a run's alike."""
-    count, size = crops.pictures.shape[:2]
-    moved: list[list[NDArray[np.float32]]] = []
-    pictures: list[Pictures] = []
-    matrix = np.eye(2, 3)
-    for index in range(count):
-        if index == 0 or index >= RUN:
-            matrix = _random_motion(size, config, random)
-        pictures.append(
-            cv2.warpAffine(  # type: ignore[arg-type]  # it keeps the type of its numbers
-                crops.pictures[index], matrix, (size, size), borderMode=cv2.BORDER_REPLICATE
-            )
-        )
-        turn, shift = matrix[:, :2].T.astype(np.float32), matrix[:, 2].astype(np.float32)
-        paths = (crops.points, crops.before, crops.after, crops.mask_outlines, crops.face_points)
-        moved.append([path[index] @ turn + shift for path in paths])
-    stacked: Pictures = np.stack(pictures)  # type: ignore[assignment]
-    return FaceCrops(stacked, *(np.stack(path) for path in zip(*moved, strict=True)))
-
-
-def _random_motion(
-    size: int, config: BatchConfig, random: np.random.Generator
-) -> NDArray[np.float64]:
-    """An affine map (2, 3) about the middle of a crop."""
-    turn = np.radians(random.uniform(-config.turn, config.turn))
-    direction = random.uniform(0, np.pi)
-    along = np.array([[np.cos(direction)], [np.sin(direction)]])
-    stretched = np.eye(2) + random.uniform(-config.stretch, config.stretch) * along @ along.T
-    turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    linear = (1 + random.uniform(-config.zoom, config.zoom)) * turned @ stretched
-    middle = np.full(2, size / 2)
-    shift = middle - linear @ middle + size * random.uniform(-config.shift, config.shift, 2)
-    return np.column_stack([linear, shift])

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from mytalk_core.appearance.conditioning import MaskConfig, landmark_distance
 from mytalk_core.appearance.face_crops import FaceCrops, face_crops
 from mytalk_core.appearance.reference_frames import covering_frames
+from mytalk_core.data.schema import ClipMeta
 from mytalk_core.data.shards import decode_sample
+from mytalk_core.faces.alignment import Points
 from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
 from mytalk_core.faces.shape import aperture
@@ -40,11 +42,16 @@ class AppearanceClip:
         return self.crops.points[:, : len(self.scheme.lips)]
 
 
+def steady_landmarks(found: Points, meta: ClipMeta) -> Points:
+    """The landmarks of a sample (T, P, 3) as stage 2 knows them, out of those it holds."""
+    return steadied(found, SCHEMES[meta.scheme], float(meta.fps))
+
+
 def appearance_clip(members: dict[str, bytes], mask: MaskConfig) -> AppearanceClip:
     """The clip of a shard's sample by its members."""
     sample = decode_sample(members)
     scheme = SCHEMES[sample.meta.scheme]
-    landmarks = steadied(sample.landmarks, scheme, float(sample.meta.fps))
+    landmarks = steady_landmarks(sample.landmarks, sample.meta)
     motion = face_motion(landmarks, scheme)
     crops = face_crops(sample.crops, landmarks, sample.boxes, motion, scheme, mask)
     gain = np.linalg.norm(sample.boxes[:, 0], axis=-1)

@@ -10,7 +10,7 @@ from mytalk_core.appearance.conditioning import landmark_distance
 # and their mouth as the frame's own did, of which some would be left in what is drawn.
 SAME_MOMENT = 0.4
 # Frames from a training frame at which another one is no longer nearly it.
-_TOO_NEAR = 3
+TOO_NEAR = 3
 # Of the candidates, the share that is nearest in pose, and of these the share farthest in lips.
 _SIMILAR_POSE, _OTHER_MOUTH = 0.6, 0.6
 # Reference frames of a person that a renderer is shown in a dub; each frame is drawn from a few.
@@ -95,7 +95,7 @@ def training_references(
     Returns:
         (count,) frame numbers; fewer distinct ones where T is small.
     """
-    candidates = _not_nearly(targets, len(opening), _TOO_NEAR)
+    candidates = _not_nearly(targets, len(opening), TOO_NEAR)
     if random.random() < 0.5:
         subset = random.choice(candidates, min(len(candidates), 8 * count), replace=False)
         thinned = np.full(len(opening), np.nan, np.float32)
@@ -113,7 +113,7 @@ def alike_references(
     targets: NDArray[np.int64],
     count: int,
     random: np.random.Generator,
-    apart: int = _TOO_NEAR,
+    apart: int,
 ) -> NDArray[np.int64]:
     """References as a dub looks at them: of some frames at random those most like the target.
 

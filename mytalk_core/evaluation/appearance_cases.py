@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from mytalk_core.appearance.clip import steady_landmarks
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.data.clip_index import ClipIndex, clip_index
 from mytalk_core.data.clip_reader import iter_clips, read_clip
@@ -15,7 +16,6 @@ from mytalk_core.evaluation.redrawing import RedrawCase, cross_case, reconstruct
 from mytalk_core.faces.alignment import Points
 from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import SCHEMES
-from mytalk_core.faces.steadying import steadied
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class AppearanceCases:
         for members in iter_clips(index):
             meta = decode_meta(members["json"])
             scheme = SCHEMES[meta.scheme]
-            landmarks = steadied(read_npy(members["landmarks.npy"]), scheme, float(meta.fps))
+            landmarks = steady_landmarks(read_npy(members["landmarks.npy"]), meta)
             shape = face_motion(landmarks, scheme).shape
             lips = _Lips(meta.key, shape[:, list(scheme.moving)])
             by_speaker[self._speaker(meta, name)].append(lips)

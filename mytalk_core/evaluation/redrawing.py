@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.blending import BlendConfig, blend, lips_and_chin, takeover
+from mytalk_core.appearance.clip import steady_landmarks
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.face_crops import FaceCrops, crop_regions, face_crops
 from mytalk_core.appearance.grain import Grain, measure_grain
@@ -25,7 +26,6 @@ from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.face_motion import FaceMotion, face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
 from mytalk_core.faces.shape import aperture
-from mytalk_core.faces.steadying import steadied
 
 Pictures: TypeAlias = NDArray[np.uint8]
 Drawn: TypeAlias = NDArray[np.float32]
@@ -183,8 +183,7 @@ def cross_case(
 
 def _steady(sample: ClipSample) -> ClipSample:
     """The sample with landmarks as the renderer knows them."""
-    scheme = SCHEMES[sample.meta.scheme]
-    return replace(sample, landmarks=steadied(sample.landmarks, scheme, float(sample.meta.fps)))
+    return replace(sample, landmarks=steady_landmarks(sample.landmarks, sample.meta))
 
 
 def _case(

@@ -2,12 +2,13 @@
 
     python tests/benchmarks/adaptation.py CURATED [WEIGHTS] [MINUTES] [SPEAKERS]
 
-`CURATED`: what `mytalk curate` wrote; the speakers of its split test (or those named, with commas)
-are learnt one after the other from `WEIGHTS` (the shipped ones), for `MINUTES` (4) each. Of every
-speaker three clips are kept back to measure on and a fourth one chooses, which changes nothing
-here but names the look that an adaptation would have kept; all others are learnt from. Measured as
-`mytalk evaluate appearance` does: clips drawn with their own lips from references of their own,
-none of which is learnt from.
+`CURATED`: what `mytalk curate` wrote, or several of them, with commas; the speakers of their splits
+test (or those named, with commas) are learnt one after the other from `WEIGHTS` (the shipped ones),
+for `MINUTES` (4) each. Of every speaker three clips, or half of fewer than six, are kept back to
+measure on, and a part of the last of the others chooses, which changes nothing here but names the
+look that an adaptation would have kept; all others are learnt from. Measured as `mytalk evaluate
+appearance` does: clips drawn with their own lips from references of their own, none of which is
+learnt from.
 
 Prints, from one run, a table for each speaker and one of the means over speakers: before, and at
 the first look after each time. The machine must be idle, or minutes mean nothing.
@@ -22,19 +23,17 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mytalk_core.appearance.actor_frames import Take
+from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out
 from mytalk_core.appearance.adaptation import (
     AdaptationConfig,
     Lesson,
     Look,
     exam,
     learn_actor,
-    spread_places,
 )
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.clip import AppearanceClip, appearance_clip
 from mytalk_core.appearance.conditioning import MaskConfig
-from mytalk_core.appearance.face_crops import FaceCrops
 from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.clip_index import ClipIndex, clip_index
@@ -62,8 +61,8 @@ COLUMNS = {  # name of a figure: its heading and decimals
     "lpips_mouth": ("mouth LPIPS", 4),
     "sharpness": ("sharpness", 2),
 }
-# Between two clips of a speaker, in frames: they are no neighbours.
-_APART = 1000
+# Of a clip of three seconds half a second chooses.
+_HOLD_OUT = HoldOutConfig(share=1 / 3, most_stretches=2, least_seconds=0.0)
 
 Row = dict[str, float]  # minutes, steps and the figures
 
@@ -71,20 +70,23 @@ Row = dict[str, float]  # minutes, steps and the figures
 class Measured:
     """Cases of clips kept back, and what was found at each look."""
 
-    def __init__(self, cases: Sequence[RedrawCase], lpips: Lpips, last: float) -> None:
-        """`last`: minutes after which nothing more is measured."""
+    def __init__(
+        self, cases: Sequence[RedrawCase], lpips: Lpips, minutes: float, steps: int
+    ) -> None:
+        """It is measured for so long, and at the last of so many steps, should that come first."""
         self._cases = [(case, truth_of(case, lpips), source_texture(case)) for case in cases]
         self._lpips = lpips
-        self._due = [0.0, *(minutes for minutes in MINUTES if minutes <= last)]
+        self._due = [0.0, *(each for each in MINUTES if each <= minutes)]
+        self._steps = steps
         self.rows: list[Row] = []
 
     def __call__(self, look: Look, renderer: Renderer) -> None:
         """Measure where it is time to."""
         minutes = look.seconds / 60
-        if not self._due or minutes < self._due[0]:
+        due = [each for each in self._due if each <= minutes]
+        if not due and look.step < self._steps:
             return
-        while self._due and minutes >= self._due[0]:
-            self._due.pop(0)
+        self._due = self._due[len(due) :]
         training = renderer.training
         renderer.eval()
         found: list[dict[str, float]] = []
@@ -102,20 +104,17 @@ def learnt(
 ) -> tuple[list[Row], int]:
     """Rows of a speaker, and the step that the choosing clip would have chosen."""
     numbers = [n for n in range(len(index)) if index.speakers[index.speaker[n]] == speaker]
-    chosen = np.linspace(0, len(numbers) - 1, KEPT_BACK + 1).round().astype(int).tolist()
-    kept, choosing = [numbers[n] for n in chosen[:-1]], numbers[chosen[-1]]
-    rest = [n for n in numbers if n not in (*kept, choosing)]
+    chosen = np.linspace(0, len(numbers) - 1, min(KEPT_BACK, len(numbers) // 2) + 1)
+    kept = [numbers[n] for n in chosen[:-1].round().astype(int)]
     members = {n: read_clip(index, n) for n in numbers}
-    take = joined([clip_of(members[n]) for n in rest])
-    config = AdaptationConfig.lasting(60 * minutes)
-    # It ends when its time is over, however quick its steps are, and whatever they bring.
-    config = replace(config, steps=10 * config.steps, patience=10**6)
-    judge = take_of(clip_of(members[choosing]))
-    frames = spread_places([len(judge)], config.judged_frames)[0]
-    exams = [exam(judge.choose(frames), take, config.references, shipped)]
+    *whole, last = (take_of(clip_of(members[n])) for n in numbers if n not in kept)
+    parted = hold_out(last, _HOLD_OUT)
+    # Whatever its steps bring, it goes on until its time is over.
+    config = replace(AdaptationConfig.lasting(60 * minutes), patience=10**6)
+    exams = [exam(parted.choosing, parted.learnt, config.references, shipped)]
     cases = [reconstruction_case(decode_sample(members[n]), speaker, MaskConfig()) for n in kept]
-    measured = Measured(cases, lpips, minutes)
-    lesson = Lesson([take], choosing=exams, reporting=exams)
+    measured = Measured(cases, lpips, minutes, config.steps)
+    lesson = Lesson([*whole, parted.learnt], choosing=exams, reporting=exams)
     adapted = learn_actor(shipped, lesson, config, lpips, lambda done, total: None, measured)
     return measured.rows, adapted.record.chosen_step
 
@@ -128,21 +127,6 @@ def clip_of(members: Members) -> AppearanceClip:
 def take_of(clip: AppearanceClip) -> Take:
     """A whole clip."""
     return Take(clip, np.arange(len(clip.opening)), 25.0)
-
-
-def joined(clips: Sequence[AppearanceClip]) -> Take:
-    """Clips of one person as one take with gaps."""
-    crops = FaceCrops(
-        *(
-            np.concatenate([getattr(clip.crops, name) for clip in clips])
-            for name in FaceCrops.__dataclass_fields__
-        )
-    )
-    opening = np.concatenate([clip.opening for clip in clips])
-    pose = np.concatenate([clip.pose for clip in clips])
-    frames = [np.arange(len(clip.opening)) + _APART * n for n, clip in enumerate(clips)]
-    whole = AppearanceClip(crops, opening, pose, clips[0].scheme)
-    return Take(whole, np.concatenate(frames), 25.0)
 
 
 def print_table(title: str, rows: Sequence[Row]) -> None:
@@ -161,15 +145,17 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
     Console(width=100).print(table)
 
 
-def main(curated: Path, weights: Path, minutes: float, wanted: Sequence[str]) -> None:
+def main(sets: Sequence[Path], weights: Path, minutes: float, wanted: Sequence[str]) -> None:
     """Print the tables."""
-    index = clip_index(curated, "test")
     shipped, lpips = load_renderer(weights), perceptual_lpips(pull("perceptual-alexnet"))
     every: list[list[Row]] = []
-    for speaker in wanted or index.speakers:
-        rows, best = learnt(index, speaker, shipped, lpips, minutes)
-        print_table(f"{speaker}; the clip that chooses would keep step {best}", rows)
-        every.append(rows)
+    for curated in sets:
+        index = clip_index(curated, "test")
+        for speaker in wanted or index.speakers:
+            rows, best = learnt(index, speaker, shipped, lpips, minutes)
+            title = f"{speaker} in {curated.name}"
+            print_table(f"{title}; the part that chooses would keep step {best}", rows)
+            every.append(rows)
     means = [
         {name: float(np.mean([row[name] for row in at])) for name in at[0]}
         for at in zip(*every, strict=False)
@@ -179,7 +165,7 @@ def main(curated: Path, weights: Path, minutes: float, wanted: Sequence[str]) ->
 
 if __name__ == "__main__":
     main(
-        Path(sys.argv[1]),
+        [Path(curated) for curated in sys.argv[1].split(",")],
         Path(sys.argv[2]) if len(sys.argv) > 2 else shipped_weights("appearance"),
         float(sys.argv[3]) if len(sys.argv) > 3 else MINUTES[-1],
         sys.argv[4].split(",") if len(sys.argv) > 4 else (),

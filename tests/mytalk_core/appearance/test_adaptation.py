@@ -21,8 +21,9 @@ from mytalk_core.appearance.adaptation import (
     plan_lesson,
     spread_places,
 )
-from mytalk_core.appearance.batches import BatchConfig
+from mytalk_core.appearance.adaptation_batches import AdaptationBatchConfig
 from mytalk_core.appearance.clip import AppearanceClip
+from mytalk_core.appearance.crop_motion import CropMotionConfig
 from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.appearance.training import JudgingModels
@@ -34,7 +35,7 @@ BRIEF = AdaptationConfig(
     seconds=600.0,
     look_every=20,
     learning_rate=2e-3,
-    batches=BatchConfig(runs=1, references=2, turn=0, zoom=0, shift=0),
+    batches=AdaptationBatchConfig(motion=CropMotionConfig(turn=0, zoom=0, shift=0, stretch=0)),
     judged_frames=6,
 )
 

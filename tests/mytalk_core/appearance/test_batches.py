@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
@@ -17,22 +16,18 @@ from mytalk_core.appearance.batches import (
     AppearanceBatches,
     BatchConfig,
     mirrored,
-    moved_crops,
 )
 from mytalk_core.appearance.clip import AppearanceClip
 from mytalk_core.appearance.conditioning import draw_landmarks
-from mytalk_core.appearance.face_crops import FaceCrops, crop_tensors
+from mytalk_core.appearance.crop_motion import CropMotionConfig
+from mytalk_core.appearance.face_crops import crop_tensors
 from mytalk_core.faces.landmark_scheme import MESH478
 
 SIZE = 64
 CONFIG = BatchConfig(runs=2, references=3)
 STILL = replace(
     CONFIG,
-    turn=0.0,
-    zoom=0.0,
-    shift=0.0,
-    stretch=0.0,
-    landmark_jitter=0.0,
+    motion=CropMotionConfig(landmark_jitter=0.0, turn=0.0, zoom=0.0, shift=0.0, stretch=0.0),
     darkest=1.0,
     brightest=1.0,
     relight=0.0,
@@ -153,7 +148,7 @@ def test_points_and_pictures_are_of_the_same_frame(numbered: AppearanceClip) -> 
 
 def test_the_frames_of_a_run_share_their_motion_and_their_light(standing: AppearanceClip) -> None:
     """One frame over and over, moved, lit and mirrored: a run is the same picture twice."""
-    made = batch(standing, replace(CONFIG, landmark_jitter=0.0))
+    made = batch(standing, replace(CONFIG, motion=CropMotionConfig(landmark_jitter=0.0)))
     for part in made.target.parts():
         runs = part.unflatten(0, (-1, RUN))
         assert torch.equal(runs[:, 0], runs[:, 1])
@@ -192,7 +187,7 @@ def test_light_is_one_for_a_run_and_nearly_that_for_its_references(
 def test_only_the_points_asked_for_are_jittered(clip: AppearanceClip) -> None:
     """What the renderer is asked for is unsure, as predicted landmarks are; what it is shown is
     not, nor what is masked."""
-    shaken = replace(STILL, landmark_jitter=0.01)
+    shaken = replace(STILL, motion=replace(STILL.motion, landmark_jitter=0.01))
     for seed in range(4):
         plain, jittered = (batch(clip, config, seed) for config in (STILL, shaken))
         for one, other in zip(plain.references.parts(), jittered.references.parts(), strict=True):
@@ -211,7 +206,8 @@ def test_only_the_points_asked_for_are_jittered(clip: AppearanceClip) -> None:
 
 def test_points_drawings_and_pictures_move_together(clip: AppearanceClip) -> None:
     """Under the asked-for inner lips lies the dark of the mouth, however the crop was moved."""
-    config = replace(CONFIG, landmark_jitter=0.0, darkest=1.0, brightest=1.0, runs=8)
+    straight = CropMotionConfig(landmark_jitter=0.0)
+    config = replace(CONFIG, motion=straight, darkest=1.0, brightest=1.0, runs=8)
     target = batch(clip, config).target
     inner = slice(len(MESH478.outer_lips), len(MESH478.lips))
     middle = (target.points[:, inner].mean(dim=1) * SIZE).round().long()
@@ -262,54 +258,6 @@ def test_mirrored_twice_is_as_before(clip: AppearanceClip) -> None:
     ):
         assert not torch.equal(before, between)
         torch.testing.assert_close(after, before, atol=1e-6, rtol=0)
-
-
-@settings(deadline=None, max_examples=25)
-@given(seeds)
-def test_points_follow_their_pictures(seed: int) -> None:
-    """A dot in every crop is found where its points, moments and outlines were moved to."""
-    random = np.random.default_rng(seed)
-    size, count = 96, 4
-    at = random.uniform(35, 60, (count, 1, 2)).astype(np.float32).round()
-    x, y = np.meshgrid(np.arange(size), np.arange(size))
-    dots = np.stack(
-        [255 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 18) for ((px, py),) in at]
-    ).astype(np.float32)
-    crops = FaceCrops(np.repeat(dots[..., None], 3, axis=3), at, at, at, at, at)
-    moved = moved_crops(crops, CONFIG, random)
-    for index, dot in enumerate(moved.pictures[..., 0]):
-        found = [(dot * axis).sum() / dot.sum() for axis in (x, y)]
-        for path in (moved.points, moved.before, moved.after, moved.mask_outlines):
-            np.testing.assert_allclose(path[index, 0], found, atol=0.1)
-        np.testing.assert_array_equal(moved.face_points[index], moved.points[index])
-
-
-def test_motions_keep_to_their_limits() -> None:
-    """A turn, a stretch, a zoom and a shift, read off what they did to three corners."""
-    size = 120
-    corners = np.float32([[60, 60], [100, 60], [60, 100]])
-    paths = np.repeat(corners[None], 60, axis=0)
-    crops = FaceCrops(np.zeros((60, size, size, 3), np.uint8), *([paths] * 5))
-    moved = moved_crops(crops, CONFIG, np.random.default_rng(0)).points
-    linear = np.stack([moved[:, 1] - moved[:, 0], moved[:, 2] - moved[:, 0]], axis=-1) / 40
-    left, lengths, right = np.linalg.svd(linear)
-    turned = left @ right  # the nearest rotation
-    turn = np.degrees(np.arctan2(turned[:, 1, 0], turned[:, 0, 0]))
-    stretch = lengths[:, 0] / lengths[:, 1] - 1
-    # One of the two directions is only zoomed.
-    zoom = np.take_along_axis(lengths - 1, np.abs(lengths - 1).argmin(axis=1)[:, None], axis=1)
-    shift = (moved[:, 0] - corners[0]) / size
-    assert np.abs(stretch).max() <= 1 / (1 - CONFIG.stretch) - 1 + 1e-4
-    assert stretch.max() > 0.8 * CONFIG.stretch
-    for found, most in ((turn, CONFIG.turn), (zoom, CONFIG.zoom), (shift, CONFIG.shift)):
-        assert np.abs(found).max() <= most + 1e-4
-        assert np.abs(found).max() > 0.7 * most
-    np.testing.assert_array_equal(moved[0], moved[1])  # of one run
-    assert len(np.unique(turn)) == 59
-
-    whole = moved_crops(crops, replace(CONFIG, stretch=0.0), np.random.default_rng(0)).points
-    across, down = whole[:, 1] - whole[:, 0], whole[:, 2] - whole[:, 0]
-    np.testing.assert_allclose((across * down).sum(axis=1), 0, atol=1e-3)  # nothing is skewed
 
 
 @pytest.mark.parametrize("frames", [1, 2, 4])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import landmark_distance
 from mytalk_core.appearance.reference_frames import (
+    TOO_NEAR,
     alike_references,
     covering_frames,
     spread_by_opening,
@@ -169,7 +170,7 @@ def test_alike_references_are_the_most_alike_of_many_and_never_the_answer(
     random = np.random.default_rng(seed)
     unlike = random.permutation(frames).astype(np.float32)
     first = int(random.integers(frames - 1))
-    references = alike_references(unlike, np.array([first, first + 1]), count, random)
+    references = alike_references(unlike, np.array([first, first + 1]), count, random, TOO_NEAR)
     assert references.shape == (count,)
     assert (np.abs(references[:, None] - [first, first + 1]) > 2).all()
     assert (np.diff(unlike[references]) > 0).all()
@@ -180,7 +181,9 @@ def test_alike_references_are_the_most_alike_of_many_and_never_the_answer(
 def test_other_frames_are_alike_at_another_time() -> None:
     unlike = np.arange(200, dtype=np.float32)
     found = {
-        tuple(alike_references(unlike, np.array([198, 199]), 3, np.random.default_rng(seed)))
+        tuple(
+            alike_references(unlike, np.array([198, 199]), 3, np.random.default_rng(seed), TOO_NEAR)
+        )
         for seed in range(20)
     }
     assert len(found) > 10
@@ -188,5 +191,7 @@ def test_other_frames_are_alike_at_another_time() -> None:
 
 def test_where_all_are_neighbours_they_are_what_there_is() -> None:
     random = np.random.default_rng(0)
-    references = alike_references(np.array([0, 1], np.float32), np.array([0, 1]), 3, random)
+    references = alike_references(
+        np.array([0, 1], np.float32), np.array([0, 1]), 3, random, TOO_NEAR
+    )
     assert references.tolist() == [0, 1, 0]

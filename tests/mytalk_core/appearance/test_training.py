@@ -10,6 +10,7 @@ import torch
 
 from mytalk_core.appearance.batches import BatchConfig
 from mytalk_core.appearance.clip import AppearanceClip
+from mytalk_core.appearance.crop_motion import CropMotionConfig
 from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
 from mytalk_core.appearance.losses import LossConfig, near_lips
 from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
@@ -29,7 +30,7 @@ STEPS = 60
 CONFIG = AppearanceTrainingConfig(
     # Judged on a face seen from the front with references that show other mouths: a few steps are
     # to learn that alone.
-    batches=BatchConfig(runs=1, references=3, alike=0.0, stretch=0.0),
+    batches=BatchConfig(runs=1, references=3, alike=0.0, motion=CropMotionConfig(stretch=0.0)),
     losses=LossConfig(detail_from=STEPS // 2),
 )
 OPENINGS = 0.2 + 0.2 * np.sin(np.arange(40) / 2.5)
