@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 import mytalk_core
 from mytalk_core.appearance.adaptation import AdaptationConfig
+from mytalk_core.appearance.album import AlbumPage
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.reference_frames import SHOWN
@@ -29,6 +30,7 @@ from mytalk_core.dubbing.dubbed_picture import (
     source_opening,
     write_picture,
 )
+from mytalk_core.dubbing.film_album import beside_others, film_album
 from mytalk_core.dubbing.film_faces import (
     FilmFaces,
     observe_film,
@@ -247,14 +249,20 @@ def _dub_into(
                 progress,
             )
         motions.append(moved)
+    crops = [
+        run_crop(faces, run, person, scheme, config.crop)
+        for run, person in zip(faces.runs, people, strict=True)
+    ]
     adaptation: TitleAdaptation | None = None
+    album: dict[int, AlbumPage] = {}
     if config.adapt_seconds > 0:
         with clock.running("learning the actor's look"):
+            usable = [plan.usable for plan in plans]
             adaptation = adapt_to_title(
                 info,
                 faces,
                 people,
-                [plan.usable for plan in plans],
+                usable,
                 renderer,
                 models.renderer,
                 config.crop,
@@ -262,11 +270,8 @@ def _dub_into(
                 AdaptationConfig.lasting(config.adapt_seconds),
                 progress,
             )
+            album = film_album(info, faces, people, usable, crops, scheme, work, progress)
         renderer = adaptation.renderer
-    crops = [
-        run_crop(faces, run, person, scheme, config.crop)
-        for run, person in zip(faces.runs, people, strict=True)
-    ]
     with clock.running("choosing reference frames"):
         chosen = [
             choose_references(faces, run, person, plan.usable, scheme, config.references)
@@ -275,6 +280,7 @@ def _dub_into(
         # One run ahead of the rendering, but for the first, for which it waits.
         looks = prefetched(film_looks(info, faces, people, chosen, crops, scheme, progress), 1)
         looks = chain([next(looks)], looks)
+        looks = (beside_others(look, run, album, scheme) for run, look in enumerate(looks))
     runs = (
         RunToRender(
             first=run[0],

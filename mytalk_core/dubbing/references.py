@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.appearance.album import joined_crops
 from mytalk_core.appearance.conditioning import fill_regions
 from mytalk_core.appearance.face_crops import FaceCrops, posed
 from mytalk_core.appearance.grain import Grain, measure_grain
@@ -117,7 +118,7 @@ def film_looks(
                     grainy.append(crop)
             if frame.index == last:
                 break
-        yield RunLook(_together(references), np.array(moments), _grain(_together(grainy)))
+        yield RunLook(joined_crops(references), np.array(moments), _grain(joined_crops(grainy)))
 
 
 def _grain_frames(run: tuple[int, int], middle: int) -> range:
@@ -155,12 +156,3 @@ def _grain(crops: FaceCrops) -> Grain:
         for outline, face in zip(crops.mask_outlines, crops.face_points, strict=True)
     ]
     return measure_grain(crops.pictures.astype(np.float32, copy=False), np.stack(skins))
-
-
-def _together(crops: list[FaceCrops]) -> FaceCrops:
-    return FaceCrops(
-        *(
-            np.concatenate([getattr(crop, name) for crop in crops])
-            for name in FaceCrops.__dataclass_fields__
-        )
-    )

@@ -4,7 +4,7 @@ In reconstruction the true pictures are known. In cross, which is what dubbing d
 the head, the light and the references are of one clip, and the lips move as in the other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.appearance.album import AlbumConfig, AlbumPage, with_others
 from mytalk_core.appearance.blending import BlendConfig, blend, lips_and_chin, takeover
 from mytalk_core.appearance.clip import steady_landmarks
 from mytalk_core.appearance.conditioning import MaskConfig
@@ -229,11 +230,16 @@ def spread_runs(frames: int, count: int, length: int) -> tuple[slice, ...]:
     return tuple(slice(start, start + length) for start in starts)
 
 
-def renderer_drawer(renderer: Renderer, apart: bool = False) -> Drawer:
-    """What the renderer draws, looking at the references of the case.
+def renderer_drawer(
+    renderer: Renderer, apart: bool = False, others: Sequence[AlbumPage] = ()
+) -> Drawer:
+    """What the renderer draws, looking at the references of the case, and at frames of `others`.
 
     In reconstruction it may look at all of them, as those may that paste. In cross, or if `apart`,
     it avoids those of nearly the same moment, as in a dub.
+
+    Args:
+        others: pages of other clips of the person, whose moments are NaN.
     """
 
     def draw(case: RedrawCase) -> Drawn:
@@ -241,7 +247,8 @@ def renderer_drawer(renderer: Renderer, apart: bool = False) -> Drawer:
         shown = moments[case.references]
         if case.is_reconstruction and not apart:
             shown[:] = np.nan  # of no moment, so near none
-        person = encode_person(renderer, case.shown, shown, case.scheme)
+        known, when = with_others(case.shown, shown, others, case.scheme, AlbumConfig())
+        person = encode_person(renderer, known, when, case.scheme)
         crops = case.crops.choose(case.frames)
         return redraw(renderer, crops, moments[case.frames], person, case.scheme)
 

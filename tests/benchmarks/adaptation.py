@@ -8,7 +8,8 @@ for `MINUTES` (4) each. Of every speaker three clips, or half of fewer than six,
 measure on, and a part of the last of the others chooses, which changes nothing here but names the
 look that an adaptation would have kept; all others are learnt from. Measured as `mytalk evaluate
 appearance` does: clips drawn with their own lips from references of their own, none of which is
-learnt from.
+learnt from, and, as a dub does once it has learnt an actor, from frames of the other clips too,
+where they look alike.
 
 Prints, from one run, a table for each speaker and one of the means over speakers: before, and at
 the first look after each time. The machine must be idle, or minutes mean nothing.
@@ -31,6 +32,7 @@ from mytalk_core.appearance.adaptation import (
     exam,
     learn_actor,
 )
+from mytalk_core.appearance.album import AlbumPage, album_page
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.clip import AppearanceClip, appearance_clip
 from mytalk_core.appearance.conditioning import MaskConfig
@@ -56,10 +58,14 @@ from mytalk_core.evaluation.redrawing import (
 
 MINUTES = (0.5, 1.0, 2.0, 4.0)
 KEPT_BACK = 3  # clips of a speaker
+ALBUM_FRAMES = 256  # of those that are learnt from
 COLUMNS = {  # name of a figure: its heading and decimals
-    "psnr_mouth": ("mouth PSNR, dB", 2),
-    "lpips_mouth": ("mouth LPIPS", 4),
+    "psnr_alone": ("mouth PSNR, dB", 2),
+    "lpips_alone": ("mouth LPIPS", 4),
+    "psnr_mouth": ("with others' frames", 2),
+    "lpips_mouth": ("LPIPS", 4),
     "sharpness": ("sharpness", 2),
+    "flicker": ("flicker", 2),
 }
 # Of a clip of three seconds half a second chooses.
 _HOLD_OUT = HoldOutConfig(share=1 / 3, most_stretches=2, least_seconds=0.0)
@@ -71,9 +77,15 @@ class Measured:
     """Cases of clips kept back, and what was found at each look."""
 
     def __init__(
-        self, cases: Sequence[RedrawCase], lpips: Lpips, minutes: float, steps: int
+        self,
+        cases: Sequence[RedrawCase],
+        album: Sequence[AlbumPage],
+        lpips: Lpips,
+        minutes: float,
+        steps: int,
     ) -> None:
         """It is measured for so long, and at the last of so many steps, should that come first."""
+        self._album = album
         self._cases = [(case, truth_of(case, lpips), source_texture(case)) for case in cases]
         self._lpips = lpips
         self._due = [0.0, *(each for each in MINUTES if each <= minutes)]
@@ -91,8 +103,13 @@ class Measured:
         renderer.eval()
         found: list[dict[str, float]] = []
         for case, truth, source in self._cases:
-            drawn = in_place(case, renderer_drawer(renderer)(case))
-            scores = picture_scores(case, drawn, self._lpips, truth)
+            alone, drawn = (
+                in_place(case, renderer_drawer(renderer, others=album)(case))
+                for album in ((), self._album)
+            )
+            scores = picture_scores(case, alone, self._lpips, truth)
+            scores = {"psnr_alone": scores["psnr_mouth"], "lpips_alone": scores["lpips_mouth"]}
+            scores |= picture_scores(case, drawn, self._lpips, truth)
             found.append(scores | texture_scores(case, drawn, source))
         renderer.train(training)
         means = {name: float(np.mean([each[name] for each in found])) for name in COLUMNS}
@@ -113,8 +130,10 @@ def learnt(
     config = replace(AdaptationConfig.lasting(60 * minutes), patience=10**6)
     exams = [exam(parted.choosing, parted.learnt, config.references, shipped)]
     cases = [reconstruction_case(decode_sample(members[n]), speaker, MaskConfig()) for n in kept]
-    measured = Measured(cases, lpips, minutes, config.steps)
-    lesson = Lesson([*whole, parted.learnt], choosing=exams, reporting=exams)
+    takes = [*whole, parted.learnt]
+    pages = [page_of(take, ALBUM_FRAMES // len(takes)) for take in takes]
+    measured = Measured(cases, pages, lpips, minutes, config.steps)
+    lesson = Lesson(takes, choosing=exams, reporting=exams)
     adapted = learn_actor(shipped, lesson, config, lpips, lambda done, total: None, measured)
     return measured.rows, adapted.record.chosen_step
 
@@ -129,17 +148,30 @@ def take_of(clip: AppearanceClip) -> Take:
     return Take(clip, np.arange(len(clip.opening)), 25.0)
 
 
+def page_of(take: Take, count: int) -> AlbumPage:
+    """Frames of a take for the others."""
+    crops = take.clip.crops.choose(take.clip.covering(count))
+    return album_page(crops, np.full(len(crops.points), np.nan))
+
+
 def print_table(title: str, rows: Sequence[Row]) -> None:
-    """Before, after, and the gain in each minute."""
+    """Before and after; what is gained is so over the shipped weights and the clip's own frames."""
     table = Table(title=title)
-    for heading in ("minutes", "steps", *(name for name, _ in COLUMNS.values()), "dB a minute"):
+    for heading in (
+        "minutes",
+        "steps",
+        *(name for name, _ in COLUMNS.values()),
+        "gain",
+        "a minute",
+    ):
         table.add_column(heading, justify="right")
     for row in rows:
-        gain = row["psnr_mouth"] - rows[0]["psnr_mouth"]
+        gain = row["psnr_mouth"] - rows[0]["psnr_alone"]
         table.add_row(
             f"{row['minutes']:.1f}",
             f"{row['steps']:.0f}",
             *(f"{row[name]:.{decimals}f}" for name, (_, decimals) in COLUMNS.items()),
+            f"{gain:+.2f}",
             f"{gain / row['minutes']:+.2f}" if row["minutes"] else "",
         )
     Console(width=100).print(table)

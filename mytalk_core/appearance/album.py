@@ -1,0 +1,162 @@
+"""Frames of a person from other stretches of a film: mouths that a short stretch does not show.
+
+A scene comes back to its set-ups again and again, and what is copied out of one take of a set-up
+fits into another. Out of other light, from farther away or of another person it does not; all
+these show in the upper face, which nobody redraws.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mytalk_core.appearance.face_crops import FaceCrops, crop_regions
+from mytalk_core.appearance.redraw import Moments
+from mytalk_core.appearance.reference_frames import covering_frames
+from mytalk_core.faces.landmark_scheme import LandmarkScheme
+
+_SIDE = 24  # places across a crop at which upper faces are compared
+# Of the frames that a stretch is drawn from anyway, so many stand for how it looks.
+_TYPICAL = 16
+# Crops smaller than this share of a stretch's own would blur it.
+_SMALLEST = 0.8
+
+
+@dataclass(frozen=True)
+class AlbumConfig:
+    """What of other stretches a stretch is shown."""
+
+    # Frames at most.
+    shown: int = 64
+    # Largest difference of the upper face from one of the stretch's own, RMS, a share of the range
+    # of colours. Takes of one set-up in the GRID corpus differ by 0.01 to 0.03, two interviews with
+    # one man by 0.08 and more; frames of a take by 0.005.
+    unlike: float = 0.02
+
+
+@dataclass(frozen=True)
+class UpperFaces:
+    """How the upper faces of N crops look, whatever their size and whatever the mouth does."""
+
+    colours: NDArray[np.float32]  # (N, S, S, 3) less their mean over the skin, 0..1
+    shown: NDArray[np.bool_]  # (N, S, S) where there is nothing but skin
+
+
+@dataclass(frozen=True)
+class AlbumPage:
+    """Frames of one stretch that may be shown to others."""
+
+    crops: FaceCrops  # of K frames; pictures may lie on disk
+    moments: Moments  # (K,) of the same clock
+    faces: UpperFaces
+
+
+def album_page(crops: FaceCrops, moments: Moments) -> AlbumPage:
+    """A page of these frames."""
+    return AlbumPage(crops, moments, upper_faces(crops))
+
+
+def upper_faces(crops: FaceCrops) -> UpperFaces:
+    """How the upper faces of crops look."""
+    _, skins = crop_regions(crops)
+    size = (_SIDE, _SIDE)
+    colours = np.stack(
+        [
+            cv2.resize(picture.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+            for picture in crops.pictures
+        ]
+    )
+    shares = [
+        cv2.resize(skin.astype(np.float32), size, interpolation=cv2.INTER_AREA) for skin in skins
+    ]
+    shown = np.stack(shares) > 0.99
+    weight = shown[..., None] / np.maximum(shown.sum(axis=(1, 2)), 1)[:, None, None, None]
+    mean = (colours * weight).sum(axis=(1, 2), keepdims=True)
+    return UpperFaces(((colours - mean) / 255).astype(np.float32), shown)
+
+
+def face_difference(faces: UpperFaces, known: UpperFaces) -> NDArray[np.float32]:
+    """How far each of N faces is from the nearest of K known ones, (N,) RMS of colours, 0..1.
+
+    Infinite where they have no place in common.
+    """
+    nearest = []
+    for colours, shown in zip(faces.colours, faces.shown, strict=True):
+        both = known.shown & shown
+        squares = ((known.colours - colours) ** 2).mean(axis=-1)
+        places = both.sum(axis=(1, 2))
+        apart = (squares * both).sum(axis=(1, 2)) / np.maximum(places, 1)
+        nearest.append(np.sqrt(np.where(places > 0, apart, np.inf).min()))
+    return np.array(nearest, np.float32)
+
+
+def with_others(
+    own: FaceCrops,
+    moments: Moments,
+    others: Sequence[AlbumPage],
+    scheme: LandmarkScheme,
+    config: AlbumConfig,
+) -> tuple[FaceCrops, Moments]:
+    """What a stretch is drawn from, and frames of others that look as it does beside it.
+
+    Args:
+        own, moments: K frames of the stretch, the most typical first.
+        others: pages of other stretches; of one person or of many.
+
+    Returns:
+        Crops of the size of its own, and their moments: its own, then those of others.
+    """
+    if not others:
+        return own, moments
+    size = own.pictures.shape[1]
+    known = upper_faces(own.choose(slice(0, _TYPICAL)))
+    fitting: list[tuple[FaceCrops, Moments]] = []
+    for page in others:
+        if page.crops.pictures.shape[1] < _SMALLEST * size:
+            continue
+        alike = np.flatnonzero(face_difference(page.faces, known) <= config.unlike)
+        if len(alike):
+            fitting.append((resized_crops(page.crops.choose(alike), size), page.moments[alike]))
+    if not fitting:
+        return own, moments
+    crops = joined_crops([each for each, _ in fitting])
+    lips = crops.points[:, : len(scheme.lips)]
+    chosen = covering_frames(lips, crops.face_points, config.shown)
+    when = np.concatenate([each for _, each in fitting])[chosen]
+    return joined_crops([own, crops.choose(chosen)]), np.concatenate([moments, when])
+
+
+def resized_crops(crops: FaceCrops, size: int) -> FaceCrops:
+    """Crops of another size, float pictures."""
+    side = crops.pictures.shape[1]
+    pictures = crops.pictures.astype(np.float32)
+    if side == size:
+        return replace(crops, pictures=pictures)
+    between = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    gain = np.float32(size / side)
+
+    def moved(points: NDArray[np.float32]) -> NDArray[np.float32]:
+        # Whole numbers are the middles of pixels.
+        there: NDArray[np.float32] = (points + np.float32(0.5)) * gain - np.float32(0.5)
+        return there
+
+    return FaceCrops(
+        np.stack([cv2.resize(each, (size, size), interpolation=between) for each in pictures]),
+        moved(crops.points),
+        moved(crops.before),
+        moved(crops.after),
+        moved(crops.mask_outlines),
+        moved(crops.face_points),
+    )
+
+
+def joined_crops(parts: Sequence[FaceCrops]) -> FaceCrops:
+    """Crops of one size, one part after the other."""
+    return FaceCrops(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in FaceCrops.__dataclass_fields__
+        )
+    )

@@ -1,0 +1,142 @@
+"""What one stretch of a film lends another: frames of the same look, at the right size."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mytalk_core.appearance.album import (
+    AlbumConfig,
+    AlbumPage,
+    album_page,
+    face_difference,
+    resized_crops,
+    upper_faces,
+    with_others,
+)
+from mytalk_core.appearance.clip import AppearanceClip
+from mytalk_core.appearance.face_crops import FaceCrops
+from mytalk_core.faces.landmark_scheme import MESH478
+
+CONFIG = AlbumConfig()
+SHUT, TALKING = np.full(30, 0.02), 0.2 + 0.2 * np.sin(np.arange(30) / 2.5)
+
+
+@pytest.fixture(scope="module")
+def shut(drawn_clip: Callable[..., AppearanceClip]) -> FaceCrops:
+    return drawn_clip(SHUT).crops
+
+
+@pytest.fixture(scope="module")
+def talking(drawn_clip: Callable[..., AppearanceClip]) -> FaceCrops:
+    return drawn_clip(TALKING).crops
+
+
+def page(crops: FaceCrops, first: float = 10.0) -> AlbumPage:
+    return album_page(crops, first + np.arange(len(crops.points)) / 25)
+
+
+def lit(crops: FaceCrops, from_the_left: float, brightness: float = 1.0) -> FaceCrops:
+    """The same in a light that comes from one side."""
+    size = crops.pictures.shape[2]
+    falling = brightness * (1 + from_the_left * np.linspace(0.5, -0.5, size))
+    pictures = crops.pictures.astype(np.float32) * falling[:, None].astype(np.float32)
+    return replace(crops, pictures=pictures)
+
+
+def shown(own: FaceCrops, *others: AlbumPage, config: AlbumConfig = CONFIG):
+    return with_others(own, np.arange(len(own.points)) / 25, others, MESH478, config)
+
+
+def test_a_face_is_the_same_whatever_its_mouth_does(shut: FaceCrops, talking: FaceCrops) -> None:
+    apart = face_difference(upper_faces(talking), upper_faces(shut))
+    assert apart.shape == (len(TALKING),)
+    assert apart.max() < 0.5 * CONFIG.unlike
+
+
+def test_another_light_shows_and_how_bright_it_is_does_not(
+    shut: FaceCrops, talking: FaceCrops
+) -> None:
+    known = upper_faces(shut)
+    assert face_difference(upper_faces(lit(talking, 0.6)), known).min() > CONFIG.unlike
+    brighter = replace(talking, pictures=talking.pictures.astype(np.float32) + 20)
+    assert face_difference(upper_faces(brighter), known).max() < CONFIG.unlike
+
+
+def test_faces_without_a_place_in_common_are_infinitely_far(talking: FaceCrops) -> None:
+    faces = upper_faces(talking)
+    nowhere = replace(faces, shown=np.zeros_like(faces.shown))
+    assert np.isinf(face_difference(faces, nowhere)).all()
+
+
+def test_a_stretch_gets_the_mouths_that_it_lacks(shut: FaceCrops, talking: FaceCrops) -> None:
+    crops, moments = shown(shut, page(talking))
+    assert len(crops.points) == len(moments) == len(SHUT) + len(TALKING)
+    np.testing.assert_array_equal(crops.points[: len(SHUT)], shut.points)  # its own come first
+    np.testing.assert_array_equal(crops.pictures[: len(SHUT)], shut.pictures)
+    assert moments[: len(SHUT)].max() < 2 and moments[len(SHUT) :].min() >= 10
+    for place, moment in enumerate(moments[len(SHUT) :].tolist(), len(SHUT)):
+        frame = round((moment - 10) * 25)
+        np.testing.assert_array_equal(crops.points[place], talking.points[frame])
+        np.testing.assert_array_equal(crops.pictures[place], talking.pictures[frame])
+
+
+def test_of_many_those_are_taken_that_stand_for_all(shut: FaceCrops, talking: FaceCrops) -> None:
+    crops, moments = shown(shut, page(talking), config=replace(CONFIG, shown=4))
+    assert len(moments) == len(SHUT) + 4
+    heights = np.ptp(crops.points[len(SHUT) :, : len(MESH478.lips), 1], axis=1)
+    every = np.ptp(talking.points[:, : len(MESH478.lips), 1], axis=1)
+    assert np.ptp(heights) > 0.6 * np.ptp(every)
+
+
+def test_nothing_is_taken_of_another_look(shut: FaceCrops, talking: FaceCrops) -> None:
+    crops, moments = shown(shut, page(lit(talking, 0.6)))
+    assert crops is shut
+    assert len(moments) == len(SHUT)
+
+
+def test_of_several_pages_only_the_fitting_ones_lend(shut: FaceCrops, talking: FaceCrops) -> None:
+    _, moments = shown(shut, page(lit(talking, 0.6), 10.0), page(talking, 20.0))
+    assert len(moments) == len(SHUT) + len(TALKING)
+    assert moments[len(SHUT) :].min() >= 20
+
+
+@pytest.mark.parametrize("size", [96, 192])
+def test_larger_crops_are_made_as_large_as_the_own_ones(
+    drawn_clip: Callable[..., AppearanceClip], shut: FaceCrops, size: int
+) -> None:
+    crops, _ = shown(shut, page(drawn_clip(TALKING, size).crops))
+    assert crops.pictures.shape[1:] == (96, 96, 3)
+    # Where they lie in crops that were this large at once, to within half a pixel of the larger.
+    lent = crops.points[len(SHUT) :].mean(axis=0)
+    usual = drawn_clip(TALKING).crops.points.mean(axis=0)
+    np.testing.assert_allclose(lent, usual, atol=0.26)
+
+
+def test_smaller_crops_would_blur(
+    drawn_clip: Callable[..., AppearanceClip], talking: FaceCrops
+) -> None:
+    large = drawn_clip(SHUT, 144).crops
+    crops, _ = shown(large, page(talking))
+    assert crops is large
+
+
+def test_a_dot_stays_on_its_point() -> None:
+    x, y = np.meshgrid(np.arange(96), np.arange(96))
+    dot = 255 * np.exp(-((x - 40) ** 2 + (y - 61) ** 2) / 18)
+    at = np.array([[[40, 61]]], np.float32)
+    crops = FaceCrops(np.repeat(dot[None, :, :, None], 3, axis=3).astype(np.float32), *([at] * 5))
+    for size in (72, 144):
+        other = resized_crops(crops, size)
+        picture = other.pictures[0, ..., 0]
+        columns, rows = np.meshgrid(np.arange(size), np.arange(size))
+        found = [(picture * axis).sum() / picture.sum() for axis in (columns, rows)]
+        for name in ("points", "before", "after", "mask_outlines", "face_points"):
+            np.testing.assert_allclose(getattr(other, name)[0, 0], found, atol=0.05)
+
+
+def test_where_there_are_no_others_nothing_changes(shut: FaceCrops) -> None:
+    crops, moments = shown(shut)
+    assert crops is shut
+    assert len(moments) == len(SHUT)
