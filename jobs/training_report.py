@@ -31,7 +31,8 @@ from mytalk_core.evaluation.training_page import (
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import load_model
 from mytalk_core.speech.features import SpeechEncoder
-from pipelines.train import TrainJob, TrainResult, appearance_config, loop_config
+from pipelines.train import TrainResult
+from pipelines.training_job import TrainJob, appearance_config, loop_config
 
 PREPROCESSED = (
     "The clips are as preprocessing left them: nothing was filtered by quality, copies are all"

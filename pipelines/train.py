@@ -1,14 +1,12 @@
 """Shards to model weights, on Ray Train: two CPU workers or many GPUs, the same code."""
 
-import hashlib
 import json
-import os
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,25 +21,18 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from ray.train.v2.api.exceptions import WorkerGroupError
 from torch import Tensor, nn
 
-import mytalk_core
-from mytalk_core.appearance.batches import BatchConfig
 from mytalk_core.appearance.checkpoint import load_renderer, save_renderer
 from mytalk_core.appearance.clip import appearance_clip
 from mytalk_core.appearance.conditioning import MaskConfig
-from mytalk_core.appearance.losses import LossConfig
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.appearance.training import (
     AppearanceObjective,
-    AppearanceTrainingConfig,
-    JudgingModels,
     RendererInTraining,
 )
-from mytalk_core.data.checked_file import sha256_of
-from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
+from mytalk_core.data.clip_buffer import ClipBuffer
 from mytalk_core.data.clip_choice import spread_over_speakers
 from mytalk_core.data.clip_index import ClipIndex, clip_index
 from mytalk_core.data.clip_reader import Members, read_clip
-from mytalk_core.data.shards import decode_meta
 from mytalk_core.errors import BadInputError, MytalkError, Reason
 from mytalk_core.evaluation.sample_pictures import appearance_picture, motion_picture
 from mytalk_core.media.output import atomic_path, make_folder
@@ -52,63 +43,25 @@ from mytalk_core.motion.model import save_model
 from mytalk_core.motion.silence import quiet_features
 from mytalk_core.motion.training import (
     MotionObjective,
-    MotionTrainingConfig,
     voiced_clips,
 )
-from mytalk_core.speech.features import FEATURES, SpeechEncoder
-from mytalk_core.speech.voices import VoiceConfig
+from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.training.event_log import EventLog
-from mytalk_core.training.loop import LoopConfig, train
+from mytalk_core.training.loop import train
 from mytalk_core.training.objective import Objective
 from mytalk_core.training.state import TrainingState, Validation
+from pipelines.training_job import (
+    TrainJob,
+    appearance_config,
+    buffer_config,
+    crop_size,
+    loop_config,
+    run_name,
+)
 
 _STATE = "state.pt"
 # Held-out clips that judge the model while it trains.
 _VALIDATION_CLIPS = 32
-# Memory that a process may fill with decoded crops, were all its clips as long as they may be.
-_CROP_BYTES = 4 << 30
-_LONGEST_CLIP = 250  # frames
-# Share of a run after which detail is judged: before, the renderer learns where things are.
-_DETAIL_FROM = 0.3
-
-
-@dataclass(frozen=True)
-class TrainJob:
-    """One training run."""
-
-    model: str  # "motion" or "appearance"
-    data: str | Path  # folder or URL that curation or preprocessing wrote
-    out: Path  # folder for weights, curves and checkpoints; all machines must see it
-    size: str  # "tiny", "cpu" or "gpu"; of the renderer also "gpu512"
-    steps: int  # optimiser steps
-    speech_encoder: Path  # folder of a CTranslate2 Whisper; for other voices and other sounds
-    workers: int  # processes; one GPU each where there are GPUs, else one CPU each
-    seed: int = 0
-    buffer: BufferConfig | None = None  # how much footage a process holds; None: as the model asks
-    motion: MotionTrainingConfig = field(default_factory=MotionTrainingConfig)  # of that model
-    judges: JudgingModels | None = None  # of pictures; the renderer is not trained without
-    begun: Path | None = None  # weights of a renderer to go on from
-    patience: int = LoopConfig.patience  # validations without a better one that end the run
-    checkpoint_seconds: float = LoopConfig.checkpoint_seconds  # between checkpoints
-
-    @property
-    def weights(self) -> Path:
-        """Where the trained weights go."""
-        return self.out / f"{self.model}.safetensors"
-
-    @property
-    def record(self) -> Path:
-        """Where the history goes, under the name of the run that it is of."""
-        return self.out / f"{self.model}.history.json"
-
-    def events(self, name: str) -> Path:
-        """Where TensorBoard finds the run of this name."""
-        return self.out / "tensorboard" / name
-
-    @property
-    def progress(self) -> Path:
-        """Where the number of steps taken stands while the run goes on."""
-        return self.out / f"{self.model}.progress.txt"
 
 
 @dataclass(frozen=True)
@@ -125,67 +78,6 @@ class TrainResult:
 
 class TrainingFailedError(MytalkError):
     """A training worker failed more often than a retry can mend."""
-
-
-def default_workers() -> int:
-    """One for each GPU of this machine, or else for each CPU that is ours; two at most."""
-    return min(torch.cuda.device_count() or len(os.sched_getaffinity(0)), 2)
-
-
-def loop_config(job: TrainJob) -> LoopConfig:
-    """The optimiser's settings of a run."""
-    common = LoopConfig(
-        job.steps,
-        learning_rate=5e-4,
-        validate_every=max(job.steps // 20, 1),
-        patience=job.patience,
-        checkpoint_seconds=job.checkpoint_seconds,
-        seed=job.seed,
-    )
-    if job.model == "motion":
-        # In half precision its steps take three times as long on a CPU.
-        return common
-    both = ("cuda", "cpu")
-    # What has been learnt already is not to be shaken.
-    rate = 4e-4 if job.begun else 6e-4
-    return replace(common, learning_rate=rate, weight_decay=0.01, half_precision_on=both)
-
-
-def appearance_config(job: TrainJob) -> AppearanceTrainingConfig:
-    """How the renderer is trained: CPUs share eight frames a step, a GPU has sixteen of its own."""
-    runs = 8 if job.size.startswith("gpu") else max(4 // job.workers, 1)
-    return AppearanceTrainingConfig(
-        batches=BatchConfig(runs=runs),
-        losses=LossConfig(detail_from=0 if job.begun else int(_DETAIL_FROM * job.steps)),
-    )
-
-
-def buffer_config(job: TrainJob) -> BufferConfig:
-    """How much footage a process holds: decoded crops are large, so their number has a limit."""
-    if job.buffer:
-        return job.buffer
-    if job.model == "motion":
-        return BufferConfig()
-    clip_bytes = _LONGEST_CLIP * _crop_size(job) ** 2 * 3
-    return BufferConfig(capacity=min(_CROP_BYTES // clip_bytes, BufferConfig.capacity))
-
-
-def run_name(job: TrainJob) -> str:
-    """A name for all that decides the weights; only a run of the same name is continued."""
-    train, held_out = clip_index(job.data, "train"), clip_index(job.data, "val")
-    size, recipe = (
-        (MOTION_SIZES[job.size], (job.motion, VoiceConfig(), FEATURES))
-        if job.model == "motion"
-        else (RENDERER_SIZES[job.size], appearance_config(job))
-    )
-    # How often a checkpoint is written decides nothing.
-    loop = replace(loop_config(job), checkpoint_seconds=0)
-    begun = sha256_of(job.begun) if job.begun else ""
-    parts = (size, recipe, loop, buffer_config(job), job.workers, begun)
-    settings = [str(part) for part in parts]
-    identity = [mytalk_core.__version__, train.digest(), held_out.digest(), *settings]
-    digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:8]
-    return f"{job.model}-{job.size}-{job.steps}-{job.seed}-{digest}"
 
 
 def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainResult:
@@ -294,7 +186,7 @@ def _cause(error: Exception) -> str:
 
 def _check_crops(job: TrainJob) -> None:
     """The window of the lower face must be whole pixels."""
-    found, wanted = _crop_size(job), RENDERER_SIZES[job.size].size * 3 // 2
+    found, wanted = crop_size(job), RENDERER_SIZES[job.size].size * 3 // 2
     if found % 6:
         raise BadInputError(
             f"its crops are {found} pixels wide, which is no multiple of 6.",
@@ -302,11 +194,6 @@ def _check_crops(job: TrainJob) -> None:
             where=str(job.data),
             remedy=f"Preprocess the footage with --crop-size {wanted}.",
         )
-
-
-def _crop_size(job: TrainJob) -> int:
-    """Side of the crops of the first clip, pixels."""
-    return decode_meta(read_clip(clip_index(job.data, "train"), 0)["json"]).crop_size
 
 
 class _Watching:

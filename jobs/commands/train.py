@@ -93,7 +93,8 @@ def train(
     """
     from jobs.training_report import PREPROCESSED, is_preprocessed, write_training_report
     from mytalk_core.data.model_store import pull
-    from pipelines.train import TrainJob, default_workers, run_training
+    from pipelines.train import run_training
+    from pipelines.training_job import TrainJob, default_workers
 
     judges = None
     if model is Model.APPEARANCE:

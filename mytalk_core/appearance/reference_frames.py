@@ -8,7 +8,7 @@ from mytalk_core.appearance.conditioning import landmark_distance
 
 # Seconds about a frame whose pictures it is rather not drawn from: their head stands as the frame's
 # and their mouth as the frame's own did, of which some would be left in what is drawn.
-SAME_MOMENT = 0.4
+SAME_MOMENT = 0.8
 # Frames from a training frame at which another one is no longer nearly it.
 TOO_NEAR = 3
 # Of the candidates, the share that is nearest in pose, and of these the share farthest in lips.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mytalk_core.appearance.perceptual import perceptual_lpips
+from mytalk_core.appearance.reference_frames import SAME_MOMENT
 from mytalk_core.appearance.renderer import Renderer, RendererConfig
 from mytalk_core.data.splits import Split
 from mytalk_core.evaluation.appearance_cases import AppearanceCases
@@ -136,8 +137,8 @@ def _notes(
         " the lips and the jaw move as in another clip of the speaker, put on the clip's own"
         " resting face and posed with its head, as in a dub; no true picture exists.",
         f"{OURS}: blended into the frame as a dub does; {RAW}: put there up to the mask's edge;"
-        f" {APART}: of references within 0.4 s of the frame only those that are by far the most"
-        " like, as in a dub and in cross."
+        f" {APART}: of references within {SAME_MOMENT} s of the frame only those that are by far"
+        " the most like, as in a dub and in cross."
         f" {PASTED}: of four of these the one with the nearest lip shape; {CLIP_PASTED}: the"
         f" same of all frames of the clip but itself and {NEAR} on either side; {MEAN_MOUTH}: their"
         " mean. All three are carried by the similarity that fits the upper face, and blended in"
@@ -154,7 +155,9 @@ def _notes(
         " follows the original frame after what opening and width of the lips asked for explain"
         f" (partial correlation, of all clips together); {UNTOUCHED} is a whole leak. {PASTED}"
         " cannot leak: what it has is chance, and what the surroundings of a mouth do to the"
-        f" landmarker; what ours has beyond that stands under {DERIVED!r}.",
+        f" landmarker; what ours has beyond that stands under {DERIVED!r}. Share of own opening:"
+        " the slope that belongs to it, how much of the original's opening, the same taken out of"
+        " it, is seen in the opening found.",
         "Over source, 1 being as in the clip's own frames. Sharpness: mean square of what is finer"
         f" than a Gaussian of {DETAIL} inter-ocular units in the mouth region. Flicker: mean"
         " absolute second difference over time within the mask. Seam: gradient at the mask's rim"

@@ -39,7 +39,7 @@ from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.training.loop import LoopConfig, train
 from mytalk_core.training.objective import Objective
 from mytalk_core.training.state import TrainingState
-from pipelines.train import TrainJob, appearance_config, buffer_config, loop_config
+from pipelines.training_job import TrainJob, appearance_config, buffer_config, loop_config
 from tests.synthetic_face import write_curated
 
 CPU = torch.device("cpu")

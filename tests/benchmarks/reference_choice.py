@@ -4,7 +4,7 @@
 
 `CURATED`: what `mytalk curate` wrote; of each speaker of `SPLIT` (val) the first `CLIPS` clips are
 drawn with their own lips, as in a dub: each frame from the two references most like what is asked
-for, those within 0.4 s avoided. Prints a table of means over speakers, and one for each speaker.
+for, those within 0.8 s avoided. Prints a table of means over speakers, and one for each speaker.
 """
 
 import sys

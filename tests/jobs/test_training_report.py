@@ -12,7 +12,8 @@ from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import SpeechToMotion, save_model
 from mytalk_core.motion.training import MotionTrainingConfig
-from pipelines.train import TrainJob, TrainResult
+from pipelines.train import TrainResult
+from pipelines.training_job import TrainJob
 from tests.synthetic_face import write_curated
 
 

@@ -26,14 +26,8 @@ from mytalk_core.motion.closed_forms import ReadingConfig
 from mytalk_core.motion.model import load_model
 from mytalk_core.motion.training import MotionTrainingConfig
 from mytalk_core.training.event_log import read_events
-from pipelines.train import (
-    TrainingFailedError,
-    TrainJob,
-    TrainResult,
-    buffer_config,
-    run_name,
-    run_training,
-)
+from pipelines.train import TrainingFailedError, TrainResult, run_training
+from pipelines.training_job import TrainJob, buffer_config, run_name
 from tests.small_judges import write_small_judges
 from tests.synthetic_face import write_curated
 
