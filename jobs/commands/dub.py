@@ -51,7 +51,7 @@ def dub(
             metavar="SECONDS",
             show_default="not at all",
             help="How long the renderer may learn the actor from the film first, at most; what it"
-            " learnt is kept for the next dub of it.",
+            " learnt is kept for the next dub of it. Shots are then shown frames of one another.",
         ),
     ] = 0.0,
 ) -> None:

@@ -5,7 +5,7 @@ of time, with a gap on either side from which nothing is learnt and by which not
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +45,10 @@ class HoldOutConfig:
     most_stretches: int = 6
     # Seconds on either side of a stretch that neither teach nor judge.
     guard_seconds: float = 0.3
-    # Takes shorter than this, in seconds, are only learnt from.
+    # Takes shorter than this, in seconds, are only learnt from..
     least_seconds: float = 4.0
+    # ..but where all are, and together are not, for so many of them, the longest.
+    brief_takes: int = 4
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,23 @@ def hold_out(take: Take, config: HoldOutConfig) -> HeldOut:
     return HeldOut(
         take.choose(np.flatnonzero(~near)), take.choose(choosing), take.choose(reporting)
     )
+
+
+def hold_out_of_all(takes: Sequence[Take], config: HoldOutConfig) -> list[HeldOut]:
+    """`hold_out` of every take; of short ones too, where there are no others."""
+    lengths = [_seconds(take) for take in takes]
+    if max(lengths) >= config.least_seconds or sum(lengths) < config.least_seconds:
+        return [hold_out(take, config) for take in takes]
+    longest = set(np.argsort(lengths, kind="stable")[-config.brief_takes :].tolist())
+    brief = replace(config, least_seconds=0.0)
+    return [
+        hold_out(take, brief if number in longest else config) for number, take in enumerate(takes)
+    ]
+
+
+def _seconds(take: Take) -> float:
+    """Of the film, gaps included."""
+    return float(take.frames[-1] + 1 - take.frames[0]) / take.fps
 
 
 def _stretches(

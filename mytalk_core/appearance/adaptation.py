@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out
+from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out_of_all
 from mytalk_core.appearance.adaptation_batches import (
     AdaptationBatchConfig,
     AdaptationBatches,
@@ -151,7 +151,7 @@ def adapt(
         progress: told (steps taken, steps in all).
 
     Raises:
-        BadInputError: TOO_SHORT where no take is long enough to keep something of it back.
+        BadInputError: TOO_SHORT where takes are too short to keep something of them back.
         DivergedError: where a loss is no longer finite.
     """
     lesson = plan_lesson(renderer, takes, config)
@@ -162,9 +162,9 @@ def plan_lesson(renderer: Renderer, takes: Sequence[Take], config: AdaptationCon
     """What is learnt from takes and what judges it.
 
     Raises:
-        BadInputError: TOO_SHORT where no take is long enough to keep something of it back.
+        BadInputError: TOO_SHORT where takes are too short to keep something of them back.
     """
-    parts = [hold_out(take, config.held_out) for take in takes]
+    parts = hold_out_of_all(takes, config.held_out)
 
     def exams(kept: Sequence[Take]) -> list[Exam]:
         places = spread_places([len(take) for take in kept], config.judged_frames)
@@ -182,7 +182,7 @@ def plan_lesson(renderer: Renderer, takes: Sequence[Take], config: AdaptationCon
     if not (lesson.learnt and lesson.choosing and lesson.reporting):
         raise BadInputError(
             "too short to learn an actor from:"
-            f" {config.held_out.least_seconds:.0f} s in one shot are the least.",
+            f" {config.held_out.least_seconds:.0f} s of them are the least.",
             reason=Reason.TOO_SHORT,
         )
     return lesson

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mytalk_core.appearance import adaptation
-from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out
+from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out, hold_out_of_all
 from mytalk_core.appearance.adaptation import (
     AdaptationConfig,
     Adapted,
@@ -271,6 +271,26 @@ def test_a_film_too_short_to_judge_by_is_refused(
     with pytest.raises(BadInputError) as refusal:
         learn(tiny_renderer(), [take.choose(np.arange(60))], lpips)
     assert refusal.value.reason is Reason.TOO_SHORT
+
+
+def test_where_all_takes_are_short_the_longest_judge_too(
+    tiny_renderer: Callable[..., Renderer], take: Take
+) -> None:
+    """A dialogue: cut from one to the other every two or three seconds."""
+    lengths = [60, 74, 50, 70, 65, 30]
+    takes = [take.choose(np.arange(length)) for length in lengths]
+    lesson = plan_lesson(tiny_renderer(), takes, BRIEF)
+    whole = [len(each) for each, length in zip(lesson.learnt, lengths, strict=True) if length < 60]
+    assert whole == [50, 30]
+    assert len(lesson.choosing) == len(lesson.reporting) == 4
+    parts = hold_out_of_all(takes, HoldOutConfig())
+    for each, part, learnt in zip(takes, parts, lesson.learnt, strict=True):
+        held = [set(some.frames.tolist()) for some in (part.learnt, part.choosing, part.reporting)]
+        assert sum(map(len, held)) == len(set.union(*held)) <= len(each)
+        np.testing.assert_array_equal(learnt.frames, part.learnt.frames)
+        if len(part.choosing):
+            apart = np.abs(part.choosing.frames[:, None] - part.learnt.frames).min()
+            assert apart > HoldOutConfig().guard_seconds * FPS
 
 
 def test_a_short_take_teaches_beside_a_long_one(
