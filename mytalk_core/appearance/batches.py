@@ -12,12 +12,14 @@ from mytalk_core.appearance.clip import AppearanceClip
 from mytalk_core.appearance.crop_motion import CropMotionConfig, moved_crops
 from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
 from mytalk_core.appearance.reference_frames import (
-    SAME_MOMENT,
     alike_references,
     training_references,
 )
 from mytalk_core.media.clock import MOTION_FPS
 
+# Frames from one that is drawn at which references most like it begin. A dub keeps twice as far; of
+# clips of three seconds that would leave little.
+_ANOTHER_MOMENT = round(0.4 * MOTION_FPS)
 # Consecutive frames that are drawn of each clip, so that flicker can be seen.
 RUN = 2
 
@@ -93,7 +95,7 @@ class AppearanceBatches:
         count = self._config.references
         if random.random() < self._config.alike:
             unlike = clip.unlikeness(int(run[0]))
-            return alike_references(unlike, run, count, random, round(SAME_MOMENT * MOTION_FPS))
+            return alike_references(unlike, run, count, random, _ANOTHER_MOMENT)
         return training_references(clip.opening, clip.pose, run, count, random)
 
 

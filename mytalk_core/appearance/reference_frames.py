@@ -133,8 +133,8 @@ def alike_references(
 
 
 def _not_nearly(targets: NDArray[np.int64], frames: int, apart: int) -> NDArray[np.int64]:
-    """The frames that are not targets, nor nearly; all where there are no such."""
+    """The frames that are not targets, nor nearly; where there are none, those farthest away."""
     every = np.arange(frames)
     distance = np.maximum(targets[0] - every, every - targets[-1])
-    others = every[distance >= apart]
-    return others if len(others) else every
+    others: NDArray[np.int64] = every[distance >= min(apart, distance.max())]
+    return others

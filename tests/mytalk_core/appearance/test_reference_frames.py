@@ -195,3 +195,10 @@ def test_where_all_are_neighbours_they_are_what_there_is() -> None:
         np.array([0, 1], np.float32), np.array([0, 1]), 3, random, TOO_NEAR
     )
     assert references.tolist() == [0, 1, 0]
+
+
+def test_of_a_short_clip_they_are_as_far_as_there_are_any() -> None:
+    random = np.random.default_rng(0)
+    unlike = np.arange(12, dtype=np.float32)
+    references = alike_references(unlike, np.array([3, 4]), 4, random, apart=10)
+    assert references.tolist() == [11] * 4
