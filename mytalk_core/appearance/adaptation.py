@@ -41,8 +41,8 @@ _WARMUP_STEPS = 10
 class AdaptationConfig:
     """How long and how the renderer learns an actor."""
 
-    # Optimiser steps at most, in twenties, over which the rate falls. As long as time does not run
-    # out, they alone decide the weights.
+    # Optimiser steps at most, a multiple of 20, over which the rate falls. As long as time does not
+    # run out, they alone decide the weights.
     steps: int = 240
     # Seconds at most, looks at what was kept back included; twenty steps that began are finished.
     seconds: float = 120.0
@@ -65,7 +65,7 @@ class AdaptationConfig:
     @classmethod
     def lasting(cls, seconds: float) -> "AdaptationConfig":
         """For so many seconds on two cores, which take two steps in one; or less on more."""
-        return cls(steps=max(round(2 * seconds), 1), seconds=seconds)
+        return cls(steps=20 * max(round(seconds / 10), 1), seconds=seconds)
 
 
 @dataclass(frozen=True)
