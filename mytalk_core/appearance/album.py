@@ -6,13 +6,18 @@ these show in the upper face, which nobody redraws.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.face_crops import FaceCrops, crop_regions
+from mytalk_core.appearance.face_crops import (
+    FaceCrops,
+    crop_regions,
+    joined_crops,
+    resized_crops,
+)
 from mytalk_core.appearance.redraw import Moments
 from mytalk_core.appearance.reference_frames import covering_frames
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
@@ -126,37 +131,3 @@ def with_others(
     chosen = covering_frames(lips, crops.face_points, config.shown)
     when = np.concatenate([each for _, each in fitting])[chosen]
     return joined_crops([own, crops.choose(chosen)]), np.concatenate([moments, when])
-
-
-def resized_crops(crops: FaceCrops, size: int) -> FaceCrops:
-    """Crops of another size, float pictures."""
-    side = crops.pictures.shape[1]
-    pictures = crops.pictures.astype(np.float32)
-    if side == size:
-        return replace(crops, pictures=pictures)
-    between = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-    gain = np.float32(size / side)
-
-    def moved(points: NDArray[np.float32]) -> NDArray[np.float32]:
-        # Whole numbers are the middles of pixels.
-        there: NDArray[np.float32] = (points + np.float32(0.5)) * gain - np.float32(0.5)
-        return there
-
-    return FaceCrops(
-        np.stack([cv2.resize(each, (size, size), interpolation=between) for each in pictures]),
-        moved(crops.points),
-        moved(crops.before),
-        moved(crops.after),
-        moved(crops.mask_outlines),
-        moved(crops.face_points),
-    )
-
-
-def joined_crops(parts: Sequence[FaceCrops]) -> FaceCrops:
-    """Crops of one size, one part after the other."""
-    return FaceCrops(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in FaceCrops.__dataclass_fields__
-        )
-    )

@@ -1,5 +1,6 @@
 """Crops of one face with all that the renderer is told about each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -120,6 +121,38 @@ def face_crops(
         after=after,
         mask_outlines=posed(outlines.mask, motion.pose, boxes),
         face_points=posed(outlines.face, motion.pose, boxes),
+    )
+
+
+def joined_crops(parts: Sequence[FaceCrops]) -> FaceCrops:
+    """Crops of one size, one part after the other."""
+    return FaceCrops(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in FaceCrops.__dataclass_fields__
+        )
+    )
+
+
+def resized_crops(crops: FaceCrops, size: int) -> FaceCrops:
+    """Crops of another size, float pictures."""
+    gain = np.float32(size / crops.pictures.shape[1])
+
+    def moved(points: NDArray[np.float32]) -> NDArray[np.float32]:
+        # Whole numbers are the middles of pixels.
+        there: NDArray[np.float32] = (points + np.float32(0.5)) * gain - np.float32(0.5)
+        return there
+
+    pictures: Pictures = np.stack(  # type: ignore[assignment]
+        [_resized(picture, size) for picture in crops.pictures.astype(np.float32)]
+    )
+    return FaceCrops(
+        pictures,
+        moved(crops.points),
+        moved(crops.before),
+        moved(crops.after),
+        moved(crops.mask_outlines),
+        moved(crops.face_points),
     )
 
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.album import joined_crops
 from mytalk_core.appearance.conditioning import fill_regions
-from mytalk_core.appearance.face_crops import FaceCrops, posed
+from mytalk_core.appearance.face_crops import FaceCrops, joined_crops, posed
 from mytalk_core.appearance.grain import Grain, measure_grain
 from mytalk_core.appearance.redraw import Moments
 from mytalk_core.appearance.reference_frames import covering_frames

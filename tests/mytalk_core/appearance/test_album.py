@@ -11,7 +11,6 @@ from mytalk_core.appearance.album import (
     AlbumPage,
     album_page,
     face_difference,
-    resized_crops,
     upper_faces,
     with_others,
 )
@@ -120,20 +119,6 @@ def test_smaller_crops_would_blur(
     large = drawn_clip(SHUT, 144).crops
     crops, _ = shown(large, page(talking))
     assert crops is large
-
-
-def test_a_dot_stays_on_its_point() -> None:
-    x, y = np.meshgrid(np.arange(96), np.arange(96))
-    dot = 255 * np.exp(-((x - 40) ** 2 + (y - 61) ** 2) / 18)
-    at = np.array([[[40, 61]]], np.float32)
-    crops = FaceCrops(np.repeat(dot[None, :, :, None], 3, axis=3).astype(np.float32), *([at] * 5))
-    for size in (72, 144):
-        other = resized_crops(crops, size)
-        picture = other.pictures[0, ..., 0]
-        columns, rows = np.meshgrid(np.arange(size), np.arange(size))
-        found = [(picture * axis).sum() / picture.sum() for axis in (columns, rows)]
-        for name in ("points", "before", "after", "mask_outlines", "face_points"):
-            np.testing.assert_allclose(getattr(other, name)[0, 0], found, atol=0.05)
 
 
 def test_where_there_are_no_others_nothing_changes(shut: FaceCrops) -> None:

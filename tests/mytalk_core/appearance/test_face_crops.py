@@ -22,6 +22,7 @@ from mytalk_core.appearance.face_crops import (
     crop_tensors,
     face_crops,
     neighbours,
+    resized_crops,
     to_window,
     window_slices,
 )
@@ -297,3 +298,17 @@ def test_some_crops_are_chosen_with_all_that_is_theirs(
     some = crops.choose(np.array([2, 0]))
     for name in vars(crops):
         np.testing.assert_array_equal(getattr(some, name), getattr(crops, name)[[2, 0]])
+
+
+def test_a_dot_stays_on_its_point_in_crops_of_another_size() -> None:
+    x, y = np.meshgrid(np.arange(96), np.arange(96))
+    dot = 255 * np.exp(-((x - 40) ** 2 + (y - 61) ** 2) / 18)
+    at = np.array([[[40, 61]]], np.float32)
+    crops = FaceCrops(np.repeat(dot[None, :, :, None], 3, axis=3).astype(np.float32), *([at] * 5))
+    for size in (72, 144):
+        other = resized_crops(crops, size)
+        picture = other.pictures[0, ..., 0]
+        columns, rows = np.meshgrid(np.arange(size), np.arange(size))
+        found = [(picture * axis).sum() / picture.sum() for axis in (columns, rows)]
+        for name in ("points", "before", "after", "mask_outlines", "face_points"):
+            np.testing.assert_allclose(getattr(other, name)[0, 0], found, atol=0.05)
