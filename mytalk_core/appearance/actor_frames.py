@@ -81,7 +81,8 @@ def hold_out(take: Take, config: HoldOutConfig) -> HeldOut:
 def hold_out_of_all(takes: Sequence[Take], config: HoldOutConfig) -> list[HeldOut]:
     """`hold_out` of every take; of short ones too, where there are no others."""
     lengths = [_seconds(take) for take in takes]
-    if max(lengths) >= config.least_seconds or sum(lengths) < config.least_seconds:
+    # The sum first: of no takes at all there is no longest one.
+    if sum(lengths) < config.least_seconds or max(lengths) >= config.least_seconds:
         return [hold_out(take, config) for take in takes]
     longest = set(np.argsort(lengths, kind="stable")[-config.brief_takes :].tolist())
     brief = replace(config, least_seconds=0.0)

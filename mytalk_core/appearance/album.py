@@ -117,17 +117,23 @@ def with_others(
         return own, moments
     size = own.pictures.shape[1]
     known = upper_faces(own.choose(slice(0, _TYPICAL)))
-    fitting: list[tuple[FaceCrops, Moments]] = []
-    for page in others:
-        if page.crops.pictures.shape[1] < _SMALLEST * size:
-            continue
-        alike = np.flatnonzero(face_difference(page.faces, known) <= config.unlike)
-        if len(alike):
-            fitting.append((resized_crops(page.crops.choose(alike), size), page.moments[alike]))
+    fitting = [
+        (page, slice(frame, frame + 1))
+        for page in others
+        if page.crops.pictures.shape[1] >= _SMALLEST * size
+        for frame in np.flatnonzero(face_difference(page.faces, known) <= config.unlike).tolist()
+    ]
     if not fitting:
         return own, moments
-    crops = joined_crops([each for each, _ in fitting])
-    lips = crops.points[:, : len(scheme.lips)]
-    chosen = covering_frames(lips, crops.face_points, config.shown)
-    when = np.concatenate([each for _, each in fitting])[chosen]
-    return joined_crops([own, crops.choose(chosen)]), np.concatenate([moments, when])
+    # By their points, in shares of a crop: of the pictures only those that are taken are read.
+    lips, anchors = (
+        np.concatenate(
+            [getattr(page.crops, name)[at] / len(page.crops.pictures[0]) for page, at in fitting]
+        )
+        for name in ("points", "face_points")
+    )
+    chosen = covering_frames(lips[:, : len(scheme.lips)], anchors, config.shown)
+    taken = [fitting[place] for place in chosen.tolist()]
+    lent = [resized_crops(page.crops.choose(at), size) for page, at in taken]
+    when = [page.moments[at] for page, at in taken]
+    return joined_crops([own, *lent]), np.concatenate([moments, *when])

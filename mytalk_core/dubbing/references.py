@@ -35,7 +35,7 @@ Frames = NDArray[np.int64]
 class RunLook:
     """How the person of a run looks; crops of C pixels."""
 
-    references: FaceCrops  # K frames, float pictures
+    references: FaceCrops  # K frames, float pictures; the most typical first
     moments: Moments  # (K,) of them
     grain: Grain
 
@@ -100,8 +100,7 @@ def film_looks(
         shown = set(chosen[number].tolist())
         in_a_row = set(_grain_frames(run, int(chosen[number][0])))
         last = max(shown | in_a_row)
-        references: list[FaceCrops] = []
-        moments: list[float] = []
+        references: dict[int, FaceCrops] = {}
         grainy: list[FaceCrops] = []
         for frame in frames:
             if number == 0:
@@ -111,13 +110,15 @@ def film_looks(
                     frame, faces, run, person, scheme, crops[number], float(video.fps)
                 )
                 if frame.index in shown:
-                    references.append(crop)
-                    moments.append(float(faces.starts[frame.index]))
+                    references[frame.index] = crop
                 if frame.index in in_a_row:
                     grainy.append(crop)
             if frame.index == last:
                 break
-        yield RunLook(joined_crops(references), np.array(moments), _grain(joined_crops(grainy)))
+        order = chosen[number].tolist()
+        known = joined_crops([references[frame] for frame in order])
+        moments = np.array([float(faces.starts[frame]) for frame in order])
+        yield RunLook(known, moments, _grain(joined_crops(grainy)))
 
 
 def _grain_frames(run: tuple[int, int], middle: int) -> range:
