@@ -18,8 +18,14 @@ from mytalk_core.appearance.face_crops import (
     joined_crops,
     resized_crops,
 )
-from mytalk_core.appearance.redraw import Moments
-from mytalk_core.appearance.reference_frames import covering_frames
+from mytalk_core.appearance.reference_choice import (
+    Moments,
+    Mouths,
+    joined_mouths,
+    mouths_of,
+    serving_frames,
+    unlikeness,
+)
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
 _SIDE = 24  # places across a crop at which upper faces are compared
@@ -31,9 +37,12 @@ _SMALLEST = 0.8
 
 @dataclass(frozen=True)
 class AlbumConfig:
-    """What of other stretches a stretch is shown."""
+    """What an album holds, and what of it a stretch is shown."""
 
-    # Frames at most.
+    # Frames of all stretches together, at most; shared evenly. On disk each takes 6 bytes a pixel
+    # of its crop: all of them 110 MB at 192 pixels, 710 MB at 480.
+    frames: int = 512
+    # Frames of others that a stretch is shown, at most.
     shown: int = 64
     # Largest difference of the upper face from one of the stretch's own, RMS, a share of the range
     # of colours. Takes of one set-up in the GRID corpus differ by 0.01 to 0.03, two interviews with
@@ -100,40 +109,41 @@ def face_difference(faces: UpperFaces, known: UpperFaces) -> NDArray[np.float32]
 def with_others(
     own: FaceCrops,
     moments: Moments,
+    asked: Mouths,
     others: Sequence[AlbumPage],
     scheme: LandmarkScheme,
     config: AlbumConfig,
 ) -> tuple[FaceCrops, Moments]:
     """What a stretch is drawn from, and frames of others that look as it does beside it.
 
+    Taken are those that show what is asked for better than the stretch's own do.
+
     Args:
-        own, moments: K frames of the stretch, the most typical first.
+        own, moments: K frames of the stretch, those that serve it most first.
+        asked: mouths that the stretch will be drawn with.
         others: pages of other stretches; of one person or of many.
 
     Returns:
         Crops of the size of its own, and their moments: its own, then those of others.
     """
-    if not others:
-        return own, moments
     size = own.pictures.shape[1]
     known = upper_faces(own.choose(slice(0, _TYPICAL)))
     fitting = [
-        (page, slice(frame, frame + 1))
+        (page, np.flatnonzero(face_difference(page.faces, known) <= config.unlike))
         for page in others
         if page.crops.pictures.shape[1] >= _SMALLEST * size
-        for frame in np.flatnonzero(face_difference(page.faces, known) <= config.unlike).tolist()
     ]
-    if not fitting:
+    places = [(page, slice(at, at + 1)) for page, frames in fitting for at in frames.tolist()]
+    if not places:
         return own, moments
-    # By their points, in shares of a crop: of the pictures only those that are taken are read.
-    lips, anchors = (
-        np.concatenate(
-            [getattr(page.crops, name)[at] / len(page.crops.pictures[0]) for page, at in fitting]
-        )
-        for name in ("points", "face_points")
+    lent = joined_mouths(
+        [mouths_of(page.crops, page.moments, scheme).choose(frames) for page, frames in fitting]
     )
-    chosen = covering_frames(lips[:, : len(scheme.lips)], anchors, config.shown)
-    taken = [fitting[place] for place in chosen.tolist()]
-    lent = [resized_crops(page.crops.choose(at), size) for page, at in taken]
-    when = [page.moments[at] for page, at in taken]
-    return joined_crops([own, *lent]), np.concatenate([moments, *when])
+    served = unlikeness(asked, mouths_of(own, moments, scheme)).min(axis=1)
+    chosen = serving_frames(unlikeness(asked, lent), config.shown, served)
+    # Of the pictures, which may lie on disk, only those that are taken are read.
+    taken = [
+        resized_crops(page.crops.choose(at), size)
+        for page, at in (places[place] for place in chosen.tolist())
+    ]
+    return joined_crops([own, *taken]), np.concatenate([moments, lent.moments[chosen]])

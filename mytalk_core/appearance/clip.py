@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import MaskConfig, landmark_distance
 from mytalk_core.appearance.face_crops import FaceCrops, face_crops
-from mytalk_core.appearance.reference_frames import covering_frames
+from mytalk_core.appearance.reference_choice import covering_frames
 from mytalk_core.data.schema import ClipMeta
 from mytalk_core.data.shards import decode_sample
 from mytalk_core.faces.alignment import Points

@@ -7,7 +7,6 @@ are.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from mytalk_core.appearance.face_crops import (
     crop_tensors,
     window_slices,
 )
-from mytalk_core.appearance.reference_frames import SAME_MOMENT
+from mytalk_core.appearance.reference_choice import SAME_MOMENT, Moments
 from mytalk_core.appearance.renderer import (
     Drawing,
     References,
@@ -33,9 +32,6 @@ from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.training.precision import autocast
 
 _BATCH = 16  # frames drawn together
-
-Moments: TypeAlias = NDArray[np.floating]
-"""When frames are shown, seconds of one clock; NaN is near no other moment."""
 
 
 @dataclass(frozen=True)

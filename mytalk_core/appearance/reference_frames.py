@@ -1,23 +1,14 @@
-"""Which frames of a person the renderer is shown."""
+"""Which frames of a person the renderer is shown while it learns."""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.conditioning import landmark_distance
-
-# Seconds about a frame whose pictures it is rather not drawn from: their head stands as the frame's
-# and their mouth as the frame's own did, of which some would be left in what is drawn.
-SAME_MOMENT = 0.8
 # Frames from a training frame at which another one is no longer nearly it.
 TOO_NEAR = 3
 # Of the candidates, the share that is nearest in pose, and of these the share farthest in lips.
 _SIMILAR_POSE, _OTHER_MOUTH = 0.6, 0.6
-# Reference frames of a person that a renderer is shown in a dub; each frame is drawn from a few.
-SHOWN = 64
-# Frames among which those are chosen; more of a person tell nothing new.
-_CANDIDATES = 400
-_TOGETHER = 50  # of them that are compared with all others at a time
+# Frames at random among which those most like an example are found.
+_AMONG = 64
 
 
 def spread_by_opening(opening: NDArray[np.float32], count: int) -> NDArray[np.int64]:
@@ -36,42 +27,6 @@ def spread_by_opening(opening: NDArray[np.float32], count: int) -> NDArray[np.in
     places = ((np.arange(count) + 0.5) / count * len(order)).astype(int)
     chosen: NDArray[np.int64] = order[places]
     return chosen
-
-
-def covering_frames(
-    lips: NDArray[np.float32], anchors: NDArray[np.float32], count: int
-) -> NDArray[np.int64]:
-    """`count` frames such that every frame has one like it: mouth, and how the head is turned.
-
-    The next one taken is always that which brings all frames nearest to those taken, on average:
-    the greedy solution of facility location (Cornuejols, Fisher and Nemhauser, 1977), which gains
-    at least 63 % of what the best one does. Many frames are thinned first.
-
-    Args:
-        lips, anchors: (T, L, 2) and (T, Q, 2) as of `landmark_distance`.
-
-    Returns:
-        (count,) frame numbers, the most typical first; fewer where there are no more.
-    """
-    last = len(lips) - 1
-    frames = np.unique(np.linspace(0, last, _CANDIDATES).round().astype(np.int64))
-    mouths, heads = (torch.from_numpy(each[frames]) for each in (lips, anchors))
-    unlike = torch.cat(
-        [
-            landmark_distance(mouth, head, mouths, heads)
-            for mouth, head in zip(mouths.split(_TOGETHER), heads.split(_TOGETHER), strict=True)
-        ]
-    ).numpy()
-    # Before there is any, each frame is as far from one as it is from the one least like it.
-    nearest = unlike.max(axis=1)
-    chosen: list[int] = []
-    while len(chosen) < min(count, len(frames)):
-        left = np.minimum(nearest[:, None], unlike).sum(axis=0)
-        left[chosen] = np.inf
-        chosen.append(int(left.argmin()))
-        nearest = np.minimum(nearest, unlike[:, chosen[-1]])
-    covering: NDArray[np.int64] = frames[chosen]
-    return covering
 
 
 def training_references(
@@ -128,7 +83,7 @@ def alike_references(
         (count,) frame numbers; fewer distinct ones where T is small.
     """
     candidates = _not_nearly(targets, len(unlike), apart)
-    shown = random.choice(candidates, min(len(candidates), SHOWN), replace=False)
+    shown = random.choice(candidates, min(len(candidates), _AMONG), replace=False)
     return np.resize(shown[np.argsort(unlike[shown])], count)
 
 

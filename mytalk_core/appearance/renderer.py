@@ -27,13 +27,11 @@ from mytalk_core.appearance.layers import (
     silu,
     warp,
 )
+from mytalk_core.appearance.reference_choice import AVOIDED
 from mytalk_core.appearance.row_sampling import goes_by_rows, row_sums
 
 # What shows a frame's landmarks: three contours at three moments.
 _DRAWN = 9
-# How much less like a frame a reference counts that is to be avoided, in windows: half a pixel of
-# 256. One that shows what is asked for is taken all the same.
-_AVOIDED = 0.002
 
 
 @dataclass(frozen=True)
@@ -239,7 +237,7 @@ class Renderer(nn.Module):
             frames.lips, frames.anchors, known[:, :lips], known[:, lips + jaw :]
         )
         if avoided is not None:
-            unlike = unlike + _AVOIDED * avoided
+            unlike = unlike + AVOIDED * avoided
         return unlike.topk(min(self.config.looked_at, len(known)), largest=False).indices
 
     def draw(self, frames: CropTensors, references: References) -> Drawing:

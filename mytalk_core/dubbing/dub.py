@@ -21,7 +21,7 @@ from mytalk_core.appearance.adaptation import AdaptationConfig
 from mytalk_core.appearance.album import AlbumPage
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
-from mytalk_core.appearance.reference_frames import SHOWN
+from mytalk_core.appearance.reference_choice import SHOWN
 from mytalk_core.data.checked_file import sha256_of
 from mytalk_core.dubbing.dubbed_picture import (
     checks,
@@ -36,13 +36,13 @@ from mytalk_core.dubbing.film_faces import (
     observe_film,
     study_person,
 )
-from mytalk_core.dubbing.geometry import run_crop, run_geometry, run_pose
+from mytalk_core.dubbing.geometry import FaceGeometry, run_crop, run_geometry, run_pose
 from mytalk_core.dubbing.inputs import Inputs
 from mytalk_core.dubbing.left_alone import LeftAloneConfig, RunPlan, plan_run
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.own_style import OwnStyle, OwnStyleConfig, learn_own_style
 from mytalk_core.dubbing.progress import Progress
-from mytalk_core.dubbing.references import choose_references, film_looks
+from mytalk_core.dubbing.references import RunMouths, choose_references, film_looks, study_mouths
 from mytalk_core.dubbing.rendering import RunToRender, render_film
 from mytalk_core.dubbing.report import DubReport, passed_through, write_report
 from mytalk_core.dubbing.speech_motion import encode_speech, move_lips, speaking_gate
@@ -253,16 +253,30 @@ def _dub_into(
         run_crop(faces, run, person, scheme, config.crop)
         for run, person in zip(faces.runs, people, strict=True)
     ]
+
+    def geometry(number: int) -> Iterator[FaceGeometry]:
+        run, crop = faces.runs[number], crops[number]
+        return run_geometry(faces, run, people[number], motions[number], scheme, crop, info.fps)
+
+    def mouths(number: int) -> RunMouths:
+        """Worked out anew each time: of a film of many runs they would be many."""
+        run, crop, usable = faces.runs[number], crops[number], plans[number].usable
+        starts = faces.starts[run[0] : run[1]]
+        return study_mouths(run, geometry(number), starts, usable, crop, scheme)
+
+    with clock.running("choosing reference frames"):
+        chosen = [
+            choose_references(mouths(run), config.references) for run in range(len(faces.runs))
+        ]
     adaptation: TitleAdaptation | None = None
     album: dict[int, AlbumPage] = {}
     if config.adapt_seconds > 0:
         with clock.running("learning the actor's look"):
-            usable = [plan.usable for plan in plans]
             adaptation = adapt_to_title(
                 info,
                 faces,
                 people,
-                usable,
+                [plan.usable for plan in plans],
                 renderer,
                 models.renderer,
                 config.crop,
@@ -270,30 +284,28 @@ def _dub_into(
                 AdaptationConfig.lasting(config.adapt_seconds),
                 progress,
             )
-            album = film_album(info, faces, people, usable, crops, scheme, work, progress)
+            album = film_album(info, faces, people, mouths, crops, scheme, work, progress)
         renderer = adaptation.renderer
     with clock.running("choosing reference frames"):
-        chosen = [
-            choose_references(faces, run, person, plan.usable, scheme, config.references)
-            for run, person, plan in zip(faces.runs, people, plans, strict=True)
-        ]
         # One run ahead of the rendering, but for the first, for which it waits.
         looks = prefetched(film_looks(info, faces, people, chosen, crops, scheme, progress), 1)
         looks = chain([next(looks)], looks)
-        looks = (beside_others(look, run, album, scheme) for run, look in enumerate(looks))
+        if album:
+            looks = (
+                beside_others(look, run, mouths(run).asked, album, scheme)
+                for run, look in enumerate(looks)
+            )
     runs = (
         RunToRender(
             first=run[0],
             end=run[1],
             look=look,
-            geometry=run_geometry(faces, run, person, motion, scheme, crop, info.fps),
+            geometry=geometry(number),
             starts=faces.starts[run[0] : run[1]],
             strength=plan.strength,
             renderer=renderer,
         )
-        for run, look, person, motion, crop, plan in zip(
-            faces.runs, looks, people, motions, crops, plans, strict=True
-        )
+        for number, (run, look, plan) in enumerate(zip(faces.runs, looks, plans, strict=True))
     )
     frames = render_film(prefetched(iter_planes(info.path), _DECODED_AHEAD), runs, scheme)
     picture = work / "picture.mp4"

@@ -1,32 +1,29 @@
 """The album of a film: some frames of each of its runs, for the others to be drawn from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mytalk_core.appearance.album import AlbumConfig, AlbumPage, album_page, with_others
-from mytalk_core.appearance.reference_frames import SHOWN
+from mytalk_core.appearance.reference_choice import SHOWN, Mouths
 from mytalk_core.dubbing.film_faces import FilmFaces, Person
 from mytalk_core.dubbing.progress import Progress
-from mytalk_core.dubbing.references import RunLook, choose_references, film_looks
+from mytalk_core.dubbing.references import RunLook, RunMouths, film_looks, typical_frames
 from mytalk_core.dubbing.title_adaptation import STAGE
 from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.media.probe import VideoInfo
 
-# Frames of a film in its album, at most; shared evenly by its runs. On disk each takes 6 bytes a
-# pixel of its crop: 60 MB at 192 pixels, 350 MB at 480.
-_FRAMES = 256
+_ALBUM = AlbumConfig()
 
 
 def film_album(
     video: VideoInfo,
     faces: FilmFaces,
     people: Sequence[Person],
-    usable: Sequence[NDArray[np.bool_]],
+    mouths: Callable[[int], RunMouths],
     crops: Sequence[CropConfig],
     scheme: LandmarkScheme,
     work: Path,
@@ -35,7 +32,8 @@ def film_album(
     """Pages by number of run, in one pass over the film; none for a film of one run.
 
     Args:
-        people, usable, crops: of each run; usable are the frames that show the mouth well.
+        people, crops: of each run.
+        mouths: of a run by its number.
         work: where pictures lie while the work goes on.
 
     Raises:
@@ -45,17 +43,14 @@ def film_album(
     runs = len(faces.runs)
     if runs < 2:
         return {}
-    numbers = np.unique(np.linspace(0, runs - 1, min(runs, _FRAMES)).round().astype(int)).tolist()
+    most = _ALBUM.frames
+    numbers = np.unique(np.linspace(0, runs - 1, min(runs, most)).round().astype(int)).tolist()
     some = replace(faces, runs=tuple(faces.runs[number] for number in numbers))
-    each = min(max(_FRAMES // len(numbers), 1), SHOWN)
-    chosen = [
-        choose_references(faces, faces.runs[n], people[n], usable[n], scheme, each) for n in numbers
-    ]
     looks = film_looks(
         video,
         some,
         [people[n] for n in numbers],
-        chosen,
+        [typical_frames(mouths(n), min(most // len(numbers), SHOWN)) for n in numbers],
         [crops[n] for n in numbers],
         scheme,
         lambda *_: None,
@@ -76,10 +71,11 @@ def film_album(
 def beside_others(
     look: RunLook,
     number: int,
+    asked: Mouths,
     album: Mapping[int, AlbumPage],
     scheme: LandmarkScheme,
 ) -> RunLook:
-    """The look of a run, and what the album has of it from other runs."""
+    """The look of a run, and what the album has from other runs of what it asks for."""
     others = [page for run, page in album.items() if run != number]
-    references, moments = with_others(look.references, look.moments, others, scheme, AlbumConfig())
+    references, moments = with_others(look.references, look.moments, asked, others, scheme, _ALBUM)
     return replace(look, references=references, moments=moments)

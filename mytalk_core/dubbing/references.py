@@ -1,20 +1,27 @@
 """What a run's rendering is shown of its person: reference crops, and the grain of the film."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import fill_regions
-from mytalk_core.appearance.face_crops import FaceCrops, joined_crops, posed
+from mytalk_core.appearance.face_crops import WINDOW_SIDE, FaceCrops, joined_crops, posed
 from mytalk_core.appearance.grain import Grain, measure_grain
-from mytalk_core.appearance.redraw import Moments
-from mytalk_core.appearance.reference_frames import covering_frames
+from mytalk_core.appearance.reference_choice import (
+    Moments,
+    Mouths,
+    covering_frames,
+    joined_mouths,
+    serving_frames,
+    spread,
+    unlikeness,
+)
 from mytalk_core.dubbing.film_faces import FilmFaces, Person
-from mytalk_core.dubbing.geometry import posed_boxes
+from mytalk_core.dubbing.geometry import FaceGeometry, posed_boxes
 from mytalk_core.dubbing.progress import Progress
-from mytalk_core.faces.alignment import Points, fit_pose, to_pixels
 from mytalk_core.faces.crop import CropConfig, apply_box, cut_crop, place
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.media.decode import PlaneFrame, iter_planes
@@ -25,7 +32,7 @@ from mytalk_core.media.probe import VideoInfo
 
 # Frames in a row from which the grain is measured.
 _GRAIN_FRAMES = 9
-# Frames of a run among which references are chosen; more tell nothing new.
+# Frames of a run among which references are chosen, and for which; more tell nothing new.
 _STUDIED = 1000
 
 Frames = NDArray[np.int64]
@@ -35,9 +42,18 @@ Frames = NDArray[np.int64]
 class RunLook:
     """How the person of a run looks; crops of C pixels."""
 
-    references: FaceCrops  # K frames, float pictures; the most typical first
+    references: FaceCrops  # K frames, float pictures; those that serve most first
     moments: Moments  # (K,) of them
     grain: Grain
+
+
+@dataclass(frozen=True)
+class RunMouths:
+    """The mouths of a run as they are and as they will be, of frames spread over it."""
+
+    frames: Frames  # (K,) of the film: those that may be shown
+    own: Mouths  # (K,) of them
+    asked: Mouths  # (T,) that the run is drawn with
 
 
 def film_crop(planes: Planes, box: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -52,30 +68,51 @@ def film_crop(planes: Planes, box: NDArray[np.float32], size: int) -> NDArray[np
     return cut_crop(pixels, box, size, (region.left, region.top)).astype(np.float32, copy=False)
 
 
-def choose_references(
-    faces: FilmFaces,
+def study_mouths(
     run: tuple[int, int],
-    person: Person,
+    geometry: Iterable[FaceGeometry],
+    starts: Sequence[Fraction],
     usable: NDArray[np.bool_],
+    crop: CropConfig,
     scheme: LandmarkScheme,
-    count: int,
-) -> Frames:
-    """Frames of a run that stand for all of it, (K,), the most typical first.
+) -> RunMouths:
+    """The mouths of a run.
 
     Args:
-        usable: (T,) which frames of the run show the mouth well; all count where none does.
+        geometry: of all its frames, in crops of `crop.size`.
+        starts: of each of its frames, seconds of the film.
+        usable: (T,) which of its frames show the mouth well; all count where none does.
     """
-    among = run[0] + np.flatnonzero(usable if usable.any() else ~usable)
-    frames = among[np.unique(np.linspace(0, len(among) - 1, _STUDIED).round().astype(int))]
-    landmarks: Points = np.asarray(faces.landmarks[frames])
-    pose = fit_pose(landmarks, person.rigid, scheme)
-    unit = pose.scale[:, None, None]
-    lips: Points = landmarks[:, list(scheme.lips), :2] / unit
-    face = person.outlines.face
-    still = np.broadcast_to(face, (len(landmarks), *face.shape))
-    anchors: Points = to_pixels(still, pose)[..., :2] / unit
-    chosen: Frames = frames[covering_frames(lips, anchors, count)]
-    return chosen
+    among = np.flatnonzero(usable if usable.any() else ~usable)
+    known = among[spread(len(among), _STUDIED)]
+    asked = spread(run[1] - run[0], _STUDIED)
+    window = np.float32(crop.size * WINDOW_SIDE)
+    lips = len(scheme.lips)
+    own_parts: list[Mouths] = []
+    asked_parts: list[Mouths] = []
+    for block in geometry:
+        first, end = block.first - run[0], block.first - run[0] + len(block.boxes)
+        for frames, points, parts in (
+            (known, block.own, own_parts),
+            (asked, block.points, asked_parts),
+        ):
+            some = frames[(frames >= first) & (frames < end)]
+            moments = np.array([float(starts[frame]) for frame in some])
+            here = some - first
+            parts.append(
+                Mouths(points[here, :lips] / window, block.face_points[here] / window, moments)
+            )
+    return RunMouths(run[0] + known, joined_mouths(own_parts), joined_mouths(asked_parts))
+
+
+def choose_references(mouths: RunMouths, count: int) -> Frames:
+    """Frames of a run that it is best drawn from, (K,), those that serve most first."""
+    return mouths.frames[serving_frames(unlikeness(mouths.asked, mouths.own), count)]
+
+
+def typical_frames(mouths: RunMouths, count: int) -> Frames:
+    """Frames of a run that stand for all of it, (K,), the most typical first."""
+    return mouths.frames[covering_frames(mouths.own.lips, mouths.own.anchors, count)]
 
 
 def film_looks(
@@ -92,7 +129,7 @@ def film_looks(
     The film is read no farther than the looks that are asked for, and one is in memory at a time.
 
     Args:
-        chosen, crops: of each run, the frames as of `choose_references`.
+        chosen, crops: of each run, the frames as of `choose_references` or `typical_frames`.
         progress: told until the first run's look is there; for the others nobody waits.
     """
     frames = prefetched(iter_planes(video.path), 4)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mytalk_core.appearance.perceptual import perceptual_lpips
-from mytalk_core.appearance.reference_frames import SAME_MOMENT
+from mytalk_core.appearance.reference_choice import SAME_MOMENT
 from mytalk_core.appearance.renderer import Renderer, RendererConfig
 from mytalk_core.data.splits import Split
 from mytalk_core.evaluation.appearance_cases import AppearanceCases

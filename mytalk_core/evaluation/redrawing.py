@@ -19,7 +19,15 @@ from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.face_crops import FaceCrops, crop_regions, face_crops
 from mytalk_core.appearance.grain import Grain, measure_grain
 from mytalk_core.appearance.redraw import encode_person, redraw
-from mytalk_core.appearance.reference_frames import SHOWN, covering_frames, spread_by_opening
+from mytalk_core.appearance.reference_choice import (
+    SHOWN,
+    Moments,
+    Mouths,
+    mouths_of,
+    serving_frames,
+    unlikeness,
+)
+from mytalk_core.appearance.reference_frames import spread_by_opening
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.schema import ClipSample
 from mytalk_core.faces.alignment import Points, inter_ocular, to_pixels
@@ -79,11 +87,22 @@ class RedrawCase:
             usable[max(run.start - NEAR, 0) : run.stop + NEAR] = False
         return usable
 
-    def covering(self, count: int) -> NDArray[np.int64]:
+    @cached_property
+    def moments(self) -> Moments:
+        """(T,) seconds."""
+        return np.arange(len(self.landmarks)) / self.fps
+
+    @cached_property
+    def asked(self) -> Mouths:
+        """Of all frames for which lips are asked."""
+        mouths = mouths_of(self.crops, self.moments, self.scheme)
+        return mouths.choose(np.arange(len(self.asked_lips)))
+
+    def serving(self, count: int) -> NDArray[np.int64]:
         """`count` references as a dub chooses them, out of the usable frames."""
         free = np.flatnonzero(self.usable)
-        lips = self.landmarks[free][:, list(self.scheme.lips), :2]
-        return free[covering_frames(lips, self.crops.face_points[free], count)]
+        own = mouths_of(self.own, self.moments, self.scheme).choose(free)
+        return free[serving_frames(unlikeness(self.asked, own), count)]
 
     def over_opening(self, count: int) -> NDArray[np.int64]:
         """`count` usable frames, evenly over the opening of the mouth."""
@@ -97,10 +116,10 @@ class RedrawCase:
         return own.astype(np.uint8, copy=False)
 
     @cached_property
-    def shown(self) -> FaceCrops:
-        """The references with their own points."""
+    def own(self) -> FaceCrops:
+        """All frames with their own points."""
         points = self.landmarks[:, list(self.scheme.moving)]
-        own = FaceCrops(
+        return FaceCrops(
             self.crops.pictures,
             points,
             points,  # the renderer looks at no motion of a reference
@@ -108,7 +127,11 @@ class RedrawCase:
             self.crops.mask_outlines,
             self.crops.face_points,
         )
-        return own.choose(self.references)
+
+    @cached_property
+    def shown(self) -> FaceCrops:
+        """The references with their own points."""
+        return self.own.choose(self.references)
 
     @cached_property
     def unit(self) -> NDArray[np.float32]:
@@ -214,7 +237,7 @@ def _case(
         runs=runs,
         references=np.empty(0, np.int64),
     )
-    return replace(case, references=case.covering(REFERENCES))
+    return replace(case, references=case.serving(REFERENCES))
 
 
 def spread_runs(frames: int, count: int, length: int) -> tuple[slice, ...]:
@@ -243,14 +266,13 @@ def renderer_drawer(
     """
 
     def draw(case: RedrawCase) -> Drawn:
-        moments = np.arange(len(case.landmarks)) / case.fps
-        shown = moments[case.references]
+        shown = case.moments[case.references]
         if case.is_reconstruction and not apart:
             shown[:] = np.nan  # of no moment, so near none
-        known, when = with_others(case.shown, shown, others, case.scheme, AlbumConfig())
+        known, when = with_others(case.shown, shown, case.asked, others, case.scheme, AlbumConfig())
         person = encode_person(renderer, known, when, case.scheme)
         crops = case.crops.choose(case.frames)
-        return redraw(renderer, crops, moments[case.frames], person, case.scheme)
+        return redraw(renderer, crops, case.moments[case.frames], person, case.scheme)
 
     return draw
 

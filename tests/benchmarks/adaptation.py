@@ -5,14 +5,14 @@
 `CURATED`: what `mytalk curate` wrote, or several of them, with commas; the speakers of their splits
 test (or those named, with commas) are learnt one after the other from `WEIGHTS` (the shipped ones),
 for `MINUTES` (4) each. Of every speaker three clips, or half of fewer than six, are kept back to
-measure on, and a part of the last of the others chooses, which changes nothing here but names the
-look that an adaptation would have kept; all others are learnt from. Measured as `mytalk evaluate
+measure on; the others are learnt from and choose as those of a dub do. Measured as `mytalk evaluate
 appearance` does: clips drawn with their own lips from references of their own, none of which is
 learnt from, and, as a dub does once it has learnt an actor, from frames of the other clips too,
 where they look alike.
 
-Prints, from one run, a table for each speaker and one of the means over speakers: before, and at
-the first look after each time. The machine must be idle, or minutes mean nothing.
+Prints, from one run, a table for each speaker and one of the means over speakers: before, at the
+first look after each time, whatever the frames that choose say of it, and last what is given back.
+The machine must be idle, or minutes mean nothing.
 """
 
 import sys
@@ -24,15 +24,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out
+from mytalk_core.appearance.actor_frames import Take
 from mytalk_core.appearance.adaptation import (
     AdaptationConfig,
-    Lesson,
     Look,
-    exam,
     learn_actor,
+    plan_lesson,
 )
-from mytalk_core.appearance.album import AlbumPage, album_page
+from mytalk_core.appearance.album import AlbumConfig, AlbumPage, album_page
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.clip import AppearanceClip, appearance_clip
 from mytalk_core.appearance.conditioning import MaskConfig
@@ -58,7 +57,6 @@ from mytalk_core.evaluation.redrawing import (
 
 MINUTES = (0.5, 1.0, 2.0, 4.0)
 KEPT_BACK = 3  # clips of a speaker
-ALBUM_FRAMES = 256  # of those that are learnt from
 COLUMNS = {  # name of a figure: its heading and decimals
     "psnr_alone": ("mouth PSNR, dB", 2),
     "lpips_alone": ("mouth LPIPS", 4),
@@ -67,8 +65,6 @@ COLUMNS = {  # name of a figure: its heading and decimals
     "sharpness": ("sharpness", 2),
     "flicker": ("flicker", 2),
 }
-# Of a clip of three seconds half a second chooses.
-_HOLD_OUT = HoldOutConfig(share=1 / 3, most_stretches=2, least_seconds=0.0)
 
 Row = dict[str, float]  # minutes, steps and the figures
 
@@ -99,6 +95,10 @@ class Measured:
         if not due and look.step < self._steps:
             return
         self._due = self._due[len(due) :]
+        self.measure(renderer, minutes, look.step)
+
+    def measure(self, renderer: Renderer, minutes: float, step: int) -> None:
+        """A row."""
         training = renderer.training
         renderer.eval()
         found: list[dict[str, float]] = []
@@ -113,29 +113,29 @@ class Measured:
             found.append(scores | texture_scores(case, drawn, source))
         renderer.train(training)
         means = {name: float(np.mean([each[name] for each in found])) for name in COLUMNS}
-        self.rows.append({"minutes": minutes, "steps": float(look.step), **means})
+        self.rows.append({"minutes": minutes, "steps": float(step), **means})
 
 
 def learnt(
     index: ClipIndex, speaker: str, shipped: Renderer, lpips: Lpips, minutes: float
 ) -> tuple[list[Row], int]:
-    """Rows of a speaker, and the step that the choosing clip would have chosen."""
+    """Rows of a speaker, and the step whose weights are given back, 0 for the shipped ones."""
     numbers = [n for n in range(len(index)) if index.speakers[index.speaker[n]] == speaker]
     chosen = np.linspace(0, len(numbers) - 1, min(KEPT_BACK, len(numbers) // 2) + 1)
     kept = [numbers[n] for n in chosen[:-1].round().astype(int)]
     members = {n: read_clip(index, n) for n in numbers}
-    *whole, last = (take_of(clip_of(members[n])) for n in numbers if n not in kept)
-    parted = hold_out(last, _HOLD_OUT)
+    takes = [take_of(clip_of(members[n])) for n in numbers if n not in kept]
     # Whatever its steps bring, it goes on until its time is over.
     config = replace(AdaptationConfig.lasting(60 * minutes), patience=10**6)
-    exams = [exam(parted.choosing, parted.learnt, config.references, shipped)]
     cases = [reconstruction_case(decode_sample(members[n]), speaker, MaskConfig()) for n in kept]
-    takes = [*whole, parted.learnt]
-    pages = [page_of(take, ALBUM_FRAMES // len(takes)) for take in takes]
+    pages = [page_of(take, AlbumConfig().frames // len(takes)) for take in takes]
     measured = Measured(cases, pages, lpips, minutes, config.steps)
-    lesson = Lesson(takes, choosing=exams, reporting=exams)
+    lesson = plan_lesson(shipped, takes, config)
     adapted = learn_actor(shipped, lesson, config, lpips, lambda done, total: None, measured)
-    return measured.rows, adapted.record.chosen_step
+    record = adapted.record
+    step = record.chosen_step if record.helped else 0
+    measured.measure(adapted.renderer, record.seconds / 60, step)
+    return measured.rows, step
 
 
 def clip_of(members: Members) -> AppearanceClip:
@@ -155,7 +155,8 @@ def page_of(take: Take, count: int) -> AlbumPage:
 
 
 def print_table(title: str, rows: Sequence[Row]) -> None:
-    """Before and after; what is gained is so over the shipped weights and the clip's own frames."""
+    """Before, after, and what is given back; what is gained is so over the shipped weights and the
+    clip's own frames."""
     table = Table(title=title)
     for heading in (
         "minutes",
@@ -166,6 +167,8 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
     ):
         table.add_column(heading, justify="right")
     for row in rows:
+        if row is rows[-1]:
+            table.add_section()
         gain = row["psnr_mouth"] - rows[0]["psnr_alone"]
         table.add_row(
             f"{row['minutes']:.1f}",
@@ -186,12 +189,10 @@ def main(sets: Sequence[Path], weights: Path, minutes: float, wanted: Sequence[s
         for speaker in wanted or index.speakers:
             rows, best = learnt(index, speaker, shipped, lpips, minutes)
             title = f"{speaker} in {curated.name}"
-            print_table(f"{title}; the part that chooses would keep step {best}", rows)
+            print_table(f"{title}; step {best} is given back", rows)
             every.append(rows)
-    means = [
-        {name: float(np.mean([row[name] for row in at])) for name in at[0]}
-        for at in zip(*every, strict=False)
-    ]
+    alike = [*zip(*(rows[:-1] for rows in every), strict=False), [rows[-1] for rows in every]]
+    means = [{name: float(np.mean([row[name] for row in at])) for name in at[0]} for at in alike]
     print_table(f"mean over {len(every)} speakers", means)
 
 

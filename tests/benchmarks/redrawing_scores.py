@@ -55,7 +55,7 @@ class HeldOutClip:
             replace(
                 case,
                 crops=replace(case.crops, mask_outlines=self.outlines[mask]),
-                references=case.covering(references),
+                references=case.serving(references),
             )
             for case in (self.own, self.later)
         )

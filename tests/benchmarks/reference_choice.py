@@ -11,6 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from operator import methodcaller
 from pathlib import Path
@@ -24,6 +25,7 @@ from rich.table import Table
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.perceptual import perceptual_lpips
+from mytalk_core.appearance.reference_choice import covering_frames, mouths_of
 from mytalk_core.data.clip_index import Split, clip_index
 from mytalk_core.data.clip_reader import read_clip
 from mytalk_core.data.model_store import pull
@@ -53,8 +55,16 @@ COLUMNS = {  # name of a figure: its heading and decimals
 Choice: TypeAlias = Callable[[RedrawCase], NDArray[np.int64]]
 
 
+def covering(count: int, case: RedrawCase) -> NDArray[np.int64]:
+    """Those that stand for all, whatever is asked for."""
+    free = np.flatnonzero(case.usable)
+    own = mouths_of(case.own, case.moments, case.scheme).choose(free)
+    return free[covering_frames(own.lips, own.anchors, count)]
+
+
 CHOICES: dict[str, Choice] = {
-    **{f"{count} that cover": methodcaller("covering", count) for count in (8, 16, 32, 48, 64)},
+    **{f"{count} that serve": methodcaller("serving", count) for count in (16, 32, 64, 96, 128)},
+    **{f"{count} that cover": partial(covering, count) for count in (32, 64, 96, 128)},
     **{f"{count} by opening": methodcaller("over_opening", count) for count in (32, 48)},
     "all": lambda case: np.flatnonzero(case.usable),
 }

@@ -2,20 +2,16 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.conditioning import landmark_distance
 from mytalk_core.appearance.reference_frames import (
     TOO_NEAR,
     alike_references,
-    covering_frames,
     spread_by_opening,
     training_references,
 )
-from mytalk_core.faces.alignment import Points
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -29,54 +25,6 @@ def test_openings_are_spread_from_shut_to_wide(seed: int, frames: int, count: in
     order = np.argsort(opening, kind="stable")  # of equal ones the earlier comes first
     ranks = np.argsort(order)[chosen] / frames
     np.testing.assert_allclose(ranks, (np.arange(count) + 0.5) / count, atol=1 / frames)
-
-
-def mouths(openings: NDArray[np.float32], turns: NDArray[np.float32]) -> tuple[Points, Points]:
-    """Lips that open and an upper face that turns, both flat."""
-    lips = np.array([[-1, 3], [1, 3], [0, 2.8], [0, 3.2]], np.float32)
-    upper = np.array([[-2, 0], [2, 0], [0, 1], [0, -1]], np.float32)
-    opened = lips + openings[:, None, None] * np.array([0, 0, 0, 1], np.float32)[:, None] * [0, 1]
-    across = np.stack([np.cos(turns), np.ones_like(turns)], axis=1)[:, None]
-    return (opened * across).astype(np.float32), (upper * across).astype(np.float32)
-
-
-@settings(deadline=None)
-@given(seeds, st.integers(2, 60), st.integers(1, 12))
-def test_every_frame_has_one_like_it(seed: int, frames: int, count: int) -> None:
-    """Taken one after the other, each where most is still unlike: never twice, and never worse."""
-    random = np.random.default_rng(seed)
-    turns = random.uniform(-0.6, 0.6, frames).astype(np.float32)
-    lips, anchors = mouths(random.uniform(0, 1, frames).astype(np.float32), turns)
-    chosen = covering_frames(lips, anchors, count)
-    assert len({*chosen.tolist()}) == len(chosen) == min(count, frames)
-    tensors = [torch.from_numpy(each) for each in (lips, anchors)]
-    unlike = landmark_distance(*tensors, *tensors).numpy()
-
-    def gained(some: NDArray[np.int64]) -> float:
-        return float((unlike.max(axis=1) - unlike[:, some].min(axis=1)).mean())
-
-    others = [random.choice(frames, len(chosen), replace=False) for _ in range(50)]
-    assert gained(chosen) >= (1 - np.exp(-1)) * max(gained(some) for some in others) - 1e-6
-    assert gained(chosen[:1]) >= max(gained(some[:1]) for some in others) - 1e-6
-
-
-def test_the_first_is_typical_and_what_is_rare_comes_too() -> None:
-    openings = np.array([0.2] * 30 + [0.25] * 20 + [0.9], np.float32)
-    turns = np.array([0.0] * 40 + [0.5] * 10 + [0.0], np.float32)
-    chosen = covering_frames(*mouths(openings, turns), 4)
-    assert chosen[0] < 30
-    assert 50 in chosen
-    assert {(float(openings[one]), float(turns[one])) for one in chosen} == {
-        *zip(openings.tolist(), turns.tolist(), strict=True)
-    }
-
-
-def test_of_a_long_film_few_frames_are_compared() -> None:
-    random = np.random.default_rng(0)
-    openings = random.uniform(0, 1, 20_000).astype(np.float32)
-    chosen = covering_frames(*mouths(openings, np.zeros_like(openings)), 8)
-    assert np.ptp(openings[chosen]) > 0.7
-    assert np.ptp(chosen) > 5000
 
 
 def test_frames_that_cannot_be_used_are_not() -> None:

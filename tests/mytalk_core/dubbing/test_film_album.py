@@ -9,8 +9,16 @@ import pytest
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.dubbing.film_album import beside_others, film_album
 from mytalk_core.dubbing.film_faces import FilmFaces, observe_film, study_person
-from mytalk_core.dubbing.geometry import run_crop
-from mytalk_core.dubbing.references import RunLook, choose_references, film_looks
+from mytalk_core.dubbing.geometry import run_crop, run_geometry
+from mytalk_core.dubbing.references import (
+    RunLook,
+    RunMouths,
+    film_looks,
+    study_mouths,
+    typical_frames,
+)
+from mytalk_core.dubbing.speech_motion import RunMotion
+from mytalk_core.faces.alignment import fit_pose, to_shape
 from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import MeshLandmarker
@@ -34,15 +42,23 @@ class Film:
 
     def album(self, work: Path, progress=lambda *_: None):
         return film_album(
-            self.info, self.faces, self.people, self.usable, self.crops, MESH478, work, progress
+            self.info, self.faces, self.people, self.mouths, self.crops, MESH478, work, progress
         )
+
+    def mouths(self, number: int) -> RunMouths:
+        """Of a run that is to be drawn with the lips that it has."""
+        run, person, crop = (each[number] for each in (self.faces.runs, self.people, self.crops))
+        moving = list(MESH478.moving)
+        landmarks = np.asarray(self.faces.landmarks[slice(*run)])
+        shape = to_shape(landmarks, fit_pose(landmarks, person.rigid, MESH478))
+        own = RunMotion(run[0], shape[:, moving] - person.rest[moving])
+        geometry = run_geometry(self.faces, run, person, own, MESH478, crop, self.info.fps)
+        starts = self.faces.starts[slice(*run)]
+        return study_mouths(run, geometry, starts, self.usable[number], crop, MESH478)
 
     def look(self, number: int) -> RunLook:
         """The look of a run by itself."""
-        chosen = [
-            choose_references(self.faces, run, person, usable, MESH478, 8)
-            for run, person, usable in zip(self.faces.runs, self.people, self.usable, strict=True)
-        ]
+        chosen = [typical_frames(self.mouths(n), 8) for n in range(len(self.faces.runs))]
         looks = film_looks(
             self.info, self.faces, self.people, chosen, self.crops, MESH478, lambda *_: None
         )
@@ -110,7 +126,7 @@ def test_takes_of_one_set_up_lend_each_other_and_another_interview_does_not(
     runs = cut_film.faces.runs
     for number, other in ((0, 1), (1, 0)):
         look = cut_film.look(number)
-        both = beside_others(look, number, album, MESH478)
+        both = beside_others(look, number, cut_film.mouths(other).asked, album, MESH478)
         lent = both.moments[len(look.moments) :]
         assert len(lent) > 10
         low, high = (
@@ -118,8 +134,8 @@ def test_takes_of_one_set_up_lend_each_other_and_another_interview_does_not(
         )
         assert lent.min() >= low and lent.max() <= high
         assert both.grain is look.grain
-    look = cut_film.look(2)
-    assert len(beside_others(look, 2, album, MESH478).moments) == len(look.moments)
+    look, asked = cut_film.look(2), cut_film.mouths(0).asked
+    assert len(beside_others(look, 2, asked, album, MESH478).moments) == len(look.moments)
 
 
 def test_a_film_of_one_run_has_none_and_is_not_read(cut_film: Film, tmp_path: Path) -> None:

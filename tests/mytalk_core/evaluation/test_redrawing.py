@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.appearance.conditioning import MaskConfig
-from mytalk_core.appearance.reference_frames import covering_frames
+from mytalk_core.appearance.reference_choice import mouths_of, serving_frames, unlikeness
 from mytalk_core.appearance.renderer import SIZES, Renderer
 from mytalk_core.evaluation.redrawing import (
     NEAR,
@@ -89,11 +89,19 @@ def test_no_reference_is_a_measured_frame_or_nearly_one(own, cross):
         assert apart.min() > NEAR
 
 
-def test_the_references_are_those_that_a_dub_would_choose(own):
-    free = np.flatnonzero(own.usable)
-    lips = own.landmarks[free][:, list(MESH478.lips), :2]
-    chosen = covering_frames(lips, own.crops.face_points[free], REFERENCES)
-    assert own.references.tolist() == free[chosen].tolist()
+def test_the_references_are_those_that_a_dub_would_choose(own, cross):
+    """By the lips that are asked for, out of usable frames as they are, the own moment avoided."""
+    for case in (own, cross):
+        free, asked = np.flatnonzero(case.usable), np.arange(len(case.asked_lips))
+        moments = np.arange(len(case.landmarks)) / 25
+        known = mouths_of(case.shown, moments[case.references], MESH478)
+        every = mouths_of(case.crops, moments, MESH478).choose(asked)
+        assert {*case.references.tolist()} == {*free.tolist()}  # so few are all shown
+        four = case.serving(4)
+        places = [case.references.tolist().index(frame) for frame in four.tolist()]
+        chosen = serving_frames(unlikeness(every, known), 4)
+        assert chosen.tolist() == places == [0, 1, 2, 3]
+    assert own.serving(4).tolist() != cross.serving(4).tolist()
 
 
 def test_references_are_shown_with_their_own_points_though_others_are_asked_for(

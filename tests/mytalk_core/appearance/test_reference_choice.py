@@ -1,0 +1,174 @@
+"""A stretch is shown the frames that serve what is asked of it, judged as the renderer judges."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from mytalk_core.appearance.clip import AppearanceClip
+from mytalk_core.appearance.face_crops import crop_tensors
+from mytalk_core.appearance.reference_choice import (
+    AVOIDED,
+    SAME_MOMENT,
+    Mouths,
+    covering_frames,
+    joined_mouths,
+    mouths_of,
+    serving_frames,
+    spread,
+    unlikeness,
+)
+from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.faces.landmark_scheme import MESH478
+
+seeds = st.integers(0, 2**32 - 1)
+Floats = NDArray[np.float32]
+
+
+def mouths(openings: Floats, turns: Floats | None = None, moments: Floats | None = None) -> Mouths:
+    """Lips that open and an upper face that turns, both flat; of no moment if none is given."""
+    lips = np.array([[-1, 3], [1, 3], [0, 2.8], [0, 3.2]], np.float32)
+    upper = np.array([[-2, 0], [2, 0], [0, 1], [0, -1]], np.float32)
+    turns = np.zeros(len(openings), np.float32) if turns is None else turns
+    opened = lips + openings[:, None, None] * np.array([0, 0, 0, 1], np.float32)[:, None] * [0, 1]
+    across = np.stack([np.cos(turns), np.ones_like(turns)], axis=1)[:, None]
+    return Mouths(
+        (opened * across).astype(np.float32),
+        (upper * across).astype(np.float32),
+        np.full(len(openings), np.nan) if moments is None else moments,
+    )
+
+
+def some_mouths(random: np.random.Generator, count: int) -> Mouths:
+    openings, turns = random.uniform(0, 1, count), random.uniform(-0.6, 0.6, count)
+    return mouths(openings.astype(np.float32), turns.astype(np.float32))
+
+
+@settings(deadline=None)
+@given(seeds, st.integers(1, 60), st.integers(2, 60), st.integers(1, 12))
+def test_every_asked_frame_has_one_like_it(seed: int, asked: int, known: int, count: int) -> None:
+    """Taken one after the other, each where most is still unlike: never twice, and never worse."""
+    random = np.random.default_rng(seed)
+    unlike = unlikeness(some_mouths(random, asked), some_mouths(random, known))
+    chosen = serving_frames(unlike, count)
+    assert len({*chosen.tolist()}) == len(chosen) == min(count, known)
+
+    def gained(some: NDArray[np.int64]) -> float:
+        return float((unlike.max(axis=1) - unlike[:, some].min(axis=1)).mean())
+
+    others = [random.choice(known, len(chosen), replace=False) for _ in range(50)]
+    assert gained(chosen) >= (1 - np.exp(-1)) * max(gained(some) for some in others) - 1e-6
+    assert gained(chosen[:1]) >= max(gained(some[:1]) for some in others) - 1e-6
+
+
+def test_what_is_asked_for_is_shown_though_it_is_rare() -> None:
+    openings = np.array([0.2] * 30 + [0.25] * 20 + [0.9], np.float32)
+    known = mouths(openings)
+    wide = mouths(np.full(5, 0.85, np.float32))
+    assert serving_frames(unlikeness(wide, known), 1).tolist() == [50]
+    assert openings[serving_frames(unlikeness(known, known), 1)[0]] == np.float32(0.2)
+
+
+@settings(deadline=None)
+@given(seeds, st.integers(1, 40), st.integers(1, 40))
+def test_beside_what_serves_already_only_what_serves_better_is_taken(
+    seed: int, asked: int, known: int
+) -> None:
+    random = np.random.default_rng(seed)
+    unlike = unlikeness(some_mouths(random, asked), some_mouths(random, known))
+    served = random.uniform(0, unlike.max(), asked).astype(np.float32)
+    chosen = serving_frames(unlike, known, served)
+    helped = (unlike < served[:, None]).any(axis=1)
+    assert bool(len(chosen)) == helped.any()
+    now = np.minimum(served, unlike[:, chosen].min(axis=1, initial=np.inf))
+    np.testing.assert_array_equal(now, np.minimum(served, unlike.min(axis=1)))
+    for place, frame in enumerate(chosen.tolist()):  # each of them brings some frame nearer
+        before = np.minimum(served, unlike[:, chosen[:place]].min(axis=1, initial=np.inf))
+        assert (unlike[:, frame] < before).any()
+
+
+def test_a_frame_of_the_same_moment_is_taken_only_where_it_is_better_by_far() -> None:
+    asked = mouths(np.array([0.5], np.float32), moments=np.array([10.0]))
+    moments = np.array([10.0 + 0.9 * SAME_MOMENT, 10.0 + 1.1 * SAME_MOMENT])
+
+    def first(near: float, far: float) -> int:
+        known = mouths(np.array([near, far], np.float32), moments=moments)
+        return int(serving_frames(unlikeness(asked, known), 1)[0])
+
+    # Of four points of the lips one moves, so that they differ by a quarter of the opening.
+    assert first(0.5, 0.5 + 3 * AVOIDED) == 1
+    assert first(0.5, 0.5 + 5 * AVOIDED) == 0
+    timeless = Mouths(asked.lips, asked.anchors, np.array([np.nan]))
+    known = mouths(np.array([0.5, 0.5 + 3 * AVOIDED], np.float32), moments=moments)
+    assert serving_frames(unlikeness(timeless, known), 1).tolist() == [0]
+
+
+def test_it_is_judged_as_the_renderer_judges(
+    drawn_clip: Callable[..., AppearanceClip], tiny_renderer: Callable[..., Renderer]
+) -> None:
+    clip = drawn_clip(0.2 + 0.2 * np.sin(np.arange(60) / 3))
+    moments = np.arange(60) / 25
+    known, asked = clip.crops.choose(slice(0, 60, 2)), clip.crops.choose(slice(1, 60, 2))
+    unlike = unlikeness(
+        mouths_of(asked, moments[1::2], MESH478), mouths_of(known, moments[::2], MESH478)
+    )
+    renderer = tiny_renderer()
+    frames, shown = (crop_tensors(each, MESH478, renderer.config.size) for each in (asked, known))
+    near = np.abs(moments[1::2, None] - moments[::2]) < SAME_MOMENT
+    with torch.inference_mode():
+        person = renderer.encode_references(shown.as_batch())
+        taken = renderer.most_alike(frames, person, torch.from_numpy(near)).numpy()
+    there = np.take_along_axis(unlike, taken, axis=1).mean()
+    best = np.sort(unlike, axis=1)[:, : taken.shape[1]].mean()
+    assert there == pytest.approx(best, rel=1e-3)
+
+
+def test_how_large_crops_are_does_not_matter(drawn_clip: Callable[..., AppearanceClip]) -> None:
+    openings = 0.2 + 0.2 * np.sin(np.arange(20) / 3)
+    small, large = (
+        mouths_of(drawn_clip(openings, size).crops, np.zeros(20), MESH478) for size in (96, 192)
+    )
+    np.testing.assert_allclose(large.lips, small.lips, atol=0.005)
+    np.testing.assert_allclose(large.anchors, small.anchors, atol=0.005)
+
+
+def test_the_first_that_cover_are_typical_and_what_is_rare_comes_too() -> None:
+    openings = np.array([0.2] * 30 + [0.25] * 20 + [0.9], np.float32)
+    turns = np.array([0.0] * 40 + [0.5] * 10 + [0.0], np.float32)
+    known = mouths(openings, turns)
+    chosen = covering_frames(known.lips, known.anchors, 4)
+    assert chosen[0] < 30
+    assert 50 in chosen
+    assert {(float(openings[one]), float(turns[one])) for one in chosen} == {
+        *zip(openings.tolist(), turns.tolist(), strict=True)
+    }
+
+
+def test_of_a_long_film_few_frames_are_compared() -> None:
+    random = np.random.default_rng(0)
+    openings = random.uniform(0, 1, 20_000).astype(np.float32)
+    known = mouths(openings)
+    chosen = covering_frames(known.lips, known.anchors, 8)
+    assert np.ptp(openings[chosen]) > 0.7
+    assert np.ptp(chosen) > 5000
+
+
+@given(st.integers(1, 500), st.integers(1, 60))
+def test_spread_frames_reach_from_end_to_end(frames: int, count: int) -> None:
+    chosen = spread(frames, count).tolist()
+    assert chosen == sorted(set(chosen))
+    assert len(chosen) == min(frames, count)
+    assert chosen[0] == 0
+    if count > 1:
+        assert chosen[-1] == frames - 1
+
+
+def test_mouths_are_joined_in_order() -> None:
+    parts = [mouths(np.array([0.1], np.float32)), mouths(np.array([0.2, 0.3], np.float32))]
+    both = joined_mouths(parts)
+    np.testing.assert_array_equal(both.lips, mouths(np.array([0.1, 0.2, 0.3], np.float32)).lips)
+    assert len(both.anchors) == len(both.moments) == 3
