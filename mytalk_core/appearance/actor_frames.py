@@ -60,15 +60,21 @@ class HeldOut:
     reporting: Take  # says in the end what came of it; may be empty
 
 
-def hold_out(take: Take, config: HoldOutConfig) -> HeldOut:
-    """Keep stretches of a take back: by turns for choosing and for reporting."""
+def hold_out(take: Take, config: HoldOutConfig, turn: int = 0) -> HeldOut:
+    """Keep stretches of a take back: by turns for choosing and for reporting.
+
+    Args:
+        turn: 0 where the first stretch chooses, 1 where it reports.
+    """
     first, end = int(take.frames[0]), int(take.frames[-1]) + 1
     stretches = _stretches(first, end, take.fps, config)
     guard = round(config.guard_seconds * take.fps)
     near = np.zeros(len(take), bool)
     parts: tuple[list[NDArray[np.int64]], ...] = ([], [])
     for number, (low, high) in enumerate(stretches):
-        parts[number % 2].append(np.flatnonzero((take.frames >= low) & (take.frames < high)))
+        parts[(number + turn) % 2].append(
+            np.flatnonzero((take.frames >= low) & (take.frames < high))
+        )
         near |= (take.frames >= low - guard) & (take.frames < high + guard)
     choosing, reporting = (
         np.concatenate([np.empty(0, np.int64), *part]).astype(np.int64) for part in parts
@@ -79,15 +85,21 @@ def hold_out(take: Take, config: HoldOutConfig) -> HeldOut:
 
 
 def hold_out_of_all(takes: Sequence[Take], config: HoldOutConfig) -> list[HeldOut]:
-    """`hold_out` of every take; of short ones too, where there are no others."""
+    """`hold_out` of every take; of short ones too, where there are no others.
+
+    Of every second take the first stretch reports: takes begin alike.
+    """
     lengths = [_seconds(take) for take in takes]
     # The sum first: of no takes at all there is no longest one.
     if sum(lengths) < config.least_seconds or max(lengths) >= config.least_seconds:
-        return [hold_out(take, config) for take in takes]
-    longest = set(np.argsort(lengths, kind="stable")[-config.brief_takes :].tolist())
+        return [hold_out(take, config, number % 2) for number, take in enumerate(takes)]
+    longest = np.argsort(lengths, kind="stable")[-config.brief_takes :].tolist()
     brief = replace(config, least_seconds=0.0)
     return [
-        hold_out(take, brief if number in longest else config) for number, take in enumerate(takes)
+        hold_out(take, brief, longest.index(number) % 2)
+        if number in longest
+        else hold_out(take, config)
+        for number, take in enumerate(takes)
     ]
 
 

@@ -148,6 +148,17 @@ def test_a_fifth_of_the_time_is_kept_back_in_stretches(take: Take) -> None:
     assert parts.choosing.frames[-1] < parts.reporting.frames[0]
 
 
+@pytest.mark.parametrize("frames", [125, 60])
+def test_which_stretch_chooses_changes_from_take_to_take(take: Take, frames: int) -> None:
+    """Of takes of five seconds, and of those that are kept back from though they are short."""
+    some = take.choose(np.arange(frames))
+    parts = hold_out_of_all([some] * 4, HoldOutConfig())
+    first = [part.choosing.frames[0] < part.reporting.frames[0] for part in parts]
+    assert sum(first) == 2
+    for part in parts:
+        assert len(part.choosing) == len(part.reporting) > 0
+
+
 @settings(deadline=None)
 @given(lengths=st.lists(st.integers(0, 50), min_size=1, max_size=8), count=st.integers(1, 40))
 def test_places_are_spread_over_all_sequences(lengths: list[int], count: int) -> None:
@@ -242,6 +253,24 @@ def test_learning_ends_where_nothing_gets_better_and_the_best_weights_are_kept(
     assert ended.record.chosen_step == 40
     for name, value in ended.renderer.state_dict().items():
         assert torch.equal(value, seen[2][name])
+
+
+@pytest.mark.usefixtures("hollow")
+@pytest.mark.parametrize(("last", "chosen"), [(30.9, 40), (30.5, 20)])
+def test_of_looks_nearly_as_good_the_later_one_is_believed(
+    tiny_renderer: Callable[..., Renderer],
+    take: Take,
+    lpips: Lpips,
+    monkeypatch: pytest.MonkeyPatch,
+    last: float,
+    chosen: int,
+) -> None:
+    """A tenth of a decibel worse is within what few frames tell, half a decibel is not."""
+    scripted = iter([30.0, 31.0, last, 30.0, 31.0])
+    monkeypatch.setattr(adaptation, "score", lambda *_: Scores(next(scripted), 0.1))
+    ended = learn(tiny_renderer(), [take], lpips, replace(BRIEF, steps=40, look_every=20))
+    assert [look.step for look in ended.record.looks] == [0, 20, 40]
+    assert ended.record.chosen_step == chosen
 
 
 def test_what_does_not_help_is_not_used(
