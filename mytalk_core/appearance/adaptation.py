@@ -28,7 +28,7 @@ from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
 from mytalk_core.appearance.losses import LossConfig, pixel_losses
 from mytalk_core.appearance.mouth_scores import score_mouths
 from mytalk_core.appearance.perceptual import Lpips
-from mytalk_core.appearance.reference_choice import SHOWN
+from mytalk_core.appearance.reference_choice import SHOWN, serving_frames, unlikeness
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.training.loop import LoopConfig, train
@@ -261,7 +261,8 @@ def learn_actor(
 
 def exam(take: Take, learnt: Take, references: int, renderer: Renderer) -> Exam:
     """All frames of `take` as what judges `renderer`, with references from `learnt` as in a dub."""
-    shown = learnt.choose(learnt.clip.covering(references))
+    unlike = unlikeness(take.clip.mouths, learnt.clip.mouths)
+    shown = learnt.choose(serving_frames(unlike, references))
     target, known = (
         crop_tensors(each.clip.crops, each.clip.scheme, renderer.config.size)
         for each in (take, shown)

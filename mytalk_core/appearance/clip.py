@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.conditioning import MaskConfig, landmark_distance
+from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.face_crops import FaceCrops, face_crops
-from mytalk_core.appearance.reference_choice import covering_frames
+from mytalk_core.appearance.reference_choice import Mouths, mouths_of, unlikeness
 from mytalk_core.data.schema import ClipMeta
 from mytalk_core.data.shards import decode_sample
 from mytalk_core.faces.alignment import Points
@@ -27,19 +26,16 @@ class AppearanceClip:
     pose: NDArray[np.float32]  # (T, 9) rotation of the head
     scheme: LandmarkScheme
 
-    def unlikeness(self, frame: int) -> NDArray[np.float32]:
-        """How unlike a frame's landmarks are those of each, (T,) crop pixels."""
-        lips, anchors = torch.from_numpy(self._lips), torch.from_numpy(self.crops.face_points)
-        own = slice(frame, frame + 1)
-        return landmark_distance(lips[own], anchors[own], lips, anchors)[0].numpy()
-
-    def covering(self, count: int) -> NDArray[np.int64]:
-        """`count` frames as a dub chooses references."""
-        return covering_frames(self._lips, self.crops.face_points, count)
-
     @property
-    def _lips(self) -> NDArray[np.float32]:
-        return self.crops.points[:, : len(self.scheme.lips)]
+    def mouths(self) -> Mouths:
+        """Of its frames, of no moment."""
+        return mouths_of(self.crops, np.full(len(self.opening), np.nan), self.scheme)
+
+    def unlikeness(self, frame: int) -> NDArray[np.float32]:
+        """How unlike a frame's landmarks are those of each, (T,) shares of the window."""
+        mouths = self.mouths
+        alone: NDArray[np.float32] = unlikeness(mouths.choose(np.array([frame])), mouths)[0]
+        return alone
 
 
 def steady_landmarks(found: Points, meta: ClipMeta) -> Points:

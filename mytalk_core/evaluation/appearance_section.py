@@ -129,10 +129,10 @@ def _notes(
         " then over speakers. In brackets: where the mean would lie, 95 times of 100, were other"
         " clips of the same speakers measured; other speakers may differ by more.",
         f"Crops of {wide} pixels are drawn again by a renderer that looks at {renderer.size}, shown"
-        f" {REFERENCES} reference frames of the clip, chosen so that every frame has one like it;"
-        f" each frame is drawn from the {renderer.looked_at} of them whose landmarks are most like"
-        f" those asked for. {RUNS} runs of {RUN} consecutive frames of each clip are measured; no"
-        f" reference is one of them or within {NEAR} frames of one.",
+        f" up to {REFERENCES} reference frames of the clip, so chosen that every mouth asked for"
+        f" has one like it; each frame is drawn from the {renderer.looked_at} of them whose"
+        f" landmarks are most like those asked for. {RUNS} runs of {RUN} consecutive frames of each"
+        f" clip are measured; no reference is one of them or within {NEAR} frames of one.",
         "Reconstruction: the clip's own lips are asked for, and its frames are the truth. Cross:"
         " the lips and the jaw move as in another clip of the speaker, put on the clip's own"
         " resting face and posed with its head, as in a dub; no true picture exists.",

@@ -36,6 +36,7 @@ from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.clip import AppearanceClip, appearance_clip
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
+from mytalk_core.appearance.reference_choice import covering_frames
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.clip_index import ClipIndex, clip_index
 from mytalk_core.data.clip_reader import Members, read_clip
@@ -150,7 +151,8 @@ def take_of(clip: AppearanceClip) -> Take:
 
 def page_of(take: Take, count: int) -> AlbumPage:
     """Frames of a take for the others."""
-    crops = take.clip.crops.choose(take.clip.covering(count))
+    mouths = take.clip.mouths
+    crops = take.clip.crops.choose(covering_frames(mouths.lips, mouths.anchors, count))
     return album_page(crops, np.full(len(crops.points), np.nan))
 
 
