@@ -1,13 +1,17 @@
 """The album of a film: some frames of each of its runs, for the others to be drawn from."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mytalk_core.appearance.album import AlbumConfig, AlbumPage, album_page, with_others
 from mytalk_core.appearance.reference_choice import SHOWN, Mouths
+from mytalk_core.dubbing.disk_array import stack_on_disk
 from mytalk_core.dubbing.film_faces import FilmFaces, Person
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.references import RunLook, RunMouths, film_looks, typical_frames
@@ -55,17 +59,29 @@ def film_album(
         scheme,
         lambda *_: None,
     )
-    pages = {}
-    for number, look in zip(numbers, looks, strict=True):
-        progress(STAGE, faces.runs[number][1], faces.runs[-1][1])
-        file = work / f"album-{number}.npy"
-        # Eleven bits of a sample, more than any film has.
-        np.save(file, look.references.pictures.astype(np.float16))
-        page = album_page(look.references, look.moments)
-        pages[number] = replace(
-            page, crops=replace(page.crops, pictures=np.load(file, mmap_mode="r"))
-        )
+    pages: dict[int, AlbumPage] = {}
+
+    def pictures() -> Iterator[NDArray[np.float16]]:
+        for number, look in zip(numbers, looks, strict=True):
+            progress(STAGE, faces.runs[number][1], faces.runs[-1][1])
+            page = album_page(look.references, look.moments)
+            pages[number] = _with_pictures(page, np.zeros_like(page.crops.pictures, shape=0))
+            # Eleven bits of a sample, more than any film has.
+            yield page.crops.pictures.astype(np.float16).reshape(-1)
+
+    # One file of all: each that is mapped stays open.
+    stored = stack_on_disk(work / "album", pictures())
+    first = 0
+    for number, page in pages.items():
+        shape = (len(page.moments), crops[number].size, crops[number].size, 3)
+        end = first + math.prod(shape)
+        pages[number] = _with_pictures(page, stored[first:end].reshape(shape))
+        first = end
     return pages
+
+
+def _with_pictures(page: AlbumPage, pictures: NDArray[Any]) -> AlbumPage:
+    return replace(page, crops=replace(page.crops, pictures=pictures))
 
 
 def beside_others(

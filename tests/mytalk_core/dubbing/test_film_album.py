@@ -109,6 +109,7 @@ def test_every_run_has_a_page_of_its_own_frames(cut_film: Film, tmp_path: Path) 
 def test_pictures_lie_on_disk_as_fine_as_the_films_own(cut_film: Film, tmp_path: Path) -> None:
     page = cut_film.album(tmp_path)[1]
     assert isinstance(page.crops.pictures, np.memmap)
+    assert len([*tmp_path.iterdir()]) == 1  # what is mapped stays open, and runs are many
     own = cut_film.look(1).references
     every = {moment: place for place, moment in enumerate(page.moments.tolist())}
     found = cut_film.look(1).moments.tolist()
