@@ -26,7 +26,7 @@ SAME_MOMENT = 0.8
 AVOIDED = 0.002
 # Frames among which those are found that cover all; more of a person tell nothing new.
 _CANDIDATES = 400
-_TOGETHER = 50  # frames that are compared with all others at a time
+_TOGETHER = 8  # frames that are compared with all others at a time: what fits into a cache
 
 Moments: TypeAlias = NDArray[np.floating]
 """When frames are shown, seconds of one clock; NaN is near no other moment."""
