@@ -47,8 +47,20 @@ class Mouths:
 
 def mouths_of(crops: FaceCrops, moments: Moments, scheme: LandmarkScheme) -> Mouths:
     """The mouths of crops; of their pictures only the size is looked at."""
-    window = np.float32(crops.pictures.shape[1] * WINDOW_SIDE)
-    return Mouths(crops.points[:, : len(scheme.lips)] / window, crops.face_points / window, moments)
+    size = crops.pictures.shape[1]
+    return mouths_at(crops.points, crops.face_points, moments, size, scheme)
+
+
+def mouths_at(
+    points: NDArray[np.float32],
+    face_points: NDArray[np.float32],
+    moments: Moments,
+    size: int,
+    scheme: LandmarkScheme,
+) -> Mouths:
+    """The mouths where points lie so in crops of that size; points as of `FaceCrops`."""
+    window = np.float32(size * WINDOW_SIDE)
+    return Mouths(points[:, : len(scheme.lips)] / window, face_points / window, moments)
 
 
 def joined_mouths(parts: Sequence[Mouths]) -> Mouths:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.album import AlbumConfig, AlbumPage, album_page, with_others
-from mytalk_core.appearance.reference_choice import SHOWN, Mouths
+from mytalk_core.appearance.reference_choice import SHOWN, Mouths, spread
 from mytalk_core.dubbing.disk_array import stack_on_disk
 from mytalk_core.dubbing.film_faces import FilmFaces, Person
 from mytalk_core.dubbing.progress import Progress
@@ -48,7 +48,7 @@ def film_album(
     if runs < 2:
         return {}
     most = _ALBUM.frames
-    numbers = np.unique(np.linspace(0, runs - 1, min(runs, most)).round().astype(int)).tolist()
+    numbers = spread(runs, most).tolist()
     some = replace(faces, runs=tuple(faces.runs[number] for number in numbers))
     looks = film_looks(
         video,

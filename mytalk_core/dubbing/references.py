@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import fill_regions
-from mytalk_core.appearance.face_crops import WINDOW_SIDE, FaceCrops, joined_crops, posed
+from mytalk_core.appearance.face_crops import FaceCrops, joined_crops, posed
 from mytalk_core.appearance.grain import Grain, measure_grain
 from mytalk_core.appearance.reference_choice import (
     Moments,
     Mouths,
     covering_frames,
     joined_mouths,
+    mouths_at,
     serving_frames,
     spread,
     unlikeness,
@@ -86,8 +87,6 @@ def study_mouths(
     among = np.flatnonzero(usable if usable.any() else ~usable)
     known = among[spread(len(among), _STUDIED)]
     asked = spread(run[1] - run[0], _STUDIED)
-    window = np.float32(crop.size * WINDOW_SIDE)
-    lips = len(scheme.lips)
     own_parts: list[Mouths] = []
     asked_parts: list[Mouths] = []
     for block in geometry:
@@ -100,7 +99,7 @@ def study_mouths(
             moments = np.array([float(starts[frame]) for frame in some])
             here = some - first
             parts.append(
-                Mouths(points[here, :lips] / window, block.face_points[here] / window, moments)
+                mouths_at(points[here], block.face_points[here], moments, crop.size, scheme)
             )
     return RunMouths(run[0] + known, joined_mouths(own_parts), joined_mouths(asked_parts))
 
