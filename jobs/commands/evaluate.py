@@ -125,11 +125,11 @@ def evaluate(
                 stored_judges,
             )
 
-            judges = stored_judges(
-                pull("perceptual-alexnet"), pull("face-landmarker"), pull("face-embedding")
-            )
             drawing = load_renderer(weights)
-            sections.append(evaluate_appearance(data, split.value, drawing, judges, advance))
+            with stored_judges(
+                pull("perceptual-alexnet"), pull("face-landmarker"), pull("face-embedding")
+            ) as judges:
+                sections.append(evaluate_appearance(data, split.value, drawing, judges, advance))
         about["renderer weights"] = f"{weights.name}, SHA-256 {sha256_of(weights)[:16]}"
 
     document = out / "evaluation.html"

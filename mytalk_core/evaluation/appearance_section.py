@@ -1,7 +1,8 @@
 """The part of an evaluation that is about stage 2: tables, how to read them, pictures."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mytalk_core.appearance.perceptual import perceptual_lpips
@@ -46,16 +47,18 @@ Advance = Callable[[int, int], None]
 """Is told how many clips were measured since the last call, and how many there are in all."""
 
 
-def stored_judges(lpips: Path, landmarker: Path, embedding: Path) -> Judges:
+@contextmanager
+def stored_judges(lpips: Path, landmarker: Path, embedding: Path) -> Iterator[Judges]:
     """All judges, from the model store's `perceptual-alexnet`, `face-landmarker`, `face-embedding`.
 
-    The landmarker is closed with the process.
+    They are of use until the context ends.
     """
-    return Judges(
-        lpips=perceptual_lpips(lpips),
-        lips=LipReader(MeshLandmarker(landmarker)),
-        embedder=FaceEmbedder(embedding, MESH478),
-    )
+    with MeshLandmarker(landmarker) as finder:
+        yield Judges(
+            lpips=perceptual_lpips(lpips),
+            lips=LipReader(finder),
+            embedder=FaceEmbedder(embedding, MESH478),
+        )
 
 
 def evaluate_appearance(

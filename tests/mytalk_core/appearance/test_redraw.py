@@ -24,10 +24,20 @@ from mytalk_core.appearance.redraw import (
 )
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.faces.landmark_scheme import MESH478
+from mytalk_core.training import precision
+from mytalk_core.training.precision import autocast
 
 Pictures = NDArray[np.float32]
 OPENINGS = np.linspace(0.0, 0.4, 8)
 SHOWN = np.array([0, 4, 7])
+
+
+@pytest.fixture(autouse=True, params=["single", "half"])
+def half(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether numbers are halved, which is so on some machines and not on others."""
+    halved: bool = request.param == "half"
+    monkeypatch.setattr(precision, "has_fast_bfloat16", lambda device: halved)
+    return halved
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +71,11 @@ def windows(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
 def forward(renderer: Renderer, crops: FaceCrops, references: FaceCrops) -> NDArray[np.float32]:
     """The windows as the renderer itself draws them, (T, S, S, 3) 0..255."""
     size = renderer.config.size
-    with torch.inference_mode():
+    with torch.inference_mode(), autocast(torch.device("cpu"), True):
         known = renderer.encode_references(crop_tensors(references, MESH478, size).as_batch())
         frames = crop_tensors(crops, MESH478, size)
         picture = renderer(frames, known.choose(renderer.most_alike(frames, known))).picture
-    found: NDArray[np.float32] = 255 * picture.permute(0, 2, 3, 1).numpy()
+    found: NDArray[np.float32] = 255 * picture.float().permute(0, 2, 3, 1).numpy()
     return found
 
 
@@ -104,7 +114,7 @@ def test_outside_the_masks_crops_stay_as_they_are(
 
 
 def test_a_film_of_more_bits_gets_a_mouth_of_more_bits(
-    trained: Renderer, drawn_clip: Callable[..., AppearanceClip]
+    trained: Renderer, drawn_clip: Callable[..., AppearanceClip], half: bool
 ) -> None:
     """A quarter of a step lighter everywhere is a quarter of a step lighter in what is drawn."""
     crops = drawn_clip(OPENINGS, 192).crops
@@ -114,7 +124,11 @@ def test_a_film_of_more_bits_gets_a_mouth_of_more_bits(
             replace(crops, pictures=crops.pictures + np.float32(step)) for step in (0.0, 0.25)
         )
     )
-    np.testing.assert_allclose(lighter, usual + 0.25, atol=0.02)
+    if half:  # single pixels go astray by as much as halved numbers are coarse
+        drawn = crop_regions(crops)[0] > 0
+        assert abs(np.mean((lighter - usual)[drawn]) - 0.25) < 0.05
+    else:
+        np.testing.assert_allclose(lighter, usual + 0.25, atol=0.02)
 
 
 @pytest.mark.parametrize("crop_size", [96, 192, 240])

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -132,12 +133,14 @@ def test_further_methods_stand_beside_ours(own, renderer):
 
 
 @pytest.fixture(scope="module")
-def judges() -> Judges:
+def judges() -> Iterator[Judges]:
     names = ("perceptual-alexnet", "face-landmarker", "face-embedding")
     try:
-        return stored_judges(*(pull(name) for name in names))
+        files = [pull(name) for name in names]
     except MytalkError as error:
         pytest.skip(f"no judges here: {error}")
+    with stored_judges(*files) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
