@@ -8,22 +8,19 @@ from mytalk_core.evaluation.tables import Measurement, Metric, MetricTable
 
 _LPIPS = Metric("lpips_over_pasted", "LPIPS mouth over nearest of four's", "lower", 2)
 _WORST = Metric("worst_below_mean", "worst speaker's PSNR under the mean (dB)", "lower", 2)
-_LEAK = Metric("leak_beyond_pasted", "r with own opening beyond nearest of four's", "neither")
 
 
-def acceptance_table(own: MetricTable, cross: MetricTable | None) -> MetricTable:
-    """LPIPS over that of the nearest of four references, the worst speaker, and leaks.
+def acceptance_table(own: MetricTable) -> MetricTable:
+    """LPIPS over that of the nearest of four references, and the worst speaker.
 
     How far the worst speaker's PSNR lies under the mean over speakers stands with that speaker.
-    Leaks are less what a copy has of them, which cannot leak.
 
     Args:
-        own: of reconstruction; cross: None where no speaker has two clips.
+        own: of reconstruction.
     """
     found = {
         _LPIPS: list(_lpips_over_pasted(own)),
         _WORST: list(_worst_speakers(own)),
-        _LEAK: list(_leaks_beyond_pasted(cross)) if cross else [],
     }
     measured = tuple(metric for metric, rows in found.items() if rows)
     return MetricTable(measured, [row for metric in measured for row in found[metric]])
@@ -50,11 +47,3 @@ def _worst_speakers(own: MetricTable) -> Iterator[Measurement]:
             worst = min(known, key=lambda name: known[name])
             below = own.value(method, "psnr_mouth") - known[worst]
             yield Measurement(method, worst, _WORST.name, below)
-
-
-def _leaks_beyond_pasted(cross: MetricTable) -> Iterator[Measurement]:
-    for method in cross.methods:
-        for speaker in cross.speakers:
-            beyond, copied = (cross.value(name, "own_r", speaker) for name in (method, PASTED))
-            if method not in cross.references and not math.isnan(beyond - copied):
-                yield Measurement(method, speaker, _LEAK.name, beyond - copied)

@@ -17,6 +17,7 @@ from mytalk_core.evaluation.texture_metrics import (
     rim_contrast,
     unsteadiness,
 )
+from mytalk_core.faces.alignment import Points
 from mytalk_core.faces.embedding import FaceEmbedder
 
 # SSIM and LPIPS are taken of every other frame: neighbours have nearly the same.
@@ -146,9 +147,11 @@ def _over(value: float, source: float) -> float:
     return value / source if source > 0 else float("nan")
 
 
-def seen_lip_scores(case: RedrawCase, drawn: Pictures, reader: LipReader) -> dict[str, float]:
+def seen_lip_scores(
+    case: RedrawCase, drawn: Pictures, reader: LipReader, blind: Points | None = None
+) -> dict[str, float]:
     """As `lip_scores`, of the lips that are found in the drawn frames."""
-    return lip_scores(case, reader.find(drawn))
+    return lip_scores(case, reader.find(drawn), blind)
 
 
 def middle_face(case: RedrawCase, drawn: Pictures, embedder: FaceEmbedder) -> NDArray[np.float64]:

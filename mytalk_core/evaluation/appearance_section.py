@@ -17,7 +17,6 @@ from mytalk_core.evaluation.appearance_pictures import (
 )
 from mytalk_core.evaluation.appearance_scores import Judges
 from mytalk_core.evaluation.appearance_table import (
-    DERIVED,
     OTHER_CLIP,
     TRUTH,
     UNTOUCHED,
@@ -156,11 +155,14 @@ def _notes(
         " opening found with that asked for, mean over clips; pooled, of all clips of a speaker"
         " together, each clip's mean taken off. R with own opening: what of the opening found"
         " follows the original frame after what opening and width of the lips asked for explain"
-        f" (partial correlation, of all clips together); {UNTOUCHED} is a whole leak. {PASTED}"
-        " cannot leak: what it has is chance, and what the surroundings of a mouth do to the"
-        f" landmarker; what ours has beyond that stands under {DERIVED!r}. Share of own opening:"
-        " the slope that belongs to it, how much of the original's opening, the same taken out of"
-        " it, is seen in the opening found.",
+        f" (partial correlation, of all clips together); {UNTOUCHED} is a whole leak. Share of own"
+        " opening: the slope that belongs to it, how much of the original's opening, the same taken"
+        " out of it, is seen in the opening found. Beyond blind: the same, where the opening that"
+        f" is found in a blind drawing explains, too. That is {OURS} of the same landmarks, but"
+        " shown the face around the mouth as it is half a clip later, and no reference within"
+        f" {SAME_MOMENT} s; it is blended into the same frame. It cannot know how the mouth stood:"
+        " what it has in common with it comes of the landmarks, and of what the surroundings of a"
+        " mouth do to the landmarker.",
         "Over source, 1 being as in the clip's own frames. Sharpness: mean square of what is finer"
         f" than a Gaussian of {DETAIL} inter-ocular units in the mouth region. Flicker: mean"
         " absolute second difference over time within the mask. Seam: gradient at the mask's rim"

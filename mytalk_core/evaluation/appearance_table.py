@@ -28,6 +28,7 @@ from mytalk_core.evaluation.redrawing import (
     Pictures,
     RedrawCase,
     as_drawn,
+    drawn_blind,
     in_place,
 )
 from mytalk_core.evaluation.tables import Measurement, Metric, MetricTable, measurements
@@ -58,6 +59,8 @@ _LIP_METRICS = (
 _LEAK_METRICS = (
     Metric("own_r", "r with own opening", "neither"),
     Metric("own_share", "share of own opening", "neither"),
+    Metric("leak_r", "r beyond blind", "neither"),
+    Metric("leak_share", "share beyond blind", "neither"),
 )
 _TEXTURE_METRICS = (
     Metric("sharpness", "sharpness over source", "neither", 2),
@@ -93,9 +96,12 @@ class AppearanceTables:
         drawn = drawings(case, self.drawers)
         untouched = TRUTH if case.is_reconstruction else UNTOUCHED
         pictures = {**drawn, untouched: case.pictures}
+        blind = None
+        if self.judges.lips and not case.is_reconstruction:
+            blind = in_place(case, drawn_blind(case, self.drawers[OURS]))
         # Judging networks of one thread each look while pictures are compared.
         with ThreadPoolExecutor(1) as other:
-            looking = other.submit(self._looked_at, case, pictures)
+            looking = other.submit(self._looked_at, case, pictures, blind)
             scores = self._compared(case, pictures)
             seen = looking.result()
         rows = self.own if case.is_reconstruction else self.cross
@@ -128,13 +134,14 @@ class AppearanceTables:
         return scores
 
     def _looked_at(
-        self, case: RedrawCase, drawn: Mapping[str, Pictures]
+        self, case: RedrawCase, drawn: Mapping[str, Pictures], blind: Pictures | None
     ) -> dict[str, dict[str, float]]:
         reader, embedder = self.judges.lips, self.judges.embedder
         scores: dict[str, dict[str, float]] = {name: {} for name in drawn}
+        unseen = reader.find(blind) if reader and blind is not None else None
         for name, each in drawn.items():
             if reader and reader.scheme == case.scheme and name not in _UNSEEN:
-                scores[name] |= seen_lip_scores(case, each, reader)
+                scores[name] |= seen_lip_scores(case, each, reader, unseen)
             if embedder and name not in _FACELESS:
                 face = middle_face(case, each, embedder)
                 scores[name] |= _identity(face, self._true_face(case, embedder))
@@ -164,7 +171,7 @@ class AppearanceTables:
                 self.cross + self._between_clips(),
                 frozenset({UNTOUCHED, OTHER_CLIP}),
             )
-        return tables | {DERIVED: acceptance_table(own, tables.get(CROSS))}
+        return tables | {DERIVED: acceptance_table(own)}
 
     def _between_clips(self) -> list[Measurement]:
         """True faces of each clip and of the speaker's next one, the last and the first."""

@@ -39,13 +39,14 @@ class LipReader:
         return found
 
 
-def lip_scores(case: RedrawCase, found: Points) -> dict[str, float]:
+def lip_scores(case: RedrawCase, found: Points, blind: Points | None = None) -> dict[str, float]:
     """How near the lips found are to those asked for.
 
     Faces are aligned by the similarity that fits the rigid upper face; unit inter-ocular.
 
     Args:
         found: (N, P, 2) of `LipReader.find`.
+        blind: likewise, in what was drawn of a cross without knowing the frames' own mouths.
 
     Returns:
         asked_lmd: mean distance of the lip points; asked_r: Pearson's r of opening found and asked
@@ -56,23 +57,18 @@ def lip_scores(case: RedrawCase, found: Points) -> dict[str, float]:
         opening and width, and own_r_weight, how much is left then, likewise; own_share: of what
         they leave unexplained of the original's opening, how much is seen in the opening found (the
         slope of a line through both), and own_share_weight, with which a mean over clips is the
-        slope of all; found: share of frames in which a face was found. NaN where too few frames
-        tell.
+        slope of all; leak_r, leak_share and their weights: the same, after what the opening found
+        in `blind` explains, too; found: share of frames in which a face was found. NaN where too
+        few frames tell.
     """
     scheme, lips = case.scheme, list(case.scheme.lips)
-    rigid = list(scheme.rigid)
     seen = np.isfinite(found).all(axis=(1, 2))
     scores = {"found": float(seen.mean())}
     if not seen.any():
         return scores
     own, unit = case.landmarks[case.frames][seen], case.unit[seen]
     asked = case.crops.points[case.frames][seen][:, : len(lips)]
-    aligned = np.stack(
-        [
-            _carried(face, face[rigid], true[rigid])
-            for face, true in zip(found[seen], own, strict=True)
-        ]
-    )
+    aligned = _aligned(found[seen], own, scheme)
     distance = np.linalg.norm(aligned[:, lips] - asked, axis=-1).mean(axis=1) / unit
     opening = aperture(aligned, scheme) / unit
     wanted = own.copy()
@@ -89,14 +85,40 @@ def lip_scores(case: RedrawCase, found: Points) -> dict[str, float]:
     if not case.is_reconstruction:
         original = aperture(own, scheme) / unit
         told = np.stack([asked_opening, asked_width], axis=1)
-        scores["own_r"] = partial_correlation(opening, original, told)
-        left, original_left = (unexplained(series, told) for series in (opening, original))
-        scores["own_r_weight"] = _together(left, original_left)
+        scores |= _in_common("own", opening, original, told)
+        if blind is not None:
+            known = np.isfinite(blind[seen]).all(axis=(1, 2))
+            unseen = _aligned(blind[seen][known], own[known], scheme)
+            told = np.column_stack([told[known], aperture(unseen, scheme) / unit[known]])
+            scores |= _in_common("leak", opening[known], original[known], told)
+    return scores
+
+
+def _in_common(
+    name: str,
+    opening: NDArray[np.floating],
+    original: NDArray[np.floating],
+    told: NDArray[np.floating],
+) -> dict[str, float]:
+    """Correlation of two openings (T,) after what `told` (T, G) explains, and the slope."""
+    r = partial_correlation(opening, original, told)
+    left, original_left = (unexplained(series, told) for series in (opening, original))
+    return {
+        f"{name}_r": r,
+        f"{name}_r_weight": _together(left, original_left),
         # Where lips do as they are asked to, little is left to correlate, and any share of it looks
         # large; this says how much of the original's motion an audience could see.
-        scores["own_share"] = scores["own_r"] * float(np.std(left) / np.std(original_left))
-        scores["own_share_weight"] = float(np.sum(original_left**2))
-    return scores
+        f"{name}_share": r * float(np.std(left) / np.std(original_left)),
+        f"{name}_share_weight": float(np.sum(original_left**2)),
+    }
+
+
+def _aligned(found: Points, own: Points, scheme: LandmarkScheme) -> Points:
+    """Faces found (N, P, 2) laid on the frames' own by the rigid upper face."""
+    rigid = list(scheme.rigid)
+    return np.stack(
+        [_carried(face, face[rigid], true[rigid]) for face, true in zip(found, own, strict=True)]
+    )
 
 
 def _together(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:

@@ -20,6 +20,7 @@ from mytalk_core.appearance.face_crops import FaceCrops, crop_regions, face_crop
 from mytalk_core.appearance.grain import Grain, measure_grain
 from mytalk_core.appearance.redraw import encode_person, redraw
 from mytalk_core.appearance.reference_choice import (
+    SAME_MOMENT,
     SHOWN,
     Moments,
     Mouths,
@@ -98,9 +99,9 @@ class RedrawCase:
         mouths = mouths_of(self.crops, self.moments, self.scheme)
         return mouths.choose(np.arange(len(self.asked_lips)))
 
-    def serving(self, count: int) -> NDArray[np.int64]:
-        """`count` references as a dub chooses them, out of the usable frames."""
-        free = np.flatnonzero(self.usable)
+    def serving(self, count: int, among: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+        """`count` references as a dub chooses them, out of the usable frames `among` (T,)."""
+        free = np.flatnonzero(self.usable if among is None else self.usable & among)
         own = mouths_of(self.own, self.moments, self.scheme).choose(free)
         return free[serving_frames(unlikeness(self.asked, own), count)]
 
@@ -275,6 +276,26 @@ def renderer_drawer(
         return redraw(renderer, crops, case.moments[case.frames], person, case.scheme)
 
     return draw
+
+
+def drawn_blind(case: RedrawCase, draw: Drawer) -> Drawn:
+    """What `draw` makes of a case where nothing tells it how the frames' own mouths stood.
+
+    What it sees of a face around the mouth is of half a clip later, and of the references none is
+    within SAME_MOMENT of what it draws, or as near as that in a clip so short: whatever it has in
+    common with the original's mouth, the landmarks asked for have.
+    """
+    pictures = case.crops.pictures.copy()
+    later = (case.frames + len(pictures) // 2) % len(pictures)
+    pictures[case.frames] = case.crops.pictures[later]
+    drawn = []
+    for run in case.runs:
+        away = np.abs(case.moments[:, None] - case.moments[run]).min(axis=1)
+        far = away >= min(SAME_MOMENT, away[case.usable].max())
+        crops = replace(case.crops, pictures=pictures)
+        references = case.serving(REFERENCES, far)
+        drawn.append(draw(replace(case, crops=crops, runs=(run,), references=references)))
+    return np.concatenate(drawn)
 
 
 def in_place(case: RedrawCase, drawn: Drawn) -> Pictures:

@@ -9,6 +9,7 @@ from mytalk_core.evaluation.redrawing import RedrawCase, cross_case, reconstruct
 from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import MeshLandmarker
+from mytalk_core.faces.shape import aperture
 from tests.synthetic_face import speaking_clip
 
 MOVING = list(MESH478.moving)
@@ -62,6 +63,45 @@ def test_a_mouth_that_moves_as_the_original_leaks_all_and_one_as_asked_nothing(c
     noisy = asked(cross) + random.normal(0, 0.3, asked(cross).shape).astype(np.float32)
     assert abs(lip_scores(cross, noisy)["own_r"]) < 0.7
     assert lip_scores(cross, noisy)["asked_r"] > 0.8
+
+
+def opened(points: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """Faces whose lips are wider open by so many pixels a frame."""
+    lips = list(MESH478.lips)
+    changed = points.copy()
+    middle = points[:, lips, 1].mean(axis=1, keepdims=True)
+    changed[:, lips, 1] += np.sign(points[:, lips, 1] - middle) * by[:, None] / 2
+    return changed
+
+
+def test_what_a_blind_drawing_shows_too_is_no_leak(cross):
+    """Lips a little wider open where, by chance, the original's are, blind or not."""
+    original = aperture(cross.landmarks[cross.frames], MESH478)
+    random = np.random.default_rng(0)
+    found = []
+    for _ in range(40):
+        alike = original + original.std() * random.normal(size=len(original))
+        unlike = 0.1 * original.std() * random.normal(size=(2, len(original)))
+        seen, blind = (opened(asked(cross), 0.3 * (alike + each)) for each in unlike)
+        found.append(lip_scores(cross, seen, blind))
+    mean = {name: np.mean([one[name] for one in found]) for name in found[0]}
+    assert mean["own_r"] > 0.5
+    assert abs(mean["leak_r"]) < 0.15
+
+    told = opened(asked(cross), 0.1 * random.normal(size=len(original)))
+    leaking = lip_scores(cross, opened(asked(cross), 0.3 * original), told)
+    assert leaking["leak_r"] > 0.9
+    assert leaking["leak_share"] == pytest.approx(0.3, abs=0.05)
+    assert "leak_r" not in lip_scores(cross, told)
+
+
+def test_a_face_that_a_blind_drawing_lacks_leaves_its_frame_out(cross):
+    blind = asked(cross)
+    original = cross.landmarks[cross.frames]
+    random = np.random.default_rng(1)
+    blind += random.normal(0, 0.05, blind.shape).astype(np.float32)
+    blind[:3] = np.nan
+    assert lip_scores(cross, original, blind)["leak_r"] > 0.9
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3])

@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.appearance.conditioning import MaskConfig
-from mytalk_core.appearance.reference_choice import mouths_of, serving_frames, unlikeness
+from mytalk_core.appearance.reference_choice import (
+    SAME_MOMENT,
+    mouths_of,
+    serving_frames,
+    unlikeness,
+)
 from mytalk_core.appearance.renderer import SIZES, Renderer
 from mytalk_core.evaluation.redrawing import (
     NEAR,
@@ -16,6 +21,7 @@ from mytalk_core.evaluation.redrawing import (
     RedrawCase,
     as_drawn,
     cross_case,
+    drawn_blind,
     in_place,
     reconstruction_case,
     renderer_drawer,
@@ -177,6 +183,39 @@ def test_the_renderer_draws_crops_of_any_size(sample, own):
     )
     case = reconstruction_case(large, "ann", MaskConfig())
     assert renderer_drawer(renderer)(case).shape == (len(case.frames), side, side, 3)
+
+
+def test_a_blind_drawing_knows_nothing_of_the_frames_it_draws(cross):
+    """Noise in them, and in all of nearly their moment, changes nothing, bit for bit."""
+    torch.manual_seed(0)
+    draw = renderer_drawer(Renderer(SIZES["tiny"]).eval())
+    frames = len(cross.landmarks)
+    slow = replace(cross, fps=10.0)  # so that there are frames of other moments
+    run = slow.runs[0]
+    alone = replace(slow, runs=(run,))
+    apart = np.abs(slow.moments[:, None] - slow.moments[run]).min(axis=1)
+    near = (apart < SAME_MOMENT) & ((np.arange(frames) + frames // 2) % frames != run.start)
+    near[(np.arange(run.start, run.stop) + frames // 2) % frames] = False  # seen around the mouth
+    assert near[run].all()
+    noisy = slow.crops.pictures.copy()
+    noisy[near] = np.random.default_rng(0).integers(0, 256, noisy[near].shape)
+    other = replace(alone, crops=replace(slow.crops, pictures=noisy))
+    one, same = drawn_blind(alone, draw), drawn_blind(other, draw)
+    assert np.array_equal(one, same)
+    assert not np.array_equal(draw(alone), draw(other))
+
+
+def test_a_blind_drawing_has_all_runs_in_their_order(cross):
+    """Each of them a case of its own, with the landmarks that are asked for there."""
+    asked = []
+
+    def draw(case: RedrawCase) -> np.ndarray:
+        asked.append(case.crops.points[case.frames])
+        return np.repeat(case.frames[:, None, None, None], 3, axis=3).astype(np.float32)
+
+    drawn = drawn_blind(cross, draw)
+    assert drawn[:, 0, 0, 0].tolist() == cross.frames.tolist()
+    assert np.array_equal(np.concatenate(asked), cross.crops.points[cross.frames])
 
 
 def test_only_in_reconstruction_references_may_be_of_nearly_the_same_moment(own, cross):
