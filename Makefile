@@ -42,8 +42,9 @@ demo: dependencies
 	@echo "film:   $(CURDIR)/$(film)"
 	@echo "report: $(CURDIR)/$(film).report.html"
 
+# A crash in native code, be it after the last test, says where Python was.
 test: dependencies
-	@$(run) pytest $(ARGS)
+	@PYTHONFAULTHANDLER=1 $(run) pytest $(ARGS)
 
 # BENCH=preprocess_speed, ARGS="engine nodes": one of tests/benchmarks, and what it is to measure.
 BENCH ?= dub_speed
