@@ -7,7 +7,9 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that needs a hub is a broken test
 
+import atexit
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +25,28 @@ from mytalk_core.errors import MytalkError
 
 _SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
 _VIDEO = {".mpg", ".mp4", ".webm"}
+
+_EXIT_CODE = pytest.StashKey[int]()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep what the suite ends with."""
+    session.config.stash[_EXIT_CODE] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the process once everything is told, and leave the native libraries as they are.
+
+    Ray, gRPC and Beam leave threads behind in this process that nothing can stop. Once in several
+    runs it crashed while the interpreter was taken down beneath them, after all tests had passed.
+    What commands end with is a matter of tests that run them as processes.
+    """
+    if _EXIT_CODE in config.stash:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(config.stash[_EXIT_CODE])
 
 
 def _pulled(name: str) -> Path:
