@@ -21,9 +21,10 @@ SHOWN = 128
 # Seconds about a frame whose pictures it is rather not drawn from: their head stands as the frame's
 # and their mouth as the frame's own did, of which some would be left in what is drawn.
 SAME_MOMENT = 0.8
-# How much less like a frame such a picture counts, in windows: half a pixel of 256. One that shows
-# what is asked for is taken all the same.
-AVOIDED = 0.002
+# How many times as unlike what is asked for such a picture counts. As far as it is unlike it, it is
+# so towards the frame's own mouth, and that far draws the original in; one that shows what is asked
+# for is taken all the same.
+AVOIDED = 1.5
 # Frames among which those are found that cover all; more of a person tell nothing new.
 _CANDIDATES = 400
 _TOGETHER = 8  # frames that are compared with all others at a time: what fits into a cache
@@ -86,7 +87,8 @@ def unlikeness(asked: Mouths, known: Mouths) -> NDArray[np.float32]:
         for at in range(0, len(asked.lips), _TOGETHER)
     ]
     near = np.abs(asked.moments[:, None] - known.moments) < SAME_MOMENT
-    unlike: NDArray[np.float32] = torch.cat(apart).numpy() + np.float32(AVOIDED) * near
+    unlike: NDArray[np.float32] = torch.cat(apart).numpy()
+    unlike[near] *= AVOIDED
     return unlike
 
 

@@ -229,7 +229,7 @@ class Renderer(nn.Module):
         known to it.
 
         Args:
-            avoided: (B, K), True for what is taken only where nothing else is nearly as like.
+            avoided: (B, K), True for what counts as so many times as unlike.
         """
         known, jaw = references.points[0], frames.jaw.shape[1]
         lips = frames.lips.shape[1]
@@ -237,7 +237,7 @@ class Renderer(nn.Module):
             frames.lips, frames.anchors, known[:, :lips], known[:, lips + jaw :]
         )
         if avoided is not None:
-            unlike = unlike + AVOIDED * avoided
+            unlike = torch.where(avoided, AVOIDED * unlike, unlike)
         return unlike.topk(min(self.config.looked_at, len(known)), largest=False).indices
 
     def draw(self, frames: CropTensors, references: References) -> Drawing:

@@ -99,12 +99,14 @@ def test_a_frame_of_the_same_moment_is_taken_only_where_it_is_better_by_far() ->
         known = mouths(np.array([near, far], np.float32), moments=moments)
         return int(serving_frames(unlikeness(asked, known), 1)[0])
 
-    # Of four points of the lips one moves, so that they differ by a quarter of the opening.
-    assert first(0.5, 0.5 + 3 * AVOIDED) == 1
-    assert first(0.5, 0.5 + 5 * AVOIDED) == 0
-    timeless = Mouths(asked.lips, asked.anchors, np.array([np.nan]))
-    known = mouths(np.array([0.5, 0.5 + 3 * AVOIDED], np.float32), moments=moments)
-    assert serving_frames(unlikeness(timeless, known), 1).tolist() == [0]
+    for apart in (0.02, 0.2):
+        assert first(0.5 + apart, 0.5 + 0.9 * AVOIDED * apart) == 1
+        assert first(0.5 + apart, 0.5 + 1.1 * AVOIDED * apart) == 0
+        assert first(0.5, 0.5 + 0.01 * apart) == 0  # what is asked for is taken all the same
+        timeless = Mouths(asked.lips, asked.anchors, np.array([np.nan]))
+        openings = np.array([0.5 + apart, 0.5 + 0.9 * AVOIDED * apart], np.float32)
+        known = mouths(openings, moments=moments)
+        assert serving_frames(unlikeness(timeless, known), 1).tolist() == [0]
 
 
 def test_it_is_judged_as_the_renderer_judges(
