@@ -123,7 +123,7 @@ def chunk(first: int, count: int, total: int) -> pa.Table:
         "picture_hash": [each.tobytes() for each in picture],
         "embedding": embeddings,
         "config_id": ["0123456789abcdef"] * count,
-        "versions": ['{"mytalk": "0.5.0"}'] * count,
+        "versions": ['{"mytalk": "0.6.0"}'] * count,
     }
     nothing = {"reason": [None] * count, "error_class": [None] * count}
     everything = columns | nothing
