@@ -229,7 +229,7 @@ class Renderer(nn.Module):
         known to it.
 
         Args:
-            avoided: (B, K), True for what counts as so many times as unlike.
+            avoided: (B, K), True for what counts AVOIDED times as unlike.
         """
         known, jaw = references.points[0], frames.jaw.shape[1]
         lips = frames.lips.shape[1]

@@ -102,6 +102,8 @@ def test_a_face_that_a_blind_drawing_lacks_leaves_its_frame_out(cross):
     blind += random.normal(0, 0.05, blind.shape).astype(np.float32)
     blind[:3] = np.nan
     assert lip_scores(cross, original, blind)["leak_r"] > 0.9
+    nothing = lip_scores(cross, original, np.full_like(blind, np.nan))
+    assert "leak_r" not in nothing and nothing["own_r"] > 0.9
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3])
