@@ -86,10 +86,10 @@ def lip_scores(case: RedrawCase, found: Points, blind: Points | None = None) -> 
         original = aperture(own, scheme) / unit
         told = np.stack([asked_opening, asked_width], axis=1)
         scores |= _in_common("own", opening, original, told)
-        drawn_blind = np.empty((0, *found.shape[1:])) if blind is None else blind[seen]
-        known = np.isfinite(drawn_blind).all(axis=(1, 2))
+        unknowing = np.empty((0, *found.shape[1:])) if blind is None else blind[seen]
+        known = np.isfinite(unknowing).all(axis=(1, 2))
         if known.any():
-            unseen = _aligned(drawn_blind[known], own[known], scheme)
+            unseen = _aligned(unknowing[known], own[known], scheme)
             told = np.column_stack([told[known], aperture(unseen, scheme) / unit[known]])
             scores |= _in_common("leak", opening[known], original[known], told)
     return scores
