@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out_of_all
@@ -23,12 +22,18 @@ from mytalk_core.appearance.adaptation_batches import (
     AdaptationBatches,
     frames_in_a_row,
 )
+from mytalk_core.appearance.adaptation_exam import (
+    Exam,
+    Scores,
+    exam,
+    score,
+    spread_places,
+    take_pages,
+)
 from mytalk_core.appearance.batches import RUN, AppearanceBatch
-from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
 from mytalk_core.appearance.losses import LossConfig, pixel_losses
-from mytalk_core.appearance.mouth_scores import score_mouths
 from mytalk_core.appearance.perceptual import Lpips
-from mytalk_core.appearance.reference_choice import SHOWN, serving_frames, unlikeness
+from mytalk_core.appearance.reference_choice import SHOWN
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.training.loop import LoopConfig, train
@@ -73,19 +78,6 @@ class AdaptationConfig:
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Of the mouth in frames that were kept back, drawn with their true landmarks; means."""
-
-    psnr: float  # dB
-    lpips: float  # less is better
-
-    def error_beside(self, other: "Scores") -> float:
-        """How large the error is, that of `other` being 1: pixels and perception count alike."""
-        pixels = 10 ** ((other.psnr - self.psnr) / 20)
-        return (pixels + self.lpips / other.lpips) / 2
-
-
-@dataclass(frozen=True)
 class Look:
     """What was found on the frames that choose, after some steps."""
 
@@ -115,18 +107,6 @@ class Adapted:
 
     renderer: Renderer
     record: AdaptationRecord
-
-
-@dataclass(frozen=True)
-class Exam:
-    """Frames of one take that judge a renderer, and what it is shown of the person."""
-
-    target: CropTensors  # (N, ..)
-    references: CropTensors  # (K, ..)
-
-    def to(self, device: torch.device) -> "Exam":
-        """The same on another device."""
-        return Exam(self.target.to(device), self.references.to(device))
 
 
 @dataclass(frozen=True)
@@ -168,14 +148,21 @@ def plan_lesson(renderer: Renderer, takes: Sequence[Take], config: AdaptationCon
     Raises:
         BadInputError: TOO_SHORT where takes are too short to keep something of them back.
     """
-    parts = hold_out_of_all(takes, config.held_out)
+    parts = [part for part in hold_out_of_all(takes, config.held_out) if len(part.learnt)]
+    pages = take_pages([part.learnt for part in parts])
 
     def exams(kept: Sequence[Take]) -> list[Exam]:
         places = spread_places([len(take) for take in kept], config.judged_frames)
         return [
-            exam(take.choose(chosen), part.learnt, config.references, renderer)
-            for take, chosen, part in zip(kept, places, parts, strict=True)
-            if len(chosen) and len(part.learnt)
+            exam(
+                take.choose(chosen),
+                parts[number].learnt,
+                pages[:number] + pages[number + 1 :],
+                config.references,
+                renderer,
+            )
+            for number, (take, chosen) in enumerate(zip(kept, places, strict=True))
+            if len(chosen)
         ]
 
     lesson = Lesson(
@@ -257,36 +244,6 @@ def learn_actor(
         looks=tuple(looks),
     )
     return Adapted(learner.model if record.helped else renderer, record)
-
-
-def exam(take: Take, learnt: Take, references: int, renderer: Renderer) -> Exam:
-    """All frames of `take` as what judges `renderer`, with references from `learnt` as in a dub."""
-    unlike = unlikeness(take.clip.mouths, learnt.clip.mouths)
-    shown = learnt.choose(serving_frames(unlike, references))
-    target, known = (
-        crop_tensors(each.clip.crops, each.clip.scheme, renderer.config.size)
-        for each in (take, shown)
-    )
-    return Exam(target, known).to(next(renderer.parameters()).device)
-
-
-def spread_places(lengths: Sequence[int], count: int) -> list[NDArray[np.int64]]:
-    """`count` places, or all there are, evenly over sequences laid end to end: those in each."""
-    ends, total = np.cumsum(lengths), sum(lengths)
-    chosen = np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(np.int64))
-    return [
-        chosen[(chosen >= end - length) & (chosen < end)] - (end - length)
-        for length, end in zip(lengths, ends, strict=True)
-    ]
-
-
-def score(renderer: Renderer, exams: Sequence[Exam], lpips: Lpips) -> Scores:
-    """Means over all frames of the exams."""
-    found = [score_mouths(renderer, each.target, each.references, lpips) for each in exams]
-    return Scores(
-        psnr=float(np.concatenate([each.psnr for each in found]).mean()),
-        lpips=float(np.concatenate([each.lpips for each in found]).mean()),
-    )
 
 
 class _Learner:

@@ -5,7 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mytalk_core.appearance.adaptation import AdaptationRecord, Adapted, Look, Scores
+from mytalk_core.appearance.adaptation import AdaptationRecord, Adapted, Look
+from mytalk_core.appearance.adaptation_exam import Scores
 from mytalk_core.appearance.checkpoint import load_renderer, save_renderer
 from mytalk_core.errors import ModelError, Reason
 from mytalk_core.media.output import atomic_path

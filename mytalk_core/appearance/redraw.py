@@ -21,7 +21,7 @@ from mytalk_core.appearance.face_crops import (
     crop_tensors,
     window_slices,
 )
-from mytalk_core.appearance.reference_choice import SAME_MOMENT, Moments
+from mytalk_core.appearance.reference_choice import Moments, of_one_moment
 from mytalk_core.appearance.renderer import (
     Drawing,
     References,
@@ -85,9 +85,8 @@ def redraw(
         some = crops.choose(slice(first, first + _BATCH))
         frames = crop_tensors(some, scheme, renderer.config.size).to(device)
         with autocast(device, True):
-            now = moments[first : first + _BATCH, None]
-            near = torch.from_numpy(np.abs(now - person.moments) < SAME_MOMENT).to(device)
-            chosen = renderer.most_alike(frames, person.encoded, near)
+            near = of_one_moment(moments[first : first + _BATCH], person.moments)
+            chosen = renderer.most_alike(frames, person.encoded, torch.from_numpy(near).to(device))
             drawing = renderer.draw(frames, person.encoded.choose(chosen))
         for frame, mask in enumerate(window_masks(some)):
             down, across = torch.from_numpy(mask).nonzero(as_tuple=True)

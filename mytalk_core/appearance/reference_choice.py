@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from mytalk_core.appearance.conditioning import landmark_distance
 from mytalk_core.appearance.face_crops import WINDOW_SIDE, FaceCrops
@@ -86,10 +87,20 @@ def unlikeness(asked: Mouths, known: Mouths) -> NDArray[np.float32]:
         )
         for at in range(0, len(asked.lips), _TOGETHER)
     ]
-    near = np.abs(asked.moments[:, None] - known.moments) < SAME_MOMENT
-    unlike: NDArray[np.float32] = torch.cat(apart).numpy()
-    unlike[near] *= AVOIDED
+    near = of_one_moment(asked.moments, known.moments)
+    unlike: NDArray[np.float32] = avoiding(torch.cat(apart), torch.from_numpy(near)).numpy()
     return unlike
+
+
+def of_one_moment(asked: Moments, known: Moments) -> NDArray[np.bool_]:
+    """Which of K known frames are within SAME_MOMENT of each of T asked ones, (T, K)."""
+    near: NDArray[np.bool_] = np.abs(asked[:, None] - known) < SAME_MOMENT
+    return near
+
+
+def avoiding(unlike: Tensor, near: Tensor) -> Tensor:
+    """How unlike frames count (T, K), those AVOIDED times as much that `near` (T, K) marks."""
+    return torch.where(near, AVOIDED * unlike, unlike)
 
 
 def serving_frames(

@@ -27,7 +27,7 @@ from mytalk_core.appearance.layers import (
     silu,
     warp,
 )
-from mytalk_core.appearance.reference_choice import AVOIDED
+from mytalk_core.appearance.reference_choice import avoiding
 from mytalk_core.appearance.row_sampling import goes_by_rows, row_sums
 
 # What shows a frame's landmarks: three contours at three moments.
@@ -221,7 +221,7 @@ class Renderer(nn.Module):
         )
 
     def most_alike(
-        self, frames: CropTensors, references: References, avoided: Tensor | None = None
+        self, frames: CropTensors, references: References, near: Tensor | None = None
     ) -> Tensor:
         """Which references of one person each of B frames is best drawn from, (B, N) out of K.
 
@@ -229,15 +229,15 @@ class Renderer(nn.Module):
         known to it.
 
         Args:
-            avoided: (B, K), True for what counts AVOIDED times as unlike.
+            near: (B, K), True for references of the frame's own moment, which are avoided.
         """
         known, jaw = references.points[0], frames.jaw.shape[1]
         lips = frames.lips.shape[1]
         unlike = landmark_distance(
             frames.lips, frames.anchors, known[:, :lips], known[:, lips + jaw :]
         )
-        if avoided is not None:
-            unlike = torch.where(avoided, AVOIDED * unlike, unlike)
+        if near is not None:
+            unlike = avoiding(unlike, near)
         return unlike.topk(min(self.config.looked_at, len(known)), largest=False).indices
 
     def draw(self, frames: CropTensors, references: References) -> Drawing:

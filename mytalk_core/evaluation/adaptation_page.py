@@ -9,7 +9,8 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.adaptation import AdaptationRecord, Exam, Look
+from mytalk_core.appearance.adaptation import AdaptationRecord, Look
+from mytalk_core.appearance.adaptation_exam import Exam
 from mytalk_core.appearance.mouth_scores import drawn_pictures
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.page import page_template

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.appearance.face_crops import window_slices
 from mytalk_core.appearance.perceptual import Lpips
-from mytalk_core.evaluation.lip_fidelity import LipReader, lip_scores
+from mytalk_core.evaluation.lip_fidelity import LipReader
 from mytalk_core.evaluation.picture_metrics import mouth_region, outside_change, psnr, ssim
 from mytalk_core.evaluation.redrawing import Pictures, RedrawCase
 from mytalk_core.evaluation.texture_metrics import (
@@ -17,7 +17,6 @@ from mytalk_core.evaluation.texture_metrics import (
     rim_contrast,
     unsteadiness,
 )
-from mytalk_core.faces.alignment import Points
 from mytalk_core.faces.embedding import FaceEmbedder
 
 # SSIM and LPIPS are taken of every other frame: neighbours have nearly the same.
@@ -145,13 +144,6 @@ def texture_scores(case: RedrawCase, drawn: Pictures, source: Texture) -> dict[s
 
 def _over(value: float, source: float) -> float:
     return value / source if source > 0 else float("nan")
-
-
-def seen_lip_scores(
-    case: RedrawCase, drawn: Pictures, reader: LipReader, blind: Points | None = None
-) -> dict[str, float]:
-    """As `lip_scores`, of the lips that are found in the drawn frames."""
-    return lip_scores(case, reader.find(drawn), blind)
 
 
 def middle_face(case: RedrawCase, drawn: Pictures, embedder: FaceEmbedder) -> NDArray[np.float64]:

@@ -13,12 +13,12 @@ from mytalk_core.evaluation.appearance_scores import (
     Judges,
     middle_face,
     picture_scores,
-    seen_lip_scores,
     source_texture,
     texture_scores,
     truth_of,
 )
 from mytalk_core.evaluation.identity import csim
+from mytalk_core.evaluation.lip_fidelity import leak_scores, lip_scores
 from mytalk_core.evaluation.pasting import CLIP_PASTED, MEAN_MOUTH
 from mytalk_core.evaluation.redrawing import (
     APART,
@@ -141,7 +141,10 @@ class AppearanceTables:
         unseen = reader.find(blind) if reader and blind is not None else None
         for name, each in drawn.items():
             if reader and reader.scheme == case.scheme and name not in _UNSEEN:
-                scores[name] |= seen_lip_scores(case, each, reader, unseen)
+                found = reader.find(each)
+                scores[name] |= lip_scores(case, found)
+                if unseen is not None:
+                    scores[name] |= leak_scores(case, found, unseen)
             if embedder and name not in _FACELESS:
                 face = middle_face(case, each, embedder)
                 scores[name] |= _identity(face, self._true_face(case, embedder))

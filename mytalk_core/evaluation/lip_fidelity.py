@@ -39,60 +39,84 @@ class LipReader:
         return found
 
 
-def lip_scores(case: RedrawCase, found: Points, blind: Points | None = None) -> dict[str, float]:
+def lip_scores(case: RedrawCase, found: Points) -> dict[str, float]:
     """How near the lips found are to those asked for.
 
     Faces are aligned by the similarity that fits the rigid upper face; unit inter-ocular.
 
     Args:
         found: (N, P, 2) of `LipReader.find`.
-        blind: likewise, in what was drawn of a cross without knowing the frames' own mouths.
 
     Returns:
         asked_lmd: mean distance of the lip points; asked_r: Pearson's r of opening found and asked
         for; asked_r_pooled the same, and asked_r_pooled_weight, how much the opening moves, for a
         mean over clips that is nearly the r of all clips as one series, each clip's mean taken off:
-        clips in which it hardly moves tell little; own_r, in cross: the correlation of the opening
-        found with that of the original frames, after what the lips asked for explain by their
-        opening and width, and own_r_weight, how much is left then, likewise; own_share: of what
-        they leave unexplained of the original's opening, how much is seen in the opening found (the
-        slope of a line through both), and own_share_weight, with which a mean over clips is the
-        slope of all; leak_r, leak_share and their weights: the same, after what the opening found
-        in `blind` explains, too; found: share of frames in which a face was found. NaN where too
-        few frames tell.
+        clips in which it hardly moves tell little; found: share of frames in which a face was
+        found, and nothing else where it is none. NaN where too few frames tell.
     """
-    scheme, lips = case.scheme, list(case.scheme.lips)
-    seen = np.isfinite(found).all(axis=(1, 2))
+    seen = _face_found(found)
     scores = {"found": float(seen.mean())}
     if not seen.any():
         return scores
     own, unit = case.landmarks[case.frames][seen], case.unit[seen]
-    asked = case.crops.points[case.frames][seen][:, : len(lips)]
-    aligned = _aligned(found[seen], own, scheme)
-    distance = np.linalg.norm(aligned[:, lips] - asked, axis=-1).mean(axis=1) / unit
-    opening = aperture(aligned, scheme) / unit
-    wanted = own.copy()
-    wanted[:, lips] = asked
-    asked_opening = aperture(wanted, scheme) / unit
-    left_corner, right_corner = (wanted[:, corner] for corner in scheme.mouth_corners)
-    asked_width = np.linalg.norm(left_corner - right_corner, axis=-1) / unit
-    scores |= {
+    aligned, wanted = _aligned(found[seen], own, case.scheme), _wanted(case)[seen]
+    lips = list(case.scheme.lips)
+    distance = np.linalg.norm(aligned[:, lips] - wanted[:, lips], axis=-1).mean(axis=1) / unit
+    opening, asked = (aperture(each, case.scheme) / unit for each in (aligned, wanted))
+    r = correlation(opening, asked)
+    return scores | {
         "asked_lmd": float(distance.mean()),
-        "asked_r": correlation(opening, asked_opening),
+        "asked_r": r,
+        "asked_r_pooled": r,
+        "asked_r_pooled_weight": _together(opening, asked),
     }
-    scores["asked_r_pooled"] = scores["asked_r"]
-    scores["asked_r_pooled_weight"] = _together(opening, asked_opening)
-    if not case.is_reconstruction:
-        original = aperture(own, scheme) / unit
-        told = np.stack([asked_opening, asked_width], axis=1)
-        scores |= _in_common("own", opening, original, told)
-        unknowing = np.empty((0, *found.shape[1:])) if blind is None else blind[seen]
-        known = np.isfinite(unknowing).all(axis=(1, 2))
-        if known.any():
-            unseen = _aligned(unknowing[known], own[known], scheme)
-            told = np.column_stack([told[known], aperture(unseen, scheme) / unit[known]])
-            scores |= _in_common("leak", opening[known], original[known], told)
+
+
+def leak_scores(case: RedrawCase, found: Points, blind: Points) -> dict[str, float]:
+    """How much of the original's mouth is seen in a cross, beside what was asked for.
+
+    Args:
+        found: (N, P, 2) of `LipReader.find`.
+        blind: likewise, in what was drawn without knowing the frames' own mouths.
+
+    Returns:
+        own_r: the correlation of the opening found with that of the original frames, after what the
+        lips asked for explain by their opening and width, and own_r_weight, how much is left then,
+        for a mean over clips; own_share: of what they leave unexplained of the original's opening,
+        how much is seen in the opening found (the slope of a line through both), and
+        own_share_weight, with which a mean over clips is the slope of all; leak_r, leak_share and
+        their weights: the same, after what the opening found in `blind` explains, too. Left out
+        where no frame shows the faces they need, NaN where too few do.
+    """
+    own, wanted, scheme, unit = case.landmarks[case.frames], _wanted(case), case.scheme, case.unit
+    original, asked = (aperture(each, scheme) / unit for each in (own, wanted))
+    left_corner, right_corner = (wanted[:, corner] for corner in scheme.mouth_corners)
+    told = np.column_stack([asked, np.linalg.norm(left_corner - right_corner, axis=-1) / unit])
+    seen = _face_found(found)
+    both = seen & _face_found(blind)
+
+    def opening(faces: Points, of: NDArray[np.bool_]) -> NDArray[np.floating]:
+        return aperture(_aligned(faces[of], own[of], scheme), scheme) / unit[of]
+
+    scores: dict[str, float] = {}
+    if seen.any():
+        scores |= _in_common("own", opening(found, seen), original[seen], told[seen])
+    if both.any():
+        known = np.column_stack([told[both], opening(blind, both)])
+        scores |= _in_common("leak", opening(found, both), original[both], known)
     return scores
+
+
+def _face_found(found: Points) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(found).all(axis=(1, 2)))
+
+
+def _wanted(case: RedrawCase) -> Points:
+    """The frames' landmarks (N, P, 2) with the lips asked for."""
+    wanted = case.landmarks[case.frames].copy()
+    lips = list(case.scheme.lips)
+    wanted[:, lips] = case.crops.points[case.frames][:, : len(lips)]
+    return wanted
 
 
 def _in_common(

@@ -31,12 +31,12 @@ from mytalk_core.appearance.adaptation import (
     learn_actor,
     plan_lesson,
 )
-from mytalk_core.appearance.album import AlbumConfig, AlbumPage, album_page
+from mytalk_core.appearance.adaptation_exam import take_pages
+from mytalk_core.appearance.album import AlbumPage
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.clip import AppearanceClip, appearance_clip
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
-from mytalk_core.appearance.reference_choice import covering_frames
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.clip_index import ClipIndex, clip_index
 from mytalk_core.data.clip_reader import Members, read_clip
@@ -129,8 +129,7 @@ def learnt(
     # Whatever its steps bring, it goes on until its time is over.
     config = replace(AdaptationConfig.lasting(60 * minutes), patience=10**6)
     cases = [reconstruction_case(decode_sample(members[n]), speaker, MaskConfig()) for n in kept]
-    pages = [page_of(take, AlbumConfig().frames // len(takes)) for take in takes]
-    measured = Measured(cases, pages, lpips, minutes, config.steps)
+    measured = Measured(cases, take_pages(takes), lpips, minutes, config.steps)
     lesson = plan_lesson(shipped, takes, config)
     adapted = learn_actor(shipped, lesson, config, lpips, lambda done, total: None, measured)
     record = adapted.record
@@ -147,13 +146,6 @@ def clip_of(members: Members) -> AppearanceClip:
 def take_of(clip: AppearanceClip) -> Take:
     """A whole clip."""
     return Take(clip, np.arange(len(clip.opening)), 25.0)
-
-
-def page_of(take: Take, count: int) -> AlbumPage:
-    """Frames of a take for the others."""
-    mouths = take.clip.mouths
-    crops = take.clip.crops.choose(covering_frames(mouths.lips, mouths.anchors, count))
-    return album_page(crops, np.full(len(crops.points), np.nan))
 
 
 def print_table(title: str, rows: Sequence[Row]) -> None:

@@ -11,17 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mytalk_core.appearance import adaptation
+from mytalk_core.appearance import adaptation, adaptation_exam
 from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out, hold_out_of_all
 from mytalk_core.appearance.adaptation import (
     AdaptationConfig,
     Adapted,
-    Scores,
     adapt,
     plan_lesson,
-    spread_places,
 )
 from mytalk_core.appearance.adaptation_batches import AdaptationBatchConfig
+from mytalk_core.appearance.adaptation_exam import (
+    Exam,
+    Scores,
+    exam,
+    spread_places,
+    take_pages,
+)
+from mytalk_core.appearance.album import AlbumPage
 from mytalk_core.appearance.clip import AppearanceClip
 from mytalk_core.appearance.crop_motion import CropMotionConfig
 from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
@@ -110,7 +116,7 @@ def with_pictures(take: Take, places: NDArray[np.bool_], value: int) -> Take:
     """The take with some of its pictures painted over."""
     pictures = take.clip.crops.pictures.copy()
     pictures[places] = value
-    crops = replace(take.clip.crops, pictures=pictures)  # type: ignore[arg-type]
+    crops = replace(take.clip.crops, pictures=pictures)
     return replace(take, clip=replace(take.clip, crops=crops))
 
 
@@ -214,21 +220,54 @@ def test_nothing_is_learnt_from_what_judges_and_the_same_frames_give_the_same_st
 def test_judges_are_shown_what_is_learnt_from(
     tiny_renderer: Callable[..., Renderer], take: Take, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pairs: list[tuple[Take, Take]] = []
-    exam_of = adaptation.exam
+    """Of their own take and of the other one, and nothing else of either."""
+    asked: list[tuple[Take, Take, Sequence[AlbumPage]]] = []
 
-    def spied(judging: Take, learnt: Take, *rest: object) -> adaptation.Exam:
-        pairs.append((judging, learnt))
-        return exam_of(judging, learnt, *rest)  # type: ignore[arg-type]
+    def spied(
+        judging: Take, learnt: Take, others: Sequence[AlbumPage], count: int, model: Renderer
+    ) -> Exam:
+        asked.append((judging, learnt, others))
+        return adaptation_exam.exam(judging, learnt, others, count, model)
 
     monkeypatch.setattr(adaptation, "exam", spied)
-    lesson = plan_lesson(tiny_renderer(), [take], BRIEF)
-    (learnt,) = lesson.learnt
-    assert len(pairs) == 2
-    for judging, shown in pairs:
-        np.testing.assert_array_equal(shown.frames, learnt.frames)
-        assert not set(judging.frames.tolist()) & set(learnt.frames.tolist())
-    assert not set(pairs[0][0].frames.tolist()) & set(pairs[1][0].frames.tolist())
+    shifted = replace(take, frames=take.frames + 1000)
+    held = [hold_out(each, BRIEF.held_out, turn) for turn, each in enumerate((take, shifted))]
+    painted = [
+        with_pictures(each, ~np.isin(each.frames, part.learnt.frames), 255)
+        for each, part in zip((take, shifted), held, strict=True)
+    ]
+    lesson = plan_lesson(tiny_renderer(), painted, BRIEF)
+    assert len(asked) == 4
+    kept: set[int] = set()
+    for judging, shown, (other,) in asked:
+        own = lesson.learnt[int(judging.frames[0] >= 1000)]
+        np.testing.assert_array_equal(shown.frames, own.frames)
+        assert not set(judging.frames.tolist()) & (set(own.frames.tolist()) | kept)
+        kept |= set(judging.frames.tolist())
+        assert len(other.crops.pictures) > 20
+        assert other.crops.pictures.min(axis=(1, 2, 3)).max() < 255  # none that was painted over
+
+
+def test_judges_are_drawn_from_others_mouths_that_their_own_take_lacks(
+    tiny_renderer: Callable[..., Renderer], drawn_clip: Callable[..., AppearanceClip]
+) -> None:
+    """One half of the frames is shut, and the other open."""
+    opening = np.repeat([0.05, 0.45], 40)
+    both = Take(drawn_clip(opening), np.arange(80), FPS)
+    shut, wide = both.choose(np.arange(40)), both.choose(np.arange(40, 80))
+    asked = wide.choose(np.arange(5))
+    lent = take_pages([wide.choose(np.arange(5, 40))])
+    alone = exam(asked, shut, [], 16, tiny_renderer())
+    beside = exam(asked, shut, lent, 16, tiny_renderer())
+    own = len(alone.references.pictures)
+    assert own == 16
+    assert len(beside.references.pictures) > own
+    torch.testing.assert_close(beside.references.pictures[:own], alone.references.pictures)
+    far, near = (
+        (each.references.lips[:, None] - each.target.lips).abs().mean((2, 3)).min()
+        for each in (alone, beside)
+    )
+    assert near < far / 2
 
 
 @pytest.mark.usefixtures("hollow")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mytalk_core.appearance.adaptation import AdaptationRecord, Adapted, Look, Scores
+from mytalk_core.appearance.adaptation import AdaptationRecord, Adapted, Look
+from mytalk_core.appearance.adaptation_exam import Scores
 from mytalk_core.appearance.adapted_file import load_adapted, save_adapted
 from mytalk_core.appearance.checkpoint import load_renderer, save_renderer
 from mytalk_core.appearance.renderer import Renderer

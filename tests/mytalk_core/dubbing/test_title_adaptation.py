@@ -14,8 +14,8 @@ from mytalk_core.appearance.adaptation import (
     AdaptationConfig,
     AdaptationRecord,
     Adapted,
-    Scores,
 )
+from mytalk_core.appearance.adaptation_exam import Scores
 from mytalk_core.appearance.checkpoint import save_renderer
 from mytalk_core.appearance.renderer import SIZES, Renderer
 from mytalk_core.dubbing import title_adaptation

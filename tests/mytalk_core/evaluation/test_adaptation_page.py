@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mytalk_core.appearance.adaptation import AdaptationRecord, Look, Scores
+from mytalk_core.appearance.adaptation import AdaptationRecord, Look
+from mytalk_core.appearance.adaptation_exam import Scores
 from mytalk_core.evaluation.adaptation_page import (
     AdaptationPage,
     gain_figure,
