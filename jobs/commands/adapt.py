@@ -84,9 +84,7 @@ def adapt(
             weights=out.name,
             shipped=weights.name,
             record=adapted.record,
-            strip=mouth_strip(
-                plan_lesson(shipped, takes, config).reporting, shipped, adapted.renderer
-            ),
+            strip=mouth_strip(plan_lesson(takes, config).reporting, shipped, adapted.renderer),
             settings=settings(config),
         ),
     )

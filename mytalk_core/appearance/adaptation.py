@@ -2,8 +2,8 @@
 
 A short training of all weights with the losses that need no other network, from the shipped weights
 on. Stretches of the film are kept back. Some of them judge the weights from time to time: the best
-ones are kept, and learning ends where nothing gets better. The others say what came of it; if that
-is nothing, the shipped renderer is given back.
+ones are kept, and learning ends where nothing gets better. The others say what came of them; if
+that is nothing, the shipped renderer is given back. Each question has judges of its own.
 """
 
 import copy
@@ -94,7 +94,7 @@ class AdaptationRecord:
     after: Scores  # of what learning made, on the same, whether it is used or not
     helped: bool  # whether it is used
     steps: int  # taken
-    chosen_step: int  # whose weights were the best; 0: none were better than those at the start
+    chosen_step: int  # whose weights were the best of those that were looked at
     seconds: float  # that it took, from the first look to the last
     learnt_frames: int
     reporting_frames: int
@@ -138,11 +138,11 @@ def adapt(
         BadInputError: TOO_SHORT where takes are too short to keep something of them back.
         DivergedError: where a loss is no longer finite.
     """
-    lesson = plan_lesson(renderer, takes, config)
+    lesson = plan_lesson(takes, config)
     return learn_actor(renderer, lesson, config, lpips, progress)
 
 
-def plan_lesson(renderer: Renderer, takes: Sequence[Take], config: AdaptationConfig) -> Lesson:
+def plan_lesson(takes: Sequence[Take], config: AdaptationConfig) -> Lesson:
     """What is learnt from takes and what judges it.
 
     Raises:
@@ -159,7 +159,6 @@ def plan_lesson(renderer: Renderer, takes: Sequence[Take], config: AdaptationCon
                 parts[number].learnt,
                 pages[:number] + pages[number + 1 :],
                 config.references,
-                renderer,
             )
             for number, (take, chosen) in enumerate(zip(kept, places, strict=True))
             if len(chosen)
@@ -202,8 +201,7 @@ def learn_actor(
     looks = [Look(0, 0.0, score(renderer, lesson.choosing, lpips))]
     with watch.stopped():
         looked(looks[0], renderer)
-    # The weights at the start are those to beat.
-    state = TrainingState(best_score=1.0)
+    state = TrainingState()
 
     def error(step: int, scores: Scores) -> float:
         return scores.error_beside(looks[0].scores) - config.forgiven * step / config.steps
@@ -229,7 +227,7 @@ def learn_actor(
         look(state.step, score(learner.model, lesson.choosing, lpips))
         if error(state.step, looks[-1].scores) < state.best_score:
             state.best = state.average
-    learner.model.load_state_dict(state.best or renderer.state_dict())
+    learner.model.load_state_dict(state.best)
     learner.model.eval()
     before, after = (score(model, lesson.reporting, lpips) for model in (renderer, learner.model))
     record = AdaptationRecord(
@@ -237,10 +235,10 @@ def learn_actor(
         after=after,
         helped=after.error_beside(before) < 1,
         steps=state.step,
-        chosen_step=min(looks, key=lambda each: error(each.step, each.scores)).step,
+        chosen_step=min(looks[1:], key=lambda each: error(each.step, each.scores)).step,
         seconds=watch.seconds(),
         learnt_frames=sum(len(take) for take in lesson.learnt),
-        reporting_frames=sum(len(each.target.pictures) for each in lesson.reporting),
+        reporting_frames=sum(len(each.crops.points) for each in lesson.reporting),
         looks=tuple(looks),
     )
     return Adapted(learner.model if record.helped else renderer, record)

@@ -1,14 +1,15 @@
 """A redrawn crop and the film's own made one: colours and grain meet, and no edge is seen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.appearance.face_hulls import FaceHulls
 from mytalk_core.appearance.grain import Grain, grain_of_frame, lacking_grain
 from mytalk_core.appearance.rim_match import RimConfig, rim_correction
-from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
 Floats = NDArray[np.float32]
 
@@ -29,6 +30,9 @@ class BlendConfig:
     coarse_feather: float = 0.12
     # Share of the way from the mask's edge to what must be drawn whole that may be used for it.
     room: float = 0.75
+    # How far beyond both faces' outline it ends, fading, where the mask's edge is farther away. Out
+    # there are hair and collar, which stand elsewhere beside a head that is turned otherwise.
+    beyond: float = 0.015
     rim: RimConfig = field(default_factory=RimConfig)
 
 
@@ -41,39 +45,27 @@ class Takeover:
     coarse: Floats  # of its coarsest
 
 
-def lips_and_chin(moving: NDArray[np.float32], scheme: LandmarkScheme) -> NDArray[np.float32]:
-    """Of moving points (.., M, 2) those whose hull a drawing must show alone, (.., K, 2).
-
-    The sides of the jaw hardly move with speech, and over cheeks there is to be room to fade.
-    """
-    lips, third = len(scheme.lips), len(scheme.jaw) // 3
-    chosen: NDArray[np.float32] = np.concatenate(
-        [moving[..., :lips, :], moving[..., lips + third : -third, :]], axis=-2
-    )
-    return chosen
-
-
-def takeover(
-    mask: NDArray[np.uint8], whole: NDArray[np.float32], size: int, config: BlendConfig
-) -> Takeover:
-    """How the drawing fades in from the mask's edge towards what it must show alone.
+def takeover(mask: NDArray[np.uint8], hulls: FaceHulls, size: int, config: BlendConfig) -> Takeover:
+    """How the drawing fades in from the edge of mask and faces towards what it must show alone.
 
     Args:
         mask: (H, W) 0 or 1, a crop's or a part of it around the mask.
-        whole: (K, 2) points of the same picture whose hull is the drawing's alone: those of
-            `lips_and_chin`, as they were and as they shall be. Whatever of the old ones shone
-            through would be seen twice.
+        hulls: of the same picture.
         size: width of the crop.
     """
     # A mask cut off by the crop's edge must fade out there too.
     framed = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)
     depth = framed[1:-1, 1:-1].astype(np.float32, copy=False)
-    room = depth + _distance(whole, mask.shape)
+    room = depth + _distance(hulls.speaking, mask.shape)
     clearance = max(config.clearance * size, _NARROWEST)
+
+    outside = _distance(hulls.whole, mask.shape)
+    near = 1 - _smoothstep(outside / max(config.beyond * size, _NARROWEST))
 
     def ramp(feather: float) -> Floats:
         width = np.clip(config.room * room - clearance, _NARROWEST, feather * size)
-        return _smoothstep((depth - clearance) / width)
+        shown: Floats = near * _smoothstep((depth - clearance) / width)
+        return shown
 
     return Takeover(depth, ramp(config.feather), ramp(config.coarse_feather))
 
@@ -93,7 +85,7 @@ def blend(
     film: Floats,
     drawn: Floats,
     mask: NDArray[np.uint8],
-    whole: NDArray[np.float32],
+    hulls: FaceHulls,
     frame: int,
     grain: Grain,
     config: BlendConfig,
@@ -108,7 +100,7 @@ def blend(
     Args:
         film, drawn: (C, C, 3) RGB 0..255, equal outside the mask.
         mask: (C, C) 1 where the drawing counts.
-        whole: (K, 2) crop pixels, as of `takeover`.
+        hulls: of the face, crop pixels.
         frame: number of the frame in the film, which decides its grain.
         grain: of the film, in crops of this size.
 
@@ -126,7 +118,7 @@ def blend(
     left, top = x // cell * cell, y // cell * cell
     right, bottom = (min(-(-end // cell) * cell, size) for end in (x + width, y + height))
     part = (slice(top, bottom), slice(left, right))
-    place = takeover(mask[part], whole - np.array([left, top], np.float32), size, config)
+    place = takeover(mask[part], hulls.beside(np.array([left, top], np.float32)), size, config)
     inside, before = mask[part], film[part]
     difference = drawn[part] - before
     correction = rim_correction(difference, place.depth, cell, size, config.rim)
@@ -139,6 +131,31 @@ def blend(
     np.clip(after, 0, 255, out=picture[part])
     share[part] = place.fine
     return picture, share
+
+
+def blended_crops(
+    film: NDArray[np.generic],
+    drawn: Floats,
+    masks: NDArray[np.uint8],
+    hulls: Sequence[FaceHulls],
+    frames: Sequence[int],
+    grain: Grain,
+    config: BlendConfig,
+) -> NDArray[np.uint8]:
+    """Drawings in the film's own crops as a dub puts them there, (N, C, C, 3) RGB.
+
+    Args:
+        film: (N, C, C, 3) RGB 0..255.
+        drawn, masks, hulls, frames: of each, as of `blend`.
+    """
+    result = []
+    each = zip(film.astype(np.float32), drawn, masks, hulls, frames, strict=True)
+    for own, drawing, mask, around, frame in each:
+        picture, share = blend(own, drawing, mask, around, frame, grain, config)
+        shown = share[..., None]
+        mixed = np.rint(own * (1 - shown) + picture * shown).clip(0, 255)
+        result.append(np.where(shown > 0, mixed, own).astype(np.uint8))
+    return np.stack(result)
 
 
 def _joined(difference: Floats, place: Takeover, size: int) -> Floats:

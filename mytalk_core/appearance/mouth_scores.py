@@ -24,37 +24,25 @@ class MouthScores:
 
 @torch.inference_mode()
 def score_mouths(
-    model: Renderer,
-    target: CropTensors,
-    references: CropTensors,
-    lpips: Lpips,
-    most_alike: bool = True,
+    model: Renderer, target: CropTensors, references: CropTensors, lpips: Lpips
 ) -> MouthScores:
-    """Draw frames with their true landmarks and compare.
+    """Draw frames with their true landmarks, each from all references, and compare.
 
     Args:
         target: tensors (N, ..), where the model is.
         references: of the same person, (K, ..).
-        most_alike: each frame is drawn from those most like it, as in a dub; else from all.
     """
-    picture = drawn_pictures(model, target, references, most_alike)
-    drawn, true = (mouth_square(part, target) for part in (picture, target.pictures))
-    near = near_lips(target.drawings)
-    error = ((picture - target.pictures).square() * near).sum((1, 2, 3))
-    psnr = 10 * torch.log10(near.sum((1, 2, 3)) * 3 / error)
-    return MouthScores(psnr.double().cpu().numpy(), lpips(drawn, true).double().cpu().numpy())
-
-
-def drawn_pictures(
-    model: Renderer, target: CropTensors, references: CropTensors, most_alike: bool = True
-) -> Tensor:
-    """Frames as they are drawn, (N, 3, S, S); arguments as of `score_mouths`."""
     with autocast(target.pictures.device, True):
         person = model.encode_references(references.as_batch())
-        shown = (
-            person.choose(model.most_alike(target, person))
-            if most_alike
-            else person.repeat(len(target.pictures))
-        )
-        rendering: Rendering = model(target, shown)
-    return rendering.picture.float()
+        rendering: Rendering = model(target, person.repeat(len(target.pictures)))
+    return score_pictures(rendering.picture.float(), target, lpips)
+
+
+@torch.inference_mode()
+def score_pictures(pictures: Tensor, target: CropTensors, lpips: Lpips) -> MouthScores:
+    """Compare windows (N, 3, S, S), 0..1, with those of `target` (N, ..) at their true lips."""
+    drawn, true = (mouth_square(part, target) for part in (pictures, target.pictures))
+    near = near_lips(target.drawings)
+    error = ((pictures - target.pictures).square() * near).sum((1, 2, 3))
+    psnr = 10 * torch.log10(near.sum((1, 2, 3)) * 3 / error)
+    return MouthScores(psnr.double().cpu().numpy(), lpips(drawn, true).double().cpu().numpy())

@@ -70,7 +70,7 @@ def score_clips(
         shown = crop_tensors(clip.crops.choose(chosen), clip.scheme, size).to(device)
         frames = np.setdiff1d(np.arange(len(clip.opening)), chosen)[::_JUDGED_EVERY]
         target = crop_tensors(clip.crops.choose(frames), clip.scheme, size).to(device)
-        found = score_mouths(model, target, shown, lpips, most_alike=False)
+        found = score_mouths(model, target, shown, lpips)
         distances.append(float(found.lpips.mean()))
         scores.append(float(found.psnr.mean()))
     return {

@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.blending import BlendConfig, blend, lips_and_chin
+from mytalk_core.appearance.blending import BlendConfig, blend
 from mytalk_core.appearance.composite import composite
 from mytalk_core.appearance.conditioning import fill_regions
 from mytalk_core.appearance.face_crops import FaceCrops
+from mytalk_core.appearance.face_hulls import face_hulls
 from mytalk_core.appearance.grain import Grain
 from mytalk_core.appearance.redraw import PersonReferences, encode_person, redraw
 from mytalk_core.appearance.renderer import Renderer
@@ -190,9 +191,8 @@ def _in_film(
     """The film's picture with a redrawn crop in its place."""
     film = crop.pictures[0].astype(np.float32, copy=False)
     mask, _ = fill_regions(crop.mask_outlines[0], crop.face_points[0], len(film))
-    old_and_new = (one.block.own[one.at], crop.points[0])
-    whole = np.concatenate([lips_and_chin(points, scheme) for points in old_and_new])
-    picture, share = blend(film, drawn, mask, whole, one.frame.index, grain, _BLEND)
+    hulls = face_hulls(one.block.own[one.at], crop.points[0], crop.face_points[0], scheme)
+    picture, share = blend(film, drawn, mask, hulls, one.frame.index, grain, _BLEND)
     planes = one.frame.planes
     box = one.block.boxes[one.at]
     patch = composite(picture, share, box, planes.width, planes.height, one.strength)

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.adaptation import AdaptationRecord, Look
-from mytalk_core.appearance.adaptation_exam import Exam
-from mytalk_core.appearance.mouth_scores import drawn_pictures
+from mytalk_core.appearance.adaptation_exam import Exam, dubbed
+from mytalk_core.appearance.face_crops import window_slices
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.page import page_template
 from mytalk_core.evaluation.figures import jpeg_uri, svg_uri
@@ -32,20 +31,17 @@ class AdaptationPage:
     settings: dict[str, str]  # of the adaptation, by name
 
 
-@torch.inference_mode()
 def mouth_strip(exams: Sequence[Exam], shipped: Renderer, adapted: Renderer) -> NDArray[np.uint8]:
     """Windows of frames kept back, evenly chosen: true above, then as each renderer draws them."""
-    target = [each.target.pictures for each in exams]
-    true = torch.cat(target)
-    drawn = [
-        torch.cat([drawn_pictures(renderer, each.target, each.references) for each in exams])
-        for renderer in (shipped, adapted)
+    rows, columns = window_slices(exams[0].crops.pictures.shape[1])
+    true = [each.crops for each in exams]
+    drawn = ([dubbed(each, model) for each in exams] for model in (shipped, adapted))
+    pictures = [
+        np.concatenate([each.pictures[:, rows, columns] for each in row]) for row in (true, *drawn)
     ]
-    chosen = np.linspace(0, len(true) - 1, min(_SHOWN, len(true))).round().astype(int)
-    rows = [torch.cat(list(picture[chosen]), dim=2) for picture in (true, *drawn)]
-    strip = torch.cat(rows, dim=1).clamp(0, 1).permute(1, 2, 0)
-    pixels: NDArray[np.uint8] = (strip * 255).round().byte().cpu().numpy()
-    return pixels
+    chosen = np.linspace(0, len(pictures[0]) - 1, min(_SHOWN, len(pictures[0]))).round().astype(int)
+    strip = np.concatenate([np.concatenate(list(row[chosen]), axis=1) for row in pictures])
+    return strip.round().clip(0, 255).astype(np.uint8)
 
 
 def write_adaptation_page(path: Path, page: AdaptationPage) -> None:

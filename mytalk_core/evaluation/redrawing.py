@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.album import AlbumConfig, AlbumPage, with_others
-from mytalk_core.appearance.blending import BlendConfig, blend, lips_and_chin, takeover
+from mytalk_core.appearance.blending import BlendConfig, blended_crops, takeover
 from mytalk_core.appearance.clip import steady_landmarks
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.face_crops import FaceCrops, crop_regions, face_crops
+from mytalk_core.appearance.face_hulls import FaceHulls, face_hulls
 from mytalk_core.appearance.grain import Grain, measure_grain
 from mytalk_core.appearance.redraw import encode_person, redraw
 from mytalk_core.appearance.reference_choice import (
@@ -151,17 +152,21 @@ class RedrawCase:
         size = self.masks.shape[1]
         return np.stack(
             [
-                takeover(mask, whole, size, _BLEND).fine
-                for mask, whole in zip(self.masks, self.whole, strict=True)
+                takeover(mask, hulls, size, _BLEND).fine
+                for mask, hulls in zip(self.masks, self.hulls, strict=True)
             ]
         )
 
     @cached_property
-    def whole(self) -> Points:
-        """(N, 2 K, 2) what the drawing must show alone: lips and chin, as they are and as asked."""
-        own = self.landmarks[self.frames][:, list(self.scheme.moving)]
-        both = (own, self.crops.points[self.frames])
-        return np.concatenate([lips_and_chin(points, self.scheme) for points in both], axis=1)
+    def hulls(self) -> tuple[FaceHulls, ...]:
+        """N: of every frame to draw, as its face is and as it is asked for."""
+        own = self.landmarks[:, list(self.scheme.moving)]
+        return tuple(
+            face_hulls(
+                own[frame], self.crops.points[frame], self.crops.face_points[frame], self.scheme
+            )
+            for frame in self.frames.tolist()
+        )
 
     @cached_property
     def grain(self) -> Grain:
@@ -300,16 +305,8 @@ def drawn_blind(case: RedrawCase, draw: Drawer) -> Drawn:
 
 def in_place(case: RedrawCase, drawn: Drawn) -> Pictures:
     """Drawn pictures blended into the clip's own frames as a dub does; (N, C, C, 3) RGB."""
-    result = []
-    for number, frame in enumerate(case.frames.tolist()):
-        own, mask = case.pictures[number].astype(np.float32), case.masks[number]
-        picture, share = blend(
-            own, drawn[number], mask, case.whole[number], frame, case.grain, _BLEND
-        )
-        shown = share[..., None]
-        mixed = np.rint(own * (1 - shown) + picture * shown).clip(0, 255)
-        result.append(np.where(shown > 0, mixed, own).astype(np.uint8))
-    return np.stack(result)
+    frames = case.frames.tolist()
+    return blended_crops(case.pictures, drawn, case.masks, case.hulls, frames, case.grain, _BLEND)
 
 
 def as_drawn(drawn: Drawn) -> Pictures:

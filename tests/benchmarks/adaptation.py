@@ -130,7 +130,7 @@ def learnt(
     config = replace(AdaptationConfig.lasting(60 * minutes), patience=10**6)
     cases = [reconstruction_case(decode_sample(members[n]), speaker, MaskConfig()) for n in kept]
     measured = Measured(cases, take_pages(takes), lpips, minutes, config.steps)
-    lesson = plan_lesson(shipped, takes, config)
+    lesson = plan_lesson(takes, config)
     adapted = learn_actor(shipped, lesson, config, lpips, lambda done, total: None, measured)
     record = adapted.record
     step = record.chosen_step if record.helped else 0

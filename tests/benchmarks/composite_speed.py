@@ -23,6 +23,7 @@ from rich.table import Table
 
 from mytalk_core.appearance.blending import BlendConfig, blend
 from mytalk_core.appearance.composite import composite
+from mytalk_core.appearance.face_hulls import FaceHulls
 from mytalk_core.appearance.grain import NO_GRAIN, measure_grain
 from mytalk_core.faces.crop import cut_crop, place
 from mytalk_core.faces.landmark_scheme import MESH478
@@ -88,20 +89,21 @@ def crop_costs(planes: Planes, size: int, calls: int, random: np.random.Generato
     middle = (size // 2, int(0.68 * size))
     cv2.ellipse(mask, middle, (int(0.31 * size), int(0.27 * size)), 0, 0, 360, (1,), -1)
     angle = np.linspace(0, 6.28, 40)
-    whole = np.stack([0.5 + 0.13 * np.cos(angle), 0.68 + 0.12 * np.sin(angle)], 1) * size
-    whole = whole.astype(np.float32)
+    circle = np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32) * size
+    centre = np.array([0.5, 0.68], np.float32) * size
+    hulls = FaceHulls(centre + 0.12 * circle, centre + 0.25 * circle)
     drawn = before.copy()
     drawn[mask > 0] = cv2.GaussianBlur(before, (0, 0), 2)[mask > 0] + 6
     frames = before + random.normal(0, 5, (7, *before.shape)).astype(np.float32)
     grain = measure_grain(frames, np.repeat(1 - mask[None], 7, axis=0))
     config = BlendConfig()
-    picture, share = blend(before, drawn, mask, whole, 0, grain, config)
+    picture, share = blend(before, drawn, mask, hulls, 0, grain, config)
     patch = composite(picture, share, box, WIDTH, HEIGHT)
     assert patch is not None
     return [
         milliseconds(read, calls),
-        milliseconds(lambda: blend(before, drawn, mask, whole, 0, NO_GRAIN, config), calls),
-        milliseconds(lambda: blend(before, drawn, mask, whole, 0, grain, config), calls),
+        milliseconds(lambda: blend(before, drawn, mask, hulls, 0, NO_GRAIN, config), calls),
+        milliseconds(lambda: blend(before, drawn, mask, hulls, 0, grain, config), calls),
         milliseconds(lambda: composite(picture, share, box, WIDTH, HEIGHT), calls),
         milliseconds(
             lambda: with_region(planes, patch.rgb, patch.share, patch.left, patch.top), calls

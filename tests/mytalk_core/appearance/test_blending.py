@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.blending import BlendConfig, blend, lips_and_chin, takeover
+from mytalk_core.appearance.blending import BlendConfig, blend, takeover
+from mytalk_core.appearance.face_hulls import FaceHulls
 from mytalk_core.appearance.grain import NO_GRAIN, measure_grain
 from mytalk_core.appearance.rim_match import RimConfig
-from mytalk_core.faces.landmark_scheme import MESH478
 
 Floats = NDArray[np.float32]
 
@@ -25,9 +25,11 @@ def face_mask() -> NDArray[np.uint8]:
 
 
 MASK = face_mask()
+# Lips and chin, in a face that fills the mask.
+SPEAKING = np.array([[70, 100], [122, 100], [96, 90], [96, 150], [80, 148], [112, 148]], np.float32)
+FACE = np.array([[0, 40], [192, 40], [192, 192], [0, 192]], np.float32)
+HULLS = FaceHulls(SPEAKING, FACE)
 Y, X = (axis.astype(np.float32) for axis in np.mgrid[0:SIZE, 0:SIZE])
-# Lips and chin.
-WHOLE = np.array([[70, 100], [122, 100], [96, 90], [96, 150], [80, 148], [112, 148]], np.float32)
 
 
 def film(seed: int = 0) -> Floats:
@@ -51,12 +53,12 @@ def mixed(film_: Floats, picture: Floats, share: Floats) -> Floats:
 
 
 def blended(film_: Floats, drawn: Floats, config: BlendConfig = CONFIG) -> Floats:
-    return mixed(film_, *blend(film_, drawn, MASK, WHOLE, 0, NO_GRAIN, config))
+    return mixed(film_, *blend(film_, drawn, MASK, HULLS, 0, NO_GRAIN, config))
 
 
 def test_what_was_drawn_as_the_film_is_comes_back_as_it_was() -> None:
     same = film()
-    picture, share = blend(same, same, MASK, WHOLE, 0, NO_GRAIN, CONFIG)
+    picture, share = blend(same, same, MASK, HULLS, 0, NO_GRAIN, CONFIG)
     np.testing.assert_allclose(picture, same, atol=1e-3)
     assert share[120, 96] == 1
 
@@ -68,7 +70,7 @@ def test_outside_the_mask_nothing_changes(across: int, down: int, angle: float) 
     cv2.ellipse(mask, (96, 120), (across, down), angle, 0, 360, (1,), -1)
     before = film()
     drawn = np.where(mask[..., None] > 0, 255 - before, before).astype(np.float32)
-    picture, share = blend(before, drawn, mask, WHOLE, 0, NO_GRAIN, CONFIG)
+    picture, share = blend(before, drawn, mask, HULLS, 0, NO_GRAIN, CONFIG)
     outside = mask == 0
     np.testing.assert_array_equal(share[outside], 0)
     edge = (cv2.erode(mask, np.ones((3, 3), np.uint8)) == 0) & ~outside
@@ -114,7 +116,7 @@ def test_lips_and_chin_are_the_drawings_alone(opening: int) -> None:
     new = drawn_on(old, with_mouth(film(1), 15, (170, 60, 70)))
     from_other = drawn_on(other, with_mouth(film(1), 15, (170, 60, 70)))
     hull = np.zeros_like(MASK)
-    cv2.fillConvexPoly(hull, cv2.convexHull(WHOLE.astype(np.int32)), [1])
+    cv2.fillConvexPoly(hull, cv2.convexHull(SPEAKING.astype(np.int32)), [1])
     inner = cv2.erode(hull, np.ones((5, 5), np.uint8)) > 0
     results = [blended(old, new, config), blended(other, from_other, config)]
     difference = np.abs(results[0] - results[1])[inner]
@@ -123,16 +125,16 @@ def test_lips_and_chin_are_the_drawings_alone(opening: int) -> None:
 
 
 def test_fine_detail_takes_over_sooner_than_light() -> None:
-    place = takeover(MASK, WHOLE, SIZE, CONFIG)
+    place = takeover(MASK, HULLS, SIZE, CONFIG)
     assert (place.fine >= place.coarse).all()
     assert (place.fine > place.coarse + 0.2).any()
     hull = np.zeros_like(MASK)
-    cv2.fillConvexPoly(hull, cv2.convexHull(WHOLE.astype(np.int32)), [1])
+    cv2.fillConvexPoly(hull, cv2.convexHull(SPEAKING.astype(np.int32)), [1])
     assert place.coarse[hull > 0].min() == 1
 
 
 def test_the_takeover_is_wide_on_cheeks_and_narrow_towards_the_chin() -> None:
-    fine = takeover(MASK, WHOLE, SIZE, CONFIG).fine
+    fine = takeover(MASK, HULLS, SIZE, CONFIG).fine
     cheek = ((fine[120] > 0) & (fine[120] < 1) & (X[120] < 96)).sum()
     chin = ((fine[:, 96] > 0) & (fine[:, 96] < 1) & (Y[:, 96] > 120)).sum()
     assert cheek >= 9
@@ -141,23 +143,42 @@ def test_the_takeover_is_wide_on_cheeks_and_narrow_towards_the_chin() -> None:
 
 
 def test_a_mask_that_the_crop_cuts_off_fades_out_there_too() -> None:
-    share = takeover(np.ones((64, 64), np.uint8), WHOLE / 3, 64, CONFIG).fine
+    share = takeover(
+        np.ones((64, 64), np.uint8), FaceHulls(SPEAKING / 3, FACE / 3), 64, CONFIG
+    ).fine
     edge = np.concatenate([share[0], share[-1], share[:, 0], share[:, -1]])
     assert (edge == 0).all()
     assert share[32, 32] == 1
 
 
-def test_lips_and_chin_leave_out_the_sides_of_the_jaw() -> None:
-    moving = np.stack([np.arange(len(MESH478.moving))] * 2, axis=1).astype(np.float32)
-    chosen = lips_and_chin(np.stack([moving, moving]), MESH478)
-    points = [MESH478.moving[int(number)] for number in chosen[1, :, 0]]
-    assert points[:40] == list(MESH478.lips)
-    assert points[40:] == [149, 176, 148, 152, 377, 400, 378]
+def test_beyond_both_faces_the_film_is_left_and_no_chin_is_seen_twice() -> None:
+    """The faces end at the chin and well inside the mask on the right, where there is hair."""
+    faces = np.concatenate([SPEAKING, [[40, 60], [120, 60]]]).astype(np.float32)
+    place = takeover(MASK, FaceHulls(SPEAKING, faces), SIZE, CONFIG)
+    hull = np.zeros_like(MASK)
+    cv2.fillConvexPoly(hull, cv2.convexHull(np.rint(faces).astype(np.int32)), [1])
+    beyond = cv2.distanceTransform(1 - hull, cv2.DIST_L2, 5)
+    reach = CONFIG.beyond * SIZE
+    assert place.fine[beyond > reach + 2].max() == place.coarse[beyond > reach + 2].max() == 0
+    everywhere = takeover(MASK, HULLS, SIZE, CONFIG)
+    inner = cv2.erode(hull, np.ones((5, 5), np.uint8)) > 0
+    np.testing.assert_array_equal(place.fine[inner], everywhere.fine[inner])
+    assert place.fine[cv2.dilate(hull, np.ones((3, 3), np.uint8)) > 0].max() == 1
+    hair = film()
+    cv2.line(hair, (150, 80), (150, 150), (20, 20, 20), 3)
+    result = mixed(
+        film(),
+        *blend(
+            film(), drawn_on(film(), hair), MASK, FaceHulls(SPEAKING, faces), 0, NO_GRAIN, CONFIG
+        ),
+    )
+    assert np.abs(result - film())[80:150, 145:155].max() < 3
+    assert np.abs(blended(film(), drawn_on(film(), hair)) - film())[80:150, 145:155].max() > 50
 
 
 def test_a_lip_at_the_mask_edge_leaves_a_takeover_of_a_few_pixels() -> None:
     touching = np.array([[96, 65], [60, 120], [130, 120]], np.float32)
-    place = takeover(MASK, touching, SIZE, CONFIG)
+    place = takeover(MASK, FaceHulls(touching, FACE), SIZE, CONFIG)
     assert np.isfinite(place.fine).all()
     assert place.fine[64, 96] == 0
     assert place.fine[72, 96] == 1
@@ -173,16 +194,16 @@ def test_a_film_with_grain_gets_it_back() -> None:
         middle = picture[100:140, 76:116]
         return float((middle - cv2.GaussianBlur(middle, (0, 0), 1.5)).std())
 
-    picture, share = blend(grainy[3], smooth, MASK, WHOLE, 3, grain, CONFIG)
+    picture, share = blend(grainy[3], smooth, MASK, HULLS, 3, grain, CONFIG)
     assert roughness(mixed(grainy[3], picture, share)) == pytest.approx(
         roughness(grainy[3]), rel=0.2
     )
-    without, _ = blend(grainy[3], smooth, MASK, WHOLE, 3, NO_GRAIN, CONFIG)
+    without, _ = blend(grainy[3], smooth, MASK, HULLS, 3, NO_GRAIN, CONFIG)
     assert roughness(without) < 0.3 * roughness(grainy[3])
 
 
 def test_without_a_mask_the_film_comes_back() -> None:
     before = film()
-    picture, share = blend(before, before + 50, np.zeros_like(MASK), WHOLE, 0, NO_GRAIN, CONFIG)
+    picture, share = blend(before, before + 50, np.zeros_like(MASK), HULLS, 0, NO_GRAIN, CONFIG)
     np.testing.assert_array_equal(picture, before)
     np.testing.assert_array_equal(share, 0)

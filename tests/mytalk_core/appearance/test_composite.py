@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.appearance.blending import BlendConfig, blend, takeover
 from mytalk_core.appearance.composite import Patch, composite
+from mytalk_core.appearance.face_hulls import FaceHulls
 from mytalk_core.appearance.grain import NO_GRAIN
 from mytalk_core.faces.crop import apply_box, cut_crop, place
 from mytalk_core.media.colour import ColourTags
@@ -18,6 +19,11 @@ from mytalk_core.media.planes import PlaneLayout, Planes
 SIZE = 64
 HEIGHT, WIDTH = 90, 120
 FRAME = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+# Only the middle must be shown whole, and all of it is face.
+HULLS = FaceHulls(
+    np.array([[SIZE / 2, SIZE / 2]], np.float32),
+    np.array([[0, 0], [SIZE, 0], [SIZE, SIZE], [0, SIZE]], np.float32),
+)
 CROP = np.full((SIZE, SIZE, 3), (250.0, 5.0, 128.0), np.float32)
 
 
@@ -28,9 +34,8 @@ def disc(radius: float = 24) -> NDArray[np.uint8]:
 
 
 def feathered(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The share of a drawing of which only the middle must be shown whole."""
-    middle = np.array([[SIZE / 2, SIZE / 2]], np.float32)
-    return takeover(mask, middle, SIZE, BlendConfig()).fine
+    """The share of a drawing."""
+    return takeover(mask, HULLS, SIZE, BlendConfig()).fine
 
 
 def pasted(image: NDArray[np.uint8], patch: Patch) -> NDArray[np.uint8]:
@@ -167,8 +172,7 @@ def test_outside_the_mask_every_sample_of_a_film_is_its_own(bits: int) -> None:
     crop = cut_crop(pixels, box, SIZE, (region.left, region.top))
     mask = disc(22)
     drawn = np.where(mask[..., None] > 0, 255 - crop, crop).astype(np.float32)
-    middle = np.array([[SIZE / 2, SIZE / 2]], np.float32)
-    picture, share = blend(crop, drawn, mask, middle, 0, NO_GRAIN, BlendConfig())
+    picture, share = blend(crop, drawn, mask, HULLS, 0, NO_GRAIN, BlendConfig())
     patch = composite(picture, share, box, WIDTH, HEIGHT)
     assert patch is not None
     after = with_region(film, patch.rgb, patch.share, patch.left, patch.top)
