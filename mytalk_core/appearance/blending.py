@@ -58,7 +58,6 @@ def takeover(mask: NDArray[np.uint8], hulls: FaceHulls, size: int, config: Blend
     depth = framed[1:-1, 1:-1].astype(np.float32, copy=False)
     room = depth + _distance(hulls.speaking, mask.shape)
     clearance = max(config.clearance * size, _NARROWEST)
-
     outside = _distance(hulls.whole, mask.shape)
     near = 1 - _smoothstep(outside / max(config.beyond * size, _NARROWEST))
 

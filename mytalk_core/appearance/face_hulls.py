@@ -10,8 +10,11 @@ from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
 @dataclass(frozen=True)
 class FaceHulls:
-    """Points of one frame whose hulls count; pixels. Of the face as it was and as it shall be:
-    what of the old one shone through would be seen twice."""
+    """Points of one frame whose hulls count, in pixels.
+
+    They are of the face as it was and as it shall be: whatever of the old one shone through would
+    be seen twice.
+    """
 
     speaking: NDArray[np.float32]  # (K, 2) lips and chin
     whole: NDArray[np.float32]  # (Q, 2) the faces from the brow to the jaw

@@ -40,9 +40,13 @@ def score_mouths(
 
 @torch.inference_mode()
 def score_pictures(pictures: Tensor, target: CropTensors, lpips: Lpips) -> MouthScores:
-    """Compare windows (N, 3, S, S), 0..1, with those of `target` (N, ..) at their true lips."""
+    """Compare windows (N, 3, S, S), 0..1, with those of `target` (N, ..) at their true lips.
+
+    Pictures that are equal, as those of a face that keeps still may be, have 100 dB.
+    """
     drawn, true = (mouth_square(part, target) for part in (pictures, target.pictures))
     near = near_lips(target.drawings)
     error = ((pictures - target.pictures).square() * near).sum((1, 2, 3))
-    psnr = 10 * torch.log10(near.sum((1, 2, 3)) * 3 / error)
+    error = error / (3 * near.sum((1, 2, 3)))
+    psnr = -10 * torch.log10(error.clamp_min(1e-10))
     return MouthScores(psnr.double().cpu().numpy(), lpips(drawn, true).double().cpu().numpy())
