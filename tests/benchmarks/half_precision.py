@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
 
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.perceptual import perceptual_lpips
@@ -33,6 +32,7 @@ from mytalk_core.evaluation.appearance_scores import (
 from mytalk_core.evaluation.redrawing import RedrawCase, in_place, renderer_drawer
 from mytalk_core.training import precision
 from mytalk_core.training.precision import has_fast_bfloat16
+from tests.benchmarks.speaker_table import speaker_table
 
 CLIPS = 4
 COLUMNS = {  # name of a figure: its heading and decimals
@@ -77,19 +77,9 @@ def main(data: Sequence[str]) -> None:
             )
         apart.append(np.abs(drawn["float32"] - drawn["bfloat16"])[case.masks > 0].ravel())
 
-    table = Table(title=f"mean over {len(scores['float32'])} speakers")
-    table.add_column("numbers")
-    for heading, _ in COLUMNS.values():
-        table.add_column(heading, justify="right")
-    for name, speakers in scores.items():
-        means = (
-            np.mean([np.mean([clip[key] for clip in clips]) for clips in speakers.values()])
-            for key in COLUMNS
-        )
-        digits = (decimals for _, decimals in COLUMNS.values())
-        table.add_row(name, *(f"{mean:.{n}f}" for mean, n in zip(means, digits, strict=True)))
     console = Console(width=110)
-    console.print(table)
+    title = f"mean over {len(scores['float32'])} speakers"
+    console.print(speaker_table(title, "numbers", COLUMNS, scores))
     every = np.concatenate(apart)
     console.print(
         f"the two pictures lie {every.mean():.3f} of 255 apart, {np.quantile(every, 0.999):.2f} in"

@@ -20,7 +20,6 @@ from typing import TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
 
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
@@ -43,6 +42,7 @@ from mytalk_core.evaluation.redrawing import (
     reconstruction_case,
     renderer_drawer,
 )
+from tests.benchmarks.speaker_table import speaker_table
 
 CLIPS = 4
 COLUMNS = {  # name of a figure: its heading and decimals
@@ -85,21 +85,6 @@ def cases(given: str) -> list[RedrawCase]:
     return found
 
 
-def table(title: str, rows: dict[str, Sequence[dict[str, float]]]) -> Table:
-    """Means of what each choice came to."""
-    result = Table(title=title)
-    result.add_column("shown")
-    for heading, _ in COLUMNS.values():
-        result.add_column(heading, justify="right")
-    for choice, scores in rows.items():
-        means = (
-            f"{np.mean([each[name] for each in scores]):.{decimals}f}"
-            for name, (_, decimals) in COLUMNS.items()
-        )
-        result.add_row(choice, *means)
-    return result
-
-
 def main(given: Sequence[str]) -> None:
     """Print the tables."""
     draw = renderer_drawer(load_renderer(shipped_weights("appearance")), apart=True)
@@ -114,15 +99,10 @@ def main(given: Sequence[str]) -> None:
     speakers = found["all"].keys()
     console = Console(width=100)
     for speaker in speakers:
-        console.print(table(speaker, {name: found[name][speaker] for name in CHOICES}))
-    means = {
-        name: [
-            {key: float(np.mean([each[key] for each in of[speaker]])) for key in COLUMNS}
-            for speaker in speakers
-        ]
-        for name, of in found.items()
-    }
-    console.print(table(f"mean over {len(speakers)} speakers", means))
+        alone = {name: {speaker: of[speaker]} for name, of in found.items()}
+        console.print(speaker_table(speaker, "shown", COLUMNS, alone))
+    title = f"mean over {len(speakers)} speakers"
+    console.print(speaker_table(title, "shown", COLUMNS, found))
 
 
 if __name__ == "__main__":
