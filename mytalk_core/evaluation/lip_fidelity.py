@@ -92,19 +92,26 @@ def leak_scores(case: RedrawCase, found: Points, blind: Points) -> dict[str, flo
     original, asked = (aperture(each, scheme) / unit for each in (own, wanted))
     left_corner, right_corner = (wanted[:, corner] for corner in scheme.mouth_corners)
     told = np.column_stack([asked, np.linalg.norm(left_corner - right_corner, axis=-1) / unit])
-    seen = _face_found(found)
-    both = seen & _face_found(blind)
-
-    def opening(faces: Points, of: NDArray[np.bool_]) -> NDArray[np.floating]:
-        return aperture(_aligned(faces[of], own[of], scheme), scheme) / unit[of]
-
+    opening, unknowing = (_openings(case, faces) for faces in (found, blind))
+    seen = np.isfinite(opening)
+    both = seen & np.isfinite(unknowing)
     scores: dict[str, float] = {}
     if seen.any():
-        scores |= _in_common("own", opening(found, seen), original[seen], told[seen])
+        scores |= _in_common("own", opening[seen], original[seen], told[seen])
     if both.any():
-        known = np.column_stack([told[both], opening(blind, both)])
-        scores |= _in_common("leak", opening(found, both), original[both], known)
+        known = np.column_stack([told, unknowing])[both]
+        scores |= _in_common("leak", opening[both], original[both], known)
     return scores
+
+
+def _openings(case: RedrawCase, faces: Points) -> NDArray[np.float64]:
+    """How far the mouths of faces found (N, P, 2) are open, (N,); NaN where there is none."""
+    seen = _face_found(faces)
+    openings = np.full(len(faces), np.nan)
+    if seen.any():
+        own = case.landmarks[case.frames][seen]
+        openings[seen] = aperture(_aligned(faces[seen], own, case.scheme), case.scheme)
+    return openings / case.unit
 
 
 def _face_found(found: Points) -> NDArray[np.bool_]:
