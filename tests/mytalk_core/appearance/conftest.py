@@ -9,9 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from mytalk_core.appearance.actor_frames import Take
 from mytalk_core.appearance.clip import AppearanceClip
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.face_crops import face_crops
+from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
 from mytalk_core.appearance.renderer import SIZES, Renderer
 from mytalk_core.appearance.training import JudgingModels
 from mytalk_core.faces.crop import CropConfig, crop_boxes, cut_crop
@@ -87,3 +89,16 @@ def enliven(renderer: Renderer) -> None:
 def small_judges(tmp_path_factory: pytest.TempPathFactory) -> JudgingModels:
     """Files of networks as deep as the real judges, with few channels and any weights."""
     return write_small_judges(tmp_path_factory.mktemp("judges"))
+
+
+@pytest.fixture(scope="session")
+def take(drawn_clip: Callable[..., AppearanceClip]) -> Take:
+    """Five seconds of a painted face."""
+    clip = drawn_clip(0.2 + 0.2 * np.sin(np.arange(125) / 2.5))
+    return Take(clip, np.arange(125), 25.0)
+
+
+@pytest.fixture(scope="session")
+def lpips(small_judges: JudgingModels) -> Lpips:
+    """Of the judges of few channels."""
+    return perceptual_lpips(small_judges.alexnet)

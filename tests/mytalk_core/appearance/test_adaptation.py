@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mytalk_core.appearance import adaptation, adaptation_exam
@@ -23,18 +21,11 @@ from mytalk_core.appearance.adaptation_batches import AdaptationBatchConfig
 from mytalk_core.appearance.adaptation_exam import (
     Exam,
     Scores,
-    dubbed,
-    exam,
-    spread_places,
-    take_pages,
 )
 from mytalk_core.appearance.album import AlbumPage
-from mytalk_core.appearance.clip import AppearanceClip
 from mytalk_core.appearance.crop_motion import CropMotionConfig
-from mytalk_core.appearance.face_crops import crop_regions
-from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
+from mytalk_core.appearance.perceptual import Lpips
 from mytalk_core.appearance.renderer import Renderer
-from mytalk_core.appearance.training import JudgingModels
 from mytalk_core.errors import BadInputError, Reason
 
 FPS = 25.0
@@ -46,18 +37,6 @@ BRIEF = AdaptationConfig(
     batches=AdaptationBatchConfig(motion=CropMotionConfig(turn=0, zoom=0, shift=0, stretch=0)),
     judged_frames=6,
 )
-
-
-@pytest.fixture(scope="module")
-def take(drawn_clip: Callable[..., AppearanceClip]) -> Take:
-    """Five seconds of a painted face."""
-    clip = drawn_clip(0.2 + 0.2 * np.sin(np.arange(125) / 2.5))
-    return Take(clip, np.arange(125), FPS)
-
-
-@pytest.fixture(scope="module")
-def lpips(small_judges: JudgingModels) -> Lpips:
-    return perceptual_lpips(small_judges.alexnet)
 
 
 def learn(
@@ -122,69 +101,6 @@ def with_pictures(take: Take, places: NDArray[np.bool_], value: int) -> Take:
     return replace(take, clip=replace(take.clip, crops=crops))
 
 
-@settings(deadline=None)
-@given(
-    frames=st.sets(st.integers(0, 3000), min_size=2, max_size=300),
-    share=st.floats(0.05, 0.4),
-    stretch=st.floats(0.2, 5),
-    guard=st.floats(0, 1),
-)
-def test_what_judges_is_apart_in_time_from_what_teaches(
-    take: Take, frames: set[int], share: float, stretch: float, guard: float
-) -> None:
-    config = HoldOutConfig(share, stretch, guard_seconds=guard, least_seconds=4)
-    some = replace(take.choose(np.zeros(len(frames), np.int64)), frames=np.array(sorted(frames)))
-    parts = hold_out(some, config)
-    learnt, choosing, reporting = (
-        set(part.frames.tolist()) for part in (parts.learnt, parts.choosing, parts.reporting)
-    )
-    assert learnt | choosing | reporting <= frames
-    assert not choosing & reporting
-    gap = round(guard * FPS)
-    kept = choosing | reporting
-    assert all(abs(one - other) > gap for one in kept for other in learnt)
-    if max(frames) - min(frames) + 1 < 4 * FPS:
-        assert learnt == frames
-
-
-def test_a_fifth_of_the_time_is_kept_back_in_stretches(take: Take) -> None:
-    parts = hold_out(take, HoldOutConfig(share=0.2, stretch_seconds=0.5, guard_seconds=0.2))
-    for kept in (parts.choosing, parts.reporting):
-        np.testing.assert_array_equal(np.diff(kept.frames), 1)
-        assert len(kept) == 12  # half a fifth of 125, rounded
-    assert len(parts.learnt) == 125 - 24 - 4 * 5
-    assert parts.choosing.frames[-1] < parts.reporting.frames[0]
-
-
-@pytest.mark.parametrize("frames", [125, 60])
-def test_which_stretch_chooses_changes_from_take_to_take(take: Take, frames: int) -> None:
-    """Of takes of five seconds, and of those that are kept back from though they are short."""
-    some = take.choose(np.arange(frames))
-    parts = hold_out_of_all([some] * 4, HoldOutConfig())
-    first = [part.choosing.frames[0] < part.reporting.frames[0] for part in parts]
-    assert sum(first) == 2
-    for part in parts:
-        assert len(part.choosing) == len(part.reporting) > 0
-
-
-@settings(deadline=None)
-@given(lengths=st.lists(st.integers(0, 50), min_size=1, max_size=8), count=st.integers(1, 40))
-def test_places_are_spread_over_all_sequences(lengths: list[int], count: int) -> None:
-    if not sum(lengths):
-        return
-    places = spread_places(lengths, count)
-    assert sum(map(len, places)) == min(count, sum(lengths))
-    for chosen, length in zip(places, lengths, strict=True):
-        assert all(0 <= place < length for place in chosen)
-
-
-def test_both_pixels_and_perception_count() -> None:
-    start = Scores(psnr=30.0, lpips=0.1)
-    assert start.error_beside(start) == 1
-    assert Scores(36.0206, 0.1).error_beside(start) == pytest.approx(0.75, abs=1e-4)
-    assert Scores(30.0, 0.05).error_beside(start) == pytest.approx(0.75)
-
-
 def test_an_actor_is_learnt(
     learnt: tuple[Adapted, Losses], tiny_renderer: Callable[..., Renderer]
 ) -> None:
@@ -244,30 +160,6 @@ def test_judges_are_shown_what_is_learnt_from(take: Take, monkeypatch: pytest.Mo
         kept |= set(judging.frames.tolist())
         assert len(other.crops.pictures) > 20
         assert other.crops.pictures.min(axis=(1, 2, 3)).max() < 255  # none that was painted over
-
-
-def test_judges_are_drawn_from_others_mouths_that_their_own_take_lacks(
-    drawn_clip: Callable[..., AppearanceClip],
-) -> None:
-    """One half of the frames is shut, and the other open."""
-    opening = np.repeat([0.05, 0.45], 40)
-    both = Take(drawn_clip(opening), np.arange(80), FPS)
-    shut, wide = both.choose(np.arange(40)), both.choose(np.arange(40, 80))
-    asked = wide.choose(np.arange(5))
-    lent = take_pages([wide.choose(np.arange(5, 40))])
-    alone = exam(asked, shut, [], 16)
-    beside = exam(asked, shut, lent, 16)
-    own = len(alone.references.pictures)
-    assert own == 16
-    assert len(beside.references.pictures) > own
-    np.testing.assert_allclose(
-        beside.references.pictures[:own], alone.references.pictures, atol=1e-3
-    )
-    far, near = (
-        np.abs(each.references.points[:, None] - each.crops.points).mean((2, 3)).min()
-        for each in (alone, beside)
-    )
-    assert near < far / 2
 
 
 @pytest.mark.usefixtures("hollow")
@@ -350,21 +242,6 @@ def test_time_ends_learning_and_what_was_learnt_is_looked_at(
     ended = learn(tiny_renderer(), [take], lpips, hasty)
     assert ended.record.steps == 20
     assert [look.step for look in ended.record.looks] == [0, 20]
-
-
-def test_judged_is_the_film_with_its_new_mouth(
-    tiny_renderer: Callable[..., Renderer], take: Take
-) -> None:
-    """At the crop's own size, and around the faces as it was."""
-    asked, known = take.choose(np.arange(3)), take.choose(np.arange(20, 60))
-    judged = exam(asked, known, [], 8)
-    pictures = dubbed(judged, tiny_renderer()).pictures
-    own = np.asarray(asked.clip.crops.pictures)
-    assert pictures.shape == own.shape
-    masks, _ = crop_regions(asked.clip.crops)
-    np.testing.assert_array_equal(pictures[masks == 0], own[masks == 0])
-    lips = np.rint(asked.clip.crops.points[0].mean(axis=0)).astype(int)
-    assert (pictures[0, lips[1], lips[0]] != own[0, lips[1], lips[0]]).any()
 
 
 def test_a_film_too_short_to_judge_by_is_refused(

@@ -10,8 +10,7 @@ from mytalk_core.appearance.clip import AppearanceClip
 from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
 from mytalk_core.appearance.losses import near_lips
 from mytalk_core.appearance.mouth_scores import score_pictures
-from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
-from mytalk_core.appearance.training import JudgingModels
+from mytalk_core.appearance.perceptual import Lpips
 
 SIZE = 64
 
@@ -20,11 +19,6 @@ SIZE = 64
 def target(drawn_clip: Callable[..., AppearanceClip]) -> CropTensors:
     clip = drawn_clip(np.array([0.1, 0.3]))
     return crop_tensors(clip.crops, clip.scheme, SIZE)
-
-
-@pytest.fixture
-def lpips(small_judges: JudgingModels) -> Lpips:
-    return perceptual_lpips(small_judges.alexnet)
 
 
 def test_a_tenth_of_the_range_is_twenty_decibels(target: CropTensors, lpips: Lpips) -> None:

@@ -13,7 +13,7 @@ from mytalk_core.appearance.clip import AppearanceClip
 from mytalk_core.appearance.crop_motion import CropMotionConfig
 from mytalk_core.appearance.face_crops import CropTensors, crop_tensors
 from mytalk_core.appearance.losses import LossConfig, near_lips
-from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
+from mytalk_core.appearance.perceptual import Lpips
 from mytalk_core.appearance.reference_frames import spread_by_opening
 from mytalk_core.appearance.renderer import SIZES, Renderer, Rendering
 from mytalk_core.appearance.training import (
@@ -40,11 +40,6 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def clip(drawn_clip: Callable[..., AppearanceClip]) -> AppearanceClip:
     return drawn_clip(OPENINGS)
-
-
-@pytest.fixture(scope="module")
-def lpips(small_judges: JudgingModels) -> Lpips:
-    return perceptual_lpips(small_judges.alexnet)
 
 
 class Near(Renderer):

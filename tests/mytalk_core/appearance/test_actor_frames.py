@@ -1,0 +1,55 @@
+"""What of an actor's frames is kept back, and that it lies apart from the rest."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out, hold_out_of_all
+
+
+@settings(deadline=None)
+@given(
+    frames=st.sets(st.integers(0, 3000), min_size=2, max_size=300),
+    share=st.floats(0.05, 0.4),
+    stretch=st.floats(0.2, 5),
+    guard=st.floats(0, 1),
+)
+def test_what_judges_is_apart_in_time_from_what_teaches(
+    take: Take, frames: set[int], share: float, stretch: float, guard: float
+) -> None:
+    config = HoldOutConfig(share, stretch, guard_seconds=guard, least_seconds=4)
+    some = replace(take.choose(np.zeros(len(frames), np.int64)), frames=np.array(sorted(frames)))
+    parts = hold_out(some, config)
+    learnt, choosing, reporting = (
+        set(part.frames.tolist()) for part in (parts.learnt, parts.choosing, parts.reporting)
+    )
+    assert learnt | choosing | reporting <= frames
+    assert not choosing & reporting
+    gap = round(guard * take.fps)
+    kept = choosing | reporting
+    assert all(abs(one - other) > gap for one in kept for other in learnt)
+    if max(frames) - min(frames) + 1 < 4 * take.fps:
+        assert learnt == frames
+
+
+def test_a_fifth_of_the_time_is_kept_back_in_stretches(take: Take) -> None:
+    parts = hold_out(take, HoldOutConfig(share=0.2, stretch_seconds=0.5, guard_seconds=0.2))
+    for kept in (parts.choosing, parts.reporting):
+        np.testing.assert_array_equal(np.diff(kept.frames), 1)
+        assert len(kept) == 12  # half a fifth of 125, rounded
+    assert len(parts.learnt) == 125 - 24 - 4 * 5
+    assert parts.choosing.frames[-1] < parts.reporting.frames[0]
+
+
+@pytest.mark.parametrize("frames", [125, 60])
+def test_which_stretch_chooses_changes_from_take_to_take(take: Take, frames: int) -> None:
+    """Of takes of five seconds, and of those that are kept back from though they are short."""
+    some = take.choose(np.arange(frames))
+    parts = hold_out_of_all([some] * 4, HoldOutConfig())
+    first = [part.choosing.frames[0] < part.reporting.frames[0] for part in parts]
+    assert sum(first) == 2
+    for part in parts:
+        assert len(part.choosing) == len(part.reporting) > 0
