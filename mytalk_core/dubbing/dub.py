@@ -23,6 +23,7 @@ from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.reference_choice import SHOWN
 from mytalk_core.data.checked_file import sha256_of
+from mytalk_core.dubbing.disk_array import DiskArrays
 from mytalk_core.dubbing.dubbed_picture import (
     checks,
     frame_pairs,
@@ -226,6 +227,7 @@ def _dub_into(
             for run, person in zip(faces.runs, people, strict=True)
         ]
     motions, styles = [], []
+    moved = DiskArrays(work / "motion")
     for run, person in zip(faces.runs, people, strict=True):
         with clock.running("learning the actor's style"):
             if reference:
@@ -235,7 +237,7 @@ def _dub_into(
                 style = learn_own_style(model, faces, run, person, own_sound, config.own_style)
         styles.append((faces.starts[run[0]], style.told))
         with clock.running("moving the lips"):
-            moved = move_lips(
+            motion = move_lips(
                 style.model,
                 faces,
                 run,
@@ -245,10 +247,11 @@ def _dub_into(
                 config.articulation,
                 config.guidance,
                 config.seed,
+                moved,
                 work,
                 progress,
             )
-        motions.append(moved)
+        motions.append(motion)
     crops = [
         run_crop(faces, run, person, scheme, config.crop)
         for run, person in zip(faces.runs, people, strict=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from mytalk_core.dubbing.disk_array import stack_on_disk
+from mytalk_core.dubbing.disk_array import DiskArray, DiskArrays, stack_on_disk, temporary_stack
 from mytalk_core.dubbing.film_faces import FilmFaces, Person
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.faces.alignment import fit_pose, to_shape
@@ -76,9 +76,9 @@ def speaking_gate(voice: tuple[Interval, ...], frames: int) -> NDArray[np.float3
 
 
 class RunMotion:
-    """Displacements of one run's moving points, asked for at any moment, at a film's own rate."""
+    """Displacements of one run's moving points at any timestamp, at a film's own rate."""
 
-    def __init__(self, first: int, displacements: NDArray[np.float32]) -> None:
+    def __init__(self, first: int, displacements: NDArray[np.float32] | DiskArray) -> None:
         """Args: the first motion frame and (T, M, 3) inter-ocular units from it on."""
         self._first = first
         self._displacements = displacements
@@ -86,7 +86,8 @@ class RunMotion:
     def at(self, moments: Sequence[Fraction]) -> NDArray[np.float32]:
         """Displacements (N, M, 3) at `moments` (N,) seconds; the ends stand for what is beyond."""
         places = places_at_rate(moments, MOTION_FPS, self._first)
-        return resampled(self._displacements, places)
+        stored = self._displacements
+        return resampled(stored.read() if isinstance(stored, DiskArray) else stored, places)
 
 
 def move_lips(
@@ -99,6 +100,7 @@ def move_lips(
     articulation: float,
     guidance: float,
     seed: int,
+    motions: DiskArrays,
     work: Path,
     advance: Progress,
 ) -> RunMotion:
@@ -108,29 +110,30 @@ def move_lips(
         speech: (T, F) from `encode_speech`; gate: (T,) from `speaking_gate`.
         articulation: factor on the model's displacements.
         guidance: factor on what the speech does to them, see `motion.guidance`.
+        motions: of all runs of the film.
+        work: folder for arrays that are not kept.
     """
     first = frame_at(faces.starts[run[0]], MOTION_FPS)
     end = min(frame_at(faces.starts[run[1] - 1], MOTION_FPS) + 1, len(speech))
     lead = min(_LEAD, first)
     tail = min(_LEAD, len(speech) - end)
-    seen = stack_on_disk(
-        work / f"upper-{run[0]}", _upper_face(model, faces, run, person, first - lead, end + tail)
-    )
-    blocks = generate_motion(
-        model, speech[first - lead : end + tail], seen, person.known, seed, guidance
-    )
+    upper = _upper_face(model, faces, run, person, first - lead, end + tail)
+    with temporary_stack(work / "upper", upper) as seen:
+        blocks = generate_motion(
+            model, speech[first - lead : end + tail], seen, person.known, seed, guidance
+        )
 
-    def gated() -> Iterator[NDArray[np.float32]]:
-        at = first - lead
-        for block in blocks:
-            openness = gate[at : at + len(block), None, None]
-            at += len(block)
-            advance("moving the lips", min(at, len(speech)), len(speech))
-            yield (openness * articulation * block + (1 - openness) * person.closed).astype(
-                np.float32
-            )
+        def gated() -> Iterator[NDArray[np.float32]]:
+            at = first - lead
+            for block in blocks:
+                openness = gate[at : at + len(block), None, None]
+                at += len(block)
+                advance("moving the lips", min(at, len(speech)), len(speech))
+                yield (openness * articulation * block + (1 - openness) * person.closed).astype(
+                    np.float32
+                )
 
-    return RunMotion(first - lead, stack_on_disk(work / f"motion-{run[0]}", gated()))
+        return RunMotion(first - lead, motions.add(gated()))
 
 
 def _upper_face(

@@ -1,5 +1,6 @@
 """From speech to the lips of a run: when they move, how far, and at a film's own moments."""
 
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.dubbing.disk_array import DiskArrays
 from mytalk_core.dubbing.film_faces import FilmFaces, Person, study_person
 from mytalk_core.dubbing.speech_motion import RunMotion, move_lips, speaking_gate
 from mytalk_core.faces.landmark_scheme import MESH478
@@ -61,6 +63,7 @@ def moved(
             articulation,
             guidance,
             0,
+            DiskArrays(work / "motion"),
             work,
             lambda *_: None,
         )
@@ -85,6 +88,31 @@ def test_guidance_is_a_factor_on_what_the_speech_does(moved: Callable[..., Array
     deaf, plain, driven = (moved(1.0, guidance=strength) for strength in (0.0, 1.0, 2.0))
     assert np.abs(plain - deaf).mean() > 0.01
     np.testing.assert_allclose(driven - plain, plain - deaf, atol=1e-4)
+
+
+def test_a_run_keeps_no_file_open(
+    lively_model: Callable[..., SpeechToMotion], faces: FilmFaces, person: Person, tmp_path: Path
+) -> None:
+    model = lively_model(diffusion=DiffusionConfig(steps=1))
+    speech = np.zeros((frame_count(FRAMES / FPS, Fraction(25)), 512), np.float16)
+    motions = DiskArrays(tmp_path / "motion")
+    kept, open_files = [], []
+    for first in range(0, FRAMES - 15, 15):
+        gate = np.full(len(speech), first / FRAMES, np.float32)
+        run = (first, first + 15)
+        kept.append(
+            move_lips(
+                model, faces, run, person, speech, gate, 1.0, 1.0, 0, motions, tmp_path,
+                lambda *_: None,
+            )
+        )  # fmt: skip
+        assert np.isfinite(kept[-1].at([faces.starts[first]])).all()
+        open_files.append(len(os.listdir("/proc/self/fd")))
+    assert len(set(open_files)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["motion"]
+    # The gate opens from run to run: each has its own motion.
+    away = [np.abs(run.at([faces.starts[0]]) - person.closed).mean() for run in kept]
+    assert away[0] == pytest.approx(0, abs=1e-6) and (np.diff(away) > 0).mean() > 0.6
 
 
 def test_the_gate_is_open_while_somebody_speaks_and_shut_long_before_and_after() -> None:
