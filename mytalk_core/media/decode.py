@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.media.clock import frame_time
 from mytalk_core.media.colour import to_rgb
+from mytalk_core.media.orientation import orientation_of
 from mytalk_core.media.plane_reader import PlaneReader
 from mytalk_core.media.planes import Planes
 from mytalk_core.media.seek import video_from
@@ -23,7 +24,6 @@ from mytalk_core.media.video_stream import (
     decoded_frames,
     frame_rate,
     open_video,
-    quarter_turns,
     time_base,
 )
 
@@ -138,4 +138,4 @@ class _Shown:
 def _upright(
     frame: av.VideoFrame, scaler: VideoReformatter, exact: bool = True
 ) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(np.rot90(to_rgb(frame, scaler, exact), quarter_turns(frame)))
+    return orientation_of(frame).upright(to_rgb(frame, scaler, exact))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 import av
-import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from mytalk_core.errors import BadInputError, Reason
@@ -20,8 +19,8 @@ from mytalk_core.media.colour import (
     tags_for_yuv,
     tags_of,
 )
+from mytalk_core.media.orientation import Orientation, orientation_of
 from mytalk_core.media.planes import PlaneLayout, Planes, Samples, plane_samples
-from mytalk_core.media.video_stream import quarter_turns
 
 # Formats whose first three planes are what `Planes` holds; a fourth one is of opacity.
 _PLANAR: Final = re.compile(r"yuv[aj]?4(20|22|44)p(10le|12le)?")
@@ -35,10 +34,10 @@ class PlaneReader:
     """Turns the frames of one film into planes.
 
     Planar YUV of 8, 10 and 12 bits is not converted: the planes are views of the decoder's memory,
-    or, of turned footage, turned copies. The rest is converted once, to the next that holds it: RGB
-    to 4:4:4, greys to 4:2:0 of full range with the same luma, more than 12 bits to 12; opacity is
-    left out. 4:2:2 that is turned by a quarter becomes 4:4:4, as do sides that no whole number of
-    chroma samples covers. A film whose format changes on the way keeps the first.
+    or, of rotated or mirrored footage, upright copies. The rest is converted once, to the next that
+    holds it: RGB to 4:4:4, greys to 4:2:0 of full range with the same luma, more than 12 bits to
+    12; opacity is left out. 4:2:2 that is turned by a quarter becomes 4:4:4, as do sides that no
+    whole number of chroma samples covers. A film whose format changes on the way keeps the first.
     """
 
     def __init__(self, path: Path, codec: str) -> None:
@@ -56,7 +55,7 @@ class PlaneReader:
         """
         if self._stored is None:
             self._stored = _stored_layout(frame, self._codec)
-        layout, tags, turns = self._stored, planar_tags(frame), quarter_turns(frame)
+        layout, tags, orientation = self._stored, planar_tags(frame), orientation_of(frame)
         planar = _PLANAR.fullmatch(frame.format.name) and _plain_name(frame) == layout.name
         if not planar:
             frame = self._converted(frame, tags, layout)
@@ -67,8 +66,10 @@ class PlaneReader:
                 where=str(self._path),
                 remedy="Convert the film, losslessly, to H.264 or ProRes.",
             )
-        y, u, v = (_turned(plane_samples(plane, layout), turns) for plane in frame.planes[:3])
-        return Planes(y, u, v, turned_layout(layout, turns), tags)
+        y, u, v = (
+            _upright(plane_samples(plane, layout), orientation) for plane in frame.planes[:3]
+        )
+        return Planes(y, u, v, displayed_layout(layout, orientation), tags)
 
     def _converted(
         self, frame: av.VideoFrame, tags: ColourTags, layout: PlaneLayout
@@ -89,7 +90,7 @@ class PlaneReader:
 
 def upright_layout(frame: av.VideoFrame, codec: str) -> PlaneLayout:
     """The layout of the planes that a `PlaneReader` makes of a film with this first frame."""
-    return turned_layout(_stored_layout(frame, codec), quarter_turns(frame))
+    return displayed_layout(_stored_layout(frame, codec), orientation_of(frame))
 
 
 def planar_tags(frame: av.VideoFrame) -> ColourTags:
@@ -124,7 +125,7 @@ def _steps(frame: av.VideoFrame) -> tuple[int, int]:
     step_y = 2 if _is_grey(frame) or kind.chroma_height(64) < 64 else 1
     if frame.width % step_x or frame.height % step_y:
         return 1, 1
-    turned = quarter_turns(frame) % 2 == 1
+    turned = orientation_of(frame).swaps_sides
     return (1, 1) if step_x != step_y and (turned or step_y == 2) else (step_x, step_y)
 
 
@@ -141,16 +142,18 @@ def _plain_name(frame: av.VideoFrame) -> str:
     return re.sub("^yuv[aj]", "yuv", frame.format.name)
 
 
-def _turned(samples: Samples, turns: int) -> Samples:
-    upright = np.ascontiguousarray(np.rot90(samples, turns)) if turns else samples
+def _upright(samples: Samples, orientation: Orientation) -> Samples:
+    upright: Samples = orientation.upright(samples)
     # The decoder may still read what it has given us.
     upright.flags.writeable = False
     return upright
 
 
-def turned_layout(layout: PlaneLayout, turns: int) -> PlaneLayout:
-    """The layout after counterclockwise quarter turns, which move chroma within its pixels."""
-    for _ in range(turns):
+def displayed_layout(layout: PlaneLayout, orientation: Orientation) -> PlaneLayout:
+    """The layout of the upright picture: chroma moves within its pixels as they do."""
+    if orientation.mirrored:
+        layout = replace(layout, chroma_x=layout.step_x - 1 - layout.chroma_x)
+    for _ in range(orientation.turns):
         layout = replace(
             layout,
             step_x=layout.step_y,

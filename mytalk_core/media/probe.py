@@ -13,13 +13,13 @@ from mytalk_core.media.clock import frame_count
 from mytalk_core.media.colour import UNTAGGED, ColourTags
 from mytalk_core.media.container import open_container
 from mytalk_core.media.hdr import NO_HDR, HdrMetadata, hdr_of
+from mytalk_core.media.orientation import orientation_of
 from mytalk_core.media.plane_reader import planar_tags, upright_layout
 from mytalk_core.media.planes import DEFAULT_LAYOUT, PlaneLayout
 from mytalk_core.media.video_stream import (
     decoded_frames,
     frame_rate,
     open_video,
-    quarter_turns,
     time_base,
 )
 
@@ -75,7 +75,7 @@ def probe_video(path: str | Path) -> VideoInfo:
         _, frame = next(decoded_frames(container, stream, Path(path)))
         width, height = frame.width, frame.height
         aspect = stream.sample_aspect_ratio or Fraction(1)
-        if quarter_turns(frame) % 2 == 1:
+        if orientation_of(frame).swaps_sides:
             width, height, aspect = height, width, 1 / aspect
         return VideoInfo(
             path=str(path),

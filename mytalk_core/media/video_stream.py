@@ -66,11 +66,6 @@ def frame_rate(stream: VideoStream) -> Fraction:
     return nominal or average or Fraction(25)
 
 
-def quarter_turns(frame: av.VideoFrame) -> int:
-    """Counterclockwise quarter turns (0..3) that bring the stored picture upright."""
-    return round(frame.rotation / 90) % 4
-
-
 def decoded_frames(
     container: InputContainer, stream: VideoStream, path: Path
 ) -> Iterator[tuple[int, av.VideoFrame]]:
