@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +21,6 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineRunner, create_runner
 
-from mytalk_core import __version__
 from mytalk_core.curation.decisions import CurateConfig, configuration, configuration_id
 from mytalk_core.curation.funnel import Funnel, funnel_from_json
 from mytalk_core.curation.passes import account, copies, packing, people, rows
@@ -30,6 +28,7 @@ from mytalk_core.curation.passes.rows import ManifestPiece
 from mytalk_core.curation.passes.work import ROWS_PER_RANGE, Work
 from mytalk_core.data.curated import CuratedFolder, is_complete, start, write_record
 from mytalk_core.data.manifest_stream import survey_manifest
+from mytalk_core.data.recipe import ResultKind, made_with
 from mytalk_core.errors import (
     BadInputError,
     MytalkError,
@@ -104,7 +103,7 @@ def curate(
         _compose(pipeline, work, planned)
         with _watching(work, sum(len(each.tasks) for each in planned), progress):
             _run(pipeline)
-        write_record(folder.completed, work.name, {"versions": _versions()})
+        write_record(folder.completed, work.name, {"versions": made_with(ResultKind.CURATION)})
     shutil.rmtree(folder.work, ignore_errors=True)
     return funnel_from_json(folder.funnel.read_text(encoding="utf-8"))
 
@@ -218,12 +217,6 @@ class TaskFailedError(Exception):
         if not marker:
             return None
         return error_from_json(json.JSONDecoder().raw_decode(rest)[0])
-
-
-def _versions() -> dict[str, str]:
-    return {"mytalk": __version__} | {
-        package: version(package) for package in ("apache-beam", "pyarrow")
-    }
 
 
 def _runner(name: str) -> PipelineRunner:

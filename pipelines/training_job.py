@@ -2,20 +2,19 @@
 
 import hashlib
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
 import torch
 
-import mytalk_core
 from mytalk_core.appearance.batches import BatchConfig
 from mytalk_core.appearance.losses import LossConfig
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.appearance.training import AppearanceTrainingConfig, JudgingModels
-from mytalk_core.data.checked_file import sha256_of
 from mytalk_core.data.clip_buffer import BufferConfig
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import read_clip
+from mytalk_core.data.recipe import ResultKind, checksums, made_with
 from mytalk_core.data.shards import decode_meta
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.training import MotionTrainingConfig
@@ -122,10 +121,13 @@ def run_name(job: TrainJob) -> str:
     )
     # How often a checkpoint is written decides nothing.
     loop = replace(loop_config(job), checkpoint_seconds=0)
-    begun = sha256_of(job.begun) if job.begun else ""
-    parts = (size, recipe, loop, buffer_config(job), job.workers, begun)
+    models = [job.begun, job.speech_encoder]
+    if job.judges:
+        models += astuple(job.judges)
+    weights = [checksums(path) for path in models]
+    parts = (size, recipe, loop, buffer_config(job), job.workers, weights)
     settings = [str(part) for part in parts]
-    identity = [mytalk_core.__version__, train.digest(), held_out.digest(), *settings]
+    identity = [str(made_with(ResultKind.TRAINING)), train.digest(), held_out.digest(), *settings]
     digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:8]
     return f"{job.model}-{job.size}-{job.steps}-{job.seed}-{digest}"
 

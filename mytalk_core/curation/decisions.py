@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mytalk_core import __version__
 from mytalk_core.curation.duplicates import DuplicateConfig
 from mytalk_core.curation.face_groups import FaceGroupConfig
 from mytalk_core.curation.filters import FilterConfig, filters, measured
 from mytalk_core.curation.packing import PackingConfig
 from mytalk_core.data.manifest import Kind, Status
+from mytalk_core.data.recipe import ResultKind, made_with
 from mytalk_core.data.splits import SplitConfig, assign_split
 from mytalk_core.errors import ErrorClass, Reason
 
@@ -67,7 +67,7 @@ def configuration(config: CurateConfig, manifest_digests: Iterable[str]) -> dict
     return asdict(config) | {
         "holdout": sorted(config.holdout),
         "manifests": sorted(manifest_digests),
-        "version": __version__,
+        "versions": made_with(ResultKind.CURATION),
     }
 
 

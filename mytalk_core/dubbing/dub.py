@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.reference_choice import SHOWN
 from mytalk_core.data.checked_file import sha256_of
+from mytalk_core.data.recipe import ResultKind, made_with
 from mytalk_core.dubbing.disk_array import DiskArrays
 from mytalk_core.dubbing.dubbed_picture import (
     checks,
@@ -281,8 +281,9 @@ def _dub_into(
                 people,
                 [plan.usable for plan in plans],
                 renderer,
-                models.renderer,
+                models,
                 config.crop,
+                config.mask,
                 scheme,
                 AdaptationConfig.lasting(config.adapt_seconds),
                 progress,
@@ -333,8 +334,7 @@ def _dub_into(
         adaptation=adaptation,
         checks=checks(info, faces, film, written, _synthetic_mark()),
         versions={
-            "mytalk": mytalk_core.__version__,
-            **{name: version(name) for name in ("torch", "ctranslate2", "mediapipe", "av")},
+            **made_with(ResultKind.DUBBING),
             "motion weights": sha256_of(models.motion)[:16],
             "renderer weights": sha256_of(models.renderer)[:16],
         },

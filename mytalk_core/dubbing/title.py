@@ -4,18 +4,18 @@ import json
 import time
 from dataclasses import asdict
 from fractions import Fraction
-from importlib.metadata import version
 from pathlib import Path
 
-import mytalk_core
 from mytalk_core.data.catalogue import CatalogueRow
-from mytalk_core.data.checked_file import sha256_of
+from mytalk_core.data.model_store import model
+from mytalk_core.data.recipe import ResultKind, checksums, made_with
 from mytalk_core.data.title_status import DubbedTitle
 from mytalk_core.dubbing.dub import DubConfig, DubResult, dub
 from mytalk_core.dubbing.inputs import Inputs, open_inputs
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.report import unheard_speech
+from mytalk_core.dubbing.title_adaptation import JUDGE
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.clock import frame_time
 from mytalk_core.speech.recognition import Recogniser
@@ -23,9 +23,6 @@ from mytalk_core.speech.transcript import UNKNOWN_LANGUAGE, Transcript
 
 _LISTENING = "listening"
 _LISTENING_STEPS = 100
-
-# Packages whose next version may give another film from the same files.
-_PACKAGES = ("torch", "ctranslate2", "whisperx", "mediapipe", "av")
 
 # The recogniser's code of a language where catalogues use another one.
 _RECOGNISED_AS = {
@@ -115,17 +112,8 @@ def length_warning(transcript: Transcript, duration: Fraction) -> str:
 def recipe(models: DubModels, config: DubConfig) -> dict[str, object]:
     """All that decides a film beside the title's own files, as JSON values."""
     return {
-        "versions": {
-            "mytalk": mytalk_core.__version__,
-            **{package: version(package) for package in _PACKAGES},
-        },
-        "weights": {
-            name: [sha256_of(file) for file in _files(path)]
-            for name, path in asdict(models).items()
-        },
+        "versions": made_with(ResultKind.DUBBING),
+        "weights": {name: checksums(path) for name, path in asdict(models).items()},
+        "judge": [file.sha256 for file in model(JUDGE).files] if config.adapt_seconds else [],
         "config": json.loads(json.dumps(asdict(config), default=str)),
     }
-
-
-def _files(path: Path) -> list[Path]:
-    return sorted(path.iterdir()) if path.is_dir() else [path]

@@ -6,14 +6,13 @@ each run is drawn, in learning too, from references of its own.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-import mytalk_core
 from mytalk_core.appearance.actor_frames import Take
 from mytalk_core.appearance.adaptation import AdaptationConfig, AdaptationRecord, Adapted, adapt
 from mytalk_core.appearance.adapted_file import load_adapted, save_adapted
@@ -22,10 +21,12 @@ from mytalk_core.appearance.perceptual import perceptual_lpips
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.cache import cache_root
 from mytalk_core.data.checked_file import sha256_of
-from mytalk_core.data.model_store import pull
+from mytalk_core.data.model_store import model, pull
+from mytalk_core.data.recipe import ResultKind, checksums, made_with
 from mytalk_core.dubbing.film_faces import FilmFaces, Person, observe_film, study_person
 from mytalk_core.dubbing.geometry import run_pose
 from mytalk_core.dubbing.left_alone import LeftAloneConfig, plan_run
+from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.title_frames import Frames, collect_takes, spread_pairs
 from mytalk_core.errors import BadInputError, Reason
@@ -36,6 +37,9 @@ from mytalk_core.media.output import make_folder
 from mytalk_core.media.probe import VideoInfo, probe_video
 
 STAGE = "learning the actor's look"
+
+JUDGE = "perceptual-alexnet"
+"""The model in the store that says whether learning helped."""
 
 # Pairs of frames that are learnt from and judged by, at most: more do not fit into two minutes.
 PAIRS = 300
@@ -57,8 +61,9 @@ def adapt_to_title(
     people: Sequence[Person],
     usable: Sequence[NDArray[np.bool_]],
     renderer: Renderer,
-    weights: Path,
+    models: DubModels,
     crop: CropConfig,
+    mask: MaskConfig,
     scheme: LandmarkScheme,
     config: AdaptationConfig,
     progress: Progress,
@@ -69,8 +74,9 @@ def adapt_to_title(
         people: of each run.
         usable: of each run the frames that may teach: those that show the whole lower face, from
             where it can be redrawn.
-        renderer: the shipped one, on the device where it shall learn; `weights` is its file.
+        renderer: the shipped one, on the device where it shall learn, from `models`.
         crop: how faces are cropped; the size is the renderer's, whatever stands there.
+        mask: with which `people` were studied.
 
     Raises:
         BadInputError: as decoding does.
@@ -81,7 +87,14 @@ def adapt_to_title(
     if not sum(map(len, chosen)):
         return TitleAdaptation(renderer, None, False, "no two frames in a row to learn from")
     crop = learning_crop(crop, renderer)
-    key = adaptation_key(Path(video.path), weights, faces.runs, chosen, crop, config)
+    settings = {
+        "config": asdict(config),
+        "crop": asdict(crop),
+        "mask": asdict(mask),
+        "scheme": scheme.name,
+        "runs": faces.runs,
+    }
+    key = adaptation_key(Path(video.path), models, chosen, settings)
     kept = cache_root() / "adapted" / f"{key}.safetensors"
     if kept.is_file():
         adapted = load_adapted(kept)
@@ -103,7 +116,7 @@ def learn(
     renderer: Renderer, takes: Sequence[Take], config: AdaptationConfig, progress: Progress
 ) -> Adapted:
     """`adapt` with the judge from the model store."""
-    lpips = perceptual_lpips(pull("perceptual-alexnet")).to(next(renderer.parameters()).device)
+    lpips = perceptual_lpips(pull(JUDGE)).to(next(renderer.parameters()).device)
     return adapt(renderer, takes, config, lpips, lambda done, total: progress(STAGE, done, total))
 
 
@@ -150,25 +163,26 @@ def film_takes(
 
 def adaptation_key(
     film: Path,
-    weights: Path,
-    runs: Sequence[tuple[int, int]],
+    models: DubModels,
     chosen: Sequence[Frames],
-    crop: CropConfig,
-    config: AdaptationConfig,
+    settings: Mapping[str, object],
 ) -> str:
-    """A name for all that decides what is learnt: film, weights, frames and how they are cropped.
+    """A name for all that decides what is learnt: film, models, frames, settings and software.
 
-    Film and weights are known by their bytes, wherever they lie and whatever they are called.
+    Film and models are known by their bytes, wherever they lie and whatever they are called.
+
+    Args:
+        settings: JSON values.
     """
-    settings = {
-        "mytalk": mytalk_core.__version__,
+    decides = {
+        "versions": made_with(ResultKind.ADAPTATION),
         "film": sha256_of(film),
-        "weights": sha256_of(weights),
-        "config": asdict(config),
-        "crop": asdict(crop),
-        "runs": runs,
+        "landmarker": checksums(models.landmarker),
+        "renderer": checksums(models.renderer),
+        "judge": [file.sha256 for file in model(JUDGE).files],
+        "settings": settings,
     }
-    hashed = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    hashed = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
     for frames in chosen:
         hashed.update(frames.tobytes())
     return hashed.hexdigest()

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-import mytalk_core
 from mytalk_core.data.manifest import MANIFEST_SCHEMA, Kind, Status
+from mytalk_core.data.recipe import ResultKind, made_with
 from mytalk_core.errors import MytalkError
 from mytalk_core.footage.listing import ListingConfig, list_sources
 from mytalk_core.footage.records import MANIFEST, REPORT, SUMMARY, Records
@@ -165,7 +165,7 @@ def write_account(records: Records, place: WorkPlace, progress: RunProgress) -> 
         shard_bytes=shard_bytes,
         wall_seconds=time.monotonic() - progress.started,
         stages=progress.log.to_json(),
-        versions={"mytalk": mytalk_core.__version__, **dict(place.models.versions)},
+        versions=made_with(ResultKind.FOOTAGE) | dict(place.models.versions),
         configuration=asdict(place.config),
     )
     local = records.store.local_path(REPORT) is not None

@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import mytalk_core
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
+from mytalk_core.data.recipe import ResultKind, checksums, made_with
 from mytalk_core.data.shard_set import ShardBounds, ShardSet, content_hash
 from mytalk_core.data.shards import encode_sample
 from mytalk_core.errors import (
@@ -46,6 +46,7 @@ from mytalk_core.media.clock import format_rate
 from mytalk_core.media.limits import MediaLimits, check_limits
 from mytalk_core.media.probe import probe_audio, probe_video
 from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY, SpeechEncoder
+from mytalk_core.sync.expert_file import Purpose, expert_path
 
 # Seconds between signs of life.
 _BEAT = 2.0
@@ -82,11 +83,23 @@ class WorkModels:
 
 
 def config_id(config: WorkConfig, models: WorkModels) -> str:
-    """A name for all that decides the result; results of another one are never mixed in."""
-    text = json.dumps(
-        [mytalk_core.__version__, asdict(config), _versions(models), models.face_embedding is None],
-        sort_keys=True,
+    """A name for all that decides the result; results of another one are never mixed in.
+
+    Models are known by their bytes, packages and programs by their versions on this machine.
+    """
+    weights = (
+        models.landmarker,
+        models.speech_encoder,
+        models.face_embedding,
+        expert_path(Purpose.PREPROCESSING),
     )
+    decides = [
+        asdict(config),
+        _versions(models),
+        made_with(ResultKind.FOOTAGE),
+        [checksums(path) for path in weights],
+    ]
+    text = json.dumps(decides, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -17,9 +17,11 @@ from mytalk_core.appearance.adaptation import (
 )
 from mytalk_core.appearance.adaptation_exam import Scores
 from mytalk_core.appearance.checkpoint import save_renderer
+from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import SIZES, Renderer
 from mytalk_core.dubbing import title_adaptation
 from mytalk_core.dubbing.film_faces import FilmFaces
+from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.title_adaptation import TitleAdaptation, adapt_to_title
 from mytalk_core.errors import BadInputError, ModelError, OutputError, Reason
 from mytalk_core.faces.crop import CropConfig
@@ -92,6 +94,8 @@ def adapting(tmp_path: Path, shipped: tuple[Renderer, Path]) -> Iterator[Adaptin
         config: AdaptationConfig = CONFIG,
         usable: np.ndarray = np.ones(FRAMES, bool),  # noqa: B008  # nobody writes into it
         crop: CropConfig = CropConfig(),  # noqa: B008
+        mask: MaskConfig = MaskConfig(),  # noqa: B008
+        landmarker: bytes = b"finds faces",
     ) -> TitleAdaptation:
         path = tmp_path / name
         path.write_bytes(film)
@@ -110,8 +114,21 @@ def adapting(tmp_path: Path, shipped: tuple[Renderer, Path]) -> Iterator[Adaptin
         starts = tuple(frame / FPS for frame in range(FRAMES))
         landmarks = np.zeros((FRAMES, 478, 3), np.float32)
         faces = FilmFaces(landmarks, starts, ((0, FRAMES),), FRAMES * ("",), SAMPLES, landmarks)
+        finder = tmp_path / "landmarker.task"
+        finder.write_bytes(landmarker)
+        models = DubModels(finder, tmp_path, tmp_path, weights)
         return adapt_to_title(
-            video, faces, [], [usable], renderer, weights, crop, MESH478, config, lambda *_: None
+            video,
+            faces,
+            [],
+            [usable],
+            renderer,
+            models,
+            crop,
+            mask,
+            MESH478,
+            config,
+            lambda *_: None,
         )
 
     yield adapt
@@ -148,6 +165,8 @@ def test_all_that_decides_what_is_learnt_makes_another_name(
             {"config": replace(CONFIG, batches=replace(CONFIG.batches, runs=4))},
             {"usable": hidden},
             {"crop": CropConfig(below_eyes=0.6)},
+            {"mask": MaskConfig(nose_gap=0.05)},
+            {"landmarker": b"finds other faces"},
         )
     ):
         assert not adapting(**change).from_cache, change
