@@ -12,12 +12,16 @@ from jobs.console import progress, result
 
 
 def align(
-    speech: Annotated[
-        Path, typer.Argument(show_default=False, help="Any file with sound; the first stream.")
-    ],
+    speech: Annotated[Path, typer.Argument(show_default=False, help="Any file with sound.")],
     script: Annotated[
         Path | None,
         typer.Option(show_default=False, help="What is said, as SRT, WebVTT, TTML or SSA."),
+    ] = None,
+    audio_track: Annotated[
+        int | None,
+        typer.Option(
+            min=1, show_default="as players choose", help="Which audio track of it, from 1."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(show_default=False, help="Write the whole transcript as JSON.")
@@ -35,13 +39,14 @@ def align(
     from mytalk_core.data.model_store import pull
     from mytalk_core.media.audio import read_audio
     from mytalk_core.media.output import atomic_path
+    from mytalk_core.media.stream_choice import StreamChoice
     from mytalk_core.speech.recognition import Recogniser
     from mytalk_core.speech.script import read_script
     from mytalk_core.speech.transcript import Transcript, to_json
 
     lines = read_script(script) if script else ()
     with atomic_path(out) if out else nullcontext() as temporary:
-        audio = read_audio(speech)
+        audio = read_audio(speech, choice=StreamChoice(audio=audio_track))
         recogniser = Recogniser(pull("whisper-base"))
         with progress("listening", 1) as advance:
             transcript: Transcript = recogniser.transcribe(audio, lines, advance)

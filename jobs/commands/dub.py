@@ -44,6 +44,30 @@ def dub(
     guidance: Annotated[
         float, typer.Option(min=0, max=3, help="Factor on what the speech does to the lips.")
     ] = 1.0,
+    video_track: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            show_default="as players choose",
+            help="Which video track of the film, from 1.",
+        ),
+    ] = None,
+    audio_track: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            show_default="as players choose",
+            help="Which audio track of the film is its own sound, from 1.",
+        ),
+    ] = None,
+    speech_track: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            show_default="as players choose",
+            help="Which audio track of the speech's file, from 1.",
+        ),
+    ] = None,
     adapt: Annotated[
         float,
         typer.Option(
@@ -70,8 +94,17 @@ def dub(
     _check_out(out, [path for path in (video, speech, script, style) if path])
 
     from mytalk_core.dubbing.inputs import open_inputs
+    from mytalk_core.media.stream_choice import StreamChoice
 
-    inputs = open_inputs(video, speech, script, style)  # before seconds go into loading models
+    # Before seconds go into loading models.
+    inputs = open_inputs(
+        video,
+        speech,
+        script,
+        style,
+        StreamChoice(video=video_track, audio=audio_track),
+        StreamChoice(audio=speech_track),
+    )
 
     from mytalk_core.dubbing.dub import DubConfig
     from mytalk_core.dubbing.models import stored_models
@@ -110,6 +143,7 @@ def dub(
         "rendered_frames": dubbed.rendered_frames,
         "faceless_frames": dubbed.faceless_frames,
         "fps": str(dubbed.fps),
+        **dubbed.tracks,
         "language": transcript.language,
         "stage_seconds": dubbed.stage_seconds,
     }

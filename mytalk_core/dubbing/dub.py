@@ -100,6 +100,7 @@ class DubResult:
     rendered_frames: int
     faceless_frames: int
     fps: Fraction
+    tracks: dict[str, int | None]  # numbers of the tracks used; None where there is no such sound
     stage_seconds: dict[str, float]
 
 
@@ -157,8 +158,8 @@ def dub(
         ModelError: where a model file is missing or another.
         OutputError: where `out` cannot be written; nothing stands under its name then.
     """
-    info = probe_video(inputs.video)
-    probe_audio(inputs.speech)
+    info = probe_video(inputs.video, inputs.film_tracks)
+    speech = probe_audio(inputs.speech, inputs.speech_tracks)
     clock = StageClock(spent)
     with atomic_path(out) as film:
         work = Path(tempfile.mkdtemp(prefix=f".{out.stem}.", dir=out.parent))
@@ -178,6 +179,11 @@ def dub(
         rendered_frames=report.rendered_frames,
         faceless_frames=report.frames - report.rendered_frames,
         fps=info.fps,
+        tracks={
+            "video_track": info.choice.video,
+            "audio_track": info.choice.audio,
+            "speech_track": speech.track,
+        },
         stage_seconds=dict(clock.seconds),
     )
 
@@ -211,7 +217,7 @@ def _dub_into(
         else:
             own_sound = _own_sound(info, duration, encoder, work, progress)
     with clock.running("encoding the speech"):
-        audio = read_audio(inputs.speech)
+        audio = read_audio(inputs.speech, choice=inputs.speech_tracks)
         features = encode_speech(audio, duration, encoder, work / "speech", progress)
     with clock.running("moving the lips"):
         gate = speaking_gate(transcript.voice, len(features))
@@ -311,13 +317,22 @@ def _dub_into(
         )
         for number, (run, look, plan) in enumerate(zip(faces.runs, looks, plans, strict=True))
     )
-    frames = render_film(prefetched(iter_planes(info.path), _DECODED_AHEAD), runs, scheme)
+    frames = render_film(
+        prefetched(iter_planes(info.path, choice=info.choice), _DECODED_AHEAD), runs, scheme
+    )
     picture = work / "picture.mp4"
     source = source_opening(faces, scheme)
     with clock.running("rendering"):
         written = write_picture(picture, info, frames, source, config.crf, progress)
     with clock.running("adding the speech"):
-        mux(picture, inputs.speech, film, written.duration, _synthetic_mark())
+        mux(
+            picture,
+            inputs.speech,
+            film,
+            written.duration,
+            _synthetic_mark(),
+            inputs.speech_tracks,
+        )
     asked = np.array(written.openings)
     return DubReport(
         title=Path(info.path).name,
@@ -325,6 +340,7 @@ def _dub_into(
         frames=len(written.openings),
         rendered_frames=int(np.isfinite(asked).sum()),
         speech=inputs.speech.name,
+        speech_track=probe_audio(inputs.speech, inputs.speech_tracks).tracks,
         transcript=transcript,
         pairs=frame_pairs(written.telling, faces, scheme),
         curve=mouth_curve(faces, asked, source, audio, float(info.fps)),
@@ -360,4 +376,6 @@ def _own_sound(
         progress("learning the actor's style", done, total)
 
     # The samples are let go of before the speech is read: an hour of either takes 230 MB.
-    return encode_speech(read_audio(info.path), duration, encoder, work / "own-sound", learning)
+    return encode_speech(
+        read_audio(info.path, choice=info.choice), duration, encoder, work / "own-sound", learning
+    )

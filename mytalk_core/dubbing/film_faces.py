@@ -68,7 +68,7 @@ def observe_film(
 
     def images() -> Iterator[NDArray[np.uint8]]:
         # A level of brightness moves no landmark.
-        for frame in prefetched(iter_frames(video.path, exact=False), 4):
+        for frame in prefetched(iter_frames(video.path, exact=False, choice=video.choice), 4):
             starts.append(frame.pts * video.time_base)
             progress("finding the face", len(starts), max(video.frame_estimate, len(starts)))
             shown.append(frame.image)

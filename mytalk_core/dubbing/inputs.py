@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.probe import probe_audio, probe_video
+from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 from mytalk_core.speech.script import read_script
 from mytalk_core.speech.transcript import Segment
 
@@ -17,10 +18,17 @@ class Inputs:
     speech: Path
     script: tuple[Segment, ...] = ()  # lines without words; none where the title has no script
     style: Path | None = None  # another film of the actor, to learn from how they speak
+    film_tracks: StreamChoice = PLAYERS_CHOICE  # picture and own sound of the film
+    speech_tracks: StreamChoice = PLAYERS_CHOICE  # which sound of the speech's file
 
 
 def open_inputs(
-    video: Path, speech: Path, script: Path | None, style: Path | None = None
+    video: Path,
+    speech: Path,
+    script: Path | None,
+    style: Path | None = None,
+    film_tracks: StreamChoice = PLAYERS_CHOICE,
+    speech_tracks: StreamChoice = PLAYERS_CHOICE,
 ) -> Inputs:
     """Look at a title's files.
 
@@ -28,8 +36,8 @@ def open_inputs(
         BadInputError: as `probe_video`, `probe_audio` and `read_script`; NO_AUDIO_STREAM where the
             film that is to show a style has no sound.
     """
-    probe_video(video)
-    probe_audio(speech)
+    probe_video(video, film_tracks)
+    probe_audio(speech, speech_tracks)
     if style and not probe_video(style).has_audio:
         raise BadInputError(
             "has no sound, so it shows no style.",
@@ -37,4 +45,5 @@ def open_inputs(
             where=str(style),
             remedy="Give a film in which the actor is seen and heard to speak.",
         )
-    return Inputs(video, speech, read_script(script) if script else (), style)
+    lines = read_script(script) if script else ()
+    return Inputs(video, speech, lines, style, film_tracks, speech_tracks)

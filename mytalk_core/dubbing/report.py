@@ -59,6 +59,7 @@ class DubReport:
     checks: Mapping[str, Check]
     versions: Mapping[str, str]  # of programs and models
     adaptation: TitleAdaptation | None = None  # None where nobody asked for it
+    speech_track: str = ""  # of its audio tracks, such as "1 of 1 (pcm_s16le, 48000 Hz, 1 channel)"
 
     @property
     def duration(self) -> Fraction:

@@ -62,6 +62,8 @@ def learn_style_reference(
     run = max(faces.runs, key=lambda each: each[1] - each[0])
     person = study_person(faces, run, model.scheme, MaskConfig())
     duration = faces.starts[-1] + 1 / info.fps
-    sound = encode_speech(read_audio(info.path), duration, encoder, folder / "sound", learning)
+    sound = encode_speech(
+        read_audio(info.path, choice=info.choice), duration, encoder, folder / "sound", learning
+    )
     learnt = learn_own_style(model, faces, run, person, sound, config)
     return StyleReference(learnt.model, person.known.shapes, f"from {path.name}: {learnt.told}")

@@ -55,7 +55,9 @@ def dub_title(
         progress(_LISTENING, round(heard * _LISTENING_STEPS), _LISTENING_STEPS)
 
     start = time.monotonic()
-    transcript = recogniser.transcribe(read_audio(inputs.speech), inputs.script, listened)
+    transcript = recogniser.transcribe(
+        read_audio(inputs.speech, choice=inputs.speech_tracks), inputs.script, listened
+    )
     spent = {_LISTENING: time.monotonic() - start}
     result = dub(inputs, film, models, config, transcript, progress, spent)
     return result, transcript

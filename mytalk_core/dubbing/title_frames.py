@@ -96,7 +96,7 @@ def collect_takes(
     if not place_of:
         return []
     last = max(place_of)
-    for frame in prefetched(iter_planes(video.path), _DECODED_AHEAD):
+    for frame in prefetched(iter_planes(video.path, choice=video.choice), _DECODED_AHEAD):
         progress(stage, frame.index, last)
         if (where := place_of.get(frame.index)) is not None:
             number, place = where

@@ -15,6 +15,7 @@ from mytalk_core.media.clock import SPEECH_SAMPLE_RATE, sample_at
 from mytalk_core.media.ffmpeg_program import FfmpegFailed, running
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.sound_clock import sound_from_first_picture
+from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 
 _FLOAT_BYTES = 4
 _READ_BLOCK = Fraction(30)
@@ -26,8 +27,9 @@ def read_audio(
     sample_rate: int = SPEECH_SAMPLE_RATE,
     start: Fraction = Fraction(0),
     duration: Fraction | None = None,
+    choice: StreamChoice = PLAYERS_CHOICE,
 ) -> NDArray[np.float32]:
-    """The first audio stream of `path` as float32 (N,), mono, -1..1, `sample_rate` Hz.
+    """The audio stream of `path` as float32 (N,), mono, -1..1, `sample_rate` Hz.
 
     Sample 0 sounds when the file's first video frame shows; in a file without video it is the
     first sample. The same file gives the same samples. An hour at 16 kHz takes 230 MB: use
@@ -38,7 +40,7 @@ def read_audio(
     Raises:
         BadInputError: as `probe_audio`, or DECODE_ERROR.
     """
-    sound = sound_from_first_picture(Path(path), sample_rate, start)
+    sound = sound_from_first_picture(Path(path), sample_rate, start, choice)
     if duration is not None:
         count = sample_at(start + duration, sample_rate) - sample_at(start, sample_rate)
         sound = sound.filter("atrim", end_sample=count)

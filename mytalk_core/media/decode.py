@@ -19,6 +19,7 @@ from mytalk_core.media.orientation import orientation_of
 from mytalk_core.media.plane_reader import PlaneReader
 from mytalk_core.media.planes import Planes
 from mytalk_core.media.seek import video_from
+from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 from mytalk_core.media.video_stream import (
     DECODER_THREADS,
     decoded_frames,
@@ -50,9 +51,12 @@ class PlaneFrame:
 
 
 def iter_frames(
-    path: str | Path, threads: int = DECODER_THREADS, exact: bool = True
+    path: str | Path,
+    threads: int = DECODER_THREADS,
+    exact: bool = True,
+    choice: StreamChoice = PLAYERS_CHOICE,
 ) -> Iterator[Frame]:
-    """Every frame of the first video stream in the order of display; pts increase strictly.
+    """Every frame of the video stream in the order of display; pts increase strictly.
 
     `threads` decode, which changes no picture; `exact` is as of `to_rgb`. A file that merely ends
     early ends the iteration; one that is damaged yields the frames before the damage and then
@@ -62,12 +66,14 @@ def iter_frames(
         BadInputError: as `probe_video`; DECODE_ERROR also after the first frame.
     """
     scaler = VideoReformatter()
-    with open_video(Path(path), threads) as (container, stream):
+    with open_video(Path(path), threads, choice) as (container, stream):
         for index, (pts, frame) in enumerate(decoded_frames(container, stream, Path(path))):
             yield Frame(index, pts, _upright(frame, scaler, exact))
 
 
-def iter_planes(path: str | Path, threads: int = DECODER_THREADS) -> Iterator[PlaneFrame]:
+def iter_planes(
+    path: str | Path, threads: int = DECODER_THREADS, choice: StreamChoice = PLAYERS_CHOICE
+) -> Iterator[PlaneFrame]:
     """The frames of `iter_frames` in planes of `VideoInfo.layout` and tags of `VideoInfo.colour`.
 
     The planes are the decoder's own samples where `PlaneReader` need not convert them, and keep
@@ -76,7 +82,7 @@ def iter_planes(path: str | Path, threads: int = DECODER_THREADS) -> Iterator[Pl
     Raises:
         BadInputError: as `iter_frames`; DECODE_ERROR also as `PlaneReader`.
     """
-    with open_video(Path(path), threads) as (container, stream):
+    with open_video(Path(path), threads, choice) as (container, stream):
         reader = PlaneReader(Path(path), stream.codec_context.name)
         for index, (pts, frame) in enumerate(decoded_frames(container, stream, Path(path))):
             yield PlaneFrame(index, pts, reader(frame))
@@ -88,6 +94,7 @@ def iter_frames_at(
     first: int = 0,
     end: int | None = None,
     threads: int = DECODER_THREADS,
+    choice: StreamChoice = PLAYERS_CHOICE,
 ) -> Iterator[Frame]:
     """The film resampled to exactly `fps` frames per second, or frames `first` <= n < `end` of it.
 
@@ -103,7 +110,7 @@ def iter_frames_at(
     index = first
     shown: _Shown | None = None
     begin = frame_time(first, fps) + _CLOCK_TOLERANCE
-    with video_from(Path(path), begin, threads) as (stream, frames):
+    with video_from(Path(path), begin, threads, choice) as (stream, frames):
         unit = time_base(stream)
         for pts, frame in frames:
             start = pts * unit - _CLOCK_TOLERANCE

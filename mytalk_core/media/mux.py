@@ -12,16 +12,25 @@ from mytalk_core.media.ffmpeg_program import FfmpegFailed, local_input, running
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.probe import probe_video
 from mytalk_core.media.sound_clock import sound_from_first_picture
+from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 
 _SAMPLE_RATE = 48_000
 _BIT_RATE = "192k"
 
 
-def mux(video: Path, speech: Path, out: Path, duration: Fraction, comment: str) -> None:
+def mux(
+    video: Path,
+    speech: Path,
+    out: Path,
+    duration: Fraction,
+    comment: str,
+    choice: StreamChoice = PLAYERS_CHOICE,
+) -> None:
     """Writes `out` (MP4): the picture of `video`, copied, and the sound of `speech` as AAC.
 
     The sound starts with the picture and is cut, or filled with silence, to `duration` seconds.
     `comment` becomes the file's comment tag, the place to say that the speech is synthetic.
+    `choice` is of `speech`.
 
     Raises:
         BadInputError: as `probe_video` for `video` and `probe_audio` for `speech`; DECODE_ERROR
@@ -31,7 +40,7 @@ def mux(video: Path, speech: Path, out: Path, duration: Fraction, comment: str) 
     probe_video(video)
     samples = sample_at(duration, _SAMPLE_RATE)
     sound = (
-        sound_from_first_picture(speech, _SAMPLE_RATE)
+        sound_from_first_picture(speech, _SAMPLE_RATE, choice=choice)
         .filter("apad", whole_len=samples)
         .filter("atrim", end_sample=samples)
     )

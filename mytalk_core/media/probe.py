@@ -16,6 +16,13 @@ from mytalk_core.media.hdr import NO_HDR, HdrMetadata, hdr_of
 from mytalk_core.media.orientation import orientation_of
 from mytalk_core.media.plane_reader import planar_tags, upright_layout
 from mytalk_core.media.planes import DEFAULT_LAYOUT, PlaneLayout
+from mytalk_core.media.stream_choice import (
+    PLAYERS_CHOICE,
+    StreamChoice,
+    choose_audio,
+    track_number,
+    track_text,
+)
 from mytalk_core.media.video_stream import (
     decoded_frames,
     frame_rate,
@@ -30,8 +37,16 @@ _LONGEST_MEASURED = Fraction(24 * 3600)
 
 
 @dataclass(frozen=True)
+class Tracks:
+    """Which tracks of a film are used, and what they are, for people."""
+
+    picture: str = ""  # such as "2 of 2 (h264, 720 x 576, default)"
+    sound: str = ""  # empty without sound
+
+
+@dataclass(frozen=True)
 class VideoInfo:
-    """The first video stream of a file, as a viewer sees it (rotation applied)."""
+    """The video stream of a file, as a viewer sees it (rotation applied)."""
 
     path: str
     width: int  # pixels
@@ -48,28 +63,35 @@ class VideoInfo:
     pixel_aspect: Fraction = Fraction(1)  # width of a pixel over its height
     layout: PlaneLayout = DEFAULT_LAYOUT  # of its planes
     hdr: HdrMetadata = NO_HDR
+    choice: StreamChoice = PLAYERS_CHOICE  # the tracks of picture and sound, to read them again
+    tracks: Tracks = Tracks()  # the same for people
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """The first audio stream of a file."""
+    """The audio stream of a file."""
 
     path: str
     sample_rate: int  # Hz
     channels: int
     duration: Fraction  # seconds, as the file states it
     codec: str  # FFmpeg's name of the decoder, such as "aac"
+    index: int  # of the stream among all of the file, from 0
+    track: int  # its number among the audio tracks, from 1
+    tracks: str = ""  # the same for people, such as "2 of 3 (aac, 48000 Hz, 2 channels)"
 
 
-def probe_video(path: str | Path) -> VideoInfo:
-    """Describes the first video stream of `path`; cover pictures of songs do not count.
+def probe_video(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> VideoInfo:
+    """Describes the video stream of `path`.
 
     Raises:
         BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, NOT_MEDIA, NO_VIDEO_STREAM, NO_FRAMES
-            (a stream without a frame) or DECODE_ERROR (its first frame does not decode).
+            (a stream without a frame), DECODE_ERROR (its first frame does not decode) or
+            BAD_CONFIGURATION (a track of `choice` is not there).
     """
     # One frame comes soonest from one thread.
-    with open_video(Path(path), threads=1) as (container, stream):
+    with open_video(Path(path), threads=1, choice=choice) as (container, stream):
+        sound = choose_audio(container, Path(path), choice)
         fps = frame_rate(stream)
         duration = _duration(container, stream, Path(path))
         _, frame = next(decoded_frames(container, stream, Path(path)))
@@ -84,7 +106,7 @@ def probe_video(path: str | Path) -> VideoInfo:
             fps=fps,
             duration=duration,
             frame_estimate=stream.frames or frame_count(duration, fps),
-            has_audio=bool(container.streams.audio),
+            has_audio=sound is not None,
             codec=stream.codec_context.name,
             pixel_format=frame.format.name,
             time_base=time_base(stream),
@@ -93,26 +115,35 @@ def probe_video(path: str | Path) -> VideoInfo:
             pixel_aspect=aspect,
             layout=upright_layout(frame, stream.codec_context.name),
             hdr=hdr_of(frame),
+            choice=StreamChoice(
+                track_number(container, stream), track_number(container, sound) if sound else None
+            ),
+            tracks=Tracks(
+                track_text(container, stream), track_text(container, sound) if sound else ""
+            ),
         )
 
 
-def probe_audio(path: str | Path) -> AudioInfo:
-    """Describes the first audio stream of `path`, which may be a film.
+def probe_audio(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> AudioInfo:
+    """Describes the audio stream of `path`, which may be a film.
 
     Raises:
-        BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, NOT_MEDIA or NO_AUDIO_STREAM.
+        BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, NOT_MEDIA, NO_AUDIO_STREAM or
+            BAD_CONFIGURATION (the track of `choice` is not there).
     """
     with open_container(Path(path)) as container:
-        for stream in container.streams.audio:
-            # A stream of a codec that FFmpeg does not know has no context.
-            if stream.codec_context:
-                return AudioInfo(
-                    path=str(path),
-                    sample_rate=stream.codec_context.sample_rate,
-                    channels=stream.codec_context.channels,
-                    duration=_duration(container, stream, Path(path)),
-                    codec=stream.codec_context.name,
-                )
+        stream = choose_audio(container, Path(path), choice)
+        if stream is not None:
+            return AudioInfo(
+                path=str(path),
+                sample_rate=stream.codec_context.sample_rate,
+                channels=stream.codec_context.channels,
+                duration=_duration(container, stream, Path(path)),
+                codec=stream.codec_context.name,
+                index=stream.index,
+                track=track_number(container, stream),
+                tracks=track_text(container, stream),
+            )
     raise BadInputError(
         "has no audio stream.",
         reason=Reason.NO_AUDIO_STREAM,

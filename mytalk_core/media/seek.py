@@ -13,6 +13,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from mytalk_core.media.container import clock_may_jump, open_container
+from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 from mytalk_core.media.video_stream import (
     decoded_frames,
     open_video,
@@ -32,9 +33,9 @@ _RUN_UPS = (0, 2, 12)
 
 @contextmanager
 def video_from(
-    path: Path, begin: Fraction, threads: int
+    path: Path, begin: Fraction, threads: int, choice: StreamChoice = PLAYERS_CHOICE
 ) -> Iterator[tuple[VideoStream, TimedFrames]]:
-    """The first video stream and `decoded_frames` of it, from a frame at or before `begin`.
+    """The video stream and `decoded_frames` of it, from a frame at or before `begin`.
 
     `begin` is in seconds after the first frame's start. Where the way there is not certain to
     give the pictures and times that decoding everything gives, everything is decoded.
@@ -43,12 +44,12 @@ def video_from(
         BadInputError: as `open_video`; the frames as `decoded_frames`.
     """
     if begin > _WORTH_SEEKING:
-        with open_video(path, threads) as (container, stream):
+        with open_video(path, threads, choice) as (container, stream):
             frames = _sought(container, stream, path, begin)
             if frames is not None:
                 yield stream, frames
                 return
-    with open_video(path, threads) as (container, stream):
+    with open_video(path, threads, choice) as (container, stream):
         yield stream, decoded_frames(container, stream, path)
 
 

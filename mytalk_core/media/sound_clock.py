@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import av.error
@@ -21,6 +21,7 @@ from mytalk_core.media.clock import sample_at
 from mytalk_core.media.container import clock_may_jump, open_container
 from mytalk_core.media.ffmpeg_program import local_input
 from mytalk_core.media.probe import probe_audio, probe_video
+from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 from mytalk_core.media.video_stream import time_base
 
 # Seconds that are decoded before the resampler starts, and resampled before the part starts, so
@@ -54,8 +55,13 @@ class _Seek:
     skip: int  # samples at the new rate that come before the part
 
 
-def sound_from_first_picture(path: Path, sample_rate: int, start: Fraction = Fraction(0)) -> Any:
-    """The first audio stream of `path` as an ffmpeg-python node, resampled to `sample_rate` Hz.
+def sound_from_first_picture(
+    path: Path,
+    sample_rate: int,
+    start: Fraction = Fraction(0),
+    choice: StreamChoice = PLAYERS_CHOICE,
+) -> Any:
+    """The audio stream of `path` as an ffmpeg-python node, resampled to `sample_rate` Hz.
 
     It begins `start` seconds after the first video frame's start, or, in a file without video,
     after the first sample; silence fills what the recording lacks, and what sounds before is left
@@ -69,18 +75,18 @@ def sound_from_first_picture(path: Path, sample_rate: int, start: Fraction = Fra
     Raises:
         BadInputError: as `probe_audio`.
     """
-    probe_audio(path)
-    stream = _look(path)
-    skip = sample_at(start, sample_rate) + sample_at(_first_picture(path), sample_rate)
+    index = probe_audio(path, choice).index
+    stream = _look(path, index)
+    skip = sample_at(start, sample_rate) + sample_at(_first_picture(path, choice), sample_rate)
     seek = _plan_seek(stream, skip, sample_rate) if stream else None
     if stream is None or seek is None:
-        sound = local_input(path, threads=1)["a:0"]
+        sound = local_input(path, threads=1)[str(index)]
         if stream is not None and stream.late_for_program:
             sound = sound.filter("asetpts", f"PTS+{stream.late_for_program}")
     else:
         skip = seek.skip
         sound = (
-            local_input(path, threads=1, ss=seek.seek)["a:0"]
+            local_input(path, threads=1, ss=seek.seek)[str(index)]
             .filter("asetpts", _on_grid(stream, seek.seek))
             .filter("atrim", start_pts=seek.begin)
             .filter("asetpts", f"PTS-{seek.begin}")
@@ -92,18 +98,18 @@ def sound_from_first_picture(path: Path, sample_rate: int, start: Fraction = Fra
     )
 
 
-def _first_picture(path: Path) -> Fraction:
+def _first_picture(path: Path, choice: StreamChoice) -> Fraction:
     """Seconds from the container's start to the first video frame; 0 where there is none."""
     try:
-        return probe_video(path).start
+        return probe_video(path, choice).start
     except BadInputError:  # songs, and films of which only the sound is sound
         return Fraction(0)
 
 
-def _look(path: Path) -> _Stream | None:
-    """The first audio stream of `path`; None where its first frames tell nothing."""
+def _look(path: Path, index: int) -> _Stream | None:
+    """The audio stream `index` of `path`; None where its first frames tell nothing."""
     with open_container(path) as container:
-        audio = container.streams.audio[0]
+        audio = cast(AudioStream, container.streams[index])
         try:
             frames = list(islice(container.decode(audio), 2))
         except av.error.FFmpegError:

@@ -1,4 +1,4 @@
-"""The first video stream of a container: its frames as FFmpeg decodes them, on one clean clock."""
+"""The video stream of a container: its frames as FFmpeg decodes them, on one clean clock."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.container import MOST_PIXELS, open_container
+from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice, choose_video
 
 # Enough for HD in real time; more would starve the other workers on a shared machine.
 DECODER_THREADS = 2
@@ -23,30 +24,21 @@ _RATE_TOLERANCE = Fraction(1, 100)
 
 @contextmanager
 def open_video(
-    path: Path, threads: int = DECODER_THREADS
+    path: Path, threads: int = DECODER_THREADS, choice: StreamChoice = PLAYERS_CHOICE
 ) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The opened file and its first video stream; cover pictures of songs do not count.
+    """The opened file and its video stream.
 
     `threads` will decode it. No picture beyond `MOST_PIXELS` is decoded.
 
     Raises:
-        BadInputError: as `open_container`, or NO_VIDEO_STREAM.
+        BadInputError: as `open_container` and `choose_video`.
     """
     with open_container(path) as container:
-        for stream in container.streams.video:
-            # A stream of a codec that FFmpeg does not know has no context.
-            if stream.codec_context and not stream.disposition & av.stream.Disposition.attached_pic:
-                stream.thread_type = "AUTO"
-                stream.thread_count = threads
-                stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
-                yield container, stream
-                return
-    raise BadInputError(
-        "has no video stream.",
-        reason=Reason.NO_VIDEO_STREAM,
-        where=str(path),
-        remedy="Name a file with a picture.",
-    )
+        stream = choose_video(container, path, choice)
+        stream.thread_type = "AUTO"
+        stream.thread_count = threads
+        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+        yield container, stream
 
 
 def time_base(stream: av.stream.Stream) -> Fraction:

@@ -88,7 +88,7 @@ def render(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., list[DubbedFrame]]:
     """Strengths of the runs to the film's frames, drawn by an untrained renderer."""
-    monkeypatch.setattr("mytalk_core.dubbing.references.iter_planes", lambda path: iter(film))
+    monkeypatch.setattr("mytalk_core.dubbing.references.iter_planes", lambda path, **_: iter(film))
     crops = [
         run_crop(faces, run, person, MESH478, CropConfig())
         for run, person in zip(faces.runs, people, strict=True)
@@ -166,7 +166,7 @@ def test_the_film_is_read_no_farther_than_looks_are_asked_for(
     """However long a film is, memory holds the look of one run."""
     read: list[int] = []
 
-    def frames(path: Path) -> Iterator[PlaneFrame]:
+    def frames(path: Path, **_: object) -> Iterator[PlaneFrame]:
         for frame in film:
             read.append(frame.index)
             yield frame

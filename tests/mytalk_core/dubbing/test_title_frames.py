@@ -86,7 +86,7 @@ def info(monkeypatch: pytest.MonkeyPatch) -> VideoInfo:
         ]
 
     monkeypatch.setattr(
-        "mytalk_core.dubbing.title_frames.iter_planes", lambda path: iter(frames(path))
+        "mytalk_core.dubbing.title_frames.iter_planes", lambda path, **_: iter(frames(path))
     )
     return VideoInfo(
         path="film.mp4",

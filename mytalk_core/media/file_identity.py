@@ -1,0 +1,30 @@
+"""Which content a local path names, so that what was read from it can be kept in memory."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class FileIdentity(NamedTuple):
+    """Equal for the same unchanged file; a replaced or rewritten file has another one."""
+
+    path: str
+    device: int
+    inode: int
+    size: int  # bytes
+    modified: int  # nanoseconds
+
+    @classmethod
+    def of(cls, path: Path) -> "FileIdentity":
+        """The identity of the file that stands under `path` now.
+
+        Raises:
+            OSError: where there is none.
+        """
+        status = path.stat()
+        return cls(
+            str(path.absolute()),
+            status.st_dev,
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+        )
