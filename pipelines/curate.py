@@ -23,6 +23,7 @@ from apache_beam.runners.runner import PipelineRunner, create_runner
 
 from mytalk_core.curation.decisions import CurateConfig, configuration, configuration_id
 from mytalk_core.curation.funnel import Funnel, funnel_from_json
+from mytalk_core.curation.held_out import check_speakers
 from mytalk_core.curation.passes import account, copies, packing, people, rows
 from mytalk_core.curation.passes.rows import ManifestPiece
 from mytalk_core.curation.passes.work import ROWS_PER_RANGE, Work
@@ -80,12 +81,14 @@ def curate(
 
     Raises:
         BadInputError: where a manifest cannot be read, a shard is not the one its manifest means,
-            `out` holds the result of another configuration or the runner does not exist.
+            `out` holds the result of another configuration, the runner does not exist, no speaker
+            has a held-out name, or names that differ only by letter case are in two splits.
         OutputError: where `out` cannot be written or the disk is full.
     """
     engine = _runner(runner)
     surveys = [survey_manifest(path) for path in sorted({path.resolve() for path in manifests})]
     surveys.sort(key=lambda survey: survey.digest)  # the same tasks wherever the manifests are
+    check_speakers(frozenset[str]().union(*(survey.speakers for survey in surveys)), config)
     decided_by = configuration(config, [survey.digest for survey in surveys])
     folder = CuratedFolder(out.resolve())
     total = sum(survey.rows for survey in surveys)

@@ -33,7 +33,11 @@ def curate(
         Path, typer.Option(show_default=False, help="Folder for training shards and their account.")
     ],
     holdout: Annotated[
-        str, typer.Option(help="Speakers that are only ever tested on, separated by commas.")
+        str,
+        typer.Option(
+            help="Speakers that are only ever tested on, separated by commas; a name with a comma"
+            " in double quotes."
+        ),
     ] = "",
     val_share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of the other speakers for validation.")
@@ -126,10 +130,11 @@ def curate(
     from mytalk_core.curation.duplicates import DuplicateConfig
     from mytalk_core.curation.face_groups import FaceGroupConfig
     from mytalk_core.curation.filters import FilterConfig
+    from mytalk_core.curation.held_out import held_out_names
     from mytalk_core.curation.packing import PackingConfig
     from mytalk_core.data.splits import SplitConfig
 
-    held_out = frozenset(name.strip() for name in holdout.split(",") if name.strip())
+    held_out = held_out_names(holdout)
     config = CurateConfig(
         filters=FilterConfig(
             min_seconds=min_seconds,
@@ -215,9 +220,17 @@ def _tables(funnel: Funnel) -> RenderableType:
 
 
 def _warnings(funnel: Funnel, held_out: frozenset[str]) -> list[str]:
+    from mytalk_core.data.names import case_clashes
+
     warnings = []
-    if absent := held_out - {line.speaker for line in funnel.speakers}:
+    speakers = {line.speaker for line in funnel.speakers}
+    if absent := held_out - speakers:  # groups of faces; other names were checked before
         warnings.append(f"No input is of the held-out speakers {', '.join(sorted(absent))}.")
+    for names in case_clashes(speakers):
+        warnings.append(
+            f"The speakers {' and '.join(names)} differ only by letter case and are taken for"
+            " different people; they are in the same split."
+        )
     if lost := _lost(funnel):
         warnings.append(f"{lost} clips were not found in their shards.")
     for split in ("train", "val"):

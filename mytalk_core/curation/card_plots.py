@@ -1,6 +1,7 @@
 """The pictures of a dataset card, as SVG that is legible on light and dark pages alike."""
 
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,7 @@ _MOST_BARS = 40
 _STYLE: Any = {
     "svg.hashsalt": "mytalk",  # with no date, the same figures give the same bytes
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a speaker's name may hold dollar signs
     "font.family": "sans-serif",
     "font.size": 9,
     "text.color": _INK,
@@ -57,7 +59,9 @@ class Picture:
 @contextmanager
 def _picture(width: float, height: float) -> Iterator[Picture]:
     picture = Picture()
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+        # Names are written as text: the reader's fonts draw what this one lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
         picture.axes = figure.add_subplot(facecolor="none")
         yield picture

@@ -23,6 +23,7 @@ from mytalk_core.curation.card_plots import (
 )
 from mytalk_core.curation.decisions import CurateConfig
 from mytalk_core.curation.distributions import Histogram
+from mytalk_core.curation.face_groups import is_face_group
 from mytalk_core.curation.filters import filters
 from mytalk_core.curation.funnel import Funnel, SpeakerLine
 from mytalk_core.data.curated import CuratedFolder, write_text
@@ -141,7 +142,7 @@ def _contents(card: DatasetCard) -> dict[str, Any]:
     funnel, heard = card.funnel, _heard(card.funnel)
     share = funnel.kept.milliseconds / max(funnel.input.milliseconds, 1)
     named = {line.speaker for line in heard if line.speaker}
-    faces = {name for name in named if name.startswith("face:")}
+    faces = {name for name in named if is_face_group(name)}
     return {
         "funnel": funnel,
         "facts": {

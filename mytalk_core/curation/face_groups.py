@@ -44,6 +44,8 @@ GROUP_SCHEMA = pa.schema(
 )
 """Groups of faces, with what says how sure they are: a small spread and a large margin."""
 
+_GROUP_PREFIX = "face:"  # of the name of a group
+
 
 @dataclass(frozen=True)
 class FaceGroupConfig:
@@ -166,6 +168,11 @@ def links(some: Vectors, others: Vectors, config: FaceGroupConfig) -> NDArray[np
     return np.concatenate([star, reverse]) - [0, len(some)]
 
 
+def is_face_group(speaker: str) -> bool:
+    """Whether a speaker's name is that of a group of faces."""
+    return speaker.startswith(_GROUP_PREFIX)
+
+
 def group_names(smallest_keys: list[str], pairs: NDArray[np.int64]) -> list[str]:
     """The group of each person: `face:` and a hash of the smallest key of all its clips.
 
@@ -184,7 +191,7 @@ def group_names(smallest_keys: list[str], pairs: NDArray[np.int64]) -> list[str]
     for member, group in zip(members.tolist(), groups.tolist(), strict=True):
         smallest[member] = best[group]
     return [
-        "face:" + hashlib.blake2b(smallest[n].encode(), digest_size=8).hexdigest()
+        _GROUP_PREFIX + hashlib.blake2b(smallest[n].encode(), digest_size=8).hexdigest()
         for n in range(len(smallest_keys))
     ]
 

@@ -14,14 +14,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mytalk_core.data.schema import slug
+from mytalk_core.data.names import normal_name, short_slug
 from mytalk_core.errors import BadInputError, Reason
 
 REQUIRED_COLUMNS = ("video", "speech", "language")
 COLUMNS = (*REQUIRED_COLUMNS, "script", "id")
 
 # Names a folder: no path, no hidden file, no surprise for a shell.
-_SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
+_LONGEST_ID = 100
+_SAFE_ID = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_-]{{0,{_LONGEST_ID - 1}}}")
+# An id in another script becomes a slug with a digest; of its ASCII only this is refused.
+_UNSAFE_START = (".", "-")
+_SEPARATORS = frozenset("/\\")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")  # BCP 47, such as "pt-BR"
 _REMEDY = f"Give a CSV file in UTF-8 with the columns {', '.join(COLUMNS)} (the last two if any)."
 
@@ -30,7 +34,9 @@ _REMEDY = f"Give a CSV file in UTF-8 with the columns {', '.join(COLUMNS)} (the 
 class CatalogueRow:
     """One title in one language. Its paths are absolute and its files exist."""
 
-    id: str  # unique in its catalogue whatever the letters' case; safe as the name of a folder
+    # Unique in its catalogue whatever the letters' case; safe as the name of a folder: an id in
+    # another script than Latin is written as what ASCII can show of it and a digest.
+    id: str
     video: Path
     speech: Path
     language: str  # BCP 47 tag of the speech, as the catalogue gives it
@@ -134,7 +140,7 @@ def _row(
 ) -> CatalogueRow | BadRow:
     """Check one row; an id that it takes is noted in `first_lines`."""
     given = dict.fromkeys(COLUMNS, "") | dict(zip(columns, map(str.strip, values), strict=False))
-    name = given["id"] or slug(f"{Path(given['video']).stem}_{given['language']}")
+    name = _title_id(given)
     where = f"{path} line {line}"
     try:
         if len(values) > len(columns):
@@ -154,7 +160,7 @@ def _row(
             raise _bad(
                 f"the id {name!r} cannot name a folder.",
                 where,
-                "Use letters, digits, - and _, at most 100.",
+                f"Use letters, digits, - and _, at most {_LONGEST_ID}.",
             )
         taken = first_lines.setdefault(name.casefold(), line)
         if taken != line:
@@ -169,6 +175,16 @@ def _row(
         )
     except BadInputError as error:
         return BadRow(name, given["video"], given["speech"], given["language"], error)
+
+
+def _title_id(given: Mapping[str, str]) -> str:
+    """The id of a row, safe as a folder's name unless it is one that must be refused."""
+    own = given["id"]
+    if not own:
+        return short_slug(f"{Path(given['video']).stem}_{given['language']}", _LONGEST_ID)
+    if own.isascii() or own.startswith(_UNSAFE_START) or _SEPARATORS & set(own):
+        return own
+    return short_slug(normal_name(own), _LONGEST_ID)
 
 
 def _file(folder: Path, text: str, column: str, where: str) -> Path:

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from mytalk_core.data.manifest import Kind, Status
-from mytalk_core.data.splits import Split, SplitConfig, assign_split
+from mytalk_core.data.manifest import Kind, Status, with_normal_speakers
+from mytalk_core.data.splits import Split, SplitConfig, assign_split, check_clashes
 from mytalk_core.data.storage import Store, open_store
 from mytalk_core.errors import BadInputError, Reason
 
@@ -69,7 +69,7 @@ def clip_index(data: str | Path, split: Split) -> ClipIndex:
                     remedy="Preprocess the footage again with this version.",
                 )
             preprocessed = "kind" in columns
-            table = _of_manifest(file, split) if preprocessed else _of_index(file, split)
+            table = _of_manifest(file, split, where) if preprocessed else _of_index(file, split)
         except (pa.ArrowException, OSError) as error:
             raise BadInputError(
                 f"this is not a Parquet file ({error}).", reason=Reason.UNREADABLE, where=where
@@ -88,7 +88,7 @@ def clip_index(data: str | Path, split: Split) -> ClipIndex:
             ),
         )
     shards, shard = _numbered(table["shard"])
-    speakers, speaker = _numbered(table["speaker"])
+    speakers, speaker = _numbered(with_normal_speakers(table)["speaker"])
     offset, size = table["offset"].to_numpy(), table["size"].to_numpy()
     order = np.lexsort((offset, shard))
     return ClipIndex(
@@ -143,13 +143,15 @@ def _of_index(file: object, split: Split) -> pa.Table:
     return pq.read_table(file, columns=list(_RANGE), filters=[("split", "=", split)])
 
 
-def _of_manifest(file: object, split: Split) -> pa.Table:
+def _of_manifest(file: object, split: Split, where: str) -> pa.Table:
     wanted = [("kind", "=", str(Kind.CLIP)), ("status", "=", str(Status.OK)), ("size", ">", 0)]
     table = pq.read_table(file, columns=[*_RANGE, "title"], filters=wanted)
+    table = with_normal_speakers(table)
     pairs = list(zip(table["speaker"].to_pylist(), table["title"].to_pylist(), strict=True))
     config, nobody = SplitConfig(), frozenset[str]()
-    chosen = {pair for pair in set(pairs) if assign_split(*pair, nobody, config) == split}
-    return table.filter(pa.array([pair in chosen for pair in pairs], pa.bool_()))
+    splits = {pair: assign_split(*pair, nobody, config) for pair in set(pairs)}
+    check_clashes({name: found for (name, _), found in splits.items() if name}, where)
+    return table.filter(pa.array([splits[pair] == split for pair in pairs], pa.bool_()))
 
 
 def _numbered(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int32]]:

@@ -6,8 +6,10 @@ from enum import StrEnum
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mytalk_core.data.names import normal_name
 from mytalk_core.errors import BadInputError, ErrorClass, Reason
 from mytalk_core.media.output import atomic_path
 
@@ -36,7 +38,7 @@ class ManifestRow:
     kind: Kind
     source: str  # path or URL
     title: str  # slug of the source, first part of its clips' keys
-    speaker: str  # empty where unknown
+    speaker: str  # as `normal_name` gives it; empty where unknown
     status: Status
     reason: Reason | None = None  # of a row that is not ok
     error_class: ErrorClass | None = None  # of a failed row
@@ -169,6 +171,18 @@ def open_manifest(path: Path) -> pq.ParquetFile:
         raise no_parquet(path, error) from error
     _require_columns(file.schema_arrow.names, str(path))
     return file
+
+
+def with_normal_speakers(table: pa.Table) -> pa.Table:
+    """A table whose speakers are named as `normal_name` does; manifests may be from elsewhere."""
+    place = table.schema.get_field_index("speaker")
+    coded = table["speaker"].combine_chunks().dictionary_encode()
+    given = coded.dictionary.to_pylist()
+    names = [normal_name(name) for name in given]
+    if names == given and not coded.null_count:
+        return table
+    speakers = pa.array(names, pa.string()).take(coded.indices)
+    return table.set_column(place, "speaker", pc.fill_null(speakers, ""))
 
 
 def no_parquet(path: Path, error: Exception) -> BadInputError:

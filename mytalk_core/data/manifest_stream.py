@@ -17,6 +17,7 @@ from mytalk_core.data.manifest import (
     no_parquet,
     open_manifest,
 )
+from mytalk_core.data.names import normal_name
 from mytalk_core.errors import BadInputError, ErrorClass, Reason
 
 # What a row may say in these columns; null where the row needs none.
@@ -38,6 +39,7 @@ class Survey:
     digest: str  # of the values of all columns but the time spent; 32 hexadecimal digits
     rows: int
     row_groups: int  # of the Parquet file
+    speakers: frozenset[str]  # normal names of all rows; without those that are unknown
 
 
 def survey_manifest(path: Path) -> Survey:
@@ -49,12 +51,14 @@ def survey_manifest(path: Path) -> Survey:
         BadInputError: where the file is missing, is not Parquet, lacks a column or holds a word
             that is not on its list.
     """
-    names = [name for name in MANIFEST_SCHEMA.names if name not in _INCIDENTAL]
-    hashers = {name: (hashlib.blake2b(), hashlib.blake2b()) for name in names}
+    digested = [name for name in MANIFEST_SCHEMA.names if name not in _INCIDENTAL]
+    hashers = {name: (hashlib.blake2b(), hashlib.blake2b()) for name in digested}
     rows = 0
+    speakers: set[str] = set()
     for batch in manifest_batches(path):
         rows += batch.num_rows
         _check_words(batch, path)
+        speakers.update(pc.unique(batch["speaker"]).to_pylist())
         for name, (of_lengths, of_values) in hashers.items():
             lengths, values = _canonical(batch[name])
             of_lengths.update(lengths)
@@ -62,7 +66,8 @@ def survey_manifest(path: Path) -> Survey:
     whole = hashlib.blake2b(digest_size=16)
     for of_lengths, of_values in hashers.values():
         whole.update(of_lengths.digest() + of_values.digest())
-    return Survey(path, whole.hexdigest(), rows, open_manifest(path).num_row_groups)
+    names = frozenset(normal_name(name or "") for name in speakers) - {""}
+    return Survey(path, whole.hexdigest(), rows, open_manifest(path).num_row_groups, names)
 
 
 def manifest_batches(

@@ -1,21 +1,12 @@
 """The clip sample: one face, one shot, at most some ten seconds, as shards carry it."""
 
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9_]+")
-
-
-def slug(text: str) -> str:
-    """`text` as a name that is safe in keys and paths: letters, digits and underscores.
-
-    Dots are not kept because WebDataset splits a member's key from its kind at the first dot.
-    """
-    return _UNSAFE.sub("_", text).strip("_") or "unnamed"
+from mytalk_core.data.names import slug
 
 
 def clip_key(title: str, shot: int, track: int, part: int) -> str:

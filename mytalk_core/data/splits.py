@@ -5,8 +5,12 @@ or voice is ever on both sides of a measurement.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
+
+from mytalk_core.data.names import case_clashes
+from mytalk_core.errors import BadInputError, Reason
 
 Split = Literal["train", "val", "test"]
 SPLITS: Final[tuple[Split, ...]] = ("train", "val", "test")
@@ -41,12 +45,39 @@ def assign_split(speaker: str, title: str, holdout: frozenset[str], config: Spli
     """The split of a speaker's clips.
 
     Args:
-        speaker: name as the manifest gives it; empty where unknown, then `title` decides.
+        speaker: name as `normal_name` gives it; empty where unknown, then `title` decides.
         title: the title that the clip is from.
-        holdout: speakers (by exact name) that are never trained on, nor used to choose anything.
+        holdout: such names of speakers that are never trained on, nor used to choose anything.
         config: shares of the others.
     """
     if speaker in holdout:
         return "test"
     group = speaker_group(speaker, title)
     return "val" if position(group, config.salt) < config.val_share else "train"
+
+
+def check_clashes(splits: Mapping[str, Split], where: str) -> None:
+    """Refuse speakers who may be one person and would be on both sides of a measurement.
+
+    Names that differ only by letter case are different names. Where their splits are the same
+    nothing depends on that.
+
+    Args:
+        splits: of every speaker's name.
+        where: what holds the names.
+
+    Raises:
+        BadInputError: BAD_CONFIGURATION where names that differ only by case are in two splits.
+    """
+    for names in case_clashes(splits):
+        if len({splits[name] for name in names}) > 1:
+            placed = ", ".join(f"{name!r} in {splits[name]}" for name in names)
+            raise BadInputError(
+                f"the names of these speakers differ only by letter case: {placed}.",
+                reason=Reason.BAD_CONFIGURATION,
+                where=where,
+                remedy=(
+                    "Give them one name and preprocess again, or hold all of them out with"
+                    f" --holdout {','.join(names)}."
+                ),
+            )

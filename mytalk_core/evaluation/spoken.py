@@ -1,7 +1,7 @@
 """Which phones the clips of an evaluation hold, from files of words or by recognition."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mytalk_core.data.names import normal_name
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.evaluation.cases import MotionClip
 from mytalk_core.evaluation.closure import OPEN_VOWELS
@@ -41,7 +42,8 @@ class WordFolder:
     """Words from files: `<speaker>/<source>.<ending>` or `<source>.<ending>` in a folder.
 
     `source` is the name of the footage that a clip was cut from, without its ending; endings are
-    those of `WORD_FILES`. Times are those of the footage.
+    those of `WORD_FILES`. Times are those of the footage. Names are compared as `normal_name`
+    gives them, so a file system's form of Unicode does not matter, and no name leaves the folder.
     """
 
     folder: Path
@@ -52,7 +54,8 @@ class WordFolder:
         Raises:
             BadInputError: where there is no such folder, no clip has a file, or one is bad.
         """
-        files = {clip.key: self._file(clip) for clip in clips}
+        named = self._files()
+        files = {clip.key: _file_of(clip, named) for clip in clips}
         if not any(files.values()):
             raise BadInputError(
                 "no clip has a file of words here.",
@@ -67,11 +70,15 @@ class WordFolder:
 
         return _spoken(clips, words, f"the files of words in {self.folder.name}")
 
-    def _file(self, clip: MotionClip) -> Path | None:
-        stem = Path(clip.source).stem
-        places = (self.folder / clip.speaker / stem, self.folder / stem)
-        paths = (place.with_name(stem + ending) for place in places for ending in WORD_FILES)
-        return next((path for path in paths if path.is_file()), None)
+    def _files(self) -> dict[tuple[str, str], Path]:
+        """Files of words by the names of folder and file, without the ending; first ending wins."""
+        found: dict[tuple[str, str], Path] = {}
+        for ending in reversed(WORD_FILES):
+            for path in sorted(self.folder.glob(f"*{ending}")):
+                found["", normal_name(path.stem)] = path
+            for path in sorted(self.folder.glob(f"*/*{ending}")):
+                found[normal_name(path.parent.name), normal_name(path.stem)] = path
+        return {names: path for names, path in found.items() if path.is_file()}
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,11 @@ class Recognised:
                     start = Fraction(first, SPEECH_SAMPLE_RATE)
                     words[clip.key] = _within(heard.segments, clip, start)
         return _spoken(clips, lambda clip: words.get(clip.key, ()), "Whisper's own recognition")
+
+
+def _file_of(clip: MotionClip, named: Mapping[tuple[str, str], Path]) -> Path | None:
+    stem = normal_name(Path(clip.source).stem)
+    return named.get((normal_name(clip.speaker), stem)) or named.get(("", stem))
 
 
 def _spoken(

@@ -12,10 +12,11 @@ from dataclasses import replace
 import numpy as np
 
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
+from mytalk_core.data.names import printable
 from mytalk_core.data.shards import MemberRange
 from mytalk_core.errors import MytalkError, Reason
 from mytalk_core.footage.clips import Clip
-from mytalk_core.footage.listing import Source, printable
+from mytalk_core.footage.listing import Source
 from mytalk_core.footage.stages import Stage
 from mytalk_core.footage.track_parts import DroppedTrack
 from mytalk_core.footage.units import Segment

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.data.names import printable
 from mytalk_core.data.schema import ClipMeta, ClipSample
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.crop import cut_crop
@@ -23,7 +24,6 @@ from mytalk_core.faces.picture_quality import landmark_jitter, sharpness
 from mytalk_core.faces.shape import aperture, face_height
 from mytalk_core.faces.shots import ShotDetector
 from mytalk_core.faces.tracks import FaceTrack, TrackBuilder, simultaneous_faces
-from mytalk_core.footage.listing import printable
 from mytalk_core.footage.source_sync import offset_curve, trusted_shift
 from mytalk_core.footage.stages import Stage, StageLog
 from mytalk_core.footage.track_parts import DroppedTrack, FootageConfig, TrackPart, judge_track

@@ -19,12 +19,15 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mytalk_core.data.schema import slug
+from mytalk_core.data.names import ascii_part, normal_name, printable
 from mytalk_core.errors import BadInputError, Reason
 
 _GLOB = frozenset("*?[")
 _LISTS = (".csv", ".parquet")
-_SLUG_LENGTH = 40  # of the readable part of a title; names in a tar have room for 100 characters
+# Of a title: names in a tar have room for 100 characters. The readable part of names in other
+# scripts may be the same for all, so the digest alone must tell millions of them apart.
+_READABLE_LENGTH = 33
+_DIGEST_BYTES = 8
 _BATCH = 1024  # rows of a list read at a time
 
 Speakers = Literal["folder", "unknown"]
@@ -38,7 +41,7 @@ class Source:
     id: str  # as the list has it, else the path below the input that it was found under
     url: str  # path or fsspec URL
     title: str  # slug, first part of its clips' keys; unique because it ends in a digest of the id
-    speaker: str  # empty where unknown
+    speaker: str  # as `normal_name` gives it; empty where unknown
     licence: str  # empty where unknown
 
 
@@ -52,21 +55,17 @@ class ListingConfig:
     licence: str = ""
 
 
-def printable(text: str) -> str:
-    """`text` without what UTF-8 cannot hold, such as names of files that are not UTF-8."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def title_of(source_id: str, address: str = "") -> str:
     """The title of an id: what it reads like, and a digest that tells it from all others.
 
     Args:
         address: of a source whose id may not be its own alone.
     """
-    digest = hashlib.blake2b(os.fsencode(f"{source_id}\n{address}"), digest_size=4).hexdigest()
+    name = f"{source_id}\n{address}".encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(name, digest_size=_DIGEST_BYTES).hexdigest()
     parts = posixpath.splitext(source_id)[0].split("/")
-    readable = slug("_".join(parts[-2:]))[:_SLUG_LENGTH].strip("_")
-    return f"{readable}_{digest}"
+    readable = ascii_part("_".join(parts[-2:]))[:_READABLE_LENGTH].strip("_")
+    return f"{readable or 'unnamed'}_{digest}"
 
 
 def list_sources(inputs: Sequence[str], config: ListingConfig) -> Iterator[Source]:
@@ -167,7 +166,7 @@ def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
 
 def _source(source_id: str, url: str, config: ListingConfig) -> Source:
     parent = posixpath.basename(posixpath.dirname(url))
-    speaker = slug(parent) if config.speakers == "folder" and parent else ""
+    speaker = normal_name(parent) if config.speakers == "folder" else ""
     return Source(source_id, url, title_of(source_id), speaker, config.licence)
 
 
@@ -223,7 +222,7 @@ def _listed(url: str, config: ListingConfig) -> Iterator[Source]:
                 source_id = row.get("id") or "/".join(address.split("/")[-2:])
                 # Lists may repeat an id for another file, and are too long to look that up.
                 title = title_of(source_id, address)
-                speaker = row.get("speaker") or ""
+                speaker = normal_name(row.get("speaker") or "")
                 licence = row.get("licence") or config.licence
                 yield Source(source_id, address, title, speaker, licence)
     except (OSError, ValueError, ImportError, pa.ArrowException, csv.Error) as error:

@@ -24,7 +24,7 @@ from mytalk_core.curation.funnel_table import (
 from mytalk_core.curation.packing import shuffle_place
 from mytalk_core.curation.passes.work import ROWS_PER_RANGE, Work, place_in_range, row_numbers
 from mytalk_core.data.curated import CURATED_SCHEMA, INDEX_SCHEMA, write_table
-from mytalk_core.data.manifest import Kind
+from mytalk_core.data.manifest import Kind, with_normal_speakers
 from mytalk_core.data.manifest_stream import manifest_batches
 from mytalk_core.data.splits import speaker_group
 
@@ -45,6 +45,7 @@ def scatter(work: Work, piece: ManifestPiece) -> None:
     batches = manifest_batches(Path(piece.path), ROWS_PER_RANGE, piece.row_group)
     for number, batch in enumerate(batches):
         rows = pa.Table.from_batches([batch]).filter(decisions.is_input(batch))
+        rows = with_normal_speakers(rows)
         names = pc.if_else(pc.equal(rows["key"], ""), rows["id"], rows["key"])
         places = [shuffle_place(name, work.config.packing.seed) for name in names.to_pylist()]
         paths = [str(folder / shard) if shard else "" for shard in rows["shard"].to_pylist()]

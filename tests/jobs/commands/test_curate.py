@@ -1,12 +1,14 @@
 """`mytalk curate` as a person or a scheduler calls it."""
 
 import json
+import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from jobs.app import run
-from mytalk_core.data.manifest import Kind, ManifestRow, Status, write_manifest
+from mytalk_core.data.manifest import Kind, ManifestRow, Status, read_manifest, write_manifest
 from mytalk_core.data.shards import MEMBERS, write_shard
 
 
@@ -52,13 +54,52 @@ def test_json_tells_the_funnel_and_the_options_reach_it(
     assert [line["speaker"] for line in told["speakers"]] == ["s0", "s1", "s2", "s3"]
 
 
-def test_a_misspelt_held_out_speaker_is_told(
+def test_a_misspelt_held_out_speaker_is_refused_with_near_names(
     manifest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run(["curate", str(manifest), "--out", str(tmp_path / "out"), "--holdout", "s0,s77"])
-    told = capfd.readouterr()
-    assert "held-out speakers s77." in told.err
-    assert "s0        test" in told.out
+    command = ["curate", str(manifest), "--out", str(tmp_path / "out"), "--holdout"]
+    assert run([*command, "s0,s22"]) == 2
+    told = capfd.readouterr().err
+    assert "no speaker is called 's22'" in told
+    assert "'s2'" in told
+    assert not (tmp_path / "out").exists()
+    assert run([*command, "Mary"]) == 2
+    assert "Speakers are s0, s1, s2, s3." in capfd.readouterr().err
+
+
+def test_speakers_are_held_out_whatever_the_form_of_their_names(
+    manifest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    names = ("王伟", unicodedata.normalize("NFD", "Zoë"), "Doe, Jane", " Иван ")
+    rows = read_manifest(manifest)
+    write_manifest(
+        manifest, [replace(row, speaker=name) for row, name in zip(rows, names, strict=True)]
+    )
+    holdout = f'王伟, "Doe, Jane",{unicodedata.normalize("NFC", "Zoë")}'
+    options = ["--out", str(tmp_path / "out"), "--holdout", holdout, "--val-share", "0"]
+    assert run(["curate", str(manifest), *options, "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert {line["speaker"]: line["split"] for line in told["speakers"]} == {
+        "王伟": "test",
+        "Zoë": "test",
+        "Doe, Jane": "test",
+        "Иван": "train",
+    }
+
+
+def test_names_that_differ_by_case_are_told_or_refused(
+    manifest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = read_manifest(manifest)
+    names = ("Ann", "ann", "Bo", "Cy")
+    write_manifest(
+        manifest, [replace(row, speaker=name) for row, name in zip(rows, names, strict=True)]
+    )
+    command = ["curate", str(manifest), "--val-share", "0", "--out"]
+    assert run([*command, str(tmp_path / "one")]) == 0
+    assert "Ann and ann differ only by letter case" in capfd.readouterr().err
+    assert run([*command, str(tmp_path / "two"), "--holdout", "ann"]) == 2
+    assert "--holdout Ann,ann" in capfd.readouterr().err
 
 
 def test_a_dry_run_writes_the_card_and_no_shard(

@@ -1,6 +1,7 @@
 """Catalogues as people write them: what is a row, what is a bad row, what is no catalogue."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,7 @@ def test_a_spreadsheets_byte_order_mark_and_blank_lines_are_no_matter(folder):
         ("films/one.mp4,en.wav,en,,../x", Reason.BAD_CATALOGUE, "'../x'"),
         ("films/one.mp4,en.wav,en,,/etc", Reason.BAD_CATALOGUE, "'/etc'"),
         ("films/one.mp4,en.wav,en,,.hidden", Reason.BAD_CATALOGUE, "'.hidden'"),
+        ("films/one.mp4,en.wav,en,,../王", Reason.BAD_CATALOGUE, "'../王'"),
         ("films/one.mp4,en.wav,en,,-rf", Reason.BAD_CATALOGUE, "'-rf'"),
         ("films/one.mp4,en.wav,en,,id,more", Reason.BAD_CATALOGUE, "6 values for 5 columns"),
     ],
@@ -93,6 +95,23 @@ def test_the_second_of_two_equal_ids_fails_and_names_the_first(folder):
     assert isinstance(first, CatalogueRow)
     assert isinstance(second, BadRow)
     assert "line 2" in second.error.what
+
+
+def test_titles_in_other_scripts_have_folders_of_their_own(folder):
+    names = ("王伟", "李明", unicodedata.normalize("NFD", "Zoë"), "y" * 240)
+    for name in names:
+        (folder / f"{name}.mp4").touch()
+    lines = [f"{name}.mp4,en.wav,zh" for name in names]
+    rows = read_catalogue(catalogue(folder, *lines, "films/one.mp4,en.wav,en,,片名 一"))
+    assert all(isinstance(row, CatalogueRow) for row in rows)
+    ids = [row.id for row in rows]
+    assert len(set(ids)) == len(rows)
+    assert all(each.isascii() and len(each) <= 100 for each in ids)
+    again, other = (
+        read_catalogue(catalogue(folder, f"films/one.mp4,en.wav,en,,{form}"))[0].id
+        for form in (unicodedata.normalize(form, "Ëve") for form in ("NFC", "NFD"))
+    )
+    assert again == other
 
 
 @pytest.mark.parametrize(

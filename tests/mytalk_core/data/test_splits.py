@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mytalk_core.data.splits import SplitConfig, assign_split, position, speaker_group
+from mytalk_core.data.splits import (
+    SplitConfig,
+    assign_split,
+    check_clashes,
+    position,
+    speaker_group,
+)
+from mytalk_core.errors import BadInputError, Reason
 
 NOBODY: frozenset[str] = frozenset()
 names = st.text(min_size=1, max_size=20)
@@ -58,3 +65,11 @@ def test_without_a_name_the_title_decides() -> None:
 def test_positions_are_the_same_in_every_process_and_release() -> None:
     # Written down once: were they to change, every published split would.
     assert position("speaker:s1", "mytalk-speakers-1") == pytest.approx(0.291305558907)
+
+
+def test_names_that_differ_by_case_may_not_be_in_two_splits() -> None:
+    check_clashes({"Ann": "train", "ann": "train", "bo": "val"}, "speakers")
+    with pytest.raises(BadInputError) as refused:
+        check_clashes({"Ann": "train", "ann": "test"}, "speakers")
+    assert refused.value.reason is Reason.BAD_CONFIGURATION
+    assert "--holdout Ann,ann" in str(refused.value)

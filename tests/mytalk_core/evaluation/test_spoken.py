@@ -37,6 +37,23 @@ def test_words_are_looked_for_by_speaker_and_by_source(clip: MotionClip, tmp_pat
     assert "1 clip without words" in found.account
 
 
+@pytest.mark.parametrize(("spoken", "folder"), [("王伟", "王伟"), ("Zoë", "Zoe\u0308")])
+def test_folders_of_words_are_named_in_any_form(
+    clip: MotionClip, tmp_path: Path, spoken: str, folder: str
+) -> None:
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "one.align").write_text("0 20000 by")
+    assert names(WordFolder(tmp_path)([replace(clip, speaker=spoken)]).clips[0]) == ["B", "AY"]
+
+
+def test_a_speakers_name_leads_out_of_no_folder(clip: MotionClip, tmp_path: Path) -> None:
+    (tmp_path / "words").mkdir()
+    (tmp_path / "one.align").write_text("0 20000 by")
+    for name in ("..", str(tmp_path), "x" * 300):
+        with pytest.raises(BadInputError):
+            WordFolder(tmp_path / "words")([replace(clip, speaker=name)])
+
+
 def test_words_of_a_film_are_those_within_the_clip(clip: MotionClip, tmp_path: Path) -> None:
     (tmp_path / "one.align").write_text("0 99000 now\n100000 115000 by\n120000 150000 please")
     later = replace(clip, start=Fraction(4))

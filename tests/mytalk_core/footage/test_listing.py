@@ -1,17 +1,20 @@
 """What users name becomes a stream of sources: each once, under a name of its own."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mytalk_core.data.names import printable
+from mytalk_core.data.schema import clip_key
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.footage.listing import ListingConfig, Source, list_sources, printable, title_of
+from mytalk_core.footage.listing import ListingConfig, Source, list_sources, title_of
 
 CONFIG = ListingConfig()
 
@@ -31,13 +34,22 @@ def test_folders_name_speakers(tmp_path):
         tmp_path / "s1" / "bbaf2n.mpg", tmp_path / "s1" / "lbax4n.mpg", tmp_path / "s 2" / "a.mpg"
     )
     sources = listed(tmp_path)
-    assert [source.speaker for source in sources] == ["s_2", "s1", "s1"]
+    assert [source.speaker for source in sources] == ["s 2", "s1", "s1"]
     assert [source.id for source in sources] == [
         f"{tmp_path.name}/{name}" for name in ("s 2/a.mpg", "s1/bbaf2n.mpg", "s1/lbax4n.mpg")
     ]
     assert sources[1].title.startswith("s1_bbaf2n_")
     unknown = listed(tmp_path, config=ListingConfig(speakers="unknown", licence="CC0-1.0"))
     assert {(source.speaker, source.licence) for source in unknown} == {("", "CC0-1.0")}
+
+
+def test_folders_name_speakers_in_any_script(tmp_path):
+    names = ("王伟", unicodedata.normalize("NFD", "Zoë"), "محمد", "👩‍🎤", "s 2")
+    touch(*(tmp_path / name / "语.mp4" for name in names))
+    sources = listed(tmp_path)
+    assert {each.speaker for each in sources} == {"王伟", "Zoë", "محمد", "👩‍🎤", "s 2"}
+    assert len({each.title for each in sources}) == len(names)
+    assert all(clip_key(each.title, 0, 0, 0).isascii() for each in sources)
 
 
 def test_names_do_not_depend_on_where_footage_is_mounted(tmp_path):
@@ -48,6 +60,7 @@ def test_names_do_not_depend_on_where_footage_is_mounted(tmp_path):
     assert found[0] == found[1]
 
 
+@settings(deadline=None)  # writes files
 @given(
     st.lists(
         st.tuples(
