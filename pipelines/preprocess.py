@@ -11,14 +11,15 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayTaskError
 from ray.util.metrics import Counter, Histogram
 
 from mytalk_core.data.storage import open_store
-from mytalk_core.errors import Reason, StorageError
+from mytalk_core.errors import ErrorClass, MytalkError, Reason, StorageError
 from mytalk_core.footage.listing import ListingConfig, Source, list_sources
 from mytalk_core.footage.records import Records
 from mytalk_core.footage.run_account import RunAccount, RunProgress, write_account
@@ -47,6 +48,10 @@ _AHEAD = 4
 # Workers that may die over the same piece of work before it is given up: machines of a cluster
 # come and go, so it may be theirs and not the work's fault.
 _CHANCES = 4
+# Seconds before a call that failed in passing, such as on a full disk, is made again.
+_PAUSES = (10.0, 60.0)
+# Units in a row that could not be written, after which the run ends: the store itself has failed.
+_HOPELESS = 8
 _TICK_SECONDS = 1.0
 _LOOK_FOR_CPUS_SECONDS = 15.0
 
@@ -84,7 +89,9 @@ class _Task:
     arguments: tuple[Any, ...]
     done: Callable[[Any], None]
     lost: Callable[[], None]  # called when it cost too many workers
+    failed: Callable[[MytalkError], None]  # called with what it raised, at the last try
     attempts: int = 0
+    failures: int = 0
 
 
 @dataclass
@@ -101,6 +108,7 @@ class _Pool:
     hired: dict[Any, Any] = field(default_factory=dict)  # workers to come, by reference
     workers: list[Any] = field(default_factory=list)  # those that stand
     waiting: deque[_Task] = field(default_factory=deque)
+    paused: list[tuple[float, _Task]] = field(default_factory=list)  # with when to try them again
     running: dict[Any, tuple[_Task, Any]] = field(default_factory=dict)  # by reference
 
     def add(self, task: _Task) -> None:
@@ -108,7 +116,7 @@ class _Pool:
 
     @property
     def load(self) -> int:
-        return len(self.waiting) + len(self.running)
+        return len(self.waiting) + len(self.paused) + len(self.running)
 
     @property
     def references(self) -> list[Any]:
@@ -117,6 +125,9 @@ class _Pool:
 
     def start(self) -> None:
         """Hire as many workers as there is work for, and keep each of them busy."""
+        now = time.monotonic()
+        self.waiting.extend(task for due, task in self.paused if due <= now)
+        self.paused = [(due, task) for due, task in self.paused if due > now]
         wanted = min(self.size, self.load)
         while len(self.workers) + len(self.hired) < wanted:
             hire: Any = _Worker.options(num_cpus=self.resources.cpus)  # type: ignore[attr-defined]
@@ -150,9 +161,22 @@ class _Pool:
             given = ray.get(reference)
         except RayActorError:
             self._replace(worker)
+        except RayTaskError as error:
+            del self.running[reference]
+            self._failed(task, error.cause)
         else:
             del self.running[reference]
             task.done(given)
+
+    def _failed(self, task: _Task, error: Exception) -> None:
+        """Do again, after a pause, what failed in passing; the worker itself is as good as new."""
+        if not isinstance(error, MytalkError):
+            error = MytalkError(f"{type(error).__name__}: {error}", reason=Reason.INTERNAL)
+        if error.error_class is ErrorClass.TRANSIENT and task.failures < len(_PAUSES):
+            self.paused.append((time.monotonic() + _PAUSES[task.failures], task))
+            task.failures += 1
+        else:
+            task.failed(error)
 
     def _replace(self, worker: Any) -> None:
         """Forget a dead worker; what it was at, and what waited for it, is done by others."""
@@ -181,6 +205,9 @@ class _Run:
         self._planners = _Pool(job.place, PLANNING, 1)
         self._extractors = _Pool(job.place, EXTRACTION, 1)
         self._units_left: dict[str, int] = {}  # by chunk at work
+        self._unwritten: dict[str, dict[str, MytalkError]] = {}  # by chunk at work, by unit
+        self._unwritten_in_a_row = 0
+        self._unaccounted: list[MytalkError] = []  # why, for each chunk without a record
         self._metrics = _Metrics(job.place.config_id)
         self._looked_for_cpus = 0.0
 
@@ -204,9 +231,13 @@ class _Run:
                 self._planners.start()
                 self._extractors.start()
                 if exhausted and not self._planners.load and not self._extractors.load:
-                    return
+                    break
                 awaited = [*self._planners.references, *self._extractors.references]
-                finished, _ = ray.wait(awaited, num_returns=1, timeout=_TICK_SECONDS)
+                if awaited:
+                    finished, _ = ray.wait(awaited, num_returns=1, timeout=_TICK_SECONDS)
+                else:  # all that is left pauses
+                    finished = []
+                    time.sleep(_TICK_SECONDS)
                 for reference in finished:
                     self._planners.settle(reference)
                     self._extractors.settle(reference)
@@ -214,6 +245,8 @@ class _Run:
         finally:
             self._planners.dismiss()
             self._extractors.dismiss()
+        if self._unaccounted:
+            raise self._unaccounted[-1]
 
     def _wants_chunks(self) -> bool:
         return (
@@ -242,26 +275,39 @@ class _Run:
             for unit in state.units:
                 self._extract(state.name, unit)
 
-        self._planners.add(
-            _Task("plan", (sources, self._job.retry), planned, lambda: _workers_die("planning"))
-        )
+        lost = partial(_workers_die, "planning")
+        arguments = (sources, self._job.retry)
+        self._planners.add(_Task("plan", arguments, planned, lost, self._unaccounted.append))
 
     def _extract(self, chunk: str, unit: Unit) -> None:
         def extracted(stages: StageAccount) -> None:
+            self._unwritten_in_a_row = 0
             self._note(stages)
-            self._units_left[chunk] -= 1
-            if self._units_left[chunk] == 0:
-                del self._units_left[chunk]
-                self._planners.add(
-                    _Task("finish", (chunk,), self._finished, lambda: _workers_die("accounting"))
-                )
+            self._unit_ended(chunk)
+
+        def failed(error: MytalkError) -> None:
+            self._unwritten_in_a_row += 1
+            if self._unwritten_in_a_row == _HOPELESS:
+                raise error
+            self._unwritten.setdefault(chunk, {})[unit.name] = error
+            self._unit_ended(chunk)
 
         def lost() -> None:
             self._planners.add(
-                _Task("abandon", (unit,), extracted, lambda: _workers_die("accounting"))
+                _Task("abandon", (unit,), extracted, partial(_workers_die, "accounting"), failed)
             )
 
-        self._extractors.add(_Task("extract", (unit,), extracted, lost))
+        self._extractors.add(_Task("extract", (unit,), extracted, lost, failed))
+
+    def _unit_ended(self, chunk: str) -> None:
+        self._units_left[chunk] -= 1
+        if self._units_left[chunk] == 0:
+            del self._units_left[chunk]
+            arguments = (chunk, self._unwritten.pop(chunk, {}))
+            lost = partial(_workers_die, "accounting")
+            self._planners.add(
+                _Task("finish", arguments, self._finished, lost, self._unaccounted.append)
+            )
 
     def _finished(self, state: ChunkState) -> None:
         self._progress.chunk_done(state, found=False)

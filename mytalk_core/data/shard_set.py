@@ -48,7 +48,9 @@ def content_hash(members: Mapping[str, bytes]) -> str:
 class ShardSet:
     """Writes samples, in the order given, into `{prefix}-000.tar`, `{prefix}-001.tar` and so on.
 
-    A shard stands under its name when it is complete. On an error the one at hand is thrown away.
+    A shard stands under its name when it is complete. After an exception, inside the block or in
+    `add`, the shard in progress is discarded and the set takes no more samples: its rows would name
+    shards that do not exist.
     """
 
     def __init__(self, store: Store, prefix: str, bounds: ShardBounds) -> None:
@@ -57,6 +59,7 @@ class ShardSet:
         self._bounds = bounds
         self._open = ExitStack()
         self._tar: tarfile.TarFile | None = None
+        self._failed = False
         self._count = 0
         self._samples = 0
         self._bytes = 0
@@ -76,8 +79,20 @@ class ShardSet:
         """Append a sample; where it stands.
 
         Raises:
-            OutputError: where the store cannot be written or is full.
+            OutputError, StorageError: where the store cannot be written or is full.
+            RuntimeError: after an earlier call failed.
         """
+        if self._failed:
+            raise RuntimeError("a shard of this set could not be written")
+        try:
+            return self._add(key, members)
+        except BaseException as error:
+            self._failed = True
+            # Removes the temporary file, and raises OutputError in place of an OSError.
+            self._open.__exit__(type(error), error, error.__traceback__)
+            raise
+
+    def _add(self, key: str, members: dict[str, bytes]) -> ShardPlace:
         size = sample_bytes(members)
         full = (
             self._samples == self._bounds.samples

@@ -13,7 +13,7 @@ import numpy as np
 
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
 from mytalk_core.data.names import printable
-from mytalk_core.data.shards import MemberRange
+from mytalk_core.data.shard_set import ShardPlace
 from mytalk_core.errors import MytalkError, Reason
 from mytalk_core.footage.clips import Clip
 from mytalk_core.footage.listing import Source
@@ -26,15 +26,8 @@ from mytalk_core.media.clock import MOTION_FPS, format_rate
 _FILTERS = frozenset({Reason.NO_FACE, Reason.FACE_TOO_SMALL, Reason.TOO_SHORT, Reason.TOO_TURNED})
 
 
-def clip_row(
-    clip: Clip,
-    source: Source,
-    shard: str,
-    place: MemberRange,
-    content_hash: str,
-    config_id: str,
-) -> ManifestRow:
-    """The row of a clip that went into a shard."""
+def clip_row(clip: Clip, source: Source, content_hash: str, config_id: str) -> ManifestRow:
+    """The row of a clip that is not in a shard yet."""
     meta = clip.sample.meta
     return replace(
         _row(Kind.CLIP, source, config_id),
@@ -54,16 +47,18 @@ def clip_row(
         jitter=clip.jitter,
         speech_share=clip.speech_share,
         first_frame=meta.first_frame,
-        shard=shard,
         key=meta.key,
-        offset=place.offset,
-        size=place.size,
         content_hash=content_hash,
         audio_hash=clip.audio_hash,
         picture_hash=clip.picture_hash,
         embedding=clip.embedding,
         versions=json.dumps(meta.versions, sort_keys=True),
     )
+
+
+def placed_row(row: ManifestRow, place: ShardPlace) -> ManifestRow:
+    """The row of a clip that stands in a shard."""
+    return replace(row, shard=place.shard, offset=place.range.offset, size=place.range.size)
 
 
 def dropped_row(track: DroppedTrack, source: Source, config_id: str) -> ManifestRow:

@@ -7,7 +7,7 @@ died of is given to them, so that they leave it alone.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,6 @@ from mytalk_core.data.shards import encode_sample
 from mytalk_core.errors import (
     BadInputError,
     MytalkError,
-    OutputError,
     Reason,
     error_from_json,
 )
@@ -31,6 +30,7 @@ from mytalk_core.footage.account import (
     clip_row,
     dropped_row,
     failed_row,
+    placed_row,
     probed_row,
     segment_row,
 )
@@ -40,10 +40,11 @@ from mytalk_core.footage.listing import Source
 from mytalk_core.footage.records import Records, row_to_json
 from mytalk_core.footage.source_sync import SYNC_ENTRY, SYNC_MEASURE
 from mytalk_core.footage.stages import Stage, StageLog
-from mytalk_core.footage.track_parts import FootageConfig
+from mytalk_core.footage.track_parts import DroppedTrack, FootageConfig
 from mytalk_core.footage.units import Segment, Unit, UnitConfig
 from mytalk_core.media.clock import format_rate
 from mytalk_core.media.limits import MediaLimits, check_limits
+from mytalk_core.media.output import output_error
 from mytalk_core.media.probe import probe_audio, probe_video
 from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY, SpeechEncoder
 from mytalk_core.sync.expert_file import Purpose, expert_path
@@ -167,7 +168,8 @@ def extract_unit(
         JSON: `stages`, the account.
 
     Raises:
-        OutputError, StorageError: where results cannot be written.
+        OutputError, StorageError: where results cannot be written. Then the unit has no record, and
+            none of its segments is blamed.
     """
     log = StageLog(_beating(tell))
     rows: list[ManifestRow] = []
@@ -176,55 +178,82 @@ def extract_unit(
             name = segment_name(segment)
             tell({"item": name})
             start = time.monotonic()
-            below: list[ManifestRow] = []
+            found: list[_Found] = []
             log.current = Stage.SHOTS
+            # Only what opens the footage: a failure to write is no fault of the segment.
             try:
                 path = _local(fetched[segment.source.title])
                 if name in lost:
                     raise error_from_json(lost[name])
                 tools = _load(models, config.scheme, config.faces)
-                for found in extract_clips(
-                    segment, path, tools, config.footage, _versions(models), log
-                ):
-                    if isinstance(found, Clip):
-                        with log.timed(Stage.SHARD):
-                            below.append(_write(found, segment.source, shards, config_id))
-                            log.count(Stage.SHARD, done=1, seconds=below[-1].duration_seconds)
-                    else:
-                        below.append(dropped_row(found, segment.source, config_id))
-                row = segment_row(segment, below, time.monotonic() - start, config_id)
-            except OutputError:
-                raise
+                clips = extract_clips(segment, path, tools, config.footage, _versions(models), log)
+                found += _encoded(clips, segment.source, config_id, log)
             except Exception as error:
-                ours = _ours(error, segment.where)
+                if (failure := output_error(error, records.store.url)) is not None:
+                    raise failure from error
                 spent = time.monotonic() - start
-                row = failed_row(
-                    segment.source,
-                    ours,
-                    log.current,
-                    spent,
-                    config_id,
-                    segment.seconds,
-                    Kind.SEGMENT,
-                )
-                if row.status is Status.FAILED:
-                    log.count(log.current, failed=1)
-                else:
-                    log.count(log.current, filtered=1)
-            rows += [row, *below]
+                rows.append(_failed_segment(segment, error, log, spent, config_id))
+                continue
+            spent = time.monotonic() - start
+            rows.append(segment_row(segment, [each.row for each in found], spent, config_id))
+            with log.timed(Stage.SHARD):
+                rows += [_put(each, shards, log) for each in found]
     records.write_unit(unit.name, rows)
     return {"stages": log.to_json()}
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A clip, encoded, or a track that was dropped."""
+
+    row: ManifestRow
+    members: dict[str, bytes] | None  # None: it was dropped
+
+
+def _encoded(
+    clips: Iterable[Clip | DroppedTrack], source: Source, config_id: str, log: StageLog
+) -> list[_Found]:
+    """All of a segment, before any of it is written: it gives all of its clips or none.
+
+    So a segment that is tried again after a failure never has a clip in two shards.
+    """
+    found = []
+    for each in clips:
+        if isinstance(each, Clip):
+            with log.timed(Stage.SHARD):
+                members = encode_sample(each.sample)
+                row = clip_row(each, source, content_hash(members), config_id)
+            found.append(_Found(row, members))
+        else:
+            found.append(_Found(dropped_row(each, source, config_id), None))
+    return found
+
+
+def _put(found: _Found, shards: ShardSet, log: StageLog) -> ManifestRow:
+    if found.members is None:
+        return found.row
+    place = shards.add(found.row.id, found.members)
+    log.count(Stage.SHARD, done=1, seconds=found.row.duration_seconds)
+    return placed_row(found.row, place)
+
+
+def _failed_segment(
+    segment: Segment, error: Exception, log: StageLog, spent: float, config_id: str
+) -> ManifestRow:
+    ours = _ours(error, segment.where)
+    row = failed_row(
+        segment.source, ours, log.current, spent, config_id, segment.seconds, Kind.SEGMENT
+    )
+    if row.status is Status.FAILED:
+        log.count(log.current, failed=1)
+    else:
+        log.count(log.current, filtered=1)
+    return row
 
 
 def segment_name(segment: Segment) -> str:
     """How a segment is called between processes."""
     return f"{segment.source.title}/{segment.number}"
-
-
-def _write(clip: Clip, source: Source, shards: ShardSet, config_id: str) -> ManifestRow:
-    members = encode_sample(clip.sample)
-    place = shards.add(clip.sample.meta.key, members)
-    return clip_row(clip, source, place.shard, place.range, content_hash(members), config_id)
 
 
 def _local(fetched: str | dict[str, str]) -> Path:

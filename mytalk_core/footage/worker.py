@@ -4,18 +4,27 @@ The worker fetches footage and keeps records; everything that opens media happen
 process. What kills the child is tried once more, then it becomes a row and the rest goes on.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from mytalk_core.data.fetch import KEPT_BYTES, file_identity, local_copy
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
 from mytalk_core.data.storage import open_store
-from mytalk_core.errors import ErrorClass, MytalkError, Reason, StorageError, error_to_json
+from mytalk_core.errors import (
+    BadInputError,
+    ErrorClass,
+    MytalkError,
+    OutputError,
+    Reason,
+    StorageError,
+    error_to_json,
+)
 from mytalk_core.footage.account import failed_row, source_row
 from mytalk_core.footage.isolated import ChildLostError, IsolatedProcess, IsolationConfig
 from mytalk_core.footage.listing import Source
@@ -28,16 +37,21 @@ from mytalk_core.footage.unit_work import (
     probe_sources,
     segment_name,
 )
-from mytalk_core.footage.units import Unit, chunk_name, cut_segments, pack_units
+from mytalk_core.footage.units import Segment, Unit, chunk_name, cut_segments, pack_units
 
 Retry = Literal["none", "failed", "transient"]
 """Which failures of an earlier run are tried again: none, all, or those that may pass."""
 
 # Lives that one source or segment may cost.
 _CHANCES = 2
+# Why a unit of an earlier attempt has no record.
+_NOT_WRITTEN = StorageError("its results could not be stored.", reason=Reason.STORAGE_ERROR)
 
 StageAccount = dict[str, dict[str, float]]
 """What stages did, as `StageLog.to_json` gives it."""
+
+Failures = Mapping[str, MytalkError]
+"""By name of a unit: why it could not be written. It has no record, so the next run does it."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,18 @@ class ChunkState:
     stages: StageAccount  # of the work done now
 
 
+@dataclass
+class _Merged:
+    """What all attempts at a chunk came to."""
+
+    # By title, in the order of the chunk: the row of the source as probed.
+    probed: dict[str, ManifestRow] = field(default_factory=dict)
+    # By title and number: rows of a segment, its own and its clips'.
+    segments: defaultdict[str, dict[int, list[ManifestRow]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+
+
 class Worker:
     """Holds a child process with the models; may be asked anything in any order."""
 
@@ -89,24 +115,27 @@ class Worker:
         stages: StageAccount = {}
         if not self._records.has_plan(name):
             stages = self._make_plan(name, sources)
-        elif self._records.has_chunk(name) and retry != "none":
-            again = _failures(self._records.read_chunk(name), sources, retry)
-            if again:
+        elif self._records.has_chunk(name):
+            rows = self._records.read_chunk(name)
+            left = self._unfinished(name, rows)
+            unwritten = {segment.source.title for unit in left for segment in unit.segments}
+            again = _failures(rows, sources, retry, unwritten)
+            if any(source.title not in unwritten for source in again):
                 name = _attempt_name(base, attempt + 1)
-                stages = self._make_plan(name, again)
-        if self._records.has_chunk(name):
-            return self._state(name, (), self._records.read_chunk(name), stages)
-        plan = self._records.read_plan(name)
-        left = tuple(unit for unit in plan.units if not self._records.has_unit(unit.name))
+                stages = self._make_retry(name, again)
+            elif not left:
+                return self._state(name, (), rows, stages)
+        left = self._left(name)
         if left:
             return ChunkState(name, left, {}, 0, 0.0, stages)
-        return self._close_account(name, stages)
+        return self._close_account(name, {}, stages)
 
     def extract(self, unit: Unit) -> StageAccount:
         """Write a unit's shards and record.
 
         Raises:
-            OutputError, StorageError: where they cannot be written.
+            OutputError, StorageError: where they cannot be written, or `scratch` cannot. The unit
+                has no record then; it can be extracted again.
         """
         items = [segment_name(segment) for segment in unit.segments]
         with self._fetched(segment.source for segment in unit.segments) as fetched:
@@ -129,24 +158,15 @@ class Worker:
             "every worker that took it died: killed, out of memory, or its machine was lost.",
             reason=Reason.WORKER_LOST,
         )
-        rows = [
-            failed_row(
-                segment.source,
-                lost,
-                Stage.SHARD,
-                0.0,
-                self._place.config_id,
-                segment.seconds,
-                Kind.SEGMENT,
-            )
-            for segment in unit.segments
-        ]
-        self._records.write_unit(unit.name, rows)
+        self._records.write_unit(unit.name, self._failed_rows(unit, lost))
         return {}
 
-    def finish(self, chunk: str) -> ChunkState:
-        """Close the account of a chunk whose units are all done."""
-        return self._close_account(chunk, {})
+    def finish(self, chunk: str, failures: Failures = MappingProxyType({})) -> ChunkState:
+        """Close the account of a chunk whose units are all done, but for those in `failures`.
+
+        The sources of the latter fail in this account. The next `plan` gives these units again.
+        """
+        return self._close_account(chunk, failures, {})
 
     def _base_name(self, sources: tuple[Source, ...]) -> str:
         return chunk_name(
@@ -160,7 +180,57 @@ class Worker:
             attempt += 1
         return _attempt_name(base, attempt), attempt
 
+    def _left(self, name: str) -> tuple[Unit, ...]:
+        """The units of a plan that have no record."""
+        units = self._records.read_plan(name).units
+        return tuple(unit for unit in units if not self._records.has_unit(unit.name))
+
+    def _unfinished(self, name: str, rows: Iterable[ManifestRow]) -> tuple[Unit, ...]:
+        """Units that the account of a chunk was closed without."""
+        if all(row.error_class in (None, ErrorClass.BAD_INPUT) for row in rows):
+            return ()  # spares asking the store for every unit
+        return self._left(name)
+
     def _make_plan(self, name: str, sources: tuple[Source, ...]) -> StageAccount:
+        rows, stages = self._probe(sources)
+        self._write_plan(name, sources, rows, lambda segment: True)
+        return stages
+
+    def _make_retry(self, name: str, sources: tuple[Source, ...]) -> StageAccount:
+        """Plan the segments that failed; those of the same sources that did not fail stand."""
+        before = self._merged(_attempts(name)[:-1], {})
+        unopened = tuple(
+            each for each in sources if before.probed[each.title].status is not Status.OK
+        )
+        again, stages = self._probe(unopened) if unopened else ((), {})
+        probed = before.probed | {row.title: row for row in again}
+
+        def failed(segment: Segment) -> bool:
+            done = before.segments[segment.source.title].get(segment.number)
+            return done is None or done[0].status is Status.FAILED
+
+        self._write_plan(name, sources, [probed[each.title] for each in sources], failed)
+        return stages
+
+    def _write_plan(
+        self,
+        name: str,
+        sources: Sequence[Source],
+        rows: Sequence[ManifestRow],
+        wanted: Callable[[Segment], bool],
+    ) -> None:
+        units = self._place.config.units
+        segments = [
+            segment
+            for source, row in zip(sources, rows, strict=True)
+            if row.status is Status.OK
+            for segment in cut_segments(source, Fraction(row.duration_seconds), units)
+            if wanted(segment)
+        ]
+        plan = Plan(tuple(rows), tuple(pack_units(name, segments, units)))
+        self._records.write_plan(name, plan)
+
+    def _probe(self, sources: tuple[Source, ...]) -> tuple[tuple[ManifestRow, ...], StageAccount]:
         with self._fetched(sources) as fetched:
             report = self._survive(
                 [source.title for source in sources],
@@ -170,19 +240,8 @@ class Worker:
                 self._place.config.limits,
                 self._place.config_id,
             )
-        rows = tuple(row_from_json(row) for row in report["rows"])
-        segments = [
-            segment
-            for source, row in zip(sources, rows, strict=True)
-            if row.status is Status.OK
-            for segment in cut_segments(
-                source, Fraction(row.duration_seconds), self._place.config.units
-            )
-        ]
-        units = pack_units(name, segments, self._place.config.units)
-        self._records.write_plan(name, Plan(rows, tuple(units)))
         stages: StageAccount = report["stages"]
-        return stages
+        return tuple(row_from_json(row) for row in report["rows"]), stages
 
     def _survive(self, items: Sequence[str], work: Callable[..., Any], *arguments: Any) -> Any:
         """Call `work` in the child until it lives through it.
@@ -210,7 +269,11 @@ class Worker:
 
     @contextmanager
     def _fetched(self, sources: Iterable[Source]) -> Iterator[dict[str, str | dict[str, str]]]:
-        """Local copies of sources, or why there are none, by title."""
+        """Local copies of sources, or why there are none, by title.
+
+        Raises:
+            OutputError: where `scratch` cannot take them, which is no fault of the sources.
+        """
         with ExitStack() as held:
             found: dict[str, str | dict[str, str]] = {}
             for source in sources:
@@ -224,29 +287,61 @@ class Worker:
                         self._place.scratch_bytes,
                     )
                     found[source.title] = str(held.enter_context(copy))
+                except OutputError:
+                    raise
                 except MytalkError as error:
                     found[source.title] = error_to_json(error)
             yield found
 
-    def _close_account(self, name: str, stages: StageAccount) -> ChunkState:
-        plan = self._records.read_plan(name)
-        below: dict[str, list[ManifestRow]] = {}
-        for unit in plan.units:
-            for row in self._records.read_unit(unit.name):
-                below.setdefault(row.title, []).append(row)
+    def _close_account(self, name: str, failures: Failures, stages: StageAccount) -> ChunkState:
+        merged = self._merged(_attempts(name), failures)
         rows = []
-        for probed in plan.rows:
+        for title, probed in merged.probed.items():
             if probed.status is not Status.OK:
                 rows.append(probed)
                 continue
-            own = below[probed.title]
-            clips = sorted((row for row in own if row.kind is Kind.CLIP), key=lambda row: row.id)
-            segments = [row for row in own if row.kind is Kind.SEGMENT]
-            rows += [source_row(probed, segments, clips), *clips]
-        if (before := _attempt_before(name)) is not None:
-            rows = _superseded(self._records.read_chunk(before), rows)
+            groups = [group for _, group in sorted(merged.segments[title].items())]
+            clips = sorted((row for group in groups for row in group[1:]), key=lambda row: row.id)
+            rows += [source_row(probed, [group[0] for group in groups], clips), *clips]
         self._records.write_chunk(name, rows)
         return self._state(name, (), rows, stages)
+
+    def _merged(self, attempts: Iterable[str], failures: Failures) -> "_Merged":
+        """What attempts, in order, came to: of a segment that was tried again, the last try."""
+        merged = _Merged()
+        for name in attempts:
+            plan = self._records.read_plan(name)
+            merged.probed.update((row.title, row) for row in plan.rows)
+            for unit in plan.units:
+                groups = self._unit_rows(unit, failures)
+                for segment, group in zip(unit.segments, groups, strict=True):
+                    merged.segments[segment.source.title][segment.number] = group
+        return merged
+
+    def _unit_rows(self, unit: Unit, failures: Failures) -> list[list[ManifestRow]]:
+        """Rows of each segment of a unit: its own and its clips'."""
+        try:
+            rows = self._records.read_unit(unit.name)
+        except BadInputError as error:
+            if error.reason is not Reason.NOT_FOUND:
+                raise
+            failure = failures.get(unit.name, _NOT_WRITTEN)
+            return [[row] for row in self._failed_rows(unit, failure)]
+        groups: list[list[ManifestRow]] = []
+        for row in rows:
+            if row.kind is Kind.SEGMENT:
+                groups.append([])
+            groups[-1].append(row)
+        return groups
+
+    def _failed_rows(self, unit: Unit, error: MytalkError) -> list[ManifestRow]:
+        config_id = self._place.config_id
+        return [
+            failed_row(
+                segment.source, error, Stage.SHARD, 0.0, config_id, segment.seconds, Kind.SEGMENT
+            )
+            for segment in unit.segments
+        ]
 
     def _state(
         self, name: str, units: tuple[Unit, ...], rows: list[ManifestRow], stages: StageAccount
@@ -267,34 +362,23 @@ def _attempt_name(base: str, attempt: int) -> str:
     return f"{base}-r{attempt}" if attempt else base
 
 
-def _attempt_before(name: str) -> str | None:
+def _attempts(name: str) -> list[str]:
+    """The names of all attempts up to this one, the first of them first."""
     base, _, attempt = name.partition("-r")
-    return _attempt_name(base, int(attempt) - 1) if attempt else None
+    return [_attempt_name(base, number) for number in range(int(attempt or 0) + 1)]
 
 
 def _failures(
-    rows: Iterable[ManifestRow], sources: tuple[Source, ...], retry: Retry
+    rows: Iterable[ManifestRow], sources: tuple[Source, ...], retry: Retry, unwritten: set[str]
 ) -> tuple[Source, ...]:
-    """The sources that failed in a way that is to be retried."""
-    titles = {
-        row.title
-        for row in rows
-        if row.kind is Kind.SOURCE
-        and row.status is Status.FAILED
-        and (retry == "failed" or row.error_class is ErrorClass.TRANSIENT)
-    }
+    """The sources that failed in a way that is to be retried; always those not written."""
+    titles = set(unwritten)
+    for row in rows:
+        if (
+            row.kind is Kind.SOURCE
+            and row.status is Status.FAILED
+            and retry != "none"
+            and (retry == "failed" or row.error_class is ErrorClass.TRANSIENT)
+        ):
+            titles.add(row.title)
     return tuple(source for source in sources if source.title in titles)
-
-
-def _superseded(before: Iterable[ManifestRow], now: Sequence[ManifestRow]) -> list[ManifestRow]:
-    """Rows of an earlier attempt; those of sources that were tried again are replaced."""
-    again: dict[str, list[ManifestRow]] = {}
-    for row in now:
-        again.setdefault(row.title, []).append(row)
-    merged: list[ManifestRow] = []
-    for row in before:
-        if row.title not in again:
-            merged.append(row)
-        elif row.kind is Kind.SOURCE:
-            merged += again[row.title]
-    return merged

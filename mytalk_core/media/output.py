@@ -35,7 +35,19 @@ def atomic_path(final: Path) -> Iterator[Path]:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise _output_error(final, error) from error
+        raise _cannot_be_written(final, error) from error
+
+
+def output_error(error: Exception, where: str) -> OutputError | None:
+    """The error as a failure to write a result or a temporary file; None where it is another one.
+
+    Work on one input calls it, so that a full disk is not taken for a fault of the input.
+    """
+    if isinstance(error, OutputError):
+        return error
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return _cannot_be_written(Path(error.filename or where), error)
+    return None
 
 
 def make_folder(path: Path) -> None:
@@ -62,7 +74,7 @@ def _flush_to_disk(path: Path) -> None:
         os.close(handle)
 
 
-def _output_error(final: Path, error: OSError) -> OutputError:
+def _cannot_be_written(final: Path, error: OSError) -> OutputError:
     if error.errno in _FULL:
         return OutputError(
             "cannot be written: the disk is full.",

@@ -1,0 +1,127 @@
+"""Storage that fails at one place of a run, for tests and benchmarks."""
+
+import errno
+import os
+import re
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from mytalk_core.media import output
+
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part(\.\w+)?$")
+_ALWAYS = 10**9
+
+
+class Faults:
+    """Counts the operations on storage, each by its name and path, and makes one of them fail."""
+
+    def __init__(
+        self,
+        at: int | str | None = None,
+        times: int = _ALWAYS,
+        error: Callable[[], Exception] = lambda: OSError(errno.EIO, "the storage failed"),
+    ) -> None:
+        """`at`: the operation that fails, `times` times, by number or name; None: all succeed."""
+        self.points: list[str] = []  # in the order of their first occurrence
+        self.hits = 0
+        self._at, self._times, self._error = at, times, error
+
+    def meet(self, operation: str, path: str) -> None:
+        """Raise, where this operation is the one that fails."""
+        point = f"{operation} {Path(_TEMPORARY.sub(_final, path)).name}"
+        if point not in self.points:
+            self.points.append(point)
+        here = self._at in (point, self.points.index(point))
+        if here and self.hits < self._times:
+            self.hits += 1
+            raise self._error()
+
+
+def _final(match: re.Match[str]) -> str:
+    return match[1] + (match[2] or "")
+
+
+@contextmanager
+def remote(system: type, faults: Faults) -> Iterator[None]:
+    """Every operation on file systems of this class of fsspec meets `faults` first."""
+
+    inside = False
+
+    def meeting(method: str) -> Callable[..., Any]:
+        actual = getattr(system, method)
+
+        def call(self: Any, *arguments: Any, **options: Any) -> Any:
+            nonlocal inside
+            if inside:  # these methods call each other
+                return actual(self, *arguments, **options)
+            path = arguments[1] if method == "put_file" else arguments[0]
+            faults.meet(method, str(path))
+            inside = True
+            try:
+                return actual(self, *arguments, **options)
+            finally:
+                inside = False
+
+        return call
+
+    methods = ("put_file", "cat_file", "info", "find", "open", "rm_file")
+    with patch.multiple(system, **{method: meeting(method) for method in methods}):
+        yield
+
+
+@contextmanager
+def local(root: Path, faults: Faults) -> Iterator[None]:
+    """Every file that is created, written as a tar, renamed or read below `root` meets `faults`."""
+    open_file, replace, read_bytes, open_tar = (
+        os.open,
+        os.replace,
+        Path.read_bytes,
+        tarfile.bltn_open,  # type: ignore[attr-defined]
+    )
+
+    def meet(operation: str, path: object) -> None:
+        if str(path).startswith(str(root)):
+            faults.meet(operation, str(path))
+
+    def opening(path: Any, flags: int, *arguments: Any) -> int:
+        if flags & os.O_CREAT:
+            meet("create", path)
+        return open_file(path, flags, *arguments)
+
+    def replacing(source: Any, target: Any) -> None:
+        meet("rename", target)
+        replace(source, target)
+
+    def reading(path: Path) -> bytes:
+        meet("read", path)
+        return read_bytes(path)
+
+    class Tar:
+        """A file that may fail at the writing of a block, half of which it keeps."""
+
+        def __init__(self, path: str, mode: str) -> None:
+            self._path, self._file, self._blocks = path, open_tar(path, mode), 0
+
+        def write(self, data: bytes) -> int:
+            self._blocks += 1
+            try:
+                meet(f"write {self._blocks}", self._path)
+            except OSError:
+                self._file.write(data[: len(data) // 2])
+                raise
+            return int(self._file.write(data))
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._file, name)
+
+    with (
+        patch.object(output.os, "open", opening),
+        patch.object(output.os, "replace", replacing),
+        patch.object(Path, "read_bytes", reading),
+        patch.object(tarfile, "bltn_open", Tar),
+    ):
+        yield
