@@ -50,7 +50,8 @@ _AHEAD = 4
 _CHANCES = 4
 # Seconds before a call that failed in passing, such as on a full disk, is made again.
 _PAUSES = (10.0, 60.0)
-# Units in a row that could not be written, after which the run ends: the store itself has failed.
+_LASTING = Reason.OUTPUT_NOT_WRITABLE  # a person can do something about it, a pause cannot
+# Units in a row, or chunks, that could not be written: then the store has failed, the run ends.
 _HOPELESS = 8
 _TICK_SECONDS = 1.0
 _LOOK_FOR_CPUS_SECONDS = 15.0
@@ -172,7 +173,8 @@ class _Pool:
         """Do again, after a pause, what failed in passing; the worker itself is as good as new."""
         if not isinstance(error, MytalkError):
             error = MytalkError(f"{type(error).__name__}: {error}", reason=Reason.INTERNAL)
-        if error.error_class is ErrorClass.TRANSIENT and task.failures < len(_PAUSES):
+        passing = error.error_class is ErrorClass.TRANSIENT and error.reason is not _LASTING
+        if passing and task.failures < len(_PAUSES):
             self.paused.append((time.monotonic() + _PAUSES[task.failures], task))
             task.failures += 1
         else:
@@ -277,7 +279,7 @@ class _Run:
 
         lost = partial(_workers_die, "planning")
         arguments = (sources, self._job.retry)
-        self._planners.add(_Task("plan", arguments, planned, lost, self._unaccounted.append))
+        self._planners.add(_Task("plan", arguments, planned, lost, self._no_account))
 
     def _extract(self, chunk: str, unit: Unit) -> None:
         def extracted(stages: StageAccount) -> None:
@@ -305,9 +307,13 @@ class _Run:
             del self._units_left[chunk]
             arguments = (chunk, self._unwritten.pop(chunk, {}))
             lost = partial(_workers_die, "accounting")
-            self._planners.add(
-                _Task("finish", arguments, self._finished, lost, self._unaccounted.append)
-            )
+            self._planners.add(_Task("finish", arguments, self._finished, lost, self._no_account))
+
+    def _no_account(self, error: MytalkError) -> None:
+        """Go on without a chunk; the run then ends with this error and without a manifest."""
+        self._unaccounted.append(error)
+        if error.reason is _LASTING or len(self._unaccounted) == _HOPELESS:
+            raise error
 
     def _finished(self, state: ChunkState) -> None:
         self._progress.chunk_done(state, found=False)

@@ -10,6 +10,17 @@ from pathlib import Path
 from mytalk_core.errors import OutputError, Reason
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+# Of disks that other machines serve, mostly: the same write may succeed later.
+_PASSING = frozenset(
+    {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EBUSY, errno.EAGAIN, errno.EREMOTEIO}
+    | {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN}
+    | {errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET, errno.ENFILE, errno.EMFILE}
+)
+
+
+def may_pass(error: OSError) -> bool:
+    """Whether a file system that answered so may do what it was asked to a little later."""
+    return error.errno in _PASSING | _FULL
 
 
 @contextmanager
@@ -20,7 +31,8 @@ def atomic_path(final: Path) -> Iterator[Path]:
     before any work. When the block fails it is removed and `final` stays as it was.
 
     Raises:
-        OutputError: DISK_FULL or OUTPUT_NOT_WRITABLE, for any OSError of the block or of ours.
+        OutputError: DISK_FULL, STORAGE_ERROR (it may pass) or OUTPUT_NOT_WRITABLE, for any OSError
+            of the block or of ours.
     """
     temporary = final.with_name(f".{final.stem}.{secrets.token_hex(4)}.part{final.suffix}")
     try:
@@ -81,6 +93,13 @@ def _cannot_be_written(final: Path, error: OSError) -> OutputError:
             reason=Reason.DISK_FULL,
             where=str(final),
             remedy="Free some space, or write to another disk.",
+        )
+    if may_pass(error):
+        return OutputError(
+            f"cannot be written now: {error.strerror}.",
+            reason=Reason.STORAGE_ERROR,
+            where=str(final),
+            remedy="Run the same command again later.",
         )
     return OutputError(
         f"cannot be written: {error.strerror or error}.",
