@@ -5,6 +5,7 @@ that went into them. The same command again dubs only the titles without a fitti
 never pass through Ray; its workers are given paths and write beside each other.
 """
 
+import json
 import logging
 import os
 import time
@@ -135,6 +136,8 @@ class TitleWorker:
                 film=str(dubbed.film.relative_to(self._out)),
                 report=str(dubbed.report.relative_to(self._out)),
                 frames=dubbed.frames,
+                rendered_frames=dubbed.rendered_frames,
+                left_alone=json.dumps(dict(dubbed.left_alone)),
                 seconds=time.monotonic() - start,
             )
             write_record(self._out, result)

@@ -72,8 +72,10 @@ def batch(
 
 def _table(results: list["TitleResult"]) -> Table:
     table = Table(box=box.SIMPLE)
-    for heading, justify in (("title", "left"), ("status", "left"), ("frames", "right")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for heading in ("title", "status"):
+        table.add_column(heading)
+    for heading in ("frames", "new lips"):
+        table.add_column(heading, justify="right")
     table.add_column("seconds", justify="right")
     table.add_column("film, or what was wrong", overflow="fold")
     for each in results:
@@ -81,6 +83,7 @@ def _table(results: list["TitleResult"]) -> Table:
             Text(each.id),
             Text(each.status.value, style=_COLOURS[each.status.value]),
             str(each.frames or ""),
+            str(each.rendered_frames) if each.frames else "",
             f"{each.seconds:.1f}" if each.seconds else "",
             Text("; ".join(filter(None, (each.film, each.message, each.warning)))),
         )

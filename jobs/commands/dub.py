@@ -107,8 +107,9 @@ def dub(
     )
 
     from mytalk_core.dubbing.dub import DubConfig
+    from mytalk_core.dubbing.left_alone_reason import LeftAlone
     from mytalk_core.dubbing.models import stored_models
-    from mytalk_core.dubbing.title import dub_title, length_warning
+    from mytalk_core.dubbing.title import dub_title, length_warning, nothing_drawn_warning
     from mytalk_core.media.clock import frame_time
     from mytalk_core.speech.recognition import Recogniser
 
@@ -128,11 +129,14 @@ def dub(
     late = length_warning(transcript, frame_time(dubbed.frames, dubbed.fps))
     if late:
         note(f"Note: {late}; the rest is cut off.")
+    nothing_drawn = nothing_drawn_warning(dubbed)
+    if nothing_drawn:
+        note(f"Note: {nothing_drawn}.")
     seconds = sum(dubbed.stage_seconds.values())
     lines = [
         f"{dubbed.rendered_frames} of {dubbed.frames} frames have new lips"
-        + (f", {dubbed.faceless_frames} show no face" if dubbed.faceless_frames else "")
-        + f"; {seconds:.1f} s, {dubbed.frames / seconds:.1f} frames/s",
+        f"; {seconds:.1f} s, {dubbed.frames / seconds:.1f} frames/s",
+        *(f"{frames} left alone: {reason.text}" for reason, frames in dubbed.left_alone.items()),
         f"film:   {dubbed.film}",
         f"report: {dubbed.report}",
     ]
@@ -141,7 +145,8 @@ def dub(
         "report": str(dubbed.report),
         "frames": dubbed.frames,
         "rendered_frames": dubbed.rendered_frames,
-        "faceless_frames": dubbed.faceless_frames,
+        "faceless_frames": dubbed.left_alone.get(LeftAlone.NO_FACE, 0),
+        "left_alone": {reason.value: frames for reason, frames in dubbed.left_alone.items()},
         "fps": str(dubbed.fps),
         **dubbed.tracks,
         "language": transcript.language,

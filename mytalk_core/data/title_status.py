@@ -2,8 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ class DubbedTitle:
     report: Path
     frames: int  # of the film
     warning: str = ""  # what a person should look at although it went well
+    rendered_frames: int = 0  # of these, with new lips
+    left_alone: Mapping[str, int] = field(default_factory=dict)  # the others by reason
 
 
 class TitleStatus(StrEnum):
@@ -52,6 +54,8 @@ class TitleResult:
     film: str = ""  # path relative to the folder of the status table
     report: str = ""  # the same
     frames: int = 0
+    rendered_frames: int = 0  # of these, with new lips
+    left_alone: str = ""  # JSON, the others by reason, such as {"no_face": 12}
     seconds: float = 0.0  # that the work took
     config_id: str = ""  # of what went into the film; empty where that cannot be known
 
@@ -70,6 +74,8 @@ STATUS_SCHEMA = pa.schema(
         ("film", pa.string()),
         ("report", pa.string()),
         ("frames", pa.int64()),
+        ("rendered_frames", pa.int64()),
+        ("left_alone", pa.string()),
         ("seconds", pa.float64()),
         ("config_id", pa.string()),
     ]
@@ -143,7 +149,7 @@ def start_title(out: Path, title: str) -> Path:
 
 
 def _result(row: dict[str, Any]) -> TitleResult:
-    known = {field.name: row[field.name] for field in fields(TitleResult)}
+    known = {each.name: row[each.name] for each in fields(TitleResult) if each.name in row}
     known["status"] = TitleStatus(known["status"])
     known["reason"] = Reason(known["reason"]) if known["reason"] else None
     known["error_class"] = ErrorClass(known["error_class"]) if known["error_class"] else None

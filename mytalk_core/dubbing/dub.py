@@ -4,11 +4,11 @@ import shutil
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -32,20 +32,18 @@ from mytalk_core.dubbing.dubbed_picture import (
     write_picture,
 )
 from mytalk_core.dubbing.film_album import beside_others, film_album
-from mytalk_core.dubbing.film_faces import (
-    FilmFaces,
-    observe_film,
-    study_person,
-)
-from mytalk_core.dubbing.geometry import FaceGeometry, run_crop, run_geometry, run_pose
+from mytalk_core.dubbing.film_faces import observe_film, study_person
+from mytalk_core.dubbing.geometry import FaceGeometry, run_crop, run_geometry
 from mytalk_core.dubbing.inputs import Inputs
-from mytalk_core.dubbing.left_alone import LeftAloneConfig, RunPlan, plan_run
+from mytalk_core.dubbing.left_alone import LeftAloneConfig
+from mytalk_core.dubbing.left_alone_reason import LeftAlone, count_reasons
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.own_style import OwnStyle, OwnStyleConfig, learn_own_style
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.references import RunMouths, choose_references, film_looks, study_mouths
 from mytalk_core.dubbing.rendering import RunToRender, render_film
 from mytalk_core.dubbing.report import DubReport, passed_through, write_report
+from mytalk_core.dubbing.run_plans import drawn_runs, plan_runs
 from mytalk_core.dubbing.speech_motion import encode_speech, move_lips, speaking_gate
 from mytalk_core.dubbing.style_reference import StyleReference, learn_style_reference
 from mytalk_core.dubbing.title_adaptation import TitleAdaptation, adapt_to_title
@@ -97,11 +95,15 @@ class DubResult:
     film: Path
     report: Path
     frames: int
-    rendered_frames: int
-    faceless_frames: int
+    left_alone: dict[LeftAlone, int]  # frames that keep their own mouth, by reason
     fps: Fraction
     tracks: dict[str, int | None]  # numbers of the tracks used; None where there is no such sound
     stage_seconds: dict[str, float]
+
+    @property
+    def rendered_frames(self) -> int:
+        """Frames of which at least one sample was changed."""
+        return self.frames - sum(self.left_alone.values())
 
 
 class StageClock:
@@ -176,8 +178,7 @@ def dub(
         film=out,
         report=page,
         frames=report.frames,
-        rendered_frames=report.rendered_frames,
-        faceless_frames=report.frames - report.rendered_frames,
+        left_alone=dict(report.left_alone),
         fps=info.fps,
         tracks={
             "video_track": info.choice.video,
@@ -222,16 +223,9 @@ def _dub_into(
     with clock.running("moving the lips"):
         gate = speaking_gate(transcript.voice, len(features))
         people = [study_person(faces, run, scheme, config.mask) for run in faces.runs]
-        plans = [
-            plan_run(
-                run_pose(faces, run, person, scheme),
-                faces.samples[run[0] : run[1]],
-                float(info.fps),
-                scheme,
-                config.left_alone,
-            )
-            for run, person in zip(faces.runs, people, strict=True)
-        ]
+        plans = plan_runs(info, faces, people, scheme, config.left_alone)
+        drawn = drawn_runs(faces, people, plans)
+        faces, people, plans = drawn.faces, list(drawn.people), list(drawn.plans)
     motions, styles = [], []
     moved = DiskArrays(work / "motion")
     for run, person in zip(faces.runs, people, strict=True):
@@ -279,7 +273,7 @@ def _dub_into(
         ]
     adaptation: TitleAdaptation | None = None
     album: dict[int, AlbumPage] = {}
-    if config.adapt_seconds > 0:
+    if config.adapt_seconds > 0 and faces.runs:
         with clock.running("learning the actor's look"):
             adaptation = adapt_to_title(
                 info,
@@ -299,7 +293,7 @@ def _dub_into(
     with clock.running("choosing reference frames"):
         # One run ahead of the rendering, but for the first, for which it waits.
         looks = prefetched(film_looks(info, faces, people, chosen, crops, scheme, progress), 1)
-        looks = chain([next(looks)], looks)
+        looks = chain(list(islice(looks, 1)), looks)
         if album:
             looks = (
                 beside_others(look, run, mouths(run).asked, album, scheme)
@@ -334,17 +328,18 @@ def _dub_into(
             inputs.speech_tracks,
         )
     asked = np.array(written.openings)
+    left_alone = drawn.left_alone(np.isfinite(asked).tolist())
     return DubReport(
         title=Path(info.path).name,
         source=info,
         frames=len(written.openings),
-        rendered_frames=int(np.isfinite(asked).sum()),
+        left_alone=count_reasons(left_alone),
         speech=inputs.speech.name,
         speech_track=probe_audio(inputs.speech, inputs.speech_tracks).tracks,
         transcript=transcript,
         pairs=frame_pairs(written.telling, faces, scheme),
         curve=mouth_curve(faces, asked, source, audio, float(info.fps)),
-        passed_through=passed_through(_left_alone(faces, plans)),
+        passed_through=passed_through(left_alone),
         styles=tuple(styles),
         stage_seconds=dict(clock.seconds),
         adaptation=adaptation,
@@ -355,14 +350,6 @@ def _dub_into(
             "renderer weights": sha256_of(models.renderer)[:16],
         },
     )
-
-
-def _left_alone(faces: FilmFaces, plans: Sequence[RunPlan]) -> list[str]:
-    """Of each frame of the film why it is not re-rendered, or the empty string."""
-    reasons = list(faces.left_alone)
-    for (first, end), plan in zip(faces.runs, plans, strict=True):
-        reasons[first:end] = plan.reasons
-    return reasons
 
 
 def _own_sound(

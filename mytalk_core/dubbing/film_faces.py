@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import MaskConfig, Outlines, face_outlines
 from mytalk_core.dubbing.disk_array import stack_on_disk
+from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.alignment import canonical_rigid, fit_pose, to_shape
@@ -39,7 +40,7 @@ class FilmFaces:
     landmarks: NDArray[np.float32]  # (F, P, 3) pixels, steadied; NaN where no face is; on disk
     starts: tuple[Fraction, ...]  # seconds, of each frame
     runs: tuple[tuple[int, int], ...]  # (first, end) of the runs to re-render
-    left_alone: tuple[str, ...]  # of each frame why it is not re-rendered, or ""
+    left_alone: tuple[LeftAlone | None, ...]  # of each frame outside the runs; None within them
     samples: NDArray[np.uint8]  # (F, N, 4) from `occlusion_sample`; on disk
     found: NDArray[np.float32]  # the landmarks as they were found, which motion learns from
 
@@ -85,12 +86,12 @@ def observe_film(
         work / "landmarks", steadied_blocks(found, landmarker.scheme, float(video.fps))
     )
     samples = np.memmap(work / "samples", np.uint8, "r").reshape(len(landmarks), -1, 4)
-    left_alone = ["no face"] * len(starts)
+    left_alone: list[LeftAlone | None] = [LeftAlone.NO_FACE] * len(starts)
     runs = []
     shortest = _SHORTEST_RUN_SECONDS * video.fps
     for first, end in face_runs(landmarks, landmarker.scheme):
         kept = end - first >= shortest
-        left_alone[first:end] = ["" if kept else "the face is seen too briefly"] * (end - first)
+        left_alone[first:end] = [None if kept else LeftAlone.TOO_SHORT] * (end - first)
         if kept:
             runs.append((first, end))
     if not runs:

@@ -5,12 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.faces.alignment import Pose, head_turn
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.occlusion import OcclusionConfig, occluded, without_gaps
-
-TURNED = "the head is turned too far"
-COVERED = "something is in front of the mouth"
 
 Flags = NDArray[np.bool_]
 
@@ -35,7 +33,12 @@ class RunPlan:
     """What happens to each of the T frames of a run."""
 
     strength: NDArray[np.float32]  # (T,) 0..1 how much of the drawing shows; 0 leaves a frame alone
-    reasons: tuple[str, ...]  # of each frame why it is left alone, or ""
+    reasons: tuple[LeftAlone | None, ...]  # of each frame; None where it is drawn
+
+    @property
+    def drawn(self) -> bool:
+        """Whether any frame is."""
+        return bool((self.strength > 0).any())
 
     @property
     def usable(self) -> Flags:
@@ -47,6 +50,7 @@ class RunPlan:
 def plan_run(
     pose: Pose,
     samples: NDArray[np.uint8],
+    outside: Flags,
     fps: float,
     scheme: LandmarkScheme,
     config: LeftAloneConfig,
@@ -56,21 +60,25 @@ def plan_run(
     Args:
         pose: of its T frames, finite.
         samples: (T, N, 4) from `occlusion_sample`; may be mapped from disk.
+        outside: (T,) frames whose mouth lies beyond the picture.
         fps: frames a second.
     """
     yaw = head_turn(pose)
     turned = turned_away(yaw, config.largest_turn, config.returned_turn)
-    covered = occluded(samples, yaw, ~turned, fps, scheme, config.occlusion)
-    alone = without_gaps(turned | covered, round(config.shortest_drawn * fps))
-    reasons: list[str] = []
+    covered = occluded(samples, yaw, ~(turned | outside), fps, scheme, config.occlusion)
+    alone = without_gaps(turned | outside | covered, round(config.shortest_drawn * fps))
+    reasons: list[LeftAlone | None] = []
     for frame, is_alone in enumerate(alone):
-        if turned[frame]:
-            reason = TURNED
+        reason: LeftAlone | None
+        if outside[frame]:
+            reason = LeftAlone.OUTSIDE
+        elif turned[frame]:
+            reason = LeftAlone.TURNED
         elif covered[frame]:
-            reason = COVERED
+            reason = LeftAlone.COVERED
         else:
-            # A moment between two such stretches is left alone for what came before it.
-            reason = reasons[-1] if is_alone else ""
+            # What lies between two such stretches is left alone for what came before it.
+            reason = reasons[-1] if is_alone else None
         reasons.append(reason)
     return RunPlan(fading(alone, round(config.fade * fps)), tuple(reasons))
 

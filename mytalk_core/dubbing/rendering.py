@@ -37,7 +37,7 @@ class DubbedFrame:
 
     source: PlaneFrame
     dubbed: PlaneFrame  # the same object where nothing was re-rendered
-    opening: float  # asked mouth opening, inter-ocular units; NaN where not re-rendered
+    opening: float  # asked mouth opening, inter-ocular units; NaN where no sample was changed
     outside_change: int  # largest change of a sample outside the mask before encoding
 
 
@@ -172,6 +172,8 @@ def _composed(
 ) -> DubbedFrame:
     planes = _in_film(one, crop, drawn, grain, scheme)
     source = one.frame
+    if not _differ(source.planes, planes):
+        return _untouched(source)
     outline, box = crop.mask_outlines[0], one.block.boxes[one.at]
     return DubbedFrame(
         source,
@@ -199,6 +201,14 @@ def _in_film(
     if patch is None:
         return planes
     return with_region(planes, patch.rgb, patch.share, patch.left, patch.top)
+
+
+def _differ(before: Planes, after: Planes) -> bool:
+    """Whether any sample does."""
+    return any(
+        old is not new and not np.array_equal(old, new)
+        for old, new in ((before.y, after.y), (before.u, after.u), (before.v, after.v))
+    )
 
 
 def _outside_change(

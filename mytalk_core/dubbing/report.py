@@ -10,6 +10,7 @@ import numpy as np
 
 from mytalk_core.data.page import page_template
 from mytalk_core.dubbing import report_curve
+from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.dubbing.report_curve import MouthCurve, Panel, curve_panels
 from mytalk_core.dubbing.report_pictures import FramePair, close_up, frame_picture
 from mytalk_core.dubbing.title_adaptation import TitleAdaptation
@@ -30,7 +31,7 @@ class PassedThrough:
 
     first: int  # frame number
     last: int  # frame number, inclusive
-    reason: str  # for people, such as "no face found"
+    reason: LeftAlone
 
 
 @dataclass(frozen=True)
@@ -48,18 +49,23 @@ class DubReport:
     title: str
     source: VideoInfo  # the film before
     frames: int  # written
-    rendered_frames: int  # of these, with new lips
     speech: str  # name of the speech's file
     transcript: Transcript  # of the speech
     pairs: tuple[FramePair, ...]  # by time
     curve: MouthCurve  # of T frames
     passed_through: tuple[PassedThrough, ...]  # by first frame
+    left_alone: Mapping[LeftAlone, int]  # frames by reason, the most frequent first
     styles: tuple[tuple[Fraction, str], ...]  # from when on, what the film taught of its actor
     stage_seconds: Mapping[str, float]  # in the order of the work
     checks: Mapping[str, Check]
     versions: Mapping[str, str]  # of programs and models
     adaptation: TitleAdaptation | None = None  # None where nobody asked for it
     speech_track: str = ""  # of its audio tracks, such as "1 of 1 (pcm_s16le, 48000 Hz, 1 channel)"
+
+    @property
+    def rendered_frames(self) -> int:
+        """Frames with new lips."""
+        return self.frames - sum(self.left_alone.values())
 
     @property
     def duration(self) -> Fraction:
@@ -79,13 +85,13 @@ def unheard_speech(transcript: Transcript, duration: Fraction) -> Fraction:
     return late if late >= _LEAST_MISSED else Fraction(0)
 
 
-def passed_through(reasons: Iterable[str]) -> tuple[PassedThrough, ...]:
-    """Runs of frames that were left alone, from one reason per frame, empty where re-rendered."""
+def passed_through(reasons: Iterable[LeftAlone | None]) -> tuple[PassedThrough, ...]:
+    """Runs of frames that were left alone, from one reason per frame, None where re-rendered."""
     stretches = []
     first = 0
     for reason, frames in groupby(reasons):
         length = sum(1 for _ in frames)
-        if reason:
+        if reason is not None:
             stretches.append(PassedThrough(first, first + length - 1, reason))
         first += length
     return tuple(stretches)

@@ -12,6 +12,7 @@ from mytalk_core.data.recipe import ResultKind, checksums, made_with
 from mytalk_core.data.title_status import DubbedTitle
 from mytalk_core.dubbing.dub import DubConfig, DubResult, dub
 from mytalk_core.dubbing.inputs import Inputs, open_inputs
+from mytalk_core.dubbing.left_alone_reason import counts_text
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.report import unheard_speech
@@ -84,9 +85,15 @@ class TitleDubber:
         warnings = (
             language_warning(row.language, transcript.language),
             length_warning(transcript, frame_time(result.frames, result.fps)),
+            nothing_drawn_warning(result),
         )
         return DubbedTitle(
-            result.film, result.report, result.frames, "; ".join(filter(None, warnings))
+            result.film,
+            result.report,
+            result.frames,
+            "; ".join(filter(None, warnings)),
+            result.rendered_frames,
+            {reason.value: frames for reason, frames in result.left_alone.items()},
         )
 
 
@@ -109,6 +116,13 @@ def length_warning(transcript: Transcript, duration: Fraction) -> str:
     """What to tell people where a speech goes on after the film's `duration` in seconds."""
     late = unheard_speech(transcript, duration)
     return f"the film ends {float(late):.1f} s before the speech does" if late else ""
+
+
+def nothing_drawn_warning(result: DubResult) -> str:
+    """What to tell people where every frame keeps its own mouth; else the empty string."""
+    if result.rendered_frames:
+        return ""
+    return f"no frame has new lips ({counts_text(result.left_alone)}), only the sound is new"
 
 
 def recipe(models: DubModels, config: DubConfig) -> dict[str, object]:

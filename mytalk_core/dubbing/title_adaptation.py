@@ -24,10 +24,10 @@ from mytalk_core.data.checked_file import sha256_of
 from mytalk_core.data.model_store import model, pull
 from mytalk_core.data.recipe import ResultKind, checksums, made_with
 from mytalk_core.dubbing.film_faces import FilmFaces, Person, observe_film, study_person
-from mytalk_core.dubbing.geometry import run_pose
-from mytalk_core.dubbing.left_alone import LeftAloneConfig, plan_run
+from mytalk_core.dubbing.left_alone import LeftAloneConfig
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.progress import Progress
+from mytalk_core.dubbing.run_plans import plan_runs
 from mytalk_core.dubbing.title_frames import Frames, collect_takes, spread_pairs
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.crop import CropConfig
@@ -147,16 +147,7 @@ def film_takes(
     with MeshLandmarker(landmarker) as finder:
         faces = observe_film(info, finder, work, progress)
     people = [study_person(faces, run, MESH478, MaskConfig()) for run in faces.runs]
-    usable = [
-        plan_run(
-            run_pose(faces, run, person, MESH478),
-            faces.samples[run[0] : run[1]],
-            float(info.fps),
-            MESH478,
-            LeftAloneConfig(),
-        ).usable
-        for run, person in zip(faces.runs, people, strict=True)
-    ]
+    usable = [plan.usable for plan in plan_runs(info, faces, people, MESH478, LeftAloneConfig())]
     chosen = spread_pairs(faces.runs, usable, pairs)
     return collect_takes(info, faces, people, chosen, crop, MESH478, progress, STAGE)
 

@@ -23,6 +23,8 @@ class LandmarkScheme:
     rigid: tuple[int, ...]
     # Upper-face points that tell a model the pose and the identity.
     pose_context: tuple[int, ...]
+    # The rims of the left and the right eye, which blinks move.
+    eyes: tuple[tuple[int, ...], tuple[int, ...]]
     # Outer eye corners; their distance is the inter-ocular unit.
     eye_corners: tuple[int, int]
     # Two rigid points, upper and lower, whose line is the vertical of the aligned face.
@@ -62,6 +64,10 @@ MESH478 = LandmarkScheme(
     + (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
     + (46, 53, 52, 65, 55, 70, 63, 105, 66, 107, 276, 283, 282, 295, 285, 300, 293, 334, 296, 336)
     + (168, 6, 197, 195, 5, 4, 1, 98, 97, 2, 326, 327, 10, 338, 297, 332, 284, 109, 67, 103, 54),
+    eyes=(
+        (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
+        (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
+    ),
     eye_corners=(33, 263),
     vertical=(10, 195),
     aperture_pairs=((13, 14), (82, 87), (312, 317), (81, 178), (311, 402)),
@@ -79,6 +85,7 @@ IBUG68 = LandmarkScheme(
     jaw=tuple(range(2, 15)),
     rigid=(36, 39, 42, 45, 27, 28, 29, 30),
     pose_context=tuple(range(17, 48)),
+    eyes=((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47)),
     eye_corners=(36, 45),
     vertical=(27, 29),
     aperture_pairs=((62, 66), (61, 67), (63, 65)),

@@ -91,7 +91,8 @@ def occlusion_sample(
     small = cut_crop(image, box, size)
     luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     detail = luma - cv2.GaussianBlur(luma, (0, 0), 2)
-    rough = _ROUGHNESS_GAIN * np.sqrt(cv2.blur(detail * detail, (5, 5)))
+    # The running sums of the blur fall below 0 by rounding, where there is no detail at all.
+    rough = _ROUGHNESS_GAIN * np.sqrt(np.maximum(cv2.blur(detail * detail, (5, 5)), 0))
     seen = np.dstack([cv2.blur(small, (3, 3)), np.minimum(rough, 255).astype(np.uint8)])
     x, y = (gain * places + shift).T.astype(np.float32)
     sample = cv2.remap(seen, x[:, None], y[:, None], cv2.INTER_LINEAR)

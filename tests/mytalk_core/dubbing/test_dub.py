@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import mytalk_core.dubbing.dub as dub_module
 from mytalk_core.dubbing.dub import DubConfig, DubResult, dub
 from mytalk_core.dubbing.inputs import Inputs
+from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.dubbing.report import DubReport
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.alignment import inter_ocular
@@ -27,6 +28,7 @@ from mytalk_core.speech.transcript import Interval, Transcript
 FPS = Fraction(30000, 1001)
 FRAMES = 96
 BLACK = range(30, 40)
+MOUTH_TOP = 212  # pixels from the top: below it lies the mouth
 SPEECH_SECONDS = Fraction(3)  # a little less than the film has
 
 
@@ -143,8 +145,9 @@ def test_frames_without_a_face_pass_through_and_are_counted(own_words):
         if frame in BLACK:
             assert np.abs(before.astype(int) - after).mean() < 1
 
-    faceless = own_words.result.faceless_frames
-    assert len(BLACK) <= faceless <= len(BLACK) + 5  # a face is found anew after a moment
+    assert set(own_words.result.left_alone) == {LeftAlone.NO_FACE}
+    faceless = own_words.result.left_alone[LeftAlone.NO_FACE]
+    assert len(BLACK) <= faceless <= len(BLACK) + 5  # a face is found again after some frames
     assert own_words.result.rendered_frames == FRAMES - faceless
 
 
@@ -226,6 +229,27 @@ def test_the_report_holds_all_checks_and_needs_nothing_but_itself(own_words):
     assert len(addresses) >= 4
     assert all(address.startswith("data:image/jpeg;base64,") for address in addresses)
     assert not re.search(r"https?:|url\(", page)
+
+
+def test_a_film_of_which_no_frame_can_be_drawn_gets_its_sound_and_says_why(
+    tmp_path, run_ffmpeg, film, dub_models
+):
+    cut_off = run_ffmpeg(
+        tmp_path / "film.mp4", "-i", film, "-t", "1", "-vf", f"crop=iw:{MOUTH_TOP}:0:0", "-qp", "0"
+    )
+    speech = run_ffmpeg(tmp_path / "speech.wav", "-i", film, "-t", "1", "-vn")
+    out = tmp_path / "x.mp4"
+    config = DubConfig(adapt_seconds=1)
+    result = dub(Inputs(cut_off, speech), out, dub_models, config, heard(1), lambda *_: None, {})
+
+    assert result.rendered_frames == 0
+    assert result.left_alone == {LeftAlone.OUTSIDE: result.frames}
+    pictures = zip(iter_frames(cut_off), iter_frames(out), strict=True)
+    assert all(np.abs(a.image.astype(int) - b.image).mean() < 2 for a, b in pictures)
+    page = result.report.read_text(encoding="utf-8")
+    assert "No frame has new lips" in page
+    assert LeftAlone.OUTSIDE.text in page
+    assert "Every check holds" in page
 
 
 def test_a_film_without_a_face_is_refused_and_leaves_nothing(tmp_path, run_ffmpeg, dub_models):

@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mytalk_core.dubbing.left_alone import (
-    COVERED,
-    TURNED,
     LeftAloneConfig,
     RunPlan,
     fading,
     plan_run,
     turned_away,
 )
+from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.faces.alignment import Pose
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.occlusion_sample import sample_places
@@ -46,8 +45,16 @@ def samples_of(covered: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return (samples + noise).clip(0, 255).astype(np.uint8)
 
 
-def plan(yaw: NDArray[np.floating], covered: NDArray[np.bool_], turn: Turn) -> RunPlan:
-    return plan_run(pose_of(yaw, turn), samples_of(covered), FPS, MESH478, LeftAloneConfig())
+def plan(
+    yaw: NDArray[np.floating],
+    covered: NDArray[np.bool_],
+    turn: Turn,
+    outside: NDArray[np.bool_] | None = None,
+) -> RunPlan:
+    if outside is None:
+        outside = np.zeros(len(yaw), np.bool_)
+    samples = samples_of(covered)
+    return plan_run(pose_of(yaw, turn), samples, outside, FPS, MESH478, LeftAloneConfig())
 
 
 def between(count: int, first: int, end: int) -> NDArray[np.bool_]:
@@ -60,17 +67,17 @@ def test_a_face_that_looks_at_us_is_drawn_throughout(turn: Turn) -> None:
     made = plan(20 * np.sin(np.arange(100) / 20), between(100, 0, 0), turn)
     assert (made.strength == 1).all()
     assert made.usable.all()
-    assert set(made.reasons) == {""}
+    assert set(made.reasons) == {None}
 
 
 def test_something_before_the_mouth_is_left_alone_with_a_margin(turn: Turn) -> None:
     made = plan(np.zeros(120), between(120, 50, 80), turn)
     assert (made.strength[48:82] == 0).all()
-    assert set(made.reasons[48:82]) == {COVERED}
+    assert set(made.reasons[48:82]) == {LeftAlone.COVERED}
     assert (made.strength[:40] == 1).all()
     assert (made.strength[90:] == 1).all()
     assert not made.usable[45:85].any()
-    assert [reason == "" for reason in made.reasons] == (made.strength > 0).tolist()
+    assert [reason is None for reason in made.reasons] == (made.strength > 0).tolist()
 
 
 def test_a_head_turned_too_far_is_left_alone(turn: Turn) -> None:
@@ -78,7 +85,7 @@ def test_a_head_turned_too_far_is_left_alone(turn: Turn) -> None:
     made = plan(yaw, between(120, 0, 0), turn)
     beyond = np.abs(yaw) > 35.5
     assert (made.strength[beyond] == 0).all()
-    assert {made.reasons[frame] for frame in np.flatnonzero(beyond)} == {TURNED}
+    assert {made.reasons[frame] for frame in np.flatnonzero(beyond)} == {LeftAlone.TURNED}
     assert (made.strength[np.abs(yaw) < 15] == 1).all()
 
 
@@ -95,14 +102,21 @@ def test_a_moment_between_two_hands_is_not_drawn(turn: Turn) -> None:
     covered = between(150, 40, 60) | between(150, 70, 90)
     made = plan(np.zeros(150), covered, turn)
     assert (made.strength[40:90] == 0).all()
-    assert set(made.reasons[40:90]) == {COVERED}
+    assert set(made.reasons[40:90]) == {LeftAlone.COVERED}
+
+
+def test_a_mouth_outside_the_picture_is_left_alone(turn: Turn) -> None:
+    made = plan(np.zeros(120), between(120, 0, 0), turn, between(120, 50, 80))
+    assert (made.strength[50:80] == 0).all()
+    assert set(made.reasons[50:80]) == {LeftAlone.OUTSIDE}
+    assert {*made.reasons[:50], *made.reasons[80:]} == {None}
 
 
 def test_the_reason_tells_which_it_was(turn: Turn) -> None:
     yaw = np.where(between(200, 40, 70), 50.0, 0.0)
     made = plan(yaw, between(200, 120, 150), turn)
-    assert set(made.reasons[40:70]) == {TURNED}
-    assert set(made.reasons[120:150]) == {COVERED}
+    assert set(made.reasons[40:70]) == {LeftAlone.TURNED}
+    assert set(made.reasons[120:150]) == {LeftAlone.COVERED}
 
 
 def test_a_head_about_the_limit_does_not_switch_on_and_off() -> None:

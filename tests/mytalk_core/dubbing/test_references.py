@@ -38,7 +38,7 @@ def faces(talking_face: Callable[..., Array]) -> FilmFaces:
     landmarks = talking_face(openings)
     starts = tuple(frame / FPS for frame in range(120))
     samples = np.zeros((120, 0, 4), np.uint8)
-    return FilmFaces(landmarks, starts, ((FIRST, END),), 120 * ("",), samples, landmarks)
+    return FilmFaces(landmarks, starts, ((FIRST, END),), 120 * (None,), samples, landmarks)
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def faces(talking_face: Callable[..., Array]) -> FilmFaces:
     landmarks = talking_face(0.15 + 0.1 * np.sin(np.arange(FRAMES) / 3))
     starts = tuple(frame / FPS for frame in range(FRAMES))
     samples = np.zeros((FRAMES, 0, 4), np.uint8)
-    return FilmFaces(landmarks, starts, RUNS, FRAMES * ("",), samples, landmarks)
+    return FilmFaces(landmarks, starts, RUNS, FRAMES * (None,), samples, landmarks)
 
 
 @pytest.fixture(scope="module")

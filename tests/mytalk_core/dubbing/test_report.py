@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.dubbing.report import (
     Check,
     DubReport,
@@ -85,7 +86,6 @@ def report() -> DubReport:
             time_base=1 / FPS,
         ),
         frames=FRAMES,
-        rendered_frames=140,
         speech="speech.wav",
         transcript=Transcript(
             "en",
@@ -98,7 +98,8 @@ def report() -> DubReport:
             FramePair(Fraction(2), plain(RED), plain(BLUE), None),
         ),
         curve=flat_curve(),
-        passed_through=(PassedThrough(100, 109, "no face found"),),
+        passed_through=(PassedThrough(100, 109, LeftAlone.NO_FACE),),
+        left_alone={LeftAlone.NO_FACE: 10},
         styles=((Fraction(0), "style learnt from 20 s of the film's own sound"),),
         stage_seconds={"faces": 3.0, "render": 7.5},
         checks={"frame count": Check(True, "150, as the source")},
@@ -153,7 +154,7 @@ def test_the_page_says_what_the_dub_found(tmp_path, report):
         "140 of 150",
         "29.97",
         "30000/1001",
-        "no face found",
+        "no face",
         "style learnt from 20 s of the film's own sound",
         "untold",
         "an aligner",
@@ -268,7 +269,7 @@ def test_telling_frames_are_as_many_as_there_can_be_and_apart(asked, count):
         assert asked[found[0]] == max(seen)
 
 
-@given(st.lists(st.sampled_from(["", "no face found", "turned away"]), max_size=40))
+@given(st.lists(st.sampled_from([None, LeftAlone.NO_FACE, LeftAlone.TURNED]), max_size=40))
 def test_passed_through_stretches_hold_exactly_the_frames_with_a_reason(reasons):
     stretches = passed_through(reasons)
 

@@ -30,7 +30,7 @@ def faces(talking_face: Callable[..., Array]) -> FilmFaces:
     starts = tuple(frame / FPS for frame in range(FRAMES))
     landmarks = talking_face(openings)
     samples = np.zeros((FRAMES, 0, 4), np.uint8)
-    return FilmFaces(landmarks, starts, ((0, FRAMES),), FRAMES * ("",), samples, landmarks)
+    return FilmFaces(landmarks, starts, ((0, FRAMES),), FRAMES * (None,), samples, landmarks)
 
 
 @pytest.fixture(scope="module")

@@ -113,7 +113,7 @@ def adapting(tmp_path: Path, shipped: tuple[Renderer, Path]) -> Iterator[Adaptin
         )
         starts = tuple(frame / FPS for frame in range(FRAMES))
         landmarks = np.zeros((FRAMES, 478, 3), np.float32)
-        faces = FilmFaces(landmarks, starts, ((0, FRAMES),), FRAMES * ("",), SAMPLES, landmarks)
+        faces = FilmFaces(landmarks, starts, ((0, FRAMES),), FRAMES * (None,), SAMPLES, landmarks)
         finder = tmp_path / "landmarker.task"
         finder.write_bytes(landmarker)
         models = DubModels(finder, tmp_path, tmp_path, weights)

@@ -61,7 +61,7 @@ def test_pairs_are_spread_evenly() -> None:
 def faces(talking_face: Callable[..., Array]) -> FilmFaces:
     landmarks = talking_face(0.15 + 0.1 * np.sin(np.arange(FRAMES) / 3))
     starts = tuple(frame / FPS for frame in range(FRAMES))
-    return FilmFaces(landmarks, starts, RUNS, FRAMES * ("",), SAMPLES, landmarks)
+    return FilmFaces(landmarks, starts, RUNS, FRAMES * (None,), SAMPLES, landmarks)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,48 @@
+"""Why a frame of a film keeps its own mouth: the closed list, and how many frames each explains."""
+
+from collections import Counter
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class LeftAlone(StrEnum):
+    """Why a frame is not drawn, by the name that it has in JSON."""
+
+    NO_FACE = "no_face"
+    TOO_SHORT = "too_short"
+    TOO_SMALL = "face_too_small"
+    TURNED = "too_turned"
+    IMPLAUSIBLE = "implausible_face"
+    STILL = "still_face"
+    OUTSIDE = "mouth_outside"
+    COVERED = "mouth_covered"
+    UNCHANGED = "unchanged"
+
+    @property
+    def text(self) -> str:
+        """The reason as a clause for people."""
+        return _TEXTS[self]
+
+
+_TEXTS = {
+    LeftAlone.NO_FACE: "no face",
+    LeftAlone.TOO_SHORT: "the face is seen too briefly",
+    LeftAlone.TOO_SMALL: "the face is too small",
+    LeftAlone.TURNED: "the head is turned too far",
+    LeftAlone.IMPLAUSIBLE: "the face is upside down or its landmarks do not fit it",
+    LeftAlone.STILL: "the face never moves, as in a photograph",
+    LeftAlone.OUTSIDE: "the mouth is outside the picture",
+    LeftAlone.COVERED: "something is in front of the mouth",
+    LeftAlone.UNCHANGED: "drawing changed no sample",
+}
+
+
+def count_reasons(reasons: Iterable[LeftAlone | None]) -> dict[LeftAlone, int]:
+    """Frames by reason, the most frequent first; None, a frame that is drawn, does not count."""
+    counts = Counter(reason for reason in reasons if reason is not None)
+    return dict(counts.most_common())
+
+
+def counts_text(counts: dict[LeftAlone, int]) -> str:
+    """The counts as one line for people, such as `no face: 12, the head is turned too far: 3`."""
+    return ", ".join(f"{reason.text}: {frames}" for reason, frames in counts.items())
