@@ -47,6 +47,8 @@ class Reason(StrEnum):
     MODEL_CORRUPT = "model_corrupt"
     OUTPUT_NOT_WRITABLE = "output_not_writable"
     DISK_FULL = "disk_full"
+    OUTPUT_IN_USE = "output_in_use"  # another run writes there
+    NO_CLUSTER = "no_cluster"  # Ray did not answer, or has no machine that can do the work
     WORKER_LOST = "worker_lost"
     INTERNAL = "internal"
 

@@ -30,6 +30,8 @@ from mytalk_core.curation.passes.work import ROWS_PER_RANGE, Work
 from mytalk_core.data.curated import CuratedFolder, is_complete, start, write_record
 from mytalk_core.data.manifest_stream import survey_manifest
 from mytalk_core.data.recipe import ResultKind, made_with
+from mytalk_core.data.run_lock import run_lock
+from mytalk_core.data.storage import open_store
 from mytalk_core.errors import (
     BadInputError,
     MytalkError,
@@ -64,6 +66,7 @@ def curate(
     runner_options: Sequence[str] = (),
     rows_per_range: int = ROWS_PER_RANGE,
     progress: Progress = lambda done, total: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Funnel:
     """Filter, split and pack the clips of manifests into training shards under `out`.
 
@@ -78,11 +81,13 @@ def curate(
         runner_options: further options for that runner, as on a command line.
         rows_per_range: rows that a task holds, about; memory follows it, the result does not.
         progress: told about once a second (tasks done, tasks in all).
+        say: called with a sentence that people should read.
 
     Raises:
         BadInputError: where a manifest cannot be read, a shard is not the one its manifest means,
-            `out` holds the result of another configuration, the runner does not exist, no speaker
-            has a held-out name, or names that differ only by letter case are in two splits.
+            `out` holds the result of another configuration, another run writes there, the runner
+            does not exist, no speaker has a held-out name, or names that differ only by letter
+            case are in two splits.
         OutputError: where `out` cannot be written or the disk is full.
     """
     engine = _runner(runner)
@@ -94,19 +99,21 @@ def curate(
     total = sum(survey.rows for survey in surveys)
     work = Work(folder, config, configuration_id(decided_by), max(1, -(-total // rows_per_range)))
     if not is_complete(folder, work.name):
-        start(folder, work.name, decided_by)
-        pieces = [
-            (str(survey.path), survey.digest, group)
-            for survey in surveys
-            for group in range(survey.row_groups)
-        ]
-        numbered = [ManifestPiece(number, *piece) for number, piece in enumerate(pieces)]
-        pipeline = beam.Pipeline(runner=engine, options=PipelineOptions(list(runner_options)))
-        planned = passes(work, numbered)
-        _compose(pipeline, work, planned)
-        with _watching(work, sum(len(each.tasks) for each in planned), progress):
-            _run(pipeline)
-        write_record(folder.completed, work.name, {"versions": made_with(ResultKind.CURATION)})
+        with run_lock(open_store(folder.root), say) as lock:
+            start(folder, work.name, decided_by)
+            pieces = [
+                (str(survey.path), survey.digest, group)
+                for survey in surveys
+                for group in range(survey.row_groups)
+            ]
+            numbered = [ManifestPiece(number, *piece) for number, piece in enumerate(pieces)]
+            pipeline = beam.Pipeline(runner=engine, options=PipelineOptions(list(runner_options)))
+            planned = passes(work, numbered)
+            _compose(pipeline, work, planned)
+            with _watching(work, sum(len(each.tasks) for each in planned), progress):
+                _run(pipeline)
+            lock.check()
+            write_record(folder.completed, work.name, {"versions": made_with(ResultKind.CURATION)})
     shutil.rmtree(folder.work, ignore_errors=True)
     return funnel_from_json(folder.funnel.read_text(encoding="utf-8"))
 

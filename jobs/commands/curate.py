@@ -164,7 +164,7 @@ def curate(
             seen = done
 
         options = runner_option or ()
-        funnel = run_curation(manifests, out, config, runner, options, rows_per_task, report)
+        funnel = run_curation(manifests, out, config, runner, options, rows_per_task, report, note)
     result({"out": str(out), **asdict(funnel)}, _tables(funnel))
     for warning in _warnings(funnel, held_out):
         note(warning)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mytalk_core.data.manifest import MANIFEST_SCHEMA
+from mytalk_core.data.run_lock import is_lock
 from mytalk_core.data.splits import SPLITS, Split
 from mytalk_core.errors import BadInputError, OutputError, Reason
 from mytalk_core.media.output import atomic_path
@@ -149,7 +150,8 @@ def start(
 
 
 def _make_room(folder: CuratedFolder, configuration_id: str) -> None:
-    occupied = folder.root.exists() and any(folder.root.iterdir())
+    there = folder.root.iterdir() if folder.root.exists() else iter(())
+    occupied = any(not is_lock(path.name) for path in there)
     held = _record(folder.started)
     if not occupied or held.get("configuration_id") == configuration_id:
         return

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -196,6 +197,28 @@ class Store:
                     reason=Reason.OUTPUT_NOT_WRITABLE,
                     where=self._where(name),
                     remedy="Check that the bucket exists and that you may write there.",
+                ) from error
+
+    def remove(self, name: str) -> None:
+        """Remove a file; nothing happens where none stands.
+
+        Raises:
+            OutputError: OUTPUT_NOT_WRITABLE where that is not allowed.
+            StorageError: STORAGE_ERROR.
+        """
+        path = self.local_path(name)
+        try:
+            if path is not None:
+                persistently(partial(path.unlink, missing_ok=True), self._where(name))
+            else:
+                system, remote = self._remote(name)
+                persistently(lambda: system.rm_file(remote), self._where(name))
+        except BadInputError as error:
+            if error.reason is not Reason.NOT_FOUND:
+                raise OutputError(
+                    f"cannot be removed: {error.what}",
+                    reason=Reason.OUTPUT_NOT_WRITABLE,
+                    where=self._where(name),
                 ) from error
 
     def local_path(self, name: str) -> Path | None:

@@ -27,9 +27,11 @@ from mytalk_core.data.manifest import (
     read_manifest,
     write_manifest,
 )
+from mytalk_core.data.run_lock import run_lock
 from mytalk_core.data.schema import clip_key
 from mytalk_core.data.shards import MEMBERS, iter_members, write_shard
 from mytalk_core.data.splits import SPLITS, SplitConfig
+from mytalk_core.data.storage import open_store
 from mytalk_core.errors import BadInputError, OutputError, Reason
 from pipelines.curate import curate
 
@@ -441,3 +443,11 @@ def test_the_completion_record_names_configuration_and_versions(curated: Path) -
     funnel = funnel_from_json((curated / "funnel.json").read_text())
     assert record["configuration_id"] == funnel.configuration_id
     assert {"mytalk", "apache-beam"} <= record["versions"].keys()
+
+
+def test_a_second_run_on_the_same_folder_is_refused(tmp_path):
+    folder = tmp_path / "out"
+    with run_lock(open_store(folder)), pytest.raises(BadInputError) as refusal:
+        curate([], folder, CurateConfig())
+    assert refusal.value.reason is Reason.OUTPUT_IN_USE
+    assert list(folder.iterdir()) == []

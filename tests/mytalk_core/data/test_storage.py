@@ -76,6 +76,15 @@ def test_a_failed_block_leaves_what_was_there(store: Store) -> None:
     assert store.read("a.json") == b"old"
 
 
+def test_removed_files_are_gone(store: Store) -> None:
+    for name in ("a.txt", "b/c.txt"):
+        with store.publish(name) as temporary:
+            temporary.write_text("content")
+    store.remove("b/c.txt")
+    store.remove("b/c.txt")
+    assert list(store.names()) == ["a.txt"]
+
+
 def test_what_is_not_there(store: Store) -> None:
     for read in (store.read, store.open_read):
         with pytest.raises(BadInputError) as caught:
