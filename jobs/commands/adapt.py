@@ -1,6 +1,5 @@
 """`mytalk adapt`: the renderer learns an actor from films of them."""
 
-import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,6 @@ from rich.console import Group
 from rich.table import Table
 
 from jobs.console import note, result, stages
-from mytalk_core.errors import BadInputError, OutputError, Reason
 
 if TYPE_CHECKING:
     from mytalk_core.appearance.adaptation import AdaptationRecord
@@ -44,7 +42,11 @@ def adapt(
     mytalk adapt scene1.mp4 scene2.mp4 --seconds 300 --out actor.safetensors
     mytalk dub film.mp4 speech.wav --renderer actor.safetensors --out dubbed.mp4
     """
-    _check_out(out, films)
+    from mytalk_core.data.output_check import check_output_files
+    from mytalk_core.data.page import report_path
+
+    given = [*films, *([renderer] if renderer else [])]
+    check_output_files([out, report_path(out)], given, suffixes=(_SUFFIX,))
 
     from mytalk_core.media.probe import probe_video
 
@@ -76,7 +78,7 @@ def adapt(
                 takes += film_takes(film, landmarker, pairs, crop, Path(work), report)
         adapted = learn(shipped, takes, config, report)
     save_adapted(adapted, out)
-    page = out.with_name(f"{out.name}.report.html")
+    page = report_path(out)
     write_adaptation_page(
         page,
         AdaptationPage(
@@ -109,19 +111,3 @@ def _table(record: "AdaptationRecord") -> Table:
     table.add_row(f"after {minutes:.1f} min", f"{after.psnr:.2f}", f"{after.lpips:.4f}")
     table.add_row("gain per minute", *(f"{gain / minutes:+.3f}" for gain in gains))
     return table
-
-
-def _check_out(out: Path, films: list[Path]) -> None:
-    """Find out now what would otherwise fail after minutes of work, or lose a film."""
-    if out.suffix.lower() != _SUFFIX or out in films:
-        raise BadInputError(
-            f"weights are a file of their own whose name ends in {_SUFFIX}.",
-            reason=Reason.BAD_CONFIGURATION,
-            where=str(out),
-        )
-    if out.is_dir() or not os.access(out.parent, os.W_OK):
-        raise OutputError(
-            "cannot be written: it is a folder, or its own is missing or closed to you.",
-            reason=Reason.OUTPUT_NOT_WRITABLE,
-            where=str(out),
-        )

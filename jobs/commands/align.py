@@ -37,6 +37,7 @@ def align(
     mytalk --json align speech.wav
     """
     from mytalk_core.data.model_store import pull
+    from mytalk_core.data.output_check import check_output_files
     from mytalk_core.media.audio import read_audio
     from mytalk_core.media.output import atomic_path
     from mytalk_core.media.stream_choice import StreamChoice
@@ -44,6 +45,8 @@ def align(
     from mytalk_core.speech.script import read_script
     from mytalk_core.speech.transcript import Transcript, to_json
 
+    if out:
+        check_output_files([out], [speech, *([script] if script else [])])
     lines = read_script(script) if script else ()
     with atomic_path(out) if out else nullcontext() as temporary:
         audio = read_audio(speech, choice=StreamChoice(audio=audio_track))

@@ -40,11 +40,18 @@ def batch(
     mytalk batch catalogue.csv --out dubbed/ --workers 1
     mytalk --json batch catalogue.csv --out dubbed/
     """
-    from mytalk_core.data.catalogue import read_catalogue
+    from mytalk_core.data.catalogue import CatalogueRow, read_catalogue
 
     entries = read_catalogue(catalogue)  # before seconds go into loading models
 
-    from mytalk_core.data.title_status import STATUS_FILE, read_status
+    from mytalk_core.data.output_check import Output, check_output_folder
+    from mytalk_core.data.title_status import STATUS_FILE, read_status, title_files
+
+    rows = [entry for entry in entries if isinstance(entry, CatalogueRow)]
+    read = [path for row in rows for path in (row.video, row.speech, row.script) if path]
+    written = [STATUS_FILE, *(path for row in rows for path in title_files(row.id))]
+    check_output_folder(out, [Output(path) for path in written], [catalogue, *read])
+
     from mytalk_core.dubbing.dub import DubConfig
     from mytalk_core.dubbing.models import stored_models
     from mytalk_core.dubbing.title import TitleDubber, recipe

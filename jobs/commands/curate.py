@@ -132,8 +132,13 @@ def curate(
     from mytalk_core.curation.filters import FilterConfig
     from mytalk_core.curation.held_out import held_out_names
     from mytalk_core.curation.packing import PackingConfig
-    from mytalk_core.data.splits import SplitConfig
+    from mytalk_core.data.curated import CuratedFolder
+    from mytalk_core.data.output_check import check_output_folder
+    from mytalk_core.data.splits import SPLITS, SplitConfig
 
+    # A manifest of curated data names shards beside it, in folders as they are written now.
+    shards = [manifest.parent / split for manifest in manifests for split in SPLITS]
+    check_output_folder(out, CuratedFolder(Path()).outputs(), [*manifests, *shards])
     held_out = held_out_names(holdout)
     config = CurateConfig(
         filters=FilterConfig(

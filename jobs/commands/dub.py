@@ -1,13 +1,11 @@
 """`mytalk dub`: one film, other speech."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from jobs.console import note, result, stages
-from mytalk_core.errors import BadInputError, OutputError, Reason
 
 _SUFFIXES = (".mp4", ".m4v")
 
@@ -91,7 +89,11 @@ def dub(
     mytalk dub film.mp4 speech.wav --adapt 120 --out dubbed.mp4
     mytalk --json dub film.mov speech.flac --out dubbed.mp4
     """
-    _check_out(out, [path for path in (video, speech, script, style) if path])
+    from mytalk_core.data.output_check import check_output_files
+    from mytalk_core.data.page import report_path
+
+    given = [path for path in (video, speech, script, style, motion, renderer) if path]
+    check_output_files([out, report_path(out)], given, suffixes=_SUFFIXES)
 
     from mytalk_core.dubbing.inputs import open_inputs
     from mytalk_core.media.stream_choice import StreamChoice
@@ -153,27 +155,3 @@ def dub(
         "stage_seconds": dubbed.stage_seconds,
     }
     result(data, "\n".join(lines))
-
-
-def _check_out(out: Path, inputs: list[Path]) -> None:
-    """Find out now what would otherwise fail after minutes of work, or lose a file."""
-    if out.suffix.lower() not in _SUFFIXES:
-        raise BadInputError(
-            f"the film is an MP4 file, its name ends in {' or '.join(_SUFFIXES)}.",
-            reason=Reason.BAD_CONFIGURATION,
-            where=str(out),
-        )
-    if out.is_dir() or not os.access(out.parent, os.W_OK):
-        raise OutputError(
-            "cannot be written: it is a folder, or its own is missing or closed to you.",
-            reason=Reason.OUTPUT_NOT_WRITABLE,
-            where=str(out),
-        )
-    for given in inputs:
-        if out.exists() and given.exists() and out.samefile(given):
-            raise BadInputError(
-                f"is the same file as {given}, which would be lost.",
-                reason=Reason.BAD_CONFIGURATION,
-                where=str(out),
-                remedy="Name another file with --out.",
-            )

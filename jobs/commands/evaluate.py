@@ -82,6 +82,7 @@ def evaluate(
     from mytalk_core.data.clip_index import clip_index
     from mytalk_core.data.curated import write_text
     from mytalk_core.data.model_store import pull
+    from mytalk_core.data.output_check import Output, check_output_folder
     from mytalk_core.dubbing.models import shipped_weights
     from mytalk_core.errors import BadInputError, Reason
     from mytalk_core.evaluation.evaluation_page import write_evaluation_page
@@ -95,6 +96,9 @@ def evaluate(
             where="--data",
             remedy="Give one, or measure appearance alone.",
         )
+    given: list[str | Path] = [*data, *(path for path in (motion, renderer) if path)]
+    written = [Output(f"evaluation.{suffix}") for suffix in ("html", "md", "json")]
+    check_output_folder(out, written, given, read_whole=[words] if words else [])
     for one in data:
         clip_index(one, split.value)  # found out now, not after a minute of loading
     make_folder(out)

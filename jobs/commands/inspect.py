@@ -60,14 +60,19 @@ def inspect(
     from rich.console import Group
 
     from mytalk_core.data.clip_index import described_by, stored_file
+    from mytalk_core.data.output_check import check_output_files
 
     samples: Callable[[], Iterator[Members]]
-    if data.endswith(".tar"):
-        store, name = stored_file(data)
+    is_shard = data.endswith(".tar")
+    store, name = stored_file(data) if is_shard else described_by(data)
+    if html:
+        # Beside a table stand the shards that it names.
+        given = [f"{store.url}/{name}", *([] if is_shard else [store.url])]
+        check_output_files([html], given, "--html", suffixes=(".html", ".htm"))
+    if is_shard:
         samples = partial(_samples_of_shard, store, name, key)
         told, tables = _shard(store, name) if key is None else _sample(key, next(samples()))
     else:
-        store, name = described_by(data)
         samples = partial(_samples_of_table, store, name, key)
         told, tables = _table(store, name, limit) if key is None else _row(store, name, key)
     if html:

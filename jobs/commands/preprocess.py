@@ -103,11 +103,13 @@ def preprocess(
     mytalk preprocess catalogue.parquet --out shards/
     mytalk preprocess footage/ --out shards/ --retry transient
     """
+    from mytalk_core.data.output_check import check_output_folder
     from mytalk_core.data.shard_set import ShardBounds
     from mytalk_core.faces.crop import CropConfig
     from mytalk_core.faces.landmark_scheme import IBUG68, MESH478
     from mytalk_core.footage.isolated import IsolationConfig
     from mytalk_core.footage.listing import ListingConfig, is_list
+    from mytalk_core.footage.records import OUTPUTS
     from mytalk_core.footage.track_parts import FootageConfig
     from mytalk_core.footage.unit_work import WorkConfig, config_id
     from mytalk_core.footage.worker import WorkPlace
@@ -115,6 +117,9 @@ def preprocess(
     from pipelines.preprocess import PreprocessJob
     from pipelines.preprocess import preprocess as run
 
+    lists = [source for source in sources if is_list(source)]
+    whole = [source for source in sources if not is_list(source)]
+    check_output_folder(out, OUTPUTS, lists, read_whole=whole)
     config = WorkConfig(
         footage=FootageConfig(crop=CropConfig(size=crop_size), smallest_face=smallest_face),
         limits=MediaLimits(seconds=int(longest_hours * 3600)),

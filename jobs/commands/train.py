@@ -26,6 +26,9 @@ class Size(StrEnum):
     GPU512 = "gpu512"
 
 
+# Of what a run writes into its folder, beside two folders.
+_WRITTEN = ("safetensors", "history.json", "progress.txt", "report.html", "report.md")
+
 _STEPS = {Model.MOTION: 300, Model.APPEARANCE: 1600}
 
 
@@ -93,9 +96,13 @@ def train(
     """
     from jobs.training_report import PREPROCESSED, is_preprocessed, write_training_report
     from mytalk_core.data.model_store import pull
+    from mytalk_core.data.output_check import Output, check_output_folder
     from pipelines.train import run_training
     from pipelines.training_job import TrainJob, default_workers
 
+    names = (f"{model.value}.{ending}" for ending in _WRITTEN)
+    written = [*map(Output, names), Output("tensorboard", True), Output("checkpoints", True)]
+    check_output_folder(out, written, [data, *([begun] if begun else [])])
     judges = None
     if model is Model.APPEARANCE:
         from mytalk_core.appearance.training import JudgingModels

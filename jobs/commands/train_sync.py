@@ -33,10 +33,13 @@ def train_sync(
     mytalk train-sync pixels --data curated/ --out trained/
     """
     from mytalk_core.data.model_store import pull
-    from mytalk_core.sync.expert_file import Purpose
+    from mytalk_core.data.output_check import Output, check_output_folder
+    from mytalk_core.sync.expert_file import Purpose, expert_path
     from pipelines.train_sync import SyncTrainJob, run_sync_training
 
-    job = SyncTrainJob(Purpose(copy.value), data, out, pull("whisper-base"))
+    purpose = Purpose(copy.value)
+    check_output_folder(out, [Output(expert_path(purpose).name)], [data])
+    job = SyncTrainJob(purpose, data, out, pull("whisper-base"))
     seen = 0
     with progress(f"training the sync expert for {copy.value}", None) as advance:
 

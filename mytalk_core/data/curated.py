@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mytalk_core.data.manifest import MANIFEST_SCHEMA
+from mytalk_core.data.output_check import Output
 from mytalk_core.data.run_lock import is_lock
 from mytalk_core.data.splits import SPLITS, Split
 from mytalk_core.errors import BadInputError, OutputError, Reason
@@ -114,6 +115,13 @@ class CuratedFolder:
     def card_pictures(self) -> Path:
         """Pictures that `card_text` shows."""
         return self.root / "dataset_card"
+
+    def outputs(self) -> list[Output]:
+        """All that curation writes."""
+        tables = (self.index, self.manifest, self.speakers, self.funnel, self.funnel_table)
+        files = (self.started, self.completed, *tables, self.card, self.card_text)
+        folders = (self.work, self.card_pictures, *(self.root / split for split in SPLITS))
+        return [Output(path) for path in files] + [Output(path, True) for path in folders]
 
     def shard(self, name: str) -> Path:
         """Path of a shard by its name."""

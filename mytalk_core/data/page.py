@@ -1,6 +1,7 @@
 """Pages and texts for people: the templates that stand beside the modules that fill them."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -28,3 +29,8 @@ def page_template(
     )
     environment.filters.update(filters or {})
     return environment.get_template(name)
+
+
+def report_path(result: Path) -> Path:
+    """Where the page about a film or about weights stands: beside them."""
+    return result.with_name(f"{result.name}.report.html")

@@ -103,6 +103,12 @@ def title_folder(out: Path, title: str) -> Path:
     return out / title
 
 
+def title_files(title: str) -> tuple[str, str, str]:
+    """Film, report and record of a title, relative to the folder of the status table."""
+    film = f"{title}/{title}.mp4"
+    return film, f"{film}.report.html", f"{title}/{_RECORD_FILE}"
+
+
 def write_record(out: Path, result: TitleResult) -> None:
     """Note that a title is finished; written last, when film and report stand.
 

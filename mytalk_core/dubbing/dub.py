@@ -22,6 +22,7 @@ from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.reference_choice import SHOWN
 from mytalk_core.data.checked_file import sha256_of
+from mytalk_core.data.page import report_path
 from mytalk_core.data.recipe import ResultKind, made_with
 from mytalk_core.dubbing.disk_array import DiskArrays
 from mytalk_core.dubbing.dubbed_picture import (
@@ -129,11 +130,6 @@ def _synthetic_mark() -> str:
         f"Synthetic speech video: lips re-rendered by MyTalk {mytalk_core.__version__}"
         " to follow another voice."
     )
-
-
-def report_path(film: Path) -> Path:
-    """Where the report of a film stands."""
-    return film.with_name(f"{film.name}.report.html")
 
 
 def dub(

@@ -28,12 +28,19 @@ from mytalk_core.data.manifest import (
     rows_of,
     write_manifest,
 )
+from mytalk_core.data.output_check import Output
 from mytalk_core.data.storage import Store
 from mytalk_core.footage.units import Unit, units_from_json, units_to_json
 
 MANIFEST = "manifest.parquet"
 REPORT = "report.html"
 SUMMARY = "summary.json"
+
+OUTPUTS = (
+    *map(Output, (MANIFEST, REPORT, SUMMARY)),
+    *(Output(folder, True) for folder in ("plans", "units", "chunks", "shards")),
+)
+"""All that a run writes, relative to its folder."""
 
 
 @dataclass(frozen=True)

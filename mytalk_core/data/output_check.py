@@ -1,0 +1,264 @@
+"""What a command will write, compared with what it reads, before any work.
+
+An output that is one of the inputs would be lost, half read; an output that cannot be written
+would be noticed after hours. Both are found here, for every command in the same way.
+"""
+
+import errno
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from mytalk_core.data.storage import is_local, local_file, open_store
+from mytalk_core.errors import BadInputError, OutputError, Reason
+
+# Other names of the same store.
+_ALIASES = {"s3a": "s3", "gcs": "gs", "abfss": "abfs"}
+# What is left of a URL in a `Path`, which folds slashes.
+_FOLDED_URL = re.compile(r"[a-z][a-z0-9+.-]+:/(?!/)", re.IGNORECASE)
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@dataclass(frozen=True)
+class Output:
+    """Something that a command writes."""
+
+    url: str | Path
+    """File, or folder of which everything is the command's own; a path or a URL."""
+
+    is_folder: bool = False
+    """Whether all below it may be replaced or removed."""
+
+
+def check_output_files(
+    outputs: Sequence[Path],
+    inputs: Iterable[str | Path],
+    option: str = "--out",
+    suffixes: Sequence[str] = (),
+) -> None:
+    """Check the file that `option` names, and the files that are written beside it.
+
+    Args:
+        outputs: the named file first.
+        inputs: files and folders that the command reads, as paths or URLs; they need not exist.
+        suffixes: how the first file's name may end, in lower case; any where empty.
+
+    Raises:
+        BadInputError: BAD_CONFIGURATION where a name ends otherwise, or an output is one of the
+            inputs, by its name, a link or a URL.
+        OutputError: OUTPUT_NOT_WRITABLE or DISK_FULL where a file cannot be made there.
+    """
+    named = outputs[0]
+    _refuse_url(named, option)
+    if suffixes and named.suffix.lower() not in suffixes:
+        raise BadInputError(
+            f"is no name for what is written here: it ends in {' or '.join(suffixes)}.",
+            reason=Reason.BAD_CONFIGURATION,
+            where=str(named),
+            remedy=f"Name another file with {option}.",
+        )
+    _compare([Output(path) for path in outputs], inputs, option)
+    for path in outputs:
+        if path.is_dir():
+            raise _not_writable(path, "it is a folder")
+    if not named.parent.is_dir():
+        raise _not_writable(named, f"there is no folder {named.parent}")
+    _try_to_write(named, named.parent)
+
+
+def check_output_folder(
+    root: str | Path,
+    outputs: Sequence[Output],
+    inputs: Iterable[str | Path],
+    read_whole: Sequence[str | Path] = (),
+    option: str = "--out",
+) -> None:
+    """Check the folder that `option` names, which need not exist, and what is written below it.
+
+    Args:
+        root: a path, or a URL where `option` takes one.
+        outputs: what is written; their URLs are relative to `root`.
+        inputs: files and folders that the command reads, as paths or URLs; they need not exist.
+        read_whole: folders and globs, as paths or URLs: all that lies below or matches is read.
+
+    Raises:
+        BadInputError: BAD_CONFIGURATION as `check_output_files`, also where an input lies in a
+            folder that is the command's own, or an output would be read as an input.
+        OutputError: OUTPUT_NOT_WRITABLE or DISK_FULL where the folder, or one of the files, cannot
+            be made. Of a URL it is not known before the first file is put.
+    """
+    if isinstance(root, Path):
+        _refuse_url(root, option)
+    below = [Output(f"{str(root).rstrip('/')}/{each.url}", each.is_folder) for each in outputs]
+    _compare(below, (*inputs, *read_whole), option)
+    _refuse_inside(root, below, read_whole, option)
+    if not is_local(str(root)):
+        open_store(root)
+        return
+    folder = local_file(str(root))
+    paths = {local_file(str(each.url)): each.is_folder for each in below} | {folder: True}
+    for path, is_folder in paths.items():
+        if path.exists() and path.is_dir() != is_folder:
+            raise _not_writable(path, f"it is a {'file' if is_folder else 'folder'}")
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise _not_writable(folder, f"{existing} is a file")
+    _try_to_write(folder, existing)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where something stands, comparable however it was spelled."""
+
+    text: str  # as it was given
+    name: str  # without links, aliases and doubled slashes
+    identity: tuple[int, int] | None  # device and number of a local file that exists
+
+
+class _Places:
+    """Finds out where files stand. Catalogues have many in few folders, which are kept in mind."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}  # without links
+
+    def of(self, url: str | Path) -> _Place:
+        text = str(url)
+        if not is_local(text):
+            scheme, _, rest = text.partition("://")
+            scheme = _ALIASES.get(scheme.lower(), scheme.lower())
+            host, _, path = re.sub(r"/+", "/", rest).strip("/").partition("/")
+            parts = os.path.normpath(f"/{path}").strip("/")
+            return _Place(text, f"{scheme}://{host.lower()}/{parts}".rstrip("/"), None)
+        path = os.path.abspath(local_file(text))
+        folder, name = os.path.split(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        real = os.path.join(self._folders[folder], name)
+        try:
+            status = os.lstat(real)
+            if stat.S_ISLNK(status.st_mode):
+                real = os.path.realpath(real)
+                status = os.stat(real)
+        except (OSError, ValueError):
+            return _Place(text, real, None)
+        return _Place(text, real, (status.st_dev, status.st_ino))
+
+
+def _compare(outputs: Sequence[Output], inputs: Iterable[str | Path], option: str) -> None:
+    places = _Places()
+    files = [places.of(each.url) for each in outputs if not each.is_folder]
+    folders = [places.of(each.url) for each in outputs if each.is_folder]
+    names = {place.name: place for place in (*files, *folders)}
+    identities = {place.identity: place for place in (*files, *folders) if place.identity}
+    for url in inputs:
+        given = places.of(url)
+        same = names.get(given.name) or (given.identity and identities.get(given.identity))
+        if same:
+            raise _lost(same, f"is the same as {given.text}, which would be lost.", option)
+        for folder in folders:
+            if _is_below(given.name, folder.name):
+                raise _lost(folder, f"is replaced, and holds {given.text}.", option)
+        if is_local(given.text) and os.path.isdir(given.name):
+            for file in files:
+                _refuse_link_into(given, file, option)
+
+
+def _refuse_inside(
+    root: str | Path, outputs: Sequence[Output], read_whole: Sequence[str | Path], option: str
+) -> None:
+    """Refuse results that stand where everything is taken for an input."""
+    places = _Places()
+    folder = places.of(root)
+    files = [places.of(each.url) for each in outputs if not each.is_folder]
+    for url in read_whole:
+        given = places.of(url)
+        inside = folder.name == given.name or _is_below(folder.name, given.name)
+        if inside or any(_matches(file.name, given.name) for file in files):
+            what = f"would be read as an input, since {given.text} is read whole."
+            raise _lost(folder, what, option)
+
+
+def _is_below(name: str, folder: str) -> bool:
+    return name.startswith(folder.rstrip("/") + "/")
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Whether a glob would give `name`."""
+    if "**" in pattern:
+        return fnmatchcase(name, pattern.replace("**/", "*"))  # which crosses slashes
+    parts, wanted = name.split("/"), pattern.split("/")
+    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+
+
+def _refuse_link_into(folder: _Place, file: _Place, option: str) -> None:
+    """Refuse an output that is, by a link, a file below an input folder."""
+    own = local_file(file.text)
+    if file.identity is None:
+        return
+    linked = own.is_symlink() and _is_below(file.name, folder.name)
+    if not linked and own.stat().st_nlink > 1:
+        linked = any(
+            (status.st_dev, status.st_ino) == file.identity and os.path.realpath(path) != file.name
+            for path, status in _files_below(folder.name)
+        )
+    if linked:
+        raise _lost(file, f"is a link to a file of {folder.text}, which would be lost.", option)
+
+
+def _files_below(folder: str) -> Iterable[tuple[str, os.stat_result]]:
+    for root, _folders, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(root, name)
+            try:
+                yield path, os.stat(path)
+            except OSError:  # a dangling link
+                continue
+
+
+def _refuse_url(path: Path, option: str) -> None:
+    if _FOLDED_URL.match(str(path)):
+        raise BadInputError(
+            "is a URL; this command writes to folders of this machine.",
+            reason=Reason.BAD_CONFIGURATION,
+            where=str(path),
+            remedy=f"Name a path with {option}.",
+        )
+
+
+def _try_to_write(output: Path, folder: Path) -> None:
+    """Make a file without a name in an existing folder: rights and free space are known then."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\0")
+    except OSError as error:
+        if error.errno in _FULL:
+            raise OutputError(
+                "cannot be written: the disk is full.",
+                reason=Reason.DISK_FULL,
+                where=str(output),
+                remedy="Free some space, or write to another disk.",
+            ) from error
+        raise _not_writable(output, f"{folder} is closed to you ({error.strerror})") from error
+
+
+def _not_writable(path: Path, why: str) -> OutputError:
+    return OutputError(
+        f"cannot be written: {why}.",
+        reason=Reason.OUTPUT_NOT_WRITABLE,
+        where=str(path),
+        remedy="Check that its folder exists and that you may write there.",
+    )
+
+
+def _lost(output: _Place, what: str, option: str) -> BadInputError:
+    return BadInputError(
+        what,
+        reason=Reason.BAD_CONFIGURATION,
+        where=output.text,
+        remedy=f"Name another place with {option}.",
+    )
