@@ -43,6 +43,8 @@ _RATE = int(MOTION_FPS)
 _SOUND_MARGIN = Fraction(1)
 # Decoded pictures remembered from the first look to the second, bytes.
 _REMEMBERED = 128 * 2**20
+# A picture that stands for longer is a still: nobody speaks in it. In frames.
+_STILL = _RATE
 # How much longer than its header says a file may turn out to be, in segments.
 _OVERRUN = 2
 
@@ -229,6 +231,7 @@ def _find_tracks(
     longest = _OVERRUN * (segment.seconds + config.clip_seconds) * _RATE
     index = -1
     found = False
+    shown, since = -1, 0  # the source frame on screen, and the first frame that shows it
     while True:
         with log.timed(Stage.SHOTS):
             frame = next(frames, None)
@@ -245,7 +248,9 @@ def _find_tracks(
             shots.observe(index, frame.image)
             pictures.remember(frame)
         with log.timed(Stage.TRACKS):
-            faces = landmarker.detect(frame.image)
+            if frame.pts != shown:
+                shown, since = frame.pts, index
+            faces = landmarker.detect(frame.image) if index - since < _STILL else []
             builder.observe(index, faces)
             found = found or bool(faces)
     log.count(Stage.SHOTS, done=1, seconds=(index + 1) / _RATE)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.media.clock import frame_time
 from mytalk_core.media.colour import to_rgb
+from mytalk_core.media.film_clock import film_clock
 from mytalk_core.media.orientation import orientation_of
 from mytalk_core.media.plane_reader import PlaneReader
 from mytalk_core.media.planes import Planes
@@ -23,7 +24,6 @@ from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 from mytalk_core.media.video_stream import (
     DECODER_THREADS,
     decoded_frames,
-    frame_rate,
     open_video,
     time_base,
 )
@@ -121,7 +121,8 @@ def iter_frames_at(
                 index += 1
             shown = _Shown(pts, frame, scaler)
         assert shown is not None  # decoding raises where there is none
-        over = shown.pts * unit + 1 / frame_rate(stream) - _CLOCK_TOLERANCE
+        fps_of_film = film_clock(Path(path), stream.index).rate.fps
+        over = shown.pts * unit + 1 / fps_of_film - _CLOCK_TOLERANCE
         while frame_time(index, fps) < over and index != end:
             yield shown.as_frame(index)
             index += 1

@@ -12,6 +12,7 @@ from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.clock import frame_count
 from mytalk_core.media.colour import UNTAGGED, ColourTags
 from mytalk_core.media.container import open_container
+from mytalk_core.media.film_clock import film_clock
 from mytalk_core.media.hdr import NO_HDR, HdrMetadata, hdr_of
 from mytalk_core.media.orientation import orientation_of
 from mytalk_core.media.plane_reader import planar_tags, upright_layout
@@ -25,7 +26,6 @@ from mytalk_core.media.stream_choice import (
 )
 from mytalk_core.media.video_stream import (
     decoded_frames,
-    frame_rate,
     open_video,
     time_base,
 )
@@ -63,6 +63,8 @@ class VideoInfo:
     pixel_aspect: Fraction = Fraction(1)  # width of a pixel over its height
     layout: PlaneLayout = DEFAULT_LAYOUT  # of its planes
     hdr: HdrMetadata = NO_HDR
+    steady: bool = True  # whether the rate is constant, as far as was read
+    index: int = 0  # of the stream among all of the file
     choice: StreamChoice = PLAYERS_CHOICE  # the tracks of picture and sound, to read them again
     tracks: Tracks = Tracks()  # the same for people
 
@@ -92,8 +94,9 @@ def probe_video(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> Vide
     # One frame comes soonest from one thread.
     with open_video(Path(path), threads=1, choice=choice) as (container, stream):
         sound = choose_audio(container, Path(path), choice)
-        fps = frame_rate(stream)
-        duration = _duration(container, stream, Path(path))
+        clock = film_clock(Path(path), stream.index)
+        fps = clock.rate.fps
+        duration = clock.seconds or _duration(container, stream, Path(path))
         _, frame = next(decoded_frames(container, stream, Path(path)))
         width, height = frame.width, frame.height
         aspect = stream.sample_aspect_ratio or Fraction(1)
@@ -105,7 +108,7 @@ def probe_video(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> Vide
             height=height,
             fps=fps,
             duration=duration,
-            frame_estimate=stream.frames or frame_count(duration, fps),
+            frame_estimate=clock.frames or stream.frames or frame_count(duration, fps),
             has_audio=sound is not None,
             codec=stream.codec_context.name,
             pixel_format=frame.format.name,
@@ -115,6 +118,8 @@ def probe_video(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> Vide
             pixel_aspect=aspect,
             layout=upright_layout(frame, stream.codec_context.name),
             hdr=hdr_of(frame),
+            steady=clock.rate.steady,
+            index=stream.index,
             choice=StreamChoice(
                 track_number(container, stream), track_number(container, sound) if sound else None
             ),

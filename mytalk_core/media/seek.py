@@ -12,7 +12,8 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from mytalk_core.media.container import clock_may_jump, open_container
+from mytalk_core.media.container import clock_may_jump
+from mytalk_core.media.film_clock import Keyframe, film_clock
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 from mytalk_core.media.video_stream import (
     decoded_frames,
@@ -43,55 +44,76 @@ def video_from(
     Raises:
         BadInputError: as `open_video`; the frames as `decoded_frames`.
     """
+    entry: _Entry | None = None
     if begin > _WORTH_SEEKING:
         with open_video(path, threads, choice) as (container, stream):
-            frames = _sought(container, stream, path, begin)
+            entry = _entry(container, stream, path, begin)
+            frames = _sought(container, stream, path, entry) if entry else None
             if frames is not None:
                 yield stream, frames
                 return
     with open_video(path, threads, choice) as (container, stream):
-        yield stream, decoded_frames(container, stream, path)
+        if entry is not None and entry.known is not None and entry.jumping:
+            # The packets before it are read, but not decoded.
+            after = _frames_after(container, stream, entry.known)
+            yield stream, with_clean_clock(after, stream, path, entry.zero, entry.known.jumps)
+        else:
+            yield stream, decoded_frames(container, stream, path)
 
 
 @dataclass(frozen=True)
-class _Keyframe:
-    """Where decoding can begin."""
+class _Entry:
+    """Where decoding is to begin; timestamps in the stream's units."""
 
-    pts: int
-    position: int | None  # byte in the file
+    zero: int  # timestamp of the first frame
+    begin: int  # of the frame that is looked for, or of the keyframe before it
+    known: Keyframe | None  # that keyframe, in formats whose clock may jump
+    jumping: bool  # whether it does: then nothing can be sought by its time
+
+
+def _entry(
+    container: InputContainer, stream: VideoStream, path: Path, begin: Fraction
+) -> _Entry | None:
+    """How to come to `begin`; None where everything is to be decoded."""
+    try:
+        zero = next(container.decode(stream)).pts
+    except (av.error.FFmpegError, StopIteration):
+        return None  # whatever it is, decoding from the start meets it, and reports it in its place
+    if zero is None:
+        return None
+    target = zero + int(begin / time_base(stream))
+    if not clock_may_jump(container):
+        return _Entry(zero, target, None, jumping=False)
+    clock = film_clock(path, stream.index)
+    known = clock.keyframe_before(target)
+    if known is None:
+        return None
+    return _Entry(zero, known.pts, known, jumping=bool(clock.jumps[stream.index]))
 
 
 def _sought(
-    container: InputContainer, stream: VideoStream, path: Path, begin: Fraction
+    container: InputContainer, stream: VideoStream, path: Path, entry: _Entry
 ) -> TimedFrames | None:
-    """The stream's frames from a keyframe at or before `begin`; None where it cannot be reached."""
+    """The stream's frames from a keyframe at or before the entry; None where none is found."""
+    if entry.jumping:
+        return None
     try:
-        zero = next(container.decode(stream)).pts
-        if zero is None:
-            return None
-        moment = zero + int(begin / time_base(stream))
-        known: _Keyframe | None = None
-        if clock_may_jump(container):
-            known = _last_keyframe(path, stream.index, moment)
-            if known is None:
-                return None
-            moment = known.pts
         for run_up in _RUN_UPS:
-            target = moment - int(run_up / time_base(stream))
-            if target <= zero:
+            target = entry.begin - int(run_up / time_base(stream))
+            if target <= entry.zero:
                 return None
             container.seek(target, stream=stream, backward=True)
-            frames = _frames_after(container, stream, known)
+            frames = _frames_after(container, stream, entry.known)
             head = next(frames, None)
-            if head is not None and head.pts is not None and head.pts <= moment:
-                return with_clean_clock(chain([head], frames), stream, path, zero)
+            if head is not None and head.pts is not None and head.pts <= entry.begin:
+                return with_clean_clock(chain([head], frames), stream, path, entry.zero)
     except (av.error.FFmpegError, StopIteration):
-        pass  # whatever it is, decoding from the start meets it, and says it, in its place
+        pass  # whatever it is, decoding from the start meets it, and reports it in its place
     return None
 
 
 def _frames_after(
-    container: InputContainer, stream: VideoStream, known: _Keyframe | None
+    container: InputContainer, stream: VideoStream, known: Keyframe | None
 ) -> Iterator[av.VideoFrame]:
     """Frames from the next keyframe on, or from the `known` one; nothing where that is not met.
 
@@ -103,34 +125,10 @@ def _frames_after(
         if start is None:
             if not packet.is_keyframe or packet.pts is None:
                 continue
-            if known is not None and _Keyframe(packet.pts, packet.pos) != known:
+            if known is not None and (packet.pts, packet.pos) != (known.pts, known.position):
                 continue
             start = packet.pts
         for frame in packet.decode():
             reached = reached or frame.pts is None or frame.pts >= start
             if reached:
                 yield frame
-
-
-def _last_keyframe(path: Path, index: int, moment: int) -> _Keyframe | None:
-    """The last keyframe at or before `moment`; None where the times before it do not just grow.
-
-    Transmissions and discs may begin to count anew in the middle. Only who has read them up to
-    the moment knows when it is; that takes no decoding.
-    """
-    found: _Keyframe | None = None
-    previous: int | None = None
-    with open_container(path) as container:
-        for packet in container.demux(container.streams[index]):
-            if packet.dts is None or packet.pts is None:
-                if packet.size:
-                    return None
-                continue
-            if previous is not None and packet.dts <= previous:
-                return None
-            previous = packet.dts
-            if packet.dts > moment:
-                break
-            if packet.is_keyframe and packet.pts <= moment:
-                found = _Keyframe(packet.pts, packet.pos)
-    return found

@@ -5,9 +5,10 @@ stream's own rate, counted here from the container's start, which need not be th
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +21,8 @@ from mytalk_core.errors import BadInputError
 from mytalk_core.media.clock import sample_at
 from mytalk_core.media.container import clock_may_jump, open_container
 from mytalk_core.media.ffmpeg_program import local_input
-from mytalk_core.media.probe import probe_audio, probe_video
+from mytalk_core.media.film_clock import BACKWARD, FORWARD, Jump, film_clock
+from mytalk_core.media.probe import VideoInfo, probe_audio, probe_video
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 from mytalk_core.media.video_stream import time_base
 
@@ -28,6 +30,9 @@ from mytalk_core.media.video_stream import time_base
 # that neither remembers that it did not begin at the beginning.
 _DECODER_RUN_UP = 2
 _RESAMPLER_RUN_UP = 1
+
+# Seconds by which joined streams may overlap or lie apart before samples are cut or added.
+_LEAST_CUT = 0.01
 
 # The resampler leaves a stream that begins by less off its clock as it is. (FFmpeg, libswresample)
 _LEFT_ALONE = Fraction(1, 1000)
@@ -37,7 +42,9 @@ _LEFT_ALONE = Fraction(1, 1000)
 class _Stream:
     """How an audio stream lies on the container's clock, in samples at its own rate."""
 
+    unit: Fraction  # seconds, of the container's timestamps
     sample_rate: int  # Hz
+    zero: int  # the container's start on its own clock
     late_for_program: int  # by which the program's clock starts later than the container's
     first: int  # where the first sample lies; negative: before the container's start
     second_frame: int  # where the second decoded frame lies
@@ -77,9 +84,20 @@ def sound_from_first_picture(
     """
     index = probe_audio(path, choice).index
     stream = _look(path, index)
-    skip = sample_at(start, sample_rate) + sample_at(_first_picture(path, choice), sample_rate)
-    seek = _plan_seek(stream, skip, sample_rate) if stream else None
-    if stream is None or seek is None:
+    picture = _picture(path, choice)
+    first_picture = picture.start if picture else Fraction(0)
+    skip = sample_at(start, sample_rate) + sample_at(first_picture, sample_rate)
+    clock = film_clock(path, picture.index if picture else None)
+    jumping = any(clock.jumps.values())
+    seek = _plan_seek(stream, skip, sample_rate) if stream and not jumping else None
+    resampling: dict[str, Any] = {"first_pts": 0, "async": 1}
+    if stream is not None and jumping:
+        # With its own timestamps: the program closes jumps of one stream alone, and some of them.
+        sound = local_input(path, threads=1, copyts=None)[str(index)].filter(
+            "asetpts", _closed(stream, clock.jumps[index])
+        )
+        resampling["min_hard_comp"] = _LEAST_CUT
+    elif stream is None or seek is None:
         sound = local_input(path, threads=1)[str(index)]
         if stream is not None and stream.late_for_program:
             sound = sound.filter("asetpts", f"PTS+{stream.late_for_program}")
@@ -92,18 +110,18 @@ def sound_from_first_picture(
             .filter("asetpts", f"PTS-{seek.begin}")
         )
     return (
-        sound.filter("aresample", sample_rate, first_pts=0, **{"async": 1})
+        sound.filter("aresample", sample_rate, **resampling)
         .filter("atrim", start_sample=skip)
         .filter("asetpts", "PTS-STARTPTS")
     )
 
 
-def _first_picture(path: Path, choice: StreamChoice) -> Fraction:
-    """Seconds from the container's start to the first video frame; 0 where there is none."""
+def _picture(path: Path, choice: StreamChoice) -> VideoInfo | None:
+    """The film that the sound belongs to; None where there is none."""
     try:
-        return probe_video(path, choice).start
+        return probe_video(path, choice)
     except BadInputError:  # songs, and films of which only the sound is sound
-        return Fraction(0)
+        return None
 
 
 def _look(path: Path, index: int) -> _Stream | None:
@@ -121,7 +139,9 @@ def _look(path: Path, index: int) -> _Stream | None:
         zero = _nearest((container.start_time or 0) * Fraction(1, av.time_base) / unit)
         first = _nearest((frames[0].pts - zero) * unit * rate)
         return _Stream(
+            unit=unit,
             sample_rate=rate,
+            zero=_nearest(zero * unit * rate),
             late_for_program=_late_for_program(container, audio, zero, rate),
             first=first,
             second_frame=first + frames[0].samples,
@@ -171,6 +191,24 @@ def _plan_seek(stream: _Stream, skip: int, sample_rate: int) -> _Seek | None:
         begin=origin + (seconds - seek) * stream.sample_rate,
         skip=skip - origin_out - seconds * sample_rate,
     )
+
+
+def _closed(stream: _Stream, jumps: Sequence[Jump]) -> str:
+    """An expression for a frame's first sample, counted from the container's start.
+
+    Variable 0 counts the jumps, variable 1 holds where the next frame is to begin.
+    """
+    rate = stream.sample_rate
+    gap = "(PTS-ld(1))"
+    jumped = f"gt({gap},{int(FORWARD * rate)})+lt({gap},{-int(BACKWARD * rate)})"
+    count = f"st(0,if(isnan(PREV_INPTS),0,ld(0)+{jumped}))"
+    shifts = [0, *(_nearest(jump.shift * stream.unit * rate) for jump in jumps)]
+    steps = [
+        f"gte(ld(0),{number})*({after - before})"
+        for number, (before, after) in enumerate(pairwise(shifts), 1)
+    ]
+    shift = "+".join([str(stream.zero), *steps])
+    return f"{count};st(1,PTS+NB_SAMPLES);PTS-({shift})"
 
 
 def _on_grid(stream: _Stream, seek: int) -> str:

@@ -13,13 +13,11 @@ from av.video.stream import VideoStream
 
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.container import MOST_PIXELS, open_container
+from mytalk_core.media.film_clock import JumpCloser, film_clock
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice, choose_video
 
 # Enough for HD in real time; more would starve the other workers on a shared machine.
 DECODER_THREADS = 2
-
-# Rates that differ by less are one rate, measured twice.
-_RATE_TOLERANCE = Fraction(1, 100)
 
 
 @contextmanager
@@ -46,25 +44,14 @@ def time_base(stream: av.stream.Stream) -> Fraction:
     return stream.time_base or Fraction(1, 1_000_000)
 
 
-def frame_rate(stream: VideoStream) -> Fraction:
-    """Nominal frames per second; the average where the rate varies.
-
-    Containers often state an average that is off by the odd length of the last frame, so the
-    nominal rate is taken where both agree.
-    """
-    average, nominal = stream.average_rate, stream.guessed_rate
-    if nominal and average and abs(nominal - average) > average * _RATE_TOLERANCE:
-        return average
-    return nominal or average or Fraction(25)
-
-
 def decoded_frames(
     container: InputContainer, stream: VideoStream, path: Path
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """Yields (pts, frame) in the order of display.
 
     pts count in units of `time_base(stream)` from the first frame, which is at 0, and increase
-    strictly: frames without a timestamp, or with one that goes back, follow at the nominal rate.
+    strictly: jumps of the clock are closed (see `film_clock`), and frames without a timestamp, or
+    with one that goes back, follow at the nominal rate.
 
     Raises:
         BadInputError: DECODE_ERROR where data is damaged, after the frames before it;
@@ -74,22 +61,29 @@ def decoded_frames(
 
 
 def with_clean_clock(
-    frames: Iterable[av.VideoFrame], stream: VideoStream, path: Path, zero: int | None = None
+    frames: Iterable[av.VideoFrame],
+    stream: VideoStream,
+    path: Path,
+    zero: int | None = None,
+    jumps: int = 0,
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """`decoded_frames` for `frames` of the stream, whose first frame has the timestamp `zero`.
 
-    Without `zero` the stream's first frame is the first of `frames`.
+    Without `zero` the stream's first frame is the first of `frames`. Before them are `jumps` of
+    the clock.
 
     Raises:
         BadInputError: as `decoded_frames`.
     """
-    step = max(1, round(1 / (frame_rate(stream) * time_base(stream))))
+    clock = film_clock(path, stream.index)
+    closed = JumpCloser(clock.jumps.get(stream.index, ()), jumps)
+    step = max(1, round(1 / (clock.rate.fps * time_base(stream))))
     previous: int | None = None
     try:
         for frame in frames:
             if zero is None:
                 zero = frame.pts or 0
-            pts = None if frame.pts is None else frame.pts - zero
+            pts = None if frame.pts is None else closed(frame.pts) - zero
             if previous is not None and (pts is None or pts <= previous):
                 pts = previous + step
             previous = pts or 0

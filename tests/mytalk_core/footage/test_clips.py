@@ -216,6 +216,24 @@ def test_tracks_that_are_no_use_say_why(film: Path, talking_face: Callable[..., 
         assert log.tallies[Stage.TRACKS].filtered == len(found)
 
 
+def test_a_picture_that_stands_still_is_no_footage(
+    film: Path, run_ffmpeg: Callable[..., Path], talking_face: Callable[..., Array]
+) -> None:
+    """A hole of eight seconds, which players show as one picture, between two seconds of film."""
+    held = run_ffmpeg(
+        film.with_name("held.mkv"),
+        *("-i", film, "-vf", "setpts='PTS+gt(N,49)*8/TB'", "-fps_mode", "passthrough"),
+        *("-frames:v", "100", "-c:v", "libx264", "-c:a", "copy"),
+    )
+    faces = alone(talking_face(0.2 + 0.1 * np.sin(np.arange(125))))  # one more would be too many
+    clips = clips_in(whole(held, 12), faces, FootageConfig(clip_seconds=10))
+    bounds = [
+        (clip.sample.meta.first_frame, clip.sample.meta.first_frame + clip.sample.meta.frame_count)
+        for clip in clips
+    ]
+    assert bounds == [(0, 49 + 25), (250, 300)]
+
+
 def test_footage_without_a_face_is_refused(film: Path) -> None:
     with pytest.raises(BadInputError) as refused:
         found_in(whole(film), [[]] * 125)

@@ -1,0 +1,336 @@
+"""The clock of a film as its packets tell it: the rate, and where timestamps jump.
+
+Transmissions and discs may begin to count anew in the middle, where programs were joined or a
+recorder lost its clock. In such formats (FFmpeg's AVFMT_TS_DISCONT) a jump of picture and sound
+together is closed: what comes after follows what came before, picture and sound shifted alike. A
+jump of one of them while the other runs on is a hole, and stays. In all other formats timestamps
+are what players go by, and every hole stays.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from mytalk_core.media.container import clock_may_jump, open_container
+from mytalk_core.media.file_identity import FileIdentity
+from mytalk_core.media.frame_rate import FrameRate, nominal_rate
+
+# Packets from which the rate is measured, and the last of these in time, among which packets that
+# are stored later may belong.
+_MEASURED = 100
+_REORDERED = 16
+
+# A step of timestamps that differs from what the packet before lets expect by more, in seconds, is
+# a jump. Backwards FFmpeg takes the same.
+FORWARD = Fraction(1)
+BACKWARD = Fraction(1, 10)
+
+# Seconds from which FFmpeg's program and player take a step in a single stream for a jump.
+_LONE_JUMP = 10
+
+# Jumps of picture and sound are one jump where they begin within so many seconds, and differ by so
+# many seconds or by that share of them: the streams of joined files end at different times.
+_TOGETHER = 5
+_DIFFERENCE = Fraction(1, 2)
+_DIFFERENCE_SHARE = Fraction(1, 2)
+
+# Packets after a jump among which the first one in the order of display is.
+_FIRST_SHOWN = 16
+
+# Seconds between keyframes that are remembered.
+_KEYFRAMES_APART = Fraction(1, 2)
+
+
+@dataclass(frozen=True)
+class Jump:
+    """A step in the timestamps of a stream that is none of its frames; in the stream's units."""
+
+    before: int  # timestamp of the last frame before it
+    after: int  # of the first one after it
+    shift: int  # by how much timestamps after it are too large
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """Where decoding can begin."""
+
+    shown: int  # timestamp on the closed clock, in the stream's units
+    pts: int  # as the packet has it
+    position: int | None  # byte in the file
+    jumps: int  # how many come before it
+
+
+@dataclass(frozen=True)
+class FilmClock:
+    """What the packets of a file tell of its time."""
+
+    rate: FrameRate  # of the video stream
+    jumps: Mapping[int, tuple[Jump, ...]] = field(default_factory=dict)  # by stream index
+    # Of the video stream, where all of the file was read, else nothing.
+    frames: int | None = None  # packets
+    seconds: Fraction | None = None  # from the first frame to the end of the last one
+    keyframes: tuple[Keyframe, ...] = ()  # as far as packets have times, in order
+
+    def keyframe_before(self, shown: int) -> Keyframe | None:
+        """The last keyframe known at or before a timestamp of the closed clock."""
+        place = bisect_right(self.keyframes, shown, key=lambda each: each.shown)
+        return self.keyframes[place - 1] if place else None
+
+
+class JumpCloser:
+    """Puts the timestamps of a stream, given in the order of display, on the closed clock."""
+
+    def __init__(self, jumps: Sequence[Jump], passed: int = 0) -> None:
+        """`passed`: how many of the jumps come before the first timestamp."""
+        self._jumps = jumps
+        self._passed = passed
+        self._shift = jumps[passed - 1].shift if passed else 0
+        self._previous: int | None = None
+
+    def __call__(self, pts: int) -> int:
+        """The timestamp on the closed clock."""
+        if self._passed < len(self._jumps) and self._previous is not None:
+            jump = self._jumps[self._passed]
+            size, step = jump.after - jump.before, pts - self._previous
+            if abs(step) * 2 >= abs(size) and (step > 0) == (size > 0):
+                self._shift = jump.shift
+                self._passed += 1
+        self._previous = pts
+        return pts - self._shift
+
+
+def film_clock(path: Path, video: int | None) -> FilmClock:
+    """The clock of a file whose video stream has the index `video`; None where it has none.
+
+    Reads some packets, or, where the format allows jumps, all of them; decodes nothing. What was
+    read is remembered for as long as the file stays as it is.
+
+    Raises:
+        BadInputError: as `open_container`.
+    """
+    return _read_clock(FileIdentity.of(path), video)
+
+
+@lru_cache(maxsize=256)
+def _read_clock(file: FileIdentity, video: int | None) -> FilmClock:
+    with open_container(Path(file.path)) as container:
+        if clock_may_jump(container):
+            return _whole_clock(container, video)
+        return FilmClock(_rate(container, video, _first_starts(container, video)))
+
+
+def _rate(container: InputContainer, video: int | None, starts: Sequence[int]) -> FrameRate:
+    if video is None:
+        return FrameRate(Fraction(25))
+    stream = container.streams[video]
+    return nominal_rate(stream.guessed_rate, stream.average_rate, starts, _unit(stream))
+
+
+def _unit(stream: Stream) -> Fraction:
+    return stream.time_base or Fraction(1, 1_000_000)
+
+
+def _first_starts(container: InputContainer, video: int | None) -> list[int]:
+    """Timestamps of the first frames, rising; none where packets lack them."""
+    if video is None:
+        return []
+    starts: list[int] = []
+    try:
+        for packet in container.demux(container.streams[video]):
+            if packet.size and packet.pts is not None:
+                starts.append(packet.pts)
+            if len(starts) == _MEASURED:
+                return sorted(set(starts))[:-_REORDERED]
+    except av.error.FFmpegError:
+        pass  # decoding meets it again, and reports it in its place
+    return sorted(set(starts))
+
+
+@dataclass
+class _Step:
+    """A jump as one stream shows it."""
+
+    order: int  # of the packet after it, among those of all streams
+    before: int  # timestamps in the stream's units
+    after: int
+    expected: int  # of the packet after it, had there been no jump
+    decoded: int  # timestamp of decoding of the packet before
+
+    def size(self, unit: Fraction) -> Fraction:
+        """Seconds by which time steps further than expected."""
+        return (self.after - self.expected) * unit
+
+
+class _Reading:
+    """One stream while its packets are read in the order of the file."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.unit = _unit(stream)
+        self.steps: list[_Step] = []
+        self.packets = 0
+        self.regular = True
+        self._forward = FORWARD / self.unit
+        self._backward = -BACKWARD / self.unit
+        self._dts: int | None = None
+        self._duration = 0
+        self.end = 0  # of the frame that is shown last since the last jump
+        self._last = 0  # its timestamp
+        self._since_jump = 0
+
+    def read(self, packet: "Packet[Stream]", order: int) -> None:
+        pts, dts = packet.pts, packet.dts
+        if pts is None or dts is None:
+            self.regular = False
+        pts = dts if pts is None else pts
+        dts = pts if dts is None else dts
+        if pts is None or dts is None:
+            return
+        self.packets += 1
+        if self._dts is not None:
+            if self._jumps(pts, dts, self._dts):
+                self.steps.append(_Step(order, self._last, pts, self.end, self._dts))
+                self._last, self._since_jump = pts, 0
+            elif dts <= self._dts:
+                self.regular = False
+        if self._since_jump < _FIRST_SHOWN and self.steps:
+            self.steps[-1].after = min(self.steps[-1].after, pts)
+        self._since_jump += 1
+        self._dts = dts
+        self._duration = packet.duration or self._duration
+        if self.packets == 1 or pts >= self._last:
+            self._last, self.end = pts, pts + self._duration
+
+    def _jumps(self, pts: int, dts: int, before: int) -> bool:
+        """Whether a packet, decoded after that of the timestamp `before`, comes after a jump."""
+        reordering = _REORDERED * self._duration
+        shown = pts - self.end > self._forward + reordering
+        shown |= pts - self._last < self._backward - reordering
+        # Where a packet after a jump has no time of decoding, the demuxer counts on from those
+        # before the jump, and the step shows in the next packet.
+        stepped = self._since_jump < _FIRST_SHOWN and bool(self.steps)
+        if shown or stepped:
+            return shown
+        gap = dts - before
+        return gap > self._forward + self._duration or gap < self._backward
+
+
+def _whole_clock(container: InputContainer, video: int | None) -> FilmClock:
+    """The clock of a format whose timestamps may jump, from all packets of its streams."""
+    streams: list[Stream] = [*container.streams.audio]
+    if video is not None:
+        streams.append(container.streams[video])
+    readings = {stream.index: _Reading(stream) for stream in streams}
+    starts: list[int] = []
+    first: int | None = None
+    keys: list[tuple[int, int | None, int]] = []  # pts, position, jumps before
+    apart = _KEYFRAMES_APART / readings[video].unit if video is not None else 0
+    try:
+        for order, packet in enumerate(container.demux(streams)):
+            if not packet.size:
+                continue
+            index = packet.stream_index
+            reading = readings[index]
+            reading.read(packet, order)
+            pts = packet.pts
+            if index != video or pts is None:
+                continue
+            jumps = len(reading.steps)
+            if not jumps:
+                first = pts if first is None else min(first, pts)
+                if len(starts) < _MEASURED:
+                    starts.append(pts)
+            if (
+                packet.is_keyframe
+                and reading.regular
+                and (not keys or keys[-1][2] != jumps or pts - keys[-1][0] >= apart)
+            ):
+                keys.append((pts, packet.pos, jumps))
+    except av.error.FFmpegError:
+        pass  # decoding meets it again, and reports it in its place
+    jumps_of = _resolved(readings, video)
+    starts = sorted(set(starts))
+    if len(starts) >= _MEASURED:
+        starts = starts[:-_REORDERED]
+    rate = _rate(container, video, starts)
+    if video is None or first is None:
+        return FilmClock(rate, jumps_of)
+    reading, own = readings[video], jumps_of[video]
+    shift = own[-1].shift if own else 0
+    length = (reading.end - shift - first) * reading.unit
+    return FilmClock(rate, jumps_of, reading.packets, length, _closed_keys(keys, own))
+
+
+def _closed_keys(
+    keys: Sequence[tuple[int, int | None, int]], jumps: Sequence[Jump]
+) -> tuple[Keyframe, ...]:
+    return tuple(
+        Keyframe(pts - (jumps[passed - 1].shift if passed else 0), pts, position, passed)
+        for pts, position, passed in keys
+    )
+
+
+def _resolved(readings: Mapping[int, _Reading], video: int | None) -> dict[int, tuple[Jump, ...]]:
+    """Which jumps are closed, and by how much all that follows them is shifted."""
+    sounds = {index: reading for index, reading in readings.items() if index != video}
+    shifts: dict[int, dict[int, Fraction]] = {index: {} for index in readings}
+    silent = not any(reading.packets for reading in sounds.values())
+    if video is not None:
+        total = Fraction(0)
+        picture = readings[video]
+        for step in picture.steps:
+            size = step.size(picture.unit)
+            partners = {
+                index: partner
+                for index, sound in sounds.items()
+                if (partner := _partner(step, picture, sound, shifts[index])) is not None
+            }
+            if partners or size < 0 or (silent and size > _LONE_JUMP):
+                total += size
+            shifts[video][step.order] = total
+            for index, partner in partners.items():
+                shifts[index][partner.order] = total
+    for index, sound in sounds.items():
+        total = Fraction(0)
+        for step in sound.steps:
+            size = step.size(sound.unit)
+            if step.order in shifts[index]:
+                total = shifts[index][step.order]
+            elif size < 0 or (video is None and size > _LONE_JUMP):
+                total += size
+            shifts[index][step.order] = total
+    return {
+        index: tuple(
+            Jump(step.before, step.after, round(shifts[index][step.order] / reading.unit))
+            for step in reading.steps
+        )
+        for index, reading in readings.items()
+    }
+
+
+def _partner(
+    step: _Step, picture: _Reading, sound: _Reading, taken: Mapping[int, Fraction]
+) -> _Step | None:
+    """The jump of the sound that is the picture's `step`."""
+    size, at = step.size(picture.unit), step.decoded * picture.unit
+
+    def fits(other: _Step) -> bool:
+        own = other.size(sound.unit)
+        tolerance = max(_DIFFERENCE, _DIFFERENCE_SHARE * min(abs(own), abs(size)))
+        return (
+            other.order not in taken
+            and (own > 0) == (size > 0)
+            and abs(own - size) <= tolerance
+            and abs(other.decoded * sound.unit - at) <= _TOGETHER
+        )
+
+    return min(
+        filter(fits, sound.steps), key=lambda other: abs(other.order - step.order), default=None
+    )
