@@ -339,6 +339,7 @@ def _dub_into(
         styles=tuple(styles),
         stage_seconds=dict(clock.seconds),
         adaptation=adaptation,
+        notes=inputs.notes,
         checks=checks(info, faces, film, written, _synthetic_mark()),
         versions={
             **made_with(ResultKind.DUBBING),

@@ -30,6 +30,7 @@ from mytalk_core.footage.account import (
     clip_row,
     dropped_row,
     failed_row,
+    filtered_source,
     placed_row,
     probed_row,
     segment_row,
@@ -45,6 +46,7 @@ from mytalk_core.footage.units import Segment, Unit, UnitConfig
 from mytalk_core.media.clock import format_rate
 from mytalk_core.media.limits import MediaLimits, check_limits
 from mytalk_core.media.output import output_error
+from mytalk_core.media.picture_kind import interlaced_error
 from mytalk_core.media.probe import probe_audio, probe_video
 from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY, SpeechEncoder
 from mytalk_core.sync.expert_file import Purpose, expert_path
@@ -143,7 +145,12 @@ def probe_sources(
                     float(video.duration),
                     config_id,
                 )
-            log.count(Stage.PROBE, done=1, seconds=row.duration_seconds)
+                if video.interlaced:
+                    row = filtered_source(row, interlaced_error(path))
+            if row.status is Status.OK:
+                log.count(Stage.PROBE, done=1, seconds=row.duration_seconds)
+            else:
+                log.count(Stage.PROBE, filtered=1)
         except Exception as error:
             log.count(Stage.PROBE, failed=1)
             spent = time.monotonic() - start
