@@ -15,6 +15,7 @@ from typing import Any
 
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
 from mytalk_core.data.recipe import ResultKind, checksums, made_with
+from mytalk_core.data.retrying import while_waiting
 from mytalk_core.data.shard_set import ShardBounds, ShardSet, content_hash
 from mytalk_core.data.shards import encode_sample
 from mytalk_core.errors import (
@@ -180,7 +181,10 @@ def extract_unit(
     """
     log = StageLog(_beating(tell))
     rows: list[ManifestRow] = []
-    with ShardSet(records.store, f"shards/{unit.name}", config.shards) as shards:
+    with (
+        while_waiting(lambda: tell({"alive": True})),
+        ShardSet(records.store, f"shards/{unit.name}", config.shards) as shards,
+    ):
         for segment in unit.segments:
             name = segment_name(segment)
             tell({"item": name})
@@ -205,7 +209,8 @@ def extract_unit(
             rows.append(segment_row(segment, [each.row for each in found], spent, config_id))
             with log.timed(Stage.SHARD):
                 rows += [_put(each, shards, log) for each in found]
-    records.write_unit(unit.name, rows)
+    with while_waiting(lambda: tell({"alive": True})):
+        records.write_unit(unit.name, rows)
     return {"stages": log.to_json()}
 
 
