@@ -25,6 +25,7 @@ from rich.progress import (
 )
 
 from mytalk_core.errors import ErrorClass, MytalkError
+from mytalk_core.redaction import redacted
 
 EXIT_OK = 0
 EXIT_SOME_FAILED = 1  # some of the work failed, or this program did
@@ -58,15 +59,25 @@ def speak(speech: Speech) -> None:
 def note(text: str) -> None:
     """A line for people while work goes on, on stderr; rich markup is not read."""
     if not (_speech.quiet or _speech.machine):
-        _stderr.print(text, markup=False, highlight=False)
+        _stderr.print(redacted(text), markup=False, highlight=False)
 
 
 def result(data: Mapping[str, object], text: RenderableType) -> None:
     """What the command found: `data` as JSON where a machine listens, else `text`, on stdout."""
     if _speech.machine:
-        sys.stdout.write(json.dumps(data, indent=2, default=str) + "\n")
+        sys.stdout.write(json.dumps(_public(data), indent=2, default=str) + "\n")
     else:
-        _stdout.print(text, markup=False, highlight=False)  # a path may hold brackets
+        shown = redacted(text) if isinstance(text, str) else text
+        _stdout.print(shown, markup=False, highlight=False)  # a path may hold brackets
+
+
+def _public(value: object) -> object:
+    """What a result holds, without the secrets of addresses."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, Mapping):
+        return {name: _public(each) for name, each in value.items()}
+    return [_public(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 @contextmanager
@@ -205,7 +216,7 @@ def _report(error: MytalkError) -> int:
 
 
 def _confess(error: BaseException) -> int:
-    log = _write_log("".join(traceback.format_exception(error)))
+    log = _write_log(redacted("".join(traceback.format_exception(error))))
     _fail(
         f"this is a bug in mytalk, not in your input ({type(error).__name__}: {error})."
         f" What happened is in {log}"
@@ -214,7 +225,7 @@ def _confess(error: BaseException) -> int:
 
 
 def _fail(text: str) -> None:
-    line = "mytalk: " + " ".join(text.split())
+    line = "mytalk: " + " ".join(redacted(text).split())
     _stderr.print(line, style="red", markup=False, highlight=False)
 
 

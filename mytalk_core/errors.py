@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from mytalk_core.redaction import redacted
+
 
 class ErrorClass(StrEnum):
     """Who can do something about a failure; decides whether a retry makes sense."""
@@ -25,10 +27,9 @@ class Reason(StrEnum):
     DECODER_CRASHED = "decoder_crashed"  # native code died over it, twice
     TIMED_OUT = "timed_out"  # it took longer than anything of its length may
     OVER_LIMIT = "over_limit"  # longer, larger or with more streams than is allowed
+    NOT_ALLOWED = "not_allowed"  # a list names a file or an address that lists may not name
     FORBIDDEN_FORMAT = "forbidden_format"  # it names other files or addresses, as playlists do
     STORAGE_ERROR = "storage_error"  # a file system or object store did not answer
-    INTERLACED = "interlaced"  # its frames hold two instants each, or are marked so
-    FORMAT_CHANGES = "format_changes"  # size, pixel format or colours change within the film
     NO_FACE = "no_face"
     FACE_TOO_SMALL = "face_too_small"
     TOO_SHORT = "too_short"
@@ -56,7 +57,7 @@ class Reason(StrEnum):
 
 
 class MytalkError(Exception):
-    """A failure that a user can understand.
+    """A failure that a user can understand; its texts hold no secrets of addresses.
 
     Attributes:
         what: one sentence, what was wrong.
@@ -68,9 +69,9 @@ class MytalkError(Exception):
     error_class = ErrorClass.BUG
 
     def __init__(self, what: str, *, reason: Reason, where: str = "", remedy: str = "") -> None:
-        self.what = what
-        self.where = where
-        self.remedy = remedy
+        self.what = redacted(what)
+        self.where = redacted(where)
+        self.remedy = redacted(remedy)
         self.reason = reason
         super().__init__(str(self))
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.console import EXIT_SOME_FAILED, note, progress, result
+from jobs.list_options import AllowRoot
 
 if TYPE_CHECKING:
     from mytalk_core.data.title_status import TitleResult
@@ -22,13 +23,18 @@ _COLOURS = {"ok": "green", "failed": "red", "skipped-as-done": "dim"}
 
 def batch(
     catalogue: Annotated[
-        Path, typer.Argument(show_default=False, help="CSV: video,speech,language[,script][,id].")
+        Path,
+        typer.Argument(
+            show_default=False,
+            help="List (CSV, JSON Lines, Parquet): video,speech,language[,script][,id].",
+        ),
     ],
     out: Annotated[Path, typer.Option(show_default=False, help="Folder for films and status.")],
     workers: Annotated[
         int | None,
         typer.Option(min=1, show_default=False, help="Titles at a time; by default what fits."),
     ] = None,
+    allow_root: AllowRoot = None,
 ) -> None:
     """Dub every title of a catalogue; each row on its own, a bad one fails alone.
 
@@ -41,8 +47,10 @@ def batch(
     mytalk --json batch catalogue.csv --out dubbed/
     """
     from mytalk_core.data.catalogue import CatalogueRow, read_catalogue
+    from mytalk_core.data.list_access import list_access
 
-    entries = read_catalogue(catalogue)  # before seconds go into loading models
+    access = list_access(allow_root or (), private_addresses=False)
+    entries = read_catalogue(catalogue, access)  # before seconds go into loading models
 
     from mytalk_core.data.output_check import Output, check_output_folder
     from mytalk_core.data.title_status import STATUS_FILE, read_status, title_files

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.console import EXIT_SOME_FAILED, live, result
+from jobs.list_options import AllowPrivate, AllowRoot
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -48,7 +49,8 @@ def preprocess(
         list[str],
         typer.Argument(
             show_default=False,
-            help="Footage: files, folders, globs or URLs (s3://, gs://), or a CSV or Parquet list.",
+            help="Footage: files, folders, globs, URLs (s3://, gs://), or a list of them (CSV, JSON"
+            " Lines, Parquet).",
         ),
     ],
     out: Annotated[str, typer.Option(show_default=False, help="Folder or URL for the shards.")],
@@ -91,11 +93,13 @@ def preprocess(
             show_default=False, help="Folder for copies of remote footage, on every machine."
         ),
     ] = None,
+    allow_root: AllowRoot = None,
+    allow_private_addresses: AllowPrivate = False,
 ) -> None:
     """Turn footage into shards of audio, landmarks and face crops, and a manifest.
 
     The same command again does what is missing, whatever stopped it. A list has a column
-    `source` and, if you like, `id`, `speaker` and `licence`.
+    `source` and, if you like, `id`, `speaker` and `licence`, and no others.
 
     \b
     mytalk preprocess footage/ --out shards/
@@ -103,12 +107,14 @@ def preprocess(
     mytalk preprocess catalogue.parquet --out shards/
     mytalk preprocess footage/ --out shards/ --retry transient
     """
+    from mytalk_core.data.list_access import list_access
     from mytalk_core.data.output_check import check_output_folder
     from mytalk_core.data.shard_set import ShardBounds
+    from mytalk_core.data.table_reader import is_list
     from mytalk_core.faces.crop import CropConfig
     from mytalk_core.faces.landmark_scheme import IBUG68, MESH478
     from mytalk_core.footage.isolated import IsolationConfig
-    from mytalk_core.footage.listing import ListingConfig, is_list
+    from mytalk_core.footage.listing import ListingConfig
     from mytalk_core.footage.records import OUTPUTS
     from mytalk_core.footage.track_parts import FootageConfig
     from mytalk_core.footage.unit_work import WorkConfig, config_id
@@ -137,7 +143,8 @@ def preprocess(
         scratch=(scratch or Path(tempfile.gettempdir()) / f"mytalk-{os.getuid()}").absolute(),
         isolation=IsolationConfig(memory_gigabytes=memory_gb),
     )
-    listing = ListingConfig(speakers.value, licence)
+    access = list_access(allow_root or (), allow_private_addresses)
+    listing = ListingConfig(speakers.value, licence, access)
     job = PreprocessJob(tuple(sources), listing, place, retry.value)
     with live(every_seconds=60.0) as show:
         account = run(job, lambda progress: show(_table(progress), _line(progress)))

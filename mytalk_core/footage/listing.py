@@ -4,31 +4,29 @@ Nothing here opens media. Only the names of one folder, or one batch of a list, 
 time.
 """
 
-import csv
 import glob
 import hashlib
-import io
 import os
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import IO, Any, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-import fsspec
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from mytalk_core.data.list_access import ListAccess, named_address
+from mytalk_core.data.list_columns import Columns
 from mytalk_core.data.names import ascii_part, normal_name, printable
-from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.data.storage import is_local, local_file, persistently, remote_file
+from mytalk_core.data.table_reader import TableRow, is_list, read_rows
+from mytalk_core.errors import BadInputError, MytalkError, Reason, StorageError, error_to_json
+from mytalk_core.redaction import redacted
 
 _GLOB = frozenset("*?[")
-_LISTS = (".csv", ".parquet")
+_COLUMNS = Columns(required=("source",), optional=("id", "speaker", "licence"))
 # Of a title: names in a tar have room for 100 characters. The readable part of names in other
 # scripts may be the same for all, so the digest alone must tell millions of them apart.
 _READABLE_LENGTH = 33
 _DIGEST_BYTES = 8
-_BATCH = 1024  # rows of a list read at a time
 
 Speakers = Literal["folder", "unknown"]
 """Who speaks where no list says it: the folder that the file lies in, or nobody knows."""
@@ -43,16 +41,30 @@ class Source:
     title: str  # slug, first part of its clips' keys; unique because it ends in a digest of the id
     speaker: str  # as `normal_name` gives it; empty where unknown
     licence: str  # empty where unknown
+    # The error, as JSON, of a row of a list that cannot be used; nothing is fetched then.
+    problem: Mapping[str, str] | None = None
+
+    @property
+    def address(self) -> str:
+        """The URL as files and people may see it: without secrets, and what UTF-8 cannot hold."""
+        return public_address(printable(self.url))
+
+
+def public_address(url: str) -> str:
+    """A URL without secrets, the same however often it is signed; a path stays as it is."""
+    return redacted(url) if _is_url(url) else url
 
 
 @dataclass(frozen=True)
 class ListingConfig:
-    """What is taken for granted of footage that no list describes."""
+    """What is taken for granted of footage that no list describes, and what lists may name."""
 
     # Who speaks in it.
     speakers: Speakers = "folder"
     # Its licence.
     licence: str = ""
+    # What lists may name.
+    access: ListAccess = field(default_factory=ListAccess)
 
 
 def title_of(source_id: str, address: str = "") -> str:
@@ -72,13 +84,15 @@ def list_sources(inputs: Sequence[str], config: ListingConfig) -> Iterator[Sourc
     """The sources that inputs name, in the same order every time.
 
     Args:
-        inputs: files, folders (all files below them but hidden ones), globs, or CSV and Parquet
-            lists with a column `source` and optionally `id`, `speaker` and `licence`; each as a
-            path or as a URL that fsspec knows. Sources in a list may be relative to the list.
+        inputs: files, folders (all files below them but hidden ones), globs, or lists (see
+            `table_reader`) with a column `source` and optionally `id`, `speaker` and `licence`;
+            each as a path or as a URL that fsspec knows. Sources in a list may be relative to it.
 
     Raises:
         BadInputError: where an input does not exist, matches nothing, or is a list that cannot be
-            read or lacks its column. Files that a list names are looked at later, one by one.
+            read or of which no row can be used. A row that cannot is a source with its problem.
+            Files that a list names are looked at later, one by one.
+        StorageError: where a list on an object store cannot be read.
     """
     found = False
     for name, given in _named(inputs):
@@ -96,7 +110,11 @@ def _named(inputs: Sequence[str]) -> list[tuple[str, str]]:
 
     A folder's own name is part of the ids of what lies in it, so that a/clips and b/clips differ.
     """
-    given = list(dict.fromkeys(each if _is_url(each) else os.path.abspath(each) for each in inputs))
+    given = list(
+        dict.fromkeys(
+            os.path.abspath(local_file(each)) if is_local(each) else each for each in inputs
+        )
+    )
     given = [each for each in given if not any(_lies_in(each, other) for other in given)]
     length = {each: 1 if os.path.isdir(each) else 2 for each in given}
     while True:
@@ -111,11 +129,6 @@ def _named(inputs: Sequence[str]) -> list[tuple[str, str]]:
 
 def _lies_in(path: str, folder: str) -> bool:
     return path != folder and os.path.isdir(folder) and path.startswith(folder.rstrip("/") + "/")
-
-
-def is_list(given: str) -> bool:
-    """Whether an input is a list of sources, by its name."""
-    return given.lower().endswith(_LISTS)
 
 
 def _is_url(text: str) -> bool:
@@ -165,33 +178,40 @@ def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
 
 
 def _source(source_id: str, url: str, config: ListingConfig) -> Source:
-    parent = posixpath.basename(posixpath.dirname(url))
+    parent = posixpath.basename(posixpath.dirname(public_address(url)))
     speaker = normal_name(parent) if config.speakers == "folder" else ""
     return Source(source_id, url, title_of(source_id), speaker, config.licence)
 
 
 def _remote(url: str, config: ListingConfig) -> Iterator[Source]:
+    files, path = remote_file(url)
+    web = url.lower().startswith(("http://", "https://"))  # there `?` is no pattern
+    pattern = bool((_GLOB - {"?"} if web else _GLOB) & set(path))
+
+    def found() -> Iterable[str]:
+        if pattern:
+            return sorted(files.glob(path))
+        # A web server is asked for a page of links only where its address is one of a folder.
+        if (not web or path.endswith("/")) and files.isdir(path):
+            return _walk_remote(files, path)
+        if files.exists(path):
+            return [path]
+        raise FileNotFoundError(path)
+
+    # As for folders of a file system: the last name of the URL and what lies below it.
+    above = 0 if pattern else len(public_address(path).rstrip("/").split("/")) - 1
     try:
-        files, path = fsspec.core.url_to_fs(url)
-        if _GLOB & set(path):
-            names: Iterable[str] = sorted(files.glob(path))
-        elif files.isdir(path):
-            names = _walk_remote(files, path)
-        elif files.exists(path):
-            names = [path]
-        else:
-            raise FileNotFoundError(path)
-        # As for folders of a file system: the last name of the URL and what lies below it.
-        above = 0 if _GLOB & set(path) else len(path.rstrip("/").split("/")) - 1
-        for name in names:
-            source_id = "/".join(name.split("/")[above:])
+        for name in persistently(found, url):
+            source_id = "/".join(public_address(name).split("/")[above:])
             yield _source(source_id, files.unstrip_protocol(name), config)
-    except (FileNotFoundError, ValueError, ImportError, PermissionError) as error:
-        raise BadInputError(
-            f"cannot be listed: {error or 'it does not exist'}.",
-            reason=Reason.NOT_FOUND,
+    except MytalkError:
+        raise
+    except Exception as error:  # every store has errors of its own
+        raise StorageError(
+            f"the list of its files broke off: {type(error).__name__}: {error}.",
+            reason=Reason.STORAGE_ERROR,
             where=url,
-            remedy="Check the address and that you may read there.",
+            remedy="Run the same command again later.",
         ) from error
 
 
@@ -204,44 +224,36 @@ def _walk_remote(files: Any, path: str) -> Iterator[str]:
 
 
 def _listed(url: str, config: ListingConfig) -> Iterator[Source]:
-    folder = posixpath.dirname(url)
-    try:
-        with fsspec.open(url, "rb") as file:
-            rows = _csv_rows(file) if url.lower().endswith(".csv") else _parquet_rows(file)
-            for number, row in enumerate(rows):
-                address = row.get("source") or ""
-                if not address:
-                    raise BadInputError(
-                        "names no source.",
-                        reason=Reason.BAD_CATALOGUE,
-                        where=f"{url}, row {number + 1}",
-                        remedy="A list has a column `source` with a path or URL in every row.",
-                    )
-                if not _is_url(address) and not address.startswith("/"):
-                    address = f"{folder}/{address}"
-                source_id = row.get("id") or "/".join(address.split("/")[-2:])
-                # Lists may repeat an id for another file, and are too long to look that up.
-                title = title_of(source_id, address)
-                speaker = normal_name(row.get("speaker") or "")
-                licence = row.get("licence") or config.licence
-                yield Source(source_id, address, title, speaker, licence)
-    except (OSError, ValueError, ImportError, pa.ArrowException, csv.Error) as error:
-        raise BadInputError(
-            f"this list cannot be read: {error}.",
-            reason=Reason.BAD_CATALOGUE,
-            where=url,
-            remedy="Give a CSV or Parquet file with a column `source`.",
-        ) from error
+    """The sources of a list; a row that cannot be used is one whose problem is known."""
+    for row in read_rows(url, _COLUMNS):
+        try:
+            if row.error:
+                raise row.error
+            address = named_address(row.values["source"], url, config.access)
+        except BadInputError as error:
+            problem = error_to_json(error) | {"where": redacted(row.where)}
+            yield _unusable(row, problem, config)
+            continue
+        public = public_address(address)
+        source_id = redacted(row.values["id"]) or "/".join(public.split("/")[-2:])
+        yield Source(
+            id=source_id,
+            url=address,
+            # Lists may repeat an id for another file, and are too long to look that up. How an
+            # address is signed does not count.
+            title=title_of(source_id, public),
+            speaker=normal_name(row.values["speaker"]),
+            licence=row.values["licence"] or config.licence,
+        )
 
 
-def _csv_rows(file: IO[bytes]) -> Iterator[dict[str, str]]:
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    yield from csv.DictReader(text)
-
-
-def _parquet_rows(file: IO[bytes]) -> Iterator[dict[str, str]]:
-    table = pq.ParquetFile(file)
-    wanted = [n for n in ("id", "source", "speaker", "licence") if n in table.schema_arrow.names]
-    for batch in table.iter_batches(_BATCH, columns=wanted):
-        for row in batch.to_pylist():
-            yield {name: "" if value is None else str(value) for name, value in row.items()}
+def _unusable(row: TableRow, problem: Mapping[str, str], config: ListingConfig) -> Source:
+    place = redacted(row.where)
+    return Source(
+        id=redacted(row.values["id"]) or "/".join(place.split("/")[-2:]),
+        url=row.values["source"] or place,
+        title=title_of("/".join(place.split("/")[-2:]), place),
+        speaker=normal_name(row.values["speaker"]),
+        licence=row.values["licence"] or config.licence,
+        problem=problem,
+    )

@@ -9,11 +9,11 @@ to a folder changes the chunk that it falls into and no other.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from mytalk_core.footage.listing import Source
+from mytalk_core.footage.listing import Source, public_address
 from mytalk_core.media.clock import MOTION_FPS
 
 _UNIT_DIGITS = 4
@@ -47,9 +47,9 @@ class Segment:
     def where(self) -> str:
         """The source's address and, where it is one of several segments, the place in it."""
         if self.count == 1:
-            return self.source.url
+            return self.source.address
         minutes, seconds = divmod(int(self.first / MOTION_FPS), 60)
-        return f"{self.source.url}, from {minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+        return f"{self.source.address}, from {minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def chunk_name(
         identities: of each source, a text that changes when its content does.
         attempt: 0, or the number of the retry that the chunk is made for.
     """
-    text = json.dumps([config_id, attempt, [asdict(each) for each in sources], list(identities)])
+    text = json.dumps([config_id, attempt, list(map(_public, sources)), list(identities)])
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
@@ -133,9 +133,34 @@ def pack_units(chunk: str, segments: Iterable[Segment], config: UnitConfig) -> l
     return units
 
 
+def with_addresses(units: Iterable[Unit], sources: Iterable[Source]) -> tuple[Unit, ...]:
+    """Units that were read with the sources they are cut from: records keep no secrets of URLs."""
+    by_title = {source.title: source for source in sources}
+    return tuple(
+        replace(
+            unit,
+            segments=tuple(
+                replace(each, source=by_title.get(each.source.title, each.source))
+                for each in unit.segments
+            ),
+        )
+        for unit in units
+    )
+
+
 def units_to_json(units: Sequence[Unit]) -> list[dict[str, Any]]:
-    """Units as JSON has them."""
-    return [asdict(unit) for unit in units]
+    """Units as JSON has them, without the secrets of their sources' URLs."""
+    return [
+        {
+            "name": unit.name,
+            "segments": [asdict(each) | {"source": _public(each.source)} for each in unit.segments],
+        }
+        for unit in units
+    ]
+
+
+def _public(source: Source) -> dict[str, Any]:
+    return asdict(source) | {"url": public_address(source.url)}
 
 
 def units_from_json(fields: list[dict[str, Any]]) -> list[Unit]:

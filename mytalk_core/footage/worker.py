@@ -37,7 +37,14 @@ from mytalk_core.footage.unit_work import (
     probe_sources,
     segment_name,
 )
-from mytalk_core.footage.units import Segment, Unit, chunk_name, cut_segments, pack_units
+from mytalk_core.footage.units import (
+    Segment,
+    Unit,
+    chunk_name,
+    cut_segments,
+    pack_units,
+    with_addresses,
+)
 
 Retry = Literal["none", "failed", "transient"]
 """Which failures of an earlier run are tried again: none, all, or those that may pass."""
@@ -127,7 +134,7 @@ class Worker:
                 return self._state(name, (), rows, stages)
         left = self._left(name)
         if left:
-            return ChunkState(name, left, {}, 0, 0.0, stages)
+            return ChunkState(name, with_addresses(left, sources), {}, 0, 0.0, stages)
         return self._close_account(name, {}, stages)
 
     def extract(self, unit: Unit) -> StageAccount:
@@ -169,9 +176,7 @@ class Worker:
         return self._close_account(chunk, failures, {})
 
     def _base_name(self, sources: tuple[Source, ...]) -> str:
-        return chunk_name(
-            self._place.config_id, sources, [_identity(source.url) for source in sources]
-        )
+        return chunk_name(self._place.config_id, sources, [_identity(source) for source in sources])
 
     def _newest(self, base: str) -> tuple[str, int]:
         """The name and number of the last attempt that was begun."""
@@ -279,6 +284,9 @@ class Worker:
             for source in sources:
                 if source.title in found:
                     continue
+                if source.problem:
+                    found[source.title] = dict(source.problem)
+                    continue
                 try:
                     copy = local_copy(
                         source.url,
@@ -351,9 +359,11 @@ class Worker:
         return ChunkState(name, units, status_counts(rows), len(clips), seconds, stages)
 
 
-def _identity(url: str) -> str:
+def _identity(source: Source) -> str:
+    if source.problem:
+        return source.problem["what"]
     try:
-        return file_identity(url)
+        return file_identity(source.url)
     except MytalkError as error:
         return error.reason
 

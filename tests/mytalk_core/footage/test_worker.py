@@ -1,11 +1,16 @@
 """A worker does what it is asked, whatever the media do to the process that opens them."""
 
 import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from mytalk_core.data.list_access import ListAccess
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
 from mytalk_core.data.storage import open_store
 from mytalk_core.errors import ErrorClass, Reason
@@ -56,6 +61,16 @@ def place(tmp_path, landmarker_model, whisper_dir) -> WorkPlace:
         scratch=tmp_path / "scratch",
         isolation=IsolationConfig(stall_seconds=20.0),
     )
+
+
+@pytest.fixture
+def web(films: Path) -> Iterator[str]:
+    """The address of a server of the films that does not mind how a request is signed."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(films))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def listed(folder: Path) -> tuple[Source, ...]:
@@ -160,4 +175,50 @@ def test_changed_content_is_another_chunk(films, place):
     before = worker.plan(listed(films), "none").name
     (films / "b.mp4").write_text("I am another film")
     assert worker.plan(listed(films), "none").name != before
+    worker.close()
+
+
+def test_rows_that_cannot_be_used_fail_alone_and_secrets_reach_no_record(
+    films, web, place, tmp_path
+):
+    def signed(secret: str) -> tuple[Source, ...]:
+        rows = [
+            f"http://user:{secret}@{web}/a.mp4?X-Amz-Date={secret}&X-Amz-Signature={secret}",
+            "",
+            ",ann",
+            "/etc/passwd,ann",
+            f"http://169.254.169.254/meta-data?token={secret},ann",
+        ]
+        path = tmp_path / "list.csv"
+        path.write_text("\n".join(["source,speaker", *rows]))
+        return tuple(list_sources([str(path)], ListingConfig(access=ListAccess((), True))))
+
+    def closed(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+        shut = tuple(list_sources([str(tmp_path / "list.csv")], ListingConfig()))
+        return (sources[0], *shut[1:])
+
+    worker = Worker(place)
+    state = worker.plan(closed(signed("S3cr3t0ne")), "none")
+    for unit in state.units:
+        worker.extract(unit)
+    assert worker.finish(state.name).sources == {"ok": 1, "filtered": 0, "failed": 3}
+    rows = Records(open_store(place.out)).read_chunk(state.name)
+    sources = [row for row in rows if row.kind is Kind.SOURCE]
+    assert [row.reason for row in sources] == [
+        None,
+        Reason.BAD_CATALOGUE,
+        Reason.NOT_ALLOWED,
+        Reason.NOT_ALLOWED,
+    ]
+    assert sources[0].source == f"http://{web}/a.mp4"
+    assert "list.csv line 4: has no source." in sources[1].message
+    assert "--allow-root" in sources[2].message
+    assert "--allow-private-addresses" in sources[3].message
+    written = [path for path in Path(place.out).rglob("*") if path.is_file()]
+    assert written
+    assert not any(b"S3cr3t0ne" in path.read_bytes() for path in written)
+    assert not any("S3cr3t0ne" in path.name for path in place.scratch.iterdir())
+
+    assert worker.plan(closed(signed("An0therS3cr3t")), "none").name == state.name
+    assert len(list(place.scratch.glob("*.mp4"))) == 1
     worker.close()
