@@ -48,10 +48,10 @@ def adapt(
     given = [*films, *([renderer] if renderer else [])]
     check_output_files([out, report_path(out)], given, suffixes=(_SUFFIX,))
 
-    from mytalk_core.media.probe import probe_video
+    from mytalk_core.media.picture_check import check_picture
 
     for film in films:
-        probe_video(film)  # before seconds go into loading models
+        check_picture(film)  # before seconds go into loading models
 
     from mytalk_core.appearance.adaptation import AdaptationConfig, plan_lesson
     from mytalk_core.appearance.adapted_file import save_adapted

@@ -107,6 +107,8 @@ def dub(
         StreamChoice(video=video_track, audio=audio_track),
         StreamChoice(audio=speech_track),
     )
+    for line in inputs.notes:
+        note(f"Note: {line}")
 
     from mytalk_core.dubbing.dub import DubConfig
     from mytalk_core.dubbing.left_alone_reason import LeftAlone
@@ -152,6 +154,7 @@ def dub(
         "fps": str(dubbed.fps),
         **dubbed.tracks,
         "language": transcript.language,
+        "warnings": [*inputs.notes, *([late] if late else [])],
         "stage_seconds": dubbed.stage_seconds,
     }
     result(data, "\n".join(lines))

@@ -33,7 +33,7 @@ from mytalk_core.dubbing.dubbed_picture import (
     write_picture,
 )
 from mytalk_core.dubbing.film_album import beside_others, film_album
-from mytalk_core.dubbing.film_faces import observe_film, study_person
+from mytalk_core.dubbing.film_faces import FILM_LANDMARKER, observe_film, study_person
 from mytalk_core.dubbing.geometry import FaceGeometry, run_crop, run_geometry
 from mytalk_core.dubbing.inputs import Inputs
 from mytalk_core.dubbing.left_alone import LeftAloneConfig
@@ -147,7 +147,7 @@ def dub(
     the work goes on; the speech itself, 230 MB an hour, is held in memory.
 
     Args:
-        inputs: a film with at most one face in each frame, the speech, maybe a style.
+        inputs: a film, of whose shots the largest face is dubbed, the speech, maybe a style.
         transcript: of the speech; lips stay shut outside its voice intervals.
         spent: seconds that stages before this one took, for the report.
 
@@ -200,7 +200,10 @@ def _dub_into(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     renderer = load_renderer(models.renderer).to(device)
     model = load_model(models.motion).to(device)
-    with clock.running("finding the face"), MeshLandmarker(models.landmarker) as landmarker:
+    with (
+        clock.running("finding the face"),
+        MeshLandmarker(models.landmarker, FILM_LANDMARKER) as landmarker,
+    ):
         faces = observe_film(info, landmarker, work, progress)
     duration = faces.starts[-1] + 1 / info.fps
     encoder = SpeechEncoder(models.speech_encoder)
@@ -339,6 +342,7 @@ def _dub_into(
         styles=tuple(styles),
         stage_seconds=dict(clock.seconds),
         adaptation=adaptation,
+        notes=inputs.notes,
         checks=checks(info, faces, film, written, _synthetic_mark()),
         versions={
             **made_with(ResultKind.DUBBING),

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import MaskConfig
-from mytalk_core.dubbing.film_faces import observe_film, study_person
+from mytalk_core.dubbing.film_faces import FILM_LANDMARKER, observe_film, study_person
 from mytalk_core.dubbing.own_style import OwnStyleConfig, learn_own_style
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.speech_motion import encode_speech
@@ -57,7 +57,7 @@ def learn_style_reference(
     info = probe_video(path)
     folder = work / "style"
     folder.mkdir()
-    with MeshLandmarker(landmarker) as finder:
+    with MeshLandmarker(landmarker, FILM_LANDMARKER) as finder:
         faces = observe_film(info, finder, folder, learning)
     run = max(faces.runs, key=lambda each: each[1] - each[0])
     person = study_person(faces, run, model.scheme, MaskConfig())

@@ -83,6 +83,7 @@ class TitleDubber:
             inputs, film, self._models, self._config, self._recogniser, lambda *_: None
         )
         warnings = (
+            *inputs.notes,
             language_warning(row.language, transcript.language),
             length_warning(transcript, frame_time(result.frames, result.fps)),
             nothing_drawn_warning(result),
