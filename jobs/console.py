@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,8 @@ EXIT_SOME_FAILED = 1  # some of the work failed, or this program did
 EXIT_BAD_INPUT = 2  # usage, or an input that cannot be used
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
+
+_NOTES_SHOWN = 5  # of one kind
 
 Advance = Callable[..., None]
 """Adds to what is done, in the unit of the total; a second argument sets a total known late."""
@@ -60,6 +62,14 @@ def note(text: str) -> None:
     """A line for people while work goes on, on stderr; rich markup is not read."""
     if not (_speech.quiet or _speech.machine):
         _stderr.print(redacted(text), markup=False, highlight=False)
+
+
+def notes(texts: Sequence[str]) -> None:
+    """Several things worth a look, as `note` gives them; of many only the first ones."""
+    for text in texts[:_NOTES_SHOWN]:
+        note(f"Note: {text}.")
+    if len(texts) > _NOTES_SHOWN:
+        note(f"Note: and {len(texts) - _NOTES_SHOWN} more.")
 
 
 def result(data: Mapping[str, object], text: RenderableType) -> None:

@@ -48,10 +48,10 @@ def adapt(
     given = [*films, *([renderer] if renderer else [])]
     check_output_files([out, report_path(out)], given, suffixes=(_SUFFIX,))
 
-    from mytalk_core.media.picture_check import check_picture
+    from mytalk_core.media.probe import probe_video
 
     for film in films:
-        check_picture(film)  # before seconds go into loading models
+        probe_video(film)  # before seconds go into loading models
 
     from mytalk_core.appearance.adaptation import AdaptationConfig, plan_lesson
     from mytalk_core.appearance.adapted_file import save_adapted
@@ -66,12 +66,13 @@ def adapt(
     )
     from mytalk_core.evaluation.training_page import settings
     from mytalk_core.faces.crop import CropConfig
+    from mytalk_core.faces.landmarker import MeshLandmarker
 
     weights = renderer or shipped_weights("appearance")
     shipped, config = load_renderer(weights), AdaptationConfig.lasting(seconds)
-    landmarker, crop = pull("face-landmarker"), learning_crop(CropConfig(), shipped)
+    crop = learning_crop(CropConfig(), shipped)
     takes = []
-    with stages() as report:
+    with stages() as report, MeshLandmarker(pull("face-landmarker")) as landmarker:
         for film in films:
             with tempfile.TemporaryDirectory(prefix=".adapt-", dir=out.parent) as work:
                 pairs = max(PAIRS // len(films), 1)

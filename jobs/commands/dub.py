@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.console import note, result, stages
+from jobs.console import note, notes, result, stages
 
 _SUFFIXES = (".mp4", ".m4v")
 
@@ -22,6 +22,12 @@ def dub(
         Path | None,
         typer.Option(show_default=False, help="The speech's lines, as SRT, WebVTT, TTML or SSA."),
     ] = None,
+    language: Annotated[
+        str,
+        typer.Option(
+            metavar="TAG", show_default="as heard", help="What is spoken, such as `pt-BR`."
+        ),
+    ] = "",
     style: Annotated[
         Path | None,
         typer.Option(
@@ -97,7 +103,10 @@ def dub(
 
     from mytalk_core.dubbing.inputs import open_inputs
     from mytalk_core.media.stream_choice import StreamChoice
+    from mytalk_core.speech.languages import check_language
 
+    if language:
+        check_language(language, "--language")
     # Before seconds go into loading models.
     inputs = open_inputs(
         video,
@@ -106,16 +115,17 @@ def dub(
         style,
         StreamChoice(video=video_track, audio=audio_track),
         StreamChoice(audio=speech_track),
+        language,
     )
-    for line in inputs.notes:
-        note(f"Note: {line}")
 
     from mytalk_core.dubbing.dub import DubConfig
     from mytalk_core.dubbing.left_alone_reason import LeftAlone
     from mytalk_core.dubbing.models import stored_models
+    from mytalk_core.dubbing.notes import input_notes
     from mytalk_core.dubbing.title import dub_title, length_warning, nothing_drawn_warning
     from mytalk_core.media.clock import frame_time
     from mytalk_core.speech.recognition import Recogniser
+    from mytalk_core.speech.script import faults_to_json
 
     models = stored_models(motion, renderer)
     with stages() as report:
@@ -128,7 +138,8 @@ def dub(
             report,
         )
 
-    if not transcript.voice:
+    notes(input_notes(inputs, transcript))
+    if not (transcript.voice or language):
         note(f"Nobody was heard to speak in {speech}: the mouth stays shut.")
     late = length_warning(transcript, frame_time(dubbed.frames, dubbed.fps))
     if late:
@@ -154,7 +165,9 @@ def dub(
         "fps": str(dubbed.fps),
         **dubbed.tracks,
         "language": transcript.language,
-        "warnings": [*inputs.notes, *([late] if late else [])],
+        "heard_language": transcript.heard_language,
+        "heard_probability": transcript.heard_probability,
+        "script_faults": faults_to_json(inputs.script_faults),
         "stage_seconds": dubbed.stage_seconds,
     }
     result(data, "\n".join(lines))

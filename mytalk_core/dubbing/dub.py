@@ -5,20 +5,18 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 import mytalk_core
 from mytalk_core.appearance.adaptation import AdaptationConfig
 from mytalk_core.appearance.album import AlbumPage
-from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.reference_choice import SHOWN
 from mytalk_core.data.checked_file import sha256_of
@@ -33,12 +31,13 @@ from mytalk_core.dubbing.dubbed_picture import (
     write_picture,
 )
 from mytalk_core.dubbing.film_album import beside_others, film_album
-from mytalk_core.dubbing.film_faces import FILM_LANDMARKER, observe_film, study_person
+from mytalk_core.dubbing.film_faces import observe_film, study_person
 from mytalk_core.dubbing.geometry import FaceGeometry, run_crop, run_geometry
 from mytalk_core.dubbing.inputs import Inputs
 from mytalk_core.dubbing.left_alone import LeftAloneConfig
 from mytalk_core.dubbing.left_alone_reason import LeftAlone, count_reasons
 from mytalk_core.dubbing.models import DubModels
+from mytalk_core.dubbing.notes import input_notes
 from mytalk_core.dubbing.own_style import OwnStyle, OwnStyleConfig, learn_own_style
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.references import RunMouths, choose_references, film_looks, study_mouths
@@ -48,16 +47,15 @@ from mytalk_core.dubbing.run_plans import drawn_runs, plan_runs
 from mytalk_core.dubbing.speech_motion import encode_speech, move_lips, speaking_gate
 from mytalk_core.dubbing.style_reference import StyleReference, learn_style_reference
 from mytalk_core.dubbing.title_adaptation import TitleAdaptation, adapt_to_title
+from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.landmark_scheme import MESH478
-from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.decode import iter_planes
 from mytalk_core.media.mux import mux
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.prefetch import prefetched
 from mytalk_core.media.probe import VideoInfo, probe_audio, probe_video
-from mytalk_core.motion.model import load_model
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.transcript import Transcript
 
@@ -140,6 +138,7 @@ def dub(
     transcript: Transcript,
     progress: Progress,
     spent: Mapping[str, float],
+    tools: DubTools | None = None,
 ) -> DubResult:
     """Make the lips of a film follow a speech; write the film and its report.
 
@@ -147,9 +146,11 @@ def dub(
     the work goes on; the speech itself, 230 MB an hour, is held in memory.
 
     Args:
-        inputs: a film, of whose shots the largest face is dubbed, the speech, maybe a style.
+        inputs: a film with at most one face in each frame, the speech, maybe a style.
         transcript: of the speech; lips stay shut outside its voice intervals.
         spent: seconds that stages before this one took, for the report.
+        tools: the networks of `models`, of who dubs several titles with them; by default they are
+            loaded for this one.
 
     Raises:
         BadInputError: where a file cannot be used, or shows no face.
@@ -159,11 +160,12 @@ def dub(
     info = probe_video(inputs.video, inputs.film_tracks)
     speech = probe_audio(inputs.speech, inputs.speech_tracks)
     clock = StageClock(spent)
-    with atomic_path(out) as film:
+    with ExitStack() as own, atomic_path(out) as film:
+        loaded = tools or own.enter_context(DubTools(models))
         work = Path(tempfile.mkdtemp(prefix=f".{out.stem}.", dir=out.parent))
         try:
             report = _dub_into(
-                film, work, info, inputs, models, config, transcript, progress, clock
+                film, work, info, inputs, loaded, config, transcript, progress, clock
             )
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -190,29 +192,24 @@ def _dub_into(
     work: Path,
     info: VideoInfo,
     inputs: Inputs,
-    models: DubModels,
+    tools: DubTools,
     config: DubConfig,
     transcript: Transcript,
     progress: Progress,
     clock: StageClock,
 ) -> DubReport:
     scheme = MESH478
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    renderer = load_renderer(models.renderer).to(device)
-    model = load_model(models.motion).to(device)
-    with (
-        clock.running("finding the face"),
-        MeshLandmarker(models.landmarker, FILM_LANDMARKER) as landmarker,
-    ):
-        faces = observe_film(info, landmarker, work, progress)
+    renderer, model = tools.renderer, tools.motion
+    with clock.running("finding the face"):
+        faces = observe_film(info, tools.landmarker, work, progress)
     duration = faces.starts[-1] + 1 / info.fps
-    encoder = SpeechEncoder(models.speech_encoder)
+    encoder = tools.speech_encoder
     reference: StyleReference | None = None
     own_sound: NDArray[np.float16] | None = None
     with clock.running("learning the actor's style"):
         if inputs.style:
             reference = learn_style_reference(
-                inputs.style, model, encoder, models.landmarker, config.own_style, work, progress
+                inputs.style, model, encoder, tools.landmarker, config.own_style, work, progress
             )
         else:
             own_sound = _own_sound(info, duration, encoder, work, progress)
@@ -280,7 +277,7 @@ def _dub_into(
                 people,
                 [plan.usable for plan in plans],
                 renderer,
-                models,
+                tools.files,
                 config.crop,
                 config.mask,
                 scheme,
@@ -342,12 +339,12 @@ def _dub_into(
         styles=tuple(styles),
         stage_seconds=dict(clock.seconds),
         adaptation=adaptation,
-        notes=inputs.notes,
         checks=checks(info, faces, film, written, _synthetic_mark()),
+        notes=tuple(input_notes(inputs, transcript)),
         versions={
             **made_with(ResultKind.DUBBING),
-            "motion weights": sha256_of(models.motion)[:16],
-            "renderer weights": sha256_of(models.renderer)[:16],
+            "motion weights": sha256_of(tools.files.motion)[:16],
+            "renderer weights": sha256_of(tools.files.renderer)[:16],
         },
     )
 

@@ -1,13 +1,12 @@
-"""The files of a title, checked before a model is loaded or a second spent on them."""
+"""The files of a title, looked at before a model is loaded or a second spent on them."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.media.picture_check import check_picture
-from mytalk_core.media.probe import VideoInfo, probe_audio
+from mytalk_core.media.probe import probe_audio, probe_video
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
-from mytalk_core.speech.script import read_script
+from mytalk_core.speech.script import Script, ScriptFault, read_script
 from mytalk_core.speech.transcript import Segment
 
 
@@ -21,7 +20,8 @@ class Inputs:
     style: Path | None = None  # another film of the actor, to learn from how they speak
     film_tracks: StreamChoice = PLAYERS_CHOICE  # picture and own sound of the film
     speech_tracks: StreamChoice = PLAYERS_CHOICE  # which sound of the speech's file
-    notes: tuple[str, ...] = ()  # what the dub cannot keep of the film, a sentence each
+    script_faults: tuple[ScriptFault, ...] = ()  # of lines that are skipped or overlap
+    language: str = ""  # BCP 47 tag of the speech; empty where nobody says it
 
 
 def open_inputs(
@@ -31,32 +31,24 @@ def open_inputs(
     style: Path | None = None,
     film_tracks: StreamChoice = PLAYERS_CHOICE,
     speech_tracks: StreamChoice = PLAYERS_CHOICE,
+    language: str = "",
 ) -> Inputs:
-    """Check a title's files.
+    """Look at a title's files.
 
     Raises:
-        BadInputError: as `check_picture`, `probe_audio` and `read_script`; NO_AUDIO_STREAM where
-            the film that is to show a style has no sound.
+        BadInputError: as `probe_video`, `probe_audio` and `read_script`; NO_AUDIO_STREAM where the
+            film that is to show a style has no sound.
     """
-    info = check_picture(video, film_tracks)
+    probe_video(video, film_tracks)
     probe_audio(speech, speech_tracks)
-    if style and not check_picture(style).has_audio:
+    if style and not probe_video(style).has_audio:
         raise BadInputError(
             "has no sound, so it shows no style.",
             reason=Reason.NO_AUDIO_STREAM,
             where=str(style),
             remedy="Give a film in which the actor is seen and heard to speak.",
         )
-    lines = read_script(script) if script else ()
-    notes = _picture_notes(info)
-    return Inputs(video, speech, lines, style, film_tracks, speech_tracks, notes)
-
-
-def _picture_notes(film: VideoInfo) -> tuple[str, ...]:
-    """What an MP4 film of this footage will lack."""
-    notes = []
-    if film.has_alpha:
-        notes.append(
-            f"{film.path} has an alpha channel; the dubbed film will not: its opacity is lost."
-        )
-    return tuple(notes)
+    said = read_script(script) if script else Script()
+    return Inputs(
+        video, speech, said.lines, style, film_tracks, speech_tracks, said.faults, language
+    )

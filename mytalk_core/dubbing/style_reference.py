@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import MaskConfig
-from mytalk_core.dubbing.film_faces import FILM_LANDMARKER, observe_film, study_person
+from mytalk_core.dubbing.film_faces import observe_film, study_person
 from mytalk_core.dubbing.own_style import OwnStyleConfig, learn_own_style
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.speech_motion import encode_speech
@@ -31,7 +31,7 @@ def learn_style_reference(
     path: Path,
     model: SpeechToMotion,
     encoder: SpeechEncoder,
-    landmarker: Path,
+    landmarker: MeshLandmarker,
     config: OwnStyleConfig,
     work: Path,
     progress: Progress,
@@ -43,7 +43,7 @@ def learn_style_reference(
 
     Args:
         path: a film with sound.
-        landmarker: the landmark model's file.
+        landmarker: finds faces; what it follows is forgotten.
         work: folder for arrays, which exists.
 
     Raises:
@@ -57,8 +57,7 @@ def learn_style_reference(
     info = probe_video(path)
     folder = work / "style"
     folder.mkdir()
-    with MeshLandmarker(landmarker, FILM_LANDMARKER) as finder:
-        faces = observe_film(info, finder, folder, learning)
+    faces = observe_film(info, landmarker, folder, learning)
     run = max(faces.runs, key=lambda each: each[1] - each[0])
     person = study_person(faces, run, model.scheme, MaskConfig())
     duration = faces.starts[-1] + 1 / info.fps

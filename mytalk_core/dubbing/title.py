@@ -14,25 +14,18 @@ from mytalk_core.dubbing.dub import DubConfig, DubResult, dub
 from mytalk_core.dubbing.inputs import Inputs, open_inputs
 from mytalk_core.dubbing.left_alone_reason import counts_text
 from mytalk_core.dubbing.models import DubModels
+from mytalk_core.dubbing.notes import input_notes
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.report import unheard_speech
 from mytalk_core.dubbing.title_adaptation import JUDGE
+from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.clock import frame_time
 from mytalk_core.speech.recognition import Recogniser
-from mytalk_core.speech.transcript import UNKNOWN_LANGUAGE, Transcript
+from mytalk_core.speech.transcript import Transcript
 
 _LISTENING = "listening"
 _LISTENING_STEPS = 100
-
-# The recogniser's code of a language where catalogues use another one.
-_RECOGNISED_AS = {
-    "nb": "no",
-    "nn": "no",
-    "fil": "tl",
-    "jv": "jw",
-    "cmn": "zh",
-}
 
 
 def dub_title(
@@ -42,8 +35,11 @@ def dub_title(
     config: DubConfig,
     recogniser: Recogniser,
     progress: Progress,
+    tools: DubTools | None = None,
 ) -> tuple[DubResult, Transcript]:
     """Find out what the speech says and when, then make the lips follow it.
+
+    `tools` are the networks of `models`, of who dubs several titles with them.
 
     Raises:
         BadInputError, ModelError, OutputError: as `dub`; nothing new stands under `film` then.
@@ -57,10 +53,13 @@ def dub_title(
 
     start = time.monotonic()
     transcript = recogniser.transcribe(
-        read_audio(inputs.speech, choice=inputs.speech_tracks), inputs.script, listened
+        read_audio(inputs.speech, choice=inputs.speech_tracks),
+        inputs.script,
+        listened,
+        inputs.language,
     )
     spent = {_LISTENING: time.monotonic() - start}
-    result = dub(inputs, film, models, config, transcript, progress, spent)
+    result = dub(inputs, film, models, config, transcript, progress, spent, tools)
     return result, transcript
 
 
@@ -71,6 +70,7 @@ class TitleDubber:
         self._models = models
         self._config = config
         self._recogniser = Recogniser(models.speech_encoder)
+        self._tools = DubTools(models)
 
     def __call__(self, row: CatalogueRow, film: Path) -> DubbedTitle:
         """Dub one title into `film`, its report beside it.
@@ -78,13 +78,18 @@ class TitleDubber:
         Raises:
             BadInputError, ModelError, OutputError: as `open_inputs` and `dub_title`.
         """
-        inputs = open_inputs(row.video, row.speech, row.script)
+        inputs = open_inputs(row.video, row.speech, row.script, language=row.language)
         result, transcript = dub_title(
-            inputs, film, self._models, self._config, self._recogniser, lambda *_: None
+            inputs,
+            film,
+            self._models,
+            self._config,
+            self._recogniser,
+            lambda *_: None,
+            self._tools,
         )
         warnings = (
-            *inputs.notes,
-            language_warning(row.language, transcript.language),
+            *input_notes(inputs, transcript),
             length_warning(transcript, frame_time(result.frames, result.fps)),
             nothing_drawn_warning(result),
         )
@@ -96,21 +101,6 @@ class TitleDubber:
             result.rendered_frames,
             {reason.value: frames for reason, frames in result.left_alone.items()},
         )
-
-
-def language_warning(asked: str, heard: str) -> str:
-    """What to tell people where a speech seems not to be in its language; else the empty string.
-
-    Args:
-        asked: a BCP 47 tag; region and script do not count.
-        heard: what the recogniser says.
-    """
-    if heard == UNKNOWN_LANGUAGE:
-        return "nobody was heard to speak"
-    primary = asked.split("-")[0].lower()
-    if _RECOGNISED_AS.get(primary, primary) == heard:
-        return ""
-    return f"the speech sounds like {heard}, the catalogue says {asked}"
 
 
 def length_warning(transcript: Transcript, duration: Fraction) -> str:

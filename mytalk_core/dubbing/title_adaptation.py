@@ -23,13 +23,7 @@ from mytalk_core.data.cache import cache_root
 from mytalk_core.data.checked_file import sha256_of
 from mytalk_core.data.model_store import model, pull
 from mytalk_core.data.recipe import ResultKind, checksums, made_with
-from mytalk_core.dubbing.film_faces import (
-    FILM_LANDMARKER,
-    FilmFaces,
-    Person,
-    observe_film,
-    study_person,
-)
+from mytalk_core.dubbing.film_faces import FilmFaces, Person, observe_film, study_person
 from mytalk_core.dubbing.left_alone import LeftAloneConfig
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.progress import Progress
@@ -133,7 +127,7 @@ def learning_crop(crop: CropConfig, renderer: Renderer) -> CropConfig:
 
 def film_takes(
     film: Path,
-    landmarker: Path,
+    landmarker: MeshLandmarker,
     pairs: int,
     crop: CropConfig,
     work: Path,
@@ -142,7 +136,7 @@ def film_takes(
     """What an actor can be learnt from in a film that is not going to be dubbed.
 
     Args:
-        landmarker: the landmark model's file.
+        landmarker: finds faces; what it follows is forgotten.
         pairs: of frames, at most.
         work: an empty folder for arrays, which the takes do not need.
 
@@ -150,8 +144,7 @@ def film_takes(
         BadInputError: as decoding does; NO_FACE where the film shows none.
     """
     info = probe_video(film)
-    with MeshLandmarker(landmarker, FILM_LANDMARKER) as finder:
-        faces = observe_film(info, finder, work, progress)
+    faces = observe_film(info, landmarker, work, progress)
     people = [study_person(faces, run, MESH478, MaskConfig()) for run in faces.runs]
     usable = [plan.usable for plan in plan_runs(info, faces, people, MESH478, LeftAloneConfig())]
     chosen = spread_pairs(faces.runs, usable, pairs)

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from faster_whisper.audio import pad_or_trim
 from numpy.typing import NDArray
 
 from mytalk_core.errors import ModelError, Reason
+from mytalk_core.speech.languages import recogniser_code
 from mytalk_core.speech.offline_whisperx import quiet, whisperx_module
 from mytalk_core.speech.stretches import samples_of, speech_stretches
 from mytalk_core.speech.transcript import (
@@ -36,6 +38,7 @@ Advance = Callable[[float], object]
 
 _MODEL_FILES = ("model.bin", "config.json", "tokenizer.json")
 _BATCH = 8  # stretches recognised at once
+_KEPT_ALIGNERS = 4  # of a gigabyte each at most, where a language has a model of its own
 _LONGEST_PAUSE = Fraction(1)  # seconds that one stretch bridges
 
 
@@ -61,6 +64,7 @@ class Recogniser:
                 remedy="Run `mytalk models pull`.",
             )
         self._model_dir = model_dir
+        self._aligners: dict[str, Aligner] = {}  # by language, the one used last at the end
         self._threads = threads
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -69,6 +73,7 @@ class Recogniser:
         audio: NDArray[np.float32],
         script: Sequence[Segment] = (),
         advance: Advance = lambda share: None,
+        language: str = "",
     ) -> Transcript:
         """What is said in a recording, and when.
 
@@ -80,6 +85,8 @@ class Recogniser:
             audio: (N,) 16 kHz mono, -1..1, of any length.
             script: lines without words, by start.
             advance: is told of progress.
+            language: BCP 47 tag of what is said. Where it is empty, or not known to the
+                recogniser, words are recognised in the language that it hears.
 
         Returns:
             The transcript. Where nobody speaks its language is UNKNOWN_LANGUAGE, it has no voice
@@ -90,13 +97,15 @@ class Recogniser:
             unheard = tuple(_unheard(line) for line in script)
             return Transcript(UNKNOWN_LANGUAGE, unheard, voice, aligner="")
         stretches = speech_stretches(voice, audio, LONGEST_STRETCH, _LONGEST_PAUSE)
-        language = self._language(audio, stretches)
+        heard, probability = self._heard(audio, stretches)
+        asked = recogniser_code(language) if language else ""
+        language = asked if asked in self._whisperx.model.supported_languages else heard
         aligner = self._aligner(language)
         if script:
             found = _script_segments(audio, script, voice, aligner, advance)
         else:
             found = self._segments(audio, stretches, voice, language, aligner, advance)
-        return Transcript(language, tuple(found), voice, aligner.name)
+        return Transcript(language, tuple(found), voice, aligner.name, heard, probability)
 
     @cached_property
     def _whisperx(self) -> Any:
@@ -109,14 +118,27 @@ class Recogniser:
                 local_files_only=True,
             )
 
-    def _language(self, audio: NDArray[np.float32], stretches: Sequence[Interval]) -> str:
+    def _heard(
+        self, audio: NDArray[np.float32], stretches: Sequence[Interval]
+    ) -> tuple[str, float]:
+        """The language that the longest stretch sounds like, and how probable that is."""
         longest = max(stretches, key=lambda stretch: stretch.length)
-        language: str = self._whisperx.detect_language(samples_of(audio, longest))
-        return language
+        model = self._whisperx.model
+        spectrum = model.feature_extractor(samples_of(audio, longest))
+        encoded = model.encode(pad_or_trim(spectrum))
+        token, probability = model.model.detect_language(encoded)[0][0]
+        return token.strip("<|>"), float(probability)
 
     def _aligner(self, language: str) -> Aligner:
-        phonetic = cached_phonetic_aligner(language, self._device)
-        return phonetic or AttentionAligner(self._whisperx.model, language)
+        """The aligner of a language. The latest few are kept: a catalogue mixes languages."""
+        aligner = self._aligners.pop(language, None)
+        if aligner is None:
+            phonetic = cached_phonetic_aligner(language, self._device)
+            aligner = phonetic or AttentionAligner(self._whisperx.model, language)
+        self._aligners[language] = aligner
+        if len(self._aligners) > _KEPT_ALIGNERS:
+            del self._aligners[next(iter(self._aligners))]
+        return aligner
 
     def _segments(
         self,

@@ -1,32 +1,121 @@
 """Scripts: the lines of a dub with their times, as SRT, WebVTT, TTML or SSA."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import pysubs2
-
 from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.speech.cues import Cue, read_cues
 from mytalk_core.speech.transcript import Segment
 
 _UNSPOKEN = re.compile(r"\[[^\]]*\]|[♪♫]")  # [door slams], song marks
 
 
-def read_script(path: Path) -> tuple[Segment, ...]:
-    """The lines of a script by start, without markup and sound descriptions, not yet aligned.
+@dataclass(frozen=True)
+class ScriptFault:
+    """A line of a script with which something is wrong."""
+
+    number: int  # of the line in the file, from 1
+    text: str  # what is said in it; may be empty
+    start: Fraction | None  # seconds; None where the file gives no time that can be read
+    end: Fraction | None  # the same
+    what: str  # is wrong with it
+    skipped: bool  # whether its words are left out
+
+    def __str__(self) -> str:
+        times = f" ({_clock(self.start)} to {_clock(self.end)})"
+        words = f" {self.text!r}" if self.text else ""
+        outcome = "it is skipped" if self.skipped else "it is used all the same"
+        return f"line {self.number}{times}{words} {self.what}: {outcome}"
+
+
+@dataclass(frozen=True)
+class Script:
+    """The lines of a script that can be used."""
+
+    lines: tuple[Segment, ...] = ()  # by start, not yet aligned
+    faults: tuple[ScriptFault, ...] = ()  # in the order of the file
+
+
+def read_script(path: Path) -> Script:
+    """The lines of a script by start, without markup and sound descriptions.
+
+    A line that has no time that can be read, no length or no text is left out, and one that begins
+    before another has ended is used as it is; either is among the faults.
 
     Raises:
-        BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, or BAD_SCRIPT where it holds no lines,
-            a line ends before it starts, or it is no script at all.
+        BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, or BAD_SCRIPT where no line can be used
+            or it is no script at all.
     """
     try:
-        subtitles = pysubs2.SSAFile.from_string(_text(path))
-    except (pysubs2.exceptions.Pysubs2Error, ValueError, SyntaxError) as error:
+        cues = read_cues(_text(path))
+    except ValueError as error:
         raise _bad(path, "this is no script that can be read.") from error
-    lines = [_line(event, path) for event in subtitles.get_text_events() if _spoken(event)]
+    lines: list[Segment] = []
+    faults: list[ScriptFault] = []
+    latest = Fraction(0)  # end of the lines so far
+    for number, cue in enumerate(cues, 1):
+        text = _spoken(cue.text)
+        if cue.text.strip() and not text:  # a door slams
+            continue
+        what = _unusable(cue, text)
+        if cue.start is None or cue.end is None or what:
+            faults.append(ScriptFault(number, text, cue.start, cue.end, what, skipped=True))
+            continue
+        lines.append(Segment(text, cue.start, cue.end))
+        if cue.start < latest and any(_overlap(cue, line) for line in lines[:-1]):
+            overlaps = "overlaps another line"
+            faults.append(ScriptFault(number, text, cue.start, cue.end, overlaps, skipped=False))
+        latest = max(latest, cue.end)
     if not lines:
-        raise _bad(path, "the script holds no spoken line.")
-    return tuple(sorted(lines, key=lambda line: line.start))
+        because = f": {faults[0]}" if faults else ""
+        raise _bad(path, f"the script holds no spoken line that can be used{because}.")
+    return Script(tuple(sorted(lines, key=lambda line: line.start)), tuple(faults))
+
+
+def faults_to_json(faults: Sequence[ScriptFault]) -> list[dict[str, object]]:
+    """Faults as JSON values, times in seconds."""
+    return [
+        {
+            "line": fault.number,
+            "start": None if fault.start is None else float(fault.start),
+            "end": None if fault.end is None else float(fault.end),
+            "text": fault.text,
+            "what": fault.what,
+            "skipped": fault.skipped,
+        }
+        for fault in faults
+    ]
+
+
+def _unusable(cue: Cue, text: str) -> str:
+    """Why a cue cannot be used, or the empty string."""
+    if cue.start is None or cue.end is None:
+        return "has no time that can be read"
+    if cue.start < 0:
+        return "starts before the recording"
+    if cue.end == cue.start:
+        return "has no length"
+    if cue.end < cue.start:
+        return "ends before it starts"
+    return "" if text else "has no text"
+
+
+def _overlap(cue: Cue, line: Segment) -> bool:
+    assert cue.start is not None and cue.end is not None  # as its caller checks
+    return cue.start < line.end and line.start < cue.end
+
+
+def _clock(time: Fraction | None) -> str:
+    """h:mm:ss.mmm, rounded down."""
+    if time is None:
+        return "?"
+    seconds, milliseconds = divmod(int(abs(time) * 1000), 1000)
+    minutes, seconds = divmod(seconds, 60)
+    sign = "-" if time < 0 else ""
+    return f"{sign}{minutes // 60}:{minutes % 60:02d}:{seconds:02d}.{milliseconds:03d}"
 
 
 def _text(path: Path) -> str:
@@ -55,14 +144,8 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _spoken(event: pysubs2.SSAEvent) -> str:
-    return " ".join(_UNSPOKEN.sub(" ", event.plaintext).split())
-
-
-def _line(event: pysubs2.SSAEvent, path: Path) -> Segment:
-    if event.end <= event.start:
-        raise _bad(path, f"the line {_spoken(event)!r} ends before it starts.")
-    return Segment(_spoken(event), Fraction(event.start, 1000), Fraction(event.end, 1000))
+def _spoken(text: str) -> str:
+    return " ".join(_UNSPOKEN.sub(" ", text).split())
 
 
 def _bad(path: Path, what: str) -> BadInputError:

@@ -61,10 +61,13 @@ class Segment:
 class Transcript:
     """A whole recording."""
 
-    language: str  # ISO 639-1, or UNKNOWN_LANGUAGE where nobody speaks
+    language: str  # of the words: the recogniser's code, or UNKNOWN_LANGUAGE where nobody speaks
     segments: tuple[Segment, ...]  # by start
     voice: tuple[Interval, ...]  # where somebody speaks, by start, apart from each other
     aligner: str  # what gave the words their times; empty where there was nothing to align
+    # What the recogniser hears, whatever language it was told; empty where it did not listen.
+    heard_language: str = ""
+    heard_probability: float | None = None  # 0..1, of that language
 
 
 def is_spaced(language: str) -> bool:
@@ -76,6 +79,10 @@ def to_json(transcript: Transcript) -> dict[str, Any]:
     """The transcript as JSON values. A time is [exact "num/den", seconds for people], or null."""
     return {
         "language": transcript.language,
+        "heard": {
+            "language": transcript.heard_language,
+            "probability": transcript.heard_probability,
+        },
         "aligner": transcript.aligner,
         "segments": [
             {
@@ -109,6 +116,8 @@ def from_json(data: Mapping[str, Any]) -> Transcript:
             for segment in data["segments"]
         ),
         voice=tuple(Interval(_time_in(start), _time_in(end)) for start, end in data["voice"]),
+        heard_language=data.get("heard", {}).get("language", ""),  # files of before have none
+        heard_probability=data.get("heard", {}).get("probability"),
     )
 
 

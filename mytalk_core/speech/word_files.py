@@ -25,7 +25,7 @@ def read_words(path: Path) -> tuple[Segment, ...]:
         BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE or BAD_SCRIPT.
     """
     if path.suffix not in (".align", ".json"):
-        return read_script(path)
+        return read_script(path).lines
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:

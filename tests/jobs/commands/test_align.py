@@ -77,3 +77,28 @@ def test_what_is_no_sound_is_bad_input(
     assert run(["align", str(speech), "--out", str(out)]) == 2
     assert "speech.wav" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_bad_line_of_a_script_is_named_and_the_others_are_used(
+    sample_clips: dict[str, SampleClip],
+    whisper_dir: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    script = tmp_path / "lines.srt"
+    script.write_text(SCRIPT + "\n3\n00:00:07,000 --> 00:00:07,000\nGoodbye.\n")
+    speech = str(sample_clips["test_movie"].path)
+    assert run(["align", speech, "--script", str(script)]) == 0
+    said = " ".join(capfd.readouterr().err.split())
+    assert "line 3 (0:00:07.000 to 0:00:07.000) 'Goodbye.' has no length: it is skipped" in said
+    assert run(["--json", "align", speech, "--script", str(script), "--language", "de"]) == 0
+    printed = json.loads(capfd.readouterr().out)
+    assert [fault["line"] for fault in printed["script_faults"]] == [3]
+    assert len(printed["segments"]) == 2
+    assert printed["language"] == "de"
+    assert printed["heard"]["language"] == "en" and printed["heard"]["probability"] > 0.5
+
+
+def test_what_is_no_language_is_refused(silence: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["align", str(silence), "--language", "English!"]) == 2
+    assert "--language" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.own_style import OwnStyleConfig
 from mytalk_core.dubbing.style_reference import learn_style_reference
 from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.motion.known_face import IDENTITY_FRAMES
 from mytalk_core.motion.model import load_model
 from mytalk_core.speech.features import SpeechEncoder
@@ -22,15 +23,16 @@ def test_a_clip_of_the_actor_teaches_their_style(
 ) -> None:
     model = load_model(dub_models.motion)
     stages: set[str] = set()
-    shown = learn_style_reference(
-        sample_clips["jwp_intro"].path,
-        model,
-        SpeechEncoder(dub_models.speech_encoder, threads=1),
-        dub_models.landmarker,
-        OwnStyleConfig(),
-        tmp_path,
-        lambda stage, done, total: stages.add(stage),
-    )
+    with MeshLandmarker(dub_models.landmarker) as landmarker:
+        shown = learn_style_reference(
+            sample_clips["jwp_intro"].path,
+            model,
+            SpeechEncoder(dub_models.speech_encoder, threads=1),
+            landmarker,
+            OwnStyleConfig(),
+            tmp_path,
+            lambda stage, done, total: stages.add(stage),
+        )
     assert shown.told.startswith("from jwp_intro.mp4: style learnt from 6 s")
     assert not np.array_equal(shown.model.speech_map, model.speech_map)
     assert shown.identity.shape == (IDENTITY_FRAMES, 3 * len(model.scheme.moving))

@@ -4,26 +4,10 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
-import pytest
-
 from mytalk_core.dubbing.dub import DubConfig
 from mytalk_core.dubbing.models import DubModels
-from mytalk_core.dubbing.title import language_warning, length_warning, recipe
+from mytalk_core.dubbing.title import length_warning, recipe
 from mytalk_core.speech.transcript import Interval, Transcript
-
-
-@pytest.mark.parametrize(
-    ("asked", "heard"), [("en", "en"), ("pt-BR", "pt"), ("EN-gb", "en"), ("nb", "no")]
-)
-def test_a_speech_in_its_language_is_no_matter(asked, heard):
-    assert language_warning(asked, heard) == ""
-
-
-@pytest.mark.parametrize(
-    ("asked", "heard", "said"), [("fr", "en", "en"), ("nb", "sv", "sv"), ("en", "und", "nobody")]
-)
-def test_another_language_or_none_is_worth_a_look(asked, heard, said):
-    assert said in language_warning(asked, heard)
 
 
 def test_a_speech_longer_than_its_film_is_worth_a_look():

@@ -179,3 +179,45 @@ def test_scripted_words_are_found_where_people_labelled_them(
         ]
     assert len(errors) >= 10
     assert np.median(errors) < 0.06
+
+
+def test_words_are_recognised_in_the_language_that_is_said(
+    recogniser: Recogniser, speech: NDArray[np.float32]
+) -> None:
+    told = recogniser.transcribe(speech, language="en-GB")
+    assert (told.language, told.heard_language) == ("en", "en")
+    assert told.heard_probability is not None and told.heard_probability > 0.9
+    german = recogniser.transcribe(speech, language="de-AT")
+    assert (german.language, german.heard_language) == ("de", "en")
+    assert said(german) != said(told)
+
+
+def test_a_language_that_is_not_known_is_the_one_that_is_heard(
+    recogniser: Recogniser, speech: NDArray[np.float32]
+) -> None:
+    assert recogniser.transcribe(speech, language="tlh").language == "en"
+
+
+def test_an_aligner_is_loaded_once_for_a_language(
+    whisper_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+
+    class Phonetic:
+        name = "phonetic"
+
+        def __init__(self, language: str) -> None:
+            self.language = language
+
+    def load(language: str, device: str) -> Phonetic:
+        loaded.append(language)
+        return Phonetic(language)
+
+    monkeypatch.setattr(recognition, "cached_phonetic_aligner", load)
+    several = Recogniser(whisper_dir)
+    for language in ("en", "fr", "en", "fr", "en"):
+        assert several._aligner(language).language == language  # type: ignore[attr-defined]
+    assert loaded == ["en", "fr"]
+    for language in ("de", "es", "it", "en"):  # more than are kept; en was used last before them
+        several._aligner(language)
+    assert loaded == ["en", "fr", "de", "es", "it"]

@@ -1,0 +1,71 @@
+"""Networks are loaded once for all titles, and no title changes them for the next."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mytalk_core.data.catalogue import CatalogueRow
+from mytalk_core.data.samples import SampleClip
+from mytalk_core.dubbing import tools
+from mytalk_core.dubbing.dub import DubConfig
+from mytalk_core.dubbing.models import DubModels
+from mytalk_core.dubbing.title import TitleDubber
+from mytalk_core.dubbing.tools import DubTools
+from mytalk_core.speech import recognition
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each network is loaded."""
+    count: Counter[str] = Counter()
+
+    def counted(module: object, name: str) -> None:
+        real = getattr(module, name)
+
+        def load(*arguments: object, **options: object) -> object:
+            count[name] += 1
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(module, name, load)
+
+    for name in ("MeshLandmarker", "SpeechEncoder", "load_model", "load_renderer"):
+        counted(tools, name)
+    real = recognition.Recogniser.__dict__["_whisperx"].func
+
+    def whisper(self: recognition.Recogniser) -> object:
+        count["Whisper"] += 1
+        return real(self)
+
+    monkeypatch.setattr(recognition.Recogniser.__dict__["_whisperx"], "func", whisper)
+    return count
+
+
+def test_two_titles_load_each_network_once_and_do_not_change_it(
+    sample_clips: dict[str, SampleClip],
+    run_ffmpeg: Callable[..., Path],
+    dub_models: DubModels,
+    loads: Counter[str],
+    tmp_path: Path,
+) -> None:
+    clip = sample_clips["jwp_intro"].path
+    film = run_ffmpeg(tmp_path / "film.mp4", "-i", clip, "-t", "0.6", "-c:a", "aac")
+    speech = run_ffmpeg(tmp_path / "speech.wav", "-ss", "2", "-i", clip, "-t", "0.6", "-vn")
+    dubber = TitleDubber(dub_models, DubConfig())
+    digests = set()
+    for title in ("one", "two"):
+        row = CatalogueRow(title, film, speech, "en", None)
+        dubbed = dubber(row, tmp_path / f"{title}.mp4")
+        digests.add(hashlib.sha256(dubbed.film.read_bytes()).hexdigest())
+    names = ("MeshLandmarker", "SpeechEncoder", "load_model", "load_renderer", "Whisper")
+    assert loads == dict.fromkeys(names, 1)
+    assert len(digests) == 1
+
+
+def test_tools_load_nothing_before_it_is_needed(loads: Counter[str], tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    with DubTools(DubModels(missing, missing, missing, missing)) as none:
+        assert none.files.motion == missing
+    assert not loads
