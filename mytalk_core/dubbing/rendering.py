@@ -26,6 +26,7 @@ from mytalk_core.media.decode import PlaneFrame
 from mytalk_core.media.plane_regions import largest_outside_change, with_region
 from mytalk_core.media.planes import Planes
 from mytalk_core.media.prefetch import mapped_ahead
+from mytalk_core.media.tone import tone_of
 
 _BATCH = 16  # frames rendered together
 _BLEND = BlendConfig()
@@ -200,7 +201,9 @@ def _in_film(
     patch = composite(picture, share, box, planes.width, planes.height, one.strength)
     if patch is None:
         return planes
-    return with_region(planes, patch.rgb, patch.share, patch.left, patch.top)
+    height, width = patch.share.shape
+    tone = tone_of(planes, patch.left, patch.top, patch.left + width, patch.top + height)
+    return with_region(planes, patch.rgb, patch.share, patch.left, patch.top, tone)
 
 
 def _differ(before: Planes, after: Planes) -> bool:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.media.colour import FULL_RANGE, luma_weights
 from mytalk_core.media.planes import PlaneLayout, Planes, Samples
+from mytalk_core.media.tone import Tone
 
 # By the place of chroma in its two pixels: the filter, its first pixel as counted from theirs, and
 # how a picture goes on beyond its edge for the filter to undo the interpolation there too.
@@ -65,6 +66,7 @@ def with_region(
     share: NDArray[np.float32],
     left: int,
     top: int,
+    tone: Tone | None = None,
 ) -> Planes:
     """The picture with an RGB picture mixed into it.
 
@@ -72,6 +74,7 @@ def with_region(
         rgb: (h, w, 3), in the scale of `region_rgb`; within the film's picture.
         share: (h, w), 0..1, of `rgb` in the mixture.
         left, top: of `rgb` in the film's picture, any pixel.
+        tone: of the film there; chroma then follows luma, whatever the colour of `rgb`.
 
     Returns:
         New planes. A luma sample is the film's where the share is 0, a chroma sample where it is
@@ -85,7 +88,7 @@ def with_region(
     left, top = left + x, top + y
     own = region_rgb(planes, left, top, left + width, top + height)
     change = (rgb[part] - own) * share[part][..., None]
-    return _changed(planes, change, where[part], left, top)
+    return _changed(planes, change, where[part], left, top, tone)
 
 
 def largest_outside_change(before: Planes, after: Planes, inside: NDArray[np.bool_]) -> int:
@@ -112,12 +115,15 @@ def _changed(
     where: NDArray[np.bool_],
     left: int,
     top: int,
+    tone: Tone | None,
 ) -> Planes:
     """`change` (h, w, 3) in RGB added; only samples of pixels of the mask `where` may change."""
     layout = planes.layout
     reading = _rgb_matrix(layout.bits, planes.tags.range == FULL_RANGE, _weights(planes))
     luma, *chroma = cv2.split(cv2.transform(change, np.linalg.inv(reading[:, :3])))
     height, width = where.shape
+    if tone is not None:
+        chroma = [tone.u * luma, tone.v * luma]
     y = planes.y.copy()
     _add(y[top : top + height, left : left + width], luma, where, layout.bits)
     # The window of whole chroma samples that the filters can reach.

@@ -1,6 +1,6 @@
 """Frames of a film with new lips: which ones change, where, and that they come in order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -104,14 +104,16 @@ def render(
     def starts(number: int) -> tuple[Fraction, ...]:
         return faces.starts[slice(*RUNS[number])]
 
-    def drawn(strengths: list[Array]) -> list[DubbedFrame]:
+    def drawn(
+        strengths: list[Array], shown: Sequence[PlaneFrame] = tuple(film)
+    ) -> list[DubbedFrame]:
         runs = (
             RunToRender(
                 *RUNS[number], looks[number], geometry(number), starts(number), strength, renderer
             )
             for number, strength in enumerate(strengths)
         )
-        return list(render_film(film, runs, MESH478))
+        return list(render_film(shown, runs, MESH478))
 
     return drawn
 
@@ -154,6 +156,25 @@ def test_half_a_strength_changes_half_as_much(render: Callable[..., list[DubbedF
 
     assert np.abs(change(whole)).max() > 4
     assert np.abs(change(less) - change(whole) / 2).max() <= 1
+
+
+def test_frames_without_colour_stay_without(
+    render: Callable[..., list[DubbedFrame]],
+    film: list[PlaneFrame],
+) -> None:
+    """Even where the reference frames, which `render` has chosen before, have colour."""
+    shown = []
+    for frame in film:
+        neutral = np.full_like(frame.planes.u, 128 << (frame.planes.layout.bits - 8))
+        planes = replace(frame.planes, u=neutral, v=neutral)
+        shown.append(replace(frame, planes=planes))
+    drawn = [frame for frame in render(full(), shown) if frame.dubbed is not frame.source]
+    assert len(drawn) > 20
+    for frame in drawn:
+        before, after = frame.source.planes, frame.dubbed.planes
+        assert not np.array_equal(after.y, before.y)
+        assert np.array_equal(after.u, before.u)
+        assert np.array_equal(after.v, before.v)
 
 
 def test_the_film_is_read_no_farther_than_looks_are_asked_for(
