@@ -30,6 +30,8 @@ class Reason(StrEnum):
     NOT_ALLOWED = "not_allowed"  # a list names a file or an address that lists may not name
     FORBIDDEN_FORMAT = "forbidden_format"  # it names other files or addresses, as playlists do
     STORAGE_ERROR = "storage_error"  # a file system or object store did not answer
+    INTERLACED = "interlaced"  # its frames hold two instants each, or are marked so
+    FORMAT_CHANGES = "format_changes"  # size, pixel format or colours change within the film
     NO_FACE = "no_face"
     FACE_TOO_SMALL = "face_too_small"
     TOO_SHORT = "too_short"

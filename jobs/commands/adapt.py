@@ -48,15 +48,16 @@ def adapt(
     given = [*films, *([renderer] if renderer else [])]
     check_output_files([out, report_path(out)], given, suffixes=(_SUFFIX,))
 
-    from mytalk_core.media.probe import probe_video
+    from mytalk_core.media.picture_check import check_picture
 
     for film in films:
-        probe_video(film)  # before seconds go into loading models
+        check_picture(film)  # before seconds go into loading models
 
     from mytalk_core.appearance.adaptation import AdaptationConfig, plan_lesson
     from mytalk_core.appearance.adapted_file import save_adapted
     from mytalk_core.appearance.checkpoint import load_renderer
     from mytalk_core.data.model_store import pull
+    from mytalk_core.dubbing.film_faces import FILM_LANDMARKER
     from mytalk_core.dubbing.models import shipped_weights
     from mytalk_core.dubbing.title_adaptation import PAIRS, film_takes, learn, learning_crop
     from mytalk_core.evaluation.adaptation_page import (
@@ -72,7 +73,7 @@ def adapt(
     shipped, config = load_renderer(weights), AdaptationConfig.lasting(seconds)
     crop = learning_crop(CropConfig(), shipped)
     takes = []
-    with stages() as report, MeshLandmarker(pull("face-landmarker")) as landmarker:
+    with stages() as report, MeshLandmarker(pull("face-landmarker"), FILM_LANDMARKER) as landmarker:
         for film in films:
             with tempfile.TemporaryDirectory(prefix=".adapt-", dir=out.parent) as work:
                 pairs = max(PAIRS // len(films), 1)

@@ -117,6 +117,7 @@ def dub(
         StreamChoice(audio=speech_track),
         language,
     )
+    notes(inputs.losses)  # before minutes go into the work
 
     from mytalk_core.dubbing.dub import DubConfig
     from mytalk_core.dubbing.left_alone_reason import LeftAlone
@@ -138,7 +139,7 @@ def dub(
             report,
         )
 
-    notes(input_notes(inputs, transcript))
+    notes([line for line in input_notes(inputs, transcript) if line not in inputs.losses])
     if not (transcript.voice or language):
         note(f"Nobody was heard to speak in {speech}: the mouth stays shut.")
     late = length_warning(transcript, frame_time(dubbed.frames, dubbed.fps))
@@ -168,6 +169,7 @@ def dub(
         "heard_language": transcript.heard_language,
         "heard_probability": transcript.heard_probability,
         "script_faults": faults_to_json(inputs.script_faults),
+        "warnings": [*input_notes(inputs, transcript), *([late] if late else [])],
         "stage_seconds": dubbed.stage_seconds,
     }
     result(data, "\n".join(lines))

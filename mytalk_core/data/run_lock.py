@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from mytalk_core.data.retrying import RetryConfig
 from mytalk_core.data.storage import Store
 from mytalk_core.errors import BadInputError, MytalkError, OutputError, Reason
 from mytalk_core.media.output import atomic_path, make_folder
@@ -196,6 +197,8 @@ class _LockFile:
 def _renew(
     file: _LockFile, mine: Holder, seconds: float, lost: threading.Event, ended: threading.Event
 ) -> None:
+    # Not for minutes, or the lock would look abandoned once the storage works again.
+    file = replace(file, store=replace(file.store, retry=RetryConfig(seconds)))
     beat = 0
     while not ended.wait(seconds):
         # Storage that fails for a while is not a reason to end a run that works.

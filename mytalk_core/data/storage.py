@@ -1,23 +1,20 @@
 """One place for results, on a file system or an object store; a name holds a whole file or none."""
 
+import io
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 import fsspec
-from tenacity import (
-    Retrying,
-    retry_if_not_exception_type,
-    stop_after_attempt,
-    wait_random_exponential,
-)
 
-from mytalk_core.errors import BadInputError, MytalkError, OutputError, Reason, StorageError
-from mytalk_core.media.output import atomic_path, make_folder
+from mytalk_core.data.retrying import RetryConfig
+from mytalk_core.data.retrying import persistently as persistently
+from mytalk_core.errors import BadInputError, OutputError, Reason
+from mytalk_core.media.output import atomic_path, cannot_be_written, make_folder
 
 # Stores that footage may come from and results go to. Others of fsspec's run commands, or read
 # indexes that name further addresses.
@@ -26,21 +23,9 @@ PROTOCOLS = _READ_ONLY | {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memo
 
 _T = TypeVar("_T")
 
-# Once, and again after a second or so, twice that and four times that.
-_TRIES = 4
-_LONGEST_WAIT = 10.0  # seconds
-
-# Trying again helps with none of these: what is named is not there, is not allowed, or is wrong.
-_LASTING = (
-    FileNotFoundError,
-    PermissionError,
-    IsADirectoryError,
-    NotADirectoryError,
-    ImportError,
-    ValueError,
-    TypeError,
-    MytalkError,
-)
+_GLOB = frozenset("*?[")
+_BUFFER_BYTES = 2**20
+_WEB_CONNECT_SECONDS, _WEB_READ_SECONDS = 30, 60
 
 
 def is_local(url: str) -> bool:
@@ -72,7 +57,8 @@ def remote_file(url: str) -> tuple[Any, str]:
         )
     try:
         # Others write there too, so a list of names from before would mislead.
-        system, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        options = _web_options() if protocol in _READ_ONLY else {}
+        system, path = fsspec.core.url_to_fs(url, use_listings_cache=False, **options)
     except ImportError as error:
         raise BadInputError(
             f"{protocol}:// needs a package that is not installed ({error}).",
@@ -82,44 +68,139 @@ def remote_file(url: str) -> tuple[Any, str]:
     return system, str(path)
 
 
-def persistently(action: Callable[[], _T], where: str) -> _T:
-    """What `action` gives, tried again, after growing pauses, where storage fails in passing.
+def _web_options() -> dict[str, Any]:
+    from aiohttp import ClientTimeout  # here, because it takes long to import
+
+    # A film takes as long as it takes, but a server that says nothing for so long is gone. Bytes
+    # are asked for as they are, so that their number is the one that the server states.
+    timeout = ClientTimeout(
+        total=None, sock_connect=_WEB_CONNECT_SECONDS, sock_read=_WEB_READ_SECONDS
+    )
+    return {"client_kwargs": {"timeout": timeout, "headers": {"Accept-Encoding": "identity"}}}
+
+
+def remote_files(url: str) -> Iterator[str]:
+    """Addresses of the files that a remote `url` names, in the same order every time.
+
+    They are the file itself, all below a folder but hidden ones, or those that a glob matches.
+    One folder is in memory at a time.
 
     Raises:
-        StorageError: STORAGE_ERROR where the last try failed as well.
-        BadInputError: NOT_FOUND, UNREADABLE or BAD_CONFIGURATION where trying again would not help.
+        BadInputError: NOT_FOUND, UNREADABLE or BAD_CONFIGURATION.
+        StorageError: STORAGE_ERROR.
     """
-    attempts = Retrying(
-        retry=retry_if_not_exception_type(_LASTING),
-        stop=stop_after_attempt(_TRIES),
-        wait=wait_random_exponential(multiplier=1, max=_LONGEST_WAIT),
-        reraise=True,
+    system, path = remote_file(url)
+    if _GLOB & set(path):
+        names: Iterable[str] = _matching(system, path, url)
+    else:
+        info = persistently(lambda: system.info(path), url)
+        # A web server has no folders, but pages of links.
+        folder = info.get("type") == "directory" or info.get("mimetype") == "text/html"
+        names = _walk(system, path, url) if folder or path.endswith("/") else [path]
+    for name in names:
+        yield str(system.unstrip_protocol(name))
+
+
+def _matching(system: Any, pattern: str, url: str) -> list[str]:
+    """Files that a glob matches; hidden ones only where it names their dot."""
+    found = persistently(lambda: system.glob(pattern, detail=True), url)
+    hidden = pattern.rpartition("/")[2].startswith(".")
+    return sorted(
+        name
+        for name, info in found.items()
+        if info["type"] != "directory" and (hidden or not name.rpartition("/")[2].startswith("."))
     )
-    try:
-        return attempts(action)
-    except (FileNotFoundError, NotADirectoryError):
-        raise BadInputError(
-            "there is nothing here.", reason=Reason.NOT_FOUND, where=where, remedy="Check the URL."
-        ) from None
-    except (PermissionError, IsADirectoryError) as error:
-        raise BadInputError(
-            f"cannot be read: {error}.", reason=Reason.UNREADABLE, where=where
-        ) from error
-    except ValueError as error:  # such as names that no bucket may have
-        raise BadInputError(
-            f"is no address that this storage knows: {error}.",
-            reason=Reason.BAD_CONFIGURATION,
-            where=where,
-        ) from error
-    except (TypeError, ImportError, MytalkError):
-        raise
-    except Exception as error:  # every store has errors of its own
-        raise StorageError(
-            f"the storage failed {_TRIES} times, last with {type(error).__name__}: {error}.",
-            reason=Reason.STORAGE_ERROR,
-            where=where,
-            remedy="Run the same command again later.",
-        ) from error
+
+
+def _walk(system: Any, folder: str, url: str) -> Iterator[str]:
+    entries = persistently(lambda: system.ls(folder, detail=True), url)
+    entries = sorted(entries, key=lambda entry: str(entry["name"]))
+    shown = [each for each in entries if _is_shown(each["name"], folder)]
+    for kind in ("file", "directory"):
+        for entry in shown:
+            if (entry["type"] == "directory") == (kind == "directory"):
+                name = entry["name"]
+                yield from [name] if kind == "file" else _walk(system, name, url)
+
+
+def _is_shown(name: str, folder: str) -> bool:
+    last = name.rstrip("/").rpartition("/")[2]
+    return name.rstrip("/") != folder.rstrip("/") and not last.startswith((".", "?"))
+
+
+def open_remote(url: str, in_order: bool = False) -> BinaryIO:
+    """A remote file opened for reading and seeking, whose reads survive a storage's failures.
+
+    Args:
+        in_order: read from its start to its end, so that nothing is read ahead. Files of web
+            servers can only be read so.
+
+    Raises:
+        BadInputError, StorageError: as `persistently`, here and from every read.
+    """
+    system, path = remote_file(url)
+    return cast(BinaryIO, io.BufferedReader(_Remote(system, path, url, in_order), _BUFFER_BYTES))
+
+
+class _Remote(io.RawIOBase):
+    """A file of fsspec that is opened again, at the same place, after a read that failed.
+
+    A web server is asked for the whole file in one request, as not all of them know ranges.
+    """
+
+    def __init__(self, system: Any, path: str, where: str, in_order: bool) -> None:
+        self._system, self._path, self._where = system, path, where
+        self._place = 0
+        self._streams = where.lower().startswith(tuple(_READ_ONLY))
+        # A web server sends a stream where no block size is named.
+        self._options: dict[str, Any] = {"cache_type": "none"} if in_order else {}
+        if self._streams:
+            self._options = {"block_size": 0}
+        self._file = persistently(self._opened, where)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return not self._streams
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if self._streams:
+            raise io.UnsupportedOperation("seek")
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._file.size}[whence]
+        self._place = start + offset
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        data = persistently(lambda: self._read(len(buffer)), self._where)
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed and self._file is not None:
+            self._file.close()
+        super().close()
+
+    def _opened(self) -> Any:
+        return self._system.open(self._path, "rb", **self._options)
+
+    def _read(self, count: int) -> bytes:
+        try:
+            if self._file is None:
+                self._file = self._opened()
+                skipped = self._place if self._streams else 0
+                while skipped and (data := self._file.read(min(skipped, _BUFFER_BYTES))):
+                    skipped -= len(data)
+            if not self._streams:
+                self._file.seek(self._place)
+            return cast(bytes, self._file.read(count))
+        except BaseException:
+            self._file = None
+            raise
 
 
 @dataclass(frozen=True)
@@ -133,6 +214,8 @@ class Store:
     """
 
     url: str  # as the user wrote it, without a slash at the end
+    # How long a failing storage is asked again; None: as this process is configured.
+    retry: RetryConfig | None = None
 
     def exists(self, name: str) -> bool:
         """Whether a file stands under `name`."""
@@ -140,23 +223,29 @@ class Store:
         if path is not None:
             return path.is_file()
         system, remote = self._remote(name)
-        return persistently(lambda: bool(system.isfile(remote)), self._where(name))
+        try:
+            # Not `isfile`, which takes a store that does not answer for one without the file.
+            info = self._persistently(lambda: system.info(remote), name)
+        except BadInputError as error:
+            if error.reason is Reason.NOT_FOUND:
+                return False
+            raise
+        return bool(info["type"] == "file")
 
     def read(self, name: str) -> bytes:
         """The whole content."""
         path = self.local_path(name)
         if path is not None:
-            return persistently(path.read_bytes, self._where(name))
+            return self._persistently(path.read_bytes, name)
         system, remote = self._remote(name)
-        return persistently(lambda: cast(bytes, system.cat_file(remote)), self._where(name))
+        return self._persistently(lambda: cast(bytes, system.cat_file(remote)), name)
 
     def open_read(self, name: str) -> BinaryIO:
         """The file opened for reading and seeking; the caller closes it."""
         path = self.local_path(name)
         if path is not None:
-            return persistently(lambda: path.open("rb"), self._where(name))
-        system, remote = self._remote(name)
-        return persistently(lambda: cast(BinaryIO, system.open(remote, "rb")), self._where(name))
+            return self._persistently(lambda: path.open("rb"), name)
+        return open_remote(self._where(name))
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """Names of finished files that begin with `prefix`, in order; none where no folder is."""
@@ -175,7 +264,7 @@ class Store:
         store the finished file is put at once; a put that is cut short leaves nothing.
 
         Raises:
-            OutputError: DISK_FULL or OUTPUT_NOT_WRITABLE.
+            OutputError: DISK_FULL, OUTPUT_NOT_WRITABLE, or of a folder STORAGE_ERROR.
             StorageError: STORAGE_ERROR.
         """
         path = self.local_path(name)
@@ -185,12 +274,12 @@ class Store:
                 yield temporary
             return
         system, remote = self._remote(name)
-        with tempfile.TemporaryDirectory(prefix="mytalk-") as scratch:
+        with _scratch_folder() as scratch:
             with atomic_path(Path(scratch) / Path(name).name) as temporary:
                 yield temporary
             finished = Path(scratch) / Path(name).name
             try:
-                persistently(lambda: system.put_file(str(finished), remote), self._where(name))
+                self._persistently(lambda: system.put_file(str(finished), remote), name)
             except BadInputError as error:  # no such bucket, or no right to write there
                 raise OutputError(
                     f"cannot be written: {error.what}",
@@ -209,10 +298,10 @@ class Store:
         path = self.local_path(name)
         try:
             if path is not None:
-                persistently(partial(path.unlink, missing_ok=True), self._where(name))
+                self._persistently(partial(path.unlink, missing_ok=True), name)
             else:
                 system, remote = self._remote(name)
-                persistently(lambda: system.rm_file(remote), self._where(name))
+                self._persistently(lambda: system.rm_file(remote), name)
         except BadInputError as error:
             if error.reason is not Reason.NOT_FOUND:
                 raise OutputError(
@@ -230,6 +319,9 @@ class Store:
         system, root = remote_file(self.url)
         return system, f"{root.rstrip('/')}/{name}"
 
+    def _persistently(self, action: Callable[[], _T], name: str) -> _T:
+        return persistently(action, self._where(name), self.retry)
+
     def _where(self, name: str) -> str:
         return f"{self.url}/{name}"
 
@@ -242,7 +334,7 @@ class Store:
         root = root.rstrip("/")
         start = f"{root}/{folder}" if folder else root
         try:
-            found = persistently(lambda: list(system.find(start)), self._where(folder))
+            found = self._persistently(lambda: list(system.find(start)), folder)
         except BadInputError as error:
             if error.reason is Reason.NOT_FOUND:
                 return []
@@ -268,6 +360,16 @@ def open_store(url: str | Path) -> Store:
                 remedy="Use a path or an object store.",
             )
     return Store(text.rstrip("/") or "/")
+
+
+@contextmanager
+def _scratch_folder() -> Iterator[str]:
+    with ExitStack() as stack:
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="mytalk-", ignore_cleanup_errors=True)
+        except OSError as error:
+            raise cannot_be_written(Path(tempfile.gettempdir()), error) from error
+        yield stack.enter_context(folder)
 
 
 def _has_hidden_part(name: str) -> bool:

@@ -146,7 +146,7 @@ def dub(
     the work goes on; the speech itself, 230 MB an hour, is held in memory.
 
     Args:
-        inputs: a film with at most one face in each frame, the speech, maybe a style.
+        inputs: a film, of whose shots the largest face is dubbed, the speech, maybe a style.
         transcript: of the speech; lips stay shut outside its voice intervals.
         spent: seconds that stages before this one took, for the report.
         tools: the networks of `models`, of who dubs several titles with them; by default they are

@@ -1,11 +1,10 @@
-"""The first look at a film: where its face is in every frame, and the people it shows."""
+"""The first pass over a film: its shots, where the face to dub is, and the people it shows."""
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +17,13 @@ from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.alignment import canonical_rigid, fit_pose, to_shape
 from mytalk_core.faces.face_motion import resting_shape
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
-from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
-from mytalk_core.faces.occlusion_sample import occlusion_sample
+from mytalk_core.faces.landmarker import Landmarker, LandmarkerConfig
+from mytalk_core.faces.occlusion_sample import occlusion_sample, sample_places
 from mytalk_core.faces.steadying import steadied_blocks
-from mytalk_core.faces.tracks import face_runs
-from mytalk_core.media.decode import iter_frames
+from mytalk_core.films.dubbed_face import faces_to_dub, seen_stretches
+from mytalk_core.films.face_files import RowFile
+from mytalk_core.films.observing import FilmObserver, ObserverConfig, ShotFaces
+from mytalk_core.media.decode import Frame, iter_frames
 from mytalk_core.media.prefetch import prefetched
 from mytalk_core.media.probe import VideoInfo
 from mytalk_core.motion.closed_mouth import closed_mouth
@@ -31,11 +32,15 @@ from mytalk_core.motion.known_face import KnownFace, known_face
 # Frames of a run from which its person is learnt; more tell nothing new.
 _STUDIED = 1000
 _SHORTEST_RUN_SECONDS = Fraction(1, 2)
+_BLOCK = 1000  # frames at a time, so that a shot of any length fits in memory
+
+# How faces of a film are looked for, whoever dubs it or learns from it.
+FILM_LANDMARKER = LandmarkerConfig(max_faces=4)
 
 
 @dataclass(frozen=True)
 class FilmFaces:
-    """What the first look found; F frames in all."""
+    """What the first pass found; F frames in all."""
 
     landmarks: NDArray[np.float32]  # (F, P, 3) pixels, steadied; NaN where no face is; on disk
     starts: tuple[Fraction, ...]  # seconds, of each frame
@@ -57,51 +62,123 @@ class Person:
 
 
 def observe_film(
-    video: VideoInfo, landmarker: MeshLandmarker, work: Path, progress: Progress
+    video: VideoInfo, landmarker: Landmarker, work: Path, progress: Progress
 ) -> FilmFaces:
-    """Look at every frame once.
+    """Find the shots of a film and its faces in one pass over it.
+
+    A run ends with its shot. Where several people are seen together, the largest face is the one
+    that has runs, see `faces_to_dub`.
+
+    Args:
+        landmarker: with `FILM_LANDMARKER` for its configuration.
 
     Raises:
-        BadInputError: as decoding does; NO_FACE where no frame shows one.
+        BadInputError: as decoding does; NO_FACE where no shot shows one for long enough.
     """
     starts: list[Fraction] = []
-    shown: deque[NDArray[np.uint8]] = deque()  # frames whose landmarks are not known yet
+    runs = _Runs(landmarker.scheme, video.fps)
+    places = len(sample_places(landmarker.scheme).weights)
+    face = (landmarker.scheme.point_count, 3)
+    with (
+        RowFile(work / "detected", face, np.float32) as faces,
+        RowFile(work / "detected-samples", (places, 4), np.uint8) as face_samples,
+        (work / "samples").open("wb") as samples,
+    ):
 
-    def images() -> Iterator[NDArray[np.uint8]]:
-        # A level of brightness moves no landmark.
-        for frame in prefetched(iter_frames(video.path, exact=False, choice=video.choice), 4):
-            starts.append(frame.pts * video.time_base)
-            progress("finding the face", len(starts), max(video.frame_estimate, len(starts)))
-            shown.append(frame.image)
-            yield frame.image
+        def dubbed() -> Iterator[NDArray[np.float32]]:
+            for shot in _observed(video, landmarker, faces, face_samples, starts, progress):
+                rows = runs.add(shot)
+                for first in range(0, len(rows), _BLOCK):
+                    block = rows[first : first + _BLOCK]
+                    samples.write(face_samples.filled(block, 0).data)
+                    yield faces.filled(block, np.nan)
 
-    def sampled(file: IO[bytes]) -> Iterator[NDArray[np.float32]]:
-        for points in track_largest_face(images(), landmarker):
-            file.write(occlusion_sample(shown.popleft(), points, landmarker.scheme).data)
-            yield points[None]
-
-    with (work / "samples").open("wb") as file:
-        found = stack_on_disk(work / "found", sampled(file))
-    landmarks = stack_on_disk(
-        work / "landmarks", steadied_blocks(found, landmarker.scheme, float(video.fps))
-    )
-    samples = np.memmap(work / "samples", np.uint8, "r").reshape(len(landmarks), -1, 4)
-    left_alone: list[LeftAlone | None] = [LeftAlone.NO_FACE] * len(starts)
-    runs = []
-    shortest = _SHORTEST_RUN_SECONDS * video.fps
-    for first, end in face_runs(landmarks, landmarker.scheme):
-        kept = end - first >= shortest
-        left_alone[first:end] = [None if kept else LeftAlone.TOO_SHORT] * (end - first)
-        if kept:
-            runs.append((first, end))
-    if not runs:
+        found = stack_on_disk(work / "found", dubbed())
+    if not runs.kept:
         raise BadInputError(
             "shows no face for long enough to dub it.",
             reason=Reason.NO_FACE,
             where=video.path,
             remedy="Give a film in which a face is seen from the front.",
         )
-    return FilmFaces(landmarks, tuple(starts), tuple(runs), tuple(left_alone), samples, found)
+    steady = _steadied(found, runs.stretches, landmarker.scheme, video.fps)
+    return FilmFaces(
+        landmarks=stack_on_disk(work / "landmarks", steady),
+        starts=tuple(starts),
+        runs=tuple(runs.kept),
+        left_alone=tuple(runs.left_alone),
+        samples=np.memmap(work / "samples", np.uint8, "r").reshape(len(found), places, 4),
+        found=found,
+    )
+
+
+def _observed(
+    video: VideoInfo,
+    landmarker: Landmarker,
+    faces: RowFile,
+    samples: RowFile,
+    starts: list[Fraction],
+    progress: Progress,
+) -> Iterator[ShotFaces]:
+    """The shots of a film; adds every face, its sample in the same row, and every frame's start."""
+    observer = FilmObserver(landmarker, video.fps, ObserverConfig(), faces)
+
+    def frames() -> Iterator[Frame]:
+        # A level of brightness moves no landmark.
+        for frame in iter_frames(video.path, exact=False, choice=video.choice):
+            observer.find_shots(frame.index, frame.image)
+            yield frame
+
+    for frame in prefetched(frames(), 4):
+        starts.append(frame.pts * video.time_base)
+        progress("finding the face", len(starts), max(video.frame_estimate, len(starts)))
+        for face in observer.find_faces(frame.index, frame.image):
+            samples.add(occlusion_sample(frame.image, face.landmarks, landmarker.scheme))
+        yield from observer.finished_shots()
+    yield from observer.finish()
+
+
+class _Runs:
+    """Collects which face is dubbed when, and why a frame is left alone."""
+
+    def __init__(self, scheme: LandmarkScheme, fps: Fraction) -> None:
+        self._scheme = scheme
+        self._fps = fps
+        self.stretches: list[tuple[int, int]] = []  # of one face each, in order
+        self.kept: list[tuple[int, int]] = []  # those that are long enough
+        self.left_alone: list[LeftAlone | None] = []  # of each frame
+
+    def add(self, shot: ShotFaces) -> NDArray[np.int64]:
+        """Add the next shot; of each of its frames the row of the face to dub, or -1."""
+        reasons: list[LeftAlone | None] = [LeftAlone.NO_FACE] * (shot.end - shot.first)
+        rows = np.full(shot.end - shot.first, -1)
+        for track in shot.tracks:
+            for frame in track.frames.tolist():
+                reasons[frame - shot.first] = LeftAlone.OTHER_FACE
+        for track, within in faces_to_dub(shot.tracks, self._scheme, self._fps):
+            for first, end in seen_stretches(track, within):
+                place = slice(first - shot.first, end - shot.first)
+                at = int(np.searchsorted(track.frames, first))
+                rows[place] = track.rows[at : at + end - first]
+                kept = end - first >= _SHORTEST_RUN_SECONDS * self._fps
+                reasons[place] = [None if kept else LeftAlone.TOO_SHORT] * (end - first)
+                self.stretches.append((first, end))
+                if kept:
+                    self.kept.append((first, end))
+        self.left_alone += reasons
+        return rows
+
+
+def _steadied(
+    found: NDArray[np.float32],
+    stretches: Sequence[tuple[int, int]],
+    scheme: LandmarkScheme,
+    fps: Fraction,
+) -> Iterator[NDArray[np.float32]]:
+    """The landmarks of each stretch steadied by themselves, block by block over the film."""
+    edges = sorted({0, len(found), *chain.from_iterable(stretches)})
+    for first, end in pairwise(edges):
+        yield from steadied_blocks(found[first:end], scheme, float(fps))
 
 
 def study_person(

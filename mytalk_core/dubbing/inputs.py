@@ -1,10 +1,11 @@
-"""The files of a title, looked at before a model is loaded or a second spent on them."""
+"""The files of a title, checked before a model is loaded or a second spent on them."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.media.probe import probe_audio, probe_video
+from mytalk_core.media.picture_check import check_picture
+from mytalk_core.media.probe import VideoInfo, probe_audio
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 from mytalk_core.speech.script import Script, ScriptFault, read_script
 from mytalk_core.speech.transcript import Segment
@@ -22,6 +23,7 @@ class Inputs:
     speech_tracks: StreamChoice = PLAYERS_CHOICE  # which sound of the speech's file
     script_faults: tuple[ScriptFault, ...] = ()  # of lines that are skipped or overlap
     language: str = ""  # BCP 47 tag of the speech; empty where nobody says it
+    losses: tuple[str, ...] = ()  # what the dub cannot keep of the film or the speech, for people
 
 
 def open_inputs(
@@ -33,15 +35,15 @@ def open_inputs(
     speech_tracks: StreamChoice = PLAYERS_CHOICE,
     language: str = "",
 ) -> Inputs:
-    """Look at a title's files.
+    """Check a title's files.
 
     Raises:
-        BadInputError: as `probe_video`, `probe_audio` and `read_script`; NO_AUDIO_STREAM where the
-            film that is to show a style has no sound.
+        BadInputError: as `check_picture`, `probe_audio` and `read_script`; NO_AUDIO_STREAM where
+            the film that is to show a style has no sound.
     """
-    probe_video(video, film_tracks)
+    info = check_picture(video, film_tracks)
     probe_audio(speech, speech_tracks)
-    if style and not probe_video(style).has_audio:
+    if style and not check_picture(style).has_audio:
         raise BadInputError(
             "has no sound, so it shows no style.",
             reason=Reason.NO_AUDIO_STREAM,
@@ -50,5 +52,23 @@ def open_inputs(
         )
     said = read_script(script) if script else Script()
     return Inputs(
-        video, speech, said.lines, style, film_tracks, speech_tracks, said.faults, language
+        video,
+        speech,
+        said.lines,
+        style,
+        film_tracks,
+        speech_tracks,
+        said.faults,
+        language,
+        _picture_losses(info),
     )
+
+
+def _picture_losses(film: VideoInfo) -> tuple[str, ...]:
+    """What an MP4 film of this footage will lack, a sentence each."""
+    losses = []
+    if film.has_alpha:
+        losses.append(
+            f"{film.path} has an alpha channel; the dubbed film will not: its opacity is lost"
+        )
+    return tuple(losses)

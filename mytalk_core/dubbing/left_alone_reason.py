@@ -9,6 +9,7 @@ class LeftAlone(StrEnum):
     """Why a frame is not drawn, by the name that it has in JSON."""
 
     NO_FACE = "no_face"
+    OTHER_FACE = "other_face"
     TOO_SHORT = "too_short"
     TOO_SMALL = "face_too_small"
     TURNED = "too_turned"
@@ -26,6 +27,7 @@ class LeftAlone(StrEnum):
 
 _TEXTS = {
     LeftAlone.NO_FACE: "no face",
+    LeftAlone.OTHER_FACE: "another face of the shot is larger",
     LeftAlone.TOO_SHORT: "the face is seen too briefly",
     LeftAlone.TOO_SMALL: "the face is too small",
     LeftAlone.TURNED: "the head is turned too far",

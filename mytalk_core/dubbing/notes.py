@@ -33,8 +33,9 @@ def language_notes(asked: str, transcript: Transcript) -> list[str]:
 
 
 def input_notes(inputs: Inputs, transcript: Transcript) -> list[str]:
-    """What to know of a title's script and language."""
+    """What to know of a title's picture, sound, script and language."""
     return [
+        *inputs.losses,
         *(f"script, {fault}" for fault in inputs.script_faults),
         *language_notes(inputs.language, transcript),
     ]

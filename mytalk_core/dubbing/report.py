@@ -60,7 +60,7 @@ class DubReport:
     checks: Mapping[str, Check]
     versions: Mapping[str, str]  # of programs and models
     adaptation: TitleAdaptation | None = None  # None where nobody asked for it
-    notes: tuple[str, ...] = ()  # on script and language, for people
+    notes: tuple[str, ...] = ()  # on the inputs, for people
     speech_track: str = ""  # of its audio tracks, such as "1 of 1 (pcm_s16le, 48000 Hz, 1 channel)"
 
     @property

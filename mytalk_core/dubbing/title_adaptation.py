@@ -23,7 +23,12 @@ from mytalk_core.data.cache import cache_root
 from mytalk_core.data.checked_file import sha256_of
 from mytalk_core.data.model_store import model, pull
 from mytalk_core.data.recipe import ResultKind, checksums, made_with
-from mytalk_core.dubbing.film_faces import FilmFaces, Person, observe_film, study_person
+from mytalk_core.dubbing.film_faces import (
+    FilmFaces,
+    Person,
+    observe_film,
+    study_person,
+)
 from mytalk_core.dubbing.left_alone import LeftAloneConfig
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.progress import Progress

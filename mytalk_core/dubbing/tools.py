@@ -8,6 +8,7 @@ import torch
 
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.dubbing.film_faces import FILM_LANDMARKER
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.motion.model import SpeechToMotion, load_model
@@ -28,8 +29,8 @@ class DubTools:
 
     @cached_property
     def landmarker(self) -> MeshLandmarker:
-        """Finds the one face of a film."""
-        return MeshLandmarker(self.files.landmarker)
+        """Finds the faces of a film."""
+        return MeshLandmarker(self.files.landmarker, FILM_LANDMARKER)
 
     @cached_property
     def speech_encoder(self) -> SpeechEncoder:

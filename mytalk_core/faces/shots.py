@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from scenedetect import FrameTimecode
 from scenedetect.detectors import AdaptiveDetector, ContentDetector
 
+# A picture more than `_FINE` times as wide as it is compared at is first sampled to `_COARSE` times
+# that width.
+_FINE, _COARSE = 4, 2
+
 
 @dataclass(frozen=True)
 class ShotConfig:
@@ -49,6 +53,7 @@ class ShotDetector:
             maxlen=self._shortest + config.window_frames + 2
         )
         self._cuts: list[int] = []
+        self._settled = 0
 
     def observe(self, index: int, image: NDArray[np.uint8]) -> None:
         """Show the next frame, (H, W, 3) RGB; `index` counts from 0."""
@@ -58,18 +63,38 @@ class ShotDetector:
                 self._look(before - self._config.window_frames, picture)
         self._recent.append((index, picture))
         self._look(index, picture)
+        # A cut is known once the frames after it are, and can still turn out to begin a flash.
+        self._settled = max(index - self._config.window_frames - self._shortest + 1, 0)
+
+    @property
+    def settled(self) -> int:
+        """Frames before this one are in the shots that `cuts_so_far` says, whatever follows."""
+        return self._settled
+
+    @property
+    def cuts_so_far(self) -> list[int]:
+        """First frames of new shots, ascending; of those from `settled` on some may go again.
+
+        Another thread than the one that observes reads `settled` first, then a copy of this.
+        """
+        return self._cuts
 
     def cuts(self) -> list[int]:
-        """First frames of new shots, ascending. Ends the film: to be asked once, after it."""
+        """First frames of new shots, ascending. Ends the film: call it once, after the last."""
         if self._recent:
             last, picture = self._recent[-1]
             for after in range(self._config.window_frames):
                 self._look(last + 1 + after, picture)
+            self._settled = last + 1
         return self._cuts
 
     def _shrunk(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = image.shape[:2]
         size = (self._config.width, max(round(height * self._config.width / width), 1))
+        if width > _FINE * size[0]:
+            # The mean over all pixels of a large picture takes as long as finding its faces.
+            coarse = (_COARSE * size[0], _COARSE * size[1])
+            image = cv2.resize(image, coarse, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         return cv2.cvtColor(small, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
 

@@ -1,24 +1,19 @@
-"""Who is where over time: faces of single frames linked to tracks, each of one person in one shot.
+"""Who is where over time: the faces of frames linked to tracks, of one person in one shot each."""
 
-`TrackBuilder` follows every face of a shot; `face_runs` cuts one already chosen face per frame
-into the stretches without a gap or a jump.
-"""
-
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import groupby, pairwise
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.faces.association import cheapest_pairs, displacement
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
-from mytalk_core.faces.shape import face_height
 
-# A face that moves by more than this share of its height between two frames is another one.
-_LARGEST_JUMP = 0.5
-_BLOCK = 5000  # frames looked at together, so that a film of any length fits in memory
 _HEADING_FRAMES = 3  # over which a face's velocity is taken, so that jitter is not a direction
 
 
@@ -30,7 +25,35 @@ class TrackConfig:
     bridge_seconds: float = 0.2
     # Largest mean displacement of its points, in face heights, from where the face was or was
     # heading; what is farther away is another face.
-    largest_jump: float = _LARGEST_JUMP
+    largest_jump: float = 0.5
+
+
+class FaceRows(Protocol):
+    """Keeps the detected faces of a film by row number."""
+
+    def add(self, face: NDArray[np.float32]) -> int:
+        """Keep a face (P, 3); its row, which is one more than the row before."""
+        ...
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The faces of these rows, (N, P, 3), a copy."""
+        ...
+
+
+class FacesInMemory:
+    """Faces in memory, some 6 kB each with 478 points: for a segment of a film, not for a film."""
+
+    def __init__(self) -> None:
+        self._faces: list[NDArray[np.float32]] = []
+
+    def add(self, face: NDArray[np.float32]) -> int:
+        """As `FaceRows` says."""
+        self._faces.append(face)
+        return len(self._faces) - 1
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """As `FaceRows` says."""
+        return np.stack([self._faces[row] for row in rows.tolist()])
 
 
 @dataclass(frozen=True)
@@ -39,119 +62,180 @@ class FaceTrack:
 
     shot: int  # cuts before it
     number: int  # within the shot: by first frame, then from left to right
-    first: int  # frame
-    landmarks: NDArray[np.float32]  # (T, P, 3) pixels, finite
-    seen: NDArray[np.bool_]  # (T,); False where no face was found and landmarks are interpolated
+    frames: NDArray[np.int64]  # (K,) rising: those in which the face was found
+    rows: NDArray[np.int64]  # (K,) of `faces`, what was found there
+    faces: FaceRows
+
+    @property
+    def first(self) -> int:
+        """Its first frame."""
+        return int(self.frames[0])
 
     @property
     def end(self) -> int:
         """The frame after its last."""
-        return self.first + len(self.seen)
+        return int(self.frames[-1]) + 1
+
+    @cached_property
+    def seen(self) -> NDArray[np.bool_]:
+        """(T,) False where no face was found and landmarks are interpolated."""
+        return np.isin(np.arange(self.first, self.end), self.frames)
+
+    @cached_property
+    def landmarks(self) -> NDArray[np.float32]:
+        """(T, P, 3) pixels, finite, all of them in memory."""
+        return self.at(np.arange(self.first, self.end))
+
+    def at(self, frames: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Landmarks (N, P, 3) at some of its frames (N,).
+
+        Across a gap they move straight from one side to the other.
+        """
+        after = np.searchsorted(self.frames, frames)  # the detection at or after each frame
+        before = after - (self.frames[after] != frames)
+        points = self.faces.take(self.rows[before])
+        gaps = np.flatnonzero(after != before)
+        if len(gaps):
+            low, high = self.frames[before[gaps]], self.frames[after[gaps]]
+            weight = ((frames[gaps] - low) / (high - low)).astype(np.float32)[:, None, None]
+            beyond = self.faces.take(self.rows[after[gaps]])
+            points[gaps] = points[gaps] * (1 - weight) + beyond * weight
+        return points
 
 
 @dataclass
 class _Trail:
     """The detections of one face so far."""
 
+    left: float  # x of its middle where it begins
     frames: list[int] = field(default_factory=list)
-    faces: list[NDArray[np.float32]] = field(default_factory=list)  # (P, 3) each
+    rows: list[int] = field(default_factory=list)
+    latest: deque[NDArray[np.float32]] = field(  # (P, 3) each
+        default_factory=lambda: deque(maxlen=_HEADING_FRAMES + 1)
+    )
 
-    def add(self, frame: int, face: NDArray[np.float32]) -> None:
+    def add(self, frame: int, face: NDArray[np.float32], row: int) -> None:
         self.frames.append(frame)
-        self.faces.append(face)
+        self.rows.append(row)
+        self.latest.append(face)
 
     def heading(self, frame: int) -> NDArray[np.float32]:
         """How far its middle will have moved at `frame`, (2,) pixels, if it goes on as it did."""
         back = min(_HEADING_FRAMES, len(self.frames) - 1)
         if back == 0:
             return np.zeros(2, np.float32)
-        now, before = self.faces[-1], self.faces[-1 - back]
+        now, before = self.latest[-1], self.latest[-1 - back]
         velocity = (now - before)[:, :2].mean(axis=0) / (self.frames[-1] - self.frames[-1 - back])
         ahead: NDArray[np.float32] = velocity * (frame - self.frames[-1])
         return ahead
 
 
-class TrackBuilder:
-    """Collects the faces of consecutive frames and links them once the cuts are known.
+@dataclass(frozen=True)
+class _Detections:
+    """The faces of a frame."""
 
-    It holds the landmarks of what it was shown, some 6 kB a face and frame with 478 points: show
-    it a segment of a film, not a film.
+    frame: int
+    faces: list[NDArray[np.float32]]  # (P, 3) each
+    rows: list[int]
+
+
+class TrackBuilder:
+    """Links the faces of consecutive frames to tracks, shot by shot, as the cuts become known.
+
+    It holds the faces of frames whose shot is not known yet, and a few numbers of every detection
+    of the current shot.
     """
 
-    def __init__(self, scheme: LandmarkScheme, config: TrackConfig, fps: Fraction) -> None:
+    def __init__(
+        self,
+        scheme: LandmarkScheme,
+        config: TrackConfig,
+        fps: Fraction,
+        faces: FaceRows | None = None,
+    ) -> None:
+        """Args: `faces` keeps what is found; without it, memory does."""
         self._scheme = scheme
         self._config = config
         # A millionth of a frame forgives what a decimal fraction loses as a binary one.
         self._bridge = int(config.bridge_seconds * float(fps) + 1e-6)
-        self._frames: list[tuple[int, list[NDArray[np.float32]]]] = []
+        self._faces = FacesInMemory() if faces is None else faces
+        self._waiting: deque[_Detections] = deque()
+        self._shot = 0
+        self._trails: list[_Trail] = []  # of the current shot
+        self._live: list[_Trail] = []  # those of them that may go on
 
-    def observe(self, index: int, faces: list[NDArray[np.float32]]) -> None:
-        """Note the faces of a frame, (P, 3) pixels each, in any order; `index` must rise."""
-        self._frames.append((index, faces))
+    def observe(self, frame: int, faces: list[NDArray[np.float32]]) -> list[int]:
+        """Add the faces of a frame, (P, 3) pixels each, in any order; `frame` must rise.
 
-    def finish(self, cuts: Sequence[int]) -> list[FaceTrack]:
-        """All tracks by shot and number.
+        Returns:
+            The row of each.
+        """
+        rows = [self._faces.add(face) for face in faces]
+        self._waiting.append(_Detections(frame, faces, rows))
+        return rows
+
+    def advance(self, cuts: Sequence[int], settled: int) -> list[FaceTrack]:
+        """Tracks of the shots that are over, by shot and number; each is given once.
 
         Args:
-            cuts: first frames of new shots, ascending, as `ShotDetector.cuts` gives them; no
-                track goes across one.
+            cuts: first frames of new shots, ascending; no track goes across one.
+            settled: frames before this one are known to be in the shots that `cuts` make.
         """
-        shot_of = {
-            index: int(np.searchsorted(cuts, index, side="right")) for index, _ in self._frames
-        }
-        tracks = []
-        for shot, frames in groupby(self._frames, key=lambda frame: shot_of[frame[0]]):
-            trails = sorted(self._link(frames), key=_order)
-            tracks += [_track(shot, number, trail) for number, trail in enumerate(trails)]
-        return tracks
+        done: list[FaceTrack] = []
+        while self._waiting and self._waiting[0].frame < settled:
+            detections = self._waiting.popleft()
+            shot = bisect_right(cuts, detections.frame)
+            if shot != self._shot:
+                done += self._close()
+                self._shot = shot
+            self._link(detections)
+        return done
 
-    def _link(self, frames: Iterable[tuple[int, list[NDArray[np.float32]]]]) -> list[_Trail]:
-        trails: list[_Trail] = []
-        for index, faces in frames:
-            recent = [trail for trail in trails if index - trail.frames[-1] <= self._bridge + 1]
-            taken = set()
-            for row, column in self._pairs(recent, faces, index):
-                recent[row].add(index, faces[column])
-                taken.add(column)
-            trails += [
-                _Trail([index], [face]) for column, face in enumerate(faces) if column not in taken
-            ]
-        return trails
+    def finish(self, cuts: Sequence[int]) -> list[FaceTrack]:
+        """All tracks that were not given yet; `cuts` as `ShotDetector.cuts` gives them."""
+        end = self._waiting[-1].frame + 1 if self._waiting else 0
+        return [*self.advance(cuts, end), *self._close()]
 
-    def _pairs(
-        self, trails: list[_Trail], faces: list[NDArray[np.float32]], index: int
-    ) -> list[tuple[int, int]]:
+    def _close(self) -> list[FaceTrack]:
+        """The tracks of the current shot, which is over."""
+        trails = sorted(self._trails, key=lambda trail: (trail.frames[0], trail.left))
+        self._trails, self._live = [], []
+        return [
+            FaceTrack(self._shot, number, np.array(trail.frames), np.array(trail.rows), self._faces)
+            for number, trail in enumerate(trails)
+        ]
+
+    def _link(self, found: _Detections) -> None:
+        self._live = [
+            trail for trail in self._live if found.frame - trail.frames[-1] <= self._bridge + 1
+        ]
+        pairs = {column: row for row, column in self._pairs(self._live, found)}
+        begun: list[_Trail] = []
+        for column, (face, row) in enumerate(zip(found.faces, found.rows, strict=True)):
+            if column in pairs:
+                trail = self._live[pairs[column]]
+            else:
+                trail = _Trail(float(face[:, 0].mean()))
+                begun.append(trail)
+            trail.add(found.frame, face, row)
+        self._trails += begun
+        self._live += begun
+
+    def _pairs(self, trails: list[_Trail], found: _Detections) -> list[tuple[int, int]]:
         """Which trail goes on with which face: the assignment with the least total distance.
 
         Distances are taken from where a face was heading, which keeps apart people who cross.
         """
-        cost = np.full((len(trails), len(faces)), np.inf)
+        cost = np.full((len(trails), len(found.faces)), np.inf)
         for row, trail in enumerate(trails):
-            last = trail.faces[-1]
-            ahead = last[:, :2] + trail.heading(index)
-            for column, face in enumerate(faces):
+            last = trail.latest[-1]
+            ahead = last[:, :2] + trail.heading(found.frame)
+            for column, face in enumerate(found.faces):
                 from_ahead = displacement(ahead, face, self._scheme)
                 nearest = min(from_ahead, displacement(last, face, self._scheme))
                 if nearest <= self._config.largest_jump:
                     cost[row, column] = from_ahead
         return cheapest_pairs(cost)
-
-
-def _order(trail: _Trail) -> tuple[int, float]:
-    return trail.frames[0], float(trail.faces[0][:, 0].mean())
-
-
-def _track(shot: int, number: int, trail: _Trail) -> FaceTrack:
-    """A trail with its gaps filled: landmarks move straight from one side to the other."""
-    frames = np.array(trail.frames)
-    faces = np.stack(trail.faces)
-    every = np.arange(frames[0], frames[-1] + 1)
-    after = np.searchsorted(frames, every)  # the detection at or after each frame
-    before = np.maximum(after - (frames[after] != every), 0)
-    width = np.maximum(frames[after] - frames[before], 1)
-    weight = ((every - frames[before]) / width).astype(np.float32)[:, None, None]
-    landmarks = faces[before] * (1 - weight) + faces[after] * weight
-    return FaceTrack(shot, number, int(frames[0]), landmarks, np.isin(every, frames))
 
 
 def simultaneous_faces(tracks: Sequence[FaceTrack]) -> list[int]:
@@ -160,22 +244,3 @@ def simultaneous_faces(tracks: Sequence[FaceTrack]) -> list[int]:
     for track in tracks:
         count[track.first : track.end] += 1
     return [int(count[track.first : track.end].max()) for track in tracks]
-
-
-def face_runs(landmarks: NDArray[np.float32], scheme: LandmarkScheme) -> list[tuple[int, int]]:
-    """Runs (first frame, end frame) in which a face is seen without a gap or a jump.
-
-    Args:
-        landmarks: (T, P, 3) pixels, NaN where there is no face; may be mapped from disk.
-    """
-    centres = np.empty((len(landmarks), 2), np.float32)
-    heights = np.empty(len(landmarks), np.float32)
-    for first in range(0, len(landmarks), _BLOCK):
-        block = np.asarray(landmarks[first : first + _BLOCK])
-        centres[first : first + _BLOCK] = block[..., :2].mean(axis=1)
-        heights[first : first + _BLOCK] = face_height(block, scheme)
-    seen = np.isfinite(heights)
-    step = np.linalg.norm(np.diff(centres, axis=0), axis=1) / heights[:-1]
-    cut = (seen[1:] != seen[:-1]) | (step > _LARGEST_JUMP)
-    edges = [0, *(np.flatnonzero(cut) + 1).tolist(), len(seen)]
-    return [(first, end) for first, end in pairwise(edges) if end > first and seen[first]]

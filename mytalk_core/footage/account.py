@@ -23,7 +23,15 @@ from mytalk_core.footage.units import Segment
 from mytalk_core.media.clock import MOTION_FPS, format_rate
 
 # Reasons of footage that is sound but shows nothing to learn from.
-_FILTERS = frozenset({Reason.NO_FACE, Reason.FACE_TOO_SMALL, Reason.TOO_SHORT, Reason.TOO_TURNED})
+_FILTERS = frozenset(
+    {
+        Reason.NO_FACE,
+        Reason.FACE_TOO_SMALL,
+        Reason.TOO_SHORT,
+        Reason.TOO_TURNED,
+        Reason.INTERLACED,
+    }
+)
 
 
 def clip_row(clip: Clip, source: Source, content_hash: str, config_id: str) -> ManifestRow:
@@ -182,6 +190,16 @@ def probed_row(
         frames=frames,
         fps=fps,
         duration_seconds=seconds,
+    )
+
+
+def filtered_source(probed: ManifestRow, error: MytalkError) -> ManifestRow:
+    """The row of a source that is left out for what its header says; its measurements stay."""
+    return replace(
+        probed,
+        status=Status.FILTERED,
+        reason=error.reason,
+        message=printable(f"{error.what} {error.remedy}"),
     )
 
 

@@ -22,8 +22,8 @@ from mytalk_core.faces.landmarker import Landmarker
 from mytalk_core.faces.picture_hash import picture_hash
 from mytalk_core.faces.picture_quality import landmark_jitter, sharpness
 from mytalk_core.faces.shape import aperture, face_height
-from mytalk_core.faces.shots import ShotDetector
-from mytalk_core.faces.tracks import FaceTrack, TrackBuilder, simultaneous_faces
+from mytalk_core.faces.tracks import FaceTrack, simultaneous_faces
+from mytalk_core.films.observing import FilmObserver, ObserverConfig
 from mytalk_core.footage.source_sync import offset_curve, trusted_shift
 from mytalk_core.footage.stages import Stage, StageLog
 from mytalk_core.footage.track_parts import DroppedTrack, FootageConfig, TrackPart, judge_track
@@ -224,9 +224,7 @@ def _find_tracks(
         BadInputError: as decoding does; OVER_LIMIT where the file goes on far beyond what its
             header says; NO_FACE where no frame shows one.
     """
-    shots = ShotDetector(config.shots, MOTION_FPS)
-    builder = TrackBuilder(landmarker.scheme, config.tracks, MOTION_FPS)
-    landmarker.restart()
+    observer = FilmObserver(landmarker, MOTION_FPS, ObserverConfig(config.shots, config.tracks))
     frames = iter_frames_at(path, MOTION_FPS, segment.first, segment.end, threads=1)
     longest = _OVERRUN * (segment.seconds + config.clip_seconds) * _RATE
     index = -1
@@ -245,19 +243,18 @@ def _find_tracks(
                     where=segment.where,
                     remedy="Write it anew, for example with ffmpeg -c copy.",
                 )
-            shots.observe(index, frame.image)
+            observer.find_shots(index, frame.image)
             pictures.remember(frame)
         with log.timed(Stage.TRACKS):
             if frame.pts != shown:
                 shown, since = frame.pts, index
-            faces = landmarker.detect(frame.image) if index - since < _STILL else []
-            builder.observe(index, faces)
-            found = found or bool(faces)
+            image = frame.image if index - since < _STILL else None
+            found = bool(observer.find_faces(index, image)) or found
     log.count(Stage.SHOTS, done=1, seconds=(index + 1) / _RATE)
     with log.timed(Stage.TRACKS):
         if not found:
             raise BadInputError("shows no face.", reason=Reason.NO_FACE, where=segment.where)
-        return builder.finish(shots.cuts())
+        return [track for shot in observer.finish() for track in shot.tracks]
 
 
 def _read_sound(segment: Segment, path: Path) -> _Sound:

@@ -15,6 +15,7 @@ from typing import Any
 
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
 from mytalk_core.data.recipe import ResultKind, checksums, made_with
+from mytalk_core.data.retrying import while_waiting
 from mytalk_core.data.shard_set import ShardBounds, ShardSet, content_hash
 from mytalk_core.data.shards import encode_sample
 from mytalk_core.errors import (
@@ -30,6 +31,7 @@ from mytalk_core.footage.account import (
     clip_row,
     dropped_row,
     failed_row,
+    filtered_source,
     placed_row,
     probed_row,
     segment_row,
@@ -45,6 +47,7 @@ from mytalk_core.footage.units import Segment, Unit, UnitConfig
 from mytalk_core.media.clock import format_rate
 from mytalk_core.media.limits import MediaLimits, check_limits
 from mytalk_core.media.output import output_error
+from mytalk_core.media.picture_kind import interlaced_error
 from mytalk_core.media.probe import probe_audio, probe_video
 from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY, SpeechEncoder
 from mytalk_core.sync.expert_file import Purpose, expert_path
@@ -143,7 +146,12 @@ def probe_sources(
                     float(video.duration),
                     config_id,
                 )
-            log.count(Stage.PROBE, done=1, seconds=row.duration_seconds)
+                if video.interlaced:
+                    row = filtered_source(row, interlaced_error(path))
+            if row.status is Status.OK:
+                log.count(Stage.PROBE, done=1, seconds=row.duration_seconds)
+            else:
+                log.count(Stage.PROBE, filtered=1)
         except Exception as error:
             log.count(Stage.PROBE, failed=1)
             spent = time.monotonic() - start
@@ -173,7 +181,10 @@ def extract_unit(
     """
     log = StageLog(_beating(tell))
     rows: list[ManifestRow] = []
-    with ShardSet(records.store, f"shards/{unit.name}", config.shards) as shards:
+    with (
+        while_waiting(lambda: tell({"alive": True})),
+        ShardSet(records.store, f"shards/{unit.name}", config.shards) as shards,
+    ):
         for segment in unit.segments:
             name = segment_name(segment)
             tell({"item": name})
@@ -198,7 +209,8 @@ def extract_unit(
             rows.append(segment_row(segment, [each.row for each in found], spent, config_id))
             with log.timed(Stage.SHARD):
                 rows += [_put(each, shards, log) for each in found]
-    records.write_unit(unit.name, rows)
+    with while_waiting(lambda: tell({"alive": True})):
+        records.write_unit(unit.name, rows)
     return {"stages": log.to_json()}
 
 

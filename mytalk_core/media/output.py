@@ -47,7 +47,7 @@ def atomic_path(final: Path) -> Iterator[Path]:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise _cannot_be_written(final, error) from error
+        raise cannot_be_written(final, error) from error
 
 
 def output_error(error: Exception, where: str) -> OutputError | None:
@@ -58,35 +58,12 @@ def output_error(error: Exception, where: str) -> OutputError | None:
     if isinstance(error, OutputError):
         return error
     if isinstance(error, OSError) and error.errno in _FULL:
-        return _cannot_be_written(Path(error.filename or where), error)
+        return cannot_be_written(Path(error.filename or where), error)
     return None
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder for results, and those above it, where it is not there yet.
-
-    Raises:
-        OutputError: OUTPUT_NOT_WRITABLE where it cannot be made.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"this folder cannot be made: {error.strerror}.",
-            reason=Reason.OUTPUT_NOT_WRITABLE,
-            where=str(path),
-        ) from error
-
-
-def _flush_to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _cannot_be_written(final: Path, error: OSError) -> OutputError:
+def cannot_be_written(final: Path, error: OSError) -> OutputError:
+    """What a user is shown of an error of the file system that holds `final`."""
     if error.errno in _FULL:
         return OutputError(
             "cannot be written: the disk is full.",
@@ -107,3 +84,29 @@ def _cannot_be_written(final: Path, error: OSError) -> OutputError:
         where=str(final),
         remedy="Check that its folder exists and that you may write there.",
     )
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for results, and those above it, where it is not there yet.
+
+    Raises:
+        OutputError: DISK_FULL, STORAGE_ERROR (it may pass) or OUTPUT_NOT_WRITABLE.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if may_pass(error):
+            raise cannot_be_written(path, error) from error
+        raise OutputError(
+            f"this folder cannot be made: {error.strerror}.",
+            reason=Reason.OUTPUT_NOT_WRITABLE,
+            where=str(path),
+        ) from error
+
+
+def _flush_to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import av.stream
 from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.clock import frame_count
@@ -31,6 +32,9 @@ from mytalk_core.media.video_stream import (
 )
 
 _MICROSECOND = Fraction(1, av.time_base)
+
+# FFmpeg's field orders from here on are of interlaced streams; below, progressive and unknown.
+_INTERLACED_ORDERS = 2
 
 # Seconds. A file that states no duration is read for it no further: longer than any film.
 _LONGEST_MEASURED = Fraction(24 * 3600)
@@ -67,6 +71,8 @@ class VideoInfo:
     index: int = 0  # of the stream among all of the file
     choice: StreamChoice = PLAYERS_CHOICE  # the tracks of picture and sound, to read them again
     tracks: Tracks = Tracks()  # the same for people
+    interlaced: bool = False  # by the stream's field order or the first frame's flag
+    has_alpha: bool = False  # whether its pixels have an opacity
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,20 @@ def probe_video(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> Vide
             tracks=Tracks(
                 track_text(container, stream), track_text(container, sound) if sound else ""
             ),
+            interlaced=frame.interlaced_frame
+            or stream.codec_context.field_order >= _INTERLACED_ORDERS,
+            has_alpha=_has_alpha(frame, stream),
         )
+
+
+def _has_alpha(frame: av.VideoFrame, stream: VideoStream) -> bool:
+    """Whether pixels have an opacity, in their format or beside it, as VP8 and VP9 have it.
+
+    A palette's does not count: most decoders fill it in.
+    """
+    beside = stream.metadata.get("alpha_mode", stream.metadata.get("ALPHA_MODE", "0")) == "1"
+    kind = frame.format
+    return beside or (any(part.is_alpha for part in kind.components) and not kind.has_palette)
 
 
 def probe_audio(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> AudioInfo:

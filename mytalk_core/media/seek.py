@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from mytalk_core.media.container import clock_may_jump
 from mytalk_core.media.film_clock import Keyframe, film_clock
+from mytalk_core.media.picture_kind import PictureKind, kind_of
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 from mytalk_core.media.video_stream import (
     decoded_frames,
@@ -56,7 +57,12 @@ def video_from(
         if entry is not None and entry.known is not None and entry.jumping:
             # The packets before it are read, but not decoded.
             after = _frames_after(container, stream, entry.known)
-            yield stream, with_clean_clock(after, stream, path, entry.zero, entry.known.jumps)
+            yield (
+                stream,
+                with_clean_clock(
+                    after, stream, path, entry.zero, entry.known.jumps, kind=entry.kind
+                ),
+            )
         else:
             yield stream, decoded_frames(container, stream, path)
 
@@ -66,6 +72,7 @@ class _Entry:
     """Where decoding is to begin; timestamps in the stream's units."""
 
     zero: int  # timestamp of the first frame
+    kind: PictureKind  # of the first frame
     begin: int  # of the frame that is looked for, or of the keyframe before it
     known: Keyframe | None  # that keyframe, in formats whose clock may jump
     jumping: bool  # whether it does: then nothing can be sought by its time
@@ -76,19 +83,20 @@ def _entry(
 ) -> _Entry | None:
     """How to come to `begin`; None where everything is to be decoded."""
     try:
-        zero = next(container.decode(stream)).pts
+        first = next(container.decode(stream))
     except (av.error.FFmpegError, StopIteration):
         return None  # whatever it is, decoding from the start meets it, and reports it in its place
+    zero, kind = first.pts, kind_of(first, stream)
     if zero is None:
         return None
     target = zero + int(begin / time_base(stream))
     if not clock_may_jump(container):
-        return _Entry(zero, target, None, jumping=False)
+        return _Entry(zero, kind, target, None, jumping=False)
     clock = film_clock(path, stream.index)
     known = clock.keyframe_before(target)
     if known is None:
         return None
-    return _Entry(zero, known.pts, known, jumping=bool(clock.jumps[stream.index]))
+    return _Entry(zero, kind, known.pts, known, jumping=bool(clock.jumps[stream.index]))
 
 
 def _sought(
@@ -106,7 +114,9 @@ def _sought(
             frames = _frames_after(container, stream, entry.known)
             head = next(frames, None)
             if head is not None and head.pts is not None and head.pts <= entry.begin:
-                return with_clean_clock(chain([head], frames), stream, path, entry.zero)
+                return with_clean_clock(
+                    chain([head], frames), stream, path, entry.zero, kind=entry.kind
+                )
     except (av.error.FFmpegError, StopIteration):
         pass  # whatever it is, decoding from the start meets it, and reports it in its place
     return None

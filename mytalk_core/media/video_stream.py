@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.container import MOST_PIXELS, open_container
 from mytalk_core.media.film_clock import JumpCloser, film_clock
+from mytalk_core.media.picture_kind import PictureKind, check_same_kind, kind_of
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice, choose_video
 
 # Enough for HD in real time; more would starve the other workers on a shared machine.
@@ -55,6 +56,7 @@ def decoded_frames(
 
     Raises:
         BadInputError: DECODE_ERROR where data is damaged, after the frames before it;
+            FORMAT_CHANGES or INTERLACED as `check_same_kind`, likewise;
             NO_FRAMES at the end of a stream that had none.
     """
     return with_clean_clock(container.decode(stream), stream, path)
@@ -66,11 +68,12 @@ def with_clean_clock(
     path: Path,
     zero: int | None = None,
     jumps: int = 0,
+    kind: PictureKind | None = None,
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """`decoded_frames` for `frames` of the stream, whose first frame has the timestamp `zero`.
 
-    Without `zero` the stream's first frame is the first of `frames`. Before them are `jumps` of
-    the clock.
+    Without `zero` the stream's first frame is the first of `frames`, without `kind` they are all
+    of the kind of that one. Before them are `jumps` of the clock.
 
     Raises:
         BadInputError: as `decoded_frames`.
@@ -87,6 +90,9 @@ def with_clean_clock(
             if previous is not None and (pts is None or pts <= previous):
                 pts = previous + step
             previous = pts or 0
+            now = kind_of(frame, stream)
+            kind = kind or now
+            check_same_kind(kind, now, previous * time_base(stream), path)
             yield previous, frame
     except av.error.FFmpegError as error:
         after = (

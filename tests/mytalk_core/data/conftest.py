@@ -1,14 +1,15 @@
-"""Carrier packages made on the spot, so that fetching is tested without any network."""
+"""Carrier packages made on the spot, and a web server, so that fetching needs no network."""
 
 import io
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from mytalk_core.data.carrier import Member
+from tests.web_site import Site, serving
 
 MakePackage = Callable[[str, Mapping[str, bytes]], Path]
 
@@ -92,3 +93,17 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def carried() -> Callable[..., Member]:
     """A member of version 1.0 of a package, of its sdist if a third argument says so."""
     return lambda package, path, sdist=False: Member(package, "1.0", path, 1000, sdist)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A web server with one file."""
+    site = Site()
+    with serving(site):
+        yield site
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries follow each other at once."""
+    monkeypatch.setenv("MYTALK_RETRY_SECONDS", "0.05")

@@ -7,7 +7,7 @@ import pytest
 
 from mytalk_core.data.carrier import Member
 from mytalk_core.data.checked_file import CheckedFile, Conversion, bring
-from mytalk_core.errors import ModelError, OutputError, Reason
+from mytalk_core.errors import ModelError, OutputError, Reason, StorageError
 
 CONTENT = b"the bytes of a model"
 
@@ -172,3 +172,20 @@ def test_what_was_made_is_compared_with_its_own_checksum(cache, make_sdist, carr
     with pytest.raises(ModelError, match=r"made\.bin is not the file"):
         bring([file], cache / "m")
     assert leftovers(cache) == []
+
+
+def test_a_publisher_that_is_overloaded_is_asked_again(cache, index, site, quick) -> None:
+    site.content = CONTENT
+    site.statuses = [503, 429]
+    site.cut_after = [5]
+    with pytest.raises(ModelError):  # what was cut off is not the file
+        bring([checked(url=site.url)], cache / "cut")
+    bring([checked(url=site.url)], cache / "m")
+    assert (cache / "m" / "model.bin").read_bytes() == CONTENT
+    site.statuses = [503] * 1000
+    with pytest.raises(StorageError, match="503"):
+        bring([checked(url=site.url)], cache / "other")
+    site.statuses = [404]
+    with pytest.raises(ModelError, match="404"):
+        bring([checked(url=site.url)], cache / "other")
+    assert site.statuses == []

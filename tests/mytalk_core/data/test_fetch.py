@@ -1,9 +1,8 @@
 import multiprocessing
 import os
-import threading
+import socket
 import time
 import uuid
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,10 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from mytalk_core.data.fetch import file_identity, local_copy
-from mytalk_core.data.storage import Store, open_store
-from mytalk_core.errors import BadInputError, Reason, StorageError
+from mytalk_core.data.storage import Store, open_store, remote_file, remote_files
+from mytalk_core.errors import BadInputError, ErrorClass, Reason, StorageError
 from mytalk_core.media.limits import MediaLimits
+from tests.web_site import Site
 
 LIMITS = MediaLimits()
 
@@ -31,7 +31,8 @@ def put(store: Store, name: str, content: bytes) -> str:
 
 
 def copies(scratch: Path) -> list[Path]:
-    return sorted(path for path in scratch.iterdir() if path.suffix != ".lock")
+    folder = scratch / "mytalk-copies"
+    return sorted(path for path in folder.iterdir() if path.suffix != ".lock")
 
 
 def test_a_local_file_is_given_as_it_is(tmp_path: Path) -> None:
@@ -49,7 +50,7 @@ def test_a_remote_file_is_fetched_whole(bucket: Store, tmp_path: Path, name: str
     url = put(bucket, name.replace("..", "dots"), content)
     with local_copy(url, tmp_path, LIMITS) as path:
         assert path.read_bytes() == content
-        assert path.parent == tmp_path
+        assert path.parent == tmp_path / "mytalk-copies"
         assert path.name.isascii()
         assert path.suffix == {"film.mp4": ".mp4", "a/фильм %03d '&.mkv": ".mkv"}.get(name, "")
 
@@ -132,10 +133,29 @@ def test_copies_used_longest_ago_go_first(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_a_killed_download_go(tmp_path: Path) -> None:
-    (tmp_path / ".abc.1234.part.mp4").write_bytes(bytes(1000))
+    (tmp_path / "mytalk-copies").mkdir()
+    leftover = f".{'0a' * 20}.1234abcd.part.mp4"
+    (tmp_path / "mytalk-copies" / leftover).write_bytes(bytes(1000))
     url = put(open_store(f"memory://{uuid.uuid4().hex}"), "film.mp4", b"film")
     with local_copy(url, tmp_path, LIMITS, kept_bytes=500) as path:
         assert copies(tmp_path) == [path]
+
+
+def test_files_of_the_user_stay(tmp_path: Path) -> None:
+    """The folder may be one that holds anything, whose own names look like a cache's."""
+    (tmp_path / "mytalk-copies").mkdir()
+    digest = "0a" * 20
+    names = ["thesis.tex", f"{digest}.mp4", "mytalk-copies/notes.txt", "mytalk-copies/.a.part.mp4"]
+    for name in names:
+        (tmp_path / name).write_bytes(bytes(1000))
+        os.utime(tmp_path / name, (1, 1))
+    bucket = open_store(f"memory://{uuid.uuid4().hex}")
+    for number in range(3):
+        url = put(bucket, f"{number}.mp4", bytes([number]) * 1000)
+        with local_copy(url, tmp_path, LIMITS, kept_bytes=1):
+            pass
+    assert all((tmp_path / name).read_bytes() == bytes(1000) for name in names)
+    assert len(copies(tmp_path)) == 1 + 2
 
 
 def _fetch(url: str, scratch: Path, found: Any) -> None:
@@ -184,27 +204,116 @@ def test_an_interrupted_store_leaves_no_copy(
         assert path.read_bytes() == b"film"
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args, directory=self.folder)
-
-    folder = ""
-
-    def log_message(self, *_: object) -> None:
-        pass
+def fetched(site: Site, scratch: Path) -> bytes:
+    with local_copy(site.url, scratch, LIMITS) as path:
+        return path.read_bytes()
 
 
-def test_footage_from_a_web_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "film.mp4").write_bytes(b"film")
-    monkeypatch.setattr(_Quiet, "folder", str(tmp_path / "site"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Quiet) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/film.mp4"
-        assert file_identity(url)
-        with local_copy(url, tmp_path / "scratch", LIMITS) as path:
-            assert path.read_bytes() == b"film"
-        with pytest.raises(BadInputError) as caught:
-            file_identity(f"http://127.0.0.1:{server.server_port}/missing.mp4")
-        assert caught.value.reason is Reason.NOT_FOUND
-        server.shutdown()
+@pytest.mark.parametrize(
+    "stamp", [{"ETag": '"1"'}, {"Last-Modified": "Sun, 29 Nov 2026 10:00:00 GMT"}]
+)
+def test_a_stamp_of_a_web_server_tells_a_change(
+    site: Site, tmp_path: Path, stamp: dict[str, str]
+) -> None:
+    site.headers = stamp
+    identity = file_identity(site.url)
+    assert fetched(site, tmp_path) == b"film"
+    gets = site.gets
+    assert fetched(site, tmp_path) == b"film"
+    assert site.gets == gets  # the copy of before
+    site.content = b"FILM"  # of the same size
+    site.headers = {name: value.replace("1", "2") for name, value in stamp.items()}
+    assert file_identity(site.url) != identity
+    assert fetched(site, tmp_path) == b"FILM"
+
+
+def test_without_a_stamp_nothing_stale_is_served(site: Site, tmp_path: Path) -> None:
+    identity = file_identity(site.url)
+    assert file_identity(site.url) == identity
+    assert fetched(site, tmp_path) == b"film"
+    site.content = b"FILM"
+    assert file_identity(site.url) != identity
+    assert fetched(site, tmp_path) == b"FILM"
+    assert copies(tmp_path) == []
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_web_server_that_is_overloaded_may_recover(
+    site: Site, tmp_path: Path, quick: None, status: int
+) -> None:
+    site.statuses = [status] * 4
+    assert fetched(site, tmp_path) == b"film"
+    site.statuses = [status] * 1000
+    for ask in (file_identity, lambda url: fetched(site, tmp_path / "other")):
+        with pytest.raises(StorageError, match=str(status)) as caught:
+            ask(site.url)
+        assert caught.value.reason is Reason.STORAGE_ERROR
+        assert caught.value.error_class is ErrorClass.TRANSIENT
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(404, Reason.NOT_FOUND), (410, Reason.NOT_FOUND)]
+    + [(status, Reason.UNREADABLE) for status in (400, 401, 403, 405, 451, 501)],
+)
+def test_a_web_server_that_refuses_is_not_asked_again(
+    site: Site, tmp_path: Path, status: int, reason: Reason
+) -> None:
+    site.statuses = [status] * 1000
+    with pytest.raises(BadInputError) as caught:
+        fetched(site, tmp_path)
+    assert caught.value.reason is reason
+    assert len(site.statuses) >= 998
+
+
+def test_a_web_server_out_of_reach(tmp_path: Path, quick: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    for url in (f"http://127.0.0.1:{port}/film.mp4", "http://no-such-host.invalid/film.mp4"):
+        with pytest.raises(StorageError) as caught:
+            file_identity(url)
+        assert caught.value.reason is Reason.STORAGE_ERROR
+
+
+def test_a_download_that_is_cut_off_goes_on(site: Site, tmp_path: Path, quick: None) -> None:
+    site.content = os.urandom(20_000_000)
+    site.headers = {"ETag": "1"}
+    site.cut_after = [1_000, 10_000_000, 17_000_000]
+    assert fetched(site, tmp_path) == site.content
+    assert site.cut_after == []
+
+
+def test_files_that_a_url_names(bucket: Store, site: Site, quick: None) -> None:
+    names = ["b.mp4", "a/2.mp4", "a/1.mp4", "a/b/3.mp4", "a/.hidden.mp4", ".git/x.mp4"]
+    for name in names:
+        bucket_file(bucket, name)
+    shown = [f"{bucket.url}/{name}" for name in ("b.mp4", "a/1.mp4", "a/2.mp4", "a/b/3.mp4")]
+    assert [ends(url) for url in remote_files(bucket.url)] == [ends(url) for url in shown]
+    assert [ends(url) for url in remote_files(f"{bucket.url}/a/*.mp4")] == ["1.mp4", "2.mp4"]
+    assert [ends(url) for url in remote_files(f"{bucket.url}/b.mp4")] == ["b.mp4"]
+    with pytest.raises(BadInputError) as caught:
+        list(remote_files(f"{bucket.url}/none.mp4"))
+    assert caught.value.reason is Reason.NOT_FOUND
+    site.statuses = [503] * 4
+    assert list(remote_files(site.url)) == [site.url]
+    assert site.gets <= 2  # of its headers, not of the film
+    site.statuses = [503] * 1000
+    with pytest.raises(StorageError):
+        list(remote_files(site.url))
+
+
+def test_links_of_a_page(site: Site) -> None:
+    site.headers = {"Content-Type": "text/html"}
+    site.content = b'<a href="../">up</a> <a href="./">here</a> <a href="b.mp4"> <a href="a.mp4">'
+    page = site.url.removesuffix("film.mp4")
+    assert list(remote_files(page)) == [f"{page}a.mp4", f"{page}b.mp4"]
+
+
+def bucket_file(bucket: Store, name: str) -> None:
+    """A file that `Store` itself would refuse to write where its name is hidden."""
+    system, root = remote_file(bucket.url)
+    system.pipe_file(f"{root}/{name}", b"film")
+
+
+def ends(url: str) -> str:
+    return url.rpartition("/")[2]

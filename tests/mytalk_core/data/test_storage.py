@@ -1,4 +1,6 @@
+import errno
 import http.client
+import io
 import multiprocessing
 import os
 import pickle
@@ -10,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
 from mytalk_core.data.storage import Store, open_store
 from mytalk_core.errors import BadInputError, OutputError, Reason, StorageError
@@ -162,7 +164,7 @@ def test_storage_that_answers_at_the_second_try(
 
         return flaky
 
-    methods = ["cat_file", "put_file", "isfile", "find", "open"]
+    methods = ["cat_file", "put_file", "info", "find", "open"]
     for method in methods:
         monkeypatch.setattr(MemoryFileSystem, method, failing_twice(method))
     assert store.read("a") == b"content"
@@ -174,6 +176,55 @@ def test_storage_that_answers_at_the_second_try(
     assert store.read("b") == b"more"
     assert sorted(set(failed)) == sorted(methods)
     assert no_waits
+
+
+def test_a_store_that_does_not_answer_is_not_taken_for_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch, s3_url: str, no_waits: list[float]
+) -> None:
+    """Or records are written twice, and older ones are taken for the newest."""
+    store = open_store(f"{s3_url}/{uuid.uuid4().hex}")
+    put(store, "units/a.parquet", b"x")
+
+    async def broken(*_: object, **__: object) -> None:
+        raise OSError(errno.EBUSY, "please reduce your request rate")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("s3fs.S3FileSystem._call_s3", broken)
+        with pytest.raises(StorageError, match="reduce your"):
+            store.exists("units/a.parquet")
+    assert store.exists("units/a.parquet")
+    assert not store.exists("units/b.parquet")
+
+
+def test_what_is_removed(store: Store) -> None:
+    put(store, "shards/a.tar", b"x")
+    put(store, "shards/b.tar", b"x")
+    for _ in range(2):
+        store.remove("shards/a.tar")
+        assert list(store.names()) == ["shards/b.tar"]
+
+
+def test_reads_go_on_where_they_failed(
+    monkeypatch: pytest.MonkeyPatch, no_waits: list[float]
+) -> None:
+    store = open_store(f"memory://{uuid.uuid4().hex}")
+    content = os.urandom(5_000_000)
+    put(store, "a", content)
+    true_read, calls = MemoryFile.read, 0
+
+    def flaky(self: MemoryFile, *arguments: int) -> bytes:
+        nonlocal calls
+        calls += 1
+        if calls % 2:
+            raise OSError("the wire is cut")
+        return true_read(self, *arguments)
+
+    monkeypatch.setattr(MemoryFile, "read", flaky, raising=False)
+    with store.open_read("a") as file:
+        assert file.read(3_000_000) == content[:3_000_000]
+        file.seek(-10, io.SEEK_END)
+        assert file.read() == content[-10:]
+    assert calls > 2
 
 
 def test_storage_that_never_answers(monkeypatch: pytest.MonkeyPatch, no_waits: list[float]) -> None:

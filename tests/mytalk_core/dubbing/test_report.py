@@ -234,6 +234,13 @@ def test_speech_after_the_films_end_is_said_and_not_drawn(tmp_path, report):
     assert drawn == pytest.approx(1 * PANEL_WIDTH / PANEL_SECONDS)
 
 
+def test_what_the_film_could_not_keep_is_said(report, tmp_path):
+    lost = "a.mov has an alpha channel; the dubbed film will not: its opacity is lost."
+    page = tmp_path / "page.html"
+    write_report(page, replace(report, notes=(lost,)))
+    assert lost in page.read_text()
+
+
 def telling_frames(asked, source, count):
     telling = TellingFrames(len(asked), count)
     for frame, change in enumerate(np.abs(asked - source)):

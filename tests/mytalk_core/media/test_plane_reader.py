@@ -263,12 +263,3 @@ def test_rows_from_the_bottom_up_are_refused(tmp_path: Path) -> None:
         next(iter_planes(path))
     assert caught.value.reason is Reason.DECODE_ERROR
     assert caught.value.where == str(path)
-
-
-def test_a_film_that_changes_its_format_keeps_the_first(
-    make_film: Callable[..., Path],
-) -> None:
-    first = make_film("first.h264", vcodec="libx264", pix_fmt="yuv420p", bf=0)
-    film = make_film("film.h264", vcodec="libx264", pix_fmt="yuv422p", bf=0)
-    film.write_bytes(first.read_bytes() + film.read_bytes())
-    assert {frame.planes.layout for frame in iter_planes(film)} == {_YUV420}

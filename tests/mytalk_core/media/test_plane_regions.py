@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mytalk_core.media.colour import ColourTags
-from mytalk_core.media.plane_reader import turned_layout
+from mytalk_core.media.orientation import Orientation
+from mytalk_core.media.plane_reader import displayed_layout
 from mytalk_core.media.plane_regions import (
     largest_outside_change,
     region_rgb,
@@ -233,15 +234,16 @@ def test_a_change_outside_is_seen(
     assert largest_outside_change(planes, replace(planes, **{name: samples}), inside) == expected
 
 
-@pytest.mark.parametrize("turns", [1, 2, 3])
-def test_turned_chroma_is_read_where_it_lies(turns: int) -> None:
-    layout = PlaneLayout(8, 2, 2, 0, 0.5)
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_turned_chroma_is_read_where_it_lies(turns: int, mirrored: bool) -> None:
+    layout, orientation = PlaneLayout(8, 2, 2, 0, 0.5), Orientation(turns, mirrored)
     planes = noise(layout, ColourTags(matrix=1, range=_LIMITED), 12, 8, 0)
     upright = Planes(
-        *(np.ascontiguousarray(np.rot90(p, turns)) for p in (planes.y, planes.u, planes.v)),
-        turned_layout(layout, turns),
+        *(orientation.upright(plane) for plane in (planes.y, planes.u, planes.v)),
+        displayed_layout(layout, orientation),
         planes.tags,
     )
     stored = region_rgb(planes, 0, 0, 12, 8)
     turned = region_rgb(upright, 0, 0, upright.width, upright.height)
-    np.testing.assert_allclose(turned, np.rot90(stored, turns), atol=1e-3)
+    np.testing.assert_allclose(turned, orientation.upright(stored), atol=1e-3)

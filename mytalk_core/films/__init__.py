@@ -1,0 +1,1 @@
+"""What a film is and who is in it: shots, and every face of them, for preprocessing and dubbing."""

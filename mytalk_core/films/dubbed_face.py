@@ -1,0 +1,76 @@
+"""Which one face of each frame is dubbed, where a shot shows several."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from mytalk_core.faces.landmark_scheme import LandmarkScheme
+from mytalk_core.faces.shape import face_height
+from mytalk_core.faces.tracks import FaceTrack
+
+_MEASURED_FRAMES = 100  # of a track, that its size is measured on
+# Tracks that share more time than this, in seconds, or more than half of the shorter one, are of
+# people who are seen together. Less is a dissolve, or one who leaves as another comes.
+_TOGETHER_SECONDS = 1
+
+Frames = tuple[int, int]
+"""First frame, end frame."""
+
+
+def faces_to_dub(
+    tracks: Sequence[FaceTrack], scheme: LandmarkScheme, fps: Fraction
+) -> list[tuple[FaceTrack, Frames]]:
+    """The tracks of a shot that are dubbed and in which of their frames; no frame has two.
+
+    Of people who are seen together the largest is dubbed. The others are left alone throughout
+    their tracks, also where they are seen alone: whichever face is nearer for the time being, no
+    face changes between dubbed and not dubbed within a shot.
+    """
+    chosen: list[tuple[FaceTrack, Frames]] = []
+    for track in sorted(tracks, key=lambda each: (-_presence(each, scheme), each.number)):
+        frames: Frames | None = (track.first, track.end)
+        for other, _ in chosen:
+            frames = frames and _beside(frames, track, other, fps)
+        if frames is not None:
+            chosen.append((track, frames))
+    return sorted(chosen, key=lambda each: each[1])
+
+
+def _beside(frames: Frames, track: FaceTrack, larger: FaceTrack, fps: Fraction) -> Frames | None:
+    """What is left of the frames of a track beside a larger one; None where they are together."""
+    shared = min(track.end, larger.end) - max(track.first, larger.first)
+    if shared <= 0:
+        return frames
+    shorter = min(track.end - track.first, larger.end - larger.first)
+    if shared > _TOGETHER_SECONDS * fps or 2 * shared > shorter:
+        return None
+    first, end = frames
+    first, end = (
+        (first, min(end, larger.first))
+        if track.first < larger.first
+        else (max(first, larger.end), end)
+    )
+    return (first, end) if first < end else None
+
+
+def _presence(track: FaceTrack, scheme: LandmarkScheme) -> float:
+    """The median height of a face, weighted by the root of the number of its frames.
+
+    So somebody who passes close to the camera does not displace who speaks behind them, and a face
+    whose track is interrupted once or twice, as heads turn, still counts for more than a smaller
+    one.
+    """
+    count = min(len(track.frames), _MEASURED_FRAMES)
+    some = track.frames[np.linspace(0, len(track.frames) - 1, count).astype(int)]
+    height = float(np.median(face_height(track.at(some), scheme)))
+    return float(height * len(track.frames) ** 0.5)
+
+
+def seen_stretches(track: FaceTrack, within: Frames) -> list[Frames]:
+    """The stretches of a track's frames in which its face was found throughout."""
+    frames = track.frames[(track.frames >= within[0]) & (track.frames < within[1])]
+    if len(frames) == 0:
+        return []
+    parts = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)
+    return [(int(part[0]), int(part[-1]) + 1) for part in parts]

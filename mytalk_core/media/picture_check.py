@@ -1,0 +1,53 @@
+"""Whether a film's picture can be worked on, from samples of it: before the whole is decoded."""
+
+from fractions import Fraction
+from pathlib import Path
+
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.picture_kind import interlaced_error
+from mytalk_core.media.probe import VideoInfo, probe_video
+from mytalk_core.media.seek import video_from
+from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
+from mytalk_core.media.video_stream import DECODER_THREADS, time_base
+
+# Seconds decoded at each place. Files that flag only some frames do so more often than this.
+_SAMPLE = 2
+# Places, as shares of the duration.
+_PLACES = (Fraction(0), Fraction(1, 3), Fraction(2, 3))
+# A place is left out where more seconds would have to be decoded to reach it.
+_LONGEST_WAY = 20
+
+
+def check_picture(path: Path, choice: StreamChoice = PLAYERS_CHOICE) -> VideoInfo:
+    """Probe a film and sample its frames; those not sampled are checked as they are decoded.
+
+    Interlacing is recognised by the flags of the stream and of its frames, not by their pictures.
+
+    Raises:
+        BadInputError: as `probe_video`; INTERLACED or FORMAT_CHANGES where a sampled frame is not
+            progressive or not of the first one's kind.
+    """
+    info = probe_video(path, choice)
+    if info.interlaced:
+        raise interlaced_error(path)
+    for place in _PLACES:
+        begin = info.duration * place
+        if place and begin < _SAMPLE:
+            break  # the first sample has reached it
+        try:
+            _decode(path, begin, info.choice)
+        except BadInputError as error:
+            # Damage is met, with its place, by whoever decodes the film.
+            if error.reason not in (Reason.DECODE_ERROR, Reason.NO_FRAMES):
+                raise
+    return info
+
+
+def _decode(path: Path, begin: Fraction, choice: StreamChoice) -> None:
+    """Decode `_SAMPLE` seconds from `begin` on; decoding compares each frame with the first."""
+    with video_from(path, begin, DECODER_THREADS, choice) as (stream, frames):
+        unit = time_base(stream)
+        for pts, _ in frames:
+            after = pts * unit - begin
+            if after > _SAMPLE or after < -_LONGEST_WAY:
+                return

@@ -1,0 +1,93 @@
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from mytalk_core.data.catalogue import CatalogueRow
+from mytalk_core.data.samples import SampleClip
+from mytalk_core.dubbing import title
+from mytalk_core.dubbing.dub import DubConfig, DubResult
+from mytalk_core.dubbing.inputs import open_inputs
+from mytalk_core.dubbing.models import DubModels
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.speech.transcript import Transcript
+
+_HALF = ("-t", "0.5", "-vf", "scale=96:72")
+# Films with opacity: in ProRes, as RGB with a fourth plane, beside the picture in WebM.
+_OPACITY = {
+    "prores.mov": ("-c:v", "prores_ks", "-profile:v", "4444", "-pix_fmt", "yuva444p10le"),
+    "animation.mov": ("-c:v", "qtrle", "-pix_fmt", "argb"),
+    "pictures.mkv": ("-c:v", "png", "-pix_fmt", "rgba"),
+    "browser.webm": ("-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-c:a", "libopus"),
+}
+_OPAQUE = {
+    "film.mp4": ("-c:v", "libx264", "-pix_fmt", "yuv420p"),
+    "screen.mkv": ("-c:v", "ffv1", "-pix_fmt", "bgr0"),
+    "prores.mov": ("-c:v", "prores_ks", "-profile:v", "4444", "-pix_fmt", "yuv444p10le"),
+}
+
+
+@pytest.mark.parametrize("name", list(_OPACITY))
+def test_the_loss_of_opacity_is_said_before_work(
+    sample_clips: dict[str, SampleClip],
+    run_ffmpeg: Callable[..., Path],
+    tmp_path: Path,
+    name: str,
+) -> None:
+    source = sample_clips["test_movie"].path
+    film = run_ffmpeg(tmp_path / name, "-i", source, *_HALF, *_OPACITY[name])
+    (loss,) = open_inputs(film, source, None).losses
+    assert str(film) in loss
+    assert "alpha channel" in loss
+
+
+@pytest.mark.parametrize("name", list(_OPAQUE))
+def test_opaque_films_are_no_matter(
+    sample_clips: dict[str, SampleClip],
+    run_ffmpeg: Callable[..., Path],
+    tmp_path: Path,
+    name: str,
+) -> None:
+    source = sample_clips["test_movie"].path
+    film = run_ffmpeg(tmp_path / name, "-i", source, *_HALF, *_OPAQUE[name])
+    assert open_inputs(film, source, None).losses == ()
+
+
+def test_interlaced_films_are_refused(
+    sample_clips: dict[str, SampleClip], run_ffmpeg: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = sample_clips["test_movie"].path
+    film = run_ffmpeg(
+        tmp_path / "film.mp4",
+        "-i",
+        source,
+        "-t",
+        "0.5",
+        "-vf",
+        "scale=96:72,setfield=tff",
+        "-flags",
+        "+ildct+ilme",
+    )
+    for video, style in ((film, None), (source, film)):
+        with pytest.raises(BadInputError) as caught:
+            open_inputs(video, source, None, style)
+        assert caught.value.reason is Reason.INTERLACED
+        assert caught.value.where == str(film)
+
+
+def test_a_catalogue_s_row_warns_of_it(
+    sample_clips: dict[str, SampleClip],
+    run_ffmpeg: Callable[..., Path],
+    tmp_path: Path,
+    dub_models: DubModels,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = sample_clips["test_movie"].path
+    film = run_ffmpeg(tmp_path / "film.mov", "-i", source, *_HALF, *_OPACITY["prores.mov"])
+    done = DubResult(film, film, 12, {}, Fraction(25), {}, {})
+    silent = Transcript("und", (), (), "")
+    monkeypatch.setattr(title, "dub_title", lambda *_: (done, silent))
+    row = CatalogueRow("one", film, source, "en", None)
+    dubbed = title.TitleDubber(dub_models, DubConfig())(row, tmp_path / "out.mp4")
+    assert "alpha channel" in dubbed.warning
