@@ -55,6 +55,7 @@ class Reason(StrEnum):
     OUTPUT_IN_USE = "output_in_use"  # another run writes there
     NO_CLUSTER = "no_cluster"  # Ray did not answer, or has no machine that can do the work
     WORKER_LOST = "worker_lost"
+    CHECK_FAILED = "check_failed"  # a finished film is not what it must be, and was not kept
     INTERNAL = "internal"
 
 

@@ -124,7 +124,6 @@ def dub(
     from mytalk_core.dubbing.models import stored_models
     from mytalk_core.dubbing.notes import input_notes
     from mytalk_core.dubbing.title import dub_title, length_warning, nothing_drawn_warning
-    from mytalk_core.media.clock import frame_time
     from mytalk_core.speech.recognition import Recogniser
     from mytalk_core.speech.script import faults_to_json
 
@@ -142,7 +141,7 @@ def dub(
     notes([line for line in input_notes(inputs, transcript) if line not in inputs.losses])
     if not (transcript.voice or language):
         note(f"Nobody was heard to speak in {speech}: the mouth stays shut.")
-    late = length_warning(transcript, frame_time(dubbed.frames, dubbed.fps))
+    late = length_warning(transcript, dubbed.duration)
     if late:
         note(f"Note: {late}; the rest is cut off.")
     nothing_drawn = nothing_drawn_warning(dubbed)

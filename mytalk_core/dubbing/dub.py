@@ -25,6 +25,7 @@ from mytalk_core.data.recipe import ResultKind, made_with
 from mytalk_core.dubbing.disk_array import DiskArrays
 from mytalk_core.dubbing.dubbed_picture import (
     checks,
+    failed_checks,
     frame_pairs,
     mouth_curve,
     source_opening,
@@ -96,6 +97,7 @@ class DubResult:
     frames: int
     left_alone: dict[LeftAlone, int]  # frames that keep their own mouth, by reason
     fps: Fraction
+    duration: Fraction  # seconds
     tracks: dict[str, int | None]  # numbers of the tracks used; None where there is no such sound
     stage_seconds: dict[str, float]
 
@@ -156,6 +158,7 @@ def dub(
         BadInputError: where a file cannot be used, or shows no face.
         ModelError: where a model file is missing or another.
         OutputError: where `out` cannot be written; nothing stands under its name then.
+        MytalkError: CHECK_FAILED where the film is not what it must be; it is not kept.
     """
     info = probe_video(inputs.video, inputs.film_tracks)
     speech = probe_audio(inputs.speech, inputs.speech_tracks)
@@ -169,6 +172,8 @@ def dub(
             )
         finally:
             shutil.rmtree(work, ignore_errors=True)
+        if (failure := failed_checks(report.checks, out)) is not None:
+            raise failure
         # Before the film appears: whoever sees a film finds its report beside it.
         page = report_path(out)
         write_report(page, report)
@@ -178,6 +183,7 @@ def dub(
         frames=report.frames,
         left_alone=dict(report.left_alone),
         fps=info.fps,
+        duration=report.duration,
         tracks={
             "video_track": info.choice.video,
             "audio_track": info.choice.audio,
@@ -202,7 +208,7 @@ def _dub_into(
     renderer, model = tools.renderer, tools.motion
     with clock.running("finding the face"):
         faces = observe_film(info, tools.landmarker, work, progress)
-    duration = faces.starts[-1] + 1 / info.fps
+    duration = faces.end
     encoder = tools.speech_encoder
     reference: StyleReference | None = None
     own_sound: NDArray[np.float16] | None = None
@@ -328,6 +334,8 @@ def _dub_into(
     return DubReport(
         title=Path(info.path).name,
         source=info,
+        starts=faces.starts,
+        duration=written.duration,
         frames=len(written.openings),
         left_alone=count_reasons(left_alone),
         speech=inputs.speech.name,

@@ -1,6 +1,6 @@
 """The picture of a dub on its way into a file, and what its report says of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +13,7 @@ from mytalk_core.dubbing.rendering import DubbedFrame
 from mytalk_core.dubbing.report import Check
 from mytalk_core.dubbing.report_curve import MouthCurve
 from mytalk_core.dubbing.report_pictures import FramePair, TellingFrames, mouth_box
+from mytalk_core.errors import MytalkError, Reason
 from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.shape import aperture
@@ -21,6 +22,7 @@ from mytalk_core.media.encode import VideoWriter
 from mytalk_core.media.plane_regions import as_rgb
 from mytalk_core.media.prefetch import prefetched
 from mytalk_core.media.probe import VideoInfo, probe_video, read_comment
+from mytalk_core.media.timestamps import frame_starts
 from mytalk_core.speech.loudness import loudness_dbfs
 
 _PAIRS = 6  # frames shown in the report
@@ -103,10 +105,17 @@ def checks(
 ) -> dict[str, Check]:
     """What must hold for every dub, read back from the finished film."""
     made, comment = probe_video(film), read_comment(film)
-    expected, frames = len(faces.starts), made.frame_estimate
+    starts = frame_starts(film)
+    expected, frames = len(faces.starts), len(starts)
     return {
         "frame count": Check(frames == expected, f"{frames} frames, the source has {expected}"),
-        "frame rate": Check(made.fps == info.fps, f"{made.fps} frames/s, the source {info.fps}"),
+        "timestamps": _timestamps(starts, faces.starts),
+        # Where the rate varies it is but a mean, of which each container has its own idea.
+        "frame rate": Check(
+            made.fps == info.fps or not (made.steady and info.steady),
+            f"{made.fps} frames/s, the source {info.fps}"
+            + ("" if info.steady else "; it varies, the timestamps count"),
+        ),
         "size": Check(
             (made.width, made.height) == (info.width, info.height),
             f"{made.width} x {made.height}, the source {info.width} x {info.height}",
@@ -122,6 +131,34 @@ def checks(
         ),
         "marked as synthetic": Check(comment == mark, comment),
     }
+
+
+def _timestamps(made: Sequence[Fraction], source: Sequence[Fraction]) -> Check:
+    """Whether every frame is shown when the source shows it, to the unit of its clock."""
+    off = [
+        place for place, pair in enumerate(zip(made, source, strict=False)) if len(set(pair)) > 1
+    ]
+    if not off:
+        return Check(len(made) == len(source), f"all {len(source)} are those of the source")
+    first = off[0]
+    return Check(
+        False,
+        f"{len(off)} differ, first that of frame {first}: {float(made[first]):.4f} s,"
+        f" in the source {float(source[first]):.4f} s",
+    )
+
+
+def failed_checks(found: Mapping[str, Check], film: Path) -> MytalkError | None:
+    """The error that a dub ends with where a check failed; None where all hold."""
+    failed = [f"{name} ({check.text})" for name, check in found.items() if not check.ok]
+    if not failed:
+        return None
+    return MytalkError(
+        f"the dubbed film failed its own checks and was not kept: {'; '.join(failed)}.",
+        reason=Reason.CHECK_FAILED,
+        where=str(film),
+        remedy="This is a bug in mytalk; please report it with what the film is.",
+    )
 
 
 def _tags(info: VideoInfo) -> str:

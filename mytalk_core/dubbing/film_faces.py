@@ -24,6 +24,7 @@ from mytalk_core.films.dubbed_face import faces_to_dub, seen_stretches
 from mytalk_core.films.face_files import RowFile
 from mytalk_core.films.observing import FilmObserver, ObserverConfig, ShotFaces
 from mytalk_core.media.decode import Frame, iter_frames
+from mytalk_core.media.frame_rate import frame_length
 from mytalk_core.media.prefetch import prefetched
 from mytalk_core.media.probe import VideoInfo
 from mytalk_core.motion.closed_mouth import closed_mouth
@@ -48,6 +49,7 @@ class FilmFaces:
     left_alone: tuple[LeftAlone | None, ...]  # of each frame outside the runs; None within them
     samples: NDArray[np.uint8]  # (F, N, 4) from `occlusion_sample`; on disk
     found: NDArray[np.float32]  # the landmarks as they were found, which motion learns from
+    end: Fraction = Fraction(0)  # seconds, of the last frame
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def observe_film(
     Raises:
         BadInputError: as decoding does; NO_FACE where no shot shows one for long enough.
     """
-    starts: list[Fraction] = []
+    times = _Times(video)
     runs = _Runs(landmarker.scheme, video.fps)
     places = len(sample_places(landmarker.scheme).weights)
     face = (landmarker.scheme.point_count, 3)
@@ -86,7 +88,7 @@ def observe_film(
     ):
 
         def dubbed() -> Iterator[NDArray[np.float32]]:
-            for shot in _observed(video, landmarker, faces, face_samples, starts, progress):
+            for shot in _observed(video, landmarker, faces, face_samples, times, progress):
                 rows = runs.add(shot)
                 for first in range(0, len(rows), _BLOCK):
                     block = rows[first : first + _BLOCK]
@@ -104,12 +106,28 @@ def observe_film(
     steady = _steadied(found, runs.stretches, landmarker.scheme, video.fps)
     return FilmFaces(
         landmarks=stack_on_disk(work / "landmarks", steady),
-        starts=tuple(starts),
+        starts=tuple(times.starts),
         runs=tuple(runs.kept),
         left_alone=tuple(runs.left_alone),
         samples=np.memmap(work / "samples", np.uint8, "r").reshape(len(found), places, 4),
         found=found,
+        end=times.end,
     )
+
+
+class _Times:
+    """Collects when frames are shown."""
+
+    def __init__(self, video: VideoInfo) -> None:
+        self._video = video
+        self.starts: list[Fraction] = []  # seconds
+        self.end = Fraction(0)  # seconds, of the last frame
+
+    def add(self, frame: Frame) -> None:
+        """Add the next frame."""
+        unit = self._video.time_base
+        self.starts.append(frame.pts * unit)
+        self.end = self.starts[-1] + frame_length(frame.duration * unit, self._video.fps)
 
 
 def _observed(
@@ -117,7 +135,7 @@ def _observed(
     landmarker: Landmarker,
     faces: RowFile,
     samples: RowFile,
-    starts: list[Fraction],
+    times: _Times,
     progress: Progress,
 ) -> Iterator[ShotFaces]:
     """The shots of a film; adds every face, its sample in the same row, and every frame's start."""
@@ -130,8 +148,9 @@ def _observed(
             yield frame
 
     for frame in prefetched(frames(), 4):
-        starts.append(frame.pts * video.time_base)
-        progress("finding the face", len(starts), max(video.frame_estimate, len(starts)))
+        times.add(frame)
+        done = len(times.starts)
+        progress("finding the face", done, max(video.frame_estimate, done))
         for face in observer.find_faces(frame.index, frame.image):
             samples.add(occlusion_sample(frame.image, face.landmarks, landmarker.scheme))
         yield from observer.finished_shots()

@@ -1,6 +1,6 @@
 """The report beside a dubbed film: one page that shows what was changed, and how well."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -14,7 +14,6 @@ from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.dubbing.report_curve import MouthCurve, Panel, curve_panels
 from mytalk_core.dubbing.report_pictures import FramePair, close_up, frame_picture
 from mytalk_core.dubbing.title_adaptation import TitleAdaptation
-from mytalk_core.media.clock import frame_time
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.probe import VideoInfo
 from mytalk_core.speech.transcript import Interval, Transcript, Word
@@ -48,6 +47,8 @@ class DubReport:
 
     title: str
     source: VideoInfo  # the film before
+    starts: Sequence[Fraction]  # seconds, of each of its frames
+    duration: Fraction  # seconds, to the end of its last frame
     frames: int  # written
     speech: str  # name of the speech's file
     transcript: Transcript  # of the speech
@@ -67,11 +68,6 @@ class DubReport:
     def rendered_frames(self) -> int:
         """Frames with new lips."""
         return self.frames - sum(self.left_alone.values())
-
-    @property
-    def duration(self) -> Fraction:
-        """Seconds that the film lasts at its nominal rate."""
-        return frame_time(self.frames, self.source.fps)
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -161,8 +157,9 @@ def _panels(report: DubReport) -> Iterable[Panel]:
 
 
 def _interval(stretch: PassedThrough, report: DubReport) -> Interval:
-    fps = report.source.fps
-    return Interval(frame_time(stretch.first, fps), frame_time(stretch.last + 1, fps))
+    after = stretch.last + 1
+    end = report.starts[after] if after < len(report.starts) else report.duration
+    return Interval(report.starts[stretch.first], end)
 
 
 def _stages(report: DubReport) -> list[dict[str, object]]:

@@ -60,7 +60,7 @@ def learn_style_reference(
     faces = observe_film(info, landmarker, folder, learning)
     run = max(faces.runs, key=lambda each: each[1] - each[0])
     person = study_person(faces, run, model.scheme, MaskConfig())
-    duration = faces.starts[-1] + 1 / info.fps
+    duration = faces.end
     sound = encode_speech(
         read_audio(info.path, choice=info.choice), duration, encoder, folder / "sound", learning
     )

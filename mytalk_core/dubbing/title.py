@@ -20,7 +20,6 @@ from mytalk_core.dubbing.report import unheard_speech
 from mytalk_core.dubbing.title_adaptation import JUDGE
 from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.media.audio import read_audio
-from mytalk_core.media.clock import frame_time
 from mytalk_core.speech.recognition import Recogniser
 from mytalk_core.speech.transcript import Transcript
 
@@ -90,7 +89,7 @@ class TitleDubber:
         )
         warnings = (
             *input_notes(inputs, transcript),
-            length_warning(transcript, frame_time(result.frames, result.fps)),
+            length_warning(transcript, result.duration),
             nothing_drawn_warning(result),
         )
         return DubbedTitle(

@@ -39,6 +39,7 @@ class Frame:
     index: int  # position in the stream, from 0
     pts: int  # start of display in units of `VideoInfo.time_base`; the first frame is at 0
     image: NDArray[np.uint8]  # (H, W, 3) RGB, upright
+    duration: int = 0  # as the file states it, in units of `VideoInfo.time_base`; 0: not at all
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class PlaneFrame:
     index: int  # position in the stream, from 0
     pts: int  # start of display in units of `VideoInfo.time_base`; the first frame is at 0
     planes: Planes  # upright
+    duration: int = 0  # as the file states it, in units of `VideoInfo.time_base`; 0: not at all
 
 
 def iter_frames(
@@ -68,7 +70,8 @@ def iter_frames(
     scaler = VideoReformatter()
     with open_video(Path(path), threads, choice) as (container, stream):
         for index, (pts, frame) in enumerate(decoded_frames(container, stream, Path(path))):
-            yield Frame(index, pts, _upright(frame, scaler, exact))
+            image = _upright(frame, scaler, exact)
+            yield Frame(index, pts, image, frame.duration or 0)
 
 
 def iter_planes(
@@ -85,7 +88,7 @@ def iter_planes(
     with open_video(Path(path), threads, choice) as (container, stream):
         reader = PlaneReader(Path(path), stream.codec_context.name)
         for index, (pts, frame) in enumerate(decoded_frames(container, stream, Path(path))):
-            yield PlaneFrame(index, pts, reader(frame))
+            yield PlaneFrame(index, pts, reader(frame), frame.duration or 0)
 
 
 def iter_frames_at(

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.colour import ColourTags, ToYuv, to_rgb
 from mytalk_core.media.decode import PlaneFrame
+from mytalk_core.media.frame_rate import frame_length
 from mytalk_core.media.hdr import NO_HDR, HdrMetadata
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.planes import PlaneLayout, frame_of
@@ -96,7 +97,7 @@ class _Film:
     def __init__(self, target: str | IO[bytes], encoding: _Encoding) -> None:
         self._time_base = encoding.time_base
         self._frame_length = max(1, round(1 / (encoding.fps * encoding.time_base)))
-        self.end = 0  # pts units
+        self._last = self.end = 0  # pts units
         self.container: OutputContainer = av.open(
             target, mode="w", format="mp4", options={"fflags": "bitexact"}
         )
@@ -117,10 +118,11 @@ class _Film:
         context.color_range = encoding.colour.range
         self._stream.time_base = encoding.time_base
 
-    def write(self, frame: av.VideoFrame, pts: int) -> None:
+    def write(self, frame: av.VideoFrame, pts: int, length: int = 0) -> None:
+        """`length`: units for which the frame is shown if it is the last; 0: as the others."""
         frame.pts = pts
         frame.time_base = self._time_base
-        self.end = pts + self._frame_length
+        self._last, self.end = pts, pts + (length or self._frame_length)
         self._mux(frame)
 
     def finish(self) -> None:
@@ -129,8 +131,9 @@ class _Film:
 
     def _mux(self, frame: av.VideoFrame | None) -> None:
         for packet in self._stream.encode(frame):
-            # Between frames the pts decide; this makes the last frame as long as the others.
-            packet.duration = self._frame_length
+            # Between frames the pts decide; the last frame is as long as it says.
+            last = packet.pts == self._last
+            packet.duration = self.end - self._last if last else self._frame_length
             self.container.mux(packet)
 
 
@@ -163,6 +166,7 @@ class VideoWriter:
             ),
         )
         self._time_base = info.time_base
+        self._fps = info.fps
 
     def __enter__(self) -> Self:
         self._film = self._opening.__enter__()
@@ -178,7 +182,8 @@ class VideoWriter:
 
     def write(self, frame: PlaneFrame) -> None:
         """Appends one frame."""
-        self._film.write(frame_of(frame.planes), frame.pts)
+        length = frame_length(frame.duration * self._time_base, self._fps)
+        self._film.write(frame_of(frame.planes), frame.pts, max(1, round(length / self._time_base)))
 
     @property
     def duration(self) -> Fraction:

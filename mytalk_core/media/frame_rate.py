@@ -19,8 +19,15 @@ _ROUNDING = Fraction(1, 1000)
 _STANDARD = Fraction(1, 10_000)
 _LARGEST_DENOMINATOR = 1001
 
+# A stream in which no larger share of the steps differs has a constant rate, with gaps.
+_GAPS = 0.1
+
 # Where steps vary, a stated rate is refuted beyond this factor of the mean rate.
 _REFUTED = 4
+
+# Frames at the nominal rate beyond which a last frame is a long one, and the most seconds of it.
+_LONG = Fraction(3, 2)
+_LONGEST = 60
 
 
 @dataclass(frozen=True)
@@ -47,20 +54,36 @@ def nominal_rate(
     steps = [after - before for before, after in pairwise(starts)]
     if not steps:
         return FrameRate(stated[0] if stated else _UNKNOWN)
-    span = (starts[-1] - starts[0]) * unit
-    mean = len(steps) / span
-    tolerance = max(unit, _ROUNDING)
-    middle = median(steps)
-    if any(abs(step - middle) * unit > tolerance for step in steps):
+    rounding = max(unit, _ROUNDING)
+    middle = Fraction(median(steps)) * unit
+    # Where frames are the unit of time they are not rounded.
+    tolerance = rounding if 2 * rounding < middle else Fraction(0)
+    alike = [step for step in steps if abs(step * unit - middle) <= tolerance]
+    others = len(steps) - len(alike)
+    if others > _GAPS * len(steps):
+        mean = len(steps) / ((starts[-1] - starts[0]) * unit)
         likely = stated[0] if stated else mean
         fits = mean / _REFUTED <= likely <= mean * _REFUTED
         rate = likely if fits else mean.limit_denominator(_LARGEST_DENOMINATOR)
         return FrameRate(rate, steady=False)
-    near = _nearest_standards(mean)
-    for rate in (*stated, *near):
-        if abs(span - len(steps) / rate) <= 2 * tolerance:
-            return FrameRate(rate)
-    return FrameRate(mean.limit_denominator(_LARGEST_DENOMINATOR))
+    span = sum(alike) * unit
+    mean = len(alike) / span
+    for rate in (*stated, *_nearest_standards(mean)):
+        if abs(span - len(alike) / rate) <= 2 * rounding * (1 + others):
+            return FrameRate(rate, not others)
+    return FrameRate(mean.limit_denominator(_LARGEST_DENOMINATOR), not others)
+
+
+def frame_length(stated: Fraction, fps: Fraction) -> Fraction:
+    """Seconds for which the last frame of a film is shown.
+
+    That is one frame at its nominal rate, or what the file states where that is much longer, as
+    that of a slide.
+
+    Args:
+        stated: seconds, 0 where the file says nothing.
+    """
+    return stated if _LONG / fps < stated <= _LONGEST else 1 / fps
 
 
 def _stated(guessed: Fraction | None, average: Fraction | None) -> list[Fraction]:

@@ -15,7 +15,8 @@ from mytalk_core.dubbing.dub import DubConfig, DubResult, dub
 from mytalk_core.dubbing.inputs import Inputs
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.dubbing.report import DubReport
-from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.dubbing.title import length_warning
+from mytalk_core.errors import BadInputError, MytalkError, Reason
 from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
 from mytalk_core.faces.shape import aperture
@@ -209,6 +210,57 @@ def test_a_film_keeps_its_depth_and_colours(
     assert after.pixel_format == before.pixel_format == pixels
     assert replace(after.colour, range=after.colour.range or untold_range) == before.colour
     assert "Every check holds" in result.report.read_text(encoding="utf-8")
+
+
+VARYING = ("-vf", "select='not(mod(n,3))+lt(mod(n,20),7)'", "-fps_mode", "vfr")
+
+
+@pytest.fixture
+def varying(film, run_ffmpeg, tmp_path) -> tuple[Path, Path]:
+    """Footage of variable rate on a clock of milliseconds, and speech that ends with it."""
+    path = run_ffmpeg(tmp_path / "varying.mkv", *("-i", film, "-an", *VARYING, "-t", "1"))
+    speech = run_ffmpeg(tmp_path / "speech.wav", "-i", film, "-t", "0.95", "-vn")
+    (tmp_path / "out").mkdir()
+    return path, speech
+
+
+def test_a_film_of_variable_rate_keeps_every_timestamp(varying, dub_models, tmp_path):
+    source, speech = varying
+    out = tmp_path / "out/x.mp4"
+    result = dub(
+        Inputs(source, speech), out, dub_models, DubConfig(), heard(1), lambda *_: None, {}
+    )
+
+    assert not probe_video(source).steady
+    times = [
+        [frame.pts * probe_video(path).time_base for frame in iter_frames(path)]
+        for path in (source, out)
+    ]
+    assert times[0] == times[1]
+    assert times[0][-1] < result.duration < times[0][-1] + Fraction(1, 5)
+    # By its mean rate the film would have another length.
+    assert length_warning(heard(Fraction(95, 100)), result.duration) == ""
+    page = result.report.read_text(encoding="utf-8")
+    assert "Every check holds" in page
+    assert "before the speech does" not in page
+
+
+def test_a_dub_that_fails_a_check_is_not_kept(
+    varying, dub_models, run_ffmpeg, tmp_path, monkeypatch
+):
+    def evened(picture: Path, speech: Path, film: Path, *_: object) -> None:
+        run_ffmpeg(film, "-i", picture, "-r", "25", "-fps_mode", "cfr")
+
+    monkeypatch.setattr(dub_module, "mux", evened)
+    source, speech = varying
+    out = tmp_path / "out/x.mp4"
+    out.write_text("of an earlier run")
+    with pytest.raises(MytalkError) as caught:
+        dub(Inputs(source, speech), out, dub_models, DubConfig(), heard(1), lambda *_: None, {})
+    assert caught.value.reason is Reason.CHECK_FAILED
+    assert "timestamps" in str(caught.value)
+    assert out.read_text() == "of an earlier run"
+    assert list(out.parent.iterdir()) == [out]
 
 
 def test_silence_shuts_the_mouth(silenced, landmarker_model):

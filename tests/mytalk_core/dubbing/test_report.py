@@ -85,6 +85,8 @@ def report() -> DubReport:
             pixel_format="yuv420p",
             time_base=1 / FPS,
         ),
+        starts=[number / FPS for number in range(FRAMES)],
+        duration=FRAMES / FPS,
         frames=FRAMES,
         speech="speech.wav",
         transcript=Transcript(

@@ -67,6 +67,15 @@ def test_an_unusual_rate_stays() -> None:
     assert nominal_rate(None, None, starts, TRANSPORT).fps == pytest.approx(rate, rel=1e-4)
 
 
+@given(rate=st.sampled_from(STANDARD), lost=st.sets(st.integers(1, 82), min_size=1, max_size=4))
+def test_a_constant_rate_with_gaps_is_that_rate(rate: Fraction, lost: set[int]) -> None:
+    starts = [at for n, at in enumerate(stamps(rate, 84, TRANSPORT)) if n not in lost]
+    average = len(starts) / (84 / rate)
+    assert nominal_rate(rate, average, starts, TRANSPORT) == FrameRate(rate, steady=False)
+    frames = sorted(set(range(84)) - lost)
+    assert nominal_rate(rate, rate, frames, 1 / rate) == FrameRate(rate, steady=False)
+
+
 def test_a_rate_that_varies_is_the_average() -> None:
     starts = [0, 40, 80, 120, 280, 440, 480, 640, 800]
     varying = nominal_rate(Fraction(25), Fraction(10), starts, MILLISECOND)
