@@ -59,8 +59,7 @@ def named_address(text: str, list_url: str, access: ListAccess) -> str:
     if scheme.lower() == "file" and separator:
         return _local("/" + rest.removeprefix("localhost").lstrip("/"), list_url, access)
     if separator:
-        if scheme.lower() in _WEB:
-            _check_host(text, list_url, access)
+        _check_host(text, list_url, access)
         return text
     if is_local(list_url) or text.startswith("/"):
         return _local(text, list_url, access)
@@ -99,11 +98,21 @@ def _local(text: str, list_url: str, access: ListAccess) -> str:
     return path
 
 
-def _check_host(url: str, list_url: str, access: ListAccess) -> None:
-    host = host_of(url)
-    # Whoever named the list meant its host.
+def is_bound(address: str, list_url: str, access: ListAccess) -> bool:
+    """Whether an address that a list names must be a public one, wherever it leads.
+
+    It need not where private ones are allowed, nor on the list's own host: whoever named the list
+    meant that.
+    """
+    scheme = address.partition("://")[0].lower()
+    if access.private_addresses or scheme not in _WEB:
+        return False
     own = host_of(list_url) if list_url.lower().startswith(_WEB) else None
-    if not access.private_addresses and host != own and is_private_host(host):
+    return host_of(address) != own
+
+
+def _check_host(url: str, list_url: str, access: ListAccess) -> None:
+    if is_bound(url, list_url, access) and is_private_host(host_of(url)):
         raise BadInputError(
             f"the host of {url} is a private address, which lists may not name.",
             reason=Reason.NOT_ALLOWED,

@@ -102,6 +102,8 @@ def failure_of(error: BaseException) -> Failure:
     # Of a web server that cannot be reached fsspec says that the file does not exist; the cause
     # says why.
     for each in _causes(error):
+        if isinstance(each, MytalkError):
+            return Failure.OURS
         if isinstance(each, ssl.SSLCertVerificationError):
             return Failure.REFUSED
         if isinstance(each, TimeoutError | ConnectionError | socket.gaierror):
@@ -137,6 +139,10 @@ def persistently(action: Callable[[], _T], where: str, retry: RetryConfig | None
             return attempts(action)
     except Exception as error:
         failure = failure_of(error)
+        # One of ours may come in what a library makes of it.
+        ours = next((each for each in _causes(error) if isinstance(each, MytalkError)), None)
+        if ours:
+            raise ours from None
         if failure is Failure.OURS:
             raise
         raise typed_error(failure, error, where) from error

@@ -13,6 +13,7 @@ import fsspec
 
 from mytalk_core.data.retrying import RetryConfig
 from mytalk_core.data.retrying import persistently as persistently
+from mytalk_core.data.web_access import web_options
 from mytalk_core.errors import BadInputError, OutputError, Reason
 from mytalk_core.media.output import atomic_path, cannot_be_written, make_folder
 
@@ -25,7 +26,6 @@ _T = TypeVar("_T")
 
 _GLOB = frozenset("*?[")
 _BUFFER_BYTES = 2**20
-_WEB_CONNECT_SECONDS, _WEB_READ_SECONDS = 30, 60
 
 
 def is_local(url: str) -> bool:
@@ -57,7 +57,7 @@ def remote_file(url: str) -> tuple[Any, str]:
         )
     try:
         # Others write there too, so a list of names from before would mislead.
-        options = _web_options() if protocol in _READ_ONLY else {}
+        options = web_options() if protocol in _READ_ONLY else {}
         system, path = fsspec.core.url_to_fs(url, use_listings_cache=False, **options)
     except ImportError as error:
         raise BadInputError(
@@ -66,17 +66,6 @@ def remote_file(url: str) -> tuple[Any, str]:
             where=url,
         ) from error
     return system, str(path)
-
-
-def _web_options() -> dict[str, Any]:
-    from aiohttp import ClientTimeout  # here, because it takes long to import
-
-    # A film takes as long as it takes, but a server that says nothing for so long is gone. Bytes
-    # are asked for as they are, so that their number is the one that the server states.
-    timeout = ClientTimeout(
-        total=None, sock_connect=_WEB_CONNECT_SECONDS, sock_read=_WEB_READ_SECONDS
-    )
-    return {"client_kwargs": {"timeout": timeout, "headers": {"Accept-Encoding": "identity"}}}
 
 
 def remote_files(url: str) -> Iterator[str]:
@@ -90,7 +79,7 @@ def remote_files(url: str) -> Iterator[str]:
         StorageError: STORAGE_ERROR.
     """
     system, path = remote_file(url)
-    if _GLOB & set(path):
+    if is_pattern(url):
         names: Iterable[str] = _matching(system, path, url)
     else:
         info = persistently(lambda: system.info(path), url)
@@ -99,6 +88,12 @@ def remote_files(url: str) -> Iterator[str]:
         names = _walk(system, path, url) if folder or path.endswith("/") else [path]
     for name in names:
         yield str(system.unstrip_protocol(name))
+
+
+def is_pattern(url: str) -> bool:
+    """Whether a remote `url` is a glob. To web servers `?` begins what is asked of them."""
+    web = url.lower().startswith(tuple(f"{each}://" for each in _READ_ONLY))
+    return bool(_GLOB & set(url.partition("?")[0] if web else url))
 
 
 def _matching(system: Any, pattern: str, url: str) -> list[str]:

@@ -6,6 +6,7 @@ Only one batch of rows is in memory at a time.
 
 import io
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 from mytalk_core.data.list_columns import Columns, column_name
 from mytalk_core.data.list_text import DELIMITERS, Lines, NotTextError, records, split_values
 from mytalk_core.data.names import printable
-from mytalk_core.data.storage import is_local, local_file, persistently, remote_file
+from mytalk_core.data.storage import is_local, local_file, open_remote
 from mytalk_core.errors import BadInputError, Reason
 
 TEXT_ENDINGS = (".csv", ".tsv", ".txt")
@@ -96,9 +97,10 @@ def _opened(url: str) -> Iterator[io.BufferedReader]:
             with local_file(url).open("rb") as file:
                 yield file
         else:
-            system, path = remote_file(url)
             with tempfile.NamedTemporaryFile(prefix="mytalk-list-") as copy:
-                persistently(lambda: system.get_file(path, copy.name), url)
+                with open_remote(url, in_order=True) as source:
+                    shutil.copyfileobj(source, copy)
+                copy.flush()
                 with open(copy.name, "rb") as file:
                     yield file
     except FileNotFoundError as error:

@@ -9,16 +9,16 @@ import hashlib
 import os
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from mytalk_core.data.list_access import ListAccess, named_address
+from mytalk_core.data.list_access import ListAccess, is_bound, named_address
 from mytalk_core.data.list_columns import Columns
 from mytalk_core.data.names import ascii_part, normal_name, printable
-from mytalk_core.data.storage import is_local, local_file, persistently, remote_file
+from mytalk_core.data.storage import is_local, is_pattern, local_file, remote_files
 from mytalk_core.data.table_reader import TableRow, is_list, read_rows
-from mytalk_core.errors import BadInputError, MytalkError, Reason, StorageError, error_to_json
+from mytalk_core.errors import BadInputError, Reason, error_to_json
 from mytalk_core.redaction import redacted
 
 _GLOB = frozenset("*?[")
@@ -43,6 +43,8 @@ class Source:
     licence: str  # empty where unknown
     # The error, as JSON, of a row of a list that cannot be used; nothing is fetched then.
     problem: Mapping[str, str] | None = None
+    # Whether it may only be fetched from public addresses, because a list names it.
+    public_only: bool = False
 
     @property
     def address(self) -> str:
@@ -184,43 +186,12 @@ def _source(source_id: str, url: str, config: ListingConfig) -> Source:
 
 
 def _remote(url: str, config: ListingConfig) -> Iterator[Source]:
-    files, path = remote_file(url)
-    web = url.lower().startswith(("http://", "https://"))  # there `?` is no pattern
-    pattern = bool((_GLOB - {"?"} if web else _GLOB) & set(path))
-
-    def found() -> Iterable[str]:
-        if pattern:
-            return sorted(files.glob(path))
-        # A web server is asked for a page of links only where its address is one of a folder.
-        if (not web or path.endswith("/")) and files.isdir(path):
-            return _walk_remote(files, path)
-        if files.exists(path):
-            return [path]
-        raise FileNotFoundError(path)
-
     # As for folders of a file system: the last name of the URL and what lies below it.
-    above = 0 if pattern else len(public_address(path).rstrip("/").split("/")) - 1
-    try:
-        for name in persistently(found, url):
-            source_id = "/".join(public_address(name).split("/")[above:])
-            yield _source(source_id, files.unstrip_protocol(name), config)
-    except MytalkError:
-        raise
-    except Exception as error:  # every store has errors of its own
-        raise StorageError(
-            f"the list of its files broke off: {type(error).__name__}: {error}.",
-            reason=Reason.STORAGE_ERROR,
-            where=url,
-            remedy="Run the same command again later.",
-        ) from error
-
-
-def _walk_remote(files: Any, path: str) -> Iterator[str]:
-    for folder, folders, names in files.walk(path):
-        folders.sort()
-        for name in sorted(names):
-            if name and not name.startswith("."):
-                yield f"{folder}/{name}"
+    given = public_address(url).partition("://")[2].rstrip("/").split("/")
+    above = 0 if is_pattern(url) else len(given) - 1
+    for address in remote_files(url):
+        parts = public_address(address).partition("://")[2].split("/")
+        yield _source("/".join(parts[above:]), address, config)
 
 
 def _listed(url: str, config: ListingConfig) -> Iterator[Source]:
@@ -244,6 +215,7 @@ def _listed(url: str, config: ListingConfig) -> Iterator[Source]:
             title=title_of(source_id, public),
             speaker=normal_name(row.values["speaker"]),
             licence=row.values["licence"] or config.licence,
+            public_only=is_bound(address, url, config.access),
         )
 
 

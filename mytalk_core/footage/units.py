@@ -160,7 +160,9 @@ def units_to_json(units: Sequence[Unit]) -> list[dict[str, Any]]:
 
 
 def _public(source: Source) -> dict[str, Any]:
-    return asdict(source) | {"url": public_address(source.url)}
+    fields = asdict(source) | {"url": public_address(source.url)}
+    del fields["public_only"]  # says how it is fetched, not what it is
+    return fields
 
 
 def units_from_json(fields: list[dict[str, Any]]) -> list[Unit]:

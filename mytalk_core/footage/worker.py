@@ -16,6 +16,7 @@ from typing import Any, Literal
 from mytalk_core.data.fetch import KEPT_BYTES, file_identity, local_copy
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
 from mytalk_core.data.storage import open_store
+from mytalk_core.data.web_access import public_addresses_only
 from mytalk_core.errors import (
     BadInputError,
     ErrorClass,
@@ -294,7 +295,8 @@ class Worker:
                         self._place.config.limits,
                         self._place.scratch_bytes,
                     )
-                    found[source.title] = str(held.enter_context(copy))
+                    with public_addresses_only(source.public_only):
+                        found[source.title] = str(held.enter_context(copy))
                 except OutputError:
                     raise
                 except MytalkError as error:
@@ -363,7 +365,8 @@ def _identity(source: Source) -> str:
     if source.problem:
         return source.problem["what"]
     try:
-        return file_identity(source.url)
+        with public_addresses_only(source.public_only):
+            return file_identity(source.url)
     except MytalkError as error:
         return error.reason
 

@@ -15,6 +15,7 @@ from mytalk_core.data.names import printable
 from mytalk_core.data.schema import clip_key
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.footage.listing import ListingConfig, Source, list_sources, title_of
+from tests.web_site import Site, serving
 
 CONFIG = ListingConfig()
 
@@ -188,6 +189,36 @@ def test_object_stores_are_listed_like_folders(s3_url):
         listed(f"{s3_url}/listing/none")
     with pytest.raises(BadInputError):
         listed("nosuch://bucket/x")
+
+
+def test_a_signed_address_is_one_file_whose_name_has_no_secret():
+    site = Site(headers={"Content-Type": "video/mp4"})
+    with serving(site):
+        (source,) = listed(f"{site.url}?X-Amz-Signature=S3cr3t&X-Amz-Date=1")
+        (again,) = listed(f"{site.url}?X-Amz-Signature=0ther&X-Amz-Date=2".replace("//", "//u:p@"))
+    assert source.url.endswith("X-Amz-Date=1")
+    assert (source.id, source.address) == ("film.mp4", site.url)
+    assert (source.id, source.title, source.speaker) == (again.id, again.title, again.speaker)
+
+
+def test_a_row_that_may_not_be_used_is_a_source_with_its_problem(tmp_path):
+    path = tmp_path / "list.csv"
+    lines = [
+        "source,speaker,id",
+        "a.mp4,Zoe\u0308,x",
+        ",ann,",
+        "../b.mp4,ann,",
+        "http://u:S3cr3t@10.0.0.1/c.mp4,ann,",
+        "https://example.org/d.mp4?sig=S3cr3t,ann,",
+    ]
+    path.write_text("\n".join(lines))
+    first, *bad, last = listed(path)
+    assert (first.id, first.speaker, first.problem) == ("x", "Zoë", None)
+    assert [each.problem["reason"] for each in bad] == ["bad_catalogue", *["not_allowed"] * 2]
+    assert "list.csv line 3" in bad[0].problem["where"]
+    assert len({each.title for each in (first, *bad, last)}) == 5
+    assert (last.id, last.public_only) == ("example.org/d.mp4", True)
+    assert not any("S3cr3t" in repr((each.id, each.address, each.problem)) for each in bad)
 
 
 @given(st.text(min_size=1, max_size=200))
