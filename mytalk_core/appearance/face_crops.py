@@ -108,7 +108,7 @@ def face_crops(
     """Put points and outlines of one face into its crops.
 
     Args:
-        pictures: (T, C, C, 3) of consecutive frames; landmarks: (T, P, 3) source pixels;
+        pictures: (T, C, C, 3) of consecutive frames; landmarks: (T, P, 3) square pixels;
             boxes: (T, 3, 2).
         motion: of the same frames; the mask hangs on the pose, not on the original mouth.
     """
@@ -172,7 +172,7 @@ def neighbours(
     The first frame has itself before it, the last one itself after it.
 
     Args:
-        points: (T, N, 2 or 3) source pixels of consecutive frames.
+        points: (T, N, 2 or 3) square pixels of consecutive frames.
         boxes: (T, 3, 2) of the same.
     """
     frames = np.arange(len(points))

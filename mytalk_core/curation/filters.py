@@ -22,7 +22,7 @@ class FilterConfig:
     """Shortest clip; below it there is too little speech around a frame to learn from."""
 
     min_face_height: float | None = 64.0
-    """Smallest median face height, in source pixels."""
+    """Smallest median face height, in square pixels."""
 
     max_yaw_degrees: float | None = 45.0
     """Largest head turn to either side; beyond it half of the lips is hidden."""

@@ -39,18 +39,21 @@ class ClipMeta:
     sync_shift: float = 0.0  # frames by which the sound was moved earlier to mend the offset
     bridged: int = 0  # frames without a detection, whose landmarks are interpolated
     licence: str = ""  # of the footage, as its list or the command said
+    pixel_aspect: Fraction = Fraction(1)  # width of a pixel of the source over its height
 
 
 @dataclass(frozen=True)
 class ClipSample:
     """One clip with all that training needs.
 
-    T is `meta.frame_count`, P the points of the scheme, S the crop size.
+    T is `meta.frame_count`, P the points of the scheme, S the crop size. Square pixels are those
+    of the source's picture stretched, along one side, to the shape in which it is shown, see
+    `faces.square_pixels`; of a source with square pixels they are its own.
     """
 
     meta: ClipMeta
     audio: NDArray[np.int16]  # (N,) 16 kHz mono PCM; N need not be T frames' worth
-    landmarks: NDArray[np.float32]  # (T, P, 3) source pixels; z in the same unit, towards the back
-    boxes: NDArray[np.float32]  # (T, 3, 2): row [x, y, 1] in source pixels @ box = crop pixels
+    landmarks: NDArray[np.float32]  # (T, P, 3) square pixels; z in the same unit, towards the back
+    boxes: NDArray[np.float32]  # (T, 3, 2): row [x, y, 1] in square pixels @ box = crop pixels
     crops: NDArray[np.uint8]  # (T, S, S, 3) RGB
     speech: NDArray[np.float16]  # (2T', 512) audio-encoder features at 50 Hz

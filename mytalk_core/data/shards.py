@@ -23,6 +23,8 @@ from mytalk_core.media.output import atomic_path
 # looks only at `json` need not skip over the video of the same sample.
 MEMBERS = ("json", "wav", "boxes.npy", "speech.npy", "landmarks.npy", "crop.mp4")
 
+_FRACTIONS = ("fps", "pixel_aspect")
+
 
 @dataclass(frozen=True)
 class MemberRange:
@@ -47,14 +49,15 @@ def read_npy(data: bytes) -> NDArray[Any]:
 
 def encode_meta(meta: ClipMeta) -> bytes:
     """The `json` member: sorted keys, rates as `num/den`."""
-    fields = asdict(meta) | {"fps": format_rate(meta.fps)}
+    fields = asdict(meta) | {name: format_rate(getattr(meta, name)) for name in _FRACTIONS}
     return json.dumps(fields, sort_keys=True, ensure_ascii=True).encode()
 
 
 def decode_meta(data: bytes) -> ClipMeta:
     """The inverse of `encode_meta`."""
     fields = json.loads(data)
-    return ClipMeta(**(fields | {"fps": parse_rate(fields["fps"])}))
+    fractions = {name: parse_rate(fields[name]) for name in _FRACTIONS if name in fields}
+    return ClipMeta(**(fields | fractions))
 
 
 def encode_sample(sample: ClipSample) -> dict[str, bytes]:

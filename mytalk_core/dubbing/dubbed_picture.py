@@ -17,6 +17,7 @@ from mytalk_core.errors import MytalkError, Reason
 from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.shape import aperture
+from mytalk_core.faces.square_pixels import squared
 from mytalk_core.media.colour import LIMITED
 from mytalk_core.media.encode import VideoWriter
 from mytalk_core.media.plane_regions import as_rgb
@@ -92,8 +93,8 @@ def frame_pairs(
     return tuple(
         FramePair(
             faces.starts[frame.source.index],
-            as_rgb(frame.source.planes),
-            as_rgb(frame.dubbed.planes),
+            squared(as_rgb(frame.source.planes), faces.pixel_aspect),
+            squared(as_rgb(frame.dubbed.planes), faces.pixel_aspect),
             mouth_box(np.asarray(faces.landmarks[frame.source.index, lips])),
         )
         for frame in telling

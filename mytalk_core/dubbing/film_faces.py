@@ -1,7 +1,7 @@
 """The first pass over a film: its shots, where the face to dub is, and the people it shows."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
@@ -19,6 +19,7 @@ from mytalk_core.faces.face_motion import resting_shape
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.landmarker import Landmarker, LandmarkerConfig
 from mytalk_core.faces.occlusion_sample import occlusion_sample, sample_places
+from mytalk_core.faces.square_pixels import squared
 from mytalk_core.faces.steadying import steadied_blocks
 from mytalk_core.films.dubbed_face import faces_to_dub, seen_stretches
 from mytalk_core.films.face_files import RowFile
@@ -43,13 +44,16 @@ FILM_LANDMARKER = LandmarkerConfig(max_faces=4)
 class FilmFaces:
     """What the first pass found; F frames in all."""
 
-    landmarks: NDArray[np.float32]  # (F, P, 3) pixels, steadied; NaN where no face is; on disk
+    landmarks: NDArray[
+        np.float32
+    ]  # (F, P, 3) square pixels, steadied; NaN where no face is; on disk
     starts: tuple[Fraction, ...]  # seconds, of each frame
     runs: tuple[tuple[int, int], ...]  # (first, end) of the runs to re-render
     left_alone: tuple[LeftAlone | None, ...]  # of each frame outside the runs; None within them
     samples: NDArray[np.uint8]  # (F, N, 4) from `occlusion_sample`; on disk
     found: NDArray[np.float32]  # the landmarks as they were found, which motion learns from
     end: Fraction = Fraction(0)  # seconds, of the last frame
+    pixel_aspect: Fraction = Fraction(1)  # of the film, whose landmarks are in square pixels
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,7 @@ def observe_film(
         samples=np.memmap(work / "samples", np.uint8, "r").reshape(len(found), places, 4),
         found=found,
         end=times.end,
+        pixel_aspect=video.pixel_aspect,
     )
 
 
@@ -144,8 +149,9 @@ def _observed(
     def frames() -> Iterator[Frame]:
         # A level of brightness moves no landmark.
         for frame in iter_frames(video.path, exact=False, choice=video.choice):
-            observer.find_shots(frame.index, frame.image)
-            yield frame
+            image = squared(frame.image, video.pixel_aspect)
+            observer.find_shots(frame.index, image)
+            yield replace(frame, image=image)
 
     for frame in prefetched(frames(), 4):
         times.add(frame)

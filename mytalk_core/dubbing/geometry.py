@@ -14,6 +14,7 @@ from mytalk_core.faces.alignment import Pose, fit_pose, to_pixels
 from mytalk_core.faces.crop import CropConfig, apply_box, crop_boxes, crop_size_for
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.shape import aperture
+from mytalk_core.faces.square_pixels import stored_boxes
 
 # Frames of a run whose geometry is worked out together, and those that overlap for smoothing.
 _BLOCK, _OVERLAP = 1000, 50
@@ -24,7 +25,7 @@ class FaceGeometry:
     """T frames of a run in a row; all points in crop pixels."""
 
     first: int  # frame of the film
-    boxes: NDArray[np.float32]  # (T, 3, 2)
+    boxes: NDArray[np.float32]  # (T, 3, 2) from the film's stored pixels
     points: NDArray[np.float32]  # (T, M, 2) moving points asked for
     before: NDArray[np.float32]  # (T, M, 2) the same a frame earlier, in this frame's crop
     after: NDArray[np.float32]  # (T, M, 2) a frame later
@@ -71,7 +72,10 @@ def posed_boxes(
     crop: CropConfig,
     fps: float,
 ) -> tuple[Pose, NDArray[np.float32]]:
-    """Pose and crop boxes of frames (first, end) of a run, smoothed over their neighbours too."""
+    """Pose and crop boxes, in square pixels, of frames (first, end) of a run.
+
+    Boxes are smoothed over the neighbours of the frames too.
+    """
     low, high = max(frames[0] - _OVERLAP, run[0]), min(frames[1] + _OVERLAP, run[1])
     pose = fit_pose(np.asarray(faces.landmarks[low:high]), person.rigid, scheme)
     inside = slice(frames[0] - low, frames[1] - low)
@@ -103,7 +107,7 @@ def run_geometry(
         kept = slice(first - low, end - low)
         yield FaceGeometry(
             first=first,
-            boxes=boxes[kept],
+            boxes=stored_boxes(boxes[kept], faces.pixel_aspect),
             points=apply_box(asked, boxes)[kept],
             before=before[kept],
             after=after[kept],

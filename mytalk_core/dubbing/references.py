@@ -25,6 +25,7 @@ from mytalk_core.dubbing.geometry import FaceGeometry, posed_boxes
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.faces.crop import CropConfig, apply_box, cut_crop, place
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
+from mytalk_core.faces.square_pixels import stored_boxes
 from mytalk_core.media.decode import PlaneFrame, iter_planes
 from mytalk_core.media.plane_regions import region_rgb
 from mytalk_core.media.planes import Planes
@@ -60,7 +61,7 @@ class RunMouths:
 def film_crop(planes: Planes, box: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """The crop (size, size, 3) of a film's own picture, RGB 0..255, not rounded.
 
-    Grey where the crop lies wholly outside the picture.
+    Its transform is from stored pixels. Grey where the crop lies wholly outside the picture.
     """
     region = place(box, size, planes.width, planes.height)
     if region is None:
@@ -176,7 +177,7 @@ def _reference(
     pose, box = posed_boxes(faces, run, span, person, scheme, crop, fps)
     own = apply_box(np.asarray(faces.landmarks[span[0] : span[1], list(scheme.moving)]), box)
     return FaceCrops(
-        pictures=film_crop(frame.planes, box[0], crop.size)[None],
+        pictures=film_crop(frame.planes, stored_boxes(box[0], faces.pixel_aspect), crop.size)[None],
         points=own,
         before=own,
         after=own,

@@ -103,7 +103,7 @@ def write_report(path: Path, report: DubReport) -> None:
     html = page_template("mytalk_core.dubbing", "report.html.j2", _FILTERS).render(
         report=report,
         layout=report_curve,
-        pairs=[_shown(pair, report.source.pixel_aspect) for pair in report.pairs],
+        pairs=[_shown(pair) for pair in report.pairs],
         panels=list(_panels(report)),
         open_panels=_OPEN_SECONDS // report_curve.PANEL_SECONDS,
         passed=[(stretch, _interval(stretch, report)) for stretch in report.passed_through],
@@ -134,14 +134,14 @@ def rate_text(fps: Fraction) -> str:
 _FILTERS = {"clock": clock_text, "rate": rate_text}
 
 
-def _shown(pair: FramePair, pixel_aspect: Fraction) -> dict[str, object]:
+def _shown(pair: FramePair) -> dict[str, object]:
     closeups = None
     if pair.mouth:
         closeups = (close_up(pair.source, pair.mouth), close_up(pair.dubbed, pair.mouth))
     return {
         "time": pair.time,
-        "source": frame_picture(pair.source, pixel_aspect),
-        "dubbed": frame_picture(pair.dubbed, pixel_aspect),
+        "source": frame_picture(pair.source),
+        "dubbed": frame_picture(pair.dubbed),
         "closeups": closeups,
     }
 

@@ -33,7 +33,7 @@ class FramePair:
     """One frame before and after, as shown in a report."""
 
     time: Fraction  # seconds from the film's first frame
-    source: NDArray[np.uint8]  # (H, W, 3) RGB
+    source: NDArray[np.uint8]  # (H, W, 3) RGB, square pixels
     dubbed: NDArray[np.uint8]  # (H, W, 3) RGB
     mouth: MouthBox | None  # what the close-up shows; none where the frame has no face
 
@@ -87,9 +87,9 @@ class TellingFrames(Generic[T]):
         self._best = None
 
 
-def frame_picture(image: NDArray[np.uint8], pixel_aspect: Fraction) -> str:
-    """A frame (H, W, 3) RGB at reading size, with square pixels, as a data URI."""
-    height, width = image.shape[0], image.shape[1] * float(pixel_aspect)
+def frame_picture(image: NDArray[np.uint8]) -> str:
+    """A frame (H, W, 3) RGB at reading size as a data URI."""
+    height, width = image.shape[:2]
     scale = min(_FRAME_WIDTH / width, 1.0)
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
     return _jpeg(_resized(image, size))

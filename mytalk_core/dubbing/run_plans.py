@@ -9,6 +9,7 @@ from mytalk_core.dubbing.left_alone import LeftAloneConfig, RunPlan, plan_run
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.plausibility import mouth_outside, on_flat_colour
+from mytalk_core.faces.square_pixels import square_size
 from mytalk_core.media.probe import VideoInfo
 
 
@@ -48,9 +49,10 @@ def plan_runs(
         people: of each run.
     """
     plans = []
+    size = square_size(video.width, video.height, video.pixel_aspect)
     for (first, end), person in zip(faces.runs, people, strict=True):
         samples, landmarks = faces.samples[first:end], faces.landmarks[first:end]
-        outside = mouth_outside(landmarks, video.width, video.height, scheme)
+        outside = mouth_outside(landmarks, *size, scheme)
         plans.append(
             plan_run(
                 run_pose(faces, (first, end), person, scheme),

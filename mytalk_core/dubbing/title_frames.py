@@ -17,6 +17,7 @@ from mytalk_core.faces.alignment import Pose
 from mytalk_core.faces.crop import CropConfig, apply_box
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.shape import aperture
+from mytalk_core.faces.square_pixels import stored_boxes
 from mytalk_core.media.decode import iter_planes
 from mytalk_core.media.prefetch import prefetched
 from mytalk_core.media.probe import VideoInfo
@@ -100,7 +101,8 @@ def collect_takes(
         progress(stage, frame.index, last)
         if (where := place_of.get(frame.index)) is not None:
             number, place = where
-            cut = film_crop(frame.planes, boxes[number][place], crop.size)
+            box = stored_boxes(boxes[number][place], faces.pixel_aspect)
+            cut = film_crop(frame.planes, box, crop.size)
             pictures[number][place] = np.rint(cut)
         if frame.index == last:
             break

@@ -1,4 +1,7 @@
-"""The one crop transform of the project: source pixels to face crop, and its inverse beside it."""
+"""The one crop transform of the project: picture to face crop, and its inverse beside it.
+
+Boxes follow landmarks, and so take square pixels; `stored_boxes` makes them take stored ones.
+"""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -37,7 +40,7 @@ def crop_boxes(pose: Pose, config: CropConfig, fps: float) -> NDArray[np.float32
         pose: T frames at `fps` a second, finite.
 
     Returns:
-        (T, 3, 2): rows [x, y, 1] in source pixels @ box are crop pixels.
+        (T, 3, 2): rows [x, y, 1] in the pixels of the pose @ box are crop pixels.
     """
     centre = pose.translation + pose.scale[:, None] * pose.rotation[:, :, 1] * config.below_eyes
     eye_axis = pose.rotation[:, :2, 0]
@@ -52,13 +55,13 @@ def crop_boxes(pose: Pose, config: CropConfig, fps: float) -> NDArray[np.float32
 
 
 def apply_box(points: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Source pixels (T, N, 2 or more) to crop pixels (T, N, 2)."""
+    """Pixels of the picture (T, N, 2 or more) to crop pixels (T, N, 2)."""
     moved: NDArray[np.float32] = points[..., :2] @ boxes[:, :2] + boxes[:, 2:]
     return moved
 
 
 def invert_box(box: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The (3, 2) transform from crop pixels back to source pixels."""
+    """The (3, 2) transform from crop pixels back to the picture."""
     turn = np.linalg.inv(box[:2].astype(np.float64))
     return np.concatenate([turn, -box[2:] @ turn]).astype(np.float32)
 
@@ -155,7 +158,7 @@ def _resampled(
     picture: Picture, transform: NDArray[np.float32], width: int, height: int
 ) -> Picture:
     """The picture carried by `transform` (3, 2): cubic where enlarged, averaged where shrunk."""
-    gain = float(np.sqrt(abs(np.linalg.det(transform[:2]))))
+    gain = float(np.linalg.norm(transform[:2], axis=1).min())  # of the side that is shrunk most
     # Shrunk by less than a fifth, cubic interpolation leaves nothing to average away.
     samples = max(1, int(np.ceil(0.8 / gain)))
     # Pixel centres: a pixel's middle is that of its samples, x_fine = samples * x + (samples-1)/2.

@@ -69,8 +69,8 @@ def clip_embedding(
 
     Args:
         crops: (T, S, S, 3) RGB.
-        landmarks: (T, P, 3) source pixels, finite.
-        boxes: (T, 3, 2) from source pixels to crop pixels.
+        landmarks: (T, P, 3) square pixels, finite.
+        boxes: (T, 3, 2) from square pixels to crop pixels.
     """
     pose = fit_pose(landmarks, canonical_rigid(landmarks, embedder.scheme), embedder.scheme)
     by_turn = np.argsort(np.abs(head_turn(pose)), kind="stable")

@@ -22,6 +22,7 @@ from mytalk_core.faces.landmarker import Landmarker
 from mytalk_core.faces.picture_hash import picture_hash
 from mytalk_core.faces.picture_quality import landmark_jitter, sharpness
 from mytalk_core.faces.shape import aperture, face_height
+from mytalk_core.faces.square_pixels import squared, stored_boxes
 from mytalk_core.faces.tracks import FaceTrack, simultaneous_faces
 from mytalk_core.films.observing import FilmObserver, ObserverConfig
 from mytalk_core.footage.source_sync import offset_curve, trusted_shift
@@ -82,10 +83,12 @@ class _Pictures:
     def __init__(self) -> None:
         self._frames: list[Frame] | None = []
         self._room = _REMEMBERED
+        self.pixel_aspect = Fraction(1)  # of all that were shown
 
     def remember(self, frame: Frame) -> None:
         """Keep a frame; the one that is too many makes all be forgotten."""
         self._room -= frame.image.nbytes
+        self.pixel_aspect = frame.pixel_aspect
         if self._frames is not None:
             self._frames.append(frame)
         if self._room < 0:
@@ -189,6 +192,7 @@ def extract_clips(
                     versions=versions,
                     sync_shift=float(shift),
                     bridged=int((~part.seen).sum()),
+                    pixel_aspect=pictures.pixel_aspect,
                     licence=segment.source.licence,
                 ),
                 audio=pcm16(own),
@@ -243,13 +247,14 @@ def _find_tracks(
                     where=segment.where,
                     remedy="Write it anew, for example with ffmpeg -c copy.",
                 )
-            observer.find_shots(index, frame.image)
+            image = squared(frame.image, frame.pixel_aspect)
+            observer.find_shots(index, image)
             pictures.remember(frame)
         with log.timed(Stage.TRACKS):
             if frame.pts != shown:
                 shown, since = frame.pts, index
-            image = frame.image if index - since < _STILL else None
-            found = bool(observer.find_faces(index, image)) or found
+            shows = index - since < _STILL
+            found = bool(observer.find_faces(index, image if shows else None)) or found
     log.count(Stage.SHOTS, done=1, seconds=(index + 1) / _RATE)
     with log.timed(Stage.TRACKS):
         if not found:
@@ -313,7 +318,8 @@ def _cut(
             while waiting and waiting[0].first == frame.index:
                 current.append((waiting.pop(0), []))
             for part, crops in current:
-                crops.append(cut_crop(frame.image, part.boxes[frame.index - part.first], size))
+                box = stored_boxes(part.boxes[frame.index - part.first], frame.pixel_aspect)
+                crops.append(cut_crop(frame.image, box, size))
             ended = [each for each in current if each[0].end == frame.index + 1]
             current = [each for each in current if each[0].end > frame.index + 1]
         for part, crops in sorted(ended, key=lambda each: each[0].key):

@@ -25,6 +25,7 @@ from mytalk_core.media.video_stream import (
     DECODER_THREADS,
     decoded_frames,
     open_video,
+    pixel_aspect,
     time_base,
 )
 
@@ -40,6 +41,7 @@ class Frame:
     pts: int  # start of display in units of `VideoInfo.time_base`; the first frame is at 0
     image: NDArray[np.uint8]  # (H, W, 3) RGB, upright
     duration: int = 0  # as the file states it, in units of `VideoInfo.time_base`; 0: not at all
+    pixel_aspect: Fraction = Fraction(1)  # width of a pixel over its height
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def iter_frames(
     with open_video(Path(path), threads, choice) as (container, stream):
         for index, (pts, frame) in enumerate(decoded_frames(container, stream, Path(path))):
             image = _upright(frame, scaler, exact)
-            yield Frame(index, pts, image, frame.duration or 0)
+            aspect = pixel_aspect(stream, frame)
+            yield Frame(index, pts, image, frame.duration or 0, aspect)
 
 
 def iter_planes(
@@ -122,7 +125,7 @@ def iter_frames_at(
                     return
                 yield shown.as_frame(index)
                 index += 1
-            shown = _Shown(pts, frame, scaler)
+            shown = _Shown(pts, frame, scaler, pixel_aspect(stream, frame))
         assert shown is not None  # decoding raises where there is none
         fps_of_film = film_clock(Path(path), stream.index).rate.fps
         over = shown.pts * unit + 1 / fps_of_film - _CLOCK_TOLERANCE
@@ -134,8 +137,11 @@ def iter_frames_at(
 class _Shown:
     """The source frame on screen, converted once and only if it is shown at all."""
 
-    def __init__(self, pts: int, frame: av.VideoFrame, scaler: VideoReformatter) -> None:
+    def __init__(
+        self, pts: int, frame: av.VideoFrame, scaler: VideoReformatter, aspect: Fraction
+    ) -> None:
         self.pts = pts
+        self._aspect = aspect
         self._frame = frame
         self._scaler = scaler
         self._image: NDArray[np.uint8] | None = None
@@ -143,7 +149,7 @@ class _Shown:
     def as_frame(self, index: int) -> Frame:
         if self._image is None:
             self._image = _upright(self._frame, self._scaler)
-        return Frame(index, self.pts, self._image)
+        return Frame(index, self.pts, self._image, pixel_aspect=self._aspect)
 
 
 def _upright(

@@ -28,6 +28,7 @@ from mytalk_core.media.stream_choice import (
 from mytalk_core.media.video_stream import (
     decoded_frames,
     open_video,
+    pixel_aspect,
     time_base,
 )
 
@@ -105,9 +106,8 @@ def probe_video(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> Vide
         duration = clock.seconds or _duration(container, stream, Path(path))
         _, frame = next(decoded_frames(container, stream, Path(path)))
         width, height = frame.width, frame.height
-        aspect = stream.sample_aspect_ratio or Fraction(1)
         if orientation_of(frame).swaps_sides:
-            width, height, aspect = height, width, 1 / aspect
+            width, height = height, width
         return VideoInfo(
             path=str(path),
             width=width,
@@ -121,7 +121,7 @@ def probe_video(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> Vide
             time_base=time_base(stream),
             start=_start(container, (frame.pts or 0) * time_base(stream)),
             colour=planar_tags(frame),
-            pixel_aspect=aspect,
+            pixel_aspect=pixel_aspect(stream, frame),
             layout=upright_layout(frame, stream.codec_context.name),
             hdr=hdr_of(frame),
             steady=clock.rate.steady,

@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.container import MOST_PIXELS, open_container
 from mytalk_core.media.film_clock import JumpCloser, film_clock
+from mytalk_core.media.orientation import orientation_of
 from mytalk_core.media.picture_kind import PictureKind, check_same_kind, kind_of
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice, choose_video
 
@@ -43,6 +44,12 @@ def open_video(
 def time_base(stream: av.stream.Stream) -> Fraction:
     """Seconds per unit of the stream's timestamps."""
     return stream.time_base or Fraction(1, 1_000_000)
+
+
+def pixel_aspect(stream: VideoStream, frame: av.VideoFrame) -> Fraction:
+    """Width of an upright pixel over its height; 1 where the file does not state it."""
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    return 1 / aspect if aspect != 1 and orientation_of(frame).swaps_sides else aspect
 
 
 def decoded_frames(

@@ -92,7 +92,7 @@ def mouth_motion(
     units wide, so that it does not move with the lips.
 
     Args:
-        crops: (T, S, S, 3) RGB; landmarks: (T, P, 3) source pixels; boxes: (T, 3, 2).
+        crops: (T, S, S, 3) RGB; landmarks: (T, P, 3) square pixels; boxes: (T, 3, 2).
     """
     lips = apply_box(landmarks[:, list(scheme.lips)], boxes)
     gains = np.linalg.norm(boxes[:, 0], axis=-1)

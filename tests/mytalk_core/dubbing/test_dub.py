@@ -20,6 +20,7 @@ from mytalk_core.errors import BadInputError, MytalkError, Reason
 from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
 from mytalk_core.faces.shape import aperture
+from mytalk_core.faces.square_pixels import squared
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.colour import LIMITED
 from mytalk_core.media.decode import iter_frames
@@ -261,6 +262,33 @@ def test_a_dub_that_fails_a_check_is_not_kept(
     assert "timestamps" in str(caught.value)
     assert out.read_text() == "of an earlier run"
     assert list(out.parent.iterdir()) == [out]
+
+
+def test_a_squeezed_film_is_drawn_on_its_mouth(
+    film, dub_models, run_ffmpeg, landmarker_model, tmp_path
+):
+    squeeze = ("-frames:v", "24", "-vf", "scale=450:480:flags=lanczos,setsar=64/45", "-crf", "6")
+    squeezed = run_ffmpeg(tmp_path / "squeezed.mp4", "-i", film, *squeeze)
+    (tmp_path / "out").mkdir()
+    result = dub(
+        Inputs(squeezed, squeezed), tmp_path / "out/x.mp4", dub_models, DubConfig(), heard(1),
+        lambda *_: None, {},
+    )  # fmt: skip
+
+    before, after = probe_video(squeezed), probe_video(result.film)
+    assert (after.width, after.height, after.pixel_aspect) == (450, 480, Fraction(64, 45))
+    assert result.rendered_frames == 24
+    pictures = Dub(squeezed, result).pictures()
+    changed = np.mean([np.abs(new.astype(int) - old).mean(axis=-1) for old, new in pictures], 0)
+    rows, columns = np.nonzero(changed > 0.5 * changed.max())
+    with MeshLandmarker(landmarker_model) as landmarker:
+        (face,) = landmarker.detect(squared(pictures[0][0], before.pixel_aspect))
+        lips = face[list(landmarker.scheme.lips), :2].mean(axis=0)
+        width = inter_ocular(face[None], landmarker.scheme)[0]
+    middle = np.array([columns.mean() * 64 / 45, rows.mean()])
+    # The lower lip and the jaw below it move most.
+    assert abs(middle[0] - lips[0]) < 0.1 * width
+    assert -0.1 * width < middle[1] - lips[1] < 0.45 * width
 
 
 def test_silence_shuts_the_mouth(silenced, landmarker_model):

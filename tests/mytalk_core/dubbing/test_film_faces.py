@@ -1,6 +1,7 @@
 """What the first pass over a film finds."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.dubbing.film_faces import FILM_LANDMARKER, FilmFaces, observe_film
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
+from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.faces.picture_quality import landmark_jitter
@@ -131,3 +133,26 @@ def test_a_smaller_face_that_is_seen_alone_says_why_it_is_left_alone(
     )
     assert faces.runs == ((0, 40),)
     assert set(faces.left_alone[42:]) == {LeftAlone.OTHER_FACE}
+
+
+@pytest.mark.parametrize(
+    ("size", "aspect"), [("336:360", "4/3"), ("448:270", "3/4")], ids=["wide", "high"]
+)
+def test_faces_are_measured_in_square_pixels(
+    size: str, aspect: str, observed: Callable[[str], FilmFaces]
+) -> None:
+    """A squeezed film gives the landmarks of the film that viewers see."""
+    shown = observed(f"{SHOT},scale=448:360,setsar=1[out]")
+    squeezed = observed(f"{SHOT},scale=448:360,scale={size}:flags=lanczos,setsar={aspect}[out]")
+    assert squeezed.runs == shown.runs
+    assert squeezed.pixel_aspect == Fraction(aspect)
+    face = np.ptp(shown.found[:, :, 1], axis=1).mean()
+    apart = np.linalg.norm((squeezed.found - shown.found)[..., :2], axis=-1)
+    assert np.median(apart) < 0.01 * face
+    wide, true = (
+        np.percentile(aperture(each.found, MESH478) / inter_ocular(each.found, MESH478), 95)
+        for each in (squeezed, shown)
+    )
+    assert wide == pytest.approx(true, rel=0.05)
+    # What is kept of the skin comes from the same places.
+    assert np.abs(squeezed.samples[..., :3].astype(int) - shown.samples[..., :3]).mean() < 4

@@ -292,3 +292,28 @@ def test_sound_that_is_late_is_moved_back_under_the_lips(
     moved = (round(late.meta.sync_shift) - 5) * 640
     one, other = own.audio[10_000:60_000], late.audio[10_000 - moved : 60_000 - moved]
     assert np.corrcoef(one, other)[0, 1] > 0.9
+
+
+def test_a_squeezed_source_gives_the_clip_that_viewers_see(
+    sample_clips: dict[str, SampleClip],
+    tools: FootageModels,
+    run_ffmpeg: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    def clip(name: str, picture: str) -> Clip:
+        source = ("-i", sample_clips["jwp_intro"].path, "-t", "2")
+        return clip_of(run_ffmpeg(tmp_path / name, *source, "-vf", picture, "-crf", "8"), tools)
+
+    shown = clip("shown.mp4", "scale=640:480,setsar=1")
+    squeezed = clip("squeezed.mp4", "scale=450:480:flags=lanczos,setsar=64/45")
+    assert squeezed.sample.meta.pixel_aspect == Fraction(64, 45)
+    assert shown.sample.meta.pixel_aspect == 1
+    assert len(squeezed.sample.crops) == len(shown.sample.crops)
+    apart = np.linalg.norm((squeezed.sample.landmarks - shown.sample.landmarks)[..., :2], axis=-1)
+    assert np.median(apart) < 0.01 * shown.face_height
+    assert squeezed.face_height == pytest.approx(shown.face_height, rel=0.02)
+    difference = squeezed.sample.crops.astype(int) - shown.sample.crops
+    assert np.abs(difference).mean() < 4
+    # Boxes stay turns, zooms and shifts: one gain for both sides.
+    gains = np.linalg.norm(squeezed.sample.boxes[:, :2], axis=-1)
+    np.testing.assert_allclose(gains[:, 0], gains[:, 1], rtol=1e-4)
