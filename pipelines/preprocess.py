@@ -20,11 +20,12 @@ from ray.util.metrics import Counter, Histogram
 
 from mytalk_core.data.storage import open_store
 from mytalk_core.errors import ErrorClass, MytalkError, Reason, StorageError
+from mytalk_core.footage.attempts import Retry
 from mytalk_core.footage.listing import ListingConfig, Source, list_sources
 from mytalk_core.footage.records import Records
 from mytalk_core.footage.run_account import RunAccount, RunProgress, write_account
 from mytalk_core.footage.units import Unit, group_sources
-from mytalk_core.footage.worker import ChunkState, Retry, StageAccount, Worker, WorkPlace
+from mytalk_core.footage.worker import ChunkState, StageAccount, Worker, WorkPlace
 
 
 @dataclass(frozen=True)

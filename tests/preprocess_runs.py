@@ -11,11 +11,12 @@ from pathlib import Path
 
 from mytalk_core.data.manifest import ManifestRow, read_manifest
 from mytalk_core.data.shard_set import ShardBounds
+from mytalk_core.footage.attempts import Retry
 from mytalk_core.footage.listing import ListingConfig
 from mytalk_core.footage.track_parts import FootageConfig
 from mytalk_core.footage.unit_work import WorkConfig, WorkModels, config_id
 from mytalk_core.footage.units import UnitConfig
-from mytalk_core.footage.worker import Retry, WorkPlace
+from mytalk_core.footage.worker import WorkPlace
 from pipelines.preprocess import PreprocessJob
 
 # Small chunks, units and shards, so that few seconds of footage make several of each.

@@ -1,6 +1,8 @@
 """What stands in the folder of a preprocessing run, and in which order it is written.
 
     plans/{chunk}.json       rows of a chunk's sources as probed, and the units they are cut into
+    plans/{sources}.identities.json
+                             what the content of these sources was known by when they were planned
     shards/{unit}-000.tar    samples
     units/{unit}.parquet     rows of the unit's segments and clips: the unit is done
     chunks/{chunk}.parquet   rows of the chunk's sources and clips: the chunk is done
@@ -11,6 +13,7 @@
 A record is written, whole, after all that it accounts for.
 """
 
+import io
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -99,6 +102,18 @@ class Records:
         rows = tuple(row_from_json(row) for row in fields["rows"])
         return Plan(rows, tuple(units_from_json(fields["units"])))
 
+    def write_identities(self, sources: str, identities: dict[str, str]) -> None:
+        """Note by what the content of a chunk's sources was known, by title."""
+        self.write_json(f"plans/{sources}.identities.json", identities)
+
+    def read_identities(self, sources: str) -> dict[str, str]:
+        """The inverse of `write_identities`; empty where these sources were never planned."""
+        name = f"plans/{sources}.identities.json"
+        if not self.store.exists(name):
+            return {}
+        identities: dict[str, str] = json.loads(self.store.read(name))
+        return identities
+
     def write_json(self, name: str, fields: Any) -> None:
         """Write JSON, whole or not at all."""
         with self.store.publish(name) as temporary:
@@ -120,8 +135,8 @@ class Records:
             write_manifest(temporary, rows)
 
     def _read(self, name: str) -> list[ManifestRow]:
-        with self.store.open_read(name) as file:
-            return rows_of(pq.read_table(file), name)
+        # Whole: they are small, and a read that fails is then tried again.
+        return rows_of(pq.read_table(io.BytesIO(self.store.read(name))), name)
 
 
 def row_to_json(row: ManifestRow) -> dict[str, Any]:

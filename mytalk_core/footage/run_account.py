@@ -1,5 +1,6 @@
 """The account of a preprocessing run: how far it is, and at its end its manifest and summary."""
 
+import io
 import threading
 import time
 from collections import Counter
@@ -19,6 +20,7 @@ from mytalk_core.footage.listing import ListingConfig, list_sources
 from mytalk_core.footage.records import MANIFEST, REPORT, SUMMARY, Records
 from mytalk_core.footage.report import Picked, report_page
 from mytalk_core.footage.stages import StageLog
+from mytalk_core.footage.unnamed import NamedShards, remove_unnamed
 from mytalk_core.footage.worker import ChunkState, WorkPlace
 from mytalk_core.media.prefetch import prefetched
 
@@ -113,6 +115,8 @@ class RunAccount:
 def write_account(records: Records, place: WorkPlace, progress: RunProgress) -> RunAccount:
     """Write `manifest.parquet`, chunk after chunk, `report.html`, and last `summary.json`.
 
+    Shards that no row of the manifest names are removed.
+
     Raises:
         OutputError, StorageError: where they cannot be written.
     """
@@ -120,12 +124,13 @@ def write_account(records: Records, place: WorkPlace, progress: RunProgress) -> 
     counts: Counter[tuple[str, str]] = Counter()
     clip_seconds = footage_seconds = 0.0
     shards = shard_bytes = 0
+    named = NamedShards()
     failures: list[dict[str, Any]] = []
     picked: list[dict[str, Any]] = []
 
     def read(name: str) -> pa.Table:
-        with records.store.open_read(f"chunks/{name}.parquet") as file:
-            return pq.read_table(file, schema=MANIFEST_SCHEMA, use_threads=False)
+        file = io.BytesIO(records.store.read(f"chunks/{name}.parquet"))
+        return pq.read_table(file, schema=MANIFEST_SCHEMA, use_threads=False)
 
     with (
         records.store.publish(MANIFEST) as temporary,
@@ -144,7 +149,9 @@ def write_account(records: Records, place: WorkPlace, progress: RunProgress) -> 
             clip_seconds += pc.sum(clips["duration_seconds"]).as_py() or 0.0
             sources = table.filter(pc.field("kind") == Kind.SOURCE.value)
             footage_seconds += pc.sum(sources["duration_seconds"]).as_py() or 0.0
-            shards += len(pc.unique(clips["shard"]))
+            of_chunk = pc.unique(clips["shard"]).to_pylist()
+            named.add(of_chunk)
+            shards += len(of_chunk)
             shard_bytes += pc.sum(clips["size"]).as_py() or 0
             failed = sources.filter(pc.field("status") == Status.FAILED.value)
             failures += failed.slice(0, _FAILURES_SHOWN - len(failures)).to_pylist()
@@ -153,6 +160,7 @@ def write_account(records: Records, place: WorkPlace, progress: RunProgress) -> 
             picked = sorted(picked + few, key=lambda row: str(row["content_hash"]))[:_CLIPS_SHOWN]
         if held:
             writer.write_table(pa.concat_tables(held))
+    remove_unnamed(records.store, progress.chunk_names(), named)
     account = RunAccount(
         config_id=place.config_id,
         sources=_column(counts, "status"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from mytalk_core.data.fetch import KEPT_BYTES, file_identity, local_copy
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
@@ -27,6 +27,7 @@ from mytalk_core.errors import (
     error_to_json,
 )
 from mytalk_core.footage.account import failed_row, source_row
+from mytalk_core.footage.attempts import Retry, attempt_name, attempts_until, failed_sources
 from mytalk_core.footage.isolated import ChildLostError, IsolatedProcess, IsolationConfig
 from mytalk_core.footage.listing import Source
 from mytalk_core.footage.records import Plan, Records, row_from_json, status_counts
@@ -46,9 +47,6 @@ from mytalk_core.footage.units import (
     pack_units,
     with_addresses,
 )
-
-Retry = Literal["none", "failed", "transient"]
-"""Which failures of an earlier run are tried again: none, all, or those that may pass."""
 
 # Lives that one source or segment may cost.
 _CHANCES = 2
@@ -127,9 +125,9 @@ class Worker:
             rows = self._records.read_chunk(name)
             left = self._unfinished(name, rows)
             unwritten = {segment.source.title for unit in left for segment in unit.segments}
-            again = _failures(rows, sources, retry, unwritten)
+            again = failed_sources(rows, sources, retry, unwritten)
             if any(source.title not in unwritten for source in again):
-                name = _attempt_name(base, attempt + 1)
+                name = attempt_name(base, attempt + 1)
                 stages = self._make_retry(name, again)
             elif not left:
                 return self._state(name, (), rows, stages)
@@ -177,14 +175,31 @@ class Worker:
         return self._close_account(chunk, failures, {})
 
     def _base_name(self, sources: tuple[Source, ...]) -> str:
-        return chunk_name(self._place.config_id, sources, [_identity(source) for source in sources])
+        """The name of a chunk by its sources and their content.
+
+        A source whose storage fails is taken to be as it was planned: else all of its chunk would
+        be done again under another name.
+        """
+        config_id = self._place.config_id
+        found = {source.title: _identity(source) for source in sources}
+        if None in found.values():
+            known = self._records.read_identities(chunk_name(config_id, sources, ()))
+            unknown = Reason.STORAGE_ERROR.value
+            identities = [found[title] or known.get(title, unknown) for title in found]
+            return chunk_name(config_id, sources, identities)
+        identities = [each for each in found.values() if each is not None]
+        name = chunk_name(config_id, sources, identities)
+        if not self._records.has_plan(name):
+            known = dict(zip(found, identities, strict=True))
+            self._records.write_identities(chunk_name(config_id, sources, ()), known)
+        return name
 
     def _newest(self, base: str) -> tuple[str, int]:
         """The name and number of the last attempt that was begun."""
         attempt = 0
-        while self._records.has_plan(_attempt_name(base, attempt + 1)):
+        while self._records.has_plan(attempt_name(base, attempt + 1)):
             attempt += 1
-        return _attempt_name(base, attempt), attempt
+        return attempt_name(base, attempt), attempt
 
     def _left(self, name: str) -> tuple[Unit, ...]:
         """The units of a plan that have no record."""
@@ -204,7 +219,7 @@ class Worker:
 
     def _make_retry(self, name: str, sources: tuple[Source, ...]) -> StageAccount:
         """Plan the segments that failed; those of the same sources that did not fail stand."""
-        before = self._merged(_attempts(name)[:-1], {})
+        before = self._merged(attempts_until(name)[:-1], {})
         unopened = tuple(
             each for each in sources if before.probed[each.title].status is not Status.OK
         )
@@ -304,7 +319,7 @@ class Worker:
             yield found
 
     def _close_account(self, name: str, failures: Failures, stages: StageAccount) -> ChunkState:
-        merged = self._merged(_attempts(name), failures)
+        merged = self._merged(attempts_until(name), failures)
         rows = []
         for title, probed in merged.probed.items():
             if probed.status is not Status.OK:
@@ -361,37 +376,14 @@ class Worker:
         return ChunkState(name, units, status_counts(rows), len(clips), seconds, stages)
 
 
-def _identity(source: Source) -> str:
+def _identity(source: Source) -> str | None:
+    """What the content of a source is known by; None where its storage fails in passing."""
     if source.problem:
         return source.problem["what"]
     try:
         with public_addresses_only(source.public_only):
             return file_identity(source.url)
+    except StorageError:
+        return None
     except MytalkError as error:
         return error.reason
-
-
-def _attempt_name(base: str, attempt: int) -> str:
-    return f"{base}-r{attempt}" if attempt else base
-
-
-def _attempts(name: str) -> list[str]:
-    """The names of all attempts up to this one, the first of them first."""
-    base, _, attempt = name.partition("-r")
-    return [_attempt_name(base, number) for number in range(int(attempt or 0) + 1)]
-
-
-def _failures(
-    rows: Iterable[ManifestRow], sources: tuple[Source, ...], retry: Retry, unwritten: set[str]
-) -> tuple[Source, ...]:
-    """The sources that failed in a way that is to be retried; always those not written."""
-    titles = set(unwritten)
-    for row in rows:
-        if (
-            row.kind is Kind.SOURCE
-            and row.status is Status.FAILED
-            and retry != "none"
-            and (retry == "failed" or row.error_class is ErrorClass.TRANSIENT)
-        ):
-            titles.add(row.title)
-    return tuple(source for source in sources if source.title in titles)
