@@ -1,7 +1,6 @@
 """Shards to model weights, on Ray Train: two CPU workers or many GPUs, the same code."""
 
 import json
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,7 +34,7 @@ from mytalk_core.data.clip_index import ClipIndex, clip_index
 from mytalk_core.data.clip_reader import Members, read_clip
 from mytalk_core.errors import BadInputError, MytalkError, Reason
 from mytalk_core.evaluation.sample_pictures import appearance_picture, motion_picture
-from mytalk_core.media.output import atomic_path, make_folder
+from mytalk_core.media.output import atomic_path, make_folder, temporary_root, work_folder
 from mytalk_core.motion.clip import motion_clip
 from mytalk_core.motion.closed_forms import fit_closed_form
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
@@ -338,9 +337,9 @@ def _restored() -> TrainingState:
 def _report(state: TrainingState, rank: int) -> None:
     """Hand a checkpoint to Ray Train, which puts it into storage; every process takes part."""
     metrics = {"step": state.step, "best_score": state.best_score}
-    with tempfile.TemporaryDirectory() as folder:
+    with work_folder(temporary_root() / "checkpoint") as folder:
         if rank == 0:
-            torch.save(vars(state), Path(folder) / _STATE)
+            torch.save(vars(state), folder / _STATE)
             ray_train.report(metrics, checkpoint=ray_train.Checkpoint.from_directory(folder))
         else:
             ray_train.report(metrics)

@@ -1,6 +1,5 @@
 """`mytalk adapt`: the renderer learns an actor from films of them."""
 
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -68,6 +67,7 @@ def adapt(
     from mytalk_core.evaluation.training_page import settings
     from mytalk_core.faces.crop import CropConfig
     from mytalk_core.faces.landmarker import MeshLandmarker
+    from mytalk_core.media.output import work_folder
 
     weights = renderer or shipped_weights("appearance")
     shipped, config = load_renderer(weights), AdaptationConfig.lasting(seconds)
@@ -75,9 +75,9 @@ def adapt(
     takes = []
     with stages() as report, MeshLandmarker(pull("face-landmarker"), FILM_LANDMARKER) as landmarker:
         for film in films:
-            with tempfile.TemporaryDirectory(prefix=".adapt-", dir=out.parent) as work:
+            with work_folder(out) as work:
                 pairs = max(PAIRS // len(films), 1)
-                takes += film_takes(film, landmarker, pairs, crop, Path(work), report)
+                takes += film_takes(film, landmarker, pairs, crop, work, report)
         adapted = learn(shipped, takes, config, report)
     save_adapted(adapted, out)
     page = report_path(out)

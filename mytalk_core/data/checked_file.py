@@ -6,7 +6,6 @@ file may also be made from another one: then both have checksums.
 """
 
 import hashlib
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +27,8 @@ from mytalk_core.data.carrier import (
 )
 from mytalk_core.data.retrying import Failure, failure_of, persistently
 from mytalk_core.errors import ModelError, OutputError, Reason, StorageError
-from mytalk_core.media.output import atomic_path
+from mytalk_core.media.leftovers import sweep_leftovers
+from mytalk_core.media.output import atomic_path, work_folder
 
 _URL_TIMEOUT_SECONDS = 20
 _REMEDY = (
@@ -120,15 +120,17 @@ def _fetching_into(folder: Path) -> Iterator[Path]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(FileLock(folder.with_name(folder.name + ".lock")))
-            shelf = tempfile.TemporaryDirectory(prefix="fetch-", dir=folder.parent)
-        except OSError as error:
+            sweep_leftovers(folder)
+            shelf = stack.enter_context(work_folder(folder))
+        except (OSError, OutputError) as error:
+            why = error.what if isinstance(error, OutputError) else error.strerror
             raise OutputError(
-                f"cannot be written ({error.strerror}).",
+                f"cannot be written ({why}).",
                 where=str(folder),
                 remedy="Set MYTALK_CACHE to a folder that can.",
                 reason=Reason.OUTPUT_NOT_WRITABLE,
             ) from error
-        yield Path(stack.enter_context(shelf))
+        yield shelf
 
 
 def _bring_one(file: CheckedFile, target: Path, shelf: Path, progress: Progress) -> None:

@@ -16,6 +16,7 @@ from mytalk_core.data.retrying import persistently
 from mytalk_core.data.storage import is_local, local_file, open_remote, remote_file
 from mytalk_core.errors import BadInputError, Reason, StorageError
 from mytalk_core.media.container import check_readable
+from mytalk_core.media.leftovers import sweep_leftovers
 from mytalk_core.media.limits import MediaLimits
 from mytalk_core.media.output import atomic_path, make_folder
 from mytalk_core.redaction import redacted
@@ -27,7 +28,7 @@ KEPT_BYTES = 100 * 10**9
 _FOLDER = "mytalk-copies"
 # Names of copies, and of those being downloaded as `atomic_path` gives them. No others are deleted.
 _OWN = re.compile(
-    r"[0-9a-f]{40}(\.[A-Za-z0-9]{1,8})?|\.[0-9a-f]{40}\.[0-9a-f]{8}\.part(\.[A-Za-z0-9]{1,8})?"
+    r"[0-9a-f]{40}(\.[A-Za-z0-9]{1,8})?|\.[0-9a-f]{40}\.[0-9a-f-]{8,80}\.part(\.[A-Za-z0-9]{1,8})?"
 )
 _BLOCK_BYTES = 16 * 2**20
 _LOCKS = "fetch-{}.lock"  # one for each first digit of a name: few files, few needless waits
@@ -163,6 +164,7 @@ def _make_room(folder: Path, kept_bytes: int) -> None:
 
     Those used longest ago go first; those in use stay.
     """
+    sweep_leftovers(folder)
     files = []
     for path in folder.iterdir():
         if not _OWN.fullmatch(path.name):

@@ -1,7 +1,8 @@
 """What a command will write, compared with what it reads, before any work.
 
 An output that is one of the inputs would be lost, half read; an output that cannot be written
-would be noticed after hours. Both are found here, for every command in the same way.
+would be noticed after hours. Both are found here, for every command in the same way. What killed
+processes left in the place is removed, before its free space is tried.
 """
 
 import errno
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from mytalk_core.data.storage import is_local, local_file, open_store
 from mytalk_core.errors import BadInputError, OutputError, Reason
+from mytalk_core.media.leftovers import sweep_leftovers
 
 # Other names of the same store.
 _ALIASES = {"s3a": "s3", "gcs": "gs", "abfss": "abfs"}
@@ -68,6 +70,7 @@ def check_output_files(
             raise _not_writable(path, "it is a folder")
     if not named.parent.is_dir():
         raise _not_writable(named, f"there is no folder {named.parent}")
+    sweep_leftovers(named.parent)
     _try_to_write(named, named.parent)
 
 
@@ -108,6 +111,9 @@ def check_output_folder(
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
         raise _not_writable(folder, f"{existing} is a file")
+    for path, is_folder in paths.items():
+        if is_folder:
+            sweep_leftovers(path)
     _try_to_write(folder, existing)
 
 

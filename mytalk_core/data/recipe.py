@@ -41,6 +41,7 @@ class Recipe:
 
 # They store, move and lock files, and write pages.
 _HANDLING = (
+    "aiohttp",
     "filelock",
     "fsspec",
     "jinja2",

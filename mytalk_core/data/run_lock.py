@@ -24,6 +24,7 @@ from mytalk_core.data.retrying import RetryConfig
 from mytalk_core.data.storage import Store
 from mytalk_core.errors import BadInputError, MytalkError, OutputError, Reason
 from mytalk_core.media.output import atomic_path, make_folder
+from mytalk_core.media.process_identity import machine, process_start
 
 LOCK_FILE = "run-lock.json"
 _OLD_SECONDS = 60.0  # a file that nobody is writing any more
@@ -213,8 +214,8 @@ def _renew(
 
 def _is_dead(file: _LockFile, holder: Holder, config: LockConfig) -> bool:
     """Whether a lock's holder lives no more; waits until that is known."""
-    if holder.machine and holder.machine == _machine():
-        return _process_start(holder.process) != holder.process_start
+    if holder.machine and holder.machine == machine():
+        return process_start(holder.process) != holder.process_start
     since = time.monotonic()
     while time.monotonic() - since < config.stale_seconds:
         time.sleep(config.watch_seconds)
@@ -230,28 +231,11 @@ def _this_process() -> Holder:
     return Holder(
         token=secrets.token_hex(8),
         host=socket.gethostname(),
-        machine=_machine(),
+        machine=machine(),
         process=os.getpid(),
-        process_start=_process_start(os.getpid()),
+        process_start=process_start(os.getpid()),
         started=time.strftime("%Y-%m-%d %H:%M:%S %Z"),
     )
-
-
-def _machine() -> str:
-    """Names this boot of this machine and this view of its processes, which containers divide."""
-    with suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    return ""
-
-
-def _process_start(process: int) -> str:
-    """When a process started, in ticks since the machine did; empty where none runs."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] in ("Z", "X") else fields[19]
 
 
 def _as_json(holder: Holder) -> str:

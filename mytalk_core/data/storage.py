@@ -1,9 +1,8 @@
 """One place for results, on a file system or an object store; a name holds a whole file or none."""
 
 import io
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from mytalk_core.data.retrying import RetryConfig
 from mytalk_core.data.retrying import persistently as persistently
 from mytalk_core.data.web_access import web_options
 from mytalk_core.errors import BadInputError, OutputError, Reason
-from mytalk_core.media.output import atomic_path, cannot_be_written, make_folder
+from mytalk_core.media.output import atomic_path, make_folder, temporary_root, work_folder
 
 # Stores that footage may come from and results go to. Others of fsspec's run commands, or read
 # indexes that name further addresses.
@@ -269,10 +268,10 @@ class Store:
                 yield temporary
             return
         system, remote = self._remote(name)
-        with _scratch_folder() as scratch:
-            with atomic_path(Path(scratch) / Path(name).name) as temporary:
+        with work_folder(temporary_root() / Path(name).name) as scratch:
+            finished = scratch / Path(name).name
+            with atomic_path(finished) as temporary:
                 yield temporary
-            finished = Path(scratch) / Path(name).name
             try:
                 self._persistently(lambda: system.put_file(str(finished), remote), name)
             except BadInputError as error:  # no such bucket, or no right to write there
@@ -355,16 +354,6 @@ def open_store(url: str | Path) -> Store:
                 remedy="Use a path or an object store.",
             )
     return Store(text.rstrip("/") or "/")
-
-
-@contextmanager
-def _scratch_folder() -> Iterator[str]:
-    with ExitStack() as stack:
-        try:
-            folder = tempfile.TemporaryDirectory(prefix="mytalk-", ignore_cleanup_errors=True)
-        except OSError as error:
-            raise cannot_be_written(Path(tempfile.gettempdir()), error) from error
-        yield stack.enter_context(folder)
 
 
 def _has_hidden_part(name: str) -> bool:

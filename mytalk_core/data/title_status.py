@@ -1,7 +1,6 @@
 """What became of the titles of a catalogue: the status table, and the record of a finished one."""
 
 import json
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mytalk_core.errors import ErrorClass, Reason
+from mytalk_core.media.leftovers import sweep_leftovers
 from mytalk_core.media.output import atomic_path
 
 STATUS_FILE = "status.parquet"
@@ -140,17 +140,13 @@ def start_title(out: Path, title: str) -> Path:
     """The folder of a title, ready to be dubbed into: it exists and claims nothing.
 
     Takes away the old record, so that a film in the making is never mistaken for a finished one,
-    and the hidden files that a killed worker left behind. An old film stays until the new one
+    and the temporary files that a killed worker left behind. An old film stays until the new one
     replaces it.
     """
     folder = title_folder(out, title)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _RECORD_FILE).unlink(missing_ok=True)
-    for leftover in folder.glob(".*"):
-        if leftover.is_dir():
-            shutil.rmtree(leftover)
-        else:
-            leftover.unlink()
+    sweep_leftovers(folder, only_writer=True)
     return folder
 
 

@@ -1,7 +1,5 @@
 """One title: the film's lips follow the speech, everything else stays as it was."""
 
-import shutil
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -54,7 +52,7 @@ from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.decode import iter_planes
 from mytalk_core.media.mux import mux
-from mytalk_core.media.output import atomic_path
+from mytalk_core.media.output import atomic_path, work_folder
 from mytalk_core.media.prefetch import prefetched
 from mytalk_core.media.probe import VideoInfo, probe_audio, probe_video
 from mytalk_core.speech.features import SpeechEncoder
@@ -165,13 +163,10 @@ def dub(
     clock = StageClock(spent)
     with ExitStack() as own, atomic_path(out) as film:
         loaded = tools or own.enter_context(DubTools(models))
-        work = Path(tempfile.mkdtemp(prefix=f".{out.stem}.", dir=out.parent))
-        try:
+        with work_folder(out) as work:
             report = _dub_into(
                 film, work, info, inputs, loaded, config, transcript, progress, clock
             )
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
         if (failure := failed_checks(report.checks, out)) is not None:
             raise failure
         # Before the film appears: whoever sees a film finds its report beside it.

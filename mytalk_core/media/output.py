@@ -2,12 +2,14 @@
 
 import errno
 import os
-import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mytalk_core.errors import OutputError, Reason
+from mytalk_core.media.leftovers import hold, part_name, sweep_leftovers, work_name
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # Of disks that other machines serve, mostly: the same write may succeed later.
@@ -34,7 +36,7 @@ def atomic_path(final: Path) -> Iterator[Path]:
         OutputError: DISK_FULL, STORAGE_ERROR (it may pass) or OUTPUT_NOT_WRITABLE, for any OSError
             of the block or of ours.
     """
-    temporary = final.with_name(f".{final.stem}.{secrets.token_hex(4)}.part{final.suffix}")
+    temporary = final.with_name(part_name(final))
     try:
         if final.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -48,6 +50,45 @@ def atomic_path(final: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise cannot_be_written(final, error) from error
+
+
+@contextmanager
+def work_folder(near: Path) -> Iterator[Path]:
+    """An empty folder beside `near` for temporary files, removed when the block ends.
+
+    What killed processes left in the same place is removed first.
+
+    Raises:
+        OutputError: DISK_FULL, STORAGE_ERROR (it may pass) or OUTPUT_NOT_WRITABLE where it cannot
+            be made.
+    """
+    sweep_leftovers(near.parent)
+    folder = near.with_name(work_name(near))
+    held = None
+    try:
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            raise cannot_be_written(near, error) from error
+        held = hold(folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def temporary_root() -> Path:
+    """The folder for this user's temporary files that stand beside no result; it is made.
+
+    Raises:
+        OutputError: OUTPUT_NOT_WRITABLE where it cannot be made, or is somebody else's.
+    """
+    root = Path(tempfile.gettempdir()) / f"mytalk-{os.getuid()}"
+    make_folder(root)
+    if root.stat().st_uid != os.getuid():
+        raise cannot_be_written(root, PermissionError(errno.EPERM, "it is another user's"))
+    return root
 
 
 def output_error(error: Exception, where: str) -> OutputError | None:

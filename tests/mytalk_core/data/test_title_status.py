@@ -15,6 +15,7 @@ from mytalk_core.data.title_status import (
     write_status,
 )
 from mytalk_core.errors import ErrorClass, Reason
+from mytalk_core.media.leftovers import part_name, work_name
 
 DONE = TitleResult(
     id="a",
@@ -67,10 +68,14 @@ def test_a_record_that_is_not_ours_finishes_nothing(done, record):
 
 
 def test_a_title_begun_again_is_not_finished_and_keeps_its_old_film(done):
-    (done / "a" / ".a.0123.part.mp4").touch()
-    (done / "a" / ".a.work").mkdir()
-    (done / "a" / ".a.work" / "landmarks").touch()
+    folder = done / "a"
+    (folder / part_name(Path("a.mp4"))).touch()
+    work = folder / work_name(Path("a.mp4"))
+    work.mkdir()
+    (work / "landmarks").touch()
+    own = folder / ".notes"
+    own.write_text("the user's")
     start_title(done, "a")
     assert finished(done, "a", "abc") is None
-    assert not list((done / "a").glob(".*"))
+    assert list(folder.glob(".*")) == [own]
     assert (done / DONE.film).read_bytes() == b"film"

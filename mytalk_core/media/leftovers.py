@@ -1,0 +1,124 @@
+"""Temporary files and folders that say whose they are, and the removal of those of dead processes.
+
+A process that is killed removes nothing. What it leaves beside results is hidden and may be
+gigabytes, so every temporary name carries a mark of its owner: machine, process, and when that
+process started. Whoever next writes to the same folder removes what belongs to a process that is
+provably dead, or, where another machine made it, what nobody has touched for a week. Names without
+such a mark are never touched.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import time
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from mytalk_core.media.process_identity import boot, machine, process_start
+
+# Without a change for so long, what another machine made is taken to be left.
+_FORGOTTEN_SECONDS = 7 * 24 * 3600.0
+_STEM_BYTES = 100  # of a name, which may have 255 in all
+
+_MARKED = re.compile(
+    r"\..*\.(?P<boot>[0-9a-f]{8})(?P<view>[0-9a-f]{8})-(?P<process>\d+)-(?P<start>\d+)"
+    r"-[0-9a-f]{8}\.(part(\..*)?|work)",
+    re.DOTALL,
+)
+
+
+def part_name(final: Path) -> str:
+    """A temporary name for the file `final`, with its suffix and the mark of this process."""
+    return f"{_hidden(final)}.part{final.suffix}"
+
+
+def work_name(near: Path) -> str:
+    """A name for a folder of temporary files beside `near`, with the mark of this process."""
+    return f"{_hidden(near)}.work"
+
+
+def sweep_leftovers(folder: Path, only_writer: bool = False) -> list[str]:
+    """Remove from a folder, not from those below it, what dead processes left; the names removed.
+
+    Args:
+        folder: need not exist.
+        only_writer: whether the caller knows that nobody else writes here now; then all that
+            carries a mark is removed.
+    """
+    removed = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            marked = _MARKED.fullmatch(entry.name)
+            path = Path(entry.path)
+            if marked and (only_writer or _is_left(path, marked)):
+                _remove(path)
+                removed.append(entry.name)
+    return removed
+
+
+def hold(folder: Path) -> int | None:
+    """Lock a folder of temporary files until the descriptor is closed, or this process dies.
+
+    None where the file system locks no folders.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
+
+
+@cache
+def _views() -> tuple[str, str]:
+    """Digests of this boot, and of the processes that this one sees."""
+    return _digest(boot()), _digest(machine())
+
+
+def _hidden(final: Path) -> str:
+    stem = os.fsdecode(os.fsencode(final.stem)[:_STEM_BYTES])
+    process = os.getpid()
+    start = process_start(process) or "0"
+    return f".{stem}.{''.join(_views())}-{process}-{start}-{secrets.token_hex(4)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _is_left(path: Path, marked: re.Match[str]) -> bool:
+    own_boot, own_view = _views()
+    same_boot = marked["boot"] == own_boot and bool(boot())
+    if same_boot and marked["view"] == own_view:
+        return process_start(int(marked["process"])) != marked["start"]
+    if same_boot and path.is_dir():  # of another container: a lock says what its number cannot
+        with suppress(OSError):
+            handle = hold(path)
+            if handle is not None:
+                os.close(handle)
+                return True
+    return _untouched(path)
+
+
+def _untouched(path: Path) -> bool:
+    latest = 0.0
+    with suppress(OSError):
+        latest = path.lstat().st_mtime
+        for root, folders, names in os.walk(path):
+            for name in (*folders, *names):
+                latest = max(latest, os.lstat(os.path.join(root, name)).st_mtime)
+        return time.time() - latest > _FORGOTTEN_SECONDS
+    return False  # it is just being removed by somebody else
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()

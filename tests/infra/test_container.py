@@ -1,0 +1,116 @@
+"""The image runs without rights, and holds the program and nothing else of the clone.
+
+It is not built here: its files are read instead.
+"""
+
+import shlex
+import subprocess
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = ROOT / "infra" / "container" / "Dockerfile"
+
+KEPT_OUT = (
+    *(".git", ".git/config", ".git/objects/ab/cdef", ".gitignore"),
+    *(".venv", ".venv/bin/python", ".venv.lock", "shared", "shared/data/grid/s1/a.mpg"),
+    *("tests/conftest.py", "tests/mytalk_core/media/test_output.py", "demo/film.mp4", "runs/1"),
+    *("mytalk_core/__pycache__/errors.cpython-311.pyc", ".mypy_cache/x", "jobs/.ruff_cache/y"),
+    *("mytalk.egg-info/PKG-INFO", "run.log", ".env", "jobs/.env.local", ".dockerignore"),
+)
+NEEDED = (
+    *("pyproject.toml", "constraints.txt", "Makefile", "README.md", "LICENSE"),
+    *(".ci/environment.py", "jobs/app.py", "pipelines/dub.py", "mytalk_core/errors.py"),
+    *("mytalk_core/weights/motion.safetensors", "mytalk_core/dubbing/report.html.j2"),
+)
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Instructions of the Dockerfile with their arguments, in order."""
+    lines = [
+        line for line in DOCKERFILE.read_text().splitlines() if not line.lstrip().startswith("#")
+    ]
+    text = "\n".join(lines).replace("\\\n", " ")
+    parts = (line.strip().partition(" ") for line in text.splitlines() if line.strip())
+    return [(name.upper(), arguments.strip()) for name, _, arguments in parts]
+
+
+def ignored(path: str) -> bool:
+    """Whether .dockerignore keeps a file, or a folder above it, out of the image."""
+    patterns = [
+        line.strip().strip("/")
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+    assert not any(pattern.startswith("!") for pattern in patterns)  # not known to this reader
+    parts = path.split("/")
+    places = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    return any(_matches(place, pattern) for place in places for pattern in patterns)
+
+
+def _matches(place: str, pattern: str) -> bool:
+    if pattern.startswith("**/"):
+        parts = place.split("/")
+        rests = ("/".join(parts[first:]) for first in range(len(parts)))
+        return any(_matches(rest, pattern.removeprefix("**/")) for rest in rests)
+    names, wanted = place.split("/"), pattern.split("/")
+    return len(names) == len(wanted) and all(map(fnmatchcase, names, wanted))
+
+
+def environment() -> dict[str, str]:
+    pairs = (
+        pair.partition("=")
+        for name, arguments in instructions()
+        if name == "ENV"
+        for pair in shlex.split(arguments)
+    )
+    return {key: value for key, _, value in pairs}
+
+
+def test_it_runs_as_a_user_without_rights() -> None:
+    found = instructions()
+    users = [arguments for name, arguments in found if name == "USER"]
+    user, _, group = users[-1].partition(":")
+    assert user.isdecimal() and int(user) > 0  # a name could be root's in another image
+    assert group.isdecimal() and int(group) > 0
+    last = max(number for number, (name, _) in enumerate(found) if name == "USER")
+    assert not {name for name, _ in found[last:]} & {"RUN", "COPY", "ADD"}
+    assert found[-2][0] == "ENTRYPOINT"
+
+
+def test_it_writes_nowhere_but_to_its_volume_and_to_temporary_files() -> None:
+    given = environment()
+    (volume,) = [arguments for name, arguments in instructions() if name == "VOLUME"]
+    assert given["MYTALK_CACHE"] == volume
+    made = [arguments for name, arguments in instructions() if name == "RUN"]
+    assert any(f"--mode 1777 {volume}" in arguments for arguments in made)
+    assert given["PYTHONDONTWRITEBYTECODE"] == "1"
+    for variable in ("HOME", "MPLCONFIGDIR"):
+        assert given[variable].startswith("/tmp")
+
+
+@pytest.mark.parametrize("path", KEPT_OUT)
+def test_it_holds_no_history_environment_data_or_tests(path: str) -> None:
+    assert ignored(path)
+
+
+@pytest.mark.parametrize("path", NEEDED)
+def test_it_holds_what_the_program_needs(path: str) -> None:
+    assert (ROOT / path).is_file()
+    assert not ignored(path)
+
+
+def test_no_secret_or_large_file_of_the_clone_is_copied_unseen() -> None:
+    """What is copied is what stands at the top of the clone, by name."""
+    known = {"jobs", "pipelines", "mytalk_core", ".ci", *NEEDED}
+    tracked = {path.split("/")[0] for path in _tracked()}
+    assert {name for name in tracked if not ignored(name)} <= known
+
+
+def _tracked() -> list[str]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a clone")
+    return listed.stdout.splitlines()
