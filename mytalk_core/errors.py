@@ -36,6 +36,10 @@ class Reason(StrEnum):
     FACE_TOO_SMALL = "face_too_small"
     TOO_SHORT = "too_short"
     TOO_TURNED = "too_turned"
+    IMPLAUSIBLE_FACE = "implausible_face"  # landmarks do not fit it, as where it is upside down
+    STILL_FACE = "still_face"  # it never moves, as in a photograph
+    MOUTH_OUTSIDE = "mouth_outside"  # of the picture
+    MOUTH_COVERED = "mouth_covered"
     OUT_OF_SYNC = "out_of_sync"
     WEAK_SYNC = "weak_sync"
     DUPLICATE = "duplicate"

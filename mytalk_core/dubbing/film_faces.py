@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import MaskConfig, Outlines, face_outlines
 from mytalk_core.dubbing.disk_array import stack_on_disk
-from mytalk_core.dubbing.left_alone_reason import LeftAlone
+from mytalk_core.dubbing.left_alone_reason import LeftAlone, count_reasons, counts_text
 from mytalk_core.dubbing.progress import Progress
+from mytalk_core.dubbing.run_choice import RunChoice
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.alignment import canonical_rigid, fit_pose, to_shape
 from mytalk_core.faces.face_motion import resting_shape
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
-from mytalk_core.faces.landmarker import Landmarker, LandmarkerConfig
+from mytalk_core.faces.landmarker import LandmarkerConfig, MeshLandmarker
 from mytalk_core.faces.occlusion_sample import occlusion_sample, sample_places
+from mytalk_core.faces.plausibility import CheckedFaces
 from mytalk_core.faces.square_pixels import squared
 from mytalk_core.faces.steadying import steadied_blocks
-from mytalk_core.films.dubbed_face import faces_to_dub, seen_stretches
 from mytalk_core.films.face_files import RowFile
 from mytalk_core.films.observing import FilmObserver, ObserverConfig, ShotFaces
 from mytalk_core.media.decode import Frame, iter_frames
@@ -33,7 +34,8 @@ from mytalk_core.motion.known_face import KnownFace, known_face
 
 # Frames of a run from which its person is learnt; more tell nothing new.
 _STUDIED = 1000
-_SHORTEST_RUN_SECONDS = Fraction(1, 2)
+# Seconds from one comparison with the second detector to the next: at least one in a run.
+_CHECK_SECONDS = Fraction(2, 5)
 _BLOCK = 1000  # frames at a time, so that a shot of any length fits in memory
 
 # How faces of a film are looked for, whoever dubs it or learns from it.
@@ -48,7 +50,7 @@ class FilmFaces:
         np.float32
     ]  # (F, P, 3) square pixels, steadied; NaN where no face is; on disk
     starts: tuple[Fraction, ...]  # seconds, of each frame
-    runs: tuple[tuple[int, int], ...]  # (first, end) of the runs to re-render
+    runs: tuple[tuple[int, int], ...]  # (first, end) of the runs to re-render, maybe none
     left_alone: tuple[LeftAlone | None, ...]  # of each frame outside the runs; None within them
     samples: NDArray[np.uint8]  # (F, N, 4) from `occlusion_sample`; on disk
     found: NDArray[np.float32]  # the landmarks as they were found, which motion learns from
@@ -68,7 +70,7 @@ class Person:
 
 
 def observe_film(
-    video: VideoInfo, landmarker: Landmarker, work: Path, progress: Progress
+    video: VideoInfo, landmarker: MeshLandmarker, work: Path, progress: Progress
 ) -> FilmFaces:
     """Find the shots of a film and its faces in one pass over it.
 
@@ -79,10 +81,12 @@ def observe_film(
         landmarker: with `FILM_LANDMARKER` for its configuration.
 
     Raises:
-        BadInputError: as decoding does; NO_FACE where no shot shows one for long enough.
+        BadInputError: as decoding does; NO_FACE where no shot shows one for long enough,
+            FACE_TOO_SMALL where all are too small.
     """
     times = _Times(video)
-    runs = _Runs(landmarker.scheme, video.fps)
+    every = int(_CHECK_SECONDS * video.fps)
+    checked = CheckedFaces(landmarker.check, every, landmarker.scheme)
     places = len(sample_places(landmarker.scheme).weights)
     face = (landmarker.scheme.point_count, 3)
     with (
@@ -90,9 +94,12 @@ def observe_film(
         RowFile(work / "detected-samples", (places, 4), np.uint8) as face_samples,
         (work / "samples").open("wb") as samples,
     ):
+        runs = RunChoice(video, landmarker.scheme, face_samples, checked)
+        observer = FilmObserver(landmarker, video.fps, ObserverConfig(), faces)
+        observed = _observed(video, observer, checked, face_samples, times, progress)
 
         def dubbed() -> Iterator[NDArray[np.float32]]:
-            for shot in _observed(video, landmarker, faces, face_samples, times, progress):
+            for shot in observed:
                 rows = runs.add(shot)
                 for first in range(0, len(rows), _BLOCK):
                     block = rows[first : first + _BLOCK]
@@ -100,13 +107,7 @@ def observe_film(
                     yield faces.filled(block, np.nan)
 
         found = stack_on_disk(work / "found", dubbed())
-    if not runs.kept:
-        raise BadInputError(
-            "shows no face for long enough to dub it.",
-            reason=Reason.NO_FACE,
-            where=video.path,
-            remedy="Give a film in which a face is seen from the front.",
-        )
+    runs.check(landmarker)
     steady = _steadied(found, runs.stretches, landmarker.scheme, video.fps)
     return FilmFaces(
         landmarks=stack_on_disk(work / "landmarks", steady),
@@ -137,14 +138,13 @@ class _Times:
 
 def _observed(
     video: VideoInfo,
-    landmarker: Landmarker,
-    faces: RowFile,
+    observer: FilmObserver,
+    checked: CheckedFaces,
     samples: RowFile,
     times: _Times,
     progress: Progress,
 ) -> Iterator[ShotFaces]:
     """The shots of a film; adds every face, its sample in the same row, and every frame's start."""
-    observer = FilmObserver(landmarker, video.fps, ObserverConfig(), faces)
 
     def frames() -> Iterator[Frame]:
         # A level of brightness moves no landmark.
@@ -157,41 +157,12 @@ def _observed(
         times.add(frame)
         done = len(times.starts)
         progress("finding the face", done, max(video.frame_estimate, done))
-        for face in observer.find_faces(frame.index, frame.image):
-            samples.add(occlusion_sample(frame.image, face.landmarks, landmarker.scheme))
+        faces = observer.find_faces(frame.index, frame.image)
+        for face in faces:
+            samples.add(occlusion_sample(frame.image, face.landmarks, observer.scheme))
+        checked.observe(frame.index, frame.image, {each.row: each.landmarks for each in faces})
         yield from observer.finished_shots()
     yield from observer.finish()
-
-
-class _Runs:
-    """Collects which face is dubbed when, and why a frame is left alone."""
-
-    def __init__(self, scheme: LandmarkScheme, fps: Fraction) -> None:
-        self._scheme = scheme
-        self._fps = fps
-        self.stretches: list[tuple[int, int]] = []  # of one face each, in order
-        self.kept: list[tuple[int, int]] = []  # those that are long enough
-        self.left_alone: list[LeftAlone | None] = []  # of each frame
-
-    def add(self, shot: ShotFaces) -> NDArray[np.int64]:
-        """Add the next shot; of each of its frames the row of the face to dub, or -1."""
-        reasons: list[LeftAlone | None] = [LeftAlone.NO_FACE] * (shot.end - shot.first)
-        rows = np.full(shot.end - shot.first, -1)
-        for track in shot.tracks:
-            for frame in track.frames.tolist():
-                reasons[frame - shot.first] = LeftAlone.OTHER_FACE
-        for track, within in faces_to_dub(shot.tracks, self._scheme, self._fps):
-            for first, end in seen_stretches(track, within):
-                place = slice(first - shot.first, end - shot.first)
-                at = int(np.searchsorted(track.frames, first))
-                rows[place] = track.rows[at : at + end - first]
-                kept = end - first >= _SHORTEST_RUN_SECONDS * self._fps
-                reasons[place] = [None if kept else LeftAlone.TOO_SHORT] * (end - first)
-                self.stretches.append((first, end))
-                if kept:
-                    self.kept.append((first, end))
-        self.left_alone += reasons
-        return rows
 
 
 def _steadied(
@@ -204,6 +175,24 @@ def _steadied(
     edges = sorted({0, len(found), *chain.from_iterable(stretches)})
     for first, end in pairwise(edges):
         yield from steadied_blocks(found[first:end], scheme, float(fps))
+
+
+def require_runs(faces: FilmFaces, path: str | Path) -> None:
+    """Refuse a film from which nothing can be learnt.
+
+    Raises:
+        BadInputError: where it has no run; the reason is the most frequent one.
+    """
+    if faces.runs:
+        return
+    counts = count_reasons(faces.left_alone)
+    faults = [each for each in counts if each in (LeftAlone.IMPLAUSIBLE, LeftAlone.STILL)]
+    raise BadInputError(
+        f"shows no face to learn from ({counts_text(counts)}).",
+        reason=Reason(faults[0].value) if faults else Reason.NO_FACE,
+        where=str(path),
+        remedy="Give a film in which a face is seen upright and speaks.",
+    )
 
 
 def study_person(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import MaskConfig
-from mytalk_core.dubbing.film_faces import observe_film, study_person
+from mytalk_core.dubbing.film_faces import observe_film, require_runs, study_person
 from mytalk_core.dubbing.own_style import OwnStyleConfig, learn_own_style
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.speech_motion import encode_speech
@@ -47,7 +47,7 @@ def learn_style_reference(
         work: folder for arrays, which exists.
 
     Raises:
-        BadInputError: as decoding does; NO_FACE where the clip shows none.
+        BadInputError: as `observe_film` and `require_runs`.
     """
     stage = "learning the style that the other clip shows"
 
@@ -58,6 +58,7 @@ def learn_style_reference(
     folder = work / "style"
     folder.mkdir()
     faces = observe_film(info, landmarker, folder, learning)
+    require_runs(faces, info.path)
     run = max(faces.runs, key=lambda each: each[1] - each[0])
     person = study_person(faces, run, model.scheme, MaskConfig())
     duration = faces.end

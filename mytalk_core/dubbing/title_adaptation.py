@@ -27,6 +27,7 @@ from mytalk_core.dubbing.film_faces import (
     FilmFaces,
     Person,
     observe_film,
+    require_runs,
     study_person,
 )
 from mytalk_core.dubbing.left_alone import LeftAloneConfig
@@ -146,10 +147,11 @@ def film_takes(
         work: an empty folder for arrays, which the takes do not need.
 
     Raises:
-        BadInputError: as decoding does; NO_FACE where the film shows none.
+        BadInputError: as `observe_film` and `require_runs`.
     """
     info = probe_video(film)
     faces = observe_film(info, landmarker, work, progress)
+    require_runs(faces, info.path)
     people = [study_person(faces, run, MESH478, MaskConfig()) for run in faces.runs]
     usable = [plan.usable for plan in plan_runs(info, faces, people, MESH478, LeftAloneConfig())]
     chosen = spread_pairs(faces.runs, usable, pairs)

@@ -14,6 +14,8 @@ from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
 from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
+from mytalk_core.faces.second_detector import Agreement, SecondDetector
+from mytalk_core.faces.small_faces import tiles
 
 # Milliseconds between two frames as MediaPipe is told. It smooths the only face of a video as it
 # comes in, so that its landmarks follow the picture by up to half a frame; between moments that lie
@@ -94,6 +96,7 @@ class MeshLandmarker:
         self._config = config or LandmarkerConfig()
         self._frames = 0  # of the current video
         self._shown = 0  # faces in its latest frame
+        self._second: SecondDetector | None = None  # loaded when it is first needed
         self._thread = ThreadPoolExecutor(1)
         self._thread.submit(self._load).result()
 
@@ -141,6 +144,36 @@ class MeshLandmarker:
         self._frames = 0
         self._shown = 0
 
+    def check(self, image: NDArray[np.uint8], face: NDArray[np.float32]) -> Agreement:
+        """Compare landmarks (478, 3), pixels, of a face in an image (H, W, 3) with a detector."""
+        return self._thread.submit(self._check, image, face).result()
+
+    def _check(self, image: NDArray[np.uint8], face: NDArray[np.float32]) -> Agreement:
+        if self._second is None:
+            self._second = SecondDetector(self._model)
+        return self._second.check(image, face, self.scheme)
+
+    def small_face(self, images: Iterable[NDArray[np.uint8]]) -> float | None:
+        """Height, pixels, of a face that is too small to be found in whole images.
+
+        Args:
+            images: (H, W, 3) RGB; the search ends with the first one that shows a face.
+        """
+        return self._thread.submit(self._small_face, images).result()
+
+    def _small_face(self, images: Iterable[NDArray[np.uint8]]) -> float | None:
+        landmarker = self._open(1, vision.RunningMode.IMAGE)
+        try:
+            for image in images:
+                for tile in tiles(image):
+                    faces = landmarker.detect(_media_pipe_image(tile)).face_landmarks
+                    if faces:
+                        rows = [point.y for point in faces[0]]
+                        return float((max(rows) - min(rows)) * len(tile))
+        finally:
+            landmarker.close()
+        return None
+
     def close(self) -> None:
         """Free the native networks, after what they are at."""
         self._thread.submit(self._close)
@@ -151,6 +184,8 @@ class MeshLandmarker:
         if self._search:
             self._search.detector.close()
             self._search.landmarker.close()
+        if self._second:
+            self._second.close()
 
     def __enter__(self) -> "MeshLandmarker":
         return self
@@ -168,10 +203,7 @@ class MeshLandmarker:
         return self._thread.submit(self._detect, image).result()
 
     def _detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        # The native code reads rows back to back whatever the strides say.
-        frame = mediapipe.Image(
-            image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image)
-        )
+        frame = _media_pipe_image(image)
         if self._search and self._frames % self._config.search_every == 0:
             self._count(self._search, frame)
         self._frames += 1
@@ -196,6 +228,13 @@ class MeshLandmarker:
         if there != self._followed:
             self._landmarker.close()
             self._follow(there)
+
+
+def _media_pipe_image(image: NDArray[np.uint8]) -> mediapipe.Image:
+    # The native code reads rows back to back whatever the strides say.
+    return mediapipe.Image(
+        image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image)
+    )
 
 
 def track_largest_face(

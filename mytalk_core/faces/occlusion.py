@@ -4,7 +4,8 @@ No model of things that come before faces is needed, because a run shows its fac
 of the time. What the lower face looks like is learnt from the run itself: colours and roughness at
 its places, relative to the upper face under the same light, and the few patterns in which they
 change together as it speaks, smiles and turns. Where a frame looks otherwise over an area, it is
-covered. That holds as long as less than half of a run is.
+covered. That holds as long as less than half of a run is. What may be there for all of a run are
+letters, as of a burnt-in subtitle: they are rougher than any skin.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ _MAD = 1.4826  # standard deviations in a median absolute deviation, of normal n
 _LEAST = np.array([0.07, 0.035, 0.035, 0.12], np.float32)
 _DARK = 12.0  # of 255, added before logarithms: below it colours are noise
 _SMOOTH = 8.0  # the same for roughness
+_LETTERS = 100  # roughness, of 255, from which a place belongs to letters; a beard has up to 60
 _FARTHEST = 6.0  # standard deviations: what is farther off is off all the same
 
 
@@ -37,6 +39,9 @@ class OcclusionConfig:
     # chin counts four times as much as the mouth, whose look changes with every word.
     chin: float = 0.11
     lower_face: float = 0.36
+    # Share of the skin about the mouth, 0..1, that must be as rough as letters are. Faces have 0.09
+    # at most, subtitles of several kinds 0.5 and more.
+    written: float = 0.3
     # Share of these limits from which on the frames before and after belong to it.
     fading: float = 0.32
     # Shortest time, seconds, that something is in front of a mouth; less is a slip of landmarks.
@@ -88,10 +93,10 @@ def coverage(
 ) -> Floats:
     """How much of the lower face looks unlike itself, (T,); 1 and more where it is covered.
 
-    Arguments as of `occluded`. 0 where a run is too short to learn its face.
+    Arguments as of `occluded`. Of a run too short to learn its face only letters count.
     """
     places = sample_places(scheme)
-    result = np.zeros(len(samples), np.float32)
+    result = np.where(facing, written_share(samples, scheme) / np.float32(config.written), 0)
     known = np.flatnonzero(facing)
     steps = np.linspace(0, len(known) - 1, min(config.studied, len(known)))
     studied = known[steps.round().astype(int)]
@@ -101,8 +106,22 @@ def coverage(
     for first in range(0, len(known), _BLOCK):
         frames = known[first : first + _BLOCK]
         strange = look.strangeness(_logarithms(samples[frames], places))
-        result[frames] = _unlike_area(strange, yaw[frames], places, config)
+        unlike = _unlike_area(strange, yaw[frames], places, config)
+        result[frames] = np.maximum(result[frames], unlike)
     return result
+
+
+def written_share(samples: NDArray[np.uint8], scheme: LandmarkScheme) -> Floats:
+    """(T,) how much of the skin about the mouth is as rough as letters, 0..1.
+
+    Args:
+        samples: (T, N, 4) from `occlusion_sample`; may be mapped from disk.
+    """
+    places = sample_places(scheme)
+    rough = samples[..., 3] >= _LETTERS
+    skin = (places.chin, places.chin | places.upper_lip)
+    share: Floats = np.max([rough[:, where].mean(axis=1) for where in skin], axis=0)
+    return share.astype(np.float32)
 
 
 def _logarithms(samples: NDArray[np.uint8], places: SamplePlaces) -> Floats:

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.landmarker import Landmarker
 from mytalk_core.faces.shots import ShotConfig, ShotDetector
 from mytalk_core.faces.tracks import FaceRows, FaceTrack, TrackBuilder, TrackConfig
@@ -60,6 +61,11 @@ class FilmObserver:
         self._given = 0  # shots
         self._detected = 0  # frames
         landmarker.restart()
+
+    @property
+    def scheme(self) -> LandmarkScheme:
+        """Of the landmarks."""
+        return self._landmarker.scheme
 
     def find_shots(self, index: int, image: NDArray[np.uint8]) -> None:
         """Compare the next frame, (H, W, 3) RGB, with those before; `index` counts from 0.

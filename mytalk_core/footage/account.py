@@ -30,6 +30,10 @@ _FILTERS = frozenset(
         Reason.TOO_SHORT,
         Reason.TOO_TURNED,
         Reason.INTERLACED,
+        Reason.IMPLAUSIBLE_FACE,
+        Reason.STILL_FACE,
+        Reason.MOUTH_OUTSIDE,
+        Reason.MOUTH_COVERED,
     }
 )
 

@@ -18,16 +18,24 @@ from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.crop import cut_crop
 from mytalk_core.faces.embedding import FaceEmbedder, clip_embedding
 from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
-from mytalk_core.faces.landmarker import Landmarker
+from mytalk_core.faces.landmarker import Landmarker, MeshLandmarker
 from mytalk_core.faces.picture_hash import picture_hash
 from mytalk_core.faces.picture_quality import landmark_jitter, sharpness
+from mytalk_core.faces.plausibility import CheckedFaces
 from mytalk_core.faces.shape import aperture, face_height
+from mytalk_core.faces.small_faces import too_small_text
 from mytalk_core.faces.square_pixels import squared, stored_boxes
 from mytalk_core.faces.tracks import FaceTrack, simultaneous_faces
 from mytalk_core.films.observing import FilmObserver, ObserverConfig
 from mytalk_core.footage.source_sync import offset_curve, trusted_shift
 from mytalk_core.footage.stages import Stage, StageLog
-from mytalk_core.footage.track_parts import DroppedTrack, FootageConfig, TrackPart, judge_track
+from mytalk_core.footage.track_parts import (
+    DroppedTrack,
+    FootageConfig,
+    Observed,
+    TrackPart,
+    judge_track,
+)
 from mytalk_core.footage.units import Segment
 from mytalk_core.media.audio import pcm16, read_audio
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE, sample_at
@@ -46,6 +54,8 @@ _SOUND_MARGIN = Fraction(1)
 _REMEMBERED = 128 * 2**20
 # A picture that stands for longer is a still: nobody speaks in it. In frames.
 _STILL = _RATE
+# Frames from one comparison with the second detector to the next: at least one in a track.
+_CHECKED_EVERY = 20
 # How much longer than its header says a file may turn out to be, in segments.
 _OVERRUN = 2
 
@@ -58,6 +68,7 @@ class FootageModels:
     encoder: SpeechEncoder
     embedder: FaceEmbedder | None  # for footage whose speakers nobody named
     sync: LightExpert = field(default_factory=LightExpert)
+    inspector: MeshLandmarker | None = None  # the landmarker, where it can check its faces
 
 
 @dataclass(frozen=True)
@@ -133,15 +144,16 @@ def extract_clips(
         log: told what each stage did.
 
     Raises:
-        BadInputError: as decoding does; NO_FACE where no frame shows one.
+        BadInputError: as decoding does; NO_FACE where no frame shows one, FACE_TOO_SMALL where it
+            is too small.
     """
     pictures = _Pictures()
-    tracks = _find_tracks(segment, path, models.landmarker, config, pictures, log)
+    tracks, observed = _find_tracks(segment, path, models, config, pictures, log)
     with log.timed(Stage.TRACKS):
         faces = simultaneous_faces(tracks)
         parts: list[TrackPart] = []
         for track, together in zip(tracks, faces, strict=True):
-            judged = judge_track(segment, track, together, models.landmarker.scheme, config)
+            judged = judge_track(segment, track, together, observed, config)
             if isinstance(judged, DroppedTrack):
                 log.count(Stage.TRACKS, filtered=1)
                 yield judged
@@ -217,18 +229,21 @@ def extract_clips(
 def _find_tracks(
     segment: Segment,
     path: Path,
-    landmarker: Landmarker,
+    models: FootageModels,
     config: FootageConfig,
     pictures: _Pictures,
     log: StageLog,
-) -> list[FaceTrack]:
+) -> tuple[list[FaceTrack], Observed]:
     """Every face of a segment followed through its shots; frames count from the segment's first.
 
     Raises:
         BadInputError: as decoding does; OVER_LIMIT where the file goes on far beyond what its
-            header says; NO_FACE where no frame shows one.
+            header says; NO_FACE where no frame shows one, FACE_TOO_SMALL where it is too small.
     """
-    observer = FilmObserver(landmarker, MOTION_FPS, ObserverConfig(config.shots, config.tracks))
+    shots = ObserverConfig(config.shots, config.tracks)
+    observer = FilmObserver(models.landmarker, MOTION_FPS, shots)
+    checked = _checked_faces(models)
+    width = height = 0
     frames = iter_frames_at(path, MOTION_FPS, segment.first, segment.end, threads=1)
     longest = _OVERRUN * (segment.seconds + config.clip_seconds) * _RATE
     index = -1
@@ -254,12 +269,38 @@ def _find_tracks(
             if frame.pts != shown:
                 shown, since = frame.pts, index
             shows = index - since < _STILL
-            found = bool(observer.find_faces(index, image if shows else None)) or found
+            faces = observer.find_faces(index, image if shows else None)
+            found = bool(faces) or found
+            height, width = image.shape[:2]
+            if checked is not None and shows:
+                checked.observe(index, image, {each.row: each.landmarks for each in faces})
     log.count(Stage.SHOTS, done=1, seconds=(index + 1) / _RATE)
     with log.timed(Stage.TRACKS):
         if not found:
-            raise BadInputError("shows no face.", reason=Reason.NO_FACE, where=segment.where)
-        return [track for shot in observer.finish() for track in shot.tracks]
+            raise _no_face(segment, models, checked, width, height)
+        observed = Observed(width, height, models.landmarker.scheme, checked)
+        return [track for shot in observer.finish() for track in shot.tracks], observed
+
+
+def _checked_faces(models: FootageModels) -> CheckedFaces | None:
+    if models.inspector is None:
+        return None
+    return CheckedFaces(models.inspector.check, _CHECKED_EVERY, models.landmarker.scheme)
+
+
+def _no_face(
+    segment: Segment, models: FootageModels, checked: CheckedFaces | None, width: int, height: int
+) -> BadInputError:
+    """Why a segment gives nothing: its face is too small, or there is none."""
+    if models.inspector is not None and checked is not None:
+        face = models.inspector.small_face(checked.faceless)
+        if face is not None:
+            return BadInputError(
+                f"shows no face that can be used: {too_small_text(face, width, height)}.",
+                reason=Reason.FACE_TOO_SMALL,
+                where=segment.where,
+            )
+    return BadInputError("shows no face.", reason=Reason.NO_FACE, where=segment.where)
 
 
 def _read_sound(segment: Segment, path: Path) -> _Sound:

@@ -10,6 +10,12 @@ from mytalk_core.errors import Reason
 from mytalk_core.faces.alignment import Points, Pose, canonical_rigid, fit_pose, head_turn, to_shape
 from mytalk_core.faces.crop import CropConfig, crop_boxes
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
+from mytalk_core.faces.plausibility import (
+    CheckedFaces,
+    MouthFlags,
+    mouth_outside,
+    track_fault,
+)
 from mytalk_core.faces.shape import face_height
 from mytalk_core.faces.shots import ShotConfig
 from mytalk_core.faces.steadying import steadied
@@ -21,6 +27,12 @@ from mytalk_core.sync.clip import lip_motion
 _RATE = int(MOTION_FPS)
 # Frames of a track that its size and turn are measured on.
 _MEASURED_FRAMES = 100
+_MESSAGES = {
+    Reason.IMPLAUSIBLE_FACE: "upside down, or its landmarks do not fit it",
+    Reason.STILL_FACE: "it never moves, as in a photograph",
+    Reason.MOUTH_OUTSIDE: "the mouth is outside the picture",
+    Reason.MOUTH_COVERED: "letters lie over the mouth",
+}
 
 
 @dataclass(frozen=True)
@@ -73,10 +85,21 @@ class TrackPart:
         return self.first + len(self.seen)
 
 
+@dataclass(frozen=True)
+class Observed:
+    """What is known of a segment's pictures beside its tracks."""
+
+    width: int  # pixels
+    height: int
+    scheme: LandmarkScheme
+    checked: CheckedFaces | None  # where the landmarker has a second detector
+
+
 def judge_track(
-    segment: Segment, track: FaceTrack, faces: int, scheme: LandmarkScheme, config: FootageConfig
+    segment: Segment, track: FaceTrack, faces: int, observed: Observed, config: FootageConfig
 ) -> list[TrackPart] | DroppedTrack:
     """The parts of a track, or why it is dropped; `faces` is the most seen at once with it."""
+    scheme = observed.scheme
     shot = segment.number * 1000 + track.shot
     some = track.landmarks[:: max(1, len(track.landmarks) // _MEASURED_FRAMES)]
     height = float(np.median(face_height(some, scheme)))
@@ -91,6 +114,8 @@ def judge_track(
     elif yaw > config.largest_turn:
         reason = Reason.TOO_TURNED
         message = f"turned by {yaw:.0f} degrees, more than {config.largest_turn:g}"
+    elif fault := _fault(track, observed):
+        reason, message = fault, _MESSAGES[fault]
     if message:
         key = clip_key(segment.source.title, shot, track.number, 0)
         first = segment.first + track.first
@@ -116,6 +141,17 @@ def judge_track(
             )
         )
     return parts
+
+
+def _fault(track: FaceTrack, observed: Observed) -> Reason | None:
+    """Why a track cannot be a speaker's."""
+    checked, scheme = observed.checked, observed.scheme
+    outside = mouth_outside(track.landmarks, observed.width, observed.height, scheme)
+    mouth = MouthFlags(outside, np.zeros(0, np.bool_))
+    if checked is not None:
+        hidden = checked.mouth(track)
+        mouth = MouthFlags(outside | bool(hidden.outside.any()), hidden.written)
+    return track_fault(checked, track, mouth, scheme, float(MOTION_FPS))
 
 
 def _pose(landmarks: Points, scheme: LandmarkScheme) -> Pose:

@@ -306,8 +306,9 @@ def _load(models: WorkModels, scheme: str, faces: int) -> FootageModels:
     """The models, loaded once per process."""
     looked_for = LandmarkerConfig(max_faces=faces)
     landmarker: Landmarker
+    inspector = None
     if scheme == MESH478.name:
-        landmarker = MeshLandmarker(models.landmarker, looked_for)
+        landmarker = inspector = MeshLandmarker(models.landmarker, looked_for)
     else:
         # Here, because it imports torch, which every other worker does without.
         from mytalk_core.faces.face_alignment_landmarker import FaceAlignmentLandmarker
@@ -316,4 +317,5 @@ def _load(models: WorkModels, scheme: str, faces: int) -> FootageModels:
     embedder = None
     if models.face_embedding is not None:
         embedder = FaceEmbedder(models.face_embedding, landmarker.scheme)
-    return FootageModels(landmarker, SpeechEncoder(models.speech_encoder, threads=1), embedder)
+    encoder = SpeechEncoder(models.speech_encoder, threads=1)
+    return FootageModels(landmarker, encoder, embedder, inspector=inspector)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from mytalk_core.data.samples import SampleClip
 from mytalk_core.faces.alignment import head_turn, inter_ocular
 from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import IBUG68, MESH478
@@ -233,3 +234,33 @@ def test_a_hand_before_a_real_mouth_is_noticed(
     assert flags[shares > 0.3].all()
     assert not flags[:20].any()
     assert not flags[55:].any()
+
+
+@pytest.mark.parametrize("name", ["jwp_intro", "test_movie"])
+def test_letters_over_a_mouth_are_noticed_although_they_are_always_there(
+    sample_clips: dict[str, SampleClip], landmarker_model: Path, name: str
+) -> None:
+    """As a subtitle does that is part of the picture; below the chin it covers nothing."""
+    clip = sample_clips[name].path
+    images = [frame.image for frame in iter_frames(clip) if frame.index < 30]
+    with MeshLandmarker(landmarker_model) as landmarker:
+        faces = np.stack(list(track_largest_face(iter(images), landmarker)))
+        mouth = faces[0, list(MESH478.lips), :2].mean(axis=0)
+        chin = faces[:, :, 1].max()
+        size = float(np.ptp(faces[0, :, 1])) / 160
+        for height, covered in ((float(mouth[1]) + 22 * size, True), (chin + 30 * size, False)):
+            place = (int(mouth[0] - 110 * size), int(height))
+            shown = [with_letters(image, place, size) for image in images]
+            found = np.stack(list(track_largest_face(iter(shown), landmarker)))
+            assert flagged(shown, found).mean() == covered
+
+
+def with_letters(
+    image: NDArray[np.uint8], place: tuple[int, int], size: float
+) -> NDArray[np.uint8]:
+    """White letters with a black rim; `place` is their lower left corner."""
+    written = image.copy()
+    for colour, width in (((0, 0, 0), 8), ((255, 255, 255), 3)):
+        font, thick = cv2.FONT_HERSHEY_SIMPLEX, max(round(width * size), 1)
+        cv2.putText(written, "BIN BLUE AT", place, font, 1.2 * size, colour, thick, cv2.LINE_AA)
+    return written

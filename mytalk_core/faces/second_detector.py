@@ -1,0 +1,117 @@
+"""A second detector that checks whether landmarks fit the face that a picture shows.
+
+A landmarker gives a well-formed mesh whatever lies beneath: of a face that is upside down it puts
+the lips over the eyes. The detector of the landmarker's bundle is given the face turned upright by
+its landmarks. If it scores higher when that crop is turned by 180 degrees, the landmarks are wrong.
+The distance of its own eyes and mouth from those of the landmarks is a further check.
+"""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import mediapipe
+import numpy as np
+from mediapipe.tasks.python import BaseOptions, vision
+from numpy.typing import NDArray
+
+from mytalk_core.faces.crop import apply_box, cut_crop
+from mytalk_core.faces.landmark_scheme import LandmarkScheme
+
+_DETECTOR = "face_detector.tflite"  # within the landmarker's bundle
+_SIZE = 128  # pixels, what the network takes
+_EXTENT = 4.0  # width of the crop, inter-ocular units: twice that of a face
+_BELOW_EYES = 0.5  # where their middle lies, inter-ocular units
+_LEAST_SCORE = 0.1  # lower ones are not reported by the detector
+# Score from which the crop need not be turned for comparison. Wrong landmarks score 0.85 at most
+# over the footage of tests/benchmarks/face_plausibility.py.
+_CERTAIN = 0.88
+# The detector's keypoints: the eyes in the picture from left to right, nose tip, mouth.
+_LEFT_EYE, _RIGHT_EYE, _MOUTH = 0, 1, 3
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well a detector and the landmarks of one face in one frame agree."""
+
+    # Score, 0..1, of the face turned upright by its landmarks, minus that of the same crop turned
+    # by 180 degrees; negative where the landmarks are upside down.
+    upright: float
+    # Largest distance of the detector's eyes and mouth from those of the landmarks, inter-ocular
+    # units; infinite where it detects no face.
+    distance: float
+
+
+class SecondDetector:
+    """MediaPipe's face detector on single faces."""
+
+    def __init__(self, landmarker: Path) -> None:
+        """Load the detector from the file of the model store's entry `face-landmarker`."""
+        with zipfile.ZipFile(landmarker) as bundle:
+            network = bundle.read(_DETECTOR)
+        self._detector = vision.FaceDetector.create_from_options(
+            vision.FaceDetectorOptions(
+                base_options=BaseOptions(model_asset_buffer=network),
+                running_mode=vision.RunningMode.IMAGE,
+                min_detection_confidence=_LEAST_SCORE,
+            )
+        )
+
+    def close(self) -> None:
+        """Free the native network."""
+        self._detector.close()
+
+    def check(
+        self, image: NDArray[np.uint8], face: NDArray[np.float32], scheme: LandmarkScheme
+    ) -> Agreement:
+        """Compare landmarks with what the detector finds.
+
+        Args:
+            image: (H, W, 3) RGB.
+            face: (P, 3) pixels, finite.
+        """
+        crop, points, unit = _upright_crop(image, face, scheme)
+        score, found = self._detect(crop)
+        if found is None:
+            return Agreement(-self._detect(_turned(crop))[0], float("inf"))
+        other = 0.0 if score >= _CERTAIN else self._detect(_turned(crop))[0]
+        distance = np.linalg.norm(found - points, axis=1).max() / unit
+        return Agreement(score - other, float(distance))
+
+    def _detect(self, crop: NDArray[np.uint8]) -> tuple[float, NDArray[np.float32] | None]:
+        """The best face's score and its eyes and mouth, (3, 2) pixels of the crop."""
+        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=crop)
+        found = self._detector.detect(picture).detections
+        if not found:
+            return 0.0, None
+        best = max(found, key=lambda each: each.categories[0].score)
+        places = [best.keypoints[name] for name in (_LEFT_EYE, _RIGHT_EYE, _MOUTH)]
+        seen = np.array([(place.x, place.y) for place in places], np.float32) * _SIZE
+        return float(best.categories[0].score), seen
+
+
+def _upright_crop(
+    image: NDArray[np.uint8], face: NDArray[np.float32], scheme: LandmarkScheme
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], float]:
+    """The face turned upright by its landmarks, (128, 128, 3).
+
+    Returns:
+        The crop; eyes and mouth of the landmarks in it, (3, 2); its inter-ocular unit, pixels.
+    """
+    left, right = (face[corner] for corner in scheme.eye_corners)
+    # With depth: the unit of a turned head is that of the same head from the front.
+    unit = max(float(np.linalg.norm(right - left)), 1.0)
+    across = (right - left)[:2] / max(float(np.linalg.norm((right - left)[:2])), 1e-6)
+    down = np.array([-across[1], across[0]])
+    gain = _SIZE / (_EXTENT * unit)
+    turn = gain * np.column_stack([across, down])
+    middle = (left + right)[:2] / 2 + _BELOW_EYES * unit * down
+    box = np.vstack([turn, _SIZE / 2 - middle @ turn]).astype(np.float32)
+    groups = (*scheme.eyes, scheme.mouth_corners)
+    points = np.stack([face[list(group)].mean(axis=0) for group in groups])
+    return cut_crop(image, box, _SIZE), apply_box(points[None], box[None])[0], gain * unit
+
+
+def _turned(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Upside down."""
+    return np.ascontiguousarray(crop[::-1, ::-1])

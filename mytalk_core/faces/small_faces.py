@@ -1,0 +1,74 @@
+"""Faces that are too small to be found: told from none, so that a message can say the size.
+
+MediaPipe's detector sees a whole image in 128 x 128 pixels and finds faces from some 15 of them on.
+In tiles of the image it finds smaller ones.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+SMALLEST_SHARE = 0.12
+"""Height of the smallest face found in a whole image, as a share of the image's longer side.
+
+Measured on faces of three people in images of 1280 x 720, 720 x 576 and 360 x 640 pixels, where
+the smallest face found was 10 to 14 % high. tests/benchmarks/face_plausibility.py prints it.
+"""
+
+_TILINGS = (2, 4, 8)  # tiles along the longer side, without their overlap
+_SMALLEST_TILE = 64  # pixels
+_SEARCHED = 4  # images of a film
+
+
+def tiles(image: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Square parts of an image (H, W, 3), large ones first, each half over its neighbours."""
+    height, width = image.shape[:2]
+    for tiling in _TILINGS:
+        size = max(height, width) // tiling
+        if size < _SMALLEST_TILE:
+            return
+        for top in _starts(height, size):
+            for left in _starts(width, size):
+                yield image[top : top + size, left : left + size]
+
+
+def _starts(length: int, size: int) -> list[int]:
+    """First pixels of tiles along a side, the last of which ends with it."""
+    last = max(length - size, 0)
+    count = -(-2 * last // size) + 1
+    return [round(last * number / max(count - 1, 1)) for number in range(count)]
+
+
+class FacelessImages:
+    """A few images of footage in which no face was found so far, in constant memory."""
+
+    def __init__(self) -> None:
+        self._kept: deque[NDArray[np.uint8]] | None = deque(maxlen=_SEARCHED)
+
+    def observe(self, index: int, image: NDArray[np.uint8], face: bool) -> None:
+        """The next image, (H, W, 3) RGB; the first one with a face ends the collection."""
+        if face:
+            self._kept = None
+        elif self._kept is not None and index & (index + 1) == 0:  # 0, 1, 3, 7, 15, ...
+            self._kept.append(image)
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        """The images, the latest first."""
+        return reversed(self._kept or ())
+
+
+def too_small_text(face: float, width: int, height: int) -> str:
+    """What is wrong with footage whose face was found in a tile only, as a clause for people.
+
+    Args:
+        face: its height, pixels.
+        width, height: of the images, pixels.
+    """
+    side = max(width, height)
+    return (
+        f"a face {face:.0f} pixels high, {face / side:.0%} of the picture's longer side, is too"
+        f" small: faces are found from {SMALLEST_SHARE:.0%} on, here"
+        f" {SMALLEST_SHARE * side:.0f} pixels"
+    )
