@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.channels import mono_weights
+from mytalk_core.media.mux import channels_kept
 from mytalk_core.media.picture_check import check_picture
 from mytalk_core.media.probe import VideoInfo, probe_audio
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
@@ -60,7 +62,7 @@ def open_inputs(
         speech_tracks,
         said.faults,
         language,
-        _picture_losses(info),
+        (*_picture_losses(info), *_sound_losses(speech, speech_tracks)),
     )
 
 
@@ -72,3 +74,19 @@ def _picture_losses(film: VideoInfo) -> tuple[str, ...]:
             f"{film.path} has an alpha channel; the dubbed film will not: its opacity is lost"
         )
     return tuple(losses)
+
+
+def _sound_losses(speech: Path, choice: StreamChoice) -> tuple[str, ...]:
+    """What an MP4 film will lack of this sound, a sentence each."""
+    if channels_kept(speech, choice):
+        return ()
+    places = probe_audio(speech, choice).places
+    used = [
+        str(number)
+        for number, weight in enumerate(mono_weights(speech, choice) or len(places) * (1.0,), 1)
+        if weight
+    ]
+    return (
+        f"the {len(places)} channels of {speech} have no layout that AAC knows: the film gets one"
+        f" channel, mixed of {'number' if len(used) == 1 else 'numbers'} {', '.join(used)}",
+    )

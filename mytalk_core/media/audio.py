@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.channels import mixed_to_mono, mono_weights
 from mytalk_core.media.clock import SPEECH_SAMPLE_RATE, sample_at
 from mytalk_core.media.ffmpeg_program import FfmpegFailed, running
 from mytalk_core.media.output import atomic_path
@@ -19,6 +20,7 @@ from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 
 _FLOAT_BYTES = 4
 _READ_BLOCK = Fraction(30)
+_GROWTH = 1 << 22  # samples that the array of a sound of unknown length grows by
 _FULL_SCALE = 32_768
 
 
@@ -30,6 +32,8 @@ def read_audio(
     choice: StreamChoice = PLAYERS_CHOICE,
 ) -> NDArray[np.float32]:
     """The audio stream of `path` as float32 (N,), mono, -1..1, `sample_rate` Hz.
+
+    Channels are chosen and mixed by layout and content, see `mono_weights`.
 
     Sample 0 sounds when the file's first video frame shows; in a file without video it is the
     first sample. The same file gives the same samples. An hour at 16 kHz takes 230 MB: use
@@ -44,8 +48,15 @@ def read_audio(
     if duration is not None:
         count = sample_at(start + duration, sample_rate) - sample_at(start, sample_rate)
         sound = sound.filter("atrim", end_sample=count)
-    blocks = list(_mono_blocks(sound, sample_at(_READ_BLOCK, sample_rate), Path(path)))
-    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+    samples, count = np.empty(0, np.float32), 0
+    for block in _mono_blocks(sound, sample_at(_READ_BLOCK, sample_rate), Path(path), choice):
+        if count + len(block) > len(samples):
+            # In place, so that memory never holds the sound twice.
+            samples.resize(max(count + len(block), len(samples) + _GROWTH), refcheck=False)
+        samples[count : count + len(block)] = block
+        count += len(block)
+    samples.resize(count, refcheck=False)
+    return samples
 
 
 def iter_audio(
@@ -58,16 +69,15 @@ def iter_audio(
     """
     sound = sound_from_first_picture(Path(path), sample_rate)
     block = max(1, sample_at(Fraction(block_seconds), sample_rate))
-    yield from _mono_blocks(sound, block, Path(path))
+    yield from _mono_blocks(sound, block, Path(path), PLAYERS_CHOICE)
 
 
-def _mono_blocks(sound: Any, block: int, path: Path) -> Iterator[NDArray[np.float32]]:
+def _mono_blocks(
+    sound: Any, block: int, path: Path, choice: StreamChoice
+) -> Iterator[NDArray[np.float32]]:
     """An ffmpeg-python node's sound, mixed to mono, `block` samples at a time."""
-    output = (
-        # Without the limit two loud channels add up to more than one.
-        sound.filter("aresample", ochl="mono", rematrix_maxval=1).output(
-            "pipe:", format="f32le", acodec="pcm_f32le"
-        )
+    output = mixed_to_mono(sound, mono_weights(path, choice)).output(
+        "pipe:", format="f32le", acodec="pcm_f32le"
     )
     try:
         with running(output) as pcm:

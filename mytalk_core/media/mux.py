@@ -2,20 +2,47 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
+import av
+import av.error
 import ffmpeg
 
 from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.channels import mixed_to_mono, mono_weights
 from mytalk_core.media.clock import sample_at
 from mytalk_core.media.container import file_url
 from mytalk_core.media.ffmpeg_program import FfmpegFailed, local_input, running
 from mytalk_core.media.output import atomic_path
-from mytalk_core.media.probe import probe_video
+from mytalk_core.media.probe import probe_audio, probe_video
 from mytalk_core.media.sound_clock import sound_from_first_picture
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 
 _SAMPLE_RATE = 48_000
 _BIT_RATE = "192k"
+_CODEC: Final = "aac"
+
+
+def channels_kept(speech: Path, choice: StreamChoice = PLAYERS_CHOICE) -> bool:
+    """Whether a film can have the channels of this sound; else they are mixed to mono.
+
+    It cannot where the encoder lacks their layout, or where more than two have no known places.
+
+    Raises:
+        BadInputError: as `probe_audio`.
+    """
+    info = probe_audio(speech, choice)
+    if not all(info.places):
+        return False
+    encoder = av.CodecContext.create(_CODEC, "w")
+    try:
+        encoder.sample_rate = _SAMPLE_RATE
+        encoder.format = "fltp"
+        encoder.layout = info.layout
+        encoder.open()
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
 
 
 def mux(
@@ -30,7 +57,7 @@ def mux(
 
     The sound starts with the picture and is cut, or filled with silence, to `duration` seconds.
     `comment` becomes the file's comment tag, the place to say that the speech is synthetic.
-    `choice` is of `speech`.
+    `choice` is of `speech`, whose channels are kept where `channels_kept` says so.
 
     Raises:
         BadInputError: as `probe_video` for `video` and `probe_audio` for `speech`; DECODE_ERROR
@@ -39,11 +66,10 @@ def mux(
     """
     probe_video(video)
     samples = sample_at(duration, _SAMPLE_RATE)
-    sound = (
-        sound_from_first_picture(speech, _SAMPLE_RATE, choice=choice)
-        .filter("apad", whole_len=samples)
-        .filter("atrim", end_sample=samples)
-    )
+    sound = sound_from_first_picture(speech, _SAMPLE_RATE, choice=choice)
+    if not channels_kept(speech, choice):
+        sound = mixed_to_mono(sound, mono_weights(speech, choice))
+    sound = sound.filter("apad", whole_len=samples).filter("atrim", end_sample=samples)
     with atomic_path(out) as temporary:
         film = ffmpeg.output(
             local_input(video)["v:0"],
@@ -51,7 +77,7 @@ def mux(
             file_url(temporary),
             format="mp4",
             vcodec="copy",
-            acodec="aac",
+            acodec=_CODEC,
             ar=_SAMPLE_RATE,
             audio_bitrate=_BIT_RATE,
             metadata=f"comment={comment}",

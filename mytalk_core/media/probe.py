@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import av.stream
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -33,6 +34,9 @@ from mytalk_core.media.video_stream import (
 )
 
 _MICROSECOND = Fraction(1, av.time_base)
+
+# FFmpeg's name of a channel without a place.
+_UNPLACED = "NONE"
 
 # FFmpeg's field orders from here on are of interlaced streams; below, progressive and unknown.
 _INTERLACED_ORDERS = 2
@@ -88,6 +92,12 @@ class AudioInfo:
     index: int  # of the stream among all of the file, from 0
     track: int  # its number among the audio tracks, from 1
     tracks: str = ""  # the same for people, such as "2 of 3 (aac, 48000 Hz, 2 channels)"
+    places: tuple[str, ...] = ()  # of the channels, from `places_of`
+
+    @property
+    def layout(self) -> str:
+        """FFmpeg's description of the channels' places, such as "FL+FR"."""
+        return "+".join(self.places)
 
 
 def probe_video(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> VideoInfo:
@@ -167,6 +177,7 @@ def probe_audio(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> Audi
                 index=stream.index,
                 track=track_number(container, stream),
                 tracks=track_text(container, stream),
+                places=places_of(stream),
             )
     raise BadInputError(
         "has no audio stream.",
@@ -174,6 +185,17 @@ def probe_audio(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> Audi
         where=str(path),
         remedy="Name a file with sound.",
     )
+
+
+def places_of(stream: AudioStream) -> tuple[str, ...]:
+    """FFmpeg's names of the channels' places, such as "FL"; "" where none is known.
+
+    One channel or two without places are in the middle, or left and right.
+    """
+    names = [channel.name for channel in stream.codec_context.layout.channels]
+    if _UNPLACED in names and len(names) <= 2:
+        return ("FC",) if len(names) == 1 else ("FL", "FR")
+    return tuple("" if name == _UNPLACED else name for name in names)
 
 
 def read_comment(path: str | Path) -> str:

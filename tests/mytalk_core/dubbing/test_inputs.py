@@ -1,7 +1,9 @@
+import wave
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mytalk_core.data.catalogue import CatalogueRow
@@ -11,6 +13,7 @@ from mytalk_core.dubbing.dub import DubConfig, DubResult
 from mytalk_core.dubbing.inputs import open_inputs
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.audio import pcm16, read_audio
 from mytalk_core.speech.transcript import Transcript
 
 _HALF = ("-t", "0.5", "-vf", "scale=96:72")
@@ -91,3 +94,21 @@ def test_a_catalogue_s_row_warns_of_it(
     row = CatalogueRow("one", film, source, "en", None)
     dubbed = title.TitleDubber(dub_models, DubConfig())(row, tmp_path / "out.mp4")
     assert "alpha channel" in dubbed.warning
+
+
+def test_channels_that_a_film_cannot_have_are_reported_before_work(
+    sample_clips: dict[str, SampleClip], run_ffmpeg: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = sample_clips["test_movie"].path
+    film = run_ffmpeg(tmp_path / "film.mp4", "-i", source, *_HALF)
+    voice = read_audio(source)[:16_000]
+    channels = np.zeros((len(voice), 10), np.int16)
+    channels[:, 2] = pcm16(voice)
+    with wave.open(str(tmp_path / "poly.wav"), "wb") as file:
+        file.setnchannels(10)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(channels.tobytes())
+    (loss,) = open_inputs(film, tmp_path / "poly.wav", None).losses
+    assert "10 channels" in loss
+    assert loss.endswith("number 3")
