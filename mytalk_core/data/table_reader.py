@@ -182,7 +182,7 @@ def _json_values(text: str, columns: Columns) -> tuple[dict[str, str], str]:
 def _parquet(file: io.BufferedReader, url: str, columns: Columns) -> Iterator[TableRow]:
     number = 0
     try:
-        table = pq.ParquetFile(file)
+        table = pq.ParquetFile(file, page_checksum_verification=True)
         names = table.schema_arrow.names
         header = columns.check(names, url)
         for batch in table.iter_batches(_BATCH, columns=names):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.data.catalogue import BadRow, CatalogueRow, content_id, read_catalogue
+from mytalk_core.data.list_access import list_access
 from mytalk_core.errors import BadInputError, Reason
 
 HEADER = "video,speech,language,script,id"
@@ -51,6 +52,36 @@ def test_columns_stand_in_any_order_and_optional_ones_may_lack(folder):
     row = only_row(path)
     assert isinstance(row, CatalogueRow)
     assert row.id == "one_en"
+
+
+def test_a_catalogue_is_read_as_any_list_is(folder):
+    lines = ["Video;SPEECH;language", ";;", "films/one.mp4;en.wav;en"]
+    for encoding in ("utf-8", "utf-16"):
+        path = folder / "catalogue.csv"
+        path.write_bytes("\r\n".join(lines).encode(encoding))
+        assert isinstance(only_row(path), CatalogueRow)
+    path = folder / "catalogue.jsonl"
+    path.write_text('{"video": "films/one.mp4", "speech": "en.wav", "language": "en"}')
+    assert isinstance(only_row(path), CatalogueRow)
+    with pytest.raises(BadInputError, match="Did you mean 'language'"):
+        read_catalogue(catalogue(folder, "a,b,en", header="video,speech,langauge"))
+
+
+def test_a_catalogue_names_nothing_that_lists_may_not_and_no_secret_is_kept(folder):
+    (folder / "lists").mkdir()
+    lines = (
+        "../films/one.mp4,../en.wav,en",
+        "/etc/passwd,/etc/passwd,en",
+        "https://u:S3cr3t@h/a.mp4?sig=S3cr3t,../en.wav,en",
+    )
+    path = catalogue(folder / "lists", *lines)
+    rows = read_catalogue(path)
+    assert all(isinstance(row, BadRow) for row in rows)
+    reasons = [row.error.reason for row in rows if isinstance(row, BadRow)]
+    assert reasons == [Reason.NOT_ALLOWED, Reason.NOT_ALLOWED, Reason.NOT_FOUND]
+    assert "S3cr3t" not in repr(rows) + "".join(str(row.error) for row in rows)
+    allowed = list_access([str(folder)], private_addresses=False)
+    assert isinstance(read_catalogue(path, allowed)[0], CatalogueRow)
 
 
 def test_a_spreadsheets_byte_order_mark_and_blank_lines_are_no_matter(folder):
