@@ -35,11 +35,11 @@ from mytalk_core.data.storage import open_store
 from mytalk_core.errors import (
     BadInputError,
     MytalkError,
-    OutputError,
     Reason,
     error_from_json,
     error_to_json,
 )
+from mytalk_core.media.output import cannot_be_written
 
 # The in-process runner by its own name: "DirectRunner" first tries to download Prism.
 LOCAL_RUNNER = "FnApiRunner"
@@ -175,11 +175,7 @@ def _run_task(
         except OSError as error:
             if error.errno is None:  # of a library that derives from it, and no disk's
                 raise
-            told = OutputError(
-                f"cannot be written: {error.strerror}.",
-                reason=Reason.OUTPUT_NOT_WRITABLE,
-                where=str(error.filename or work.folder.root),
-            )
+            told = cannot_be_written(Path(error.filename or work.folder.root), error)
             raise TaskFailedError.of(told) from error
     yield number
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from s3fs import S3FileSystem
+
 from mytalk_core.media import output
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part(\.\w+)?$")
@@ -70,6 +72,21 @@ def remote(system: type, faults: Faults) -> Iterator[None]:
 
     methods = ("put_file", "cat_file", "info", "find", "open", "rm_file")
     with patch.multiple(system, **{method: meeting(method) for method in methods}):
+        yield
+
+
+@contextmanager
+def s3(faults: Faults) -> Iterator[None]:
+    """Every request to S3 meets `faults` first."""
+    actual = S3FileSystem._call_s3
+
+    async def call(self: Any, method: str, *arguments: Any, **options: Any) -> Any:
+        named = [options, *(each for each in arguments if isinstance(each, dict))]
+        path = next((d[k] for d in named for k in ("Key", "Prefix", "Bucket") if d.get(k)), "")
+        faults.meet(method, path)
+        return await actual(self, method, *arguments, **options)
+
+    with patch.object(S3FileSystem, "_call_s3", call):
         yield
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mytalk_core.media.output import atomic_path
+from mytalk_core.media.output import atomic_path, make_folder
 
 Ranges = NDArray[np.int64]
 """The range, 0.., of each row of a table, (N,)."""
@@ -58,7 +58,7 @@ def write_batches(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> 
     Raises:
         OutputError: where the folder cannot be written or the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     with (
         atomic_path(path) as temporary,

@@ -14,8 +14,8 @@ from mytalk_core.data.manifest import MANIFEST_SCHEMA
 from mytalk_core.data.output_check import Output
 from mytalk_core.data.run_lock import is_lock
 from mytalk_core.data.splits import SPLITS, Split
-from mytalk_core.errors import BadInputError, OutputError, Reason
-from mytalk_core.media.output import atomic_path
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.output import atomic_path, cannot_be_written, make_folder
 
 
 @dataclass(frozen=True)
@@ -146,15 +146,13 @@ def start(
     """
     try:
         _make_room(folder, configuration_id)
-        for split in SPLITS:
-            (folder.root / split).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(
-            f"this folder cannot be made: {error.strerror}.",
-            reason=Reason.OUTPUT_NOT_WRITABLE,
-            where=str(folder.root),
-        ) from error
+        raise cannot_be_written(folder.root, error) from error
+    make_folder(folder.root)
+    # Before all else, or a folder of which no more was made would be taken for another's.
     write_record(folder.started, configuration_id, {"configuration": configuration})
+    for split in SPLITS:
+        make_folder(folder.root / split)
 
 
 def _make_room(folder: CuratedFolder, configuration_id: str) -> None:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from mytalk_core.errors import ErrorClass, Reason
 from mytalk_core.media.leftovers import sweep_leftovers
-from mytalk_core.media.output import atomic_path
+from mytalk_core.media.output import atomic_path, make_folder
 
 STATUS_FILE = "status.parquet"
 _RECORD_FILE = "done.json"
@@ -144,7 +144,7 @@ def start_title(out: Path, title: str) -> Path:
     replaces it.
     """
     folder = title_folder(out, title)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     (folder / _RECORD_FILE).unlink(missing_ok=True)
     sweep_leftovers(folder, only_writer=True)
     return folder

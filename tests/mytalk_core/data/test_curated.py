@@ -1,5 +1,6 @@
 """Tables are the same bytes however their rows arrive, and folders hold one result."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mytalk_core.data.curated import CuratedFolder, is_complete, start, write_record, write_table
-from mytalk_core.errors import BadInputError
+from mytalk_core.errors import BadInputError, OutputError, Reason
+from tests.storage_faults import Faults, local
 
 SCHEMA = pa.schema([("number", pa.int64()), ("text", pa.string())])
 NUMBERS = np.arange(40_000)
@@ -46,3 +48,17 @@ def test_the_result_of_a_dry_run_gives_way(tmp_path: Path) -> None:
     assert not folder.completed.exists()
     with pytest.raises(BadInputError):
         start(folder, "three", {"dry_run": True})
+
+
+def test_a_folder_that_could_not_be_started_is_not_taken_for_another(tmp_path: Path) -> None:
+    folder = CuratedFolder(tmp_path / "curated")
+    points = Faults()
+    with local(tmp_path, points):
+        start(CuratedFolder(tmp_path / "other"), "id", {})
+    for point in points.points:
+        full = Faults(point, error=lambda: OSError(errno.ENOSPC, "full"))
+        with local(tmp_path, full), pytest.raises(OutputError) as caught:
+            start(folder, "id", {})
+        assert caught.value.reason is Reason.DISK_FULL
+    start(folder, "id", {})
+    assert folder.started.is_file()

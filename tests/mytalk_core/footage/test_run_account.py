@@ -1,117 +1,24 @@
 """Who reads all shards of a folder reads every clip of its manifest once, whatever happened."""
 
-import io
 import tarfile
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
-from mytalk_core.data.manifest import Kind, ManifestRow, Status, rows_of
-from mytalk_core.data.schema import ClipMeta, ClipSample
-from mytalk_core.data.storage import Store, open_store
+from mytalk_core.data.manifest import Status
+from mytalk_core.data.storage import Store
 from mytalk_core.errors import ErrorClass, MytalkError, OutputError, Reason, StorageError
 from mytalk_core.footage import unit_work, worker
-from mytalk_core.footage.attempts import Retry
 from mytalk_core.footage.clips import Clip
-from mytalk_core.footage.listing import ListingConfig, list_sources
-from mytalk_core.footage.records import MANIFEST, Records
-from mytalk_core.footage.run_account import RunProgress, write_account
-from mytalk_core.footage.unit_work import WorkConfig, WorkModels
-from mytalk_core.footage.units import Segment, UnitConfig, group_sources
+from mytalk_core.footage.units import Segment
 from mytalk_core.footage.unnamed import NamedShards
-from mytalk_core.footage.worker import Worker, WorkPlace
-
-
-class Here:
-    """Does in this process what a child would do."""
-
-    def call(self, work: Callable[..., Any], *arguments: Any, told: Callable[..., None]) -> Any:
-        return work(*arguments, told)
-
-    def close(self) -> None:
-        pass
-
-
-def clip(segment: Segment, number: int, content: bytes) -> Clip:
-    key = f"{segment.source.title}-{segment.number:05d}-{number:02d}"
-    meta = ClipMeta(
-        key=key,
-        source=segment.source.id,
-        source_id=segment.source.title,
-        speaker="",
-        first_frame=segment.first,
-        frame_count=2,
-        fps=Fraction(25),
-        scheme="mesh478",
-        crop_size=16,
-        sync_offset=0.0,
-        sync_confidence=0.0,
-        versions={"content": content[-50:].hex()},
-    )
-    sample = ClipSample(
-        meta=meta,
-        audio=np.zeros(1280, np.int16),
-        landmarks=np.zeros((2, 478, 3), np.float32),
-        boxes=np.zeros((2, 3, 2), np.float32),
-        crops=np.zeros((2, 16, 16, 3), np.uint8),
-        speech=np.zeros((4, 512), np.float16),
-    )
-    return Clip(sample, 1.0, 100.0, 0.0, 1, 1.0, 0.0, 1.0, b"", b"", ())
-
-
-@dataclass
-class Run:
-    """Preprocessing without Ray, a child or models: two clips of every segment."""
-
-    place: WorkPlace
-    films: str
-    refuses: Callable[[str], MytalkError | None] = lambda unit: None
-
-    def __call__(self, retry: Retry = "none") -> dict[str, int]:
-        """Sources by status."""
-        work = Worker(self.place)
-        work._child = Here()  # type: ignore[assignment]
-        progress = RunProgress([self.films], ListingConfig(), lambda progress: None)
-        sources = list_sources([self.films], ListingConfig())
-        for number, chunk in enumerate(group_sources(sources, self.place.config.units)):
-            state = work.plan(chunk, retry)
-            failures = {}
-            for unit in state.units:
-                if (error := self.refuses(unit.name)) is None:
-                    work.extract(unit)
-                else:
-                    failures[unit.name] = error
-            if state.units:
-                state = work.finish(state.name, failures)
-            progress.chunk_named(number, state.name)
-        return write_account(Records(self.store), self.place, progress).sources
-
-    @property
-    def store(self) -> Store:
-        return open_store(self.place.out)
-
-    def rows(self) -> list[ManifestRow]:
-        """The manifest."""
-        return rows_of(pq.read_table(io.BytesIO(self.store.read(MANIFEST))), MANIFEST)
-
-    def check(self) -> Counter[str]:
-        """Clips by title; each stands once in the manifest, and once in all shards."""
-        rows = [row for row in self.rows() if row.kind is Kind.CLIP and row.status is Status.OK]
-        keys = []
-        for name in self.store.names("shards/"):
-            with self.store.open_read(name) as file, tarfile.open(fileobj=file) as tar:
-                keys += [each.partition(".")[0] for each in tar.getnames() if each.endswith("json")]
-        assert sorted(keys) == sorted(row.key for row in rows)
-        assert len(set(keys)) == len(keys)
-        return Counter(row.title.rpartition("_")[0] for row in rows)
+from tests.storage_faults import Faults, local, s3
+from tests.stored_runs import Run, film_of, stored_run, two_clips
 
 
 @pytest.fixture
@@ -120,35 +27,20 @@ def film(tmp_path, run_ffmpeg) -> Callable[[str, float], Path]:
     (tmp_path / "films").mkdir()
 
     def make(name: str, seconds: float = 1.0) -> Path:
-        picture = f"color=gray:size=64x64:rate=25:duration={seconds}"
-        sound = f"sine=duration={seconds}:frequency={300 + 100 * seconds}"
-        out = tmp_path / "films" / name
-        return run_ffmpeg(out, "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound)
+        return run_ffmpeg(tmp_path / "films" / name, *film_of(seconds))
 
     return make
 
 
 @pytest.fixture(params=["local", "s3"])
 def run(request, monkeypatch, tmp_path) -> Run:
-    def made(segment: Segment, path: Path, *_: object) -> Iterator[Clip]:
-        for number in range(2):
-            yield clip(segment, number, path.read_bytes())
-
-    monkeypatch.setattr(unit_work, "extract_clips", made)
+    monkeypatch.setattr(unit_work, "extract_clips", two_clips)
     monkeypatch.setattr(unit_work, "_load", lambda *_: None)
     monkeypatch.setenv("MYTALK_RETRY_SECONDS", "0.001")
     out = str(tmp_path / "out")
     if request.param == "s3":
         out = f"{request.getfixturevalue('s3_url')}/{uuid.uuid4().hex}"
-    nothing = Path("/nowhere")
-    place = WorkPlace(
-        out=out,
-        config=WorkConfig(units=UnitConfig(unit_seconds=2)),
-        config_id="id",
-        models=WorkModels(nothing, nothing, None, ()),
-        scratch=tmp_path / "scratch",
-    )
-    return Run(place, str(tmp_path / "films"))
+    return stored_run(str(tmp_path / "films"), out, tmp_path / "scratch")
 
 
 def names(store: Store) -> list[str]:
@@ -270,3 +162,31 @@ def test_names_among_many() -> None:
     found = named.unnamed(f"shards/{number}.tar" for number in range(1000))
     assert found == [f"shards/{number}.tar" for number in range(1, 1000, 2)]
     assert named.unnamed([]) == []
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_storage_that_fails_at_any_place_of_a_run(run, film, tmp_path, part) -> None:
+    """The next run gives what an undisturbed one does.
+
+    Places are divided among the tests; of an object store, where runs are slower, every third is
+    tried here and all of them by `tests/benchmarks/storage_fuzz.py`.
+    """
+    film("a.mp4", 4.0)
+    disturb = partial(local, tmp_path / "out") if run.store.local_path("x") else s3
+    points = Faults()
+    with disturb(points):
+        assert run() == {"ok": 1}
+    undisturbed = run.content()
+    writes = [point for point in points.points if point.startswith("write")]
+    places = [each for each in points.points if each not in writes[2:]]
+    for point in places[part :: 3 if run.store.local_path("x") else 9]:
+        for name in list(run.store.names()):
+            run.store.remove(name)
+        with disturb(Faults(point)):
+            try:
+                assert run() in ({"failed": 1}, {"ok": 1}), point
+            except MytalkError as error:
+                assert error.error_class is ErrorClass.TRANSIENT, point
+        assert run() == {"ok": 1}, point
+        run.check()
+        assert run.content() == undisturbed, point

@@ -1,0 +1,219 @@
+"""Storage that fails at every place of every writer, one run each: `make bench BENCH=storage_fuzz`.
+
+Each operation on the storage fails once in one run, and for ever in another. Afterwards the same
+work is done undisturbed. Printed are how the disturbed run ended and whether the bytes after the
+next are those of a run that was never disturbed; the last line counts what was wrong.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+os.environ["MYTALK_RETRY_SECONDS"] = "0.001"
+
+import fsspec
+from imageio_ffmpeg import get_ffmpeg_exe
+from moto.server import ThreadedMotoServer
+from rich.console import Console
+
+from mytalk_core.data.curated import CuratedFolder, IndexRow, start, write_index, write_record
+from mytalk_core.data.fetch import local_copy
+from mytalk_core.data.shard_index import SampleBytes, copy_samples
+from mytalk_core.data.shards import write_shard
+from mytalk_core.data.title_status import TitleResult, TitleStatus, start_title, write_status
+from mytalk_core.data.title_status import write_record as write_title_record
+from mytalk_core.errors import MytalkError
+from mytalk_core.footage import unit_work
+from mytalk_core.media.limits import MediaLimits
+from tests.storage_faults import Faults, local, s3
+from tests.stored_runs import film_of, stored_run, two_clips
+
+_BUCKET = "s3://fuzz"
+
+console = Console(width=140, highlight=False, markup=False)
+
+Disturbance = Callable[[Faults], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Something that writes into an empty place, or continues there."""
+
+    name: str
+    work: Callable[[], str]  # how it ended
+    content: Callable[[], object]  # what stands there
+    clear: Callable[[], None]
+    disturb: Disturbance
+
+
+def preprocessing(films: str, out: str, scratch: Path, disturb: Disturbance) -> Writer:
+    """Plan, units, chunk, manifest, report and summary of one film in two units."""
+    run = stored_run(films, out, scratch)
+
+    def clear() -> None:
+        for name in list(run.store.names()):
+            run.store.remove(name)
+
+    def work() -> str:
+        counts = run()
+        failed = {str(row.error_class) for row in run.rows() if row.error_class}
+        return f"{counts} {'/'.join(failed)}".strip()
+
+    return Writer(f"preprocess to {out.partition(':')[0][:2]}", work, run.content, clear, disturb)
+
+
+def local_writer(name: str, root: Path, work: Callable[[], None]) -> Writer:
+    """One that writes files into a folder."""
+
+    def content() -> list[tuple[str, str]]:
+        files = sorted(path for path in root.rglob("*") if path.is_file())
+        return [
+            (str(path.relative_to(root)), hashlib.sha256(path.read_bytes()).hexdigest())
+            for path in files
+            if path.suffix != ".lock"
+        ]
+
+    def done() -> str:
+        work()
+        return "done"
+
+    def clear() -> None:
+        shutil.rmtree(root)
+        root.mkdir()
+
+    root.mkdir()
+    return Writer(name, done, content, clear, partial(local, root))
+
+
+def titles(root: Path) -> None:
+    """Folder, record and status table of a dubbed title."""
+    folder = start_title(root, "a")
+    (folder / "film.mp4").write_bytes(b"film")
+    (folder / "report.html").write_bytes(b"report")
+    result = TitleResult("a", "v", "s", "en", TitleStatus.OK, film="a/film.mp4")
+    write_title_record(root, replace(result, report="a/report.html"))
+    write_status(root, [result])
+
+
+def curated(root: Path, source: Path) -> None:
+    """Shard, index and records of curated clips."""
+    folder = CuratedFolder(root)
+    start(folder, "id", {})
+    whole = SampleBytes(str(source), "a-0", 0, source.stat().st_size - 10240)
+    copy_samples(folder.shard("train/shard-00000.tar"), [replace(whole, size=1536)])
+    write_index(folder.index, [IndexRow("a-0", "train", "train/shard-00000.tar", "", 0, 1536)])
+    write_record(folder.completed, "id", {})
+
+
+def fetching(root: Path, url: str) -> None:
+    """A copy of remote footage."""
+    with local_copy(url, root, MediaLimits()):
+        pass
+
+
+@contextmanager
+def both(root: Path, faults: Faults) -> Iterator[None]:
+    """Faults of the object store, and of the folder for copies."""
+    with s3(faults), local(root, faults):
+        yield
+
+
+def tried(writer: Writer, point: str, times: int) -> tuple[str, bool]:
+    """How a disturbed run ended, and whether the next one gave what it should."""
+    writer.clear()
+    writer.work()
+    expected = writer.content()
+    writer.clear()
+    try:
+        with writer.disturb(Faults(point, times)):
+            ended = writer.work()
+    except MytalkError as error:
+        ended = f"{error.error_class}: {error.reason}"
+    except Exception as error:
+        ended = f"TRACEBACK {type(error).__name__}: {error}"
+    writer.work()
+    return ended, writer.content() == expected
+
+
+def fuzz(writer: Writer, totals: Counter[str]) -> None:
+    """Print the table of a writer."""
+    writer.clear()
+    points = Faults()
+    with writer.disturb(points):
+        writer.work()
+    for point in points.points:
+        for times in (1, 10**9):
+            ended, equal = tried(writer, point, times)
+            wrong = not equal or "TRACEBACK" in ended or "bug" in ended or "bad_input" in ended
+            totals["wrong" if wrong else "right"] += 1
+            console.print(
+                f"{writer.name:18} {point:42.42} {'once' if times == 1 else 'always':7}"
+                f" {ended:48.48} {'equal' if equal else 'DIFFERENT'}{'  WRONG' if wrong else ''}",
+            )
+
+
+def main() -> int:
+    """The number of wrong outcomes."""
+    totals: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as name, _s3_server():
+        here = Path(name)
+        film = here / "films" / "a.mp4"
+        film.parent.mkdir()
+        subprocess.run(
+            [get_ffmpeg_exe(), "-nostdin", "-v", "error", *film_of(4.0), str(film)], check=True
+        )
+        fsspec.filesystem("s3").put_file(str(film), "fuzz/film.mp4")
+        shard = here / "source.tar"
+        write_shard(shard, [("a-0", {"json": b"{}"})])
+        out = here / "out"
+        scratch, copies = here / "scratch", here / "copies"
+        writers = [
+            preprocessing(str(film.parent), str(out), scratch, partial(local, out)),
+            preprocessing(str(film.parent), f"{_BUCKET}/out", scratch, s3),
+            local_writer("titles", here / "titles", partial(titles, here / "titles")),
+            local_writer("curated", here / "curated", partial(curated, here / "curated", shard)),
+            replace(
+                local_writer("fetch", copies, partial(fetching, copies, f"{_BUCKET}/film.mp4")),
+                disturb=partial(both, copies),
+            ),
+        ]
+        with (
+            patch.object(unit_work, "extract_clips", two_clips),
+            patch.object(unit_work, "_load", lambda *_: None),
+        ):
+            for writer in writers:
+                fuzz(writer, totals)
+    console.print(f"{totals['right'] + totals['wrong']} runs, {totals['wrong']} wrong")
+    return totals["wrong"]
+
+
+@contextmanager
+def _s3_server() -> Iterator[None]:
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    os.environ |= {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    fsspec.filesystem("s3").mkdir(_BUCKET)
+    yield
+    server.stop()
+
+
+if __name__ == "__main__":
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    sys.exit(min(main(), 1))
