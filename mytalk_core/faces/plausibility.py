@@ -36,8 +36,8 @@ Check = Callable[[NDArray[np.uint8], NDArray[np.float32]], Agreement]
 
 
 @dataclass(frozen=True)
-class _Checked:
-    """What a comparison of one face in one frame gave."""
+class CheckedFace:
+    """What was found of one face in one frame."""
 
     agreement: Agreement
     on_bar: bool  # from `on_flat_colour`
@@ -60,7 +60,7 @@ class CheckedFaces:
         self._check = check
         self._every = max(every, 1)
         self._scheme = scheme
-        self._checked: dict[int, _Checked] = {}  # by row of the face
+        self._checked: dict[int, CheckedFace] = {}  # by row of the face
         self.faceless = FacelessImages()
 
     def observe(
@@ -76,7 +76,7 @@ class CheckedFaces:
             return
         for row, face in faces.items():
             sample = occlusion_sample(image, face, self._scheme)[None]
-            self._checked[row] = _Checked(
+            self._checked[row] = CheckedFace(
                 self._check(image, face),
                 bool(on_flat_colour(sample, self._scheme)[0]),
                 bool(written_over(sample, self._scheme)[0]),
@@ -87,7 +87,7 @@ class CheckedFaces:
 
         A track without a compared frame is taken as right, here and below.
         """
-        own = [each.agreement for each in self._of(track)]
+        own = [each.agreement for each in self.of(track)]
         if not own:
             return False
         upright = float(np.median([each.upright for each in own]))
@@ -96,13 +96,13 @@ class CheckedFaces:
 
     def mouth(self, track: FaceTrack) -> MouthFlags:
         """What hides the mouth in the compared frames; the picture's edge does not count."""
-        own = self._of(track)
+        own = self.of(track)
         return MouthFlags(
             np.array([each.on_bar for each in own], np.bool_),
             np.array([each.written for each in own], np.bool_),
         )
 
-    def _of(self, track: FaceTrack) -> list[_Checked]:
+    def of(self, track: FaceTrack) -> list[CheckedFace]:
         """The compared frames of a track."""
         return [self._checked[row] for row in track.rows.tolist() if row in self._checked]
 

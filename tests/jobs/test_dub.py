@@ -147,7 +147,8 @@ def test_a_dub_keeps_every_frame_the_rate_and_the_size(dubbed):
 
     assert sum(1 for _ in iter_frames(told["film"])) == frames == told["frames"]
     assert (film.fps, film.width, film.height) == (source.fps, source.width, source.height)
-    assert told["rendered_frames"] + told["faceless_frames"] == frames
+    assert told["rendered_frames"] + sum(told["left_alone"].values()) == frames
+    assert told["faceless_frames"] == told["left_alone"].get("no_face", 0)
     assert told["rendered_frames"] > 0.9 * frames
 
 

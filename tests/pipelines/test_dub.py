@@ -35,7 +35,8 @@ def make_dubber(journal: Path):
         film.write_bytes(row.speech.read_bytes())
         report = film.with_name(film.name + ".report.html")
         report.write_text("report")
-        return DubbedTitle(film, report, frames=25, warning=f"heard {kind}")
+        left_alone = {"mouth_outside": 5}
+        return DubbedTitle(film, report, 25, f"heard {kind}", 20, left_alone)
 
     return dub
 
@@ -85,6 +86,8 @@ def test_every_entry_gets_its_row_whatever_happens_to_others(run):
         assert (run.out / results[name].film).read_text() == f"content of {name}.wav"
         assert (run.out / results[name].report).is_file()
         assert results[name].frames == 25
+        assert results[name].rendered_frames == 20
+        assert results[name].left_alone == '{"mouth_outside": 5}'
     assert results["a"].warning == "heard good"
 
     expected = {

@@ -26,6 +26,8 @@ DONE = TitleResult(
     film="a/a.mp4",
     report="a/a.mp4.report.html",
     frames=25,
+    rendered_frames=20,
+    left_alone='{"no_face": 5}',
     seconds=1.5,
     config_id="abc",
 )

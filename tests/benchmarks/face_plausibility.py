@@ -1,0 +1,256 @@
+"""What tells a speaker's face from others: the measures behind the limits of `plausibility`.
+
+    python tests/benchmarks/face_plausibility.py [every]
+
+Over the talking footage beside the clone and the sample footage, or every n-th clip of it: the
+landmarks of the clips as they are, and of the same clips made bad: upside down, with the mouth cut
+off by the picture's edge, beneath a bar or beneath letters, and photographs of their faces with
+noise and a moving camera. Prints for each kind percentiles of every measure, the limit, and how
+many tracks each reason takes away. Also the smallest face that is found in a whole image.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from mytalk_core.data.model_store import pull
+from mytalk_core.data.samples import sample_footage
+from mytalk_core.faces.landmark_scheme import MESH478
+from mytalk_core.faces.landmarker import MeshLandmarker
+from mytalk_core.faces.occlusion import written_share
+from mytalk_core.faces.occlusion_sample import occlusion_sample
+from mytalk_core.faces.plausibility import (
+    CheckedFaces,
+    MouthFlags,
+    mouth_outside,
+    on_flat_colour,
+    track_fault,
+    written_over,
+)
+from mytalk_core.faces.shape import face_height
+from mytalk_core.faces.stillness import movement_ratio
+from mytalk_core.faces.tracks import FaceTrack
+from mytalk_core.films.observing import FilmObserver, ObserverConfig
+from mytalk_core.media.decode import iter_frames
+
+DATA = Path(__file__).parents[2] / "../shared/data"
+_VIDEO = {".mpg", ".mp4", ".webm"}
+_FPS = Fraction(25)
+_MOST_FRAMES = 125  # of a clip
+_EVERY = 10  # frames from one comparison to the next
+_LEAST_FRAMES = 25  # of a track, as in preprocessing
+_PERCENTILES = (0, 1, 5, 50, 95, 99, 100)
+_SHARES = (0.08, 0.1, 0.11, 0.12, 0.13, 0.14, 0.16, 0.2)  # heights of small faces
+
+Image = NDArray[np.uint8]
+Spoil = Callable[[list[Image], NDArray[np.float32]], list[Image]]
+"""Makes images bad, given the landmarks of a frame in their middle."""
+
+
+def upside_down(images: list[Image], face: NDArray[np.float32]) -> list[Image]:
+    return [np.ascontiguousarray(image[::-1, ::-1]) for image in images]
+
+
+def cut_off(images: list[Image], face: NDArray[np.float32]) -> list[Image]:
+    edge = int(face[list(MESH478.lips), 1].min())
+    return [image[:edge] for image in images]
+
+
+def barred(images: list[Image], face: NDArray[np.float32]) -> list[Image]:
+    edge = int(face[list(MESH478.lips), 1].min())
+    shown = [image.copy() for image in images]
+    for image in shown:
+        image[edge:] = 0
+    return shown
+
+
+def lettered(images: list[Image], face: NDArray[np.float32]) -> list[Image]:
+    mouth = face[list(MESH478.lips), :2].mean(axis=0)
+    size = float(np.ptp(face[:, 1])) / 160
+    place = (int(mouth[0] - 110 * size), int(mouth[1] + 22 * size))
+    shown = [image.copy() for image in images]
+    for colour, width in (((0, 0, 0), 8), ((255, 255, 255), 3)):
+        thick = max(round(width * size), 1)
+        for image in shown:
+            cv2.putText(
+                image, "BIN BLUE AT", place, cv2.FONT_HERSHEY_SIMPLEX, 1.2 * size, colour, thick
+            )
+    return shown
+
+
+def photograph(images: list[Image], face: NDArray[np.float32]) -> list[Image]:
+    """The middle frame, held: with noise, and a camera that pans and zooms."""
+    random = np.random.default_rng(0)
+    picture = images[len(images) // 2]
+    height, width = picture.shape[:2]
+    shown = []
+    for time in range(len(images)):
+        zoom = 1 + 0.1 * time / len(images)
+        shift = [width * (0.5 - zoom / 2 + 0.02 * np.sin(time / 9)), height * (0.5 - zoom / 2)]
+        view = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
+        moved = cv2.warpAffine(picture, view, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        noise = random.normal(0, 4, (height, width, 1))
+        shown.append(np.clip(moved + noise, 0, 255).astype(np.uint8))
+    return shown
+
+
+def as_it_is(images: list[Image], face: NDArray[np.float32]) -> list[Image]:
+    return images
+
+
+def on_its_side(images: list[Image], face: NDArray[np.float32]) -> list[Image]:
+    return [np.ascontiguousarray(np.rot90(image)) for image in images]
+
+
+GOOD: dict[str, Spoil] = {"as it is": as_it_is, "on its side": on_its_side}
+BAD: dict[str, Spoil] = {
+    "upside down": upside_down,
+    "mouth cut off": cut_off,
+    "mouth beneath a bar": barred,
+    "letters over it": lettered,
+    "photograph": photograph,
+}
+LIMITS = {
+    "upright": "0 and more",
+    "distance": "0.35 and less",
+    "outside": "0.1 and less",
+    "on bar": "0.1 and less",
+    "letters": "below 0.3",
+    "movement": "1 and more",
+}
+
+
+def tracks_of(
+    images: list[Image], landmarker: MeshLandmarker
+) -> Iterator[tuple[FaceTrack, CheckedFaces, list[Image]]]:
+    checked = CheckedFaces(landmarker.check, _EVERY, MESH478)
+    observer = FilmObserver(landmarker, _FPS, ObserverConfig())
+    for number, image in enumerate(images):
+        observer.find_shots(number, image)
+        found = observer.find_faces(number, image)
+        checked.observe(number, image, {each.row: each.landmarks for each in found})
+    for shot in observer.finish():
+        for track in shot.tracks:
+            if track.end - track.first >= _LEAST_FRAMES:
+                yield track, checked, images
+
+
+def measured(
+    track: FaceTrack, checked: CheckedFaces, images: list[Image]
+) -> tuple[dict[str, float], str]:
+    """The measures of a track, and the reason that takes it away."""
+    height, width = images[0].shape[:2]
+    some = track.frames[:: max(len(track.frames) // 20, 1)]
+    samples = np.stack(
+        [
+            occlusion_sample(images[frame], face, MESH478)
+            for frame, face in zip(some.tolist(), track.at(some), strict=True)
+        ]
+    )
+    outside = mouth_outside(track.landmarks, width, height, MESH478)
+    bar = on_flat_colour(samples, MESH478)
+    agreements = [each.agreement for each in checked.of(track)]
+    values = {
+        "upright": float(np.median([each.upright for each in agreements])),
+        "distance": float(np.median([each.distance for each in agreements])),
+        "outside": float(outside.mean()),
+        "on bar": float(bar.mean()),
+        "letters": float(np.median(written_share(samples, MESH478))),
+        "movement": movement_ratio(track.landmarks, MESH478, float(_FPS)),
+    }
+    mouth = MouthFlags(outside | (2 * bar.sum() > len(bar)), written_over(samples, MESH478))
+    fault = track_fault(checked, track, mouth, MESH478, float(_FPS))
+    return values, fault.value if fault else "kept"
+
+
+def clips() -> list[Path]:
+    found = [
+        path
+        for folder in ("grid", "grid_hq720", "talkers", "films_source")
+        for path in sorted((DATA / folder).rglob("*"))
+        if path.suffix in _VIDEO
+    ]
+    return found + [clip.path for clip in sample_footage()]
+
+
+def smallest_found(image: Image, face: NDArray[np.float32], model: Path) -> float | None:
+    """Height of the smallest copy of a face found in a wide image, over the image's width."""
+    own = float(face_height(face[None], MESH478)[0])
+    for share in _SHARES:
+        canvas = np.full((720, 1280, 3), 90, np.uint8)
+        scale = share * 1280 / own
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        small = small[:720, :1280]
+        top, left = (720 - len(small)) // 2, (1280 - small.shape[1]) // 3
+        canvas[top : top + len(small), left : left + small.shape[1]] = small
+        with MeshLandmarker(model) as landmarker:
+            if landmarker.detect(canvas):
+                return share
+    return None
+
+
+def main() -> None:
+    """Print the tables."""
+    every = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    fates: dict[str, Counter[str]] = defaultdict(Counter)
+    smallest: list[float | None] = []
+    lost: list[str] = []
+    model = pull("face-landmarker")
+    with MeshLandmarker(model) as landmarker:
+        for number, path in enumerate(clips()[::every]):
+            frames = (frame for frame in iter_frames(path, exact=False))
+            images = [frame.image for frame in frames if frame.index < _MOST_FRAMES]
+            landmarker.restart()
+            face = [landmarker.detect(image) for image in images[: len(images) // 2 + 1]][-1]
+            if not face:
+                continue
+            # The bad kinds take long and differ less: every tenth clip.
+            kinds = GOOD | BAD if number % 10 == 0 else {"as it is": as_it_is}
+            for kind, spoil in kinds.items():
+                for track, checked, shown in tracks_of(spoil(images, face[0]), landmarker):
+                    found, fate = measured(track, checked, shown)
+                    fates[kind][fate] += 1
+                    for name, value in found.items():
+                        values[kind][name].append(value)
+                    if kind in GOOD and fate != "kept":
+                        lost.append(f"{path.parent.name}/{path.name} {kind}: {fate} {found}")
+            if number % 40 == 0:
+                smallest.append(smallest_found(images[len(images) // 2], face[0], model))
+    report(values, fates, lost)
+    Console().print("smallest face found, share of the longer side:", smallest)
+
+
+def report(
+    values: dict[str, dict[str, list[float]]], fates: dict[str, Counter[str]], lost: list[str]
+) -> None:
+    console = Console(width=140)
+    table = Table(title="measures of tracks, percentiles " + " ".join(map(str, _PERCENTILES)))
+    for heading in ("kind", "tracks", *(f"{name}\n{limit}" for name, limit in LIMITS.items())):
+        table.add_column(heading)
+    for kind, measures in values.items():
+        cells = [
+            "\n".join(f"{value:.3f}" for value in np.percentile(measures[name], _PERCENTILES))
+            for name in LIMITS
+        ]
+        table.add_row(kind, str(fates[kind].total()), *cells, end_section=True)
+    console.print(table)
+    for kind, counts in fates.items():
+        console.print(f"{kind}:", dict(counts))
+    console.print("good footage that is taken away:", lost or "none")
+
+
+if __name__ == "__main__":
+    main()
