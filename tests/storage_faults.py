@@ -14,7 +14,7 @@ from s3fs import S3FileSystem
 
 from mytalk_core.media import output
 
-_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part(\.\w+)?$")
+_TEMPORARY = re.compile(r"\.([^/]+)\.[0-9a-f]{16}-\d+-\d+-[0-9a-f]{8}\.part(\.\w+)?$")
 _ALWAYS = 10**9
 
 
