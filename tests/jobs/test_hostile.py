@@ -201,6 +201,24 @@ def test_a_dub_that_is_stopped_leaves_nothing(media: Path, out: Path, sent, code
 
 
 @pytest.mark.usefixtures("dub_models")
+def test_what_a_killed_dub_leaves_is_removed_by_the_next_command(media: Path, out: Path):
+    own = out / ".film.work"
+    own.write_text("the user's")
+    with start_dub("face.mp4", media, out) as process:
+        for _ in range(1200):
+            if any(path.suffix == ".work" and path != own for path in out.iterdir()):
+                break
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.1)
+        process.kill()
+        process.communicate()
+    assert len(list(out.iterdir())) == 3  # the film's temporary file, the arrays, the user's own
+
+    assert run(["dub", "no film.mp4", "speech.wav", "--out", str(out / "other.mp4")]) == 2
+    assert list(out.iterdir()) == [own]
+
+
+@pytest.mark.usefixtures("dub_models")
 def test_a_process_of_its_own_says_one_line_too(media: Path, out: Path):
     """Native libraries greet and warn by themselves; none of it may reach the terminal."""
     with start_dub("slate.mp4", media, out) as process:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from jobs.app import run
@@ -109,7 +111,8 @@ CASES = {
 
 def _as_catalogue(folder: Path) -> Path:
     path = folder / "status.parquet"
-    path.write_text(CATALOGUE.format(video="film.mp4", speech="speech.wav", id="title"))
+    row = {"video": "film.mp4", "speech": "speech.wav", "language": "en", "id": "title"}
+    pq.write_table(pa.Table.from_pylist([row]), path)
     return path
 
 
