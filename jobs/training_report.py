@@ -11,6 +11,7 @@ from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.data.clip_choice import spread_over_speakers
 from mytalk_core.data.clip_index import MANIFEST_NAME, clip_index, described_by
 from mytalk_core.data.clip_reader import read_clip
+from mytalk_core.data.model_store import located
 from mytalk_core.data.shards import decode_sample
 from mytalk_core.data.splits import Split
 from mytalk_core.errors import BadInputError
@@ -125,7 +126,7 @@ def _held_out_split(data: str | Path) -> Split:
 
 def _measured(job: TrainJob, weights: Path, split: Split, advance: Advance) -> Section:
     if job.model == "motion":
-        encoder = SpeechEncoder(job.speech_encoder)
+        encoder = SpeechEncoder(located(job.speech_encoder))
         return evaluate_motion(job.data, split, load_model(weights), encoder, advance)
     # Judging networks are left to `mytalk evaluate`: they may not be on this machine.
     return evaluate_appearance([job.data], split, load_renderer(weights), Judges(), advance)

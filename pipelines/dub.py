@@ -6,43 +6,64 @@ never pass through Ray; its workers are given paths and write beside each other.
 """
 
 import json
-import logging
-import os
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import ray
-from ray.exceptions import RayActorError
 
 from mytalk_core.data.catalogue import BadRow, CatalogueRow, content_id
+from mytalk_core.data.run_lock import RunLock, run_lock
+from mytalk_core.data.storage import open_store
 from mytalk_core.data.title_status import (
     DubbedTitle,
+    StatusTable,
     TitleResult,
     TitleStatus,
     finished,
     start_title,
     write_record,
-    write_status,
 )
-from mytalk_core.errors import ErrorClass, MytalkError, OutputError, Reason
+from mytalk_core.errors import ModelError, MytalkError, OutputError, Reason
 from mytalk_core.media.output import make_folder
+from pipelines.actor_pool import ActorPool, Beat, PoolConfig, Shape, Task, settle_any
+from pipelines.cluster import connected
 
-# CPUs that a worker asks Ray for: nearly a whole one, and not all that a machine has.
+# CPUs that a worker asks Ray for where it computes on one thread: nearly a whole one, and not all
+# that a machine has.
 WORKER_CPUS = 0.9
-# How often a title is begun: a worker may die for reasons that have nothing to do with it.
+# How often a title is started: a worker may die for reasons that have nothing to do with it.
 ATTEMPTS = 2
+# Without progress for so long a title hangs. Models load and a film's whole sound is read without
+# a sign of progress.
+STALL_SECONDS = 1800.0
+_TICK_SECONDS = 1.0
 
-Dubber = Callable[[CatalogueRow, Path], DubbedTitle]
-"""Dubs a title into the film at this path, and its report beside it, complete or not at all."""
+Dubber = Callable[[CatalogueRow, Path, Beat], DubbedTitle]
+"""Dubs a title into the film at this path, and its report beside it, complete or not at all.
+
+Calls its last argument each time that it gets on.
+"""
 
 MakeDubber = Callable[[], Dubber]
-"""Called once in every worker process: loads what a dubber reuses. Must be picklable."""
+"""Called once in every worker process: loads what a dubber reuses. Must be picklable.
+
+Where it raises, the worker is given up and its machine tried once more: it may lack the models.
+"""
+
+
+@dataclass(frozen=True)
+class BatchConfig:
+    """How a catalogue is worked off."""
+
+    # Titles at a time; None, and at most: as many as the cluster has CPUs for.
+    workers: int | None = None
+    # Of a Ray cluster, as `connected` takes it.
+    address: str = ""
+    # Seconds without progress after which a title hangs.
+    stall_seconds: float = STALL_SECONDS
 
 
 def dub_catalogue(
@@ -50,46 +71,50 @@ def dub_catalogue(
     out: Path,
     make_dubber: MakeDubber,
     recipe: Mapping[str, object],
-    workers: int | None = None,
+    config: BatchConfig = BatchConfig(),
+    say: Callable[[str], None] = lambda text: None,
 ) -> Iterator[TitleResult]:
     """Dub every title that needs it; gives the result of every entry, as soon as it is known.
 
-    A title stands in `out/<id>/`. After every result `out/status.parquet` has a row of each entry
-    whose result is known by then, in the order of the catalogue.
+    A title stands in `out/<id>/`. The status table in `out` has a row of each entry whose result is
+    known, in the order of the catalogue.
 
     Args:
         entries: as `read_catalogue` gives them.
         out: every worker must see it under this path.
         make_dubber: makes what dubs a title.
         recipe: JSON values; all that decides a film beside the title's own files.
-        workers: titles at a time; by default, and at most, as many as the cluster has CPUs for.
+        say: called with a sentence that people should read.
 
     Raises:
+        BadInputError: where another run writes to `out`.
+        ModelError: where no machine can make a dubber.
         OutputError: where `out` cannot be written. A title that fails is a row, not an error.
+        ClusterError: where the cluster cannot be reached.
     """
     out = out.resolve()
     make_folder(out)
-    results: list[TitleResult | None] = []
-    titles: list[Title] = []
-    for number, entry in enumerate(entries):
-        if isinstance(entry, BadRow):
-            results.append(_bad_row(entry))
-            continue
-        title = Title(number, entry, content_id(entry, recipe))
-        done = finished(out, entry.id, title.config_id)
-        if done:
-            results.append(replace(done, status=TitleStatus.SKIPPED))
-        else:
-            results.append(None)
-            titles.append(title)
-    write_status(out, filter(None, results))
-    yield from filter(None, results)
-    if titles:
-        with _cluster():
-            for title, result in _dub_on_workers(titles, out, make_dubber, workers):
-                results[title.number] = result
-                write_status(out, filter(None, results))
-                yield result
+    with run_lock(open_store(out), say) as lock:
+        known: list[tuple[int, TitleResult]] = []
+        titles: list[Title] = []
+        for number, entry in enumerate(entries):
+            if isinstance(entry, BadRow):
+                known.append((number, _bad_row(entry)))
+                continue
+            title = Title(number, entry, content_id(entry, recipe))
+            done = finished(out, entry.id, title.config_id)
+            if done:
+                known.append((number, replace(done, status=TitleStatus.SKIPPED)))
+            else:
+                titles.append(title)
+        with closing(StatusTable(out, known)) as status:
+            yield from (result for _, result in known)
+            if not titles:
+                return
+            with connected(config.address):
+                for title, result in _dub_on_workers(titles, out, make_dubber, config, lock):
+                    status.add(title.number, result)
+                    yield result
 
 
 @dataclass(frozen=True)
@@ -99,7 +124,6 @@ class Title:
     number: int  # of its row in the catalogue, from 0
     row: CatalogueRow
     config_id: str
-    attempt: int = 1
 
     def result(self, status: TitleStatus) -> TitleResult:
         """Its row of the status table, as far as the title itself tells."""
@@ -113,23 +137,24 @@ class Title:
         )
 
 
-@ray.remote(num_cpus=WORKER_CPUS)
 class TitleWorker:
-    """One process with its models. Whatever a title does to it short of death becomes a row."""
+    """One process with its models. What a title does to it short of death becomes a row."""
 
-    def __init__(self, make_dubber: MakeDubber, out: Path) -> None:
-        self._make_dubber = make_dubber
+    def __init__(self, make_dubber: MakeDubber, out: Path, beat: Beat) -> None:
+        self._dubber = make_dubber()
         self._out = out
-        self._dubber: Dubber | None = None
+        self._beat = beat
 
     def work(self, title: Title) -> TitleResult:
-        """Dub one title and write its record."""
+        """Dub one title and write its record.
+
+        Raises:
+            ModelError: where this machine lacks a model; no fault of the title.
+        """
         start = time.monotonic()
         try:
             folder = start_title(self._out, title.row.id)
-            # Not when the worker starts: models that do not load are the title's failure to report.
-            self._dubber = self._dubber or self._make_dubber()
-            dubbed = self._dubber(title.row, folder / f"{title.row.id}.mp4")
+            dubbed = self._dubber(title.row, folder / f"{title.row.id}.mp4", self._beat)
             result = replace(
                 title.result(TitleStatus.OK),
                 warning=dubbed.warning,
@@ -142,6 +167,8 @@ class TitleWorker:
             )
             write_record(self._out, result)
             return result
+        except ModelError:
+            raise
         except MytalkError as error:
             return _failure(title, error, time.monotonic() - start)
         except OSError as error:
@@ -157,55 +184,56 @@ class TitleWorker:
             return _failure(title, bug, time.monotonic() - start)
 
 
+def worker_shape(workers: int | None, titles: int, cpus: Sequence[float]) -> Shape:
+    """How many workers there is room for, and how many threads each has on its machine.
+
+    Args:
+        workers: at most so many; None: as many as there is room for.
+        titles: at most so many.
+        cpus: of each machine.
+    """
+    room = sum(int(count / WORKER_CPUS) for count in cpus)
+    count = max(1, min(workers or room, room, titles))
+    # A title that has a machine to itself computes on all of its CPUs. A worker lies on one
+    # machine, so what counts is not how many CPUs the cluster has.
+    threads = int(max(cpus, default=1))
+    while threads > 1 and sum(int(each // threads) for each in cpus) < count:
+        threads -= 1
+    return Shape(count, float(threads) if threads > 1 else WORKER_CPUS)
+
+
 def _dub_on_workers(
-    titles: Sequence[Title], out: Path, make_dubber: MakeDubber, workers: int | None
+    titles: Sequence[Title], out: Path, make_dubber: MakeDubber, config: BatchConfig, lock: RunLock
 ) -> Iterator[tuple[Title, TitleResult]]:
-    """Work off titles, one per worker at a time: no queue of tasks, and a dead worker costs one."""
-    cpus = float(ray.cluster_resources()["CPU"])  # type: ignore[no-untyped-call]
-    # A worker that the cluster has no room for would wait for ever, and its title with it.
-    room = max(int(cpus / WORKER_CPUS), 1)
-    count = min(workers or room, room, len(titles))
-    hired: Any = TitleWorker
-    threads = int(cpus) // count
-    if threads > 1:  # Ray gives one, also where a single title has the machine to itself
-        hired = hired.options(runtime_env={"env_vars": {"OMP_NUM_THREADS": str(threads)}})
-
-    waiting = deque(titles)
-    idle: list[Any] = []  # handles of TitleWorker actors
-    busy: dict[Any, tuple[Any, Title]] = {}  # by the reference of the result to come
-    while waiting or busy:
-        while waiting and len(busy) < count:
-            worker = idle.pop() if idle else hired.remote(make_dubber, out)
-            title = waiting.popleft()
-            busy[worker.work.remote(title)] = (worker, title)
-        (done, *_), _ = ray.wait(list(busy), num_returns=1)
-        worker, title = busy.pop(done)
-        try:
-            yield title, ray.get(done)
-            idle.append(worker)
-        except RayActorError:
-            if title.attempt < ATTEMPTS:
-                waiting.append(replace(title, attempt=title.attempt + 1))
-            else:
-                yield title, _lost(title)
-
-
-@contextmanager
-def _cluster() -> Iterator[None]:
-    """The cluster that this process is connected to, or `RAY_ADDRESS` names, or this machine."""
-    if ray.is_initialized():
-        yield
-        return
-    ray.init(
-        address=os.environ.get("RAY_ADDRESS", "local"),
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
+    """Work off titles, one per worker at a time."""
+    pool = ActorPool(
+        partial(TitleWorker, make_dubber, out),
+        partial(worker_shape, config.workers, len(titles)),
+        PoolConfig(chances=ATTEMPTS, stall_seconds=config.stall_seconds),
     )
+    results: list[tuple[Title, TitleResult]] = []
+
+    def add(title: Title) -> None:
+        pool.add(
+            Task(
+                "work",
+                (title,),
+                lambda result: results.append((title, result)),
+                lambda error: results.append((title, _failure(title, error, 0.0))),
+            )
+        )
+
+    for title in titles:
+        add(title)
     try:
-        yield
+        while pool.load:
+            lock.check()
+            pool.start()
+            settle_any([pool], _TICK_SECONDS)
+            yield from results
+            results.clear()
     finally:
-        ray.shutdown()
+        pool.dismiss()
 
 
 def _bad_row(row: BadRow) -> TitleResult:
@@ -228,13 +256,4 @@ def _failure(title: Title, error: MytalkError, seconds: float) -> TitleResult:
         error_class=error.error_class,
         message=str(error),
         seconds=seconds,
-    )
-
-
-def _lost(title: Title) -> TitleResult:
-    return replace(
-        title.result(TitleStatus.FAILED),
-        reason=Reason.WORKER_LOST,
-        error_class=ErrorClass.TRANSIENT,
-        message=f"its worker died {ATTEMPTS} times (killed, out of memory, or a native crash).",
     )

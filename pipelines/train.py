@@ -32,7 +32,10 @@ from mytalk_core.data.clip_buffer import ClipBuffer
 from mytalk_core.data.clip_choice import spread_over_speakers
 from mytalk_core.data.clip_index import ClipIndex, clip_index
 from mytalk_core.data.clip_reader import Members, read_clip
-from mytalk_core.errors import BadInputError, MytalkError, Reason
+from mytalk_core.data.model_store import located
+from mytalk_core.data.run_lock import LOCK_FILE, run_lock
+from mytalk_core.data.storage import open_store
+from mytalk_core.errors import BadInputError, ModelError, MytalkError, Reason
 from mytalk_core.evaluation.sample_pictures import appearance_picture, motion_picture
 from mytalk_core.media.output import atomic_path, make_folder, temporary_root, work_folder
 from mytalk_core.motion.clip import motion_clip
@@ -49,6 +52,7 @@ from mytalk_core.training.event_log import EventLog
 from mytalk_core.training.loop import train
 from mytalk_core.training.objective import Objective
 from mytalk_core.training.state import TrainingState, Validation
+from pipelines.cluster import connected
 from pipelines.training_job import (
     TrainJob,
     appearance_config,
@@ -79,17 +83,27 @@ class TrainingFailedError(MytalkError):
     """A training worker failed more often than a retry can mend."""
 
 
-def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainResult:
-    """Train on the cluster that `ray.init` finds, or on this machine.
+def run_training(
+    job: TrainJob,
+    progress: Callable[[int, int], None],
+    say: Callable[[str], None] = lambda text: None,
+    address: str = "",
+) -> TrainResult:
+    """Train on a Ray cluster, or on this machine.
 
     The same job continues from its last checkpoint; one that is done returns what is there.
 
     Args:
         progress: told (steps taken, steps in all) about once a second.
+        say: called with a sentence that people should read.
+        address: of a Ray cluster, as `connected` takes it.
 
     Raises:
         BadInputError: where `job.data` holds no clips, or crops out of which no window of whole
-            pixels can be cut, or there are more workers than places for them.
+            pixels can be cut, or there are more workers than places for them, or another run
+            trains the same model there.
+        ModelError: where a machine that trains lacks a model and cannot get it.
+        ClusterError: where the cluster cannot be reached.
         OutputError: where `job.out` cannot be made.
         TrainingFailedError: where the workers fail.
     """
@@ -101,9 +115,14 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
     if done := _finished(job, name):
         return done
     make_folder(job.out)
-    ray.init(
-        ignore_reinit_error=True, include_dashboard=False, log_to_driver=False, logging_level=40
-    )
+    lock = run_lock(open_store(job.out), say, f"{job.model}.{LOCK_FILE}")
+    with lock, connected(address):
+        _fit(job, name, progress)
+    return _result(job, json.loads(job.record.read_text()))
+
+
+def _fit(job: TrainJob, name: str, progress: Callable[[int, int], None]) -> None:
+    """Have Ray's workers train."""
     gpus = _places(job)
     trainer = TorchTrainer(
         _train_worker,
@@ -126,22 +145,31 @@ def run_training(job: TrainJob, progress: Callable[[int, int], None]) -> TrainRe
         with _Watching(job, progress):
             trainer.fit()
     except Exception as error:
+        if lacking := _model_error(error):
+            raise lacking from error
         raise TrainingFailedError(
             f"training stopped: {_cause(error)}",
             reason=Reason.INTERNAL,
             where=str(job.out),
             remedy="The same command goes on from the last checkpoint.",
         ) from error
-    return _result(job, json.loads(job.record.read_text()))
+
+
+def _model_error(error: Exception) -> ModelError | None:
+    """That a machine lacks a model, where this is what workers failed of."""
+    failures = error.worker_failures.values() if isinstance(error, WorkerGroupError) else ()
+    raised = (getattr(failure, "_base_exc", failure) for failure in failures)
+    return next((each for each in raised if isinstance(each, ModelError)), None)
 
 
 def _places(job: TrainJob) -> bool:
     """Whether workers have GPUs; that there is a place for each, for Ray would wait for ever."""
     resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
     kind = "GPU" if resources.get("GPU", 0) > 0 else "CPU"
-    if job.workers > resources[kind]:
+    there = int(resources.get(kind, 0))
+    if job.workers > there:
         raise BadInputError(
-            f"{job.workers} workers need a {kind} each, and Ray has {int(resources[kind])}.",
+            f"{job.workers} workers need a {kind} each, and Ray has {there}.",
             reason=Reason.BAD_CONFIGURATION,
             where="--workers",
             remedy="Ask for fewer, or start Ray on more machines first.",
@@ -284,7 +312,7 @@ def _objective(
     place = (buffer_config(job), job.seed, rank, world, state.draws)
     if job.model == "motion":
         config = job.motion
-        encoder = SpeechEncoder(job.speech_encoder, threads=1)
+        encoder = SpeechEncoder(located(job.speech_encoder), threads=1)
         whole = len(index.shard) <= buffer_config(job).capacity * world
         clips = ClipBuffer(index, voiced_clips(encoder, config, whole), *place)
         judges = [motion_clip(members) for members in _judging_clips(held_out)]

@@ -38,7 +38,7 @@ class TrainJob:
     out: Path  # folder for weights, curves and checkpoints; all machines must see it
     size: str  # "tiny", "cpu" or "gpu"; of the renderer also "gpu512"
     steps: int  # optimiser steps
-    speech_encoder: Path  # folder of a CTranslate2 Whisper; for other voices and other sounds
+    speech_encoder: Path | str  # CTranslate2 Whisper, a folder or a name in the model store
     workers: int  # processes; one GPU each where there are GPUs, else one CPU each
     seed: int = 0
     buffer: BufferConfig | None = None  # how much footage a process holds; None: as the model asks

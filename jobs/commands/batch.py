@@ -12,6 +12,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from jobs.cluster_option import Address
 from jobs.console import EXIT_SOME_FAILED, note, progress, result
 from jobs.list_options import AllowRoot
 
@@ -35,6 +36,7 @@ def batch(
         typer.Option(min=1, show_default=False, help="Titles at a time; by default what fits."),
     ] = None,
     allow_root: AllowRoot = None,
+    address: Address = "",
 ) -> None:
     """Dub every title of a catalogue; each row on its own, a bad one fails alone.
 
@@ -44,6 +46,7 @@ def batch(
     \b
     mytalk batch catalogue.csv --out dubbed/
     mytalk batch catalogue.csv --out dubbed/ --workers 1
+    mytalk batch catalogue.csv --out dubbed/ --address head:6379
     mytalk --json batch catalogue.csv --out dubbed/
     """
     from mytalk_core.data.catalogue import CatalogueRow, read_catalogue
@@ -61,15 +64,16 @@ def batch(
     check_output_folder(out, [Output(path) for path in written], [catalogue, *read])
 
     from mytalk_core.dubbing.dub import DubConfig
-    from mytalk_core.dubbing.models import stored_models
-    from mytalk_core.dubbing.title import TitleDubber, recipe
-    from pipelines.dub import dub_catalogue
+    from mytalk_core.dubbing.models import named_models
+    from mytalk_core.dubbing.title import recipe, stored_dubber
+    from pipelines.dub import BatchConfig, dub_catalogue
 
-    models, config = stored_models(None, None), DubConfig()
+    config = DubConfig()
+    make = partial(stored_dubber, config)
+    made_from = recipe(named_models(None, None), config)
+    batches = BatchConfig(workers, address)
     with progress(f"dubbing {len(entries)} titles", len(entries)) as advance:
-        for each in dub_catalogue(
-            entries, out, partial(TitleDubber, models, config), recipe(models, config), workers
-        ):
+        for each in dub_catalogue(entries, out, make, made_from, batches, note):
             note(f"{each.status}: {each.id}  {each.message or each.warning}".rstrip())
             advance(1)
     results = read_status(out)  # in the order of the catalogue

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.console import EXIT_SOME_FAILED, live, result
+from jobs.cluster_option import Address
+from jobs.console import EXIT_SOME_FAILED, live, note, result
 from jobs.list_options import AllowPrivate, AllowRoot
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def preprocess(
     ] = None,
     allow_root: AllowRoot = None,
     allow_private_addresses: AllowPrivate = False,
+    address: Address = "",
 ) -> None:
     """Turn footage into shards of audio, landmarks and face crops, and a manifest.
 
@@ -106,6 +108,7 @@ def preprocess(
     mytalk preprocess s3://bucket/films/ --out s3://bucket/shards
     mytalk preprocess catalogue.parquet --out shards/
     mytalk preprocess footage/ --out shards/ --retry transient
+    mytalk preprocess s3://bucket/films/ --out s3://bucket/shards --address head:6379
     """
     from mytalk_core.data.list_access import list_access
     from mytalk_core.data.output_check import check_output_folder
@@ -147,20 +150,20 @@ def preprocess(
     listing = ListingConfig(speakers.value, licence, access)
     job = PreprocessJob(tuple(sources), listing, place, retry.value)
     with live(every_seconds=60.0) as show:
-        account = run(job, lambda progress: show(_table(progress), _line(progress)))
+        account = run(job, lambda progress: show(_table(progress), _line(progress)), note, address)
     result(asdict(account) | {"out": place.out}, _text(account, place.out))
     if account.sources.get("failed"):
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
 def _models(landmarker: LandmarkerName, identify: bool) -> WorkModels:
-    from mytalk_core.data.model_store import model, pull
+    from mytalk_core.data.model_store import model
     from mytalk_core.footage.unit_work import WorkModels
 
     names = ["whisper-base"]
+    found: Path | str = "face-landmarker"
     if landmarker is LandmarkerName.MESH:
         names.append("face-landmarker")
-        found = pull("face-landmarker")
     else:
         from mytalk_core.faces.face_alignment_landmarker import weights_folder
 
@@ -169,8 +172,8 @@ def _models(landmarker: LandmarkerName, identify: bool) -> WorkModels:
         names.append("face-embedding")
     return WorkModels(
         landmarker=found,
-        speech_encoder=pull("whisper-base"),
-        face_embedding=pull("face-embedding") if identify else None,
+        speech_encoder="whisper-base",
+        face_embedding="face-embedding" if identify else None,
         versions=tuple((name, model(name).version) for name in sorted(names)),
     )
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from jobs.cluster_option import Address
 from jobs.console import note, progress, result
 from mytalk_core.errors import BadInputError, Reason
 
@@ -81,13 +82,14 @@ def train(
             " before it ends early.",
         ),
     ] = 8,
+    address: Address = "",
 ) -> None:
     """Train speech-to-motion or the renderer; the same command goes on where it stopped.
 
     Writes the weights as safetensors, a report (HTML and Markdown) with curves, samples and
     held-out numbers, and curves for TensorBoard. Held-out speakers choose the weights; motion is
     judged on their clips dubbed with the speech of their other clips. Data that was not curated
-    is split by the speakers' names. With Ray running on a cluster, workers go where it has GPUs.
+    is split by the speakers' names. On a Ray cluster (--address), workers go where it has GPUs.
 
     \b
     mytalk train motion --data curated/ --out trained/
@@ -95,7 +97,6 @@ def train(
     tensorboard --logdir trained/tensorboard
     """
     from jobs.training_report import PREPROCESSED, is_preprocessed, write_training_report
-    from mytalk_core.data.model_store import pull
     from mytalk_core.data.output_check import Output, check_output_folder
     from pipelines.train import run_training
     from pipelines.training_job import TrainJob, default_workers
@@ -107,7 +108,7 @@ def train(
     if model is Model.APPEARANCE:
         from mytalk_core.appearance.training import JudgingModels
 
-        judges = JudgingModels(pull("perceptual-vgg16"), pull("perceptual-alexnet"))
+        judges = JudgingModels("perceptual-vgg16", "perceptual-alexnet")
         if begun:
             _check_size(begun, size)
     elif begun:
@@ -130,7 +131,7 @@ def train(
         out=out,
         size=size.value,
         steps=steps or _STEPS[model],
-        speech_encoder=pull("whisper-base"),
+        speech_encoder="whisper-base",
         workers=workers or default_workers(),
         patience=patience,
         judges=judges,
@@ -146,7 +147,7 @@ def train(
             advance(done - seen)
             seen = done
 
-        trained = run_training(job, report)
+        trained = run_training(job, report, note, address)
     page = write_training_report(out / f"{model.value}.report.html", job, trained)
     result(
         {

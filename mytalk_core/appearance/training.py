@@ -21,6 +21,7 @@ from mytalk_core.appearance.mouth_scores import score_mouths
 from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
 from mytalk_core.appearance.reference_frames import spread_by_opening
 from mytalk_core.appearance.renderer import Renderer, RendererConfig
+from mytalk_core.data.model_store import located
 
 # One frame in so many of a held-out clip is drawn to judge.
 _JUDGED_EVERY = 12
@@ -36,10 +37,10 @@ class AppearanceTrainingConfig:
 
 @dataclass(frozen=True)
 class JudgingModels:
-    """Files of the networks that judge pictures, from the model store."""
+    """The networks that judge pictures: each a name in the model store, or a file."""
 
-    vgg: Path  # perceptual-vgg16, for losses
-    alexnet: Path  # perceptual-alexnet, for LPIPS on held-out clips
+    vgg: Path | str  # perceptual-vgg16, for losses
+    alexnet: Path | str  # perceptual-alexnet, for LPIPS on held-out clips
 
 
 class RendererInTraining(nn.Module):
@@ -106,8 +107,8 @@ class AppearanceObjective:
         self._config = config
         self._batches = AppearanceBatches(draw, config.batches, size.size)
         self._held_out = held_out
-        self._judges = FeatureJudges(judges.vgg).to(device)
-        self._lpips = perceptual_lpips(judges.alexnet).to(device)
+        self._judges = FeatureJudges(located(judges.vgg)).to(device)
+        self._lpips = perceptual_lpips(located(judges.alexnet)).to(device)
         self._device = device
 
     def batch(self, random: np.random.Generator, step: int) -> AppearanceBatch:

@@ -4,6 +4,7 @@ A model is a name, a version and checksums. It is looked for among the project's
 in the local cache, and brought into the cache from other sources where it is in neither.
 """
 
+import socket
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -262,6 +263,25 @@ def pull(name: str, progress: Progress = ignore_progress) -> Path:
     folder = model_folder(spec)
     bring(spec.files, folder, progress)
     return folder / spec.files[0].name if len(spec.files) == 1 else folder
+
+
+def located(model_or_path: str | Path) -> Path:
+    """Where a model stands on this machine: one of the store by name, pulled, or one's own file.
+
+    Raises:
+        BadInputError, ModelError, OutputError: as `pull`; MODEL_MISSING where there is no such
+            file on this machine.
+    """
+    if isinstance(model_or_path, str):
+        return pull(model_or_path)
+    if not model_or_path.exists():
+        raise ModelError(
+            f"there is no model file here, on {socket.gethostname()}.",
+            reason=Reason.MODEL_MISSING,
+            where=str(model_or_path),
+            remedy="Files of one's own must stand on every machine under the same path.",
+        )
+    return model_or_path
 
 
 def state(spec: ModelSpec) -> ModelState:

@@ -16,6 +16,7 @@ import imageio_ffmpeg
 
 import mytalk_core
 from mytalk_core.data.checked_file import sha256_of
+from mytalk_core.data.model_store import model
 
 
 class ResultKind(StrEnum):
@@ -77,11 +78,12 @@ RECIPES: Mapping[ResultKind, Recipe] = {
     ),
     ResultKind.TRAINING: Recipe(
         (*_PICTURE, *_SOUND, "pyarrow", "ray", "torch", "webdataset"),
-        # Curves and the judges of a finished run.
+        # The way to a cluster, curves, and the judges of a finished run.
         (
             *_HANDLING,
             *_LANDMARKS,
             "dlib-bin",
+            "grpcio",
             "pocketsphinx",
             "pysubs2",
             "scikit-image",
@@ -126,13 +128,18 @@ def made_with(kind: ResultKind) -> dict[str, str]:
     return dict(_versions(kind))
 
 
-def checksums(path: Path | None) -> dict[str, str]:
+def checksums(path: Path | str | None) -> dict[str, str]:
     """The SHA-256 of a model file, or of every file below a folder, by its name there.
 
-    None gives no entry. The place and the name of a single file do not count.
+    A text is the name of a model of the store, whose checksums are known without its files. None
+    gives no entry. The place and the name of a single file do not count.
     """
     if path is None:
         return {}
+    if isinstance(path, str):
+        spec = model(path)
+        found = {file.name: file.sha256 or "" for file in spec.files}
+        return found if len(found) > 1 else {"": found[spec.files[0].name]}
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
         return {file.relative_to(path).as_posix(): sha256_of(file) for file in files}

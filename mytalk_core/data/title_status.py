@@ -1,7 +1,10 @@
 """What became of the titles of a catalogue: the status table, and the record of a finished one."""
 
 import json
-from collections.abc import Iterable, Mapping
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
@@ -12,10 +15,16 @@ import pyarrow.parquet as pq
 
 from mytalk_core.errors import ErrorClass, Reason
 from mytalk_core.media.leftovers import sweep_leftovers
-from mytalk_core.media.output import atomic_path, make_folder
+from mytalk_core.media.output import atomic_path, cannot_be_written, make_folder
 
 STATUS_FILE = "status.parquet"
 _RECORD_FILE = "done.json"
+_JOURNAL = "status-journal"
+_NUMBER = "number"
+
+# The table is written again after so many seconds, and after so many times what that took last.
+_COMPACT_SECONDS = 30.0
+_COMPACT_SHARE = 50.0
 
 
 @dataclass(frozen=True)
@@ -78,8 +87,69 @@ STATUS_SCHEMA = pa.schema(
         ("left_alone", pa.string()),
         ("seconds", pa.float64()),
         ("config_id", pa.string()),
+        (_NUMBER, pa.int64()),  # of its row in the catalogue, from 0
     ]
 )
+
+
+class StatusTable:
+    """The status table of a run: `out/status.parquet`, and beside it a journal of what is new.
+
+    A result is one appended line. The table itself is written again now and then, so that the cost
+    of a result does not grow with the catalogue, and when the run ends. `read_status` merges both,
+    also after the writer was killed.
+    """
+
+    def __init__(self, out: Path, results: Iterable[tuple[int, TitleResult]]) -> None:
+        """Write the table of what is known when a run starts.
+
+        Args:
+            results: with each the number of its row in the catalogue, from 0.
+
+        Raises:
+            OutputError: where the folder cannot be written or the disk is full.
+        """
+        self._out = out
+        self._results = dict(results)
+        self._journal = out / f"{_JOURNAL}.{secrets.token_hex(4)}.jsonl"
+        self._compact()
+        for other in out.glob(f"{_JOURNAL}.*.jsonl"):  # of runs that were killed
+            if other != self._journal:
+                other.unlink(missing_ok=True)
+
+    def add(self, number: int, result: TitleResult) -> None:
+        """Keep a result.
+
+        Raises:
+            OutputError: where the folder cannot be written or the disk is full.
+        """
+        self._results[number] = result
+        line = json.dumps({_NUMBER: number, **asdict(result)})
+        try:
+            with self._journal.open("a", encoding="utf-8") as journal:
+                journal.write(line + "\n")
+        except OSError as error:
+            raise cannot_be_written(self._journal, error) from error
+        since = time.monotonic() - self._compacted_at
+        if since > max(_COMPACT_SECONDS, _COMPACT_SHARE * self._compact_seconds):
+            self._compact()
+
+    def close(self) -> None:
+        """Write the whole table and remove the journal.
+
+        Raises:
+            OutputError: where the folder cannot be written or the disk is full.
+        """
+        self._compact()
+        self._journal.unlink(missing_ok=True)
+
+    def _compact(self) -> None:
+        start = time.monotonic()
+        _write_table(self._out, sorted(self._results.items()), self._journal.name)
+        # Until here a line stands in both; which of them is read makes no difference.
+        self._journal.unlink(missing_ok=True)
+        self._compacted_at = time.monotonic()
+        self._compact_seconds = self._compacted_at - start
 
 
 def write_status(out: Path, results: Iterable[TitleResult]) -> None:
@@ -88,14 +158,32 @@ def write_status(out: Path, results: Iterable[TitleResult]) -> None:
     Raises:
         OutputError: where the folder cannot be written or the disk is full.
     """
-    table = pa.Table.from_pylist([asdict(result) for result in results], schema=STATUS_SCHEMA)
-    with atomic_path(out / STATUS_FILE) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    _write_table(out, list(enumerate(results)), "")
 
 
 def read_status(out: Path) -> list[TitleResult]:
-    """The rows of `out/status.parquet`."""
-    return [_result(row) for row in pq.read_table(out / STATUS_FILE).to_pylist()]
+    """The rows of `out/status.parquet` and of its journal, in the order of the catalogue."""
+    table = pq.read_table(out / STATUS_FILE)
+    # Tables of earlier versions have no numbers.
+    rows = {row.get(_NUMBER, place): row for place, row in enumerate(table.to_pylist())}
+    journal = (table.schema.metadata or {}).get(_JOURNAL.encode(), b"").decode()
+    rows |= {row[_NUMBER]: row for row in _journal_rows(out / journal) if journal}
+    return [_result(rows[number]) for number in sorted(rows)]
+
+
+def _journal_rows(journal: Path) -> Iterator[dict[str, Any]]:
+    if not journal.is_file():
+        return
+    for line in journal.read_text(encoding="utf-8").splitlines():
+        with suppress(ValueError):  # a line that its writer was killed over
+            yield json.loads(line)
+
+
+def _write_table(out: Path, numbered: list[tuple[int, TitleResult]], journal: str) -> None:
+    rows = [{_NUMBER: number, **asdict(result)} for number, result in numbered]
+    schema = STATUS_SCHEMA.with_metadata({_JOURNAL: journal})
+    with atomic_path(out / STATUS_FILE) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows, schema), temporary, compression="zstd")
 
 
 def title_folder(out: Path, title: str) -> Path:

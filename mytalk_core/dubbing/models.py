@@ -18,23 +18,48 @@ class DubModels:
     renderer: Path  # renderer weights
 
 
+@dataclass(frozen=True)
+class NamedModels:
+    """The models of a dub before any machine has them: names in the model store, and own files."""
+
+    motion: Path  # speech-to-motion weights
+    renderer: Path  # renderer weights
+    landmarker: str = "face-landmarker"
+    speech_encoder: str = "whisper-base"
+
+    def here(self) -> DubModels:
+        """The same models as files of this machine; those of the store are pulled.
+
+        Raises:
+            ModelError: as `pull`; MODEL_MISSING where weights are named that do not exist.
+        """
+        return DubModels(
+            landmarker=pull(self.landmarker),
+            speech_encoder=pull(self.speech_encoder),
+            motion=_existing(self.motion),
+            renderer=_existing(self.renderer),
+        )
+
+
 def shipped_weights(name: str) -> Path:
     """Weights that come with the project."""
     return Path(str(files("mytalk_core") / "weights" / f"{name}.safetensors"))
+
+
+def named_models(motion: Path | None, renderer: Path | None) -> NamedModels:
+    """The models of a dub; own weights may stand in for the shipped ones."""
+    return NamedModels(
+        motion or shipped_weights("motion"), renderer or shipped_weights("appearance")
+    )
 
 
 def stored_models(motion: Path | None, renderer: Path | None) -> DubModels:
     """Pull what is missing; own weights may stand in for the shipped ones.
 
     Raises:
-        ModelError: as `pull`; MODEL_MISSING where weights are named that do not exist.
+        ModelError: as `NamedModels.here`.
     """
-    return DubModels(
-        landmarker=pull("face-landmarker"),
-        speech_encoder=pull("whisper-base"),
-        motion=_existing(motion or shipped_weights("motion")),
-        renderer=_existing(renderer or shipped_weights("appearance")),
-    )
+    return named_models(motion, renderer).here()
 
 
 def _existing(weights: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,7 @@ from mytalk_core.data.title_status import DubbedTitle
 from mytalk_core.dubbing.dub import DubConfig, DubResult, dub
 from mytalk_core.dubbing.inputs import Inputs, open_inputs
 from mytalk_core.dubbing.left_alone_reason import counts_text
-from mytalk_core.dubbing.models import DubModels
+from mytalk_core.dubbing.models import DubModels, NamedModels, stored_models
 from mytalk_core.dubbing.notes import input_notes
 from mytalk_core.dubbing.progress import Progress
 from mytalk_core.dubbing.report import unheard_speech
@@ -71,8 +72,8 @@ class TitleDubber:
         self._recogniser = Recogniser(models.speech_encoder)
         self._tools = DubTools(models)
 
-    def __call__(self, row: CatalogueRow, film: Path) -> DubbedTitle:
-        """Dub one title into `film`, its report beside it.
+    def __call__(self, row: CatalogueRow, film: Path, beat: Callable[[], None]) -> DubbedTitle:
+        """Dub one title into `film`, its report beside it; call `beat` each time work gets on.
 
         Raises:
             BadInputError, ModelError, OutputError: as `open_inputs` and `dub_title`.
@@ -84,7 +85,7 @@ class TitleDubber:
             self._models,
             self._config,
             self._recogniser,
-            lambda *_: None,
+            lambda *_: beat(),
             self._tools,
         )
         warnings = (
@@ -102,6 +103,15 @@ class TitleDubber:
         )
 
 
+def stored_dubber(config: DubConfig) -> TitleDubber:
+    """One with the models of the store and the shipped weights, as this machine has them.
+
+    Raises:
+        ModelError: as `stored_models`.
+    """
+    return TitleDubber(stored_models(None, None), config)
+
+
 def length_warning(transcript: Transcript, duration: Fraction) -> str:
     """What to tell people where a speech goes on after the film's `duration` in seconds."""
     late = unheard_speech(transcript, duration)
@@ -115,7 +125,7 @@ def nothing_drawn_warning(result: DubResult) -> str:
     return f"no frame has new lips ({counts_text(result.left_alone)}), only the sound is new"
 
 
-def recipe(models: DubModels, config: DubConfig) -> dict[str, object]:
+def recipe(models: DubModels | NamedModels, config: DubConfig) -> dict[str, object]:
     """All that decides a film beside the title's own files, as JSON values."""
     return {
         "versions": made_with(ResultKind.DUBBING),

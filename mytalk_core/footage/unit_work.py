@@ -6,22 +6,27 @@ died of is given to them, so that they leave it alone.
 
 import hashlib
 import json
+import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
+from mytalk_core.data.model_store import located
 from mytalk_core.data.recipe import ResultKind, checksums, made_with
 from mytalk_core.data.retrying import while_waiting
 from mytalk_core.data.shard_set import ShardBounds, ShardSet, content_hash
 from mytalk_core.data.shards import encode_sample
 from mytalk_core.errors import (
     BadInputError,
+    ModelError,
     MytalkError,
+    OutputError,
     Reason,
+    StorageError,
     error_from_json,
 )
 from mytalk_core.faces.embedding import FaceEmbedder
@@ -52,6 +57,8 @@ from mytalk_core.media.probe import probe_audio, probe_video
 from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY, SpeechEncoder
 from mytalk_core.sync.expert_file import Purpose, expert_path
 
+# In place of a segment's name, while models are loaded.
+_LOADING = "models"
 # Seconds between signs of life.
 _BEAT = 2.0
 
@@ -78,12 +85,26 @@ class WorkConfig:
 
 @dataclass(frozen=True)
 class WorkModels:
-    """Model files, on every machine under the same path."""
+    """The models of footage: each a name in the model store, or a path that all machines have."""
 
-    landmarker: Path  # face_landmarker.task, or the folder of face-alignment's weights
-    speech_encoder: Path  # folder of a CTranslate2 Whisper
-    face_embedding: Path | None  # dlib's ResNet; None where every speaker is known
+    landmarker: Path | str  # face_landmarker.task, or the folder of face-alignment's weights
+    speech_encoder: Path | str  # folder of a CTranslate2 Whisper
+    face_embedding: Path | str | None  # dlib's ResNet; None where every speaker is known
     versions: tuple[tuple[str, str], ...]  # name and version of each
+
+    def here(self) -> "WorkModels":
+        """The same models as paths of this machine; those of the store are pulled.
+
+        Raises:
+            ModelError, OutputError: as `located`.
+        """
+        embedding = self.face_embedding
+        return replace(
+            self,
+            landmarker=located(self.landmarker),
+            speech_encoder=located(self.speech_encoder),
+            face_embedding=None if embedding is None else located(embedding),
+        )
 
 
 def config_id(config: WorkConfig, models: WorkModels) -> str:
@@ -178,9 +199,11 @@ def extract_unit(
     Raises:
         OutputError, StorageError: where results cannot be written. Then the unit has no record, and
             none of its segments is blamed.
+        ModelError: where the models cannot be loaded on this machine.
     """
     log = StageLog(_beating(tell))
     rows: list[ManifestRow] = []
+    tools = _loaded(config, models, lost, tell)
     with (
         while_waiting(lambda: tell({"alive": True})),
         ShardSet(records.store, f"shards/{unit.name}", config.shards) as shards,
@@ -196,7 +219,6 @@ def extract_unit(
                 path = _local(fetched[segment.source.title])
                 if name in lost:
                     raise error_from_json(lost[name])
-                tools = _load(models, config.scheme, config.faces)
                 clips = extract_clips(segment, path, tools, config.footage, _versions(models), log)
                 found += _encoded(clips, segment.source, config_id, log)
             except Exception as error:
@@ -308,14 +330,32 @@ def _load(models: WorkModels, scheme: str, faces: int) -> FootageModels:
     landmarker: Landmarker
     inspector = None
     if scheme == MESH478.name:
-        landmarker = inspector = MeshLandmarker(models.landmarker, looked_for)
+        landmarker = inspector = MeshLandmarker(located(models.landmarker), looked_for)
     else:
         # Here, because it imports torch, which every other worker does without.
         from mytalk_core.faces.face_alignment_landmarker import FaceAlignmentLandmarker
 
-        landmarker = FaceAlignmentLandmarker(models.landmarker, looked_for)
+        landmarker = FaceAlignmentLandmarker(located(models.landmarker), looked_for)
     embedder = None
     if models.face_embedding is not None:
-        embedder = FaceEmbedder(models.face_embedding, landmarker.scheme)
-    encoder = SpeechEncoder(models.speech_encoder, threads=1)
+        embedder = FaceEmbedder(located(models.face_embedding), landmarker.scheme)
+    encoder = SpeechEncoder(located(models.speech_encoder), threads=1)
     return FootageModels(landmarker, encoder, embedder, inspector=inspector)
+
+
+def _loaded(config: WorkConfig, models: WorkModels, lost: Lost, tell: Tell) -> FootageModels:
+    """The models; that they cannot be loaded is a fault of this machine and of no footage."""
+    tell({"item": _LOADING})
+    try:
+        if _LOADING in lost:
+            raise error_from_json(lost[_LOADING])
+        return _load(models, config.scheme, config.faces)
+    except (ModelError, OutputError, StorageError):
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"the models cannot be loaded on {socket.gethostname()}"
+            f" ({type(error).__name__}: {error}).",
+            reason=Reason.MODEL_CORRUPT,
+            remedy="Run `mytalk models verify` there.",
+        ) from error

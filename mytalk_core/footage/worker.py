@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from mytalk_core.data.fetch import KEPT_BYTES, file_identity, local_copy
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
-from mytalk_core.data.storage import open_store
+from mytalk_core.data.storage import is_local, open_store
 from mytalk_core.data.web_access import public_addresses_only
 from mytalk_core.errors import (
     BadInputError,
@@ -31,7 +32,7 @@ from mytalk_core.footage.attempts import Retry, attempt_name, attempts_until, fa
 from mytalk_core.footage.isolated import ChildLostError, IsolatedProcess, IsolationConfig
 from mytalk_core.footage.listing import Source
 from mytalk_core.footage.records import Plan, Records, row_from_json, status_counts
-from mytalk_core.footage.stages import Stage
+from mytalk_core.footage.stages import Stage, StageLog
 from mytalk_core.footage.unit_work import (
     WorkConfig,
     WorkModels,
@@ -252,17 +253,22 @@ class Worker:
         self._records.write_plan(name, plan)
 
     def _probe(self, sources: tuple[Source, ...]) -> tuple[tuple[ManifestRow, ...], StageAccount]:
-        with self._fetched(sources) as fetched:
-            report = self._survive(
-                [source.title for source in sources],
-                probe_sources,
-                sources,
-                fetched,
-                self._place.config.limits,
-                self._place.config_id,
-            )
-        stages: StageAccount = report["stages"]
-        return tuple(row_from_json(row) for row in report["rows"]), stages
+        """The rows of sources as probed. Of remote ones no more than one copy is held at a time."""
+        rows: list[ManifestRow] = []
+        log = StageLog()
+        for group in _fetched_together(sources):
+            with self._fetched(group) as fetched:
+                report = self._survive(
+                    [source.title for source in group],
+                    probe_sources,
+                    group,
+                    fetched,
+                    self._place.config.limits,
+                    self._place.config_id,
+                )
+            log.merge(report["stages"])
+            rows += [row_from_json(row) for row in report["rows"]]
+        return tuple(rows), log.to_json()
 
     def _survive(self, items: Sequence[str], work: Callable[..., Any], *arguments: Any) -> Any:
         """Call `work` in the child until it lives through it.
@@ -374,6 +380,15 @@ class Worker:
         clips = [row for row in rows if row.kind is Kind.CLIP and row.status is Status.OK]
         seconds = sum(row.duration_seconds for row in clips)
         return ChunkState(name, units, status_counts(rows), len(clips), seconds, stages)
+
+
+def _fetched_together(sources: Sequence[Source]) -> Iterator[tuple[Source, ...]]:
+    """Sources in order: local ones, which need no copy, in groups, remote ones one by one."""
+    for local, group in groupby(sources, lambda source: is_local(source.url)):
+        if local:
+            yield tuple(group)
+        else:
+            yield from ((source,) for source in group)
 
 
 def _identity(source: Source) -> str | None:

@@ -9,14 +9,14 @@ import ray
 from jobs.app import run
 from mytalk_core.data.catalogue import CatalogueRow
 from mytalk_core.data.title_status import DubbedTitle, read_status
-from mytalk_core.dubbing import models, title
+from mytalk_core.dubbing import title
 from mytalk_core.errors import BadInputError, Reason
 
 
-def stand_in(given_models, config):
-    """In place of `TitleDubber`: films that hold their speech, none of a video called empty."""
+def stand_in(config):
+    """In place of `stored_dubber`: films that hold their speech, none of a video called empty."""
 
-    def dub(row: CatalogueRow, film: Path) -> DubbedTitle:
+    def dub(row: CatalogueRow, film: Path, beat) -> DubbedTitle:
         if row.video.stem == "empty":
             raise BadInputError("is empty.", reason=Reason.EMPTY_FILE, where=str(row.video))
         film.write_bytes(row.speech.read_bytes())
@@ -38,9 +38,8 @@ def _two_cpus():
 
 @pytest.fixture(autouse=True)
 def _light(monkeypatch):
-    monkeypatch.setattr(title, "TitleDubber", stand_in)
+    monkeypatch.setattr(title, "stored_dubber", stand_in)
     monkeypatch.setattr(title, "recipe", lambda given_models, config: {"weights": "abc"})
-    monkeypatch.setattr(models, "stored_models", lambda motion, renderer: None)
 
 
 @pytest.fixture

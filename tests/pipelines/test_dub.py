@@ -1,15 +1,20 @@
 """The catalogue pipeline on Ray: that titles fail alone, and that only what is missing is done."""
 
 import os
+import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mytalk_core.data.catalogue import BadRow, CatalogueRow
+from mytalk_core.data.run_lock import run_lock
+from mytalk_core.data.storage import open_store
 from mytalk_core.data.title_status import DubbedTitle, TitleStatus, read_status
-from mytalk_core.errors import BadInputError, ErrorClass, OutputError, Reason
-from pipelines.dub import dub_catalogue
+from mytalk_core.errors import BadInputError, ErrorClass, ModelError, OutputError, Reason
+from mytalk_core.media.leftovers import part_name
+from pipelines.actor_pool import Shape
+from pipelines.dub import WORKER_CPUS, BatchConfig, dub_catalogue, worker_shape
 
 RECIPE = {"weights": "abc"}
 
@@ -20,17 +25,23 @@ pytestmark = pytest.mark.usefixtures("two_cpus")
 def make_dubber(journal: Path):
     """A dubber that does what the video's name says and notes each attempt in `journal`."""
 
-    def dub(row: CatalogueRow, film: Path) -> DubbedTitle:
+    def dub(row: CatalogueRow, film: Path, beat) -> DubbedTitle:
         with journal.open("a") as lines:
             lines.write(f"{row.id}\n")
         kind = row.video.stem
         if kind == "bad":
             raise BadInputError("has no face.", reason=Reason.NO_FACE, where=str(row.video))
+        if kind == "hung":
+            time.sleep(600)  # as a decoder does that waits for bytes that never come
+        if kind == "slow":
+            for _ in range(12):
+                time.sleep(0.25)
+                beat()
         if kind == "bug":
             raise KeyError("missing key")
         attempts = journal.read_text().splitlines().count(row.id)
         if kind == "deadly" or (kind == "deadly_once" and attempts == 1):
-            film.with_name(f".{film.stem}.0000.part.mp4").write_bytes(b"half a film")
+            film.with_name(part_name(film)).write_bytes(b"half a film")
             os._exit(9)
         film.write_bytes(row.speech.read_bytes())
         report = film.with_name(film.name + ".report.html")
@@ -59,7 +70,8 @@ class Run:
 
     def __call__(self, *entries: CatalogueRow | BadRow, recipe=RECIPE, workers=None):
         make = partial(make_dubber, self.journal)
-        results = list(dub_catalogue(entries, self.out, make, recipe, workers))
+        config = BatchConfig(workers, stall_seconds=2.0)
+        results = list(dub_catalogue(entries, self.out, make, recipe, config))
         assert sorted(results, key=repr) == sorted(read_status(self.out), key=repr)
         return {result.id: result for result in results}
 
@@ -144,7 +156,7 @@ def test_another_recipe_makes_every_film_again_and_back(run):
 def test_an_interrupted_catalogue_keeps_what_was_finished(run):
     rows = [run.row(name) for name in ("a", "b", "c")]
     make = partial(make_dubber, run.journal)
-    results = dub_catalogue(rows, run.out, make, RECIPE, workers=1)
+    results = dub_catalogue(rows, run.out, make, RECIPE, BatchConfig(workers=1))
     first = next(results)
     results.close()
     assert read_status(run.out) == [first]
@@ -159,12 +171,53 @@ def test_more_workers_than_cpus_do_not_wait_for_each_other(run):
     assert {result.status for result in results.values()} == {TitleStatus.OK}
 
 
-def test_a_dubber_that_cannot_be_made_fails_its_titles(run):
+def test_a_machine_without_models_ends_the_run_and_blames_no_title(run):
     def make_nothing():
-        raise BadInputError("no weights.", reason=Reason.MODEL_MISSING)
+        raise ModelError("no weights.", reason=Reason.MODEL_MISSING, remedy="Pull them.")
 
-    results = list(dub_catalogue([run.row("a"), run.row("b")], run.out, make_nothing, RECIPE))
-    assert [result.reason for result in results] == [Reason.MODEL_MISSING] * 2
+    with pytest.raises(ModelError, match="Pull them"):
+        list(dub_catalogue([run.row("a"), run.row("b")], run.out, make_nothing, RECIPE))
+    assert read_status(run.out) == []
+
+
+def test_a_title_that_hangs_costs_its_row_and_no_other(run):
+    kinds = {"a": "hung", "b": "good", "c": "slow"}
+    results = run(*(run.row(name, kind) for name, kind in kinds.items()))
+    assert {name: result.status for name, result in results.items()} == {
+        "a": TitleStatus.FAILED,
+        "b": TitleStatus.OK,
+        "c": TitleStatus.OK,
+    }
+    assert (results["a"].reason, results["a"].error_class) == (
+        Reason.TIMED_OUT,
+        ErrorClass.BAD_INPUT,
+    )
+    assert run.begun().count("a") == 2
+
+
+def test_a_second_run_on_the_same_folder_is_refused(run):
+    with run_lock(open_store(run.out)), pytest.raises(BadInputError) as refusal:
+        run(run.row("a"))
+    assert refusal.value.reason is Reason.OUTPUT_IN_USE
+    assert run.begun() == []
+
+
+@pytest.mark.parametrize(
+    ("cpus", "workers", "titles", "shape"),
+    [
+        ([2.0], None, 9, Shape(2, WORKER_CPUS)),
+        ([2.0], None, 1, Shape(1, 2.0)),
+        ([8.0] * 8, None, 3, Shape(3, 8.0)),  # three of eight machines, and not 21 threads each
+        ([8.0] * 8, None, 20, Shape(20, 2.0)),
+        ([1.0] * 10, None, 99, Shape(10, WORKER_CPUS)),
+        ([64.0, 2.0], 2, 9, Shape(2, 32.0)),
+        ([4.0, 4.0], 3, 9, Shape(3, 2.0)),
+        ([], None, 5, Shape(1, WORKER_CPUS)),  # as long as a cluster has no machine
+        ([16.0], 64, 40, Shape(17, WORKER_CPUS)),
+    ],
+)
+def test_threads_of_a_worker_are_those_of_one_machine(cpus, workers, titles, shape):
+    assert worker_shape(workers, titles, cpus) == shape
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(run):

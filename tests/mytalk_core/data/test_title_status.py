@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from mytalk_core.data import title_status
 from mytalk_core.data.title_status import (
+    StatusTable,
     TitleResult,
     TitleStatus,
     finished,
@@ -14,7 +16,7 @@ from mytalk_core.data.title_status import (
     write_record,
     write_status,
 )
-from mytalk_core.errors import ErrorClass, Reason
+from mytalk_core.errors import ErrorClass, OutputError, Reason
 from mytalk_core.media.leftovers import part_name, work_name
 
 DONE = TitleResult(
@@ -81,3 +83,64 @@ def test_a_title_begun_again_is_not_finished_and_keeps_its_old_film(done):
     assert finished(done, "a", "abc") is None
     assert list(folder.glob(".*")) == [own]
     assert (done / DONE.film).read_bytes() == b"film"
+
+
+def numbered(count: int) -> list[TitleResult]:
+    return [replace(DONE, id=f"t{number}", seconds=float(number)) for number in range(count)]
+
+
+def test_results_are_in_the_order_of_the_catalogue_at_every_time(tmp_path):
+    results = numbered(6)
+    table = StatusTable(tmp_path, [(4, results[4])])
+    known = {4}
+    for number in (5, 0, 2, 1):
+        table.add(number, results[number])
+        known.add(number)
+        assert read_status(tmp_path) == [results[each] for each in sorted(known)]
+    table.close()
+    assert read_status(tmp_path) == [results[each] for each in sorted(known)]
+    assert [path.name for path in tmp_path.iterdir()] == ["status.parquet"]
+
+
+def test_a_result_costs_a_line_and_not_the_whole_table(tmp_path, monkeypatch):
+    written: list[int] = []
+    monkeypatch.setattr(
+        title_status, "_write_table", lambda out, rows, journal: written.append(len(rows))
+    )
+    table = StatusTable(tmp_path, [])
+    for number, result in enumerate(numbered(2000)):
+        table.add(number, result)
+    # Once when it starts, and from time to time.
+    assert len(written) <= 3
+
+
+def test_now_and_then_the_table_is_written_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(title_status, "_COMPACT_SECONDS", 0.0)
+    monkeypatch.setattr(title_status, "_COMPACT_SHARE", 0.0)
+    table = StatusTable(tmp_path, [])
+    for number, result in enumerate(numbered(3)):
+        table.add(number, result)
+        assert [path.name for path in tmp_path.iterdir()] == ["status.parquet"]
+    assert read_status(tmp_path) == numbered(3)
+
+
+def test_the_table_of_a_killed_run_holds_its_results_until_the_next_run(tmp_path):
+    results = numbered(3)
+    killed = StatusTable(tmp_path, [])
+    killed.add(0, results[0])
+    (journal,) = tmp_path.glob("status-journal.*")
+    with journal.open("a") as lines:
+        lines.write('{"number": 1, "id": "t')  # killed over this line
+    assert read_status(tmp_path) == [results[0]]
+
+    following = StatusTable(tmp_path, [(2, results[2])])
+    assert read_status(tmp_path) == [results[2]]
+    following.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["status.parquet"]
+
+
+def test_a_journal_that_cannot_be_written_is_an_error(tmp_path):
+    table = StatusTable(tmp_path, [])
+    table._journal = tmp_path / "none" / "journal.jsonl"
+    with pytest.raises(OutputError, match="journal"):
+        table.add(0, DONE)

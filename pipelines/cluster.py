@@ -1,0 +1,198 @@
+"""The one way to a Ray cluster: a named one, a running one of this machine, or a private one.
+
+Ray by itself joins whatever cluster an earlier program noted on this machine, and waits for minutes
+where that is gone. Here a cluster is joined only where it is named, and only after it answered.
+"""
+
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import grpc
+import ray
+from ray._private import services
+from ray._private.authentication import authentication_token_setup
+from ray._private.grpc_utils import init_grpc_channel
+
+from mytalk_core.errors import BadInputError, ErrorClass, MytalkError, OutputError, Reason
+
+ADDRESS_VARIABLE = "RAY_ADDRESS"
+LOCAL, RUNNING_HERE = "local", "auto"
+_CLIENT = "ray://"
+
+# How long a cluster may take to answer before it counts as dead.
+ANSWER_SECONDS = 15.0
+
+# Ray puts sockets into its folder, at paths that are up to 64 bytes longer than the folder's own;
+# the system allows 107 in all.
+_LONGEST_FOLDER = 43
+_FOLDER_PREFIX = "mytalk-ray-"
+_OWNER_FILE = "owner"  # locked as long as the process that owns the folder lives
+_YOUNG_SECONDS = 60.0  # a folder that may not be locked yet
+
+
+class ClusterError(MytalkError):
+    """The cluster cannot be reached, or has no machine that can do the work."""
+
+    error_class = ErrorClass.TRANSIENT
+
+
+@contextmanager
+def connected(address: str = "") -> Iterator[None]:
+    """A connection to a cluster for as long as the block lasts.
+
+    A connection that this process has already is used and kept. Otherwise `address` decides, and
+    where it is empty `RAY_ADDRESS`: "host:port" or "ray://host:port" is the cluster there, "auto"
+    the one that runs on this machine, "local" or nothing a private one that ends with the block.
+
+    Raises:
+        BadInputError: BAD_CONFIGURATION where `address` is no address.
+        ClusterError: NO_CLUSTER where no cluster answers there within half a minute.
+        OutputError: OUTPUT_NOT_WRITABLE where no folder can hold the sockets of a private one.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    wanted = address or os.environ.get(ADDRESS_VARIABLE, "")
+    with _private_folder() if wanted in ("", LOCAL) else _reached(wanted) as options:
+        try:
+            _init(options, wanted or "this machine")
+            yield
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _reached(wanted: str) -> Iterator[dict[str, Any]]:
+    """What `ray.init` needs for a cluster that has just answered."""
+    if wanted == RUNNING_HERE:
+        address = _running_here()
+    else:
+        address = wanted
+        probe(address)
+    yield {"address": address}
+
+
+def probe(address: str, seconds: float = ANSWER_SECONDS) -> None:
+    """Check that a cluster answers at `address`, "host:port" or "ray://host:port".
+
+    Raises:
+        BadInputError: BAD_CONFIGURATION where `address` is no address.
+        ClusterError: NO_CLUSTER where nothing that speaks like a cluster answers in time.
+    """
+    place = address.removeprefix(_CLIENT)
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16 or "/" in place:
+        raise BadInputError(
+            "is no address of a Ray cluster.",
+            reason=Reason.BAD_CONFIGURATION,
+            where=address,
+            remedy=f"Give host:port, ray://host:port, {RUNNING_HERE} or {LOCAL}.",
+        )
+    channel = init_grpc_channel(place)
+    try:
+        grpc.channel_ready_future(channel).result(timeout=seconds)
+    except grpc.FutureTimeoutError:
+        raise _no_answer(address, f"no Ray cluster answered within {seconds:g} s.") from None
+    finally:
+        channel.close()
+
+
+def _no_answer(address: str, what: str) -> ClusterError:
+    return ClusterError(
+        what,
+        reason=Reason.NO_CLUSTER,
+        where=address,
+        remedy=f"Check that the cluster runs and that --address or {ADDRESS_VARIABLE} names its"
+        f" head, or give --address {LOCAL} to work on this machine alone.",
+    )
+
+
+def _running_here() -> str:
+    """The address of a live cluster of this machine; the one that was started last comes first."""
+    # As Ray does where it finds a cluster by itself: the owner's token lies in their home folder.
+    authentication_token_setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    noted = services.find_bootstrap_address(None)
+    # An address that was noted by a cluster that has ended is in no process of this machine.
+    for candidate in sorted(_addresses_here(), key=lambda found: found != noted):
+        with suppress(ClusterError):
+            probe(candidate, ANSWER_SECONDS / 3)
+            return candidate
+    raise _no_answer(RUNNING_HERE, "no Ray cluster runs on this machine.")
+
+
+def _addresses_here() -> list[str]:
+    """Addresses of clusters of which a process runs on this machine."""
+    services.find_gcs_addresses.cache_clear()  # type: ignore[attr-defined]
+    return [str(found) for found in services.find_gcs_addresses()]  # type: ignore[no-untyped-call]
+
+
+def _init(options: dict[str, Any], wanted: str) -> None:
+    previous = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+    except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise _no_answer(wanted, f"Ray could not be started or joined: {said[0]}.") from error
+    finally:
+        # Ray's own handler ends the process with another exit code than the command's.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, previous)
+
+
+@contextmanager
+def _private_folder() -> Iterator[dict[str, Any]]:
+    """A folder of this process alone for the files of a private cluster."""
+    folder = _make_short_folder()
+    owner = (folder / _OWNER_FILE).open("w")
+    try:
+        fcntl.flock(owner, fcntl.LOCK_EX)
+        yield {"address": LOCAL, "_temp_dir": str(folder), "include_dashboard": False}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        owner.close()
+
+
+def _make_short_folder() -> Path:
+    """A new folder whose path is short enough, where temporary files go if that is possible."""
+    named = os.environ.get("RAY_TMPDIR")
+    for base in filter(None, (named, tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")):
+        _sweep(Path(base))
+        with suppress(OSError):
+            folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX, dir=base))
+            if len(os.fsencode(folder)) <= _LONGEST_FOLDER:
+                return folder
+            folder.rmdir()
+    raise OutputError(
+        "no folder for temporary files has a short path and can be written to.",
+        reason=Reason.OUTPUT_NOT_WRITABLE,
+        where="RAY_TMPDIR",
+        remedy=f"Set it to a folder whose path has at most {_LONGEST_FOLDER - 20} bytes.",
+    )
+
+
+def _sweep(base: Path) -> None:
+    """Remove folders whose owners were killed."""
+    for folder in base.glob(f"{_FOLDER_PREFIX}*"):
+        with suppress(OSError), (folder / _OWNER_FILE).open("r+") as owner:
+            if time.time() - folder.stat().st_mtime > _YOUNG_SECONDS:
+                fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def machines() -> dict[str, float]:
+    """CPUs of each live machine that has any, by node id."""
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    found = {
+        node["NodeID"]: float(node["Resources"].get("CPU", 0.0)) for node in nodes if node["Alive"]
+    }
+    return {name: cpus for name, cpus in found.items() if cpus > 0}
