@@ -72,6 +72,13 @@ def dub(
             help="Which audio track of the speech's file, from 1.",
         ),
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Refuse a film with damaged frames instead of showing them as players do.",
+        ),
+    ] = False,
     adapt: Annotated[
         float,
         typer.Option(
@@ -124,6 +131,7 @@ def dub(
     from mytalk_core.dubbing.models import stored_models
     from mytalk_core.dubbing.notes import input_notes
     from mytalk_core.dubbing.title import dub_title, length_warning, nothing_drawn_warning
+    from mytalk_core.media.damage import damage_text
     from mytalk_core.speech.recognition import Recogniser
     from mytalk_core.speech.script import faults_to_json
 
@@ -133,7 +141,13 @@ def dub(
             inputs,
             out,
             models,
-            DubConfig(seed=seed, articulation=articulation, guidance=guidance, adapt_seconds=adapt),
+            DubConfig(
+                seed=seed,
+                articulation=articulation,
+                guidance=guidance,
+                adapt_seconds=adapt,
+                strict=strict,
+            ),
             Recogniser(models.speech_encoder),
             report,
         )
@@ -144,6 +158,9 @@ def dub(
     late = length_warning(transcript, dubbed.duration)
     if late:
         note(f"Note: {late}; the rest is cut off.")
+    damage = damage_text(dubbed.damage)
+    if damage:
+        note(f"Note: {damage}.")
     nothing_drawn = nothing_drawn_warning(dubbed)
     if nothing_drawn:
         note(f"Note: {nothing_drawn}.")
@@ -168,7 +185,12 @@ def dub(
         "heard_language": transcript.heard_language,
         "heard_probability": transcript.heard_probability,
         "script_faults": faults_to_json(inputs.script_faults),
-        "warnings": [*input_notes(inputs, transcript), *([late] if late else [])],
+        "damage": [
+            {"start": float(each.start), "end": float(each.end)}
+            | {"damaged": each.damaged, "missing": each.missing}
+            for each in dubbed.damage
+        ],
+        "warnings": [*input_notes(inputs, transcript), *filter(None, (late, damage))],
         "stage_seconds": dubbed.stage_seconds,
     }
     result(data, "\n".join(lines))

@@ -50,6 +50,7 @@ from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.media.audio import read_audio
+from mytalk_core.media.damage import DamagedStretch, DamageLog
 from mytalk_core.media.decode import iter_planes
 from mytalk_core.media.mux import mux
 from mytalk_core.media.output import atomic_path, work_folder
@@ -82,6 +83,8 @@ class DubConfig:
     crop: CropConfig = field(default_factory=CropConfig)
     # Seconds in which the renderer learns the actor from the film, at most; 0 does without.
     adapt_seconds: float = 0.0
+    # Whether a film with damaged frames is refused; else they are shown as players show them.
+    strict: bool = False
     own_style: OwnStyleConfig = field(default_factory=OwnStyleConfig)
     left_alone: LeftAloneConfig = field(default_factory=LeftAloneConfig)
 
@@ -96,6 +99,7 @@ class DubResult:
     left_alone: dict[LeftAlone, int]  # frames that keep their own mouth, by reason
     fps: Fraction
     duration: Fraction  # seconds
+    damage: tuple[DamagedStretch, ...]  # of the film before
     tracks: dict[str, int | None]  # numbers of the tracks used; None where there is no such sound
     stage_seconds: dict[str, float]
 
@@ -179,6 +183,7 @@ def dub(
         left_alone=dict(report.left_alone),
         fps=info.fps,
         duration=report.duration,
+        damage=report.damage,
         tracks={
             "video_track": info.choice.video,
             "audio_track": info.choice.audio,
@@ -202,7 +207,8 @@ def _dub_into(
     scheme = MESH478
     renderer, model = tools.renderer, tools.motion
     with clock.running("finding the face"):
-        faces = observe_film(info, tools.landmarker, work, progress)
+        damage = DamageLog(config.strict)
+        faces = observe_film(info, tools.landmarker, work, progress, damage)
     duration = faces.end
     encoder = tools.speech_encoder
     reference: StyleReference | None = None
@@ -331,6 +337,7 @@ def _dub_into(
         source=info,
         starts=faces.starts,
         duration=written.duration,
+        damage=tuple(damage.stretches),
         frames=len(written.openings),
         left_alone=count_reasons(left_alone),
         speech=inputs.speech.name,

@@ -25,6 +25,7 @@ from mytalk_core.faces.square_pixels import squared
 from mytalk_core.faces.steadying import steadied_blocks
 from mytalk_core.films.face_files import RowFile
 from mytalk_core.films.observing import FilmObserver, ObserverConfig, ShotFaces
+from mytalk_core.media.damage import DamageLog
 from mytalk_core.media.decode import Frame, iter_frames
 from mytalk_core.media.frame_rate import frame_length
 from mytalk_core.media.prefetch import prefetched
@@ -70,7 +71,11 @@ class Person:
 
 
 def observe_film(
-    video: VideoInfo, landmarker: MeshLandmarker, work: Path, progress: Progress
+    video: VideoInfo,
+    landmarker: MeshLandmarker,
+    work: Path,
+    progress: Progress,
+    damage: DamageLog | None = None,
 ) -> FilmFaces:
     """Find the shots of a film and its faces in one pass over it.
 
@@ -79,12 +84,13 @@ def observe_film(
 
     Args:
         landmarker: with `FILM_LANDMARKER` for its configuration.
+        damage: collects what of the film is damaged.
 
     Raises:
         BadInputError: as decoding does; NO_FACE where no shot shows one for long enough,
             FACE_TOO_SMALL where all are too small.
     """
-    times = _Times(video)
+    times = _Times(video, damage)
     every = int(_CHECK_SECONDS * video.fps)
     checked = CheckedFaces(landmarker.check, every, landmarker.scheme)
     places = len(sample_places(landmarker.scheme).weights)
@@ -122,10 +128,11 @@ def observe_film(
 
 
 class _Times:
-    """Collects when frames are shown."""
+    """Collects when frames are shown, and which of them are damaged."""
 
-    def __init__(self, video: VideoInfo) -> None:
+    def __init__(self, video: VideoInfo, damage: DamageLog | None) -> None:
         self._video = video
+        self.damage = damage
         self.starts: list[Fraction] = []  # seconds
         self.end = Fraction(0)  # seconds, of the last frame
 
@@ -148,7 +155,7 @@ def _observed(
 
     def frames() -> Iterator[Frame]:
         # A level of brightness moves no landmark.
-        for frame in iter_frames(video.path, exact=False, choice=video.choice):
+        for frame in iter_frames(video.path, exact=False, choice=video.choice, damage=times.damage):
             image = squared(frame.image, video.pixel_aspect)
             observer.find_shots(frame.index, image)
             yield replace(frame, image=image)

@@ -14,6 +14,7 @@ from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.dubbing.report_curve import MouthCurve, Panel, curve_panels
 from mytalk_core.dubbing.report_pictures import FramePair, close_up, frame_picture
 from mytalk_core.dubbing.title_adaptation import TitleAdaptation
+from mytalk_core.media.damage import DamagedStretch, damage_text
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.probe import VideoInfo
 from mytalk_core.speech.transcript import Interval, Transcript, Word
@@ -60,6 +61,7 @@ class DubReport:
     stage_seconds: Mapping[str, float]  # in the order of the work
     checks: Mapping[str, Check]
     versions: Mapping[str, str]  # of programs and models
+    damage: tuple[DamagedStretch, ...] = ()  # of the film before
     adaptation: TitleAdaptation | None = None  # None where nobody asked for it
     notes: tuple[str, ...] = ()  # on the inputs, for people
     speech_track: str = ""  # of its audio tracks, such as "1 of 1 (pcm_s16le, 48000 Hz, 1 channel)"
@@ -109,6 +111,7 @@ def write_report(path: Path, report: DubReport) -> None:
         passed=[(stretch, _interval(stretch, report)) for stretch in report.passed_through],
         stages=_stages(report),
         unheard=unheard_speech(report.transcript, report.duration),
+        damage=damage_text(report.damage),
         failed=[name for name, check in report.checks.items() if not check.ok],
         mean_opening=_mean_openings(report.curve),
     )

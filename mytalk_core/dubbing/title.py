@@ -21,6 +21,7 @@ from mytalk_core.dubbing.report import unheard_speech
 from mytalk_core.dubbing.title_adaptation import JUDGE
 from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.media.audio import read_audio
+from mytalk_core.media.damage import damage_text
 from mytalk_core.speech.recognition import Recogniser
 from mytalk_core.speech.transcript import Transcript
 
@@ -91,6 +92,7 @@ class TitleDubber:
         warnings = (
             *input_notes(inputs, transcript),
             length_warning(transcript, result.duration),
+            damage_text(result.damage),
             nothing_drawn_warning(result),
         )
         return DubbedTitle(

@@ -93,15 +93,24 @@ def dropped_row(track: DroppedTrack, source: Source, config_id: str) -> Manifest
 
 
 def segment_row(
-    segment: Segment, clips: Sequence[ManifestRow], seconds_spent: float, config_id: str
+    segment: Segment,
+    clips: Sequence[ManifestRow],
+    seconds_spent: float,
+    config_id: str,
+    damaged_frames: int = 0,
 ) -> ManifestRow:
-    """The row of a segment that was worked through: ok where it gave a clip."""
+    """The row of a segment that was worked through: ok where it gave a clip.
+
+    Args:
+        damaged_frames: those that were left out, at the canonical rate.
+    """
     kept = [row for row in clips if row.status is Status.OK]
-    reason, message = None, ""
+    reason, message = None, f"{damaged_frames} damaged frames left out" if damaged_frames else ""
     if not kept:
         reason = Counter(row.reason for row in clips).most_common(1)[0][0] if clips else None
         reason = reason or Reason.TOO_SHORT
-        message = f"none of its {len(clips)} tracks is kept"
+        none = f"none of its {len(clips)} tracks is kept"
+        message = f"{none}; {message}" if message else none
     return replace(
         _row(Kind.SEGMENT, segment.source, config_id),
         status=Status.OK if kept else Status.FILTERED,
@@ -164,6 +173,9 @@ def source_row(
             faces=max(clip.faces for clip in kept),
             shard=kept[0].shard,
             versions=kept[0].versions,
+            message="; ".join(
+                each.message for each in segments if each.message and each.status is Status.OK
+            ),
         )
     if failed:
         first = failed[0]

@@ -236,10 +236,13 @@ def _find_tracks(
 ) -> tuple[list[FaceTrack], Observed]:
     """Every face of a segment followed through its shots; frames count from the segment's first.
 
+    Damaged frames show no face, nor do those that stand still.
+
     Raises:
         BadInputError: as decoding does; OVER_LIMIT where the file goes on far beyond what its
             header says; NO_FACE where no frame shows one, FACE_TOO_SMALL where it is too small.
     """
+    log.damaged_frames = 0
     shots = ObserverConfig(config.shots, config.tracks)
     observer = FilmObserver(models.landmarker, MOTION_FPS, shots)
     checked = _checked_faces(models)
@@ -268,7 +271,8 @@ def _find_tracks(
         with log.timed(Stage.TRACKS):
             if frame.pts != shown:
                 shown, since = frame.pts, index
-            shows = index - since < _STILL
+            log.damaged_frames += frame.damaged
+            shows = index - since < _STILL and not frame.damaged
             faces = observer.find_faces(index, image if shows else None)
             found = bool(faces) or found
             height, width = image.shape[:2]

@@ -46,6 +46,7 @@ class StageLog:
         self._alive = alive
         self.tallies = {stage: StageTally() for stage in Stage}
         self.current = Stage.PROBE
+        self.damaged_frames = 0  # of the segment that was looked through last
 
     @contextmanager
     def timed(self, stage: Stage) -> Iterator[None]:

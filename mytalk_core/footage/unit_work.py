@@ -228,7 +228,15 @@ def extract_unit(
                 rows.append(_failed_segment(segment, error, log, spent, config_id))
                 continue
             spent = time.monotonic() - start
-            rows.append(segment_row(segment, [each.row for each in found], spent, config_id))
+            rows.append(
+                segment_row(
+                    segment,
+                    [each.row for each in found],
+                    spent,
+                    config_id,
+                    log.damaged_frames,
+                )
+            )
             with log.timed(Stage.SHARD):
                 rows += [_put(each, shards, log) for each in found]
     with while_waiting(lambda: tell({"alive": True})):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.media.clock import frame_time
 from mytalk_core.media.colour import to_rgb
+from mytalk_core.media.damage import DamageLog
 from mytalk_core.media.film_clock import film_clock
 from mytalk_core.media.orientation import orientation_of
 from mytalk_core.media.plane_reader import PlaneReader
@@ -42,6 +43,7 @@ class Frame:
     image: NDArray[np.uint8]  # (H, W, 3) RGB, upright
     duration: int = 0  # as the file states it, in units of `VideoInfo.time_base`; 0: not at all
     pixel_aspect: Fraction = Fraction(1)  # width of a pixel over its height
+    damaged: bool = False  # it was decoded with errors, or stands in for frames that are missing
 
 
 @dataclass(frozen=True)
@@ -59,22 +61,23 @@ def iter_frames(
     threads: int = DECODER_THREADS,
     exact: bool = True,
     choice: StreamChoice = PLAYERS_CHOICE,
+    damage: DamageLog | None = None,
 ) -> Iterator[Frame]:
     """Every frame of the video stream in the order of display; pts increase strictly.
 
     `threads` decode, which changes no picture; `exact` is as of `to_rgb`. A file that merely ends
-    early ends the iteration; one that is damaged yields the frames before the damage and then
-    raises.
+    early ends the iteration. Damage is concealed as of `decoded_frames`, and added to `damage`.
 
     Raises:
-        BadInputError: as `probe_video`; DECODE_ERROR also after the first frame.
+        BadInputError: as `probe_video`; DECODE_ERROR as `decoded_frames`.
     """
     scaler = VideoReformatter()
     with open_video(Path(path), threads, choice) as (container, stream):
-        for index, (pts, frame) in enumerate(decoded_frames(container, stream, Path(path))):
+        shown = decoded_frames(container, stream, Path(path), damage)
+        for index, (pts, frame, damaged, _) in enumerate(shown):
             image = _upright(frame, scaler, exact)
             aspect = pixel_aspect(stream, frame)
-            yield Frame(index, pts, image, frame.duration or 0, aspect)
+            yield Frame(index, pts, image, frame.duration or 0, aspect, damaged)
 
 
 def iter_planes(
@@ -90,7 +93,8 @@ def iter_planes(
     """
     with open_video(Path(path), threads, choice) as (container, stream):
         reader = PlaneReader(Path(path), stream.codec_context.name)
-        for index, (pts, frame) in enumerate(decoded_frames(container, stream, Path(path))):
+        shown = decoded_frames(container, stream, Path(path))
+        for index, (pts, frame, _, _) in enumerate(shown):
             yield PlaneFrame(index, pts, reader(frame), frame.duration or 0)
 
 
@@ -118,17 +122,20 @@ def iter_frames_at(
     begin = frame_time(first, fps) + _CLOCK_TOLERANCE
     with video_from(Path(path), begin, threads, choice) as (stream, frames):
         unit = time_base(stream)
-        for pts, frame in frames:
+        length = 1 / film_clock(Path(path), stream.index).rate.fps
+        for pts, frame, damaged, missing in frames:
             start = pts * unit - _CLOCK_TOLERANCE
             while shown is not None and frame_time(index, fps) < start:
                 if index == end:
                     return
-                yield shown.as_frame(index)
+                over = shown.pts * unit + length - _CLOCK_TOLERANCE
+                stands_in = missing > 0 and frame_time(index, fps) >= over
+                yield shown.as_frame(index, stands_in)
                 index += 1
-            shown = _Shown(pts, frame, scaler, pixel_aspect(stream, frame))
+            aspect = pixel_aspect(stream, frame)
+            shown = _Shown(pts, frame, scaler, aspect, damaged)
         assert shown is not None  # decoding raises where there is none
-        fps_of_film = film_clock(Path(path), stream.index).rate.fps
-        over = shown.pts * unit + 1 / fps_of_film - _CLOCK_TOLERANCE
+        over = shown.pts * unit + length - _CLOCK_TOLERANCE
         while frame_time(index, fps) < over and index != end:
             yield shown.as_frame(index)
             index += 1
@@ -138,18 +145,25 @@ class _Shown:
     """The source frame on screen, converted once and only if it is shown at all."""
 
     def __init__(
-        self, pts: int, frame: av.VideoFrame, scaler: VideoReformatter, aspect: Fraction
+        self,
+        pts: int,
+        frame: av.VideoFrame,
+        scaler: VideoReformatter,
+        aspect: Fraction,
+        damaged: bool,
     ) -> None:
         self.pts = pts
         self._aspect = aspect
+        self._damaged = damaged
         self._frame = frame
         self._scaler = scaler
         self._image: NDArray[np.uint8] | None = None
 
-    def as_frame(self, index: int) -> Frame:
+    def as_frame(self, index: int, stands_in: bool = False) -> Frame:
         if self._image is None:
             self._image = _upright(self._frame, self._scaler)
-        return Frame(index, self.pts, self._image, pixel_aspect=self._aspect)
+        damaged = self._damaged or stands_in
+        return Frame(index, self.pts, self._image, pixel_aspect=self._aspect, damaged=damaged)
 
 
 def _upright(

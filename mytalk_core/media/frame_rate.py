@@ -35,7 +35,8 @@ class FrameRate:
     """How often a stream shows another frame."""
 
     fps: Fraction  # nominal frames per second; the average where the rate varies
-    steady: bool = True  # as far as the timestamps were read
+    steady: bool = True  # all frames last equally long, as far as timestamps were read
+    constant: bool = True  # the same but for gaps
 
 
 def nominal_rate(
@@ -65,7 +66,7 @@ def nominal_rate(
         likely = stated[0] if stated else mean
         fits = mean / _REFUTED <= likely <= mean * _REFUTED
         rate = likely if fits else mean.limit_denominator(_LARGEST_DENOMINATOR)
-        return FrameRate(rate, steady=False)
+        return FrameRate(rate, steady=False, constant=False)
     span = sum(alike) * unit
     mean = len(alike) / span
     for rate in (*stated, *_nearest_standards(mean)):

@@ -47,7 +47,7 @@ def _decode(path: Path, begin: Fraction, choice: StreamChoice) -> None:
     """Decode `_SAMPLE` seconds from `begin` on; decoding compares each frame with the first."""
     with video_from(path, begin, DECODER_THREADS, choice) as (stream, frames):
         unit = time_base(stream)
-        for pts, _ in frames:
-            after = pts * unit - begin
+        for shown in frames:
+            after = shown.pts * unit - begin
             if after > _SAMPLE or after < -_LONGEST_WAY:
                 return

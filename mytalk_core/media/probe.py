@@ -114,7 +114,7 @@ def probe_video(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> Vide
         clock = film_clock(Path(path), stream.index)
         fps = clock.rate.fps
         duration = clock.seconds or _duration(container, stream, Path(path))
-        _, frame = next(decoded_frames(container, stream, Path(path)))
+        frame = next(decoded_frames(container, stream, Path(path))).frame
         width, height = frame.width, frame.height
         if orientation_of(frame).swaps_sides:
             width, height = height, width

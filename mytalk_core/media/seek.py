@@ -17,13 +17,17 @@ from mytalk_core.media.film_clock import Keyframe, film_clock
 from mytalk_core.media.picture_kind import PictureKind, kind_of
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 from mytalk_core.media.video_stream import (
+    Decoded,
+    StreamEntry,
+    TimedFrame,
     decoded_frames,
+    decoded_packets,
     open_video,
     time_base,
     with_clean_clock,
 )
 
-TimedFrames = Iterator[tuple[int, av.VideoFrame]]
+TimedFrames = Iterator[TimedFrame]
 
 # Seconds that are decoded sooner than sought.
 _WORTH_SEEKING = 2
@@ -57,12 +61,8 @@ def video_from(
         if entry is not None and entry.known is not None and entry.jumping:
             # The packets before it are read, but not decoded.
             after = _frames_after(container, stream, entry.known)
-            yield (
-                stream,
-                with_clean_clock(
-                    after, stream, path, entry.zero, entry.known.jumps, kind=entry.kind
-                ),
-            )
+            begun = StreamEntry(entry.zero, entry.kind, entry.known.jumps)
+            yield stream, with_clean_clock(after, stream, path, begun)
         else:
             yield stream, decoded_frames(container, stream, path)
 
@@ -113,10 +113,11 @@ def _sought(
             container.seek(target, stream=stream, backward=True)
             frames = _frames_after(container, stream, entry.known)
             head = next(frames, None)
-            if head is not None and head.pts is not None and head.pts <= entry.begin:
-                return with_clean_clock(
-                    chain([head], frames), stream, path, entry.zero, kind=entry.kind
-                )
+            if not isinstance(head, av.VideoFrame) or head.pts is None:
+                continue
+            if head.pts <= entry.begin:
+                begun = StreamEntry(entry.zero, entry.kind)
+                return with_clean_clock(chain([head], frames), stream, path, begun)
     except (av.error.FFmpegError, StopIteration):
         pass  # whatever it is, decoding from the start meets it, and reports it in its place
     return None
@@ -124,21 +125,22 @@ def _sought(
 
 def _frames_after(
     container: InputContainer, stream: VideoStream, known: Keyframe | None
-) -> Iterator[av.VideoFrame]:
+) -> Iterator[Decoded]:
     """Frames from the next keyframe on, or from the `known` one; nothing where that is not met.
 
     Pictures shown before that keyframe but stored after it lean on others that were skipped.
     """
-    start: int | None = None
+    packets = iter(container.demux(stream))
+    for first in packets:
+        if first.is_keyframe and first.pts is not None:
+            start = first.pts
+            if known is None or (start, first.pos) == (known.pts, known.position):
+                break
+    else:
+        return
     reached = False
-    for packet in container.demux(stream):
-        if start is None:
-            if not packet.is_keyframe or packet.pts is None:
-                continue
-            if known is not None and (packet.pts, packet.pos) != (known.pts, known.position):
-                continue
-            start = packet.pts
-        for frame in packet.decode():
-            reached = reached or frame.pts is None or frame.pts >= start
-            if reached:
-                yield frame
+    for decoded in decoded_packets(chain([first], packets)):
+        if isinstance(decoded, av.VideoFrame):
+            reached = reached or decoded.pts is None or decoded.pts >= start
+        if reached:
+            yield decoded

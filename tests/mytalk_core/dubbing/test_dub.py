@@ -291,6 +291,35 @@ def test_a_squeezed_film_is_drawn_on_its_mouth(
     assert -0.1 * width < middle[1] - lips[1] < 0.45 * width
 
 
+def test_a_hole_in_a_film_is_concealed_and_reported_or_refused(
+    film, dub_models, run_ffmpeg, tmp_path
+):
+    whole = run_ffmpeg(
+        tmp_path / "whole.mkv", "-i", film, "-an", "-frames:v", "27", "-g", "12", "-crf", "18"
+    )
+    content = bytearray(whole.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2000] = bytes(2000)
+    holed, out = tmp_path / "holed.mkv", tmp_path / "out"
+    holed.write_bytes(content)
+    out.mkdir()
+    speech = run_ffmpeg(tmp_path / "speech.wav", "-i", film, "-t", "1", "-vn")
+    rest = (heard(1), lambda *_: None, {})
+    with pytest.raises(BadInputError) as refused:
+        strict = DubConfig(strict=True)
+        dub(Inputs(holed, speech), out / "x.mp4", dub_models, strict, *rest)
+    assert refused.value.reason is Reason.DECODE_ERROR
+    assert list(out.iterdir()) == []
+
+    result = dub(Inputs(holed, speech), out / "x.mp4", dub_models, DubConfig(), *rest)
+    (stretch,) = result.damage
+    assert 0 < stretch.damaged + stretch.missing < 14
+    assert result.frames == 27 - stretch.missing
+    page = result.report.read_text(encoding="utf-8")
+    assert "Damage in the film" in page
+    assert "Every check holds" in page
+
+
 def test_silence_shuts_the_mouth(silenced, landmarker_model):
     before = mouth_opening(silenced.source, landmarker_model)
     after = mouth_opening(silenced.result.film, landmarker_model)

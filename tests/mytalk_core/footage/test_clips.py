@@ -15,6 +15,7 @@ from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import MeshLandmarker
+from mytalk_core.footage.account import segment_row
 from mytalk_core.footage.clips import (
     Clip,
     FootageModels,
@@ -24,6 +25,8 @@ from mytalk_core.footage.listing import Source
 from mytalk_core.footage.stages import Stage, StageLog
 from mytalk_core.footage.track_parts import DroppedTrack, FootageConfig
 from mytalk_core.footage.units import Segment
+from mytalk_core.media.clock import MOTION_FPS
+from mytalk_core.media.decode import iter_frames_at
 from mytalk_core.speech.features import SpeechEncoder
 
 Array = NDArray[np.float32]
@@ -216,22 +219,62 @@ def test_tracks_that_are_no_use_say_why(film: Path, talking_face: Callable[..., 
         assert log.tallies[Stage.TRACKS].filtered == len(found)
 
 
+@pytest.mark.parametrize(("seconds", "end"), [(8, 50), (12, 49 + 25)])
 def test_a_picture_that_stands_still_is_no_footage(
-    film: Path, run_ffmpeg: Callable[..., Path], talking_face: Callable[..., Array]
+    film: Path,
+    run_ffmpeg: Callable[..., Path],
+    talking_face: Callable[..., Array],
+    seconds: int,
+    end: int,
 ) -> None:
-    """A hole of eight seconds, which players show as one picture, between two seconds of film."""
+    """A hole, in which players show one picture, between two seconds of film.
+
+    A hole of some seconds is taken for lost frames; after more of them the picture is a still, of
+    which the first second counts.
+    """
     held = run_ffmpeg(
         film.with_name("held.mkv"),
-        *("-i", film, "-vf", "setpts='PTS+gt(N,49)*8/TB'", "-fps_mode", "passthrough"),
+        *("-i", film, "-vf", f"setpts='PTS+gt(N,49)*{seconds}/TB'", "-fps_mode", "passthrough"),
         *("-frames:v", "100", "-c:v", "libx264", "-c:a", "copy"),
     )
-    faces = alone(talking_face(0.2 + 0.1 * np.sin(np.arange(125))))  # one more would be too many
-    clips = clips_in(whole(held, 12), faces, FootageConfig(clip_seconds=10))
+    faces = alone(talking_face(0.2 + 0.1 * np.sin(np.arange(50 + end))))  # no face is seen later
+    clips = clips_in(whole(held, 4 + seconds), faces, FootageConfig(clip_seconds=10))
     bounds = [
         (clip.sample.meta.first_frame, clip.sample.meta.first_frame + clip.sample.meta.frame_count)
         for clip in clips
     ]
-    assert bounds == [(0, 49 + 25), (250, 300)]
+    assert bounds == [(0, end), (50 + seconds * 25, 100 + seconds * 25)]
+
+
+def test_damaged_frames_are_left_out_and_counted(
+    film: Path, run_ffmpeg: Callable[..., Path], talking_face: Callable[..., Array]
+) -> None:
+    encoded = run_ffmpeg(
+        film.with_name("keyed.mkv"), "-i", film, "-c:v", "libx264", "-g", "25", "-c:a", "copy"
+    )
+    content = bytearray(encoded.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2000] = bytes(2000)
+    holed = film.with_name("holed.mkv")
+    holed.write_bytes(content)
+    damaged = [frame.index for frame in iter_frames_at(holed, MOTION_FPS) if frame.damaged]
+    assert 0 < len(damaged) < 50
+    assert damaged[-1] % 25 == 24  # up to the next keyframe
+    log = StageLog()
+    faces = alone(talking_face(0.2 + 0.1 * np.sin(np.arange(125 - len(damaged)))))
+    clips = clips_in(whole(holed), faces, FootageConfig(clip_seconds=10), log)
+    used = {
+        frame
+        for clip in clips
+        for frame in range(
+            clip.sample.meta.first_frame,
+            clip.sample.meta.first_frame + clip.sample.meta.frame_count,
+        )
+    }
+    assert used == set(range(125)) - set(damaged)
+    assert log.damaged_frames == len(damaged)
+    row = segment_row(whole(holed), [], 1.0, "config", log.damaged_frames)
+    assert row.message.endswith(f"{len(damaged)} damaged frames left out")
 
 
 def test_footage_without_a_face_is_refused(film: Path) -> None:

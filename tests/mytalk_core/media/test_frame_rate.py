@@ -79,9 +79,9 @@ def test_a_constant_rate_with_gaps_is_that_rate(rate: Fraction, lost: set[int]) 
 def test_a_rate_that_varies_is_the_average() -> None:
     starts = [0, 40, 80, 120, 280, 440, 480, 640, 800]
     varying = nominal_rate(Fraction(25), Fraction(10), starts, MILLISECOND)
-    assert varying == FrameRate(Fraction(10), steady=False)
+    assert varying == FrameRate(Fraction(10), steady=False, constant=False)
     refuted = nominal_rate(Fraction(60_000), Fraction(60_000), starts, MILLISECOND)
-    assert refuted == FrameRate(Fraction(10), steady=False)
+    assert refuted == FrameRate(Fraction(10), steady=False, constant=False)
 
 
 def test_too_few_frames_leave_the_header() -> None:
