@@ -18,7 +18,7 @@ from mytalk_core.errors import BadInputError, Reason, StorageError
 from mytalk_core.media.container import check_readable
 from mytalk_core.media.leftovers import sweep_leftovers
 from mytalk_core.media.limits import MediaLimits
-from mytalk_core.media.output import atomic_path, make_folder
+from mytalk_core.media.output import atomic_path, cannot_be_written, make_folder
 from mytalk_core.redaction import redacted
 
 # Copies are kept for the next unit of the same film up to so many bytes on a machine.
@@ -114,7 +114,7 @@ def _held_copy(
 ) -> Iterator[None]:
     handle = _hold(copy)
     while handle is None:
-        with FileLock(copy.with_name(_LOCKS.format(copy.name[0]))):
+        with _locked(copy.with_name(_LOCKS.format(copy.name[0]))):
             handle = _hold(copy)  # another process may have fetched it meanwhile
             if handle is None:
                 _make_room(copy.parent, kept_bytes - (size or 0))
@@ -123,6 +123,19 @@ def _held_copy(
     with handle:
         os.utime(copy)
         yield
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    lock = FileLock(path)
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise cannot_be_written(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _hold(copy: Path) -> BinaryIO | None:

@@ -1,3 +1,4 @@
+import errno
 import multiprocessing
 import os
 import socket
@@ -11,8 +12,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from mytalk_core.data.fetch import file_identity, local_copy
 from mytalk_core.data.storage import Store, open_store, remote_file, remote_files
-from mytalk_core.errors import BadInputError, ErrorClass, Reason, StorageError
+from mytalk_core.errors import BadInputError, ErrorClass, OutputError, Reason, StorageError
 from mytalk_core.media.limits import MediaLimits
+from tests.storage_faults import Faults, local
 from tests.web_site import Site
 
 LIMITS = MediaLimits()
@@ -317,3 +319,23 @@ def bucket_file(bucket: Store, name: str) -> None:
 
 def ends(url: str) -> str:
     return url.rpartition("/")[2]
+
+
+def test_a_scratch_folder_that_fails_at_any_place(tmp_path: Path) -> None:
+    url = put(open_store(f"memory://{uuid.uuid4().hex}"), "film.mp4", b"film")
+    points = Faults()
+    with local(tmp_path, points), local_copy(url, tmp_path / "first", LIMITS):
+        pass
+    assert len(points.points) == 3  # its lock, its temporary file, its name
+    for number, point in enumerate(points.points):
+        scratch = tmp_path / str(number)
+        full = Faults(point, error=lambda: OSError(errno.ENOSPC, "full"))
+        with (
+            local(tmp_path, full),
+            pytest.raises(OutputError) as caught,
+            local_copy(url, scratch, LIMITS),
+        ):
+            pytest.fail("the block must not run")
+        assert caught.value.reason is Reason.DISK_FULL
+        with local_copy(url, scratch, LIMITS) as path:
+            assert path.read_bytes() == b"film"
