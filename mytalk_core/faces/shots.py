@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scenedetect import FrameTimecode
 from scenedetect.detectors import AdaptiveDetector, ContentDetector
 
-# A picture more than `_FINE` times as wide as it is compared at is first sampled to `_COARSE` times
-# that width.
-_FINE, _COARSE = 4, 2
+# Pictures are first sampled to this many times the width that they are compared at: the mean over
+# all pixels of a large picture takes as long as finding its faces.
+_SAMPLED = 2
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,9 @@ class ShotDetector:
     def _shrunk(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = image.shape[:2]
         size = (self._config.width, max(round(height * self._config.width / width), 1))
-        if width > _FINE * size[0]:
-            # The mean over all pixels of a large picture takes as long as finding its faces.
-            coarse = (_COARSE * size[0], _COARSE * size[1])
-            image = cv2.resize(image, coarse, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+        if width > _SAMPLED * size[0]:
+            sampled = (_SAMPLED * size[0], _SAMPLED * size[1])
+            image = cv2.resize(image, sampled, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         return cv2.cvtColor(small, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
 
