@@ -83,7 +83,7 @@ class SpeechEncoder:
         core = self._window.core_seconds * SPEECH_SAMPLE_RATE
         pending = np.zeros(0, np.float32)
         before = 0  # samples of `pending` that are context of the next core
-        for block in blocks:
+        for block in _pieces(blocks, core):
             pending = np.concatenate([pending, block])
             while len(pending) >= before + core + margin:
                 yield self._encode_window(pending[: before + core + margin], before, core)
@@ -107,3 +107,10 @@ class SpeechEncoder:
         count = -(-length // SAMPLES_PER_FEATURE)
         features: NDArray[np.float16] = encoded[first : first + count].astype(np.float16)
         return features
+
+
+def _pieces(blocks: Iterable[NDArray[np.float32]], longest: int) -> Iterator[NDArray[np.float32]]:
+    """The blocks, cut into such of at most `longest` samples: what waits is copied."""
+    for block in blocks:
+        for first in range(0, len(block), longest):
+            yield block[first : first + longest]

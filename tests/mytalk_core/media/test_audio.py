@@ -1,5 +1,6 @@
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -42,6 +43,16 @@ def test_sound_becomes_mono_at_the_rate_asked_for(make_film: Callable[..., Path]
         time = np.arange(len(samples)) / sample_rate
         expected = 0.125 * np.sin(2 * np.pi * 440 * time)  # the mean of both channels
         assert np.abs(samples - expected)[100:-100].max() < 1e-3
+
+
+def test_memory_holds_a_sound_once(make_film: Callable[..., Path]) -> None:
+    sound = make_film("sound.wav", None, "anoisesrc=r=16000:d=900", ac=1)
+    tracemalloc.start()
+    samples = read_audio(sound)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert samples.shape == (900 * 16_000,)
+    assert peak < samples.nbytes + 30e6  # the array may be longer for a while
 
 
 def test_the_same_file_gives_the_same_samples(make_film: Callable[..., Path]) -> None:

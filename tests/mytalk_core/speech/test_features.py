@@ -1,5 +1,6 @@
 """Features do not depend on how the audio arrived."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +118,15 @@ def test_a_row_describes_its_own_time(encoder: SpeechEncoder) -> None:
 def test_clips_shorter_than_a_row_and_empty_ones(encoder: SpeechEncoder) -> None:
     assert encoder.encode(np.zeros(1, np.float32)).shape == (1, FEATURE_SIZE)
     assert encoder.encode(np.zeros(0, np.float32)).shape == (0, FEATURE_SIZE)
+
+
+def test_a_long_block_is_not_copied() -> None:
+    """A film's speech comes as one block; only a window of it is held beside it."""
+    encoder = WindowLog(WindowConfig())
+    audio = np.zeros(1800 * RATE, np.float32)
+    tracemalloc.start()
+    for _ in encoder.encode_blocks([audio]):
+        pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6

@@ -1,5 +1,7 @@
 """Loudness against levels known in closed form, and the lag between a mouth and its sound."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -36,6 +38,27 @@ def test_each_frame_hears_only_its_own_time() -> None:
     level = loudness_dbfs(audio, starts(25), FRAME)
     np.testing.assert_allclose(np.delete(level, 3), -80)
     assert level[3] == pytest.approx(0, abs=1e-3)
+
+
+def test_blocks_do_not_show() -> None:
+    """Frames before, across and after the places where blocks end, some of them far apart."""
+    audio = np.random.default_rng(0).normal(0, 0.1, 90 * RATE).astype(np.float32)
+    times = np.concatenate([np.arange(0, 60, 0.04), [61.0, 75.5, 89.99]])
+    level = loudness_dbfs(audio, times, FRAME)
+    for index in (0, 749, 750, 751, 1499, 1500, 1501):
+        first = round(times[index] * RATE)
+        alone = audio[first : first + 640].astype(np.float64)
+        assert level[index] == pytest.approx(20 * np.log10(np.sqrt((alone**2).mean())), abs=1e-4)
+
+
+def test_an_hour_takes_little_memory() -> None:
+    audio = np.zeros(3600 * RATE, np.float32)
+    times = np.arange(0, 3600, 0.04)
+    tracemalloc.start()
+    loudness_dbfs(audio, times, FRAME)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40e6
 
 
 def test_past_the_end_there_is_silence() -> None:

@@ -1,0 +1,98 @@
+"""Memory that the sound of a dub takes, from its file to its loudness, in a process of its own.
+
+    make bench BENCH=speech_memory ARGS="20 60"
+
+ARGS are minutes of synthetic speech. Of each: the sound itself at 16 kHz, and by how much resident
+memory grew at most while it was read, searched for voice, turned into features (without the
+network, whose memory does not depend on the length) and measured for loudness.
+"""
+
+import os
+import sys
+import tempfile
+import wave
+from concurrent.futures import ProcessPoolExecutor
+from fractions import Fraction
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from mytalk_core.dubbing.speech_motion import encode_speech
+from mytalk_core.media.audio import read_audio
+from mytalk_core.speech.features import FEATURE_SIZE, SpeechEncoder, WindowConfig
+from mytalk_core.speech.loudness import loudness_dbfs
+from mytalk_core.speech.voice_activity import voice_intervals
+
+_RATE = 16_000
+_MEGABYTE = 1e6
+
+
+class BlankEncoder(SpeechEncoder):
+    """The windows of the speech encoder without its network."""
+
+    def __init__(self) -> None:
+        self._window = WindowConfig()
+
+    def _encode_window(self, audio: np.ndarray, start: int, length: int) -> np.ndarray:
+        return np.zeros((-(-length // 320), FEATURE_SIZE), np.float16)
+
+
+def write_speech(path: Path, minutes: int) -> None:
+    """Syllables of noise, four a second, ten minutes in twelve."""
+    second = np.arange(_RATE) / _RATE
+    loud = np.maximum(np.sin(2 * np.pi * 4 * second), 0) * 8000
+    random = np.random.default_rng(0)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(_RATE)
+        for number in range(minutes * 60):
+            noise = random.normal(0, 0.3, _RATE) * loud * (number % 12 < 10)
+            file.writeframes(noise.clip(-32768, 32767).astype("<i2").tobytes())
+
+
+def peak_growth(speech: Path, folder: Path) -> tuple[float, float]:
+    """Bytes of the sound, and by how many resident memory grew at most on its way."""
+    voice_intervals(np.zeros(_RATE, np.float32))  # loads the detector
+    before = _resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    audio = read_audio(speech)
+    voice_intervals(audio)
+    duration = Fraction(len(audio), _RATE)
+    encode_speech(audio, duration, BlankEncoder(), folder / "features", lambda *_: None)
+    starts = np.arange(int(duration * 25)) / 25
+    loudness_dbfs(audio, starts, 1 / 25)
+    return float(audio.nbytes), _resident("VmHWM") - before
+
+
+def _resident(field: str) -> float:
+    """A value of this process's status, bytes."""
+    for line in Path(f"/proc/{os.getpid()}/status").read_text().splitlines():
+        if line.startswith(field):
+            return float(line.split()[1]) * 1024
+    raise LookupError(field)
+
+
+def measured(minutes: int) -> tuple[float, float]:
+    """`peak_growth` of so many minutes, in a fresh process."""
+    with tempfile.TemporaryDirectory() as folder:
+        speech = Path(folder) / "speech.wav"
+        write_speech(speech, minutes)
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            return pool.submit(peak_growth, speech, Path(folder)).result()
+
+
+def main() -> None:
+    """Print the table."""
+    table = Table("minutes", "the sound, MB", "peak, MB")
+    for minutes in [int(argument) for argument in sys.argv[1:]] or [20, 60]:
+        sound, peak = measured(minutes)
+        table.add_row(str(minutes), f"{sound / _MEGABYTE:.0f}", f"{peak / _MEGABYTE:.0f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
