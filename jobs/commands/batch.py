@@ -35,6 +35,13 @@ def batch(
         int | None,
         typer.Option(min=1, show_default=False, help="Titles at a time; by default what fits."),
     ] = None,
+    even_size: Annotated[
+        bool,
+        typer.Option(
+            "--even-size",
+            help="Extend a film of odd size by a column or row that players are told not to show.",
+        ),
+    ] = False,
     allow_root: AllowRoot = None,
     address: Address = "",
 ) -> None:
@@ -68,7 +75,7 @@ def batch(
     from mytalk_core.dubbing.title import recipe, stored_dubber
     from pipelines.dub import BatchConfig, dub_catalogue
 
-    config = DubConfig()
+    config = DubConfig(even_size=even_size)
     make = partial(stored_dubber, config)
     made_from = recipe(named_models(None, None), config)
     batches = BatchConfig(workers, address)

@@ -79,6 +79,13 @@ def dub(
             help="Refuse a film with damaged frames instead of showing them as players do.",
         ),
     ] = False,
+    even_size: Annotated[
+        bool,
+        typer.Option(
+            "--even-size",
+            help="Extend a film of odd size by a column or row that players are told not to show.",
+        ),
+    ] = False,
     adapt: Annotated[
         float,
         typer.Option(
@@ -123,6 +130,7 @@ def dub(
         StreamChoice(video=video_track, audio=audio_track),
         StreamChoice(audio=speech_track),
         language,
+        even_size,
     )
     notes(inputs.losses)  # before minutes go into the work
 
@@ -147,6 +155,7 @@ def dub(
                 guidance=guidance,
                 adapt_seconds=adapt,
                 strict=strict,
+                even_size=even_size,
             ),
             Recogniser(models.speech_encoder),
             report,

@@ -78,6 +78,8 @@ class DubConfig:
     references: int = SHOWN
     # x264's quality of the film, 0 (lossless) to 51.
     crf: int = 16
+    # Whether a film of odd size is extended to an even one, with the size to show beside it.
+    even_size: bool = False
     mask: MaskConfig = field(default_factory=MaskConfig)
     # Its size is that of the face in the film, whatever stands here.
     crop: CropConfig = field(default_factory=CropConfig)
@@ -162,7 +164,7 @@ def dub(
         OutputError: where `out` cannot be written; nothing stands under its name then.
         MytalkError: CHECK_FAILED where the film is not what it must be; it is not kept.
     """
-    info = probe_video(inputs.video, inputs.film_tracks)
+    info = probe_video(inputs.video, inputs.film_tracks, config.even_size)
     speech = probe_audio(inputs.speech, inputs.speech_tracks)
     clock = StageClock(spent)
     with ExitStack() as own, atomic_path(out) as film:
@@ -315,7 +317,9 @@ def _dub_into(
         for number, (run, look, plan) in enumerate(zip(faces.runs, looks, plans, strict=True))
     )
     frames = render_film(
-        prefetched(iter_planes(info.path, choice=info.choice), _DECODED_AHEAD), runs, scheme
+        prefetched(iter_planes(info.path, choice=info.choice, even=info.even), _DECODED_AHEAD),
+        runs,
+        scheme,
     )
     picture = work / "picture.mp4"
     source = source_opening(faces, scheme)

@@ -118,8 +118,8 @@ def checks(
             + ("" if info.steady else "; it varies, the timestamps count"),
         ),
         "size": Check(
-            (made.width, made.height) == (info.width, info.height),
-            f"{made.width} x {made.height}, the source {info.width} x {info.height}",
+            (made.width, made.height, made.aperture) == (info.width, info.height, info.aperture),
+            f"{_size(made)}, the source {_size(info)}",
         ),
         "outside the mask": Check(
             written.outside_change == 0,
@@ -132,6 +132,12 @@ def checks(
         ),
         "marked as synthetic": Check(comment == mark, comment),
     }
+
+
+def _size(info: VideoInfo) -> str:
+    shown = info.aperture
+    part = f" of which {shown.width} x {shown.height} are shown" if shown else ""
+    return f"{info.width} x {info.height}{part}"
 
 
 def _timestamps(made: Sequence[Fraction], source: Sequence[Fraction]) -> Check:

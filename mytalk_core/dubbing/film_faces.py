@@ -155,7 +155,13 @@ def _observed(
 
     def frames() -> Iterator[Frame]:
         # A level of brightness moves no landmark.
-        for frame in iter_frames(video.path, exact=False, choice=video.choice, damage=times.damage):
+        for frame in iter_frames(
+            video.path,
+            exact=False,
+            choice=video.choice,
+            damage=times.damage,
+            even=video.even,
+        ):
             image = squared(frame.image, video.pixel_aspect)
             observer.find_shots(frame.index, image)
             yield replace(frame, image=image)

@@ -36,6 +36,7 @@ def open_inputs(
     film_tracks: StreamChoice = PLAYERS_CHOICE,
     speech_tracks: StreamChoice = PLAYERS_CHOICE,
     language: str = "",
+    even_size: bool = False,
 ) -> Inputs:
     """Check a title's files.
 
@@ -62,16 +63,22 @@ def open_inputs(
         speech_tracks,
         said.faults,
         language,
-        (*_picture_losses(info), *_sound_losses(speech, speech_tracks)),
+        (*_picture_losses(info, even_size), *_sound_losses(speech, speech_tracks)),
     )
 
 
-def _picture_losses(film: VideoInfo) -> tuple[str, ...]:
+def _picture_losses(film: VideoInfo, even_size: bool) -> tuple[str, ...]:
     """What an MP4 film of this footage will lack, a sentence each."""
     losses = []
     if film.has_alpha:
         losses.append(
             f"{film.path} has an alpha channel; the dubbed film will not: its opacity is lost"
+        )
+    if film.loses_subsampling and not even_size:
+        losses.append(
+            f"{film.path} has the odd size {film.width}x{film.height}, which its chroma format"
+            " cannot have in H.264: the dubbed film will be 4:4:4, which few devices play;"
+            " --even-size makes the size even and keeps the odd one as the part to show"
         )
     return tuple(losses)
 

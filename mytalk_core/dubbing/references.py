@@ -132,7 +132,7 @@ def film_looks(
         chosen, crops: of each run, the frames as of `choose_references` or `typical_frames`.
         progress: told until the first run's look is there; for the others nobody waits.
     """
-    frames = prefetched(iter_planes(video.path, choice=video.choice), 4)
+    frames = prefetched(iter_planes(video.path, choice=video.choice, even=video.even), 4)
     for number, (run, person) in enumerate(zip(faces.runs, people, strict=True)):
         shown = set(chosen[number].tolist())
         in_a_row = set(_grain_frames(run, int(chosen[number][0])))

@@ -79,7 +79,13 @@ class TitleDubber:
         Raises:
             BadInputError, ModelError, OutputError: as `open_inputs` and `dub_title`.
         """
-        inputs = open_inputs(row.video, row.speech, row.script, language=row.language)
+        inputs = open_inputs(
+            row.video,
+            row.speech,
+            row.script,
+            language=row.language,
+            even_size=self._config.even_size,
+        )
         result, transcript = dub_title(
             inputs,
             film,

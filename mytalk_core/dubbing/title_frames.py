@@ -97,7 +97,9 @@ def collect_takes(
     if not place_of:
         return []
     last = max(place_of)
-    for frame in prefetched(iter_planes(video.path, choice=video.choice), _DECODED_AHEAD):
+    for frame in prefetched(
+        iter_planes(video.path, choice=video.choice, even=video.even), _DECODED_AHEAD
+    ):
         progress(stage, frame.index, last)
         if (where := place_of.get(frame.index)) is not None:
             number, place = where

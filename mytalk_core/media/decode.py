@@ -18,7 +18,7 @@ from mytalk_core.media.colour import to_rgb
 from mytalk_core.media.damage import DamageLog
 from mytalk_core.media.film_clock import film_clock
 from mytalk_core.media.orientation import orientation_of
-from mytalk_core.media.plane_reader import PlaneReader
+from mytalk_core.media.plane_reader import PlaneReader, extended, missing_pixels
 from mytalk_core.media.planes import Planes
 from mytalk_core.media.seek import video_from
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
@@ -62,10 +62,12 @@ def iter_frames(
     exact: bool = True,
     choice: StreamChoice = PLAYERS_CHOICE,
     damage: DamageLog | None = None,
+    even: bool = False,
 ) -> Iterator[Frame]:
     """Every frame of the video stream in the order of display; pts increase strictly.
 
-    `threads` decode, which changes no picture; `exact` is as of `to_rgb`. A file that merely ends
+    `threads` decode, which changes no picture; `exact` is as of `to_rgb`, `even` as of
+    `PlaneReader`. A file that merely ends
     early ends the iteration. Damage is concealed as of `decoded_frames`, and added to `damage`.
 
     Raises:
@@ -75,13 +77,16 @@ def iter_frames(
     with open_video(Path(path), threads, choice) as (container, stream):
         shown = decoded_frames(container, stream, Path(path), damage)
         for index, (pts, frame, damaged, _) in enumerate(shown):
-            image = _upright(frame, scaler, exact)
+            image = _upright(frame, scaler, exact, even)
             aspect = pixel_aspect(stream, frame)
             yield Frame(index, pts, image, frame.duration or 0, aspect, damaged)
 
 
 def iter_planes(
-    path: str | Path, threads: int = DECODER_THREADS, choice: StreamChoice = PLAYERS_CHOICE
+    path: str | Path,
+    threads: int = DECODER_THREADS,
+    choice: StreamChoice = PLAYERS_CHOICE,
+    even: bool = False,
 ) -> Iterator[PlaneFrame]:
     """The frames of `iter_frames` in planes of `VideoInfo.layout` and tags of `VideoInfo.colour`.
 
@@ -92,7 +97,7 @@ def iter_planes(
         BadInputError: as `iter_frames`; DECODE_ERROR also as `PlaneReader`.
     """
     with open_video(Path(path), threads, choice) as (container, stream):
-        reader = PlaneReader(Path(path), stream.codec_context.name)
+        reader = PlaneReader(Path(path), stream.codec_context.name, even)
         shown = decoded_frames(container, stream, Path(path))
         for index, (pts, frame, _, _) in enumerate(shown):
             yield PlaneFrame(index, pts, reader(frame), frame.duration or 0)
@@ -167,6 +172,7 @@ class _Shown:
 
 
 def _upright(
-    frame: av.VideoFrame, scaler: VideoReformatter, exact: bool = True
+    frame: av.VideoFrame, scaler: VideoReformatter, exact: bool = True, even: bool = False
 ) -> NDArray[np.uint8]:
-    return orientation_of(frame).upright(to_rgb(frame, scaler, exact))
+    stored = extended(to_rgb(frame, scaler, exact), *missing_pixels(frame, even))
+    return orientation_of(frame).upright(stored)

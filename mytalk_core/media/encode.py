@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.clean_aperture import CleanAperture, write_clean_aperture
 from mytalk_core.media.colour import ColourTags, ToYuv, to_rgb
 from mytalk_core.media.decode import PlaneFrame
 from mytalk_core.media.frame_rate import frame_length
@@ -144,6 +145,7 @@ class VideoWriter:
     from 0 in units of `info.time_base`. They keep their pts, so that footage of variable rate
     keeps its timing. Their samples go to the encoder as they are: the picture is H.264 in
     `info.layout` with the tags `info.colour` and `info.hdr`, or H.265 where samples have 12 bits.
+    Players are told to show `info.aperture` of it.
     Entering, writing and leaving may raise OutputError (DISK_FULL or OUTPUT_NOT_WRITABLE).
     """
 
@@ -164,6 +166,7 @@ class VideoWriter:
                 parameters=(),
                 threads=0,
             ),
+            info.aperture,
         )
         self._time_base = info.time_base
         self._fps = info.fps
@@ -192,12 +195,14 @@ class VideoWriter:
 
 
 @contextmanager
-def _film_at(path: Path, encoding: _Encoding) -> Iterator[_Film]:
+def _film_at(path: Path, encoding: _Encoding, aperture: CleanAperture | None) -> Iterator[_Film]:
     with atomic_path(path) as temporary:
         film = _Film(str(temporary.absolute()), encoding)
         with film.container:
             yield film
             film.finish()
+        if aperture is not None:
+            write_clean_aperture(temporary, aperture)
 
 
 def write_crop_video(frames: NDArray[np.uint8], fps: Fraction, crf: int = 12) -> bytes:

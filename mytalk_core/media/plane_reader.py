@@ -3,10 +3,12 @@
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import av
+import numpy as np
 from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
 
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.colour import (
@@ -37,13 +39,21 @@ class PlaneReader:
     or, of rotated or mirrored footage, upright copies. The rest is converted once, to the next that
     holds it: RGB to 4:4:4, greys to 4:2:0 of full range with the same luma, more than 12 bits to
     12; opacity is left out. 4:2:2 that is turned by a quarter becomes 4:4:4, as do sides that no
-    whole number of chroma samples covers. A film whose format changes on the way keeps the first.
+    whole number of chroma samples covers, unless they are to be made even.
     """
 
-    def __init__(self, path: Path, codec: str) -> None:
-        """`path`: the film's, for errors. `codec`: FFmpeg's name of the decoder."""
+    def __init__(self, path: Path, codec: str, even: bool = False) -> None:
+        """Read a film.
+
+        Args:
+            path: the film's, for errors.
+            codec: FFmpeg's name of the decoder.
+            even: repeat the last column or row where only that makes a whole number of chroma
+                samples; see `missing_pixels`.
+        """
         self._path = path
         self._codec = codec
+        self._even = even
         self._scaler = VideoReformatter()
         self._stored: PlaneLayout | None = None
 
@@ -54,7 +64,7 @@ class PlaneReader:
             BadInputError: DECODE_ERROR where rows are stored from the bottom up.
         """
         if self._stored is None:
-            self._stored = _stored_layout(frame, self._codec)
+            self._stored = _stored_layout(frame, self._codec, self._even)
         layout, tags, orientation = self._stored, planar_tags(frame), orientation_of(frame)
         planar = _PLANAR.fullmatch(frame.format.name) and _plain_name(frame) == layout.name
         if not planar:
@@ -66,9 +76,9 @@ class PlaneReader:
                 where=str(self._path),
                 remedy="Convert the film, losslessly, to H.264 or ProRes.",
             )
-        y, u, v = (
-            _upright(plane_samples(plane, layout), orientation) for plane in frame.planes[:3]
-        )
+        stored = [plane_samples(plane, layout) for plane in frame.planes[:3]]
+        stored[0] = extended(stored[0], *missing_pixels(frame, self._even))
+        y, u, v = (_upright(samples, orientation) for samples in stored)
         return Planes(y, u, v, displayed_layout(layout, orientation), tags)
 
     def _converted(
@@ -88,9 +98,23 @@ class PlaneReader:
         )
 
 
-def upright_layout(frame: av.VideoFrame, codec: str) -> PlaneLayout:
+def upright_layout(frame: av.VideoFrame, codec: str, even: bool = False) -> PlaneLayout:
     """The layout of the planes that a `PlaneReader` makes of a film with this first frame."""
-    return displayed_layout(_stored_layout(frame, codec), orientation_of(frame))
+    return displayed_layout(_stored_layout(frame, codec, even), orientation_of(frame))
+
+
+def missing_pixels(frame: av.VideoFrame, even: bool = True) -> tuple[int, int]:
+    """Columns and rows, 0 or 1, by which to extend a stored picture to keep its chroma samples."""
+    step_x, step_y = _steps(frame, even)
+    return -frame.width % step_x, -frame.height % step_y
+
+
+def extended(picture: NDArray[Any], columns: int, rows: int) -> NDArray[Any]:
+    """A picture (H, W, ...) with its last column and row repeated; itself where none is missing."""
+    if not columns and not rows:
+        return picture
+    others = [(0, 0)] * (picture.ndim - 2)
+    return np.pad(picture, [(0, rows), (0, columns), *others], mode="edge")
 
 
 def planar_tags(frame: av.VideoFrame) -> ColourTags:
@@ -104,10 +128,10 @@ def planar_tags(frame: av.VideoFrame) -> ColourTags:
     return tags_for_yuv(tags)
 
 
-def _stored_layout(frame: av.VideoFrame, codec: str) -> PlaneLayout:
+def _stored_layout(frame: av.VideoFrame, codec: str, even: bool) -> PlaneLayout:
     kind = frame.format
     depth = 8 if kind.has_palette else max(component.bits for component in kind.components)
-    step_x, step_y = _steps(frame)
+    step_x, step_y = _steps(frame, even)
     amid = codec in _CHROMA_AMID
     return PlaneLayout(
         bits=next((bits for bits in (8, 10) if depth <= bits), 12),
@@ -118,12 +142,12 @@ def _stored_layout(frame: av.VideoFrame, codec: str) -> PlaneLayout:
     )
 
 
-def _steps(frame: av.VideoFrame) -> tuple[int, int]:
+def _steps(frame: av.VideoFrame, even: bool) -> tuple[int, int]:
     """Columns and rows of luma for each of chroma."""
     kind = frame.format
     step_x = 2 if _is_grey(frame) or kind.chroma_width(64) < 64 else 1
     step_y = 2 if _is_grey(frame) or kind.chroma_height(64) < 64 else 1
-    if frame.width % step_x or frame.height % step_y:
+    if not even and (frame.width % step_x or frame.height % step_y):
         return 1, 1
     turned = orientation_of(frame).swaps_sides
     return (1, 1) if step_x != step_y and (turned or step_y == 2) else (step_x, step_y)

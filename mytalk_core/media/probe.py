@@ -1,6 +1,6 @@
 """What a media file is: size, rate, length, streams. Reads headers and one frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,13 +11,14 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.clean_aperture import CleanAperture, read_clean_aperture
 from mytalk_core.media.clock import frame_count
 from mytalk_core.media.colour import UNTAGGED, ColourTags
 from mytalk_core.media.container import open_container
 from mytalk_core.media.film_clock import film_clock
 from mytalk_core.media.hdr import NO_HDR, HdrMetadata, hdr_of
 from mytalk_core.media.orientation import orientation_of
-from mytalk_core.media.plane_reader import planar_tags, upright_layout
+from mytalk_core.media.plane_reader import missing_pixels, planar_tags, upright_layout
 from mytalk_core.media.planes import DEFAULT_LAYOUT, PlaneLayout
 from mytalk_core.media.stream_choice import (
     PLAYERS_CHOICE,
@@ -78,6 +79,16 @@ class VideoInfo:
     tracks: Tracks = Tracks()  # the same for people
     interlaced: bool = False  # by the stream's field order or the first frame's flag
     has_alpha: bool = False  # whether its pixels have an opacity
+    even: bool = False  # whether odd sides are extended, to be read again like that
+    aperture: CleanAperture | None = None  # the part that players show; None: all of the picture
+
+    @property
+    def loses_subsampling(self) -> bool:
+        """Whether it is read with more chroma samples than it has, as its sides are odd."""
+        kind = av.VideoFormat(self.pixel_format)
+        subsampled = kind.chroma_width(64) < 64 or kind.chroma_height(64) < 64
+        odd = self.width % 2 or self.height % 2
+        return bool(odd and subsampled and self.layout.step_x == self.layout.step_y == 1)
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,9 @@ class AudioInfo:
         return "+".join(self.places)
 
 
-def probe_video(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> VideoInfo:
+def probe_video(
+    path: str | Path, choice: StreamChoice = PLAYERS_CHOICE, even: bool = False
+) -> VideoInfo:
     """Describes the video stream of `path`.
 
     Raises:
@@ -115,7 +128,8 @@ def probe_video(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> Vide
         fps = clock.rate.fps
         duration = clock.seconds or _duration(container, stream, Path(path))
         frame = next(decoded_frames(container, stream, Path(path))).frame
-        width, height = frame.width, frame.height
+        columns, rows = missing_pixels(frame, even)
+        width, height = frame.width + columns, frame.height + rows
         if orientation_of(frame).swaps_sides:
             width, height = height, width
         return VideoInfo(
@@ -132,7 +146,7 @@ def probe_video(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> Vide
             start=_start(container, (frame.pts or 0) * time_base(stream)),
             colour=planar_tags(frame),
             pixel_aspect=pixel_aspect(stream, frame),
-            layout=upright_layout(frame, stream.codec_context.name),
+            layout=upright_layout(frame, stream.codec_context.name, even),
             hdr=hdr_of(frame),
             steady=clock.rate.steady,
             index=stream.index,
@@ -145,7 +159,22 @@ def probe_video(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> Vide
             interlaced=frame.interlaced_frame
             or stream.codec_context.field_order >= _INTERLACED_ORDERS,
             has_alpha=_has_alpha(frame, stream),
+            even=even,
+            aperture=_aperture(container, frame, columns, rows, Path(path)),
         )
+
+
+def _aperture(
+    container: InputContainer, frame: av.VideoFrame, columns: int, rows: int, path: Path
+) -> CleanAperture | None:
+    """The part of the upright picture that players show, less what it is extended by."""
+    part = read_clean_aperture(path) if "mp4" in container.format.name else None
+    if columns or rows:
+        part = part or CleanAperture(Fraction(frame.width), Fraction(frame.height))
+        part = replace(
+            part, right=part.right - Fraction(columns, 2), down=part.down - Fraction(rows, 2)
+        )
+    return part.upright(orientation_of(frame)) if part else None
 
 
 def _has_alpha(frame: av.VideoFrame, stream: VideoStream) -> bool:

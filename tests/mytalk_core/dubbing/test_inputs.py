@@ -88,7 +88,17 @@ def test_a_catalogue_s_row_warns_of_it(
 ) -> None:
     source = sample_clips["test_movie"].path
     film = run_ffmpeg(tmp_path / "film.mov", "-i", source, *_HALF, *_OPACITY["prores.mov"])
-    done = DubResult(film, film, 12, {}, Fraction(25), {}, {})
+    done = DubResult(
+        film=film,
+        report=film,
+        frames=12,
+        left_alone={},
+        fps=Fraction(25),
+        duration=Fraction(12, 25),
+        damage=(),
+        tracks={},
+        stage_seconds={},
+    )
     silent = Transcript("und", (), (), "")
     monkeypatch.setattr(title, "dub_title", lambda *_: (done, silent))
     row = CatalogueRow("one", film, source, "en", None)
@@ -112,3 +122,17 @@ def test_channels_that_a_film_cannot_have_are_reported_before_work(
     (loss,) = open_inputs(film, tmp_path / "poly.wav", None).losses
     assert "10 channels" in loss
     assert loss.endswith("number 3")
+
+
+def test_odd_sizes_are_reported_with_the_way_out(
+    sample_clips: dict[str, SampleClip], run_ffmpeg: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = sample_clips["test_movie"].path
+    crop = ("-t", "0.5", "-vf", "scale=98:74,format=yuv444p,crop=97:73,format=yuv420p")
+    film = run_ffmpeg(tmp_path / "film.mkv", "-i", source, *crop, "-c:v", "ffv1")
+    (loss,) = open_inputs(film, source, None).losses
+    assert "odd size 97x73" in loss
+    assert "--even-size" in loss
+    assert open_inputs(film, source, None, even_size=True).losses == ()
+    whole = run_ffmpeg(tmp_path / "whole.mkv", "-i", film, "-pix_fmt", "yuv444p", "-c:v", "ffv1")
+    assert open_inputs(whole, source, None).losses == ()  # it has all its chroma anyway
