@@ -102,7 +102,7 @@ def test_a_catalogue_s_row_warns_of_it(
     silent = Transcript("und", (), (), "")
     monkeypatch.setattr(title, "dub_title", lambda *_: (done, silent))
     row = CatalogueRow("one", film, source, "en", None)
-    dubbed = title.TitleDubber(dub_models, DubConfig())(row, tmp_path / "out.mp4")
+    dubbed = title.TitleDubber(dub_models, DubConfig())(row, tmp_path / "out.mp4", lambda: None)
     assert "alpha channel" in dubbed.warning
 
 
