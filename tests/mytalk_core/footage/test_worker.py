@@ -8,6 +8,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from mytalk_core.data.list_access import ListAccess
@@ -222,3 +223,24 @@ def test_rows_that_cannot_be_used_fail_alone_and_secrets_reach_no_record(
     assert worker.plan(closed(signed("An0therS3cr3t")), "none").name == state.name
     assert len(list(place.scratch.rglob("*.mp4"))) == 1
     worker.close()
+
+
+def test_of_remote_sources_one_copy_is_held_at_a_time(place, s3_url, films, tmp_path):
+    """However long the list is, and however little room there is for copies."""
+    files = fsspec.filesystem("s3")
+    for film in sorted(films.iterdir()):
+        files.put_file(str(film), f"{s3_url}/{tmp_path.name}/{film.name}")
+    sources = tuple(list_sources([f"{s3_url}/{tmp_path.name}"], ListingConfig()))
+    worker = Worker(replace(place, scratch_bytes=1))
+    held = []
+    survive = worker._survive
+
+    def counted(*arguments):
+        held.append(sum(1 for path in place.scratch.rglob("*.mp4")))
+        return survive(*arguments)
+
+    worker._survive = counted
+    state = worker.plan(sources, "none")
+    worker.close()
+    assert held == [1, 1, 1]
+    assert sum(len(unit.segments) for unit in state.units) == 3

@@ -1,0 +1,145 @@
+"""A pool on machines of which one lacks its models and another is lost."""
+
+import os
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+
+from mytalk_core.data.catalogue import CatalogueRow
+from mytalk_core.data.title_status import DubbedTitle, TitleStatus
+from mytalk_core.errors import ErrorClass, ModelError, MytalkError, Reason, StorageError
+from pipelines.actor_pool import ActorPool, PoolConfig, Shape, Task, settle_any
+from pipelines.cluster import machines
+from pipelines.dub import dub_catalogue
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A head without CPUs, as on Kubernetes, and two machines of one CPU."""
+    ray.shutdown()
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1)
+    ray.init(address=cluster.address, log_to_driver=False)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+class Work:
+    """What a test's workers do."""
+
+    def __init__(self, beat):
+        self.failures = 0
+
+    def where(self, number: int) -> tuple[int, str]:
+        time.sleep(0.2)
+        return number, ray.get_runtime_context().get_node_id()
+
+    def lacks(self, machine: str) -> str:
+        """Find a model missing halfway, on one machine."""
+        here = ray.get_runtime_context().get_node_id()
+        if here == machine:
+            raise ModelError("a model is gone.", reason=Reason.MODEL_MISSING)
+        return here
+
+    def fail_twice(self) -> str:
+        self.failures += 1
+        if self.failures < 3:
+            raise StorageError("no answer.", reason=Reason.STORAGE_ERROR)
+        return "stored"
+
+    def fail(self, error: Exception) -> None:
+        raise error
+
+
+def healthy_but_on(machine: str, beat) -> Work:
+    if ray.get_runtime_context().get_node_id() == machine:
+        raise ModelError("no models here.", reason=Reason.MODEL_MISSING)
+    return Work(beat)
+
+
+def two_workers(cpus: list[float]) -> Shape:
+    return Shape(max(1, sum(int(count) for count in cpus)), 0.9)
+
+
+def run(make, calls: list[tuple[str, tuple[object, ...]]]) -> list[object]:
+    """What the calls gave, or the errors that they ended with."""
+    pool = ActorPool(make, two_workers, PoolConfig(retry_seconds=(0.1, 0.1)))
+    came: list[object] = []
+    for what, arguments in calls:
+        pool.add(Task(what, arguments, came.append, came.append))
+    try:
+        while pool.load:
+            pool.start()
+            settle_any([pool], 1.0)
+    finally:
+        pool.dismiss()
+    return came
+
+
+def test_a_machine_without_models_is_left_out_and_its_work_is_done_elsewhere(cluster):
+    sick, healthy = machines()
+    given = run(partial(healthy_but_on, sick), [("where", (number,)) for number in range(6)])
+    assert sorted(given) == [(number, healthy) for number in range(6)]
+
+    given = run(Work, [("lacks", (sick,))] * 4)
+    assert given == [healthy] * 4
+
+
+def test_what_fails_in_passing_is_tried_again_and_all_else_ends_only_its_task(cluster):
+    lasting = StorageError("no answer.", reason=Reason.STORAGE_ERROR)
+    given = run(
+        Work,
+        [("fail", (lasting,)), ("fail", (KeyError("k"),)), ("where", (1,))],
+    )
+    errors = [each for each in given if isinstance(each, MytalkError)]
+    assert {(error.reason, error.error_class) for error in errors} == {
+        (Reason.STORAGE_ERROR, ErrorClass.TRANSIENT),
+        (Reason.INTERNAL, ErrorClass.BUG),
+    }
+    assert len(given) == 3
+    one_worker = partial(ActorPool, Work, lambda cpus: Shape(1, 0.9))
+    pool, came = one_worker(PoolConfig(retry_seconds=(0.1, 0.1))), []
+    pool.add(Task("fail_twice", (), came.append, came.append))
+    while pool.load:
+        pool.start()
+        settle_any([pool], 1.0)
+    pool.dismiss()
+    assert came == ["stored"]
+
+
+def make_dubber(journal: Path):
+    def dub(row: CatalogueRow, film: Path, beat) -> DubbedTitle:
+        with journal.open("a") as lines:
+            lines.write(f"{row.id} {os.getpid()}\n")
+        time.sleep(1.0)
+        film.write_text(row.id)
+        report = film.with_name(film.name + ".report.html")
+        report.touch()
+        return DubbedTitle(film, report, frames=25)
+
+    return dub
+
+
+def test_a_catalogue_outlives_the_loss_of_a_machine(cluster, tmp_path):
+    journal = tmp_path / "journal"
+    rows = []
+    for number in range(6):
+        video, speech = tmp_path / "film.mp4", tmp_path / f"{number}.wav"
+        video.touch()
+        speech.write_text(str(number))
+        rows.append(CatalogueRow(f"t{number}", video, speech, "en", script=None))
+    lost = cluster.list_all_nodes()[-1]
+    results = []
+    for result in dub_catalogue(rows, tmp_path / "out", partial(make_dubber, journal), {}):
+        if not results:
+            cluster.remove_node(lost, allow_graceful=False)
+        results.append(result)
+    assert {result.id for result in results} == {row.id for row in rows}
+    assert {result.status for result in results} == {TitleStatus.OK}
+    assert len({line.split()[1] for line in journal.read_text().splitlines()}) >= 2
