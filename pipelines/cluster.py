@@ -7,6 +7,7 @@ where that is gone. Here a cluster is joined only where it is named, and only af
 import fcntl
 import logging
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -19,7 +20,7 @@ from typing import Any
 
 import grpc
 import ray
-from ray._private import services
+from ray._private import ray_constants, services
 from ray._private.authentication import authentication_token_setup
 from ray._private.grpc_utils import init_grpc_channel
 
@@ -30,12 +31,13 @@ LOCAL, RUNNING_HERE = "local", "auto"
 _CLIENT = "ray://"
 
 # How long a cluster may take to answer before it counts as dead.
-ANSWER_SECONDS = 15.0
+ANSWER_SECONDS = 10.0
 
 # Ray puts sockets into its folder, at paths that are up to 64 bytes longer than the folder's own;
 # the system allows 107 in all.
 _LONGEST_FOLDER = 43
 _FOLDER_PREFIX = "mytalk-ray-"
+_TOKEN_VARIABLE = "RAY_AUTH_TOKEN_PATH"
 _OWNER_FILE = "owner"  # locked as long as the process that owns the folder lives
 _YOUNG_SECONDS = 60.0  # a folder that may not be locked yet
 
@@ -98,7 +100,8 @@ def probe(address: str, seconds: float = ANSWER_SECONDS) -> None:
             where=address,
             remedy=f"Give host:port, ray://host:port, {RUNNING_HERE} or {LOCAL}.",
         )
-    channel = init_grpc_channel(place)
+    # Past proxies, as Ray's own calls; a proxy would answer for a host that does not.
+    channel = init_grpc_channel(place, options=ray_constants.GLOBAL_GRPC_OPTIONS)
     try:
         grpc.channel_ready_future(channel).result(timeout=seconds)
     except grpc.FutureTimeoutError:
@@ -119,13 +122,16 @@ def _no_answer(address: str, what: str) -> ClusterError:
 
 def _running_here() -> str:
     """The address of a live cluster of this machine; the one that was started last comes first."""
-    # As Ray does where it finds a cluster by itself: the owner's token lies in their home folder.
-    authentication_token_setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     noted = services.find_bootstrap_address(None)
     # An address that was noted by a cluster that has ended is in no process of this machine.
     for candidate in sorted(_addresses_here(), key=lambda found: found != noted):
         with suppress(ClusterError):
             probe(candidate, ANSWER_SECONDS / 3)
+            # As Ray does where it finds a cluster by itself: the user's token is in their home.
+            logging.getLogger(authentication_token_setup.__name__).setLevel(logging.ERROR)
+            authentication_token_setup.maybe_enable_token_auth_if_token_available(
+                warn_if_disabled=False
+            )
             return candidate
     raise _no_answer(RUNNING_HERE, "no Ray cluster runs on this machine.")
 
@@ -156,10 +162,28 @@ def _private_folder() -> Iterator[dict[str, Any]]:
     owner = (folder / _OWNER_FILE).open("w")
     try:
         fcntl.flock(owner, fcntl.LOCK_EX)
+        if _has_no_home():
+            _keep_token_in(folder)
         yield {"address": LOCAL, "_temp_dir": str(folder), "include_dashboard": False}
     finally:
+        if os.environ.get(_TOKEN_VARIABLE, "").startswith(str(folder)):
+            del os.environ[_TOKEN_VARIABLE]
         shutil.rmtree(folder, ignore_errors=True)
         owner.close()
+
+
+def _has_no_home() -> bool:
+    """Whether Ray could not write the token of a new cluster where it does, in the user's home."""
+    if any(name in os.environ for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", _TOKEN_VARIABLE)):
+        return False
+    return not os.access(os.path.expanduser("~"), os.W_OK)
+
+
+def _keep_token_in(folder: Path) -> None:
+    token = folder / "token"
+    token.write_text(secrets.token_hex(32))
+    token.chmod(0o600)
+    os.environ[_TOKEN_VARIABLE] = str(token)
 
 
 def _make_short_folder() -> Path:

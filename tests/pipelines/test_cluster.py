@@ -130,6 +130,19 @@ def test_sockets_lie_in_a_short_folder_however_long_the_usual_one_is(asked, monk
     assert list(deep.iterdir()) == []
 
 
+def test_who_has_no_home_keeps_the_token_of_a_private_cluster_beside_its_sockets(
+    asked, monkeypatch
+):
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/proc/none")
+    with connected():
+        token = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
+        assert token.parent == Path(str(asked[0]["_temp_dir"]))
+        assert len(token.read_text()) == 64
+    assert "RAY_AUTH_TOKEN_PATH" not in os.environ
+
+
 def test_folders_of_killed_owners_are_removed_and_no_others(asked, monkeypatch, tmp_path):
     short = Path(tempfile.mkdtemp(prefix="mt", dir="/tmp"))
     monkeypatch.setenv("RAY_TMPDIR", str(short))
