@@ -234,7 +234,12 @@ def _damaged(folder: Path, made: _Made, good: Path) -> list[HostileFile]:
             _written(streamed, whole[: len(whole) * 4 // 5]),
             "ends early, in a format that is made for it",
         ),
-        _ok(_written(folder / "flipped.mp4", bytes(flipped)), "damaged in the middle"),
+        HostileFile(
+            _written(folder / "flipped.mp4", bytes(flipped)),
+            Status.FILTERED,
+            Reason.TOO_SHORT,
+            "damaged in the middle, up to the next keyframe; too little is left",
+        ),
     ]
 
 
