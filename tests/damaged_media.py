@@ -1,0 +1,96 @@
+"""Damaged copies of media files, and what a reader makes of them."""
+
+import random
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from imageio_ffmpeg import get_ffmpeg_exe
+
+from mytalk_core.errors import BadInputError, ErrorClass, MytalkError
+from mytalk_core.footage.isolated import ChildLostError, IsolatedProcess, Tell
+from mytalk_core.media.audio import read_audio
+from mytalk_core.media.decode import iter_planes
+from mytalk_core.media.probe import probe_video
+
+# Bits are flipped within so many bytes of a place, as bad sectors and lost packets come in bursts.
+_BURST_BYTES = 64
+_BURST_BITS = 4
+
+READ, REFUSED = "read", "refused"
+UNTYPED, CRASHED, HUNG = "untyped error", "crashed", "hung"
+FAULTS = (UNTYPED, CRASHED, HUNG)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A damaged copy of a file."""
+
+    kind: str  # "cut off" or "flipped"
+    place: int  # byte
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What became of a copy."""
+
+    outcome: str  # READ, REFUSED or one of `FAULTS`
+    frames: int = 0  # pictures that were read
+    message: str = ""  # of the error
+
+
+def cut_off(content: bytes, places: int) -> Iterator[Damage]:
+    """Copies that end at evenly spaced places."""
+    for number in range(1, places + 1):
+        place = len(content) * number // (places + 1)
+        yield Damage("cut off", place, content[:place])
+
+
+def flipped(content: bytes, places: int, seed: int = 0) -> Iterator[Damage]:
+    """Copies with a burst of flipped bits each, at other places; the same ones every time."""
+    chance = random.Random(seed)
+    for _ in range(places):
+        place = chance.randrange(len(content))
+        copy = bytearray(content)
+        for _ in range(_BURST_BITS):
+            at = min(place + chance.randrange(_BURST_BYTES), len(content) - 1)
+            copy[at] ^= 1 << chance.randrange(8)
+        yield Damage("flipped", place, bytes(copy))
+
+
+def count_frames(path: str, tell: Tell) -> int:
+    """Read all that a dub reads of a film, or of a speech; the number of its pictures."""
+    frames = 0
+    try:
+        info = probe_video(path)
+    except BadInputError:
+        read_audio(Path(path))  # a speech; of a damaged film the same error again
+        return frames
+    for frame in iter_planes(path):
+        frames = frame.index + 1
+        if frames % 25 == 0:
+            tell({"alive": True})
+    if info.has_audio:
+        read_audio(Path(path))
+    return frames
+
+
+def reading(child: IsolatedProcess, path: Path) -> Reading:
+    """What becomes of a file in a process that may crash or hang over it."""
+    try:
+        return Reading(READ, child.call(count_frames, str(path)))
+    except ChildLostError as error:
+        hung = "no sign of life" in error.what
+        return Reading(HUNG if hung else CRASHED, message=str(error))
+    except MytalkError as error:
+        bug = error.error_class is ErrorClass.BUG
+        return Reading(UNTYPED if bug else REFUSED, message=str(error))
+
+
+def program_complains(path: Path) -> bool:
+    """Whether the ffmpeg program reports errors when it decodes a file."""
+    arguments = ["-nostdin", "-v", "error", "-i", str(path), "-f", "null", "-"]
+    done = subprocess.run([get_ffmpeg_exe(), *arguments], capture_output=True, timeout=60)
+    return done.returncode != 0 or bool(done.stderr.strip())
