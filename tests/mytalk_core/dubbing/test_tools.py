@@ -57,7 +57,7 @@ def test_two_titles_load_each_network_once_and_do_not_change_it(
     digests = set()
     for title in ("one", "two"):
         row = CatalogueRow(title, film, speech, "en", None)
-        dubbed = dubber(row, tmp_path / f"{title}.mp4")
+        dubbed = dubber(row, tmp_path / f"{title}.mp4", lambda: None)
         digests.add(hashlib.sha256(dubbed.film.read_bytes()).hexdigest())
     names = ("MeshLandmarker", "SpeechEncoder", "load_model", "load_renderer", "Whisper")
     assert loads == dict.fromkeys(names, 1)
