@@ -122,7 +122,9 @@ def _pictures(made: _Made, good: Path) -> list[HostileFile]:
             made("ten_bits.mp4", "-i", good, *hevc, "-pix_fmt", "yuv420p10le", *_SOUND),
             "10-bit HEVC",
         ),
-        _ok(made("fields.mpg", "-i", good, *fields, "-c:a", "mp2"), "interlaced"),
+        _filtered(
+            made("fields.mpg", "-i", good, *fields, "-c:a", "mp2"), Reason.INTERLACED, "interlaced"
+        ),
         _ok(made("grey.mkv", "-i", good, "-pix_fmt", "gray", *_SOUND), "grey pictures"),
         _ok(
             made("wrapping.ts", "-i", good, *_VIDEO, *_SOUND, "-output_ts_offset", 95_441.2),

@@ -75,13 +75,14 @@ def test_no_input_is_ever_overwritten(folder, capsys):
         ("empty.mp4", "text.mp4", "--out", "../" + folder.name + "/text.mp4"),
         ("empty.mp4", "empty.mp4", "--script", "text.mp4", "--out", "link.mp4"),
     ):
-        assert "same file" in refused(capsys, *arguments)
+        assert "which would be lost" in refused(capsys, *arguments)
     assert (folder / "text.mp4").read_text() == "I am no film."
 
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
-    ("out", "said"), [("film.avi", "MP4"), ("film", "MP4"), ("missing/film.mp4", "missing")]
+    ("out", "said"),
+    [("film.avi", "ends in .mp4"), ("film", "ends in .mp4"), ("missing/film.mp4", "missing")],
 )
 def test_an_out_that_cannot_be_is_said_at_once(capsys, out, said):
     assert said in refused(capsys, "text.mp4", "text.mp4", "--out", out)

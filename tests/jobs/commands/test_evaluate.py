@@ -104,4 +104,4 @@ def test_a_file_in_the_way_of_the_folder_is_said(
 ) -> None:
     (tmp_path / "out").write_text("I am a file.")
     assert run(arguments(folder, tmp_path / "out")) == 1
-    assert "cannot be made" in " ".join(capsys.readouterr().err.split())
+    assert "cannot be written: it is a file" in " ".join(capsys.readouterr().err.split())
