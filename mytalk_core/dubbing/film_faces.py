@@ -39,8 +39,8 @@ _STUDIED = 1000
 _CHECK_SECONDS = Fraction(2, 5)
 _BLOCK = 1000  # frames at a time, so that a shot of any length fits in memory
 
-# How faces of a film are looked for, in dubbing and where an actor is learnt. The one face that most
-# films show is found in every frame; further ones need not be found at once.
+# How faces of a film are looked for, in dubbing and where an actor is learnt. The one face that
+# most films show is found in every frame; further ones need not be found at once.
 FILM_LANDMARKER = LandmarkerConfig(max_faces=4, search_every=10)
 
 
