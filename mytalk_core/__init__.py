@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.7.0"
+__version__ = "0.8.0"
 
 # Libraries that report usage unless told otherwise. Footage before its release is confidential,
 # and so is that somebody works on it. Here, because nothing of ours runs before this line, in
