@@ -295,7 +295,7 @@ class ActorPool:
     def _take_in(self, handle: Any, reference: Any) -> None:
         try:
             standing: _Standing = ray.get(reference)
-        except RayError:  # lost before it stood: another is hired
+        except RayError:  # lost before it was ready: another is started
             self._stillborn += 1
             ray.kill(handle)
             return

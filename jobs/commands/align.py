@@ -26,7 +26,7 @@ def align(
     language: Annotated[
         str,
         typer.Option(
-            metavar="TAG", show_default="as heard", help="What is spoken, such as `pt-BR`."
+            metavar="TAG", show_default="as recognised", help="What is spoken, such as `pt-BR`."
         ),
     ] = "",
     out: Annotated[

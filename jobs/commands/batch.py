@@ -39,7 +39,7 @@ def batch(
         bool,
         typer.Option(
             "--even-size",
-            help="Extend a film of odd size by a column or row that players are told not to show.",
+            help="Extend a film of odd size by a column or row that players crop away.",
         ),
     ] = False,
     allow_root: AllowRoot = None,

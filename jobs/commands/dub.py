@@ -25,7 +25,7 @@ def dub(
     language: Annotated[
         str,
         typer.Option(
-            metavar="TAG", show_default="as heard", help="What is spoken, such as `pt-BR`."
+            metavar="TAG", show_default="as recognised", help="What is spoken, such as `pt-BR`."
         ),
     ] = "",
     style: Annotated[
@@ -83,7 +83,7 @@ def dub(
         bool,
         typer.Option(
             "--even-size",
-            help="Extend a film of odd size by a column or row that players are told not to show.",
+            help="Extend a film of odd size by a column or row that players crop away.",
         ),
     ] = False,
     adapt: Annotated[

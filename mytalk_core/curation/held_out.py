@@ -32,7 +32,7 @@ def held_out_names(text: str) -> frozenset[str]:
 
 
 def check_speakers(speakers: Iterable[str], config: CurateConfig) -> None:
-    """Refuse names that hold nobody out, and names that may be one person in two splits.
+    """Refuse names that match no speaker, and names that may be one person in two splits.
 
     Groups of faces are not known before they are found, and are not checked.
 

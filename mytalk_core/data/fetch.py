@@ -92,7 +92,7 @@ def local_copy(
     if size == 0:
         raise BadInputError("the file is empty.", reason=Reason.EMPTY_FILE, where=url)
     _check_size(url, size or 0, limits)
-    # A copy of which nobody can say whether it is still the file belongs to this use alone.
+    # Without a stamp a copy cannot be compared with the file again: it serves this use only.
     identity = _identity_of(info) if _stamps(info) else secrets.token_hex(16)
     named = redacted(url)  # an address that is signed again is the same file
     digest = hashlib.sha256(f"{named}\n{identity}".encode()).hexdigest()[:40]

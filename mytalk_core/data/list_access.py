@@ -101,8 +101,8 @@ def _local(text: str, list_url: str, access: ListAccess) -> str:
 def is_bound(address: str, list_url: str, access: ListAccess) -> bool:
     """Whether an address that a list names must be a public one, wherever it leads.
 
-    It need not where private ones are allowed, nor on the list's own host: whoever named the list
-    meant that.
+    It need not where private ones are allowed, nor on the list's own host,
+    which the operator named.
     """
     scheme = address.partition("://")[0].lower()
     if access.private_addresses or scheme not in _WEB:

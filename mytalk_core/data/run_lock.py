@@ -27,7 +27,7 @@ from mytalk_core.media.output import atomic_path, make_folder
 from mytalk_core.media.process_identity import machine, process_start
 
 LOCK_FILE = "run-lock.json"
-_OLD_SECONDS = 60.0  # a file that nobody is writing any more
+_OLD_SECONDS = 60.0  # a file that is not being written any more
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class _LockFile:
     name: str
 
     def read(self) -> Holder | None:
-        """Who holds the lock; None where nobody does."""
+        """The holder of the lock; None where it is free."""
         try:
             return Holder(**json.loads(self.store.read(self.name)))
         except BadInputError as error:

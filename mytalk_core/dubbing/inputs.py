@@ -24,7 +24,7 @@ class Inputs:
     film_tracks: StreamChoice = PLAYERS_CHOICE  # picture and own sound of the film
     speech_tracks: StreamChoice = PLAYERS_CHOICE  # which sound of the speech's file
     script_faults: tuple[ScriptFault, ...] = ()  # of lines that are skipped or overlap
-    language: str = ""  # BCP 47 tag of the speech; empty where nobody says it
+    language: str = ""  # BCP 47 tag of the speech; empty where unknown
     losses: tuple[str, ...] = ()  # what the dub cannot keep of the film or the speech, for people
 
 

@@ -10,7 +10,7 @@ def language_warning(asked: str, heard: str, probability: float | None = None) -
 
     Args:
         asked: a BCP 47 tag; region and script do not count.
-        heard: what the recogniser hears.
+        heard: what the recogniser detects.
         probability: of that, 0..1; None where it is not known.
     """
     if heard == UNKNOWN_LANGUAGE:

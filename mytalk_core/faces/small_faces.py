@@ -1,4 +1,4 @@
-"""Faces that are too small to be found: told from none, so that a message can say the size.
+"""Faces too small for the landmarker: found by other means, so that a message can give the size.
 
 MediaPipe's detector sees a whole image in 128 x 128 pixels and finds faces from some 15 of them on.
 In tiles of the image it finds smaller ones.

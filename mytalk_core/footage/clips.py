@@ -52,7 +52,7 @@ _RATE = int(MOTION_FPS)
 _SOUND_MARGIN = Fraction(1)
 # Decoded pictures remembered from the first look to the second, bytes.
 _REMEMBERED = 128 * 2**20
-# A picture that stands for longer is a still: nobody speaks in it. In frames.
+# A picture that stands for longer is a still, without a speaker. In frames.
 _STILL = _RATE
 # Frames from one comparison with the second detector to the next: at least one in a track.
 _CHECKED_EVERY = 20

@@ -48,7 +48,7 @@ def mono_weights(path: Path, choice: StreamChoice = PLAYERS_CHOICE) -> Weights |
 
     Of surround sound the centre channel is taken where it holds anything. Of channels without a
     known place (recorders write a microphone to each) those are mixed that hold sound. Channels
-    that would cancel are inverted first, so that a balanced line recorded as stereo is heard.
+    that would cancel are inverted first: a balanced line recorded as stereo is such a pair.
 
     Raises:
         BadInputError: as `open_container` and `choose_audio`.
@@ -140,7 +140,7 @@ def _measured_samples(
                 if seconds >= (_MEASURED if whole else _MEASURED // _STRETCHES):
                     break
         except av.error.FFmpegError:
-            continue  # whoever reads the sound meets the damage
+            continue  # reading the sound reports the damage
 
 
 def _samples(frame: AudioFrame) -> NDArray[np.float64]:

@@ -145,7 +145,7 @@ class VideoWriter:
     from 0 in units of `info.time_base`. They keep their pts, so that footage of variable rate
     keeps its timing. Their samples go to the encoder as they are: the picture is H.264 in
     `info.layout` with the tags `info.colour` and `info.hdr`, or H.265 where samples have 12 bits.
-    Players are told to show `info.aperture` of it.
+    The file asks players to show `info.aperture` of it.
     Entering, writing and leaving may raise OutputError (DISK_FULL or OUTPUT_NOT_WRITABLE).
     """
 

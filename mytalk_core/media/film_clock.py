@@ -1,6 +1,6 @@
 """The clock of a film as its packets tell it: the rate, and where timestamps jump.
 
-Transmissions and discs may begin to count anew in the middle, where programs were joined or a
+Transmissions and discs may restart their clock in the middle, where programs were joined or a
 recorder lost its clock. In such formats (FFmpeg's AVFMT_TS_DISCONT) a jump of picture and sound
 together is closed: what comes after follows what came before, picture and sound shifted alike. A
 jump of one of them while the other runs on is a hole, and stays. In all other formats timestamps

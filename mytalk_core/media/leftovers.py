@@ -3,7 +3,7 @@
 A process that is killed removes nothing. What it leaves beside results is hidden and may be
 gigabytes, so every temporary name carries a mark of its owner: machine, process, and when that
 process started. Whoever next writes to the same folder removes what belongs to a process that is
-provably dead, or, where another machine made it, what nobody has touched for a week. Names without
+provably dead, or, where another machine made it, what was not touched for a week. Names without
 such a mark are never touched.
 """
 
@@ -46,7 +46,7 @@ def sweep_leftovers(folder: Path, only_writer: bool = False) -> list[str]:
 
     Args:
         folder: need not exist.
-        only_writer: whether the caller knows that nobody else writes here now; then all that
+        only_writer: whether the caller is known to be the only writer here now; then all that
             carries a mark is removed.
     """
     removed = []

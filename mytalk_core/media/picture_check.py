@@ -37,7 +37,7 @@ def check_picture(path: Path, choice: StreamChoice = PLAYERS_CHOICE) -> VideoInf
         try:
             _decode(path, begin, info.choice)
         except BadInputError as error:
-            # Damage is met, with its place, by whoever decodes the film.
+            # Decoding the film reports damage, with its place.
             if error.reason not in (Reason.DECODE_ERROR, Reason.NO_FRAMES):
                 raise
     return info

@@ -61,11 +61,11 @@ class Segment:
 class Transcript:
     """A whole recording."""
 
-    language: str  # of the words: the recogniser's code, or UNKNOWN_LANGUAGE where nobody speaks
+    language: str  # of the words: the recogniser's code, or UNKNOWN_LANGUAGE without speech
     segments: tuple[Segment, ...]  # by start
     voice: tuple[Interval, ...]  # where somebody speaks, by start, apart from each other
     aligner: str  # what gave the words their times; empty where there was nothing to align
-    # What the recogniser hears, whatever language it was told; empty where it did not listen.
+    # What the recogniser detects, whatever language is given; empty where it did not run.
     heard_language: str = ""
     heard_probability: float | None = None  # 0..1, of that language
 

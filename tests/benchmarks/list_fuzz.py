@@ -90,7 +90,7 @@ def written(kind: Kind) -> Iterator[tuple[str, str, bytes]]:
     text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     yield "JSON Lines", ".jsonl", text.encode()
     sink = pa.BufferOutputStream()
-    # Without checksums nobody can tell that a bit of Parquet was flipped.
+    # Without checksums a flipped bit of Parquet cannot be detected.
     pq.write_table(pa.Table.from_pylist(records), sink, write_page_checksum=True)
     yield "Parquet", ".parquet", sink.getvalue().to_pybytes()
 

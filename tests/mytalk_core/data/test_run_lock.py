@@ -1,4 +1,4 @@
-"""One run at a time: whoever lives is named, whoever died is followed at once or after a while."""
+"""One run at a time: a live holder is named, a dead one is replaced at once or after a while."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What people are told of a script and of a language."""
+"""What a user is warned of: faults of a script, another language."""
 
 from fractions import Fraction
 
