@@ -74,8 +74,8 @@ def main() -> int:
             shares = [damages[start::WORKERS] for start in range(WORKERS)]
             parts = pool.map(read_copies, [path] * WORKERS, shares, folders)
             readings = list(chain.from_iterable(parts))
-            most = max(each.frames for each in readings)
-            fewer = sum(each.outcome == READ and each.frames < most for each in readings)
+            (whole,) = read_copies(path, [Damage("whole", 0, content)], Path(scratch))
+            fewer = sum(each.outcome == READ and each.frames < whole.frames for each in readings)
             count = Counter(each.outcome for each in readings)
             faults += sum(count[fault] for fault in FAULTS)
             numbers = [count[READ], fewer, count[REFUSED], *(count[each] for each in FAULTS)]
