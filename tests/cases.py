@@ -315,7 +315,7 @@ def sample_footage(folder: Path, intro: Path, movie: Path, run_ffmpeg: RunFfmpeg
 
 
 def run_program(out: Path, *arguments: str | Path) -> Path:
-    """Run the ffmpeg program as the fixture `run_ffmpeg` does."""
+    """Run the ffmpeg program; the fixture `run_ffmpeg` is this function."""
     program = [get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y"]
     subprocess.run([*program, *map(str, arguments), str(out)], check=True)
     return out

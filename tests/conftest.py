@@ -8,20 +8,19 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that needs a hub is a broken test
 
 import atexit
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fsspec
 import pytest
-from imageio_ffmpeg import get_ffmpeg_exe
 from moto.server import ThreadedMotoServer
 
 from mytalk_core.data.model_store import pull
 from mytalk_core.data.samples import SampleClip, sample_footage
 from mytalk_core.dubbing.models import DubModels, stored_models
 from mytalk_core.errors import MytalkError
+from tests.cases import run_program
 
 _SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
 _VIDEO = {".mpg", ".mp4", ".webm"}
@@ -103,13 +102,7 @@ def dub_models(landmarker_model: Path, whisper_dir: Path) -> DubModels:
 @pytest.fixture(scope="session")
 def run_ffmpeg() -> Callable[..., Path]:
     """A function (out, *arguments) -> out: runs the ffmpeg program and gives the file it wrote."""
-
-    def write(out: Path, *arguments: str | Path) -> Path:
-        program = [get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y"]
-        subprocess.run([*program, *map(str, arguments), str(out)], check=True)
-        return out
-
-    return write
+    return run_program
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,9 @@
 """Damaged copies of media files, and what a reader makes of them."""
 
 import random
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from imageio_ffmpeg import get_ffmpeg_exe
 
 from mytalk_core.errors import BadInputError, ErrorClass, MytalkError
 from mytalk_core.footage.isolated import ChildLostError, IsolatedProcess, Tell
@@ -87,10 +84,3 @@ def reading(child: IsolatedProcess, path: Path) -> Reading:
     except MytalkError as error:
         bug = error.error_class is ErrorClass.BUG
         return Reading(UNTYPED if bug else REFUSED, message=str(error))
-
-
-def program_complains(path: Path) -> bool:
-    """Whether the ffmpeg program reports errors when it decodes a file."""
-    arguments = ["-nostdin", "-v", "error", "-i", str(path), "-f", "null", "-"]
-    done = subprocess.run([get_ffmpeg_exe(), *arguments], capture_output=True, timeout=60)
-    return done.returncode != 0 or bool(done.stderr.strip())
