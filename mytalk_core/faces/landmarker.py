@@ -98,7 +98,13 @@ class MeshLandmarker:
         self._shown = 0  # faces in its latest frame
         self._second: SecondDetector | None = None  # loaded when it is first needed
         self._thread = ThreadPoolExecutor(1)
-        self._thread.submit(self._load).result()
+        loading = self._thread.submit(self._load)
+        try:
+            loading.result()
+        except BaseException:
+            # A signal while networks load: left open they print errors as the process ends.
+            self.close()
+            raise
 
     def _load(self) -> None:
         self._search = self._open_search() if self._config.max_faces > 1 else None
