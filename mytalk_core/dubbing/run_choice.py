@@ -20,7 +20,7 @@ from mytalk_core.faces.plausibility import (
 from mytalk_core.faces.shape import face_height
 from mytalk_core.faces.small_faces import too_small_text
 from mytalk_core.faces.square_pixels import square_size
-from mytalk_core.faces.tracks import FaceTrack
+from mytalk_core.faces.tracks import Track
 from mytalk_core.films.dubbed_face import faces_to_dub, seen_stretches
 from mytalk_core.films.face_files import RowFile
 from mytalk_core.films.observing import ShotFaces
@@ -77,7 +77,7 @@ class RunChoice:
         self.left_alone += reasons
         return rows
 
-    def _fault(self, track: FaceTrack) -> LeftAlone | None:
+    def _fault(self, track: Track) -> LeftAlone | None:
         """Why a face cannot be dubbed at all, so that it stands in no other face's way."""
         count = min(len(track.frames), _MEASURED_FRAMES)
         some = np.linspace(0, len(track.frames) - 1, count).astype(int)

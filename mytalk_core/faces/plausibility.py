@@ -13,7 +13,7 @@ from mytalk_core.faces.occlusion_sample import occlusion_sample, sample_places
 from mytalk_core.faces.second_detector import Agreement
 from mytalk_core.faces.small_faces import FacelessImages
 from mytalk_core.faces.stillness import is_still
-from mytalk_core.faces.tracks import FaceTrack
+from mytalk_core.faces.tracks import Track
 
 # Share of the outer lip points, 0..1, that may lie outside the picture. There, landmarks are a
 # guess, and a mouth that is cut off cannot be drawn.
@@ -82,7 +82,7 @@ class CheckedFaces:
                 bool(written_over(sample, self._scheme)[0]),
             )
 
-    def misplaced(self, track: FaceTrack) -> bool:
+    def misplaced(self, track: Track) -> bool:
         """Whether landmarks do not fit their face, as most of the compared frames say.
 
         A track without a compared frame is taken as right, here and below.
@@ -94,7 +94,7 @@ class CheckedFaces:
         distance = float(np.median([each.distance for each in own]))
         return upright < _LEAST_UPRIGHT or distance > _LARGEST_DISTANCE
 
-    def mouth(self, track: FaceTrack) -> MouthFlags:
+    def mouth(self, track: Track) -> MouthFlags:
         """What hides the mouth in the compared frames; the picture's edge does not count."""
         own = self.of(track)
         return MouthFlags(
@@ -102,14 +102,14 @@ class CheckedFaces:
             np.array([each.written for each in own], np.bool_),
         )
 
-    def of(self, track: FaceTrack) -> list[CheckedFace]:
+    def of(self, track: Track) -> list[CheckedFace]:
         """The compared frames of a track."""
         return [self._checked[row] for row in track.rows.tolist() if row in self._checked]
 
 
 def track_fault(
     checked: CheckedFaces | None,
-    track: FaceTrack,
+    track: Track,
     mouth: MouthFlags,
     scheme: LandmarkScheme,
     fps: float,

@@ -16,7 +16,7 @@ from mytalk_core.faces.alignment import Pose
 from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.shape import aperture
-from mytalk_core.faces.tracks import FaceTrack
+from mytalk_core.faces.tracks import Track
 
 # All in inter-ocular units, over windows of two seconds and more; a face is still below all three.
 # The largest ratio to these limits is 0.75 at most for 95 % of photographs, with noise and a moving
@@ -33,7 +33,7 @@ _BLINK_SECONDS = 0.12  # shorter changes of the eyes are noise
 _POSES = 5  # patterns of the pose that are taken out, at most
 
 
-def is_still(track: FaceTrack, scheme: LandmarkScheme, fps: float) -> bool:
+def is_still(track: Track, scheme: LandmarkScheme, fps: float) -> bool:
     """Whether a face moves so little that it must be a picture of one.
 
     Args:

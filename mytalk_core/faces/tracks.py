@@ -57,7 +57,7 @@ class FacesInMemory:
 
 
 @dataclass(frozen=True)
-class FaceTrack:
+class Track:
     """One face in T consecutive frames of one shot; the first and the last frame show it."""
 
     shot: int  # cuts before it
@@ -174,14 +174,14 @@ class TrackBuilder:
         self._waiting.append(_Detections(frame, faces, rows))
         return rows
 
-    def advance(self, cuts: Sequence[int], settled: int) -> list[FaceTrack]:
+    def advance(self, cuts: Sequence[int], settled: int) -> list[Track]:
         """Tracks of the shots that are over, by shot and number; each is given once.
 
         Args:
             cuts: first frames of new shots, ascending; no track goes across one.
             settled: frames before this one are known to be in the shots that `cuts` make.
         """
-        done: list[FaceTrack] = []
+        done: list[Track] = []
         while self._waiting and self._waiting[0].frame < settled:
             detections = self._waiting.popleft()
             shot = bisect_right(cuts, detections.frame)
@@ -191,17 +191,17 @@ class TrackBuilder:
             self._link(detections)
         return done
 
-    def finish(self, cuts: Sequence[int]) -> list[FaceTrack]:
+    def finish(self, cuts: Sequence[int]) -> list[Track]:
         """All tracks that were not given yet; `cuts` as `ShotDetector.cuts` gives them."""
         end = self._waiting[-1].frame + 1 if self._waiting else 0
         return [*self.advance(cuts, end), *self._close()]
 
-    def _close(self) -> list[FaceTrack]:
+    def _close(self) -> list[Track]:
         """The tracks of the current shot, which is over."""
         trails = sorted(self._trails, key=lambda trail: (trail.frames[0], trail.left))
         self._trails, self._live = [], []
         return [
-            FaceTrack(self._shot, number, np.array(trail.frames), np.array(trail.rows), self._faces)
+            Track(self._shot, number, np.array(trail.frames), np.array(trail.rows), self._faces)
             for number, trail in enumerate(trails)
         ]
 
@@ -243,7 +243,7 @@ class TrackBuilder:
         return cheapest_pairs(cost)
 
 
-def simultaneous_faces(tracks: Sequence[FaceTrack]) -> list[int]:
+def simultaneous_faces(tracks: Sequence[Track]) -> list[int]:
     """Of each track the largest number of tracks that one of its frames shows, itself included."""
     count = np.zeros(max((track.end for track in tracks), default=0), np.int64)
     for track in tracks:

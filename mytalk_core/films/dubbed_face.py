@@ -7,7 +7,7 @@ import numpy as np
 
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.shape import face_height
-from mytalk_core.faces.tracks import FaceTrack
+from mytalk_core.faces.tracks import Track
 
 _MEASURED_FRAMES = 100  # of a track, that its size is measured on
 # Tracks that share more time than this, in seconds, or more than half of the shorter one, are of
@@ -19,15 +19,15 @@ Frames = tuple[int, int]
 
 
 def faces_to_dub(
-    tracks: Sequence[FaceTrack], scheme: LandmarkScheme, fps: Fraction
-) -> list[tuple[FaceTrack, Frames]]:
+    tracks: Sequence[Track], scheme: LandmarkScheme, fps: Fraction
+) -> list[tuple[Track, Frames]]:
     """The tracks of a shot that are dubbed and in which of their frames; no frame has two.
 
     Of people who are seen together the largest is dubbed. The others are left alone throughout
     their tracks, also where they are seen alone: whichever face is nearer for the time being, no
     face changes between dubbed and not dubbed within a shot.
     """
-    chosen: list[tuple[FaceTrack, Frames]] = []
+    chosen: list[tuple[Track, Frames]] = []
     for track in sorted(tracks, key=lambda each: (-_presence(each, scheme), each.number)):
         frames: Frames | None = (track.first, track.end)
         for other, _ in chosen:
@@ -37,7 +37,7 @@ def faces_to_dub(
     return sorted(chosen, key=lambda each: each[1])
 
 
-def _beside(frames: Frames, track: FaceTrack, larger: FaceTrack, fps: Fraction) -> Frames | None:
+def _beside(frames: Frames, track: Track, larger: Track, fps: Fraction) -> Frames | None:
     """What is left of the frames of a track beside a larger one; None where they are together."""
     shared = min(track.end, larger.end) - max(track.first, larger.first)
     if shared <= 0:
@@ -54,7 +54,7 @@ def _beside(frames: Frames, track: FaceTrack, larger: FaceTrack, fps: Fraction) 
     return (first, end) if first < end else None
 
 
-def _presence(track: FaceTrack, scheme: LandmarkScheme) -> float:
+def _presence(track: Track, scheme: LandmarkScheme) -> float:
     """The median height of a face, weighted by the root of the number of its frames.
 
     So somebody who passes close to the camera does not displace who speaks behind them, and a face
@@ -67,7 +67,7 @@ def _presence(track: FaceTrack, scheme: LandmarkScheme) -> float:
     return float(height * len(track.frames) ** 0.5)
 
 
-def seen_stretches(track: FaceTrack, within: Frames) -> list[Frames]:
+def seen_stretches(track: Track, within: Frames) -> list[Frames]:
     """The stretches of a track's frames in which its face was found throughout."""
     frames = track.frames[(track.frames >= within[0]) & (track.frames < within[1])]
     if len(frames) == 0:

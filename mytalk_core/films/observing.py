@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.landmarker import Landmarker
 from mytalk_core.faces.shots import ShotConfig, ShotDetector
-from mytalk_core.faces.tracks import FaceRows, FaceTrack, TrackBuilder, TrackConfig
+from mytalk_core.faces.tracks import FaceRows, Track, TrackBuilder, TrackConfig
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ShotFaces:
     number: int  # cuts before it
     first: int  # frame
     end: int  # frame
-    tracks: tuple[FaceTrack, ...]  # by first frame, then from left to right; none without a face
+    tracks: tuple[Track, ...]  # by first frame, then from left to right; none without a face
 
 
 class FilmObserver:
@@ -95,7 +95,7 @@ class FilmObserver:
         ends = [*self._cuts[self._given :], self._detected] if self._detected else []
         return self._shots(self._builder.finish(self._cuts), ends)
 
-    def _shots(self, tracks: Sequence[FaceTrack], ends: Sequence[int]) -> list[ShotFaces]:
+    def _shots(self, tracks: Sequence[Track], ends: Sequence[int]) -> list[ShotFaces]:
         """The next shots, which end before these frames."""
         shots = []
         for end in ends:

@@ -25,7 +25,7 @@ from mytalk_core.faces.plausibility import CheckedFaces
 from mytalk_core.faces.shape import aperture, face_height
 from mytalk_core.faces.small_faces import too_small_text
 from mytalk_core.faces.square_pixels import squared, stored_boxes
-from mytalk_core.faces.tracks import FaceTrack, simultaneous_faces
+from mytalk_core.faces.tracks import Track, simultaneous_faces
 from mytalk_core.films.observing import FilmObserver, ObserverConfig
 from mytalk_core.footage.source_sync import offset_curve, trusted_shift
 from mytalk_core.footage.stages import Stage, StageLog
@@ -233,7 +233,7 @@ def _find_tracks(
     config: FootageConfig,
     pictures: _Pictures,
     log: StageLog,
-) -> tuple[list[FaceTrack], Observed]:
+) -> tuple[list[Track], Observed]:
     """Every face of a segment followed through its shots; frames count from the segment's first.
 
     Damaged frames show no face, nor do those that stand still.

@@ -19,7 +19,7 @@ from mytalk_core.faces.plausibility import (
 from mytalk_core.faces.shape import face_height
 from mytalk_core.faces.shots import ShotConfig
 from mytalk_core.faces.steadying import steadied
-from mytalk_core.faces.tracks import FaceTrack, TrackConfig
+from mytalk_core.faces.tracks import Track, TrackConfig
 from mytalk_core.footage.units import Segment
 from mytalk_core.media.clock import MOTION_FPS
 from mytalk_core.sync.clip import lip_motion
@@ -96,7 +96,7 @@ class Observed:
 
 
 def judge_track(
-    segment: Segment, track: FaceTrack, faces: int, observed: Observed, config: FootageConfig
+    segment: Segment, track: Track, faces: int, observed: Observed, config: FootageConfig
 ) -> list[TrackPart] | DroppedTrack:
     """The parts of a track, or why it is dropped; `faces` is the most seen at once with it."""
     scheme = observed.scheme
@@ -143,7 +143,7 @@ def judge_track(
     return parts
 
 
-def _fault(track: FaceTrack, observed: Observed) -> Reason | None:
+def _fault(track: Track, observed: Observed) -> Reason | None:
     """Why a track cannot be a speaker's."""
     checked, scheme = observed.checked, observed.scheme
     outside = mouth_outside(track.landmarks, observed.width, observed.height, scheme)

@@ -41,7 +41,7 @@ from mytalk_core.faces.plausibility import (
 )
 from mytalk_core.faces.shape import face_height
 from mytalk_core.faces.stillness import movement_ratio
-from mytalk_core.faces.tracks import FaceTrack
+from mytalk_core.faces.tracks import Track
 from mytalk_core.films.observing import FilmObserver, ObserverConfig
 from mytalk_core.media.decode import iter_frames
 
@@ -134,7 +134,7 @@ LIMITS = {
 
 def tracks_of(
     images: list[Image], landmarker: MeshLandmarker
-) -> Iterator[tuple[FaceTrack, CheckedFaces, list[Image]]]:
+) -> Iterator[tuple[Track, CheckedFaces, list[Image]]]:
     checked = CheckedFaces(landmarker.check, _EVERY, MESH478)
     observer = FilmObserver(landmarker, _FPS, ObserverConfig())
     for number, image in enumerate(images):
@@ -148,7 +148,7 @@ def tracks_of(
 
 
 def measured(
-    track: FaceTrack, checked: CheckedFaces, images: list[Image]
+    track: Track, checked: CheckedFaces, images: list[Image]
 ) -> tuple[dict[str, float], str]:
     """The measures of a track, and the reason that takes it away."""
     height, width = images[0].shape[:2]

@@ -11,7 +11,7 @@ from mytalk_core.data.samples import SampleClip
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
 from mytalk_core.faces.stillness import is_still, movement_ratio
-from mytalk_core.faces.tracks import FacesInMemory, FaceTrack
+from mytalk_core.faces.tracks import FacesInMemory, Track
 from mytalk_core.media.decode import iter_frames
 
 FPS = 25.0
@@ -39,10 +39,10 @@ def look(
     return looked
 
 
-def track(landmarks: Landmarks) -> FaceTrack:
+def track(landmarks: Landmarks) -> Track:
     faces = FacesInMemory()
     rows = np.array([faces.add(face) for face in landmarks])
-    return FaceTrack(0, 0, np.arange(100, 100 + len(rows)), rows, faces)
+    return Track(0, 0, np.arange(100, 100 + len(rows)), rows, faces)
 
 
 def still(landmarks: Landmarks) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mytalk_core.faces.landmark_scheme import IBUG68, MESH478
 from mytalk_core.faces.landmarker import LandmarkerConfig, MeshLandmarker
 from mytalk_core.faces.tracks import (
-    FaceTrack,
+    Track,
     TrackBuilder,
     TrackConfig,
     simultaneous_faces,
@@ -28,7 +28,7 @@ Place = tuple[float, float]
 
 def link(
     frames: Sequence[dict[str, Place]], cuts: Sequence[int] = (), config: TrackConfig | None = None
-) -> list[FaceTrack]:
+) -> list[Track]:
     """Tracks of people at places (pixels) by name; a name is one face of 100 pixels' height."""
     builder = TrackBuilder(IBUG68, config or TrackConfig(), Fraction(25))
     for index, people in enumerate(frames):
@@ -44,13 +44,13 @@ def face_of(name: str) -> NDArray[np.float32]:
     return face.astype(np.float32)
 
 
-def names(track: FaceTrack) -> str:
+def names(track: Track) -> str:
     """Who is seen in a track, once for each change."""
     seen = track.landmarks[track.seen, 2, 2].round().astype(int)
     return "".join(chr(seen[i]) for i in range(len(seen)) if i == 0 or seen[i] != seen[i - 1])
 
 
-def spans(tracks: Sequence[FaceTrack]) -> list[tuple[int, int, int, int]]:
+def spans(tracks: Sequence[Track]) -> list[tuple[int, int, int, int]]:
     return [(track.shot, track.number, track.first, track.end) for track in tracks]
 
 

@@ -7,27 +7,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mytalk_core.faces.landmark_scheme import IBUG68
-from mytalk_core.faces.tracks import FacesInMemory, FaceTrack
+from mytalk_core.faces.tracks import FacesInMemory, Track
 from mytalk_core.films.dubbed_face import faces_to_dub, seen_stretches
 
 FPS = Fraction(25)
 
 
-def track(number: int, frames: list[int], heights: float | list[float]) -> FaceTrack:
+def track(number: int, frames: list[int], heights: float | list[float]) -> Track:
     """A face of these heights, pixels, in some frames."""
     kept = FacesInMemory()
     shape = np.random.default_rng(0).uniform(0, 1, (68, 3)).astype(np.float32)
     shape[:2, 1] = 0, 1
     sizes = heights if isinstance(heights, list) else [heights] * len(frames)
     rows = [kept.add(shape * size) for size in sizes]
-    return FaceTrack(0, number, np.array(frames), np.array(rows), kept)
+    return Track(0, number, np.array(frames), np.array(rows), kept)
 
 
 def span(first: int, end: int) -> list[int]:
     return list(range(first, end))
 
 
-def dubbed(*tracks: FaceTrack) -> list[tuple[int, int, int]]:
+def dubbed(*tracks: Track) -> list[tuple[int, int, int]]:
     """Number, first and end frame of the tracks that are dubbed."""
     return [(each.number, *frames) for each, frames in faces_to_dub(tracks, IBUG68, FPS)]
 
