@@ -1,4 +1,4 @@
-# make env | demo | test | bench | lint. Needs Python 3.11 or 3.12 and nothing else; no system ffmpeg.
+# make env | demo | test | bench | lint. Requires Python 3.11 or 3.12; no system ffmpeg.
 
 VENV ?= .venv
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
@@ -14,13 +14,13 @@ mytalk := $(run) jobs.app
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make env    build the environment in $(VENV) (VENV=PATH: there), with the mytalk command"
-	@echo "make demo   dub a sample clip and say where the film and its report are"
-	@echo "make test   run the whole suite"
-	@echo "make bench  measure how fast a dub is, or another of tests/benchmarks (BENCH=NAME)"
-	@echo "make lint   style, types and the rules between rooms"
+	@echo "make env    build the environment and install the mytalk command in $(VENV) (or VENV=PATH)"
+	@echo "make demo   dub a sample clip; print the paths of the film and its report"
+	@echo "make test   run the test suite (ARGS=\"...\": arguments for pytest)"
+	@echo "make bench  run the benchmark dub_speed, or tests/benchmarks/NAME.py (BENCH=NAME, ARGS=\"...\")"
+	@echo "make lint   check style, types and import rules"
 
-# Dependencies only: several clones may share one environment, so test, lint and demo put the
+# Dependencies only. Several clones can share one environment, so test, lint and demo put the
 # clone on PYTHONPATH instead of installing it.
 dependencies:
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or 3.12 found (make PYTHON=...)" >&2; exit 2; }
@@ -42,11 +42,11 @@ demo: dependencies
 	@echo "film:   $(CURDIR)/$(film)"
 	@echo "report: $(CURDIR)/$(film).report.html"
 
-# A crash in native code, be it after the last test, says where Python was.
+# The fault handler prints the Python stack when native code crashes, also after the last test.
 test: dependencies
 	@PYTHONFAULTHANDLER=1 $(run) pytest $(ARGS)
 
-# BENCH=preprocess_speed, ARGS="engine nodes": one of tests/benchmarks, and what it is to measure.
+# BENCH: a module of tests/benchmarks; ARGS: its arguments, e.g. BENCH=preprocess_speed ARGS="engine".
 BENCH ?= dub_speed
 bench: dependencies
 	@PYTHONPATH="$(CURDIR)" "$(VENV)/bin/python" tests/benchmarks/$(BENCH).py $(ARGS)

@@ -1,12 +1,12 @@
-"""Build the Python environment of this project: its dependencies at their exact versions.
+"""Build the Python environment of the project: its dependencies at pinned versions.
 
-Run with the standard library of Python 3.11 or 3.12, before there is an environment:
+Requires Python 3.11 or 3.12 and the standard library only:
 
-    python .ci/environment.py PATH     build it at PATH, or find it there
-    python .ci/environment.py          the same at a path named by the pins; print that path
+    python .ci/environment.py PATH     build or update the environment at PATH; print PATH
+    python .ci/environment.py          the same at a path derived from the pins
 
-The project itself is not installed, so that clones with the same pins can share one environment;
-they put themselves on PYTHONPATH. Two processes may run this at once: one builds, one waits.
+The project itself is not installed: clones with the same pins share one environment and put
+themselves on PYTHONPATH. Of two concurrent processes, one builds and the other waits.
 """
 
 import fcntl
@@ -22,29 +22,29 @@ CONSTRAINTS = ROOT / "constraints.txt"
 
 
 def requirements() -> list[str]:
-    """What pyproject.toml asks for, the tools of development included."""
+    """Return the dependencies of pyproject.toml, including the `dev` extra."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return [*project["dependencies"], *project["optional-dependencies"]["dev"]]
 
 
 def pins() -> str:
-    """A name for this exact environment: the pins, the requirements and the Python version."""
+    """Return a hash of the Python version, constraints.txt and the requirements."""
     python = ".".join(str(part) for part in sys.version_info[:2])
     text = "\n".join([python, CONSTRAINTS.read_text(), *requirements()])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def shared_path() -> Path:
-    """Outside any clone, named by the pins."""
+    """Return the path of the environment that clones with the same pins share."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "mytalk" / "envs" / pins()
 
 
 def build(path: Path) -> None:
-    """Make the environment stand at `path`; at once where its stamp says that it does.
+    """Build or update the environment at `path`; return at once if its stamp matches the pins.
 
-    An environment with another stamp is brought up to date. One that a killed run of this script
-    left half built is built anew.
+    An environment with another stamp is updated. An unfinished one, from a build that was killed,
+    is cleared and rebuilt.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     stamp, unfinished = path / ".mytalk-pins", path / ".mytalk-unfinished"
@@ -69,7 +69,7 @@ def build(path: Path) -> None:
 
 def main() -> int:
     if not (3, 11) <= sys.version_info < (3, 13):
-        print("Python 3.11 or 3.12 is needed (make PYTHON=...).", file=sys.stderr)
+        print("Python 3.11 or 3.12 is required (make PYTHON=...).", file=sys.stderr)
         return 2
     path = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else shared_path()
     try:

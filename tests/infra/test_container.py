@@ -19,6 +19,7 @@ KEPT_OUT = (
     *("tests/conftest.py", "tests/mytalk_core/media/test_output.py", "demo/film.mp4", "runs/1"),
     *("mytalk_core/__pycache__/errors.cpython-311.pyc", ".mypy_cache/x", "jobs/.ruff_cache/y"),
     *("mytalk.egg-info/PKG-INFO", "run.log", ".env", "jobs/.env.local", ".dockerignore"),
+    "docs/architecture.md",
 )
 NEEDED = (
     *("pyproject.toml", "constraints.txt", "Makefile", "README.md", "LICENSE"),
