@@ -115,20 +115,33 @@ def progress(description: str, total: float | None) -> Iterator[Advance]:
 
 
 @contextmanager
+def counted(description: str, total: float | None) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a bar as `progress` does; yield a function of the amount done so far and the total."""
+    seen = 0
+    with progress(description, total) as advance:
+
+        def report(done: int, total: int | None) -> None:
+            nonlocal seen
+            advance(done - seen, total)
+            seen = done
+
+        yield report
+
+
+@contextmanager
 def stages() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each stage, one after the other; gives the function that is told of progress."""
+    """Show one bar per stage, in sequence; yield a function of the stage, amount and total."""
     with ExitStack() as bar:
-        current, seen = "", 0
-        advance: Advance
+        current = ""
+        count: Callable[[int, int | None], None]
 
         def report(stage: str, done: int, total: int) -> None:
-            nonlocal current, seen, advance
+            nonlocal current, count
             if stage != current:
                 bar.close()
-                advance = bar.enter_context(progress(stage, total))
-                current, seen = stage, 0
-            advance(done - seen)
-            seen = done
+                count = bar.enter_context(counted(stage, total))
+                current = stage
+            count(done, total)
 
         yield report
 

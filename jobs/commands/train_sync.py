@@ -1,12 +1,14 @@
 """`mytalk train-sync`: curated shards to one copy of the sync expert."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from jobs.console import progress, result
+from jobs.console import counted, result
+from jobs.options import with_options
 
 
 class Copy(StrEnum):
@@ -18,11 +20,22 @@ class Copy(StrEnum):
     PIXELS = "pixels"
 
 
-def train_sync(
-    copy: Annotated[Copy, typer.Argument(show_default=False, help="What the copy is for.")],
-    data: Annotated[Path, typer.Option(show_default=False, help="What `mytalk curate` wrote.")],
-    out: Annotated[Path, typer.Option(show_default=False, help="Folder for the weights.")],
-) -> None:
+@dataclass(frozen=True)
+class SyncOptions:
+    """What `mytalk train-sync` takes."""
+
+    copy: Annotated[Copy, typer.Argument(show_default=False)]
+    """What the copy is for."""
+
+    data: Annotated[Path, typer.Option(show_default=False)]
+    """What `mytalk curate` wrote."""
+
+    out: Annotated[Path, typer.Option(show_default=False)]
+    """Folder for the weights."""
+
+
+@with_options
+def train_sync(options: SyncOptions) -> None:
     """Train the expert that tells whether lips and sound fit, for one purpose only.
 
     The copies for preprocessing, training and evaluation are separate and never mix. It takes a
@@ -37,17 +50,10 @@ def train_sync(
     from mytalk_core.sync.expert_file import Purpose, expert_path
     from pipelines.train_sync import SyncTrainJob, run_sync_training
 
-    purpose = Purpose(copy.value)
-    check_output_folder(out, [Output(expert_path(purpose).name)], [data])
-    job = SyncTrainJob(purpose, data, out, pull("whisper-base"))
-    seen = 0
-    with progress(f"training the sync expert for {copy.value}", None) as advance:
-
-        def report(done: int, total: int) -> None:
-            nonlocal seen
-            advance(done - seen, total)
-            seen = done
-
+    purpose = Purpose(options.copy.value)
+    check_output_folder(options.out, [Output(expert_path(purpose).name)], [options.data])
+    job = SyncTrainJob(purpose, options.data, options.out, pull("whisper-base"))
+    with counted(f"training the sync expert for {options.copy.value}", None) as report:
         accuracy = run_sync_training(job, report)
     result(
         {"weights": str(job.weights), "accuracy": accuracy},

@@ -1,0 +1,80 @@
+"""Commands whose options are one frozen dataclass."""
+
+import ast
+import functools
+import inspect
+import textwrap
+from collections.abc import Callable
+from copy import copy
+from dataclasses import MISSING, fields
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+from typer.models import ParameterInfo
+
+_Options = TypeVar("_Options")
+
+
+def with_options(command: Callable[[_Options], None]) -> Callable[..., None]:
+    """Give a command of one argument, a dataclass, the flat signature that Typer reads.
+
+    Each field is an option or an argument of the command line, in the order of the class:
+    `Annotated[type, typer.Option(...)]`. The string below a field is its help text, unless its
+    annotation has one.
+    """
+    (parameter,) = inspect.signature(command, eval_str=True).parameters.values()
+    options = parameter.annotation
+
+    @functools.wraps(command)
+    def flat(**values: Any) -> None:
+        command(options(**values))
+
+    parameters = _parameters(options)
+    # Typer reads defaults from the signature and types from the annotations.
+    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    flat.__annotations__ = {each.name: each.annotation for each in parameters}
+    return flat
+
+
+def _parameters(options: Any) -> list[inspect.Parameter]:
+    """The fields of a dataclass as keyword parameters."""
+    types, texts = get_type_hints(options, include_extras=True), _field_texts(options)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=_with_help(types[field.name], texts.get(field.name)),
+        )
+        for field in fields(options)
+    ]
+
+
+def _with_help(annotation: Any, text: str | None) -> Any:
+    """The annotation with `text` as the help of its option or argument, where that has none."""
+    if get_origin(annotation) is not Annotated:
+        return annotation
+    base, *extras = get_args(annotation)
+    return Annotated[(base, *(_helped(each, text) for each in extras))]
+
+
+def _helped(extra: Any, text: str | None) -> Any:
+    if not isinstance(extra, ParameterInfo) or extra.help is not None:
+        return extra
+    own = copy(extra)  # an annotation may be shared between commands
+    own.help = text
+    return own
+
+
+def _field_texts(options: type) -> dict[str, str]:
+    """The strings below the fields of a class."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(options))).body
+    assert isinstance(definition, ast.ClassDef)
+    texts = {}
+    for above, below in zip(definition.body, definition.body[1:], strict=False):
+        match above, below:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                texts[name] = " ".join(text.split())
+    return texts
