@@ -1,1 +1,1 @@
-"""Files in and out: probe, decode, encode, mux, audio. Time is a Fraction."""
+"""Media input and output: probe, decode, encode, mux, audio. Times are Fractions."""

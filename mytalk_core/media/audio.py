@@ -1,4 +1,4 @@
-"""Sound in and out: any file to mono PCM on the film's clock, and 16-bit WAV."""
+"""Audio input and output: any file to mono PCM on the film's clock, and 16-bit WAV."""
 
 import io
 import wave
@@ -20,7 +20,7 @@ from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 
 _FLOAT_BYTES = 4
 _READ_BLOCK = Fraction(30)
-_GROWTH = 1 << 22  # samples that the array of a sound of unknown length grows by
+_GROWTH = 1 << 22  # samples by which the buffer grows when the length is unknown
 _FULL_SCALE = 32_768
 
 
@@ -31,15 +31,17 @@ def read_audio(
     duration: Fraction | None = None,
     choice: StreamChoice = PLAYERS_CHOICE,
 ) -> NDArray[np.float32]:
-    """The audio stream of `path` as float32 (N,), mono, -1..1, `sample_rate` Hz.
+    """Return the audio stream of `path` as mono float32 (N,) in -1..1 at `sample_rate` Hz.
 
-    Channels are chosen and mixed by layout and content, see `mono_weights`.
+    Channels are selected and mixed by layout and content, see `mono_weights`. Sample 0 coincides
+    with the first video frame; in a file without video it is the first sample. The result is
+    deterministic. One hour at 16 kHz takes 230 MB: use `iter_audio` for films, or read a part.
 
-    Sample 0 sounds when the file's first video frame shows; in a file without video it is the
-    first sample. The same file gives the same samples. An hour at 16 kHz takes 230 MB: use
-    `iter_audio` for films, or read a part: `duration` seconds, or all there are, from `start`
-    seconds on, without decoding what comes before (see `sound_from_first_picture`). A part that
-    the sound ends in is shorter, one beyond its end is empty.
+    Args:
+        start: seconds after sample 0. The audio before it is not decoded, see
+            `sound_from_first_picture`.
+        duration: seconds to read; None reads to the end. The result is shorter where the audio
+            ends earlier, and empty where `start` is beyond its end.
 
     Raises:
         BadInputError: as `probe_audio`, or DECODE_ERROR.
@@ -51,7 +53,7 @@ def read_audio(
     samples, count = np.empty(0, np.float32), 0
     for block in _mono_blocks(sound, sample_at(_READ_BLOCK, sample_rate), Path(path), choice):
         if count + len(block) > len(samples):
-            # In place, so that memory never holds the sound twice.
+            # Resize in place: a copy would hold the audio in memory twice.
             samples.resize(max(count + len(block), len(samples) + _GROWTH), refcheck=False)
         samples[count : count + len(block)] = block
         count += len(block)
@@ -62,10 +64,10 @@ def read_audio(
 def iter_audio(
     path: str | Path, block_seconds: Fraction | float, sample_rate: int = SPEECH_SAMPLE_RATE
 ) -> Iterator[NDArray[np.float32]]:
-    """`read_audio` in blocks of float32 (n,): all `block_seconds` long but the last.
+    """Yield the samples of `read_audio` in blocks (n,) of `block_seconds`; the last is shorter.
 
     Raises:
-        BadInputError: as `read_audio`; DECODE_ERROR also after some blocks.
+        BadInputError: as `read_audio`; DECODE_ERROR may follow valid blocks.
     """
     sound = sound_from_first_picture(Path(path), sample_rate)
     block = max(1, sample_at(Fraction(block_seconds), sample_rate))
@@ -75,7 +77,7 @@ def iter_audio(
 def _mono_blocks(
     sound: Any, block: int, path: Path, choice: StreamChoice
 ) -> Iterator[NDArray[np.float32]]:
-    """An ffmpeg-python node's sound, mixed to mono, `block` samples at a time."""
+    """Yield the audio of an ffmpeg-python node, mixed to mono, in blocks of `block` samples."""
     output = mixed_to_mono(sound, mono_weights(path, choice)).output(
         "pipe:", format="f32le", acodec="pcm_f32le"
     )
@@ -93,19 +95,19 @@ def _mono_blocks(
 
 
 def pcm16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Float samples (N,) in -1..1 as 16-bit integers, rounded; what is louder is clipped."""
+    """Convert float samples (N,) in -1..1 to 16-bit integers: rounded, clipped at full scale."""
     scaled = np.rint(samples * _FULL_SCALE)
     return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
 
 
 def from_pcm16(samples: NDArray[np.int16]) -> NDArray[np.float32]:
-    """16-bit samples (N,) as float32 in -1..1; `pcm16` is its inverse."""
+    """Convert 16-bit samples (N,) to float32 in -1..1. `pcm16` is the inverse."""
     floats: NDArray[np.float32] = samples.astype(np.float32) / np.float32(_FULL_SCALE)
     return floats
 
 
 def wav_bytes(samples: NDArray[np.int16], sample_rate: int) -> bytes:
-    """A mono 16-bit WAV file of `samples` (N,); the same samples give the same bytes."""
+    """Return a mono 16-bit WAV file of `samples` (N,). Equal samples give equal bytes."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as wav:
         wav.setnchannels(1)
@@ -116,13 +118,13 @@ def wav_bytes(samples: NDArray[np.int16], sample_rate: int) -> bytes:
 
 
 def read_wav(data: bytes) -> NDArray[np.int16]:
-    """The samples (N,) of a file that `wav_bytes` made."""
+    """Return the samples (N,) of a file written by `wav_bytes`."""
     with wave.open(io.BytesIO(data), "rb") as wav:
         return np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(np.int16)
 
 
 def write_wav(path: Path, samples: NDArray[np.int16], sample_rate: int) -> None:
-    """Writes `samples` (N,) as a mono 16-bit WAV file.
+    """Write `samples` (N,) as a mono 16-bit WAV file.
 
     Raises:
         OutputError: as `atomic_path`.

@@ -1,4 +1,4 @@
-"""How the channels of a sound become one: by its layout and by what the channels hold."""
+"""Downmixing to mono by channel layout and by the measured content of the channels."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -19,36 +19,37 @@ from mytalk_core.media.file_identity import FileIdentity
 from mytalk_core.media.probe import places_of
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice, choose_audio
 
-# Sounds up to this many seconds are measured whole, of longer ones as much in stretches.
+# Audio of up to this many seconds is measured whole; longer audio is sampled in stretches that
+# add up to the same length.
 _MEASURED = 600
 _STRETCHES = 60
 
-# Share of the whole power from which on a centre channel holds the speech.
+# A centre channel with at least this share of the total power holds the speech.
 _CENTRE_SHARE = 0.01
-# Channels without a known place hold nothing below this share of the loudest one's power.
+# Channels without a known position are silent below this share of the loudest channel's power.
 _LEAST_POWER = 1e-3
-# Channels cancel where their mix has a smaller share of the power that it would have of channels
-# that have nothing to do with each other.
+# Channels cancel where the power of their mix is below this share of the power that uncorrelated
+# channels would give.
 _CANCELLED = 0.15
-# Share of the loudest channel's power from which on a channel is as loud.
+# A channel with at least this share of the loudest channel's power counts as equally loud.
 _AS_LOUD = 0.5
-# Correlation from which on two channels hold the same sound.
+# Channels correlated at least this strongly hold the same sound.
 _SAME = 0.5
 
-# Shares in the usual mix to mono, before they are brought to a sum of one (ITU-R BS.775).
+# Weights of the standard mono downmix before normalisation to a sum of 1 (ITU-R BS.775).
 _USUAL: Final = {"FL": 0.707, "FR": 0.707, "FC": 1.0, "LFE": 0.0, "LFE2": 0.0}
 _USUAL_SURROUND: Final = 0.5
 
 Weights = tuple[float, ...]
-"""Of each channel in a mix to mono."""
+"""The weight of each channel in the mono mix."""
 
 
 def mono_weights(path: Path, choice: StreamChoice = PLAYERS_CHOICE) -> Weights | None:
-    """How to mix the audio stream of `path` to mono; None for the usual mix of its layout.
+    """Return the mono mix of the audio stream of `path`; None for the standard mix of its layout.
 
-    Of surround sound the centre channel is taken where it holds anything. Of channels without a
-    known place (recorders write a microphone to each) those are mixed that hold sound. Channels
-    that would cancel are inverted first: a balanced line recorded as stereo is such a pair.
+    From surround sound the centre channel is taken unless it is silent. Where channels have no
+    known position (multitrack recorders), the channels that are not silent are mixed. Channels that
+    would cancel, such as a balanced line recorded as stereo, are inverted first.
 
     Raises:
         BadInputError: as `open_container` and `choose_audio`.
@@ -72,11 +73,11 @@ def _mono_weights(file: FileIdentity, choice: StreamChoice) -> Weights | None:
 
 
 def choose_weights(correlation: NDArray[np.float64], places: Sequence[str]) -> Weights | None:
-    """`mono_weights` of measured channels.
+    """Return the mix of `mono_weights` for measured channels.
 
     Args:
         correlation: (C, C) sums of products of the channels' samples.
-        places: of each channel, from `AudioInfo.places`.
+        places: position of each channel as in `AudioInfo.places`.
     """
     power = np.diag(correlation)
     if not power.any():
@@ -94,7 +95,7 @@ def choose_weights(correlation: NDArray[np.float64], places: Sequence[str]) -> W
     if not _cancel(correlation, weights):
         return None if placed else tuple(weights.tolist())
     mixed = power * (weights > 0)
-    loudest = int((mixed >= _AS_LOUD * mixed.max()).argmax())  # the first of such
+    loudest = int((mixed >= _AS_LOUD * mixed.max()).argmax())  # the first of them
     same = correlation[loudest] / np.sqrt(np.maximum(power * power[loudest], 1e-30))
     weights = np.where(same < -_SAME, -weights, weights)
     if _cancel(correlation, weights):
@@ -103,9 +104,9 @@ def choose_weights(correlation: NDArray[np.float64], places: Sequence[str]) -> W
 
 
 def mixed_to_mono(sound: Any, weights: Weights | None) -> Any:
-    """An ffmpeg-python node's sound as one channel."""
+    """Mix the audio of an ffmpeg-python node to one channel."""
     if weights is None:
-        # Without the limit two loud channels add up to more than one.
+        # Without the limit two loud channels can exceed full scale.
         return sound.filter("aresample", ochl="mono", rematrix_maxval=1)
     terms = (f"{weight:+.6f}*c{number}" for number, weight in enumerate(weights) if weight)
     return sound.filter("pan", args="mono|c0=" + "".join(terms).removeprefix("+"))
@@ -123,7 +124,10 @@ def _cancel(correlation: NDArray[np.float64], weights: NDArray[np.float64]) -> b
 def _measured_samples(
     container: InputContainer, stream: AudioStream
 ) -> Iterator[NDArray[np.float64]]:
-    """Samples (C, n) of the whole sound, or of stretches spread over it; damage ends a stretch."""
+    """Yield samples (C, n) of the whole stream or of stretches across it.
+
+    A decoding error ends its stretch; it is reported when the audio is read.
+    """
     unit = stream.time_base or Fraction(1, av.time_base)
     begin = stream.start_time or 0
     length = stream.duration or (container.duration or 0) * Fraction(1, av.time_base) / unit
@@ -136,15 +140,15 @@ def _measured_samples(
             for frame in container.decode(stream):
                 yield _samples(frame)
                 seconds += Fraction(frame.samples, frame.sample_rate)
-                # A sound that states no length is measured from its start.
+                # A stream without a stated length is measured from its start.
                 if seconds >= (_MEASURED if whole else _MEASURED // _STRETCHES):
                     break
         except av.error.FFmpegError:
-            continue  # reading the sound reports the damage
+            continue
 
 
 def _samples(frame: AudioFrame) -> NDArray[np.float64]:
-    """The frame's samples (C, n), -1..1."""
+    """Return the samples (C, n) of a frame, in -1..1."""
     stored = frame.to_ndarray()
     if not frame.format.is_planar:
         stored = stored.reshape(-1, len(frame.layout.channels)).T

@@ -1,8 +1,8 @@
-"""The clean aperture of an MP4 or QuickTime film: the part of its picture that players show.
+"""Read and write the clean aperture of MP4 and QuickTime: the picture area that players show.
 
-It is a box `clap` in the film's sample description (ISO/IEC 14496-12, 12.1.4). FFmpeg's muxer keeps
-it with packets that it copies, but takes none from an encoder, hence the writer here. FFmpeg's own
-tools crop to whole chroma samples, so they show a column or row less than a part of odd size.
+It is the box `clap` in the sample description (ISO/IEC 14496-12, 12.1.4). FFmpeg's muxer preserves
+it for copied packets but cannot write it for encoded ones. FFmpeg's tools crop to whole chroma
+samples, so for odd sizes they show one column or row less than the box states.
 """
 
 import struct
@@ -14,26 +14,26 @@ from typing import Final
 
 from mytalk_core.media.orientation import Orientation
 
-# Boxes from the file to a track's sample description; a track is a "trak".
+# Path of boxes from the file to a track's sample description.
 _TO_TRACKS: Final = (b"moov", b"trak")
 _IN_TRACK: Final = (b"mdia", b"minf", b"stbl", b"stsd")
-_STSD_HEAD = 8  # version, flags and the number of entries
-_ENTRY_HEAD = 78  # of a description of a video, before its boxes
+_STSD_HEAD = 8  # bytes: version, flags and number of entries
+_ENTRY_HEAD = 78  # bytes of a video sample description before its boxes
 _CLAP: Final = struct.Struct(">I4s8i")
-_LONGEST_MOOV = 1 << 28  # bytes; a day of film takes a tenth
+_LONGEST_MOOV = 1 << 28  # bytes, ten times the index of a 24-hour film
 
 
 @dataclass(frozen=True)
 class CleanAperture:
-    """A part of the picture, in its pixels."""
+    """A rectangle of the picture in pixels."""
 
     width: Fraction
     height: Fraction
-    right: Fraction = Fraction(0)  # of its centre from the picture's; negative: to the left
-    down: Fraction = Fraction(0)
+    right: Fraction = Fraction(0)  # offset of its centre from the picture's; negative: left
+    down: Fraction = Fraction(0)  # vertical offset; negative: up
 
     def upright(self, orientation: Orientation) -> "CleanAperture":
-        """The same part of the picture as it is displayed."""
+        """Return the same rectangle in the displayed orientation."""
         part = self
         if orientation.mirrored:
             part = CleanAperture(part.width, part.height, -part.right, part.down)
@@ -44,14 +44,14 @@ class CleanAperture:
 
 @dataclass(frozen=True)
 class _Box:
-    start: int  # of its head in the data
+    start: int  # offset of the header in the data
     end: int
-    inside: int  # where its content starts
+    inside: int  # offset of the payload
     kind: bytes
 
 
 def read_clean_aperture(path: Path) -> CleanAperture | None:
-    """The clean aperture of a file's first video track that has one; None where none has."""
+    """Return the clean aperture of the first video track that has one, else None."""
     moov = _read_moov(path)
     if moov is None:
         return None
@@ -68,10 +68,10 @@ def read_clean_aperture(path: Path) -> CleanAperture | None:
 
 
 def write_clean_aperture(path: Path, part: CleanAperture) -> None:
-    """Add a clean aperture to the video track of an MP4 file whose index stands at its end.
+    """Add a clean aperture to the video track of an MP4 file whose index is at its end.
 
     Raises:
-        ValueError: where the index stands elsewhere, or describes no video.
+        ValueError: where the index is elsewhere or describes no video.
     """
     moov = _read_moov(path)
     if moov is None or moov[0] + len(moov[1]) != path.stat().st_size:
@@ -96,7 +96,7 @@ def write_clean_aperture(path: Path, part: CleanAperture) -> None:
 
 
 def _read_moov(path: Path) -> tuple[int, bytes] | None:
-    """Where a file's index starts, and its bytes; None where there is none."""
+    """Return the offset and bytes of the file's index (`moov`), or None where it has none."""
     with path.open("rb") as file:
         at, end = 0, path.stat().st_size
         while at + 8 <= end:
@@ -117,7 +117,7 @@ def _read_moov(path: Path) -> tuple[int, bytes] | None:
 
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[_Box]:
-    """The boxes that stand one after the other; what does not fit ends them."""
+    """Yield consecutive boxes; stop at the first that exceeds `end`."""
     while start + 8 <= end:
         size = int.from_bytes(data[start : start + 4], "big")
         if size < 8 or start + size > end:
@@ -127,7 +127,7 @@ def _boxes(data: bytes, start: int, end: int) -> Iterator[_Box]:
 
 
 def _video_entries(data: bytes) -> Iterator[_Box]:
-    """The sample descriptions of video tracks; `inside` is where their boxes start."""
+    """Yield the sample descriptions of video tracks; `inside` is the offset of their boxes."""
     for track in _inside(data, _Box(0, len(data), 8, b"moov"), b"trak"):
         for box in _down(data, track, _IN_TRACK):
             for entry in _boxes(data, box.inside + _STSD_HEAD, box.end):
@@ -152,7 +152,7 @@ def _down(data: bytes, box: _Box, kinds: tuple[bytes, ...]) -> Iterator[_Box]:
 
 
 def _around(data: bytes, entry: _Box) -> list[_Box]:
-    """The boxes that hold a sample description, itself included, from the index on."""
+    """Return the boxes that enclose a sample description, outermost first, itself included."""
     whole = _Box(0, len(data), 8, b"moov")
     chain, place = [whole], whole
     for kind in (_TO_TRACKS[1], *_IN_TRACK):

@@ -1,4 +1,4 @@
-"""Opening media files: local ones only, with a clear error for each way to be unusable."""
+"""Open media files: local files only, with a typed error for each cause of failure."""
 
 import stat
 from pathlib import Path
@@ -12,32 +12,32 @@ from av.format import Flags
 
 from mytalk_core.errors import BadInputError, Reason
 
-# Whatever a file says, nothing but local files is ever opened for it, so no connection is made.
+# Only local files are opened, whatever a file refers to, so no network connection is made.
 LOCAL_PROTOCOLS = "file,pipe"
 
-# The containers and bare streams that studios and data sets keep footage and speech in, by
-# FFmpeg's names. Whatever is not here is refused before its reader runs: playlists and edit lists,
-# which name other files (HLS, DASH, concat, SDP, IMF, numbered pictures); single pictures and
-# animations; subtitles; plain text, which would play as a terminal's film; the formats of games.
-# QuickTime's references to other files stay off, which is FFmpeg's default.
+# Containers and elementary streams that studios and data sets use, by FFmpeg's names. All others
+# are refused before their demuxer runs: playlists and edit lists, which refer to other files (HLS,
+# DASH, concat, SDP, IMF, image sequences); still images and animations; subtitles; plain text,
+# which FFmpeg would play as ANSI art; game formats. QuickTime references to other files stay
+# disabled, which is FFmpeg's default.
 FORMATS = ",".join(
     (
-        "mov,mp4,m4a,3gp,3g2,mj2",  # one reader of FFmpeg's; QuickTime, MP4 and their kin
+        "mov,mp4,m4a,3gp,3g2,mj2",  # one demuxer of FFmpeg: QuickTime, MP4 and related formats
         "matroska,webm",
         "mpegts,mpegtsraw,mpeg",  # transport and program streams, DVD and broadcast
-        "mxf,gxf,lxf,dv,dnxhd,dirac,vc1",  # cameras, edit suites and servers of broadcasters
+        "mxf,gxf,lxf,dv,dnxhd,dirac,vc1",  # cameras, editing systems, broadcast servers
         "avi,asf,asf_o,wtv,flv,live_flv,rm,nut,ivf,ogg,yuv4mpegpipe",
-        "h261,h263,h264,hevc,vvc,m4v,mpegvideo,obu,av1",  # bare streams of pictures
+        "h261,h263,h264,hevc,vvc,m4v,mpegvideo,obu,av1",  # elementary video streams
         "wav,w64,aiff,caf,au,flac,ape,wv,tta,tak,mp3,aac,loas,ac3,eac3,dts,dtshd,truehd,mlp,amr",
         "amrnb,amrwb,gsm,mpc,mpc8,nistsphere,spdif",  # nistsphere: speech corpora
     )
 )
 
-# Decoders refuse larger pictures, whatever size the file's header states: 8K UHD (7680x4320) and
-# DCI 8K (8192x4320) pass, 8192x8192 does not.
+# Decoders refuse larger pictures regardless of the stated size: 8K UHD (7680x4320) and DCI 8K
+# (8192x4320) pass, 8192x8192 does not.
 MOST_PIXELS = 36_000_000
 
-# What begins like this, or has such a line early on, names other files or addresses.
+# A file that starts like this, or has such an element early on, refers to other files.
 _HEAD_BYTES = 4096
 _PLAYLIST_STARTS = (b"#extm3u", b"ffconcat version", b"[playlist]", b"#!avisynth")
 _PLAYLIST_PARTS = (b"<mpd", b"<smil", b"<asx", b"<smoothstreamingmedia", b"<compositionplaylist")
@@ -45,7 +45,7 @@ _SESSION_START, _SESSION_MEDIA = b"v=0", b"\nm="  # session descriptions (RFC 88
 
 
 def check_readable(path: Path) -> None:
-    """Returns where `path` is a regular file with content that this process may read.
+    """Check that `path` is a regular, readable file with content.
 
     Raises:
         BadInputError: NOT_FOUND, UNREADABLE (a folder, a device, no permission) or EMPTY_FILE.
@@ -77,29 +77,29 @@ def check_readable(path: Path) -> None:
 
 
 def file_url(path: Path) -> str:
-    """The file as FFmpeg must be told it: no name is taken for an option, pattern or protocol."""
+    """Return the file's URL for FFmpeg, in which no name is parsed as option or protocol."""
     return f"file:{path.absolute()}"
 
 
 def open_container(path: Path) -> av.container.InputContainer:
-    """The opened file; the caller closes it (it is a context manager).
+    """Open a media file; the caller closes it (it is a context manager).
 
     Raises:
-        BadInputError: as `check_readable`; FORBIDDEN_FORMAT where it is a playlist or an edit
-            list, whose targets are not looked at; NOT_MEDIA where it is none of `FORMATS`.
+        BadInputError: as `check_readable`; FORBIDDEN_FORMAT for a playlist or an edit list, whose
+            targets are not opened; NOT_MEDIA where it is none of `FORMATS`.
     """
     return _open(path, {"max_pixels": str(MOST_PIXELS)})
 
 
 def open_undecoded(path: Path) -> av.container.InputContainer:
-    """As `open_container`, but no decoder ever runs: streams are what the headers say they are."""
+    """As `open_container`, without any decoder: stream parameters are those of the headers."""
     return _open(path, {"codec_whitelist": "none"})
 
 
 def _open(path: Path, options: dict[str, str]) -> av.container.InputContainer:
     check_readable(path)
-    # torchvision switches logging into Python on. A decoder's thread that logs then waits for the
-    # interpreter, which, freeing the decoder, waits for that thread: the process hangs for ever.
+    # torchvision routes FFmpeg's log to Python. A decoder thread that logs then waits for the GIL
+    # while the thread that holds it waits for the decoder to close: a deadlock.
     av.logging.set_level(None)
     confined = {"protocol_whitelist": LOCAL_PROTOCOLS, "format_whitelist": FORMATS}
     try:
@@ -107,7 +107,7 @@ def _open(path: Path, options: dict[str, str]) -> av.container.InputContainer:
     except (av.error.FFmpegError, OSError, ValueError) as error:
         if _is_playlist(path):
             raise BadInputError(
-                "is a playlist: it names other files or addresses, which are not opened for it.",
+                "is a playlist: it refers to other files or addresses, which are not opened.",
                 reason=Reason.FORBIDDEN_FORMAT,
                 where=str(path),
                 remedy="Name the media files themselves.",
@@ -121,12 +121,12 @@ def _open(path: Path, options: dict[str, str]) -> av.container.InputContainer:
 
 
 def clock_may_jump(container: av.container.InputContainer) -> bool:
-    """Whether the format is one of transmissions and discs, whose times may begin anew."""
+    """Return whether the format allows timestamp discontinuities (AVFMT_TS_DISCONT)."""
     return bool(container.format.flags & cast(int, Flags.ts_discont.value))
 
 
 def _is_playlist(path: Path) -> bool:
-    """Whether a file that FFmpeg may not read is a list of others, by its first lines."""
+    """Return whether the first lines of a file are those of a playlist or session description."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     return (

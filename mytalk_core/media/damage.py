@@ -1,4 +1,4 @@
-"""Damage in a film: what could not be decoded, or was decoded with errors, and when it is seen."""
+"""Damage in a film: frames that failed to decode or were decoded with errors, and where."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,53 +10,53 @@ import av.error
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.film_clock import FilmClock
 
-# A film of which a larger share is damaged is of no use. That shows at its end, or sooner where
-# hardly any of so many frames is sound.
+# A film with a larger damaged share is refused: at its end, or after this many frames where nearly
+# all are damaged.
 _MOST = Fraction(1, 2)
 _EARLY_MOST = Fraction(9, 10)
 _EARLY = 250
 
-# Seconds after an error for which frames are counted as damaged, where no keyframe comes: streams
-# that refresh their pictures bit by bit have none.
+# Seconds after an error during which frames count as damaged if no keyframe follows. Streams with
+# intra refresh have none.
 _LONGEST = 12
 
-# Steps of time beyond which, in frames, a frame may be missing; how many must be missing, at least
-# and at most, where nothing but the time tells; frames that may be given after a failure although
-# they were stored before it.
+# A step of timestamps beyond this many frames may be a gap. Fewest and most missing frames where
+# only the timestamps show it. Frames that may be output after a failure although they were stored
+# before it.
 _LONG_STEP = Fraction(3, 2)
 _LEAST_GAP, _LARGEST_GAP = 3, 250
 _DELAYED = 32
 
-# Stretches of damage that are closer, in seconds, are one; and those named to people.
+# Stretches of damage closer than this, in seconds, are merged; at most `_NAMED` are listed.
 _APART = 1
 _NAMED = 5
 
 
 @dataclass(frozen=True)
 class DamagedStretch:
-    """A part of a film in which frames are damaged or missing."""
+    """A time range in which frames are damaged or missing."""
 
     start: Fraction  # seconds
     end: Fraction  # seconds
-    damaged: int  # frames that are shown as the decoder concealed their errors
-    missing: int  # frames in whose place the one before is shown
+    damaged: int  # frames shown with concealed errors
+    missing: int  # frames replaced by the frame before
 
 
 class DamageLog:
-    """Collects the damage of one pass over a film."""
+    """Collect the damage of one decoding pass."""
 
     def __init__(self, strict: bool = False) -> None:
-        """`strict`: the first damage ends decoding with an error."""
+        """With `strict` the first damage raises an error."""
         self.strict = strict
         self.stretches: list[DamagedStretch] = []  # by start
 
     @property
     def frames(self) -> int:
-        """How many are damaged or missing."""
+        """Return how many frames are damaged or missing."""
         return sum(each.damaged + each.missing for each in self.stretches)
 
     def add(self, start: Fraction, end: Fraction, damaged: int, missing: int) -> None:
-        """Add damage after all that was added before."""
+        """Add a stretch that follows all stretches added before."""
         if self.stretches and start - self.stretches[-1].end <= _APART:
             last = self.stretches.pop()
             start, end = last.start, max(end, last.end)
@@ -65,7 +65,7 @@ class DamageLog:
 
 
 def damage_text(stretches: tuple[DamagedStretch, ...]) -> str:
-    """What is damaged, for people; empty where nothing is."""
+    """Describe the damage for the user; empty where there is none."""
     if not stretches:
         return ""
     damaged = sum(each.damaged for each in stretches)
@@ -80,10 +80,10 @@ def damage_text(stretches: tuple[DamagedStretch, ...]) -> str:
 
 
 class DamageFinder:
-    """Tells of each decoded frame whether it is damaged, and ends what is mostly damaged."""
+    """Detect damaged and missing frames, and refuse a film that is mostly damaged."""
 
     def __init__(self, path: Path, clock: FilmClock, unit: Fraction, log: DamageLog) -> None:
-        """`unit`: seconds per unit of timestamps."""
+        """`unit` is the time base in seconds."""
         self._path = path
         self._constant = clock.rate.constant
         self._transmission = clock.frames is not None
@@ -91,18 +91,18 @@ class DamageFinder:
         self._unit = unit
         self._log = log
         self._previous: int | None = None  # timestamp of the last frame
-        self._suspect_since: int | None = None  # what follows leans on what was lost
-        # Packets that failed, of which no gap between frames has told yet, and after which frame.
+        self._suspect_since: int | None = None  # later frames may reference lost ones
+        # Packets that failed and are not yet matched by a gap, and the frame that preceded them.
         self._lost, self._lost_after = 0, 0
         self._frames = self._corrupt = self._missing = self._failed = 0
 
     def failed(self, error: av.error.FFmpegError | None = None) -> None:
-        """A packet could not be decoded, or not be read.
+        """Record a packet that could not be read or decoded.
 
-        Frames that were stored before it, but are shown later, are still to come.
+        Frames stored before it but displayed later are still to come.
 
         Raises:
-            BadInputError: DECODE_ERROR, see `DamageLog` and the share that may be damaged.
+            BadInputError: DECODE_ERROR where the log is strict or too much is damaged.
         """
         self._failed += 1
         self._lost += 1
@@ -112,7 +112,7 @@ class DamageFinder:
         self._refuse(error)
 
     def frame(self, pts: int, frame: av.VideoFrame) -> tuple[bool, int]:
-        """Whether the next frame is damaged, and how many before it are missing.
+        """Return whether the next frame is damaged, and how many frames before it are missing.
 
         Raises:
             BadInputError: as `failed`.
@@ -138,13 +138,13 @@ class DamageFinder:
         return damaged, missing
 
     def _gap(self, step: Fraction | int, corrupt: bool) -> int:
-        """How many frames are missing where the next one comes `step` units after the last."""
+        """Return how many frames are missing if the next comes `step` units after the last."""
         gap = max(0, round(step / self._step) - 1)
         if not (self._lost or corrupt or self._suspect_since is not None):
-            # Only the time tells; single frames are left out by recorders and old containers.
+            # Only the timestamps show it. Recorders and old containers skip single frames.
             if not (self._constant and _LEAST_GAP <= gap <= _LARGEST_GAP):
                 return 0
-            # Transmissions lose packets anywhere, other files the frames up to a keyframe.
+            # Transport streams lose packets anywhere, other files lose frames up to a keyframe.
             if self._transmission:
                 self._suspect_since = self._previous
             return gap
@@ -155,24 +155,24 @@ class DamageFinder:
         return gap
 
     def finish(self) -> None:
-        """The film is over.
+        """Close the pass at the end of the film.
 
         Raises:
-            BadInputError: DECODE_ERROR where too much of it is damaged.
+            BadInputError: DECODE_ERROR where too large a share is damaged.
         """
         last = self._previous or 0
         if self._lost and last - self._lost_after <= _DELAYED * self._step:
-            # Nothing came after the last failures: the film ends there.
+            # No frame followed the last failures: the film ends there.
             at = (last + self._step) * self._unit
             self._log.add(at, at, 0, self._lost)
         if self._hits > _MOST * (self._frames + self._missing):
             raise self._refusal(None)
 
     def refuse_empty(self) -> None:
-        """No frame was decoded.
+        """Check a stream without any decoded frame.
 
         Raises:
-            BadInputError: DECODE_ERROR where that is because of damage.
+            BadInputError: DECODE_ERROR where damage is the cause.
         """
         if self._failed:
             raise self._refusal(None)

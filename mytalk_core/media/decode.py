@@ -1,7 +1,4 @@
-"""Frames out of a file, one after the other and upright, in constant memory.
-
-In RGB for looking at a film, as the film's own planes for changing it.
-"""
+"""Decode a film frame by frame, upright, in constant memory: as RGB or as its own YUV planes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,30 +27,30 @@ from mytalk_core.media.video_stream import (
     time_base,
 )
 
-# Containers that count in milliseconds put a frame up to one of them off its exact time.
+# Containers with millisecond timestamps place a frame up to this far from its exact time.
 _CLOCK_TOLERANCE = Fraction(1, 1000)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of a film."""
+    """One decoded picture in RGB."""
 
     index: int  # position in the stream, from 0
     pts: int  # start of display in units of `VideoInfo.time_base`; the first frame is at 0
     image: NDArray[np.uint8]  # (H, W, 3) RGB, upright
-    duration: int = 0  # as the file states it, in units of `VideoInfo.time_base`; 0: not at all
+    duration: int = 0  # as stated by the file, in units of `VideoInfo.time_base`; 0: not stated
     pixel_aspect: Fraction = Fraction(1)  # width of a pixel over its height
-    damaged: bool = False  # it was decoded with errors, or stands in for frames that are missing
+    damaged: bool = False  # decoded with errors, or repeated in place of missing frames
 
 
 @dataclass(frozen=True)
 class PlaneFrame:
-    """One picture of a film as the film keeps it."""
+    """One decoded picture in the film's own planes."""
 
     index: int  # position in the stream, from 0
     pts: int  # start of display in units of `VideoInfo.time_base`; the first frame is at 0
     planes: Planes  # upright
-    duration: int = 0  # as the file states it, in units of `VideoInfo.time_base`; 0: not at all
+    duration: int = 0  # as stated by the file, in units of `VideoInfo.time_base`; 0: not stated
 
 
 def iter_frames(
@@ -64,11 +61,15 @@ def iter_frames(
     damage: DamageLog | None = None,
     even: bool = False,
 ) -> Iterator[Frame]:
-    """Every frame of the video stream in the order of display; pts increase strictly.
+    """Yield every frame of the video stream in display order; pts increase strictly.
 
-    `threads` decode, which changes no picture; `exact` is as of `to_rgb`, `even` as of
-    `PlaneReader`. A file that merely ends
-    early ends the iteration. Damage is concealed as of `decoded_frames`, and added to `damage`.
+    A truncated file ends the iteration. Damage is concealed as by `decoded_frames`.
+
+    Args:
+        threads: decoder threads; they do not change the pictures.
+        exact: as in `to_rgb`.
+        damage: collects the damage that was concealed.
+        even: as in `PlaneReader`.
 
     Raises:
         BadInputError: as `probe_video`; DECODE_ERROR as `decoded_frames`.
@@ -88,10 +89,10 @@ def iter_planes(
     choice: StreamChoice = PLAYERS_CHOICE,
     even: bool = False,
 ) -> Iterator[PlaneFrame]:
-    """The frames of `iter_frames` in planes of `VideoInfo.layout` and tags of `VideoInfo.colour`.
+    """Yield the frames of `iter_frames` as planes of `VideoInfo.layout` and `VideoInfo.colour`.
 
-    The planes are the decoder's own samples where `PlaneReader` need not convert them, and keep
-    its memory for as long as they are kept.
+    Where `PlaneReader` need not convert, the planes are views of the decoder's memory and keep it
+    alive.
 
     Raises:
         BadInputError: as `iter_frames`; DECODE_ERROR also as `PlaneReader`.
@@ -111,12 +112,12 @@ def iter_frames_at(
     threads: int = DECODER_THREADS,
     choice: StreamChoice = PLAYERS_CHOICE,
 ) -> Iterator[Frame]:
-    """The film resampled to exactly `fps` frames per second, or frames `first` <= n < `end` of it.
+    """Yield the film resampled to exactly `fps` frames per second: frames `first` <= n < `end`.
 
     Output n is the source frame on screen n/fps seconds after the first frame's start, so frames
-    repeat or are left out and none is blended. `Frame.index` is n, `Frame.pts` the source frame's.
-    The last source frame counts as 1/(nominal rate) long. A part holds exactly the frames that the
-    whole would give for it, and is reached without decoding all before it where the file allows.
+    repeat or are dropped and none is blended. `Frame.index` is n, `Frame.pts` the source frame's.
+    The last source frame lasts 1/(nominal rate). A part equals the same frames of the whole. Where
+    the file allows, decoding starts near the part.
 
     Raises:
         BadInputError: as `iter_frames`.
@@ -139,7 +140,7 @@ def iter_frames_at(
                 index += 1
             aspect = pixel_aspect(stream, frame)
             shown = _Shown(pts, frame, scaler, aspect, damaged)
-        assert shown is not None  # decoding raises where there is none
+        assert shown is not None  # decoding raises where there is no frame
         over = shown.pts * unit + length - _CLOCK_TOLERANCE
         while frame_time(index, fps) < over and index != end:
             yield shown.as_frame(index)
@@ -147,7 +148,7 @@ def iter_frames_at(
 
 
 class _Shown:
-    """The source frame on screen, converted once and only if it is shown at all."""
+    """The source frame on screen, converted at most once and only when it is output."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Frames into a film that keeps its source's size, timing and colours; face crops into bytes."""
+"""Encode frames to a film with its source's size, timing and colours, and face crops to bytes."""
 
 import io
 from collections.abc import Iterator
@@ -27,17 +27,17 @@ from mytalk_core.media.output import atomic_path
 from mytalk_core.media.planes import PlaneLayout, frame_of
 from mytalk_core.media.probe import VideoInfo
 
-# Of the scaler's matrices and ranges the pair with the least rounding error: 55 dB and no bias from
-# RGB and back, where the full range darkens by half a level.
+# The matrix and range with the least rounding error: 55 dB and no bias from RGB and back. Full
+# range darkens by half a level.
 _CROP_COLOUR: Final = ColourTags(matrix=6, primaries=6, transfer=6, range=1)
 _CROP_LAYOUT: Final = PlaneLayout(8, 1, 1, 0, 0)
 
-# At 1080x1920 this takes 18 ms of processor time a frame at a crf of 16, for 49.3 dB of luma;
-# "veryfast" at 14 takes 52 for 49.0, in a third of the bytes. What a studio gets is encoded once
-# more, and the rendering waits for the encoder.
+# For 1080x1920 "ultrafast" at crf 16 takes 18 ms of CPU time a frame for 49.3 dB of luma;
+# "veryfast" at crf 14 takes 52 ms for 49.0 dB in a third of the bytes. Studios encode the delivery
+# again, and rendering waits for the encoder.
 _FILM_PRESET: Final = "ultrafast"
 
-# The place of chroma in 4:2:0 to its tag (ITU-T H.264, figure E-1). The first goes without saying.
+# Chroma position in 4:2:0 to its tag (ITU-T H.264, figure E-1). The first is the default.
 _CHROMA_TAGS: Final = {
     (0.0, 0.5): "0",
     (0.5, 0.5): "1",
@@ -50,7 +50,7 @@ _CHROMA_TAGS: Final = {
 
 @dataclass(frozen=True)
 class _Encoding:
-    """How a stream is to be encoded."""
+    """Encoder settings of a stream."""
 
     width: int  # pixels
     height: int  # pixels
@@ -60,19 +60,19 @@ class _Encoding:
     colour: ColourTags
     hdr: HdrMetadata
     pixel_aspect: Fraction  # width of a pixel over its height
-    crf: int  # the encoder's quality, 0 (lossless) to 51
-    preset: str  # its trade of time for size
-    parameters: tuple[str, ...]  # more of its own
-    threads: int  # 0: as many as there are processors
+    crf: int  # 0 (lossless) to 51
+    preset: str  # encoder preset
+    parameters: tuple[str, ...]  # further encoder parameters
+    threads: int  # 0: one per processor
 
     @property
     def codec(self) -> Literal["libx264", "libx265"]:
-        """FFmpeg's name of the encoder. H.264 ends at 10 bits in x264."""
+        """Return FFmpeg's name of the encoder. x264 supports H.264 up to 10 bits."""
         return "libx264" if self.layout.bits <= 10 else "libx265"
 
     @property
     def options(self) -> dict[str, str]:
-        """The encoder's, as FFmpeg takes them."""
+        """Return the encoder options in FFmpeg's form."""
         h265 = self.codec == "libx265"
         parameters = [*self.parameters, *self.hdr.encoder_parameters(h265)]
         layout = self.layout
@@ -85,7 +85,7 @@ class _Encoding:
             if self.crf == 0:
                 parameters.append("lossless=1")
         elif self.crf == 0:
-            quality = {"qp": "0"}  # beyond 8 bits a crf of 0 loses something
+            quality = {"qp": "0"}  # above 8 bits, crf 0 is not lossless
         return {
             "preset": self.preset,
             "x265-params" if h265 else "x264-params": ":".join(parameters),
@@ -93,7 +93,7 @@ class _Encoding:
 
 
 class _Film:
-    """An open MP4 file with one stream, H.264 or, beyond 10 bits, H.265."""
+    """An open MP4 file with one stream: H.264, or H.265 above 10 bits."""
 
     def __init__(self, target: str | IO[bytes], encoding: _Encoding) -> None:
         self._time_base = encoding.time_base
@@ -109,7 +109,7 @@ class _Film:
         context.width, context.height = encoding.width, encoding.height
         context.pix_fmt = encoding.layout.name
         if encoding.codec == "libx265":
-            context.codec_tag = "hvc1"  # without it some players show nothing
+            context.codec_tag = "hvc1"  # some players require it
         context.time_base = encoding.time_base
         context.sample_aspect_ratio = encoding.pixel_aspect
         context.thread_count = encoding.threads
@@ -120,33 +120,32 @@ class _Film:
         self._stream.time_base = encoding.time_base
 
     def write(self, frame: av.VideoFrame, pts: int, length: int = 0) -> None:
-        """`length`: units for which the frame is shown if it is the last; 0: as the others."""
+        """Append a frame; `length` is its duration if it is the last, 0 for the nominal one."""
         frame.pts = pts
         frame.time_base = self._time_base
         self._last, self.end = pts, pts + (length or self._frame_length)
         self._mux(frame)
 
     def finish(self) -> None:
-        """Writes what the encoder still holds."""
+        """Flush the encoder."""
         self._mux(None)
 
     def _mux(self, frame: av.VideoFrame | None) -> None:
         for packet in self._stream.encode(frame):
-            # Between frames the pts decide; the last frame is as long as it says.
+            # Between frames the pts decide; only the last frame's duration counts.
             last = packet.pts == self._last
             packet.duration = self.end - self._last if last else self._frame_length
             self.container.mux(packet)
 
 
 class VideoWriter:
-    """Writes a silent MP4 frame by frame; it appears under its name when the block ends well.
+    """Write a silent MP4 frame by frame; the file appears under its name when the block succeeds.
 
-    Frames come as `iter_planes` gives them: upright, `info.width` x `info.height`, pts increasing
-    from 0 in units of `info.time_base`. They keep their pts, so that footage of variable rate
-    keeps its timing. Their samples go to the encoder as they are: the picture is H.264 in
-    `info.layout` with the tags `info.colour` and `info.hdr`, or H.265 where samples have 12 bits.
-    The file asks players to show `info.aperture` of it.
-    Entering, writing and leaving may raise OutputError (DISK_FULL or OUTPUT_NOT_WRITABLE).
+    Frames are those of `iter_planes`: upright, `info.width` x `info.height`, pts increasing from 0
+    in units of `info.time_base`. They keep their pts, so variable frame rates keep their timing,
+    and their samples are not converted: the stream is H.264 in `info.layout` with the tags
+    `info.colour` and `info.hdr`, or H.265 for 12-bit samples. `info.aperture` becomes the clean
+    aperture. Entering, writing and leaving raise OutputError (DISK_FULL or OUTPUT_NOT_WRITABLE).
     """
 
     def __init__(self, path: Path, info: VideoInfo, crf: int = 16) -> None:
@@ -184,13 +183,13 @@ class VideoWriter:
         return self._opening.__exit__(kind, error, trace)
 
     def write(self, frame: PlaneFrame) -> None:
-        """Appends one frame."""
+        """Append one frame."""
         length = frame_length(frame.duration * self._time_base, self._fps)
         self._film.write(frame_of(frame.planes), frame.pts, max(1, round(length / self._time_base)))
 
     @property
     def duration(self) -> Fraction:
-        """Seconds from the start of the first frame to the end of the last one written."""
+        """Return the seconds from the start of the first frame to the end of the last written."""
         return self._film.end * self._time_base
 
 
@@ -206,9 +205,9 @@ def _film_at(path: Path, encoding: _Encoding, aperture: CleanAperture | None) ->
 
 
 def write_crop_video(frames: NDArray[np.uint8], fps: Fraction, crf: int = 12) -> bytes:
-    """The member `crop.mp4` of a sample: visually lossless H.264 4:4:4 of uint8 (T, H, W, 3) RGB.
+    """Encode uint8 (T, H, W, 3) RGB as visually lossless H.264 4:4:4: a sample's `crop.mp4`.
 
-    T is at least 1. The same frames give the same bytes.
+    T is at least 1. Equal frames give equal bytes.
     """
     count, height, width = frames.shape[:3]
     buffer = io.BytesIO()
@@ -225,8 +224,8 @@ def write_crop_video(frames: NDArray[np.uint8], fps: Fraction, crf: int = 12) ->
             pixel_aspect=Fraction(1),
             crf=crf,
             preset="fast",
-            # x264's macroblock tree reads memory that nobody wrote, now and then; and the number
-            # of threads shows. Both would make the bytes a matter of chance.
+            # x264's macroblock tree reads uninitialised memory, and the number of threads changes
+            # the output. Either would make the bytes non-deterministic.
             parameters=("mbtree=0",),
             threads=1,
         ),
@@ -240,7 +239,7 @@ def write_crop_video(frames: NDArray[np.uint8], fps: Fraction, crf: int = 12) ->
 
 
 def read_crop_video(data: bytes) -> NDArray[np.uint8]:
-    """The frames uint8 (T, H, W, 3) RGB of a file that `write_crop_video` made.
+    """Decode a file of `write_crop_video` to uint8 (T, H, W, 3) RGB.
 
     Raises:
         BadInputError: DECODE_ERROR where the bytes are damaged.

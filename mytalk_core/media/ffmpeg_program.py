@@ -1,4 +1,4 @@
-"""Running the ffmpeg program that the environment carries, as ffmpeg-python describes the work."""
+"""Run the bundled ffmpeg program on graphs built with ffmpeg-python."""
 
 import errno
 import os
@@ -14,19 +14,19 @@ import imageio_ffmpeg
 
 from mytalk_core.media.container import FORMATS, LOCAL_PROTOCOLS, MOST_PIXELS, file_url
 
-# Of an error text only the last lines tell the cause.
+# The last lines of its error output state the cause.
 _ERROR_LINES = 3
 
-# The program's exit status is its last error's number, negative, in one byte.
+# The exit status is the last AVERROR, a negative errno, modulo 256.
 _DISK_FULL_STATUS = -errno.ENOSPC & 0xFF
 
 
-class FfmpegFailed(Exception):  # noqa: N818  (an outcome that callers translate, never shown)
-    """The program ended with an error; the text is the end of what it said."""
+class FfmpegFailed(Exception):  # noqa: N818  (internal; callers translate it)
+    """The program failed; the text is the end of its error output."""
 
 
 def local_input(path: Path, **options: Any) -> Any:
-    """An ffmpeg-python input node for a local media file, as confined as `open_container`."""
+    """Return an ffmpeg-python input node for a local file, restricted as `open_container`."""
     return ffmpeg.input(
         file_url(path),
         protocol_whitelist=LOCAL_PROTOCOLS,
@@ -38,22 +38,22 @@ def local_input(path: Path, **options: Any) -> Any:
 
 @contextmanager
 def running(output: Any) -> Iterator[IO[bytes]]:
-    """Runs an ffmpeg-python output node; gives its standard output, to be read to the end.
+    """Run an ffmpeg-python output node and provide its standard output, to be read to the end.
 
-    Leaving early, or by an exception, stops the program.
+    Leaving early or by an exception stops the program.
 
     Raises:
-        OSError: on leaving, ENOSPC where the program found the disk full.
+        OSError: on leaving, ENOSPC where the disk is full.
         FfmpegFailed: on leaving, where it failed otherwise.
     """
     program = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-loglevel", "error"]
     command = ffmpeg.compile(output, cmd=program, overwrite_output=True)
-    # A file, not a pipe: a damaged input can have more said about it than a pipe holds.
-    with tempfile.TemporaryFile() as said:
+    # A file, not a pipe: errors on a damaged input can exceed a pipe's buffer.
+    with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
         )
-        assert process.stdout is not None  # asked for a pipe above
+        assert process.stdout is not None  # it is a pipe
         try:
             yield process.stdout
             process.stdout.close()
@@ -65,6 +65,6 @@ def running(output: Any) -> Iterator[IO[bytes]]:
         if status == _DISK_FULL_STATUS:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if status != 0:
-            said.seek(0)
-            lines = said.read().decode(errors="replace").strip().splitlines()
+            errors.seek(0)
+            lines = errors.read().decode(errors="replace").strip().splitlines()
             raise FfmpegFailed("; ".join(lines[-_ERROR_LINES:]) or f"exit status {status}")

@@ -1,11 +1,11 @@
-"""Which content a local path names, so that what was read from it can be kept in memory."""
+"""Identify the content of a local file, as a key for caches in memory."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 
 class FileIdentity(NamedTuple):
-    """Equal for the same unchanged file; a replaced or rewritten file has another one."""
+    """Equal for the same unchanged file; a replaced or rewritten file has another identity."""
 
     path: str
     device: int
@@ -15,7 +15,7 @@ class FileIdentity(NamedTuple):
 
     @classmethod
     def of(cls, path: Path) -> "FileIdentity":
-        """The identity of the file that stands under `path` now.
+        """Return the identity of the file that is at `path` now.
 
         Raises:
             OSError: where there is none.

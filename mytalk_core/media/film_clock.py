@@ -1,10 +1,9 @@
-"""The clock of a film as its packets tell it: the rate, and where timestamps jump.
+"""Derive a film's clock from its packets: the frame rate and timestamp discontinuities.
 
-Transmissions and discs may restart their clock in the middle, where programs were joined or a
-recorder lost its clock. In such formats (FFmpeg's AVFMT_TS_DISCONT) a jump of picture and sound
-together is closed: what comes after follows what came before, picture and sound shifted alike. A
-jump of one of them while the other runs on is a hole, and stays. In all other formats timestamps
-are what players go by, and every hole stays.
+In formats that allow them (FFmpeg's AVFMT_TS_DISCONT: transport streams, discs) timestamps may jump
+where programs were joined or a recorder lost its clock. A jump of picture and sound together is
+closed: what follows is shifted, picture and sound alike, so that it continues without a gap. A jump
+of one of them alone is a gap and is kept. In all other formats every gap is kept, as players do.
 """
 
 from bisect import bisect_right
@@ -23,80 +22,80 @@ from mytalk_core.media.container import clock_may_jump, open_container
 from mytalk_core.media.file_identity import FileIdentity
 from mytalk_core.media.frame_rate import FrameRate, nominal_rate
 
-# Packets from which the rate is measured, and the last of these in time, among which packets that
-# are stored later may belong.
+# Packets from which the rate is measured. The last of them in display order are left out: packets
+# stored later may be displayed between them.
 _MEASURED = 100
 _REORDERED = 16
 
-# A step of timestamps that differs from what the packet before lets expect by more, in seconds, is
-# a jump. Backwards FFmpeg takes the same.
+# A timestamp step that differs from the expected one by more, in seconds, is a jump. FFmpeg uses
+# the same threshold backwards.
 FORWARD = Fraction(1)
 BACKWARD = Fraction(1, 10)
 
-# Seconds from which FFmpeg's program and player take a step in a single stream for a jump.
+# FFmpeg's program and player treat a larger step of a single stream as a jump, seconds.
 _LONE_JUMP = 10
 
-# Jumps of picture and sound are one jump where they begin within so many seconds, and differ by so
-# many seconds or by that share of them: the streams of joined files end at different times.
+# Jumps of picture and sound are one jump where they start within this many seconds and their sizes
+# differ by at most this many seconds or this share: streams of joined files end at different times.
 _TOGETHER = 5
 _DIFFERENCE = Fraction(1, 2)
 _DIFFERENCE_SHARE = Fraction(1, 2)
 
-# Packets after a jump among which the first one in the order of display is.
+# Packets after a jump that include the first one in display order.
 _FIRST_SHOWN = 16
 
-# Seconds between keyframes that are remembered.
+# Seconds between indexed keyframes.
 _KEYFRAMES_APART = Fraction(1, 2)
 
 
 @dataclass(frozen=True)
 class Jump:
-    """A step in the timestamps of a stream that is none of its frames; in the stream's units."""
+    """A discontinuity in a stream's timestamps, in the stream's units."""
 
     before: int  # timestamp of the last frame before it
-    after: int  # of the first one after it
-    shift: int  # by how much timestamps after it are too large
+    after: int  # timestamp of the first frame after it
+    shift: int  # offset to subtract from later timestamps
 
 
 @dataclass(frozen=True)
 class Keyframe:
-    """Where decoding can begin."""
+    """A point at which decoding can start."""
 
     shown: int  # timestamp on the closed clock, in the stream's units
-    pts: int  # as the packet has it
-    position: int | None  # byte in the file
-    jumps: int  # how many come before it
+    pts: int  # timestamp of the packet
+    position: int | None  # byte offset in the file
+    jumps: int  # jumps before it
 
 
 @dataclass(frozen=True)
 class FilmClock:
-    """What the packets of a file tell of its time."""
+    """The frame rate, jumps and keyframes of a film, from its packets."""
 
     rate: FrameRate  # of the video stream
     jumps: Mapping[int, tuple[Jump, ...]] = field(default_factory=dict)  # by stream index
-    # Of the video stream, where all of the file was read, else nothing.
+    # Of the video stream, where the whole file was read.
     frames: int | None = None  # packets
-    seconds: Fraction | None = None  # from the first frame to the end of the last one
-    keyframes: tuple[Keyframe, ...] = ()  # as far as packets have times, in order
+    seconds: Fraction | None = None  # from the start of the first frame to the end of the last
+    keyframes: tuple[Keyframe, ...] = ()  # in order; only packets with timestamps
 
     def keyframe_before(self, shown: int) -> Keyframe | None:
-        """The last keyframe known at or before a timestamp of the closed clock."""
+        """Return the last indexed keyframe at or before a timestamp of the closed clock."""
         place = bisect_right(self.keyframes, shown, key=lambda each: each.shown)
         return self.keyframes[place - 1] if place else None
 
 
 class JumpCloser:
-    """Puts the timestamps of a stream, given in the order of display, on the closed clock."""
+    """Map the timestamps of a stream, in display order, to the closed clock."""
 
     def __init__(self, jumps: Sequence[Jump], passed: int = 0) -> None:
-        """`passed`: how many of the jumps come before the first timestamp."""
+        """`passed` is how many of the jumps precede the first timestamp."""
         self._jumps = jumps
         self._passed = passed
         self._shift = jumps[passed - 1].shift if passed else 0
         self._previous: int | None = None
 
     def __call__(self, pts: int) -> int:
-        """The timestamp on the closed clock."""
+        """Return the timestamp on the closed clock."""
         if self._passed < len(self._jumps) and self._previous is not None:
             jump = self._jumps[self._passed]
             size, step = jump.after - jump.before, pts - self._previous
@@ -108,10 +107,10 @@ class JumpCloser:
 
 
 def film_clock(path: Path, video: int | None) -> FilmClock:
-    """The clock of a file whose video stream has the index `video`; None where it has none.
+    """Return the clock of a file; `video` is the index of its video stream, None without one.
 
-    Reads some packets, or, where the format allows jumps, all of them; decodes nothing. What was
-    read is remembered for as long as the file stays as it is.
+    Reads the first packets, or all packets where the format allows jumps; decodes nothing. Results
+    are cached while the file is unchanged.
 
     Raises:
         BadInputError: as `open_container`.
@@ -139,7 +138,7 @@ def _unit(stream: Stream) -> Fraction:
 
 
 def _first_starts(container: InputContainer, video: int | None) -> list[int]:
-    """Timestamps of the first frames, rising; none where packets lack them."""
+    """Return the first frames' timestamps, rising; empty where packets have none."""
     if video is None:
         return []
     starts: list[int] = []
@@ -150,27 +149,27 @@ def _first_starts(container: InputContainer, video: int | None) -> list[int]:
             if len(starts) == _MEASURED:
                 return sorted(set(starts))[:-_REORDERED]
     except av.error.FFmpegError:
-        pass  # decoding meets it again, and reports it in its place
+        pass  # decoding reports it
     return sorted(set(starts))
 
 
 @dataclass
 class _Step:
-    """A jump as one stream shows it."""
+    """A jump in one stream."""
 
-    order: int  # of the packet after it, among those of all streams
+    order: int  # index of the packet after it, among the packets of all streams
     before: int  # timestamps in the stream's units
     after: int
-    expected: int  # of the packet after it, had there been no jump
-    decoded: int  # timestamp of decoding of the packet before
+    expected: int  # timestamp of the packet after it without the jump
+    decoded: int  # decoding timestamp of the packet before
 
     def size(self, unit: Fraction) -> Fraction:
-        """Seconds by which time steps further than expected."""
+        """Return the seconds by which the timestamp exceeds the expected one."""
         return (self.after - self.expected) * unit
 
 
 class _Reading:
-    """One stream while its packets are read in the order of the file."""
+    """State of one stream while its packets are read in file order."""
 
     def __init__(self, stream: Stream) -> None:
         self.unit = _unit(stream)
@@ -181,8 +180,8 @@ class _Reading:
         self._backward = -BACKWARD / self.unit
         self._dts: int | None = None
         self._duration = 0
-        self.end = 0  # of the frame that is shown last since the last jump
-        self._last = 0  # its timestamp
+        self.end = 0  # end of the frame displayed last since the last jump
+        self._last = 0  # timestamp of that frame
         self._since_jump = 0
 
     def read(self, packet: "Packet[Stream]", order: int) -> None:
@@ -209,11 +208,11 @@ class _Reading:
             self._last, self.end = pts, pts + self._duration
 
     def _jumps(self, pts: int, dts: int, before: int) -> bool:
-        """Whether a packet, decoded after that of the timestamp `before`, comes after a jump."""
+        """Return whether a packet that follows the decoding timestamp `before` is after a jump."""
         reordering = _REORDERED * self._duration
         shown = pts - self.end > self._forward + reordering
         shown |= pts - self._last < self._backward - reordering
-        # Where a packet after a jump has no time of decoding, the demuxer counts on from those
+        # Where a packet after a jump has no decoding timestamp, the demuxer extrapolates from those
         # before the jump, and the step shows in the next packet.
         stepped = self._since_jump < _FIRST_SHOWN and bool(self.steps)
         if shown or stepped:
@@ -223,7 +222,7 @@ class _Reading:
 
 
 def _whole_clock(container: InputContainer, video: int | None) -> FilmClock:
-    """The clock of a format whose timestamps may jump, from all packets of its streams."""
+    """Return the clock of a format whose timestamps may jump, from all packets."""
     streams: list[Stream] = [*container.streams.audio]
     if video is not None:
         streams.append(container.streams[video])
@@ -254,7 +253,7 @@ def _whole_clock(container: InputContainer, video: int | None) -> FilmClock:
             ):
                 keys.append((pts, packet.pos, jumps))
     except av.error.FFmpegError:
-        pass  # decoding meets it again, and reports it in its place
+        pass  # decoding reports it
     jumps_of = _resolved(readings, video)
     starts = sorted(set(starts))
     if len(starts) >= _MEASURED:
@@ -278,7 +277,7 @@ def _closed_keys(
 
 
 def _resolved(readings: Mapping[int, _Reading], video: int | None) -> dict[int, tuple[Jump, ...]]:
-    """Which jumps are closed, and by how much all that follows them is shifted."""
+    """Decide which jumps are closed, and return each with the shift of what follows it."""
     sounds = {index: reading for index, reading in readings.items() if index != video}
     shifts: dict[int, dict[int, Fraction]] = {index: {} for index in readings}
     silent = not any(reading.packets for reading in sounds.values())
@@ -318,7 +317,7 @@ def _resolved(readings: Mapping[int, _Reading], video: int | None) -> dict[int, 
 def _partner(
     step: _Step, picture: _Reading, sound: _Reading, taken: Mapping[int, Fraction]
 ) -> _Step | None:
-    """The jump of the sound that is the picture's `step`."""
+    """Return the sound's jump that corresponds to the picture's `step`, or None."""
     size, at = step.size(picture.unit), step.decoded * picture.unit
 
     def fits(other: _Step) -> bool:

@@ -1,4 +1,4 @@
-"""The nominal rate of a stream: what headers state, checked against the frames' own timestamps."""
+"""The nominal frame rate of a stream: the stated rates, checked against the timestamps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,49 +6,49 @@ from fractions import Fraction
 from itertools import pairwise
 from statistics import median
 
-# Where neither headers nor timestamps tell a rate.
+# The rate where neither headers nor timestamps provide one.
 _UNKNOWN = Fraction(25)
 
-# Stated rates that differ by less are one rate, measured twice.
+# Stated rates that differ by less than this share are the same rate.
 _SAME = Fraction(1, 100)
 
-# Containers that count in milliseconds put a frame up to one of them off its exact time.
+# Containers with millisecond timestamps place a frame up to this far from its exact time.
 _ROUNDING = Fraction(1, 1000)
 
-# A rate within this share of a standard one is that one; 24 and 24000/1001 are ten times farther.
+# A rate within this share of a standard rate is that rate; 24 and 24000/1001 are ten times farther.
 _STANDARD = Fraction(1, 10_000)
 _LARGEST_DENOMINATOR = 1001
 
-# A stream in which no larger share of the steps differs has a constant rate, with gaps.
+# A stream in which at most this share of the steps differs has a constant rate with gaps.
 _GAPS = 0.1
 
-# Where steps vary, a stated rate is refuted beyond this factor of the mean rate.
+# For a variable rate, a stated rate beyond this factor of the mean rate is rejected.
 _REFUTED = 4
 
-# Frames at the nominal rate beyond which a last frame is a long one, and the most seconds of it.
+# Frames at the nominal rate beyond which a last frame counts as long, and its limit in seconds.
 _LONG = Fraction(3, 2)
 _LONGEST = 60
 
 
 @dataclass(frozen=True)
 class FrameRate:
-    """How often a stream shows another frame."""
+    """The frame rate of a stream and how constant it is."""
 
     fps: Fraction  # nominal frames per second; the average where the rate varies
-    steady: bool = True  # all frames last equally long, as far as timestamps were read
-    constant: bool = True  # the same but for gaps
+    steady: bool = True  # all frames that were read have the same duration
+    constant: bool = True  # the same except for gaps
 
 
 def nominal_rate(
     guessed: Fraction | None, average: Fraction | None, starts: Sequence[int], unit: Fraction
 ) -> FrameRate:
-    """The rate of a stream.
+    """Return the rate of a stream.
 
-    A stated rate is taken where the timestamps do not refute it, and replaced by the standard rate
-    or else the measured one where they do. Standard rates are exact: 24000/1001.
+    The stated rate is used unless the timestamps contradict it; then the nearest standard rate, or
+    else the measured one. Standard rates are exact, such as 24000/1001.
 
     Args:
-        guessed, average: the rates that the container states, frames per second, if it does.
+        guessed, average: rates stated by the container, frames per second, or None.
         starts: timestamps of consecutive frames in units of `unit` seconds, rising.
     """
     stated = _stated(guessed, average)
@@ -57,7 +57,7 @@ def nominal_rate(
         return FrameRate(stated[0] if stated else _UNKNOWN)
     rounding = max(unit, _ROUNDING)
     middle = Fraction(median(steps)) * unit
-    # Where frames are the unit of time they are not rounded.
+    # Timestamps that count frames are exact.
     tolerance = rounding if 2 * rounding < middle else Fraction(0)
     alike = [step for step in steps if abs(step * unit - middle) <= tolerance]
     others = len(steps) - len(alike)
@@ -76,21 +76,20 @@ def nominal_rate(
 
 
 def frame_length(stated: Fraction, fps: Fraction) -> Fraction:
-    """Seconds for which the last frame of a film is shown.
+    """Return the seconds for which the last frame of a film is shown.
 
-    That is one frame at its nominal rate, or what the file states where that is much longer, as
-    that of a slide.
+    That is one frame at the nominal rate, or the stated duration where it is much longer (a slide).
 
     Args:
-        stated: seconds, 0 where the file says nothing.
+        stated: seconds; 0 where the file does not state it.
     """
     return stated if _LONG / fps < stated <= _LONGEST else 1 / fps
 
 
 def _stated(guessed: Fraction | None, average: Fraction | None) -> list[Fraction]:
-    """The rates that a container states, the likelier one first.
+    """Return the rates that a container states, the likelier first.
 
-    Averages are often off by the odd length of the last frame; where they differ by more, the rate
+    Averages include the last frame's irregular duration; where the rates differ by more, the rate
     varies or the guess is wrong.
     """
     if guessed and average and abs(guessed - average) > average * _SAME:
@@ -106,7 +105,7 @@ def _standard(rate: Fraction) -> Fraction:
 
 
 def _nearest_standards(rate: Fraction) -> list[Fraction]:
-    """Whole rates and those of 1000/1001 of them near `rate`, the nearest first."""
+    """Return the integer rate and the 1000/1001 rate nearest to `rate`, nearest first."""
     whole = Fraction(round(rate))
     slowed = Fraction(1000 * round(rate * 1001 / 1000), 1001)
     return sorted((each for each in (whole, slowed) if each), key=lambda each: abs(each - rate))

@@ -1,7 +1,7 @@
-"""What a high-dynamic-range film says of its light, beside its colour tags; carried over as it is.
+"""Static HDR metadata of a film, copied unchanged to the output.
 
-The display that it was graded on is described as in SMPTE ST 2086, how bright the film becomes as
-in CTA-861.3; the units are those of H.264's and H.265's messages.
+The mastering display is that of SMPTE ST 2086, the light levels those of CTA-861.3, in the units of
+the SEI messages of H.264 and H.265.
 """
 
 from dataclasses import dataclass
@@ -19,36 +19,36 @@ _LUMINANCE = Fraction(1, 10_000)  # cd/m2
 
 @dataclass(frozen=True)
 class HdrMetadata:
-    """Static metadata; None where the film says nothing."""
+    """Static HDR metadata; None where the film does not state it."""
 
-    # Of the display: x and y of red, green, blue and white in 1/50000, then its brightest and
-    # darkest luminance in 1/10000 cd/m2.
+    # Mastering display: x and y of red, green, blue and white in 1/50000, then maximum and minimum
+    # luminance in 1/10000 cd/m2.
     display: tuple[int, ...] | None = None
-    # Of the film: its brightest sample and its brightest frame's mean, cd/m2.
+    # Content light level: maximum sample (MaxCLL) and maximum frame average (MaxFALL), cd/m2.
     light: tuple[int, int] | None = None
 
     def encoder_parameters(self, h265: bool) -> list[str]:
-        """The same as parameters of x265, or of x264."""
-        told = []
+        """Return the metadata as parameters of x265, or of x264."""
+        parameters = []
         if self.display:
             (rx, ry, gx, gy, bx, by, wx, wy, most, least) = self.display
             name = "master-display" if h265 else "mastering-display"
-            told.append(
+            parameters.append(
                 f"{name}=G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({most},{least})"
             )
         if self.light:
-            told.append(f"{'max-cll' if h265 else 'cll'}={self.light[0]},{self.light[1]}")
-        return told
+            parameters.append(f"{'max-cll' if h265 else 'cll'}={self.light[0]},{self.light[1]}")
+        return parameters
 
 
 NO_HDR: Final = HdrMetadata()
 
 
 def hdr_of(frame: av.VideoFrame) -> HdrMetadata:
-    """The metadata that a decoded frame carries."""
-    told: Any = frame.side_data  # its type knows of motion vectors only
-    display = told.get(Type.MASTERING_DISPLAY_METADATA)
-    light = told.get(Type.CONTENT_LIGHT_LEVEL)
+    """Return the metadata of a decoded frame."""
+    side_data: Any = frame.side_data  # its type covers motion vectors only
+    display = side_data.get(Type.MASTERING_DISPLAY_METADATA)
+    light = side_data.get(Type.CONTENT_LIGHT_LEVEL)
     return HdrMetadata(
         _display(np.frombuffer(memoryview(display), np.int32)) if display else None,
         _light(np.frombuffer(memoryview(light), np.uint32)) if light else None,
@@ -56,14 +56,14 @@ def hdr_of(frame: av.VideoFrame) -> HdrMetadata:
 
 
 def _light(words: NDArray[np.uint32]) -> tuple[int, int]:
-    """FFmpeg's AVContentLightMetadata."""
+    """Decode FFmpeg's AVContentLightMetadata."""
     brightest, mean = words[:2].tolist()
     return brightest, mean
 
 
 def _display(words: NDArray[np.int32]) -> tuple[int, ...] | None:
-    """FFmpeg's AVMasteringDisplayMetadata, ten fractions and two flags, in the units above."""
-    # Its own order ends with the darkest before the brightest luminance.
+    """Decode FFmpeg's AVMasteringDisplayMetadata: ten fractions and two flags."""
+    # It stores the minimum luminance before the maximum.
     fractions = words[:20].reshape(10, 2)[[0, 1, 2, 3, 4, 5, 6, 7, 9, 8]].tolist()
     has_primaries, has_luminance = words[20:22].tolist()
     if not (has_primaries and has_luminance) or any(over == 0 for _, over in fractions):

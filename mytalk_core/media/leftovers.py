@@ -1,10 +1,9 @@
-"""Temporary files and folders that say whose they are, and the removal of those of dead processes.
+"""Temporary names marked with their owner, and removal of those whose process is dead.
 
-A process that is killed removes nothing. What it leaves beside results is hidden and may be
-gigabytes, so every temporary name carries a mark of its owner: machine, process, and when that
-process started. Whoever next writes to the same folder removes what belongs to a process that is
-provably dead, or, where another machine made it, what was not touched for a week. Names without
-such a mark are never touched.
+A killed process leaves hidden files of up to gigabytes beside its results. Every temporary name
+therefore carries a mark of its owner: machine, process id and start time of the process. The next
+writer to the same folder removes the files of processes that are provably dead, and files of other
+machines that have not changed for a week. Names without such a mark are never touched.
 """
 
 import fcntl
@@ -20,9 +19,9 @@ from pathlib import Path
 
 from mytalk_core.media.process_identity import boot, machine, process_start
 
-# Without a change for so long, what another machine made is taken to be left.
+# Files of another machine that are unchanged for this long are left over.
 _FORGOTTEN_SECONDS = 7 * 24 * 3600.0
-_STEM_BYTES = 100  # of a name, which may have 255 in all
+_STEM_BYTES = 100  # bytes of the final stem kept in the name; names may have 255
 
 _MARKED = re.compile(
     r"\..*\.(?P<boot>[0-9a-f]{8})(?P<view>[0-9a-f]{8})-(?P<process>\d+)-(?P<start>\d+)"
@@ -32,22 +31,22 @@ _MARKED = re.compile(
 
 
 def part_name(final: Path) -> str:
-    """A temporary name for the file `final`, with its suffix and the mark of this process."""
+    """Return a temporary name for the file `final`, with its suffix and this process's mark."""
     return f"{_hidden(final)}.part{final.suffix}"
 
 
 def work_name(near: Path) -> str:
-    """A name for a folder of temporary files beside `near`, with the mark of this process."""
+    """Return a name for a temporary folder beside `near`, with this process's mark."""
     return f"{_hidden(near)}.work"
 
 
 def sweep_leftovers(folder: Path, only_writer: bool = False) -> list[str]:
-    """Remove from a folder, not from those below it, what dead processes left; the names removed.
+    """Remove what dead processes left in a folder, without descending; return the removed names.
 
     Args:
         folder: need not exist.
-        only_writer: whether the caller is known to be the only writer here now; then all that
-            carries a mark is removed.
+        only_writer: the caller is known to be the only writer to the folder; then all marked names
+            are removed.
     """
     removed = []
     with suppress(OSError), os.scandir(folder) as entries:
@@ -61,9 +60,9 @@ def sweep_leftovers(folder: Path, only_writer: bool = False) -> list[str]:
 
 
 def hold(folder: Path) -> int | None:
-    """Lock a folder of temporary files until the descriptor is closed, or this process dies.
+    """Lock a temporary folder until the returned descriptor is closed or this process dies.
 
-    None where the file system locks no folders.
+    Returns None where the file system does not lock folders.
     """
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -76,7 +75,7 @@ def hold(folder: Path) -> int | None:
 
 @cache
 def _views() -> tuple[str, str]:
-    """Digests of this boot, and of the processes that this one sees."""
+    """Return digests of this boot and of this process namespace."""
     return _digest(boot()), _digest(machine())
 
 
@@ -96,7 +95,7 @@ def _is_left(path: Path, marked: re.Match[str]) -> bool:
     same_boot = marked["boot"] == own_boot and bool(boot())
     if same_boot and marked["view"] == own_view:
         return process_start(int(marked["process"])) != marked["start"]
-    if same_boot and path.is_dir():  # of another container: a lock says what its number cannot
+    if same_boot and path.is_dir():  # another container: process ids do not apply, locks do
         with suppress(OSError):
             handle = hold(path)
             if handle is not None:
@@ -113,7 +112,7 @@ def _untouched(path: Path) -> bool:
             for name in (*folders, *names):
                 latest = max(latest, os.lstat(os.path.join(root, name)).st_mtime)
         return time.time() - latest > _FORGOTTEN_SECONDS
-    return False  # it is just being removed by somebody else
+    return False  # another process is removing it
 
 
 def _remove(path: Path) -> None:

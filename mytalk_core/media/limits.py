@@ -1,4 +1,4 @@
-"""What footage may be at most, looked at before anything is decoded."""
+"""Limits on footage, checked on the headers before anything is decoded."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,20 +18,20 @@ from mytalk_core.media.stream_choice import choose_video
 
 @dataclass(frozen=True)
 class MediaLimits:
-    """Bounds on one file of footage."""
+    """Limits on one file of footage."""
 
-    # Longest duration that a file may state, seconds.
+    # Longest stated duration, seconds.
     seconds: int = 8 * 3600
-    # Largest picture, width x height; never more than decoders take (`container.MOST_PIXELS`).
+    # Largest picture, width x height; decoders are limited to `container.MOST_PIXELS` anyway.
     pixels: int = MOST_PIXELS
-    # Most streams of any kind.
+    # Largest number of streams of any kind.
     streams: int = 64
     # Largest file, bytes.
     size: int = 10**12
 
 
 def check_limits(path: str | Path, limits: MediaLimits) -> None:
-    """Returns where the file keeps within `limits`, as far as its headers tell. Decodes nothing.
+    """Check a file's headers against `limits`. Decodes nothing.
 
     Raises:
         BadInputError: as `open_container`, or OVER_LIMIT.
@@ -41,25 +41,25 @@ def check_limits(path: str | Path, limits: MediaLimits) -> None:
         _check(path, "bytes", container.size, limits.size)
         _check(path, "streams", len(container.streams), limits.streams)
         for video in container.streams.video:
-            if video.codec_context:  # a codec that FFmpeg does not know has none
+            if video.codec_context:  # None for a codec unknown to FFmpeg
                 _check(path, "pixels a frame", video.width * video.height, limits.pixels)
         seconds = max(
             (stated_duration(container, stream) for stream in container.streams),
             default=Fraction(0),
         )
         if seconds > limits.seconds and clock_may_jump(container):
-            # It is the difference of the first and the last timestamp.
+            # Jumps of the clock count as duration there.
             seconds = _closed_duration(path)
         _check(path, "seconds", seconds, limits.seconds)
 
 
 def _closed_duration(path: Path) -> Fraction:
-    """Seconds that a file lasts once jumps of its clock are closed."""
+    """Return the duration of a file in seconds with the jumps of its clock closed."""
     with open_container(path) as container:
         try:
             video = choose_video(container, path).index
         except BadInputError:
-            return Fraction(0)  # it is of no use as footage, which is found in its place
+            return Fraction(0)  # without a video stream; reported where it is read
     return film_clock(path, video).seconds or Fraction(0)
 
 

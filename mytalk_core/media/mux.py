@@ -1,4 +1,4 @@
-"""A film's picture and another sound into one file."""
+"""Mux a film's picture with another audio track."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -24,9 +24,10 @@ _CODEC: Final = "aac"
 
 
 def channels_kept(speech: Path, choice: StreamChoice = PLAYERS_CHOICE) -> bool:
-    """Whether a film can have the channels of this sound; else they are mixed to mono.
+    """Return whether the channel layout of this audio is kept; otherwise it is mixed to mono.
 
-    It cannot where the encoder lacks their layout, or where more than two have no known places.
+    It is not kept where the encoder lacks the layout, or where more than two channels have no
+    known position.
 
     Raises:
         BadInputError: as `probe_audio`.
@@ -53,11 +54,13 @@ def mux(
     comment: str,
     choice: StreamChoice = PLAYERS_CHOICE,
 ) -> None:
-    """Writes `out` (MP4): the picture of `video`, copied, and the sound of `speech` as AAC.
+    """Write `out` (MP4): the picture of `video`, copied, and the audio of `speech` as AAC.
 
-    The sound starts with the picture and is cut, or filled with silence, to `duration` seconds.
-    `comment` becomes the file's comment tag, the place to say that the speech is synthetic.
-    `choice` is of `speech`, whose channels are kept where `channels_kept` says so.
+    The audio starts with the picture and is cut or padded with silence to `duration` seconds.
+
+    Args:
+        comment: the file's comment tag, where synthetic speech is declared.
+        choice: the track of `speech`; its channels are kept as by `channels_kept`.
 
     Raises:
         BadInputError: as `probe_video` for `video` and `probe_audio` for `speech`; DECODE_ERROR
@@ -81,7 +84,7 @@ def mux(
             ar=_SAMPLE_RATE,
             audio_bitrate=_BIT_RATE,
             metadata=f"comment={comment}",
-            movflags="+faststart",  # a browser may play it before it has all of it
+            movflags="+faststart",  # playable before the download is complete
         )
         try:
             with running(film):

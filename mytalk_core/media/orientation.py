@@ -1,4 +1,4 @@
-"""How a stored picture is rotated and mirrored for display, from the file's display matrix."""
+"""Rotation and mirroring of a stored picture for display, from the file's display matrix."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,18 +13,18 @@ _MATRIX_VALUES = 9
 
 @dataclass(frozen=True)
 class Orientation:
-    """One of the eight ways to display a stored picture: mirrored first, then rotated."""
+    """One of the eight display orientations: mirrored first, then rotated."""
 
     turns: int = 0  # counterclockwise quarter turns, 0..3
     mirrored: bool = False  # left and right exchanged
 
     @property
     def swaps_sides(self) -> bool:
-        """Whether width and height are exchanged."""
+        """Return whether width and height are exchanged."""
         return self.turns % 2 == 1
 
     def upright(self, stored: NDArray[Any]) -> NDArray[Any]:
-        """The picture (H, W, ...) as it is displayed; contiguous, `stored` itself if unchanged."""
+        """Return the displayed picture (H, W, ...), contiguous; `stored` itself if unchanged."""
         if self == UPRIGHT:
             return stored
         picture = stored[:, ::-1] if self.mirrored else stored
@@ -35,8 +35,8 @@ UPRIGHT: Final = Orientation()
 
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
-    """How a decoded frame is displayed; angles between quarter turns count as the nearest."""
-    data: Any = frame.side_data  # its type knows of motion vectors only
+    """Return the orientation of a decoded frame; angles round to quarter turns."""
+    data: Any = frame.side_data  # its type covers motion vectors only
     matrix = data.get(Type.DISPLAYMATRIX)
     if matrix is None:
         return UPRIGHT
@@ -44,10 +44,10 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
 
 
 def orientation_from_matrix(matrix: NDArray[np.int32]) -> Orientation:
-    """The orientation that a display matrix asks for.
+    """Convert a display matrix to an orientation.
 
     Args:
-        matrix: (9,), FFmpeg's order: a pixel at (x, y) is displayed at
+        matrix: (9,) in FFmpeg's order: a pixel at (x, y) is displayed at
             (m[0] x + m[3] y, m[1] x + m[4] y), up to a shift and a scale.
     """
     x_of_x, y_of_x, _, x_of_y, y_of_y = (int(value) for value in matrix[:5])

@@ -1,4 +1,4 @@
-"""Files that appear under their name only when they are complete."""
+"""Atomic output: files appear under their name only when they are complete."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from mytalk_core.errors import OutputError, Reason
 from mytalk_core.media.leftovers import hold, part_name, sweep_leftovers, work_name
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-# Of disks that other machines serve, mostly: the same write may succeed later.
+# Errors of network file systems, mostly; the same write may succeed later.
 _PASSING = frozenset(
     {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EBUSY, errno.EAGAIN, errno.EREMOTEIO}
     | {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN}
@@ -21,26 +21,26 @@ _PASSING = frozenset(
 
 
 def may_pass(error: OSError) -> bool:
-    """Whether a file system that answered so may do what it was asked to a little later."""
+    """Return whether the same operation may succeed later."""
     return error.errno in _PASSING | _FULL
 
 
 @contextmanager
 def atomic_path(final: Path) -> Iterator[Path]:
-    """A temporary path beside `final`, with its suffix, that becomes `final` when the block ends.
+    """Provide a temporary path beside `final`, with its suffix; it becomes `final` on success.
 
-    An empty file stands there from the start, so a folder that cannot be written to is found out
-    before any work. When the block fails it is removed and `final` stays as it was.
+    It is created empty at once, so an unwritable folder is detected before any work. If the block
+    fails it is removed and `final` is unchanged.
 
     Raises:
-        OutputError: DISK_FULL, STORAGE_ERROR (it may pass) or OUTPUT_NOT_WRITABLE, for any OSError
-            of the block or of ours.
+        OutputError: DISK_FULL, STORAGE_ERROR (transient) or OUTPUT_NOT_WRITABLE, for any OSError of
+            the block or of the temporary file.
     """
     temporary = final.with_name(part_name(final))
     try:
         if final.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        # Not tempfile: its files are private, and this one becomes the user's.
+        # Not tempfile, whose files are private: this one becomes the user's.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
             yield temporary
@@ -54,13 +54,13 @@ def atomic_path(final: Path) -> Iterator[Path]:
 
 @contextmanager
 def work_folder(near: Path) -> Iterator[Path]:
-    """An empty folder beside `near` for temporary files, removed when the block ends.
+    """Provide an empty folder beside `near` for temporary files; it is removed afterwards.
 
     What killed processes left in the same place is removed first.
 
     Raises:
-        OutputError: DISK_FULL, STORAGE_ERROR (it may pass) or OUTPUT_NOT_WRITABLE where it cannot
-            be made.
+        OutputError: DISK_FULL, STORAGE_ERROR (transient) or OUTPUT_NOT_WRITABLE where it cannot be
+            created.
     """
     sweep_leftovers(near.parent)
     folder = near.with_name(work_name(near))
@@ -79,10 +79,10 @@ def work_folder(near: Path) -> Iterator[Path]:
 
 
 def temporary_root() -> Path:
-    """The folder for this user's temporary files that stand beside no result; it is made.
+    """Return this user's folder for temporary files that belong to no result; it is created.
 
     Raises:
-        OutputError: OUTPUT_NOT_WRITABLE where it cannot be made, or is somebody else's.
+        OutputError: OUTPUT_NOT_WRITABLE where it cannot be created or another user owns it.
     """
     root = Path(tempfile.gettempdir()) / f"mytalk-{os.getuid()}"
     make_folder(root)
@@ -92,9 +92,9 @@ def temporary_root() -> Path:
 
 
 def output_error(error: Exception, where: str) -> OutputError | None:
-    """The error as a failure to write a result or a temporary file; None where it is another one.
+    """Return the error as an OutputError where a result could not be written, else None.
 
-    Work on one input calls it, so that a full disk is not taken for a fault of the input.
+    Work on one input calls it so that a full disk is not attributed to the input.
     """
     if isinstance(error, OutputError):
         return error
@@ -104,7 +104,7 @@ def output_error(error: Exception, where: str) -> OutputError | None:
 
 
 def cannot_be_written(final: Path, error: OSError) -> OutputError:
-    """What a user is shown of an error of the file system that holds `final`."""
+    """Convert a file system error on `final` to the error shown to the user."""
     if error.errno in _FULL:
         return OutputError(
             "cannot be written: the disk is full.",
@@ -128,10 +128,10 @@ def cannot_be_written(final: Path, error: OSError) -> OutputError:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder for results, and those above it, where it is not there yet.
+    """Create a folder for results and its parents where they do not exist.
 
     Raises:
-        OutputError: DISK_FULL, STORAGE_ERROR (it may pass) or OUTPUT_NOT_WRITABLE.
+        OutputError: DISK_FULL, STORAGE_ERROR (transient) or OUTPUT_NOT_WRITABLE.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def make_folder(path: Path) -> None:
         if may_pass(error):
             raise cannot_be_written(path, error) from error
         raise OutputError(
-            f"this folder cannot be made: {error.strerror}.",
+            f"this folder cannot be created: {error.strerror}.",
             reason=Reason.OUTPUT_NOT_WRITABLE,
             where=str(path),
         ) from error

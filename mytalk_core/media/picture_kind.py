@@ -1,4 +1,4 @@
-"""What the frames of one film have in common, and the error where they cease to."""
+"""The picture format that the frames of a film share, and the error where it changes."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,7 +19,7 @@ _DEINTERLACE = (
 
 @dataclass(frozen=True)
 class PictureKind:
-    """How the frames of a film are stored."""
+    """The storage format of a film's frames."""
 
     width: int  # pixels, before rotation
     height: int  # pixels
@@ -31,7 +31,7 @@ class PictureKind:
 
 
 def kind_of(frame: av.VideoFrame, stream: VideoStream) -> PictureKind:
-    """The kind of a frame that the stream's decoder has just given."""
+    """Return the kind of a frame just decoded from the stream."""
     return PictureKind(
         frame.width,
         frame.height,
@@ -44,9 +44,9 @@ def kind_of(frame: av.VideoFrame, stream: VideoStream) -> PictureKind:
 
 
 def check_same_kind(first: PictureKind, now: PictureKind, time: Fraction, path: Path) -> None:
-    """Return where a frame, `time` seconds after the first, can follow it in one film.
+    """Check that a frame, `time` seconds after the first, has the same kind as the first.
 
-    An interlaced film may have progressive frames.
+    An interlaced film may contain progressive frames.
 
     Raises:
         BadInputError: FORMAT_CHANGES or INTERLACED.
@@ -76,7 +76,7 @@ def check_same_kind(first: PictureKind, now: PictureKind, time: Fraction, path: 
 
 
 def interlaced_error(path: Path, time: Fraction = Fraction(0)) -> BadInputError:
-    """The error for a film with interlaced frames, the first of them `time` seconds in."""
+    """Return the error for a film whose first interlaced frame is `time` seconds in."""
     where = f", from about {float(time):.2f} s on" if time else ""
     return BadInputError(
         f"is marked as interlaced{where}: its frames hold two instants each, which lips drawn"
@@ -93,7 +93,7 @@ def _words(orientation: Orientation) -> str:
 
 
 def _meaning(kind: PictureKind, other: PictureKind) -> tuple[int, ...]:
-    """The tags with their defaults; what one of the two frames leaves open counts as equal."""
+    """Return the tags with defaults; a tag that either frame leaves open counts as equal."""
     tags, others = kind.colour, other.colour
     open_tags = (tags.primaries, others.primaries), (tags.transfer, others.transfer)
     return (

@@ -1,4 +1,4 @@
-"""Decoded frames of any kind as planes of one layout, upright; most of them as they are."""
+"""Convert decoded frames of any format to upright planes of one layout; most need no conversion."""
 
 import re
 from dataclasses import replace
@@ -24,32 +24,32 @@ from mytalk_core.media.colour import (
 from mytalk_core.media.orientation import Orientation, orientation_of
 from mytalk_core.media.planes import PlaneLayout, Planes, Samples, plane_samples
 
-# Formats whose first three planes are what `Planes` holds; a fourth one is of opacity.
+# Formats whose first three planes are those of `Planes`; a fourth holds alpha.
 _PLANAR: Final = re.compile(r"yuv[aj]?4(20|22|44)p(10le|12le)?")
 
-# FFmpeg's names of the codecs that define chroma to lie amid its pixels, not on the left ones.
-# Others may say so in a tag, which does not reach us.
+# FFmpeg's names of codecs that site chroma between luma columns instead of on the left one. Other
+# codecs may signal it in a tag, which PyAV does not expose.
 _CHROMA_AMID: Final = {"mpeg1video", "mjpeg", "h261", "h263", "flv", "theora"}
 
 
 class PlaneReader:
-    """Turns the frames of one film into planes.
+    """Convert the frames of one film to planes.
 
     Planar YUV of 8, 10 and 12 bits is not converted: the planes are views of the decoder's memory,
-    or, of rotated or mirrored footage, upright copies. The rest is converted once, to the next that
-    holds it: RGB to 4:4:4, greys to 4:2:0 of full range with the same luma, more than 12 bits to
-    12; opacity is left out. 4:2:2 that is turned by a quarter becomes 4:4:4, as do sides that no
-    whole number of chroma samples covers, unless they are to be made even.
+    or upright copies for rotated and mirrored footage. Other formats are converted once to the
+    nearest that holds them: RGB to 4:4:4, grey to full-range 4:2:0 with the same luma, more than
+    12 bits to 12; alpha is dropped. 4:2:2 rotated by a quarter turn becomes 4:4:4, as does a size
+    that is no multiple of the chroma step unless `even` is set.
     """
 
     def __init__(self, path: Path, codec: str, even: bool = False) -> None:
-        """Read a film.
+        """Create the reader of one film.
 
         Args:
-            path: the film's, for errors.
+            path: the film, for errors.
             codec: FFmpeg's name of the decoder.
-            even: repeat the last column or row where only that makes a whole number of chroma
-                samples; see `missing_pixels`.
+            even: repeat the last column or row where the size is no multiple of the chroma step;
+                see `missing_pixels`.
         """
         self._path = path
         self._codec = codec
@@ -58,10 +58,10 @@ class PlaneReader:
         self._stored: PlaneLayout | None = None
 
     def __call__(self, frame: av.VideoFrame) -> Planes:
-        """The frame's picture.
+        """Return the frame's planes.
 
         Raises:
-            BadInputError: DECODE_ERROR where rows are stored from the bottom up.
+            BadInputError: DECODE_ERROR where rows are stored bottom-up.
         """
         if self._stored is None:
             self._stored = _stored_layout(frame, self._codec, self._even)
@@ -99,18 +99,18 @@ class PlaneReader:
 
 
 def upright_layout(frame: av.VideoFrame, codec: str, even: bool = False) -> PlaneLayout:
-    """The layout of the planes that a `PlaneReader` makes of a film with this first frame."""
+    """Return the layout that a `PlaneReader` produces for a film with this first frame."""
     return displayed_layout(_stored_layout(frame, codec, even), orientation_of(frame))
 
 
 def missing_pixels(frame: av.VideoFrame, even: bool = True) -> tuple[int, int]:
-    """Columns and rows, 0 or 1, by which to extend a stored picture to keep its chroma samples."""
+    """Return the columns and rows, 0 or 1, by which to extend a stored picture to whole steps."""
     step_x, step_y = _steps(frame, even)
     return -frame.width % step_x, -frame.height % step_y
 
 
 def extended(picture: NDArray[Any], columns: int, rows: int) -> NDArray[Any]:
-    """A picture (H, W, ...) with its last column and row repeated; itself where none is missing."""
+    """Return a picture (H, W, ...) with its last column and row repeated, itself if not needed."""
     if not columns and not rows:
         return picture
     others = [(0, 0)] * (picture.ndim - 2)
@@ -118,11 +118,11 @@ def extended(picture: NDArray[Any], columns: int, rows: int) -> NDArray[Any]:
 
 
 def planar_tags(frame: av.VideoFrame) -> ColourTags:
-    """The tags of those planes."""
+    """Return the colour tags of the planes that a `PlaneReader` produces."""
     tags = tags_of(frame)
     if _is_rgb(frame):
         return ColourTags(UNSPECIFIED, tags.primaries, tags.transfer, LIMITED)
-    # To FFmpeg greys are of full range whatever their tag says.
+    # FFmpeg treats grey as full range regardless of its tag.
     if _is_grey(frame) or frame.format.name.startswith("yuvj"):
         return replace(tags_for_yuv(tags), range=FULL_RANGE)
     return tags_for_yuv(tags)
@@ -143,7 +143,7 @@ def _stored_layout(frame: av.VideoFrame, codec: str, even: bool) -> PlaneLayout:
 
 
 def _steps(frame: av.VideoFrame, even: bool) -> tuple[int, int]:
-    """Columns and rows of luma for each of chroma."""
+    """Return the luma columns and rows per chroma sample."""
     kind = frame.format
     step_x = 2 if _is_grey(frame) or kind.chroma_width(64) < 64 else 1
     step_y = 2 if _is_grey(frame) or kind.chroma_height(64) < 64 else 1
@@ -162,19 +162,19 @@ def _is_grey(frame: av.VideoFrame) -> bool:
 
 
 def _plain_name(frame: av.VideoFrame) -> str:
-    """The pixel format's name without opacity or range, which we keep elsewhere."""
+    """Return the pixel format's name without alpha or range, which are stored elsewhere."""
     return re.sub("^yuv[aj]", "yuv", frame.format.name)
 
 
 def _upright(samples: Samples, orientation: Orientation) -> Samples:
     upright: Samples = orientation.upright(samples)
-    # The decoder may still read what it has given us.
+    # The decoder may still use this frame as a reference.
     upright.flags.writeable = False
     return upright
 
 
 def displayed_layout(layout: PlaneLayout, orientation: Orientation) -> PlaneLayout:
-    """The layout of the upright picture: chroma moves within its pixels as they do."""
+    """Return the layout of the upright picture; the chroma position rotates with the pixels."""
     if orientation.mirrored:
         layout = replace(layout, chroma_x=layout.step_x - 1 - layout.chroma_x)
     for _ in range(orientation.turns):

@@ -1,14 +1,14 @@
-"""Changing a part of a film's picture in RGB, and nothing else of it.
+"""Change a region of a film's picture in RGB without changing any other sample.
 
-A region is read as real-valued RGB. What is written is the *change* against what was read, brought
-to luma and chroma, so a picture that comes back as it was read changes no sample, whatever the
-depth, and the rounding happens once.
+A region is read as real-valued RGB. The *difference* to what was read is converted to luma and
+chroma and added to the stored samples, so an unchanged region changes no sample at any bit depth,
+and rounding happens once.
 
-Chroma is read by linear interpolation between its samples, and a change reaches it through the
-filter whose result that interpolation undoes exactly: of chroma on its pixels the low-pass of the
-wavelet pair 5/3 (Le Gall and Tabatabai 1988), amid its pixels that of the pair 3.1 (Cohen,
-Daubechies and Feauveau 1992). So a picture that takes another's place leaves nothing of it behind,
-which a mean over the pixels would: an eighth of the old lips' edges in colour.
+Chroma is read by linear interpolation. A change is decimated with the filter that this
+interpolation inverts exactly: for chroma sited on pixels the low-pass of the 5/3 wavelet (Le Gall
+and Tabatabai 1988), between pixels that of the biorthogonal 3.1 wavelet (Cohen, Daubechies and
+Feauveau 1992). A picture that replaces another therefore leaves no trace of it; averaging the
+pixels would leave an eighth of the old lips' edges in the chroma.
 """
 
 from functools import cache
@@ -22,25 +22,25 @@ from mytalk_core.media.colour import FULL_RANGE, luma_weights
 from mytalk_core.media.planes import PlaneLayout, Planes, Samples
 from mytalk_core.media.tone import Tone
 
-# By the place of chroma in its two pixels: the filter, its first pixel as counted from theirs, and
-# how a picture goes on beyond its edge for the filter to undo the interpolation there too.
+# By the chroma position within two pixels: the filter, the offset of its first pixel, and the
+# border extension with which it inverts the interpolation at the edges too.
 _FILTERS: Final = {
     0.0: ((-1 / 8, 2 / 8, 6 / 8, 2 / 8, -1 / 8), -2, cv2.BORDER_REFLECT_101),
     0.5: ((-1 / 4, 3 / 4, 3 / 4, -1 / 4), -1, cv2.BORDER_REFLECT),
     1.0: ((-1 / 8, 2 / 8, 6 / 8, 2 / 8, -1 / 8), -1, cv2.BORDER_REFLECT_101),
 }
-# Pixels that the filters reach beyond a region, and that keep them from seeing its edge mirrored.
+# Pixels that the filters reach beyond a region; the margin keeps its mirrored edge out of them.
 _MARGIN: Final = 4
 
 
 def region_rgb(planes: Planes, left: int, top: int, right: int, bottom: int) -> NDArray[np.float32]:
-    """The pixels left <= x < right, top <= y < bottom of the picture as RGB.
+    """Return the pixels left <= x < right, top <= y < bottom of the picture as RGB.
 
-    Not empty and within the picture. A part of a region has the values that the region has there.
+    The region is not empty and within the picture. A part of a region has the same values.
 
     Returns:
-        (bottom - top, right - left, 3), black at 0 and white at 255 of the film's range, not
-        rounded. Samples beyond the range, or colours that RGB does not have, lie beyond.
+        (bottom - top, right - left, 3), not rounded; 0 is black and 255 white of the film's range.
+        Samples outside the range, and colours outside RGB, have values outside 0..255.
     """
     luma = planes.y[top:bottom, left:right].astype(np.float32)
     u, v = (
@@ -52,9 +52,9 @@ def region_rgb(planes: Planes, left: int, top: int, right: int, bottom: int) -> 
 
 
 def as_rgb(planes: Planes) -> NDArray[np.uint8]:
-    """The whole picture as uint8 (H, W, 3) RGB, for looking at it.
+    """Return the whole picture as uint8 (H, W, 3) RGB, for previews.
 
-    As `iter_frames` gives it, but for rounding and the interpolation of chroma.
+    It differs from that of `iter_frames` by rounding and chroma interpolation.
     """
     rgb = region_rgb(planes, 0, 0, planes.width, planes.height)
     return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
@@ -68,17 +68,17 @@ def with_region(
     top: int,
     tone: Tone | None = None,
 ) -> Planes:
-    """The picture with an RGB picture mixed into it.
+    """Return the picture with an RGB picture blended into it.
 
     Args:
-        rgb: (h, w, 3), in the scale of `region_rgb`; within the film's picture.
-        share: (h, w), 0..1, of `rgb` in the mixture.
-        left, top: of `rgb` in the film's picture, any pixel.
-        tone: of the film there; chroma then follows luma, whatever the colour of `rgb`.
+        rgb: (h, w, 3) in the scale of `region_rgb`; within the film's picture.
+        share: (h, w), 0..1, the weight of `rgb`.
+        left, top: position of `rgb` in the film's picture, in pixels.
+        tone: the film's tone there; chroma is then derived from luma, not from `rgb`.
 
     Returns:
-        New planes. A luma sample is the film's where the share is 0, a chroma sample where it is
-        for all pixels that the sample stands for.
+        New planes. A luma sample is unchanged where the share is 0, a chroma sample where it is 0
+        for all its pixels.
     """
     where = share > 0
     if not where.any():
@@ -92,10 +92,10 @@ def with_region(
 
 
 def largest_outside_change(before: Planes, after: Planes, inside: NDArray[np.bool_]) -> int:
-    """The largest change of a sample outside a mask, in steps of the film's own depth.
+    """Return the largest change of a sample outside a mask, in steps of the film's bit depth.
 
     Args:
-        inside: (H, W), the mask. A chroma sample is outside if all pixels are that it stands for.
+        inside: (H, W), the mask. A chroma sample is outside if all its pixels are.
     """
     luma_outside = ~inside
     chroma_outside = ~_of_blocks(inside, before.layout)
@@ -117,7 +117,7 @@ def _changed(
     top: int,
     tone: Tone | None,
 ) -> Planes:
-    """`change` (h, w, 3) in RGB added; only samples of pixels of the mask `where` may change."""
+    """Add `change` (h, w, 3) in RGB; only samples with pixels in the mask `where` may change."""
     layout = planes.layout
     reading = _rgb_matrix(layout.bits, planes.tags.range == FULL_RANGE, _weights(planes))
     luma, *chroma = cv2.split(cv2.transform(change, np.linalg.inv(reading[:, :3])))
@@ -126,7 +126,7 @@ def _changed(
         chroma = [tone.u * luma, tone.v * luma]
     y = planes.y.copy()
     _add(y[top : top + height, left : left + width], luma, where, layout.bits)
-    # The window of whole chroma samples that the filters can reach.
+    # The window of whole chroma samples within reach of the filters.
     x0, x1 = _window(left, left + width, layout.step_x, planes.width)
     y0, y1 = _window(top, top + height, layout.step_y, planes.height)
     around = (top - y0, y1 - top - height, left - x0, x1 - left - width)
@@ -142,7 +142,7 @@ def _changed(
 
 
 def _window(first: int, end: int, step: int, size: int) -> tuple[int, int]:
-    """Pixels first..end along one side, widened by the margin to whole chroma samples."""
+    """Return the pixel range first..end widened by the margin to whole chroma samples."""
     if step == 1:
         return first, end
     low, high = max(first - _MARGIN, 0), min(end + _MARGIN, size)
@@ -150,7 +150,7 @@ def _window(first: int, end: int, step: int, size: int) -> tuple[int, int]:
 
 
 def _add(samples: Samples, change: NDArray[Any], where: NDArray[np.bool_], bits: int) -> None:
-    """Adds in place where the mask allows it, rounded to the nearest and held in the depth."""
+    """Add in place where the mask is set, rounded and clipped to the bit depth."""
     depth = cv2.CV_8U if bits == 8 else cv2.CV_16U
     added = np.minimum(cv2.add(samples, change, dtype=depth), (1 << bits) - 1)
     cv2.copyTo(added, where.view(np.uint8), samples)
@@ -159,12 +159,12 @@ def _add(samples: Samples, change: NDArray[Any], where: NDArray[np.bool_], bits:
 def _interpolated(
     plane: Samples, layout: PlaneLayout, left: int, top: int, right: int, bottom: int
 ) -> NDArray[np.float32]:
-    """Chroma at those pixels, (bottom - top, right - left), linearly between its samples."""
+    """Return chroma (bottom - top, right - left) at those pixels, linearly interpolated."""
     if layout.step_x == layout.step_y == 1:
         return plane[top:bottom, left:right].astype(np.float32)
     scale_x, from_x, columns = _source(left, right, layout.step_x, layout.chroma_x)
     scale_y, from_y, rows = _source(top, bottom, layout.step_y, layout.chroma_y)
-    # All weights are multiples of a quarter, which the warp's fixed point holds exactly.
+    # All weights are multiples of 1/4, which the warp's fixed point represents exactly.
     pixels = cv2.warpAffine(
         plane[rows, columns].astype(np.float32),
         np.array([[scale_x, 0, from_x], [0, scale_y, from_y]]),
@@ -176,9 +176,10 @@ def _interpolated(
 
 
 def _source(first: int, end: int, step: int, place: float) -> tuple[float, float, slice]:
-    """Where pixels first..end lie along a side of a plane: scale, start, and samples needed.
+    """Locate pixels first..end along one side of a plane.
 
-    The start is in samples from the first of those needed.
+    Returns:
+        Scale, position of the first pixel (in samples from the first one needed), samples needed.
     """
     low = max(int(np.floor((first - place) / step)), 0)
     high = int(np.floor((end - 1 - place) / step)) + 2
@@ -186,7 +187,7 @@ def _source(first: int, end: int, step: int, place: float) -> tuple[float, float
 
 
 def _decimated(pixels: NDArray[Any], layout: PlaneLayout) -> NDArray[np.float32]:
-    """A change of chroma at pixels (h, w) to one at chroma samples (h / step_y, w / step_x)."""
+    """Decimate a chroma change at pixels (h, w) to chroma samples (h / step_y, w / step_x)."""
     one = np.ones(1, np.float32)
     if layout.step_y == 2:
         weights, first, border = _FILTERS[layout.chroma_y]
@@ -202,7 +203,7 @@ def _decimated(pixels: NDArray[Any], layout: PlaneLayout) -> NDArray[np.float32]
 
 
 def _of_blocks(mask: NDArray[np.bool_], layout: PlaneLayout) -> NDArray[np.bool_]:
-    """Of each chroma sample whether any pixel that it stands for is in the mask (H, W)."""
+    """Return for each chroma sample whether any of its pixels is in the mask (H, W)."""
     if layout.step_x == 2:
         mask = mask[:, ::2] | mask[:, 1::2]
     if layout.step_y == 2:
@@ -216,7 +217,7 @@ def _weights(planes: Planes) -> tuple[float, float]:
 
 @cache
 def _rgb_matrix(bits: int, full: bool, weights: tuple[float, float]) -> NDArray[np.float64]:
-    """(3, 4) from samples (y, u, v, 1) to RGB in 0..255 (ITU-T H.273, 8.3)."""
+    """Return (3, 4) from samples (y, u, v, 1) to RGB in 0..255 (ITU-T H.273, 8.3)."""
     of_red, of_blue = weights
     of_green = 1 - of_red - of_blue
     scale = 1 << (bits - 8)

@@ -1,4 +1,4 @@
-"""Work ahead: iterators that run in threads of their own, a few items before their reader."""
+"""Prefetching: iterators that run in background threads, a few items ahead of their consumer."""
 
 import queue
 import threading
@@ -12,13 +12,12 @@ R = TypeVar("R")
 
 
 def prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
-    """The items in order, made by another thread up to `depth` ahead.
+    """Yield the items in order, produced by another thread up to `depth` ahead.
 
-    An error in making an item is raised where the item would have come.
+    An error in producing an item is raised in its place.
 
-    An exception that a reader lets through keeps this generator, and so its thread, until somebody
-    lets go of it; the thread therefore also ends with the program, before the interpreter is torn
-    down under the native code it may be in.
+    A traceback that refers to a consumer keeps this generator and its thread alive. The thread
+    therefore also stops at program exit, before the interpreter is finalised under native code.
     """
     ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
     stopped = threading.Event()
@@ -50,7 +49,7 @@ def prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
                 return
             if error is not None:
                 raise error
-            yield item  # type: ignore[misc]  # an item without an error is one of `items`
+            yield item  # type: ignore[misc]  # without an error it is one of `items`
     finally:
         stopped.set()
         thread.join()
@@ -59,10 +58,9 @@ def prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
 def mapped_ahead(
     work: Callable[[T], R], items: Iterable[T], threads: int, depth: int
 ) -> Generator[R, None, None]:
-    """`work(item)` of each item in their order, done by `threads` threads up to `depth` ahead.
+    """Yield `work(item)` for each item in order, computed by `threads` threads up to `depth` ahead.
 
-    What comes out does not depend on which thread is when done. An error in an item's work is
-    raised where its result would have come.
+    The output does not depend on the threads' timing. An error is raised in its result's place.
     """
     pool = ThreadPoolExecutor(threads)
     waiting: deque[Future[R]] = deque()

@@ -1,4 +1,4 @@
-"""What a media file is: size, rate, length, streams. Reads headers and one frame."""
+"""Probe a media file: size, rate, duration, streams. Reads headers and one frame."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -36,19 +36,19 @@ from mytalk_core.media.video_stream import (
 
 _MICROSECOND = Fraction(1, av.time_base)
 
-# FFmpeg's name of a channel without a place.
+# FFmpeg's name of a channel without a position.
 _UNPLACED = "NONE"
 
-# FFmpeg's field orders from here on are of interlaced streams; below, progressive and unknown.
+# FFmpeg's field orders from this one on are interlaced; those below are progressive and unknown.
 _INTERLACED_ORDERS = 2
 
-# Seconds. A file that states no duration is read for it no further: longer than any film.
+# Seconds; limit of reading a file that states no duration.
 _LONGEST_MEASURED = Fraction(24 * 3600)
 
 
 @dataclass(frozen=True)
 class Tracks:
-    """Which tracks of a film are used, and what they are, for people."""
+    """The tracks of a film in use, described for the user."""
 
     picture: str = ""  # such as "2 of 2 (h264, 720 x 576, default)"
     sound: str = ""  # empty without sound
@@ -56,35 +56,35 @@ class Tracks:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """The video stream of a file, as a viewer sees it (rotation applied)."""
+    """The video stream of a file as displayed (rotation applied)."""
 
     path: str
     width: int  # pixels
     height: int  # pixels
     fps: Fraction  # nominal frames per second; the average where the rate varies
-    duration: Fraction  # seconds, as the file states it
-    frame_estimate: int  # from the header or from duration x fps; decoding tells the exact count
+    duration: Fraction  # seconds, as stated by the file
+    frame_estimate: int  # from the header or from duration x fps; decoding counts exactly
     has_audio: bool
     codec: str  # FFmpeg's name of the decoder, such as "h264"
     pixel_format: str  # FFmpeg's name, such as "yuv420p"
     time_base: Fraction  # seconds per unit of a frame's pts
     start: Fraction = Fraction(0)  # seconds from the container's start to the first frame
-    colour: ColourTags = UNTAGGED  # of the film, or of the planes that an RGB one is read as
+    colour: ColourTags = UNTAGGED  # of the film, or of the planes that RGB is converted to
     pixel_aspect: Fraction = Fraction(1)  # width of a pixel over its height
-    layout: PlaneLayout = DEFAULT_LAYOUT  # of its planes
+    layout: PlaneLayout = DEFAULT_LAYOUT
     hdr: HdrMetadata = NO_HDR
-    steady: bool = True  # whether the rate is constant, as far as was read
-    index: int = 0  # of the stream among all of the file
-    choice: StreamChoice = PLAYERS_CHOICE  # the tracks of picture and sound, to read them again
-    tracks: Tracks = Tracks()  # the same for people
+    steady: bool = True  # whether the rate is constant, as far as the file was read
+    index: int = 0  # stream index in the file
+    choice: StreamChoice = PLAYERS_CHOICE  # the tracks that were probed, to read them again
+    tracks: Tracks = Tracks()  # the same for the user
     interlaced: bool = False  # by the stream's field order or the first frame's flag
-    has_alpha: bool = False  # whether its pixels have an opacity
-    even: bool = False  # whether odd sides are extended, to be read again like that
-    aperture: CleanAperture | None = None  # the part that players show; None: all of the picture
+    has_alpha: bool = False
+    even: bool = False  # whether odd sides are extended to even ones
+    aperture: CleanAperture | None = None  # the area that players show; None: all of the picture
 
     @property
     def loses_subsampling(self) -> bool:
-        """Whether it is read with more chroma samples than it has, as its sides are odd."""
+        """Return whether odd sides force reading with more chroma samples than are stored."""
         kind = av.VideoFormat(self.pixel_format)
         subsampled = kind.chroma_width(64) < 64 or kind.chroma_height(64) < 64
         odd = self.width % 2 or self.height % 2
@@ -98,30 +98,30 @@ class AudioInfo:
     path: str
     sample_rate: int  # Hz
     channels: int
-    duration: Fraction  # seconds, as the file states it
+    duration: Fraction  # seconds, as stated by the file
     codec: str  # FFmpeg's name of the decoder, such as "aac"
-    index: int  # of the stream among all of the file, from 0
-    track: int  # its number among the audio tracks, from 1
-    tracks: str = ""  # the same for people, such as "2 of 3 (aac, 48000 Hz, 2 channels)"
-    places: tuple[str, ...] = ()  # of the channels, from `places_of`
+    index: int  # stream index in the file, from 0
+    track: int  # number among the audio tracks, from 1
+    tracks: str = ""  # for the user, such as "2 of 3 (aac, 48000 Hz, 2 channels)"
+    places: tuple[str, ...] = ()  # positions of the channels, from `places_of`
 
     @property
     def layout(self) -> str:
-        """FFmpeg's description of the channels' places, such as "FL+FR"."""
+        """Return FFmpeg's description of the channel positions, such as "FL+FR"."""
         return "+".join(self.places)
 
 
 def probe_video(
     path: str | Path, choice: StreamChoice = PLAYERS_CHOICE, even: bool = False
 ) -> VideoInfo:
-    """Describes the video stream of `path`.
+    """Probe the video stream of `path`.
 
     Raises:
         BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, NOT_MEDIA, NO_VIDEO_STREAM, NO_FRAMES
             (a stream without a frame), DECODE_ERROR (its first frame does not decode) or
-            BAD_CONFIGURATION (a track of `choice` is not there).
+            BAD_CONFIGURATION (a track of `choice` does not exist).
     """
-    # One frame comes soonest from one thread.
+    # With more threads the first frame has a longer delay.
     with open_video(Path(path), threads=1, choice=choice) as (container, stream):
         sound = choose_audio(container, Path(path), choice)
         clock = film_clock(Path(path), stream.index)
@@ -167,7 +167,7 @@ def probe_video(
 def _aperture(
     container: InputContainer, frame: av.VideoFrame, columns: int, rows: int, path: Path
 ) -> CleanAperture | None:
-    """The part of the upright picture that players show, less what it is extended by."""
+    """Return the area of the upright picture that players show, without the extension."""
     part = read_clean_aperture(path) if "mp4" in container.format.name else None
     if columns or rows:
         part = part or CleanAperture(Fraction(frame.width), Fraction(frame.height))
@@ -178,9 +178,9 @@ def _aperture(
 
 
 def _has_alpha(frame: av.VideoFrame, stream: VideoStream) -> bool:
-    """Whether pixels have an opacity, in their format or beside it, as VP8 and VP9 have it.
+    """Return whether pixels have alpha, in their format or in a separate layer (VP8, VP9).
 
-    A palette's does not count: most decoders fill it in.
+    A palette's alpha does not count: most decoders make it up.
     """
     beside = stream.metadata.get("alpha_mode", stream.metadata.get("ALPHA_MODE", "0")) == "1"
     kind = frame.format
@@ -188,11 +188,11 @@ def _has_alpha(frame: av.VideoFrame, stream: VideoStream) -> bool:
 
 
 def probe_audio(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> AudioInfo:
-    """Describes the audio stream of `path`, which may be a film.
+    """Probe the audio stream of `path`, which may be a film.
 
     Raises:
         BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, NOT_MEDIA, NO_AUDIO_STREAM or
-            BAD_CONFIGURATION (the track of `choice` is not there).
+            BAD_CONFIGURATION (the track of `choice` does not exist).
     """
     with open_container(Path(path)) as container:
         stream = choose_audio(container, Path(path), choice)
@@ -217,9 +217,9 @@ def probe_audio(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> Audi
 
 
 def places_of(stream: AudioStream) -> tuple[str, ...]:
-    """FFmpeg's names of the channels' places, such as "FL"; "" where none is known.
+    """Return FFmpeg's names of the channel positions, such as "FL"; "" where unknown.
 
-    One channel or two without places are in the middle, or left and right.
+    One channel or two without positions are mono or stereo.
     """
     names = [channel.name for channel in stream.codec_context.layout.channels]
     if _UNPLACED in names and len(names) <= 2:
@@ -228,7 +228,7 @@ def places_of(stream: AudioStream) -> tuple[str, ...]:
 
 
 def read_comment(path: str | Path) -> str:
-    """The comment tag of a media file; empty where it has none.
+    """Return the comment tag of a media file; empty where it has none.
 
     Raises:
         BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE or NOT_MEDIA.
@@ -238,27 +238,27 @@ def read_comment(path: str | Path) -> str:
 
 
 def _start(container: InputContainer, first_frame: Fraction) -> Fraction:
-    """Seconds from the container's start to `first_frame` (seconds on the container's clock)."""
+    """Return the seconds from the container's start to `first_frame` on the container's clock."""
     return max(Fraction(0), first_frame - (container.start_time or 0) * _MICROSECOND)
 
 
 def stated_duration(container: InputContainer, stream: av.stream.Stream) -> Fraction:
-    """Seconds that the stream lasts, from its header or else the container's; 0 where none says."""
+    """Return the stream's duration in seconds from its or the container's header; 0 if unknown."""
     if stream.duration:
         return stream.duration * time_base(stream)
     return (container.duration or 0) * _MICROSECOND
 
 
 def _duration(container: InputContainer, stream: av.stream.Stream, path: Path) -> Fraction:
-    """Seconds that the stream lasts, as the file states it, or last as its packets do."""
+    """Return the stream's duration in seconds: the stated one, or else that of its packets."""
     return stated_duration(container, stream) or _measured_duration(path, stream.index)
 
 
 def _measured_duration(path: Path, index: int) -> Fraction:
-    """Seconds from the first packet's start to the last one's end, for files that state nothing.
+    """Return the seconds from the first packet's start to the last one's end.
 
-    Recordings of browsers are such files. Reads the file, at most up to `_LONGEST_MEASURED`, and
-    decodes nothing.
+    For files without a stated duration, such as browser recordings. Reads at most
+    `_LONGEST_MEASURED` of the file and decodes nothing.
     """
     with open_container(path) as container:
         stream = container.streams[index]

@@ -1,4 +1,4 @@
-"""Which process this is, in words that another process can check later."""
+"""Identify this process in a form that another process can check later."""
 
 import os
 from contextlib import suppress
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def machine() -> str:
-    """Names this boot of this machine and this view of its processes, which containers divide.
+    """Return an identity of this boot and of this process namespace, which containers have.
 
-    Empty where that cannot be known.
+    Empty where it cannot be determined.
     """
     with suppress(OSError):
         return f"{boot()} {os.readlink('/proc/self/ns/pid')}"
@@ -16,14 +16,14 @@ def machine() -> str:
 
 
 def boot() -> str:
-    """Names this boot of this machine; empty where that cannot be known."""
+    """Return an identity of this boot of the machine; empty where it cannot be determined."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
 
 
 def process_start(process: int) -> str:
-    """When a process started, in ticks since the machine did; empty where none runs."""
+    """Return a process's start time in ticks since boot; empty where it does not run."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -1,4 +1,4 @@
-"""Reaching a moment of a film without decoding all that comes before it."""
+"""Decode a film from a given time on without decoding everything before it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,11 +29,11 @@ from mytalk_core.media.video_stream import (
 
 TimedFrames = Iterator[TimedFrame]
 
-# Seconds that are decoded sooner than sought.
+# Seconds that are decoded faster than sought.
 _WORTH_SEEKING = 2
 
-# Seconds before the moment to look for a keyframe, tried in turn: an index finds the right one at
-# once; where bytes are searched for a time, the place found may lie some frames late.
+# Seconds before the target at which to search for a keyframe, tried in turn. With an index the
+# first succeeds; byte-based seeking can end some frames late.
 _RUN_UPS = (0, 2, 12)
 
 
@@ -41,10 +41,10 @@ _RUN_UPS = (0, 2, 12)
 def video_from(
     path: Path, begin: Fraction, threads: int, choice: StreamChoice = PLAYERS_CHOICE
 ) -> Iterator[tuple[VideoStream, TimedFrames]]:
-    """The video stream and `decoded_frames` of it, from a frame at or before `begin`.
+    """Provide the video stream and its `decoded_frames` from a frame at or before `begin`.
 
-    `begin` is in seconds after the first frame's start. Where the way there is not certain to
-    give the pictures and times that decoding everything gives, everything is decoded.
+    `begin` is in seconds after the first frame's start. Where seeking is not certain to give the
+    pictures and times of a full decode, everything is decoded.
 
     Raises:
         BadInputError: as `open_video`; the frames as `decoded_frames`.
@@ -59,33 +59,33 @@ def video_from(
                 return
     with open_video(path, threads, choice) as (container, stream):
         if entry is not None and entry.known is not None and entry.jumping:
-            # The packets before it are read, but not decoded.
+            # The packets before it are read but not decoded.
             after = _frames_after(container, stream, entry.known)
-            begun = StreamEntry(entry.zero, entry.kind, entry.known.jumps)
-            yield stream, with_clean_clock(after, stream, path, begun)
+            start = StreamEntry(entry.zero, entry.kind, entry.known.jumps)
+            yield stream, with_clean_clock(after, stream, path, start)
         else:
             yield stream, decoded_frames(container, stream, path)
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """Where decoding is to begin; timestamps in the stream's units."""
+    """Where decoding starts; timestamps in the stream's units."""
 
     zero: int  # timestamp of the first frame
     kind: PictureKind  # of the first frame
-    begin: int  # of the frame that is looked for, or of the keyframe before it
+    begin: int  # timestamp of the target frame, or of the keyframe before it
     known: Keyframe | None  # that keyframe, in formats whose clock may jump
-    jumping: bool  # whether it does: then nothing can be sought by its time
+    jumping: bool  # whether the clock jumps: then seeking by time is impossible
 
 
 def _entry(
     container: InputContainer, stream: VideoStream, path: Path, begin: Fraction
 ) -> _Entry | None:
-    """How to come to `begin`; None where everything is to be decoded."""
+    """Return the entry for `begin`; None where everything must be decoded."""
     try:
         first = next(container.decode(stream))
     except (av.error.FFmpegError, StopIteration):
-        return None  # whatever it is, decoding from the start meets it, and reports it in its place
+        return None  # a full decode reports it
     zero, kind = first.pts, kind_of(first, stream)
     if zero is None:
         return None
@@ -102,7 +102,7 @@ def _entry(
 def _sought(
     container: InputContainer, stream: VideoStream, path: Path, entry: _Entry
 ) -> TimedFrames | None:
-    """The stream's frames from a keyframe at or before the entry; None where none is found."""
+    """Yield frames from a keyframe at or before the entry; None where none is found."""
     if entry.jumping:
         return None
     try:
@@ -116,19 +116,20 @@ def _sought(
             if not isinstance(head, av.VideoFrame) or head.pts is None:
                 continue
             if head.pts <= entry.begin:
-                begun = StreamEntry(entry.zero, entry.kind)
-                return with_clean_clock(chain([head], frames), stream, path, begun)
+                start = StreamEntry(entry.zero, entry.kind)
+                return with_clean_clock(chain([head], frames), stream, path, start)
     except (av.error.FFmpegError, StopIteration):
-        pass  # whatever it is, decoding from the start meets it, and reports it in its place
+        pass  # a full decode reports it
     return None
 
 
 def _frames_after(
     container: InputContainer, stream: VideoStream, known: Keyframe | None
 ) -> Iterator[Decoded]:
-    """Frames from the next keyframe on, or from the `known` one; nothing where that is not met.
+    """Yield frames from the next keyframe, or from the `known` one; nothing if it is not found.
 
-    Pictures shown before that keyframe but stored after it lean on others that were skipped.
+    Frames displayed before that keyframe but stored after it reference skipped ones and are left
+    out.
     """
     packets = iter(container.demux(stream))
     for first in packets:

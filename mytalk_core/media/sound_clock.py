@@ -1,7 +1,7 @@
-"""A file's sound on the clock of its pictures, whole or from a moment on, for the ffmpeg program.
+"""Audio of a file on the clock of its video, whole or from a given time, for the ffmpeg program.
 
-The program resamples, and fills with silence what the recording lacks. It works on samples at the
-stream's own rate, counted here from the container's start, which need not be the stream's.
+The program resamples and fills gaps with silence. Timestamps here are in samples at the stream's
+own rate, counted from the container's start, which need not be the stream's.
 """
 
 import math
@@ -26,40 +26,40 @@ from mytalk_core.media.probe import VideoInfo, probe_audio, probe_video
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 from mytalk_core.media.video_stream import time_base
 
-# Seconds that are decoded before the resampler starts, and resampled before the part starts, so
-# that neither remembers that it did not begin at the beginning.
+# Seconds decoded before the resampler starts, and resampled before the part starts, so that the
+# state of neither depends on where it started.
 _DECODER_RUN_UP = 2
 _RESAMPLER_RUN_UP = 1
 
-# Seconds by which joined streams may overlap or lie apart before samples are cut or added.
+# Seconds by which joined streams may overlap or be apart before samples are cut or added.
 _LEAST_CUT = 0.01
 
-# The resampler leaves a stream that begins by less off its clock as it is. (FFmpeg, libswresample)
+# The resampler does not correct a start offset below this (libswresample).
 _LEFT_ALONE = Fraction(1, 1000)
 
 
 @dataclass(frozen=True)
 class _Stream:
-    """How an audio stream lies on the container's clock, in samples at its own rate."""
+    """Position of an audio stream on the container's clock, in samples at its own rate."""
 
-    unit: Fraction  # seconds, of the container's timestamps
+    unit: Fraction  # time base of the container's timestamps, seconds
     sample_rate: int  # Hz
     zero: int  # the container's start on its own clock
     late_for_program: int  # by which the program's clock starts later than the container's
-    first: int  # where the first sample lies; negative: before the container's start
-    second_frame: int  # where the second decoded frame lies
-    frame_samples: int  # of each frame from the second on, as far as two tell
-    rounding: int  # by which the container's unit of time may misplace a frame
-    whole_seconds: int  # fewest seconds that are a whole number of that unit
+    first: int  # position of the first sample; negative: before the container's start
+    second_frame: int  # position of the second decoded frame
+    frame_samples: int  # length of frames from the second on, from the first two
+    rounding: int  # largest error of a frame's position due to the time base
+    whole_seconds: int  # fewest seconds that are a multiple of the time base
 
 
 @dataclass(frozen=True)
 class _Seek:
-    """Where to enter a stream so that what comes is what decoding all would give."""
+    """Where to enter a stream so that the samples equal those of a full decode."""
 
-    seek: int  # seconds from the container's start, asked of the program
-    begin: int  # sample at the stream's rate, after `seek`, that the resampler begins with
-    skip: int  # samples at the new rate that come before the part
+    seek: int  # seconds from the container's start, passed to the program
+    begin: int  # first sample for the resampler, at the stream's rate after `seek`
+    skip: int  # samples at the new rate before the part
 
 
 def sound_from_first_picture(
@@ -68,22 +68,21 @@ def sound_from_first_picture(
     start: Fraction = Fraction(0),
     choice: StreamChoice = PLAYERS_CHOICE,
 ) -> Any:
-    """The audio stream of `path` as an ffmpeg-python node, resampled to `sample_rate` Hz.
+    """Return the audio stream of `path` as an ffmpeg-python node, resampled to `sample_rate` Hz.
 
-    It begins `start` seconds after the first video frame's start, or, in a file without video,
-    after the first sample; silence fills what the recording lacks, and what sounds before is left
-    out.
+    It starts `start` seconds after the first video frame's start or, in a file without video,
+    after the first sample. Gaps are filled with silence; earlier samples are dropped.
 
-    What comes from a later start is the rest of what comes from 0: to the bit for PCM, as good as
-    that for most codecs, but with other noise where a decoder adds some (AC-3, AAC). It may lie
-    half a millisecond off where a container counts in milliseconds and frames differ in length
-    (Vorbis in WebM), and a tenth of a second where a recording's clock is not its sampling clock.
+    The samples from a later start equal those from 0: bit-exact for PCM and nearly so for most
+    codecs, but with different noise where a decoder adds some (AC-3, AAC). They may be off by half
+    a millisecond where a container counts in milliseconds and frames vary in length (Vorbis in
+    WebM), and by a tenth of a second where timestamps drift against the sampling clock.
 
     Raises:
         BadInputError: as `probe_audio`.
     """
     index = probe_audio(path, choice).index
-    stream = _look(path, index)
+    stream = _inspect(path, index)
     picture = _picture(path, choice)
     first_picture = picture.start if picture else Fraction(0)
     skip = sample_at(start, sample_rate) + sample_at(first_picture, sample_rate)
@@ -92,7 +91,7 @@ def sound_from_first_picture(
     seek = _plan_seek(stream, skip, sample_rate) if stream and not jumping else None
     resampling: dict[str, Any] = {"first_pts": 0, "async": 1}
     if stream is not None and jumping:
-        # With its own timestamps: the program closes jumps of one stream alone, and some of them.
+        # With the file's own timestamps: the program closes jumps of single streams only.
         sound = local_input(path, threads=1, copyts=None)[str(index)].filter(
             "asetpts", _closed(stream, clock.jumps[index])
         )
@@ -117,15 +116,15 @@ def sound_from_first_picture(
 
 
 def _picture(path: Path, choice: StreamChoice) -> VideoInfo | None:
-    """The film that the sound belongs to; None where there is none."""
+    """Return the film that the audio belongs to; None for audio without readable video."""
     try:
         return probe_video(path, choice)
-    except BadInputError:  # songs, and films of which only the sound is sound
+    except BadInputError:
         return None
 
 
-def _look(path: Path, index: int) -> _Stream | None:
-    """The audio stream `index` of `path`; None where its first frames tell nothing."""
+def _inspect(path: Path, index: int) -> _Stream | None:
+    """Return the audio stream `index` of `path`; None where its first frames do not decode."""
     with open_container(path) as container:
         audio = cast(AudioStream, container.streams[index])
         try:
@@ -154,10 +153,10 @@ def _look(path: Path, index: int) -> _Stream | None:
 def _late_for_program(
     container: InputContainer, audio: AudioStream, zero: int, sample_rate: int
 ) -> int:
-    """By how many samples the program's clock starts after the container's.
+    """Return by how many samples the program's clock starts after the container's.
 
-    In formats whose clock may jump, it starts the clock with the first stream that it is asked
-    for, and so forgets how much later than the picture the sound begins.
+    In formats whose clock may jump, the program starts its clock with the first stream that it
+    reads, which loses the delay of the audio against the video.
     """
     if not clock_may_jump(container) or audio.start_time is None:
         return 0
@@ -165,24 +164,24 @@ def _late_for_program(
 
 
 def _nearest(number: Fraction) -> int:
-    """The nearest whole number; halves go away from zero, as the program rounds."""
+    """Round to the nearest integer, halves away from zero, as the program does."""
     return int(abs(number) + Fraction(1, 2)) * (1 if number >= 0 else -1)
 
 
 def _plan_seek(stream: _Stream, skip: int, sample_rate: int) -> _Seek | None:
-    """How to reach sample `skip` at `sample_rate`; None where that is too near the beginning.
+    """Plan how to reach sample `skip` at `sample_rate`; None where it is too near the start.
 
-    The resampler begins whole seconds after the sample with which it begins when it is given all,
-    so that its phase is the same.
+    The resampler starts whole seconds after its starting sample in a full decode, so that its
+    phase is the same.
     """
     origin, origin_out = stream.first, 0
     if Fraction(stream.first, stream.sample_rate) >= _LEFT_ALONE:
-        origin = 0  # it is given silence up to the first sample
+        origin = 0  # the program pads with silence up to the first sample
     elif Fraction(stream.first, stream.sample_rate) <= -_LEFT_ALONE:
-        origin_out = -(-stream.first * sample_rate // stream.sample_rate)  # which it throws away
+        origin_out = -(-stream.first * sample_rate // stream.sample_rate)  # dropped by it
     seconds = (skip - origin_out) // sample_rate - _RESAMPLER_RUN_UP
     seek = seconds - _DECODER_RUN_UP
-    # Other moments the program would round, and all that follows with them.
+    # The program would round other times, and shift all samples.
     seek -= seek % stream.whole_seconds
     if seek <= abs(stream.first) / stream.sample_rate:
         return None
@@ -194,9 +193,9 @@ def _plan_seek(stream: _Stream, skip: int, sample_rate: int) -> _Seek | None:
 
 
 def _closed(stream: _Stream, jumps: Sequence[Jump]) -> str:
-    """An expression for a frame's first sample, counted from the container's start.
+    """Return an expression for a frame's first sample, counted from the container's start.
 
-    Variable 0 counts the jumps, variable 1 holds where the next frame is to begin.
+    Variable 0 counts the jumps, variable 1 holds the expected start of the next frame.
     """
     rate = stream.sample_rate
     gap = "(PTS-ld(1))"
@@ -212,10 +211,10 @@ def _closed(stream: _Stream, jumps: Sequence[Jump]) -> str:
 
 
 def _on_grid(stream: _Stream, seek: int) -> str:
-    """An expression for a frame's first sample, `seek` seconds after the container's start.
+    """Return an expression for a frame's first sample, `seek` seconds after the container's start.
 
-    The container rounds times to its unit, up to a millisecond; frames of a constant length show
-    what they were.
+    The container rounds times to its time base, up to a millisecond; frames of constant length
+    allow restoring them.
     """
     if stream.frame_samples <= 4 * stream.rounding:
         return "PTS"

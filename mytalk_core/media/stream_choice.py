@@ -1,4 +1,4 @@
-"""Which of a file's video and audio streams are used: those that players choose, or others."""
+"""Choose the video and audio stream of a file: those that players choose, or by track number."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.container import open_container
 from mytalk_core.media.file_identity import FileIdentity
 
-# Streams that accompany others. They are used only where no other stream of their kind is there.
+# Auxiliary streams, used only where the file has no other stream of their kind.
 _STILLS: Final = Disposition.still_image | Disposition.timed_thumbnails
 _SIDE_SOUND: Final = (
     Disposition.comment
@@ -32,12 +32,12 @@ _SIDE_SOUND: Final = (
 )
 _PARTS: Final = Disposition.dependent
 
-# Packets of the busiest stream after which a stream that has shown one picture only is a still,
-# and the most packets that are read to find that out.
+# A stream with a single packet while another has this many is a still image; packets read at most
+# to find out.
 _ENOUGH_PACKETS = 25
 _MOST_PACKETS = 2000
 
-# A stream that lasts a smaller share of the longest one of its kind is no candidate.
+# Streams shorter than this share of the longest of their kind are no candidates.
 _LEAST_SHARE = 0.5
 
 _Stream = TypeVar("_Stream", VideoStream, AudioStream)
@@ -45,7 +45,7 @@ _Stream = TypeVar("_Stream", VideoStream, AudioStream)
 
 @dataclass(frozen=True)
 class StreamChoice:
-    """Track numbers of a file, each counted from 1 among its tracks of that kind."""
+    """Track numbers in a file, each counted from 1 among the tracks of its kind."""
 
     video: int | None = None  # None: the track that players show
     audio: int | None = None  # None: the track that players play
@@ -57,11 +57,10 @@ PLAYERS_CHOICE: Final = StreamChoice()
 def choose_video(
     container: InputContainer, path: Path, choice: StreamChoice = PLAYERS_CHOICE
 ) -> VideoStream:
-    """The video stream of `choice`; by default the one that players show.
+    """Return the video stream of `choice`; by default the one that players show.
 
-    That is a stream of moving pictures, with the default disposition where one has it, then one
-    that lasts as long as others, then the one with the most pixels, then the first. Attached
-    pictures are never chosen by default.
+    Preferred, in this order: moving pictures, the default disposition, a duration close to the
+    longest, the most pixels, the first stream. Attached pictures are never chosen by default.
 
     Raises:
         BadInputError: NO_VIDEO_STREAM; BAD_CONFIGURATION where `choice` names no usable track.
@@ -72,7 +71,7 @@ def choose_video(
     candidates = [
         stream
         for stream in streams
-        # A stream of a codec that FFmpeg does not know has no context.
+        # Streams with a codec unknown to FFmpeg have no context.
         if stream.codec_context and not stream.disposition & Disposition.attached_pic
     ]
     if not candidates:
@@ -103,11 +102,10 @@ def choose_video(
 def choose_audio(
     container: InputContainer, path: Path, choice: StreamChoice = PLAYERS_CHOICE
 ) -> AudioStream | None:
-    """The audio stream of `choice`; by default the one that players play. None where none is.
+    """Return the audio stream of `choice`; by default the one that players play; None without one.
 
-    That is a stream that can be decoded, of the program of the video stream, with the default
-    disposition where one has it, then no commentary or description, then one that lasts as long as
-    others, then the first.
+    Preferred, in this order: decodable, in the video stream's program, the default disposition, no
+    commentary or description, a duration close to the longest, the first stream.
 
     Raises:
         BadInputError: BAD_CONFIGURATION where `choice` names no usable track.
@@ -133,19 +131,19 @@ def choose_audio(
 
 
 def track_number(container: InputContainer, stream: av.stream.Stream) -> int:
-    """The number of a stream as in `StreamChoice`."""
+    """Return the number of a stream as in `StreamChoice`."""
     kind = container.streams.video if stream.type == "video" else container.streams.audio
     return 1 + [each.index for each in kind].index(stream.index)
 
 
 def track_text(container: InputContainer, stream: VideoStream | AudioStream) -> str:
-    """A stream's number, among how many, and what it is, for people."""
+    """Return a stream's number, the count of its kind and its properties, for the user."""
     kind = container.streams.video if stream.type == "video" else container.streams.audio
     return f"{track_number(container, stream)} of {len(kind)} ({described(stream)})"
 
 
 def described(stream: VideoStream | AudioStream) -> str:
-    """A stream for people: codec, size or rate, language, title, dispositions."""
+    """Describe a stream for the user: codec, size or rate, language, title, dispositions."""
     context = stream.codec_context
     facts = [context.name if context else "a codec unknown to FFmpeg"]
     if context and isinstance(stream, VideoStream):
@@ -172,16 +170,16 @@ def _numbered(streams: Sequence[_Stream], number: int, kind: str, path: Path) ->
 
 
 def _lasts(stream: av.stream.Stream, among: Iterable[av.stream.Stream]) -> bool:
-    """Whether a stream lasts about as long as the longest, as far as the headers tell."""
+    """Return whether a stream is about as long as the longest, by the headers."""
     length = _seconds(stream)
     return not length or length >= _LEAST_SHARE * max(_seconds(each) for each in among)
 
 
 def _seconds(stream: av.stream.Stream) -> float:
-    """How long a stream lasts by its header; 0 where that says nothing."""
+    """Return the duration of a stream in seconds by its header; 0 where it states none."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    # Matroska states the length of a track in a tag, hours:minutes:seconds.
+    # Matroska states a track's duration in a tag, as hours:minutes:seconds.
     parts = stream.metadata.get("DURATION", "").split(":")
     try:
         hours, minutes, seconds = (float(part) for part in parts)
@@ -191,7 +189,7 @@ def _seconds(stream: av.stream.Stream) -> float:
 
 
 def _of_program(container: InputContainer, path: Path, choice: StreamChoice) -> int | None:
-    """Index of the audio stream of the video's program, in a transmission of several programs."""
+    """Return the index of the audio stream in the video's program, for multi-program MPEG-TS."""
     if container.format.name != "mpegts" or len(container.streams.video) < 2:
         return None
     best = container.streams.best("audio", related=choose_video(container, path, choice))
@@ -200,7 +198,7 @@ def _of_program(container: InputContainer, path: Path, choice: StreamChoice) -> 
 
 @lru_cache(maxsize=64)
 def _first_packets(file: FileIdentity) -> tuple[tuple[int, int], ...]:
-    """How many packets each video stream has near the file's beginning: (stream index, packets)."""
+    """Count the packets of each video stream near the file's start: (stream index, packets)."""
     seen: Counter[int] = Counter()
     path = Path(file.path)
     with open_container(path) as container:
@@ -211,5 +209,5 @@ def _first_packets(file: FileIdentity) -> tuple[tuple[int, int], ...]:
                 if seen[packet.stream_index] >= _ENOUGH_PACKETS or seen.total() >= _MOST_PACKETS:
                     break
         except av.error.FFmpegError:
-            pass  # the reader of the chosen stream reports it
+            pass  # reported where the chosen stream is read
     return tuple(seen.items())

@@ -1,4 +1,4 @@
-"""When each frame of a file is shown, as its packets say; nothing is decoded."""
+"""Display times of a file's frames from its packets; nothing is decoded."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -9,9 +9,9 @@ from mytalk_core.media.video_stream import time_base
 
 
 def frame_starts(path: Path, choice: StreamChoice = PLAYERS_CHOICE) -> list[Fraction]:
-    """Seconds from the first frame to each, rising, by the file's own timestamps.
+    """Return the seconds from the first frame to each frame, rising, by the file's timestamps.
 
-    Packets without a timestamp, and those that an edit list leaves out, do not count.
+    Packets without a timestamp, and those that an edit list discards, do not count.
 
     Raises:
         BadInputError: as `open_container` and `choose_video`.

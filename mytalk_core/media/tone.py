@@ -1,4 +1,4 @@
-"""Whether a part of a film's picture has one tone only: black and white, tinted, sepia."""
+"""Detect regions with a single tone: black and white, tinted, sepia."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,28 +9,26 @@ from numpy.typing import NDArray
 
 from mytalk_core.media.planes import Planes, Samples
 
-# The part is compared in means over this many cells along each side, in which grain and the noise
-# of encoders cancel.
+# The region is averaged over this many cells along each side, which cancels grain and coding noise.
 _CELLS: Final = 16
-# Largest root mean square, in steps of 8 bits, by which the chroma of one tone strays from it.
-# Of twenty speakers in colour one of the two strays by 3.9 and more, in sepia at a crf of 28 by
-# 0.9 at most.
+# Largest RMS deviation of chroma from a single tone, in 8-bit steps. For twenty speakers in colour
+# at least one chroma plane deviates by 3.9 or more; in sepia at crf 28 by 0.9 at most.
 _STRAYS: Final = 1.5
 
 
 @dataclass(frozen=True)
 class Tone:
-    """How the chroma of one tone follows its luma; 0 for black and white and for a flat tint."""
+    """Linear dependence of chroma on luma; 0 for black and white and for a flat tint."""
 
-    u: float  # change of the chroma of blue for a change of luma by one step
-    v: float  # likewise of red
+    u: float  # change of Cb per step of luma
+    v: float  # change of Cr per step of luma
 
 
 def tone_of(planes: Planes, left: int, top: int, right: int, bottom: int) -> Tone | None:
-    """The tone of the pixels left <= x < right, top <= y < bottom; None where they have colour.
+    """Return the tone of the pixels left <= x < right, top <= y < bottom; None for colour.
 
-    The part is enlarged by half its size on each side, as far as the picture goes: a mouth alone
-    may happen to have hardly any colour.
+    The region is enlarged by half its size on each side within the picture, since a mouth alone may
+    have hardly any colour.
     """
     layout = planes.layout
     rows = _enlarged(top, bottom, layout.step_y, planes.u.shape[0])
@@ -56,13 +54,13 @@ def tone_of(planes: Planes, left: int, top: int, right: int, bottom: int) -> Ton
 
 
 def _enlarged(first: int, end: int, step: int, size: int) -> slice:
-    """Chroma samples of the pixels first..end and of half as many before and after them."""
+    """Return the chroma samples of pixels first..end, extended by half their number each way."""
     around = (end - first) // 2
     return slice(max((first - around) // step, 0), min(-(-(end + around) // step), size))
 
 
 def _means(samples: Samples, cells: tuple[int, int]) -> NDArray[np.float32]:
-    """Means over so many cells, columns and rows of them, less their own mean."""
+    """Return the cell means (rows, columns) of a plane, less their mean."""
     means = cv2.resize(samples, cells, interpolation=cv2.INTER_AREA).astype(np.float32)
     centred: NDArray[np.float32] = means - means.mean()
     return centred

@@ -1,4 +1,4 @@
-"""The video stream of a container: its frames as FFmpeg decodes them, on one clean clock."""
+"""The video stream of a container: decoded frames on a clean, strictly increasing clock."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,10 +22,10 @@ from mytalk_core.media.orientation import orientation_of
 from mytalk_core.media.picture_kind import PictureKind, check_same_kind, kind_of
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice, choose_video
 
-# Enough for HD in real time; more would starve the other workers on a shared machine.
+# Real time for HD; more would take processors from other workers.
 DECODER_THREADS = 2
 
-# Most frames that a decoder holds back at the end of a stream.
+# Most frames that a decoder may hold at the end of a stream.
 _HELD = 64
 
 
@@ -33,9 +33,9 @@ _HELD = 64
 def open_video(
     path: Path, threads: int = DECODER_THREADS, choice: StreamChoice = PLAYERS_CHOICE
 ) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The opened file and its video stream.
+    """Open a file and provide its container and video stream.
 
-    `threads` will decode it. No picture beyond `MOST_PIXELS` is decoded.
+    `threads` decode it. Pictures beyond `MOST_PIXELS` are not decoded.
 
     Raises:
         BadInputError: as `open_container` and `choose_video`.
@@ -49,48 +49,48 @@ def open_video(
 
 
 def time_base(stream: av.stream.Stream) -> Fraction:
-    """Seconds per unit of the stream's timestamps."""
+    """Return the seconds per unit of the stream's timestamps."""
     return stream.time_base or Fraction(1, 1_000_000)
 
 
 def pixel_aspect(stream: VideoStream, frame: av.VideoFrame) -> Fraction:
-    """Width of an upright pixel over its height; 1 where the file does not state it."""
+    """Return the width of an upright pixel over its height; 1 where the file does not state it."""
     aspect = stream.sample_aspect_ratio or Fraction(1)
     return 1 / aspect if aspect != 1 and orientation_of(frame).swaps_sides else aspect
 
 
 class TimedFrame(NamedTuple):
-    """A decoded frame, and when it is shown."""
+    """A decoded frame with its display time."""
 
     pts: int  # in units of `time_base(stream)`; the stream's first frame is at 0
     frame: av.VideoFrame
-    damaged: bool = False  # it was decoded with errors, or leans on one that was
-    missing: int = 0  # frames that could not be decoded between it and the one before
+    damaged: bool = False  # decoded with errors, or references a frame that was
+    missing: int = 0  # undecodable frames between it and the one before
 
 
 @dataclass(frozen=True)
 class StreamEntry:
-    """Where decoding begins that does not begin with the stream's first frame."""
+    """State of the stream where decoding starts, if not at its first frame."""
 
     zero: int  # timestamp of the first frame
     kind: PictureKind  # of the first frame
-    jumps: int = 0  # of the clock, that come before
+    jumps: int = 0  # jumps of the clock before the entry
 
 
 Decoded = av.VideoFrame | av.error.FFmpegError
-"""A frame, or why a packet gave none."""
+"""A frame, or the error of a packet that gave none."""
 
 
 def decoded_frames(
     container: InputContainer, stream: VideoStream, path: Path, damage: DamageLog | None = None
 ) -> Iterator[TimedFrame]:
-    """Yields the frames of the stream in the order of display.
+    """Yield the frames of the stream in display order.
 
     pts increase strictly: jumps of the clock are closed (see `film_clock`), and frames without a
     timestamp, or with one that goes back, follow at the nominal rate.
 
-    Damage is concealed as players do: what the decoder mends is shown, what it cannot decode is
-    left out, so that the frame before is shown for longer.
+    Damage is concealed as players do: what the decoder conceals is shown; what it cannot decode is
+    dropped, so that the frame before is shown for longer.
 
     Args:
         damage: collects what was concealed.
@@ -98,13 +98,13 @@ def decoded_frames(
     Raises:
         BadInputError: DECODE_ERROR where too much is damaged, or, if `damage` is strict, anything;
             FORMAT_CHANGES or INTERLACED as `check_same_kind`, after the frames before it;
-            NO_FRAMES at the end of a stream that had none.
+            NO_FRAMES at the end of a stream without frames.
     """
     return with_clean_clock(decoded_packets(container.demux(stream)), stream, path, damage=damage)
 
 
 def decoded_packets(packets: Iterable["Packet[VideoStream]"]) -> Iterator[Decoded]:
-    """The frames of consecutive packets, and in place of those that cannot be decoded the error."""
+    """Yield the frames of consecutive packets, and for packets that do not decode the error."""
     reading = iter(packets)
     while True:
         try:
@@ -114,7 +114,7 @@ def decoded_packets(packets: Iterable["Packet[VideoStream]"]) -> Iterator[Decode
         except av.error.FFmpegError as error:
             yield error
             return
-        # At the end, threads still hold frames after the one that failed.
+        # At the end, decoder threads still hold frames after the one that failed.
         for _ in range(1 if packet.size else _HELD):
             try:
                 yield from packet.decode()
@@ -133,7 +133,7 @@ def with_clean_clock(
     entry: StreamEntry | None = None,
     damage: DamageLog | None = None,
 ) -> Iterator[TimedFrame]:
-    """`decoded_frames` for `frames` of the stream; without `entry` they begin with its first one.
+    """Yield `decoded_frames` for `frames` of the stream, which start at `entry` or at its start.
 
     Raises:
         BadInputError: as `decoded_frames`.
