@@ -69,7 +69,7 @@ RECIPES: Mapping[ResultKind, Recipe] = {
             "torch",
             "webdataset",
         ),
-        (*_HANDLING, "pyarrow"),
+        (*_HANDLING, "onnx", "pyarrow"),
     ),
     ResultKind.CURATION: Recipe(
         ("apache-beam", "numpy", "pyarrow", "scipy"),
