@@ -191,8 +191,8 @@ def dub(
         "fps": str(dubbed.fps),
         **dubbed.tracks,
         "language": transcript.language,
-        "heard_language": transcript.heard_language,
-        "heard_probability": transcript.heard_probability,
+        "heard_language": transcript.detected_language,
+        "heard_probability": transcript.detected_probability,
         "script_faults": faults_to_json(inputs.script_faults),
         "damage": [
             {"start": float(each.start), "end": float(each.end)}

@@ -25,8 +25,8 @@ def language_notes(asked: str, transcript: Transcript) -> list[str]:
     """What to know of the language of a speech; nothing where `asked`, a BCP 47 tag, is empty."""
     if not asked:
         return []
-    heard = transcript.heard_language or transcript.language
-    notes = [language_warning(asked, heard, transcript.heard_probability)]
+    heard = transcript.detected_language or transcript.language
+    notes = [language_warning(asked, heard, transcript.detected_probability)]
     if transcript.language not in (UNKNOWN_LANGUAGE, recogniser_code(asked)):
         notes.append(f"words were recognised as {transcript.language}: {asked} is not known to it")
     return [note for note in notes if note]

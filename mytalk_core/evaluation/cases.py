@@ -18,7 +18,7 @@ from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE
 from mytalk_core.motion.closed_mouth import closed_mouth
 from mytalk_core.motion.context import sample_speech, upper_face
 from mytalk_core.motion.known_face import KnownFace, known_face
-from mytalk_core.speech.other_sounds import TO_JUDGE_BY, other_sound
+from mytalk_core.speech.other_sounds import TEST_SOUNDS, other_sound
 from mytalk_core.speech.phones import Phone
 
 
@@ -145,7 +145,7 @@ def other_sound_cases(clips: Iterable[MotionClip], encode: Encode) -> list[DubCa
     """
     cases = []
     for number, clip in enumerate(clips):
-        source = TO_JUDGE_BY[number % len(TO_JUDGE_BY)]
+        source = TEST_SOUNDS[number % len(TEST_SOUNDS)]
         samples = _samples(clip)
         seconds = -(-samples // SPEECH_SAMPLE_RATE)
         sound = other_sound(source, seconds, _OTHER_SOUND_LEVEL, seed=number)[:samples]

@@ -120,7 +120,7 @@ def _spoken(
     for clip in clips:
         said = align(clip.audio, words(clip))
         found.append(replace(clip, phones=said.phones))
-        left_out += len(said.left_out)
+        left_out += len(said.unaligned)
         silent += not said.phones
     names = [phone.name for clip in found for phone in clip.phones]
     account = (

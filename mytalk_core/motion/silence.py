@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE
 from mytalk_core.speech.features import SpeechEncoder
-from mytalk_core.speech.other_sounds import TO_LEARN_FROM, Sound, other_sound, room
+from mytalk_core.speech.other_sounds import TRAINING_SOUNDS, Sound, other_sound, room
 from mytalk_core.speech.per_frame import speech_per_frame
 
 _SECONDS = 8
@@ -20,7 +20,7 @@ def quiet_features(encoder: SpeechEncoder) -> NDArray[np.float32]:
     rooms = [other_sound(room, _SECONDS, level, seed=0) for level in _ROOM_LEVELS]
     others = [
         other_sound(source, _SECONDS, level, seed)
-        for seed, source in enumerate(TO_LEARN_FROM)
+        for seed, source in enumerate(TRAINING_SOUNDS)
         for level in _SOUND_LEVELS
     ]
     frames = int(_SECONDS * MOTION_FPS)

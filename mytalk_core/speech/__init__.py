@@ -1,1 +1,1 @@
-"""What is said and when: speech features, recognition and alignment, voice activity."""
+"""Speech: features, recognition and alignment, voice activity."""

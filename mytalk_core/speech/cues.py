@@ -1,7 +1,7 @@
-"""The cues of a subtitle file in its own order, also of a file in which some cannot be read.
+"""Read the cues of a subtitle file in file order, even where some of them are malformed.
 
-pysubs2 knows the formats. What it does with a damaged cue differs: it refuses the whole file, or
-takes the cue for text of the one before. Here such a cue costs only itself.
+pysubs2 parses the formats, but a malformed cue makes it refuse the whole file or append the cue to
+the text of the one before. Here such a cue affects only itself.
 """
 
 import re
@@ -15,27 +15,27 @@ import pysubs2
 from pysubs2.formats.ttml import TT_NS, TTMLFormat
 
 _ARROW = "-->"
-# Formats in which a cue is a row of times with an arrow, and text below.
+# Formats in which a cue is a timing line with an arrow, followed by text.
 _ARROW_FORMATS = ("srt", "vtt")
-# pysubs2 would read such a time without its sign.
+# pysubs2 would drop the sign of such a timestamp.
 _NEGATIVE = re.compile(r"^[ \t]*-[\d:,.]+[ \t]*-->.*$|^.*-->[ \t]*-.*$", re.MULTILINE)
 _SSA_FORMATS = ("ass", "ssa")
 
 
 @dataclass(frozen=True)
 class Cue:
-    """One cue as it stands in the file."""
+    """One cue of a subtitle file."""
 
     text: str  # without markup; lines are separated by line feeds
-    start: Fraction | None  # seconds; None where it cannot be read
-    end: Fraction | None  # the same
+    start: Fraction | None  # seconds; None where it cannot be parsed
+    end: Fraction | None  # seconds; None where it cannot be parsed
 
 
 def read_cues(text: str) -> list[Cue]:
-    """The cues of a file in SRT, WebVTT, TTML, SSA or another format that pysubs2 tells by itself.
+    """Parse a file in SRT, WebVTT, TTML, SSA or another format that pysubs2 detects.
 
     Raises:
-        ValueError: where the whole cannot be read as any of them.
+        ValueError: where the file as a whole cannot be parsed.
     """
     try:
         return list(_read(text))
@@ -75,7 +75,7 @@ def _events(text: str) -> Iterator[Cue]:
 
 
 def _parts(cue: Cue, kind: str) -> Iterator[Cue]:
-    """A cue, and those below whose row of times was taken for its text."""
+    """Yield a cue and the cues below it whose timing lines were parsed as its text."""
     blocks: list[list[str]] = [[]]
     for line in cue.text.split("\n"):
         if _ARROW in line:
@@ -85,7 +85,7 @@ def _parts(cue: Cue, kind: str) -> Iterator[Cue]:
     for number, block in enumerate(blocks):
         followed = number + 1 < len(blocks)
         text = "\n".join(block)
-        if kind == "vtt":  # a blank line ends a cue; what follows is a name, or a comment
+        if kind == "vtt":  # a blank line ends a cue; an identifier or a comment may follow
             text = text.partition("\n\n")[0]
         elif followed:  # the number of the next cue
             text = re.sub(r"(^|\n)\s*\d+\s*$", "", text)
@@ -99,7 +99,7 @@ def _ssa(text: str) -> Iterator[Cue]:
     try:
         yield from list(_events(text))
         return
-    except ValueError:  # of a time; each event is then read by itself
+    except ValueError:  # a malformed timestamp: parse each event separately
         pass
     lines = text.splitlines()
     is_event = [line.lstrip().lower().startswith("dialogue:") for line in lines]
@@ -112,7 +112,7 @@ def _ssa(text: str) -> Iterator[Cue]:
 
 
 def _ttml(text: str) -> Iterator[Cue]:
-    """Paragraphs that pysubs2 cannot read are taken out before it reads the rest."""
+    """Parse TTML; paragraphs that pysubs2 cannot parse are removed before and reinserted after."""
     root = ElementTree.fromstring(text)
     parents = {child: parent for parent in root.iter() for child in parent}
     unreadable: list[tuple[int, Cue]] = []
@@ -122,13 +122,13 @@ def _ttml(text: str) -> Iterator[Cue]:
             unreadable.append((number, Cue(words, None, None)))
             parents[paragraph].remove(paragraph)
     cues = list(_events(ElementTree.tostring(root, encoding="unicode")))
-    for number, cue in unreadable:  # back into their places
+    for number, cue in unreadable:
         cues.insert(number, cue)
     yield from cues
 
 
 def _has_times(paragraph: ElementTree.Element) -> bool:
-    """Whether pysubs2 can read a paragraph's times; a duration is turned into the end it means."""
+    """Return whether pysubs2 can parse the paragraph's times; a `dur` is converted to an `end`."""
     begin, end, duration = (paragraph.get(name) for name in ("begin", "end", "dur"))
     try:
         start = TTMLFormat.timestamp_to_ms(begin or "0s")

@@ -1,4 +1,4 @@
-"""Speech features: two layers of the Whisper encoder, added; 512 numbers at 50 Hz."""
+"""Speech features: the sum of two Whisper encoder layers, 512 values at 50 Hz."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,41 +13,41 @@ from mytalk_core.media.clock import SPEECH_FEATURE_FPS, SPEECH_SAMPLE_RATE
 from mytalk_core.speech.whisper_layers import encoder_up_to
 
 FEATURES = "whisper-base-2+6"
-"""What the features are; models and samples of others do not go together."""
+"""Identifier of the features; models and samples with different ones are incompatible."""
 
 FEATURES_ENTRY = "speech-features"
-"""Under this name a sample's versions tell of its features."""
+"""Key of the identifier in a sample's versions."""
 
 FEATURE_SIZE = 512
 SAMPLES_PER_FEATURE = int(SPEECH_SAMPLE_RATE / SPEECH_FEATURE_FPS)
 _SPECTRA_PER_SECOND = 100
-# Of the six. A linear reading of the lips of speakers left out correlates with their aperture by
-# 0.849 on the last layer alone, by 0.869 on these two, normalised and added; more add nothing.
+# Layers out of six. A linear prediction of mouth opening for held-out speakers correlates with it
+# by 0.849 on the last layer alone and 0.869 on the normalised sum of these two; more add nothing.
 _LAYERS = (2, 6)
 
 
 @dataclass(frozen=True)
 class WindowConfig:
-    """How speech is cut for the encoder.
+    """Windows in which the encoder processes speech.
 
-    A short window's features differ from a long one's (cosine 0.97), so training and dubbing must
-    use the same windows. Whisper was trained on 30 seconds; windows of ten, core and margins, serve
-    as well for motion and take a sixth of the time. Ten seconds is also the longest training clip.
+    Features depend on the window length (cosine 0.97), so training and dubbing must use the same.
+    Whisper was trained on 30 seconds; windows of ten, core and margins, serve as well for motion
+    and take a sixth of the time. Ten seconds is also the longest training clip.
     """
 
-    # Seconds of speech whose features are kept from one window.
+    # Seconds of features kept from one window.
     core_seconds: int = 8
-    # Seconds of context seen on either side of the core.
+    # Seconds of context on either side of the core.
     margin_seconds: int = 1
 
 
 class SpeechEncoder:
-    """Turns speech into features, window by window."""
+    """Compute speech features window by window."""
 
     def __init__(
         self, model_dir: Path, window: WindowConfig | None = None, threads: int = 0
     ) -> None:
-        """Load the CTranslate2 Whisper in `model_dir`; `threads` 0 leaves the choice to it."""
+        """Load the CTranslate2 Whisper in `model_dir`; `threads` 0 uses its default."""
         self._window = window or WindowConfig()
         self._seconds = self._window.core_seconds + 2 * self._window.margin_seconds
         self._layers = [
@@ -63,7 +63,7 @@ class SpeechEncoder:
         self._spectrum = FeatureExtractor(feature_size=self._layers[0].n_mels)
 
     def encode(self, audio: NDArray[np.float32]) -> NDArray[np.float16]:
-        """Features of a whole recording.
+        """Compute the features of a whole recording.
 
         Args:
             audio: (N,) 16 kHz mono, -1..1.
@@ -75,14 +75,14 @@ class SpeechEncoder:
         return np.concatenate(rows) if rows else np.zeros((0, FEATURE_SIZE), np.float16)
 
     def encode_blocks(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float16]]:
-        """Features of a stream of audio blocks of any lengths, in constant memory.
+        """Compute the features of a stream of audio blocks of any length, in constant memory.
 
-        The windows, and so the features, do not depend on how the audio was cut into blocks.
+        The windows, and so the features, are independent of the block boundaries.
         """
         margin = self._window.margin_seconds * SPEECH_SAMPLE_RATE
         core = self._window.core_seconds * SPEECH_SAMPLE_RATE
         pending = np.zeros(0, np.float32)
-        before = 0  # samples of `pending` that are context of the next core
+        before = 0  # samples of `pending` that are context before the next core
         for block in _pieces(blocks, core):
             pending = np.concatenate([pending, block])
             while len(pending) >= before + core + margin:
@@ -95,7 +95,7 @@ class SpeechEncoder:
     def _encode_window(
         self, audio: NDArray[np.float32], start: int, length: int
     ) -> NDArray[np.float16]:
-        """Features of samples [start, start + length) of a window."""
+        """Return the features of samples [start, start + length) of a window."""
         padded = np.zeros(self._seconds * SPEECH_SAMPLE_RATE, np.float32)
         padded[: len(audio)] = audio
         spectrum = self._spectrum(padded, padding=0)[:, : self._seconds * _SPECTRA_PER_SECOND]
@@ -110,7 +110,7 @@ class SpeechEncoder:
 
 
 def _pieces(blocks: Iterable[NDArray[np.float32]], longest: int) -> Iterator[NDArray[np.float32]]:
-    """The blocks, cut into such of at most `longest` samples: what waits is copied."""
+    """Split the blocks into pieces of at most `longest` samples, which bounds the copying."""
     for block in blocks:
         for first in range(0, len(block), longest):
             yield block[first : first + longest]

@@ -1,4 +1,4 @@
-"""Languages as catalogues write them, and as the recogniser calls them."""
+"""Map language tags of catalogues to the recogniser's language codes."""
 
 import re
 
@@ -6,8 +6,8 @@ from mytalk_core.errors import BadInputError, Reason
 
 _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")  # BCP 47, such as "pt-BR"
 
-# The recogniser's code of a language where tags use another one: its own names of two Norwegians,
-# other codes of the same language, and codes that ISO 639 has given up.
+# The recogniser's code where tags use another one: Norwegian variants, synonyms, and codes that
+# ISO 639 has withdrawn.
 _RECOGNISED_AS = {
     "nb": "no",
     "nn": "no",
@@ -22,7 +22,7 @@ _RECOGNISED_AS = {
 
 
 def check_language(tag: str, where: str) -> None:
-    """Refuse what cannot be a language tag; `where` says who gave it.
+    """Check the syntax of a language tag; `where` names its source in the error.
 
     Raises:
         BadInputError: BAD_CONFIGURATION.
@@ -37,6 +37,6 @@ def check_language(tag: str, where: str) -> None:
 
 
 def recogniser_code(tag: str) -> str:
-    """The recogniser's code of a BCP 47 tag; script and region do not count."""
+    """Return the recogniser's code of a BCP 47 tag; script and region are ignored."""
     primary = tag.split("-")[0].lower()
     return _RECOGNISED_AS.get(primary, primary)

@@ -1,4 +1,4 @@
-"""Loudness per frame, and how well a mouth's opening follows it."""
+"""Loudness per frame, and its correlation with mouth opening."""
 
 from collections.abc import Sequence
 
@@ -9,34 +9,34 @@ from scipy.ndimage import gaussian_filter1d
 from mytalk_core.media.clock import SPEECH_SAMPLE_RATE
 
 _FLOOR_DBFS = -80.0
-_BLOCK = 30 * SPEECH_SAMPLE_RATE  # samples of which energies are added up at a time
+_BLOCK = 30 * SPEECH_SAMPLE_RATE  # samples whose energies are summed at a time
 
-# How mouth and sound are compared; all numbers were chosen on footage in sync.
-_HEARD_DB = 30.0  # below the loudest frame; what is quieter is silence
-_SLOW_FRAMES = 2.0  # standard deviation, frames, of the average that is taken off both
-_MOUTH_DELAY = 0.23  # frames by which mouths open after the sound; 191 clips in sync, together
+# Parameters of the comparison, chosen on footage in sync.
+_AUDIBLE_DB = 30.0  # below the loudest frame; quieter frames count as silence
+_SLOW_FRAMES = 2.0  # standard deviation in frames of the moving average subtracted from both
+_MOUTH_DELAY = 0.23  # frames by which mouths open after the sound; 191 clips in sync, pooled
 _FRAME_RATE = 25  # frames a second
 _REACH = 12  # frames searched on either side
-_SHORTEST_HEARD = 50  # frames of a clip
-_LEAST_HEARD = 250  # frames in all
+_SHORTEST_CLIP = 50  # frames
+_LEAST_TOTAL = 250  # frames of all clips
 _RIVAL_DISTANCE = 3  # frames; nearer lags belong to the same peak
 _LEAST_SHIFT = 2  # frames
 _LEAST_CORRELATION = 0.2
-_LEAST_MARGIN = 0.08  # of correlation over the best rival, however much was heard
-_MARGIN_OF_SECOND = 0.433  # the same where a second was heard; noise falls with the root of time
+_LEAST_MARGIN = 0.08  # of correlation over the best rival, for any duration
+_MARGIN_OF_SECOND = 0.433  # the same for one second; noise falls with the square root of time
 
 
 def loudness_dbfs(
     audio: NDArray[np.float32], frame_starts: NDArray[np.float64], frame_seconds: float
 ) -> NDArray[np.float32]:
-    """Root-mean-square level of the sound under each frame, in dB below full scale.
+    """Return the RMS level of the audio under each frame, in dBFS.
 
-    Takes a few megabytes beside the sound, however long that is.
+    Needs a few megabytes besides the audio, whatever its length.
 
     Args:
-        audio: (N,) 16 kHz mono, -1..1; what lies past its end counts as silence.
+        audio: (N,) 16 kHz mono, -1..1; beyond its end it counts as silence.
         frame_starts: (T,) seconds, rising.
-        frame_seconds: how long a frame lasts.
+        frame_seconds: duration of a frame.
 
     Returns:
         (T,), from -80 (silence) to 0.
@@ -62,19 +62,19 @@ def loudness_dbfs(
 def opening_offset(
     opening: NDArray[np.float32], loudness: NDArray[np.float32], reach: int = 10
 ) -> tuple[int, float]:
-    """The lag at which mouth opening and loudness agree best.
+    """Return the lag at which mouth opening and loudness correlate best.
 
-    Of clips of three seconds in sync four in five give -2 to 1, one in five another lag of the
-    rhythm of syllables: do not move sound by it, see `loudness_shift`.
+    For four in five three-second clips in sync it is -2 to 1, for the others another lag of the
+    syllable rhythm. Do not shift audio by it; use `loudness_shift`.
 
     Args:
         opening: (T,) mouth opening, any unit, 25 frames a second.
         loudness: (T,) dB of the same frames.
-        reach: frames searched on either side; T must be larger than twice of it.
+        reach: frames searched on either side; T must exceed twice this.
 
     Returns:
-        (offset, correlation): offset in frames, positive where the sound is late;
-        (0, 0.0) where one of the two does not move.
+        (offset, correlation): offset in frames, positive where the audio is late;
+        (0, 0.0) where one of the two is constant.
     """
     agreement = _agreement(opening, loudness, reach)
     best = max(range(-reach, reach + 1), key=lambda lag: (agreement[lag + reach], -abs(lag)))
@@ -83,31 +83,32 @@ def opening_offset(
 
 
 def loudness_shift(pairs: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> int:
-    """Frames by which to move the sound of a source earlier; 0 unless the evidence is strong.
+    """Return the frames by which to shift a source's audio earlier; 0 without strong evidence.
 
-    The correlations of all clips are pooled, weighted by length. The best lag must stand out from
-    all that are three frames or more away from it, the more so the less there is to hear, and a
-    single frame is never moved. Tried on clips of three seconds, of 21 speakers of the GRID corpus,
-    whose sound is in sync: it moved none of 275 sources of five or of ten clips. Of sources with
-    sound 3, 5 or 8 frames early or late it mended, to a frame, 76 % and 91 % with five and ten
-    clips, and moved none by a wrong amount. Less than ten seconds prove nothing: of single clips it
-    would mend 20 %, and spoil 0.5 % of those in sync.
+    The correlations of all clips are pooled, weighted by length. The best lag must exceed all lags
+    at least three frames away by a margin that grows as the total duration shrinks, and a single
+    frame is never shifted. On three-second clips of 21 GRID speakers in sync it shifted none of 275
+    sources of five or of ten clips. For sources with audio 3, 5 or 8 frames early or late it
+    corrected 76 % (five clips) and 91 % (ten clips) to the frame, and shifted none wrongly. Less
+    than ten seconds is insufficient: on single clips it would correct 20 % and damage 0.5 % of
+    those in sync.
 
     Args:
-        pairs: of each clip the mouth opening (T,), any unit, and the loudness (T,), dB, of the
-            same frames, 25 a second. Clips shorter than two seconds are left out.
+        pairs: for each clip the mouth opening (T,), any unit, and the loudness (T,), dB, of the
+            same frames, 25 a second. Clips shorter than two seconds are ignored.
     """
-    heard = [(o, s) for o, s in pairs if len(o) >= _SHORTEST_HEARD]
-    weights = [len(opening) for opening, _ in heard]
-    if sum(weights) < _LEAST_HEARD:
+    long_enough = [(o, s) for o, s in pairs if len(o) >= _SHORTEST_CLIP]
+    weights = [len(opening) for opening, _ in long_enough]
+    if sum(weights) < _LEAST_TOTAL:
         return 0
-    pooled = np.average([_agreement(*pair, _REACH) for pair in heard], axis=0, weights=weights)
+    correlations = [_agreement(*pair, _REACH) for pair in long_enough]
+    pooled = np.average(correlations, axis=0, weights=weights)
     best = int(pooled[1:-1].argmax()) + 1
     rivals = np.abs(np.arange(len(pooled)) - best) >= _RIVAL_DISTANCE
     margin = max(_LEAST_MARGIN, _MARGIN_OF_SECOND / np.sqrt(sum(weights) / _FRAME_RATE))
     if pooled[best] < max(_LEAST_CORRELATION, pooled[rivals].max() + margin):
         return 0
-    # The parabola through the best lag and its neighbours has its top between frames.
+    # Sub-frame peak: the vertex of the parabola through the best lag and its neighbours.
     before, top, after = pooled[best - 1 : best + 2]
     between = (before - after) / (2 * (before - 2 * top + after)) if top > max(before, after) else 0
     shift = round(best - _REACH + between + _MOUTH_DELAY)
@@ -117,13 +118,13 @@ def loudness_shift(pairs: Sequence[tuple[NDArray[np.float32], NDArray[np.float32
 def _agreement(
     opening: NDArray[np.float32], loudness: NDArray[np.float32], reach: int
 ) -> NDArray[np.float64]:
-    """Correlation of opening and loudness at lags -reach to reach, 0 where one does not move.
+    """Return the correlation of opening and loudness at lags -reach to reach; 0 where constant.
 
-    Only what changes from syllable to syllable is compared: over whole sentences a mouth opens
-    before the sound begins, and quiet sounds below the speech mean nothing.
+    Only syllable-rate changes are compared: on the scale of sentences a mouth opens before the
+    sound starts, and sounds far below the speech level carry no information.
     """
     mouth_moves = _fast_part(opening)
-    sound_moves = _fast_part(np.maximum(loudness, loudness.max() - _HEARD_DB))
+    sound_moves = _fast_part(np.maximum(loudness, loudness.max() - _AUDIBLE_DB))
     agreement = np.zeros(2 * reach + 1)
     for lag in range(-reach, reach + 1):
         mouth = mouth_moves[max(0, -lag) : len(mouth_moves) - max(0, lag)]

@@ -1,4 +1,4 @@
-"""whisperx without its habits: no network, no usage metrics, no printing."""
+"""Load whisperx without network access, usage metrics or console output."""
 
 import io
 import logging
@@ -13,24 +13,24 @@ _OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
-    # pyannote, which whisperx imports, reports every model it loads unless this says no.
+    # pyannote, imported by whisperx, reports every loaded model unless this is 0.
     "PYANNOTE_METRICS_ENABLED": "0",
 }
 
 
 def whisperx_module(name: str) -> ModuleType:
-    """The module `whisperx.<name>`. Sets the process's environment: hubs stay unasked after it."""
+    """Import `whisperx.<name>`; sets the process's environment to offline mode of model hubs."""
     os.environ.update(_OFFLINE)
     log = logging.getLogger("whisperx")
     if not log.handlers:
-        log.addHandler(logging.NullHandler())  # else it gives itself one that writes to stdout
+        log.addHandler(logging.NullHandler())  # otherwise whisperx adds one that writes to stdout
     with quiet():
         return import_module(f"whisperx.{name}")
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Swallows what third-party code prints and warns of while it loads."""
+    """Suppress the output and warnings of third-party code while it loads."""
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""Sounds that are no speech, synthesised: what must leave a mouth shut."""
+"""Synthetic sounds without speech, during which a mouth must stay closed."""
 
 from collections.abc import Callable
 
@@ -10,13 +10,13 @@ from mytalk_core.media.clock import SPEECH_SAMPLE_RATE
 
 Sound = NDArray[np.float32]
 Source = Callable[[int, np.random.Generator], NDArray[np.float64]]
-"""Gives that many samples of a sound, at any level."""
+"""Returns that many samples (N,) of a sound, at any level."""
 
 _MUSICAL = 2 ** (np.array([0, 2, 4, 5, 7, 9, 11, 12]) / 12)  # a major scale
 
 
 def room(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """Rooms rumble: half of the noise is white, half falls with frequency."""
+    """Room tone: equal parts of white noise and noise that falls with frequency."""
     white = random.standard_normal(samples)
     brown = np.cumsum(white)
     brown -= np.convolve(brown, np.ones(999) / 999, "same")
@@ -25,17 +25,17 @@ def room(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
 
 
 def hum(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """Mains and its harmonics."""
+    """Mains hum with its harmonics."""
     return _harmonics(np.full(samples, random.choice([50.0, 60.0])), 8, random)
 
 
 def engine(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """A row of pulses that slowly changes its pace, over noise."""
+    """A pulse train of slowly varying rate over noise."""
     pace = random.uniform(25, 90) * np.exp(0.3 * _slow(samples, random))
     pulses = _harmonics(pace, 30, random)
     noise = random.standard_normal(samples)
-    heard: NDArray[np.float64] = pulses + 0.3 * pulses.std() * noise
-    return heard
+    engine_sound: NDArray[np.float64] = pulses + 0.3 * pulses.std() * noise
+    return engine_sound
 
 
 def wind(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
@@ -76,7 +76,7 @@ def siren(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
 def birds(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
     """Chirps high up, in groups."""
     sound = np.zeros(samples)
-    for start in _moments(samples, random, pace=3.0):
+    for start in _event_positions(samples, random, pace=3.0):
         length = min(int(random.uniform(0.04, 0.2) * SPEECH_SAMPLE_RATE), samples - start)
         pitch = random.uniform(2000, 5500) * np.exp(np.linspace(0, random.normal(0, 0.4), length))
         chirp = np.sin(2 * np.pi * np.cumsum(pitch) / SPEECH_SAMPLE_RATE) * np.hanning(length)
@@ -85,7 +85,7 @@ def birds(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
 
 
 def applause(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """Many hands."""
+    """Dense short bursts."""
     return _bursts(samples, random, pace=80.0, ring=(0.004, 0.012))
 
 
@@ -97,16 +97,16 @@ def drums(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
     return beat
 
 
-TO_LEARN_FROM: tuple[Source, ...] = (room, hum, engine, wind, knocks, plucked, bowed)
-TO_JUDGE_BY: tuple[Source, ...] = (siren, birds, applause, drums)
-"""Other kinds than those that a model learns from."""
+TRAINING_SOUNDS: tuple[Source, ...] = (room, hum, engine, wind, knocks, plucked, bowed)
+TEST_SOUNDS: tuple[Source, ...] = (siren, birds, applause, drums)
+"""Kinds that are not used in training."""
 
 
 def other_sound(source: Source, seconds: int, level: float, seed: int) -> Sound:
-    """A sound of 16 kHz; the same seed gives the same.
+    """Return a sound (seconds * 16 000,) at 16 kHz, determined by the seed.
 
     Args:
-        level: root mean square, 0..1; peaks are cut at full scale.
+        level: root mean square, 0..1; peaks are clipped at full scale.
     """
     made = source(seconds * SPEECH_SAMPLE_RATE, np.random.default_rng(seed))
     loudness = float(np.sqrt(np.mean(made**2)))
@@ -114,18 +114,18 @@ def other_sound(source: Source, seconds: int, level: float, seed: int) -> Sound:
 
 
 def _slow(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """A curve of about unit size that changes within seconds."""
+    """Return a curve of about unit size that changes within seconds."""
     knots = random.standard_normal(samples // SPEECH_SAMPLE_RATE + 2)
     time = np.arange(samples) / SPEECH_SAMPLE_RATE
     curve: NDArray[np.float64] = np.interp(time, np.arange(len(knots)), knots)
     return curve
 
 
-def _moments(samples: int, random: np.random.Generator, pace: float) -> list[int]:
-    """Places of events that come by chance, `pace` a second."""
+def _event_positions(samples: int, random: np.random.Generator, pace: float) -> list[int]:
+    """Return the sample positions of random events, `pace` a second."""
     happens = random.random(samples) < pace / SPEECH_SAMPLE_RATE
-    places: list[int] = np.flatnonzero(happens).tolist()
-    return places
+    positions: list[int] = np.flatnonzero(happens).tolist()
+    return positions
 
 
 def _band(low: float, high: float) -> NDArray[np.float64]:
@@ -138,10 +138,10 @@ def _band(low: float, high: float) -> NDArray[np.float64]:
 def _harmonics(
     pitch: NDArray[np.float64], count: int, random: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Overtones of a pitch (N,) in hertz, the higher the softer; none above the band."""
+    """Return harmonics of a pitch (N,) in Hz, weaker with rising order, below half the rate."""
     phase = 2 * np.pi * np.cumsum(pitch) / SPEECH_SAMPLE_RATE
-    heard = [n for n in range(1, count + 1) if n * pitch.max() < SPEECH_SAMPLE_RATE / 2]
-    parts = [np.sin(n * phase + random.uniform(0, 6)) * random.uniform(0.3, 1) / n for n in heard]
+    orders = [n for n in range(1, count + 1) if n * pitch.max() < SPEECH_SAMPLE_RATE / 2]
+    parts = [np.sin(n * phase + random.uniform(0, 6)) * random.uniform(0.3, 1) / n for n in orders]
     tone: NDArray[np.float64] = np.sum(parts, axis=0)
     return tone
 
@@ -149,9 +149,9 @@ def _harmonics(
 def _bursts(
     samples: int, random: np.random.Generator, pace: float, ring: tuple[float, float]
 ) -> NDArray[np.float64]:
-    """Noise that falls within `ring` seconds, `pace` times a second."""
+    """Return noise bursts, `pace` a second, with decay times of `ring` seconds."""
     sound = np.zeros(samples)
-    for start in _moments(samples, random, pace):
+    for start in _event_positions(samples, random, pace):
         fall = random.uniform(*ring) * SPEECH_SAMPLE_RATE
         length = min(int(5 * fall), samples - start)
         burst = random.standard_normal(length) * np.exp(-np.arange(length) / fall)
@@ -163,7 +163,7 @@ def _bursts(
 def _tune(
     samples: int, random: np.random.Generator, pace: float, fall: float, vibrato: float = 0.0
 ) -> NDArray[np.float64]:
-    """Notes of a scale, `pace` a second, each falling within `fall` seconds."""
+    """Return notes of a major scale, `pace` a second, that decay within `fall` seconds."""
     key = random.uniform(110, 330)
     sound = np.zeros(samples)
     length = int(SPEECH_SAMPLE_RATE / pace)

@@ -1,4 +1,4 @@
-"""Speech features on the motion clock."""
+"""Speech features at the motion frame rate."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,9 +11,9 @@ _ROWS_PER_FRAME = int(SPEECH_FEATURE_FPS / MOTION_FPS)
 
 
 def speech_per_frame(speech: NDArray[np.float16], frames: int) -> NDArray[np.float32]:
-    """Features (M, F) at 50 Hz as their means under each of `frames` motion frames, (T, F).
+    """Average features (M, F) at 50 Hz over each of `frames` motion frames: (T, F).
 
-    What lies past the end of the speech repeats its last row.
+    Beyond the end of the speech the last row is repeated.
     """
     if not len(speech):
         return np.zeros((frames, speech.shape[1]), np.float32)
@@ -24,9 +24,9 @@ def speech_per_frame(speech: NDArray[np.float16], frames: int) -> NDArray[np.flo
 
 
 def speech_frames(blocks: Iterable[NDArray[np.float16]]) -> Iterator[NDArray[np.float16]]:
-    """Features on the motion clock, (t, F) per block, of a stream of features (m, F) at 50 Hz.
+    """Convert a stream of feature blocks (m, F) at 50 Hz to motion frames, (t, F) per block.
 
-    Every block but the last ends with a motion frame, as those of `SpeechEncoder.encode_blocks` do.
+    Every block but the last must end with a motion frame, as in `SpeechEncoder.encode_blocks`.
     """
     for block in blocks:
         frames = -(-len(block) // _ROWS_PER_FRAME)

@@ -1,4 +1,4 @@
-"""Recognition of dub speech: language, words with their times, and where somebody speaks."""
+"""Recognition of dub speech: language, words with their times, and voice activity."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -34,23 +34,23 @@ from mytalk_core.speech.word_aligners import (
 from mytalk_core.speech.word_times import phrases, settle, spread, within
 
 Advance = Callable[[float], object]
-"""Is told each further share of the work that is done; the shares sum to 1."""
+"""Receives each further share of the work that is done; the shares sum to 1."""
 
 _MODEL_FILES = ("model.bin", "config.json", "tokenizer.json")
 _BATCH = 8  # stretches recognised at once
-_KEPT_ALIGNERS = 4  # of a gigabyte each at most, where a language has a model of its own
-_LONGEST_PAUSE = Fraction(1)  # seconds that one stretch bridges
+_KEPT_ALIGNERS = 4  # up to a gigabyte each, for languages with a model of their own
+_LONGEST_PAUSE = Fraction(1)  # seconds that one stretch may bridge
 
 
 class Recogniser:
-    """Whisper, through whisperx, with a voice detector in front and a word aligner behind.
+    """Whisper, through whisperx, after a voice detector and before a word aligner.
 
-    Beside the recording and its transcript it holds five minutes of sound for the detector and
-    eight stretches of at most 30 s for Whisper, however long the recording is.
+    Memory beyond the recording and its transcript is bounded: five minutes of audio for the
+    detector and eight stretches of at most 30 s for Whisper.
     """
 
     def __init__(self, model_dir: Path, threads: int = 0) -> None:
-        """`model_dir` holds a CTranslate2 Whisper; `threads` 0 leaves the choice to it.
+        """Load the CTranslate2 Whisper in `model_dir`; `threads` 0 uses its default.
 
         Raises:
             ModelError: where files of the model are missing.
@@ -64,7 +64,7 @@ class Recogniser:
                 remedy="Run `mytalk models pull`.",
             )
         self._model_dir = model_dir
-        self._aligners: dict[str, Aligner] = {}  # by language, the one used last at the end
+        self._aligners: dict[str, Aligner] = {}  # by language, the last used at the end
         self._threads = threads
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -75,37 +75,37 @@ class Recogniser:
         advance: Advance = lambda share: None,
         language: str = "",
     ) -> Transcript:
-        """What is said in a recording, and when.
+        """Transcribe a recording with word times.
 
-        With a script its lines stand as they are, in place of recognition: their words are looked
-        for where somebody speaks between a line's start and end, and have no times where nobody
-        does. Without one, a segment is what is said between two pauses.
+        A script replaces recognition: the words of each line are aligned to the voice between the
+        line's start and end, and have no times where there is no voice. Without a script, a segment
+        is the speech between two pauses.
 
         Args:
             audio: (N,) 16 kHz mono, -1..1, of any length.
             script: lines without words, by start.
-            advance: is told of progress.
-            language: BCP 47 tag of what is said. Where it is empty, or not known to the
-                recogniser, words are recognised in the language that it hears.
+            advance: receives progress.
+            language: BCP 47 tag of the speech. Where it is empty or not supported, the detected
+                language is used.
 
         Returns:
-            The transcript. Where nobody speaks its language is UNKNOWN_LANGUAGE, it has no voice
-            and no segments but the script's.
+            The transcript. Without voice its language is UNKNOWN_LANGUAGE, and its segments are
+            those of the script.
         """
         voice = voice_intervals(audio)
         if not voice:
-            unheard = tuple(_unheard(line) for line in script)
-            return Transcript(UNKNOWN_LANGUAGE, unheard, voice, aligner="")
+            untimed = tuple(_without_times(line) for line in script)
+            return Transcript(UNKNOWN_LANGUAGE, untimed, voice, aligner="")
         stretches = speech_stretches(voice, audio, LONGEST_STRETCH, _LONGEST_PAUSE)
-        heard, probability = self._heard(audio, stretches)
-        asked = recogniser_code(language) if language else ""
-        language = asked if asked in self._whisperx.model.supported_languages else heard
+        detected, probability = self._detect_language(audio, stretches)
+        target = recogniser_code(language) if language else ""
+        language = target if target in self._whisperx.model.supported_languages else detected
         aligner = self._aligner(language)
         if script:
             found = _script_segments(audio, script, voice, aligner, advance)
         else:
             found = self._segments(audio, stretches, voice, language, aligner, advance)
-        return Transcript(language, tuple(found), voice, aligner.name, heard, probability)
+        return Transcript(language, tuple(found), voice, aligner.name, detected, probability)
 
     @cached_property
     def _whisperx(self) -> Any:
@@ -113,15 +113,15 @@ class Recogniser:
             return whisperx_module("asr").load_model(
                 str(self._model_dir),
                 self._device,
-                vad_model=_already_heard(()),
+                vad_model=_precomputed_vad(()),
                 threads=self._threads,
                 local_files_only=True,
             )
 
-    def _heard(
+    def _detect_language(
         self, audio: NDArray[np.float32], stretches: Sequence[Interval]
     ) -> tuple[str, float]:
-        """The language that the longest stretch sounds like, and how probable that is."""
+        """Return the language of the longest stretch and its probability."""
         longest = max(stretches, key=lambda stretch: stretch.length)
         model = self._whisperx.model
         spectrum = model.feature_extractor(samples_of(audio, longest))
@@ -130,7 +130,7 @@ class Recogniser:
         return token.strip("<|>"), float(probability)
 
     def _aligner(self, language: str) -> Aligner:
-        """The aligner of a language. The latest few are kept: a catalogue mixes languages."""
+        """Return the aligner of a language. The last few are cached: catalogues mix languages."""
         aligner = self._aligners.pop(language, None)
         if aligner is None:
             phonetic = cached_phonetic_aligner(language, self._device)
@@ -160,17 +160,17 @@ class Recogniser:
     def _texts(
         self, audio: NDArray[np.float32], stretches: Sequence[Interval], language: str
     ) -> list[str]:
-        self._whisperx.vad_model = _already_heard(stretches)
-        heard = self._whisperx.transcribe(audio, batch_size=_BATCH, language=language)
-        return [segment["text"].strip() for segment in heard["segments"]]
+        self._whisperx.vad_model = _precomputed_vad(stretches)
+        result = self._whisperx.transcribe(audio, batch_size=_BATCH, language=language)
+        return [segment["text"].strip() for segment in result["segments"]]
 
 
-def _already_heard(stretches: Sequence[Interval]) -> object:
-    """A voice detector, as whisperx wants one, that knows the stretches beforehand."""
+def _precomputed_vad(stretches: Sequence[Interval]) -> object:
+    """Return a whisperx voice detector that returns the given stretches."""
 
-    class AlreadyHeard(whisperx_module("vads").Vad):  # type: ignore[misc]  # whisperx has no types
+    class PrecomputedVad(whisperx_module("vads").Vad):  # type: ignore[misc]  # whisperx is untyped
         def __init__(self) -> None:
-            """The base class asks for a threshold; there is none here."""
+            """Skip the base class, which requires a threshold."""
 
         @staticmethod
         def preprocess_audio(audio: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -185,7 +185,7 @@ def _already_heard(stretches: Sequence[Interval]) -> object:
         ) -> list[dict[str, float]]:
             return [{"start": float(part.start), "end": float(part.end)} for part in segments]
 
-    return AlreadyHeard()
+    return PrecomputedVad()
 
 
 def _script_segments(
@@ -200,14 +200,14 @@ def _script_segments(
         if parts:
             yield replace(line, words=_timed_words(audio, line.text, parts, aligner))
         else:
-            yield _unheard(line)
+            yield _without_times(line)
         advance(1 / len(script))
 
 
 def _timed_words(
     audio: NDArray[np.float32], text: str, parts: Sequence[Interval], aligner: Aligner
 ) -> tuple[Word, ...]:
-    """The words of `text`, said within `parts` and nowhere else."""
+    """Return the words of `text`, aligned within `parts`."""
     span = Interval(parts[0].start, parts[-1].end)
     words: tuple[Word, ...] = ()
     if text and span.length <= LONGEST_STRETCH:
@@ -228,5 +228,5 @@ def _segment(part: Interval, words: tuple[Word, ...], language: str) -> Segment:
     return Segment(text, part.start, part.end, words)
 
 
-def _unheard(line: Segment) -> Segment:
+def _without_times(line: Segment) -> Segment:
     return replace(line, words=tuple(Word(text) for text in line.text.split()))

@@ -1,4 +1,4 @@
-"""Scripts: the lines of a dub with their times, as SRT, WebVTT, TTML or SSA."""
+"""Scripts: the timed lines of a dub, as SRT, WebVTT, TTML or SSA."""
 
 import re
 from collections.abc import Sequence
@@ -15,50 +15,50 @@ _UNSPOKEN = re.compile(r"\[[^\]]*\]|[♪♫]")  # [door slams], song marks
 
 @dataclass(frozen=True)
 class ScriptFault:
-    """A line of a script with which something is wrong."""
+    """A problem in a line of a script."""
 
     number: int  # of the line in the file, from 1
-    text: str  # what is said in it; may be empty
-    start: Fraction | None  # seconds; None where the file gives no time that can be read
-    end: Fraction | None  # the same
-    what: str  # is wrong with it
-    skipped: bool  # whether its words are left out
+    text: str  # spoken text; may be empty
+    start: Fraction | None  # seconds; None where the file states no valid time
+    end: Fraction | None  # seconds; None where the file states no valid time
+    what: str  # the problem
+    skipped: bool  # whether the line is skipped
 
     def __str__(self) -> str:
         times = f" ({_clock(self.start)} to {_clock(self.end)})"
         words = f" {self.text!r}" if self.text else ""
-        outcome = "it is skipped" if self.skipped else "it is used all the same"
+        outcome = "it is skipped" if self.skipped else "it is used nevertheless"
         return f"line {self.number}{times}{words} {self.what}: {outcome}"
 
 
 @dataclass(frozen=True)
 class Script:
-    """The lines of a script that can be used."""
+    """The usable lines of a script."""
 
-    lines: tuple[Segment, ...] = ()  # by start, not yet aligned
+    lines: tuple[Segment, ...] = ()  # by start, without words
     faults: tuple[ScriptFault, ...] = ()  # in the order of the file
 
 
 def read_script(path: Path) -> Script:
-    """The lines of a script by start, without markup and sound descriptions.
+    """Read the lines of a script by start, without markup and sound descriptions.
 
-    A line that has no time that can be read, no length or no text is left out, and one that begins
-    before another has ended is used as it is; either is among the faults.
+    Lines without a valid time, without length or without text are skipped; overlapping lines are
+    used. Both are reported as faults.
 
     Raises:
-        BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, or BAD_SCRIPT where no line can be used
-            or it is no script at all.
+        BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, or BAD_SCRIPT where no line is usable or
+            the file is no script.
     """
     try:
         cues = read_cues(_text(path))
     except ValueError as error:
-        raise _bad(path, "this is no script that can be read.") from error
+        raise _bad(path, "this is not a readable script.") from error
     lines: list[Segment] = []
     faults: list[ScriptFault] = []
     latest = Fraction(0)  # end of the lines so far
     for number, cue in enumerate(cues, 1):
         text = _spoken(cue.text)
-        if cue.text.strip() and not text:  # a door slams
+        if cue.text.strip() and not text:  # a sound description only
             continue
         what = _unusable(cue, text)
         if cue.start is None or cue.end is None or what:
@@ -71,12 +71,12 @@ def read_script(path: Path) -> Script:
         latest = max(latest, cue.end)
     if not lines:
         because = f": {faults[0]}" if faults else ""
-        raise _bad(path, f"the script holds no spoken line that can be used{because}.")
+        raise _bad(path, f"the script has no usable spoken line{because}.")
     return Script(tuple(sorted(lines, key=lambda line: line.start)), tuple(faults))
 
 
 def faults_to_json(faults: Sequence[ScriptFault]) -> list[dict[str, object]]:
-    """Faults as JSON values, times in seconds."""
+    """Convert faults to JSON values, times in seconds."""
     return [
         {
             "line": fault.number,
@@ -91,9 +91,9 @@ def faults_to_json(faults: Sequence[ScriptFault]) -> list[dict[str, object]]:
 
 
 def _unusable(cue: Cue, text: str) -> str:
-    """Why a cue cannot be used, or the empty string."""
+    """Return why a cue is unusable, or the empty string."""
     if cue.start is None or cue.end is None:
-        return "has no time that can be read"
+        return "has no valid time"
     if cue.start < 0:
         return "starts before the recording"
     if cue.end == cue.start:
@@ -104,12 +104,12 @@ def _unusable(cue: Cue, text: str) -> str:
 
 
 def _overlap(cue: Cue, line: Segment) -> bool:
-    assert cue.start is not None and cue.end is not None  # as its caller checks
+    assert cue.start is not None and cue.end is not None  # checked by the caller
     return cue.start < line.end and line.start < cue.end
 
 
 def _clock(time: Fraction | None) -> str:
-    """h:mm:ss.mmm, rounded down."""
+    """Format as h:mm:ss.mmm, rounded down."""
     if time is None:
         return "?"
     seconds, milliseconds = divmod(int(abs(time) * 1000), 1000)

@@ -1,4 +1,4 @@
-"""Cutting a recording into the stretches that a recogniser hears at once."""
+"""Split a recording into stretches that a recogniser can process at once."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from mytalk_core.media.clock import SPEECH_SAMPLE_RATE, sample_at
 from mytalk_core.speech.transcript import Interval
 
-_QUIET = SPEECH_SAMPLE_RATE // 20  # samples: a cut wants 50 ms of little sound
+_QUIET = SPEECH_SAMPLE_RATE // 20  # samples: the level at a cut is measured over 50 ms
 
 
 def samples_of(audio: NDArray[np.float32], interval: Interval) -> NDArray[np.float32]:
-    """The samples of `audio` (N,) 16 kHz that sound in `interval`; no copy."""
+    """Return a view of the samples of `audio` (N,) 16 kHz in `interval`."""
     start, end = (sample_at(time, SPEECH_SAMPLE_RATE) for time in (interval.start, interval.end))
     return audio[start:end]
 
@@ -24,14 +24,14 @@ def speech_stretches(
     longest: Fraction,
     longest_pause: Fraction,
 ) -> tuple[Interval, ...]:
-    """Stretches of at most `longest` seconds that together hold all of `voice`, by start.
+    """Return stretches of at most `longest` seconds that cover all of `voice`, by start.
 
-    A stretch bridges pauses shorter than `longest_pause`. A voice that goes on for longer than
-    `longest` is cut where it is quietest.
+    A stretch bridges pauses shorter than `longest_pause`. Voice longer than `longest` is cut where
+    it is quietest.
 
     Args:
-        voice: where somebody speaks, by start and apart.
-        audio: (N,) 16 kHz, what the voice is heard in.
+        voice: intervals with speech, by start, disjoint.
+        audio: (N,) 16 kHz, the recording.
         longest: seconds.
         longest_pause: seconds.
     """
@@ -59,7 +59,7 @@ def _cut(interval: Interval, audio: NDArray[np.float32], longest: Fraction) -> I
 
 
 def _quietest(samples: NDArray[np.float32]) -> Fraction:
-    """Seconds from the start of `samples` to the middle of their quietest part."""
+    """Return the seconds from the start of `samples` to the middle of their quietest part."""
     blocks = samples[: len(samples) // _QUIET * _QUIET].reshape(-1, _QUIET)
     quietest = int(np.argmin(np.square(blocks).mean(axis=1)))
     return Fraction(quietest * _QUIET + _QUIET // 2, SPEECH_SAMPLE_RATE)

@@ -1,4 +1,4 @@
-"""What is said and when: words, the stretches they stand in, and where a voice is heard."""
+"""Transcripts: words, the segments that contain them, and intervals with voice."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,35 +13,35 @@ _UNSPACED_LANGUAGES = frozenset({"ja", "zh", "yue", "th", "lo", "my"})
 
 @dataclass(frozen=True)
 class Interval:
-    """The time from `start` up to `end`, in seconds of the recording."""
+    """The time [start, end) in seconds of the recording."""
 
     start: Fraction
     end: Fraction
 
     @property
     def length(self) -> Fraction:
-        """Seconds."""
+        """Return the duration in seconds."""
         return self.end - self.start
 
 
 @dataclass(frozen=True)
 class Word:
-    """One word with its punctuation. Aligners leave words without times; never count on them."""
+    """One word with its punctuation. Aligners may leave a word without times."""
 
     text: str
     start: Fraction | None = None  # seconds
     end: Fraction | None = None  # seconds
-    score: float | None = None  # 0..1, how sure the aligner is
+    score: float | None = None  # 0..1, the aligner's confidence
 
     @property
     def interval(self) -> Interval | None:
-        """When the word is said; None where either end is unknown."""
+        """Return the word's time; None where either end is unknown."""
         if self.start is None or self.end is None:
             return None
         return Interval(self.start, self.end)
 
     def at(self, interval: Interval | None) -> "Word":
-        """The same word at another time, or without one."""
+        """Return the word with another time, or without one."""
         if interval is None:
             return replace(self, start=None, end=None)
         return replace(self, start=interval.start, end=interval.end)
@@ -54,34 +54,34 @@ class Segment:
     text: str
     start: Fraction  # seconds
     end: Fraction  # seconds
-    words: tuple[Word, ...] = ()  # none before the segment is aligned
+    words: tuple[Word, ...] = ()  # empty before alignment
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """A whole recording."""
+    """The transcript of a whole recording."""
 
     language: str  # of the words: the recogniser's code, or UNKNOWN_LANGUAGE without speech
     segments: tuple[Segment, ...]  # by start
-    voice: tuple[Interval, ...]  # where somebody speaks, by start, apart from each other
-    aligner: str  # what gave the words their times; empty where there was nothing to align
-    # What the recogniser detects, whatever language is given; empty where it did not run.
-    heard_language: str = ""
-    heard_probability: float | None = None  # 0..1, of that language
+    voice: tuple[Interval, ...]  # intervals with speech, by start, disjoint
+    aligner: str  # name of the word aligner; empty where there was nothing to align
+    # As detected by the recogniser, regardless of the language option; empty where it did not run.
+    detected_language: str = ""
+    detected_probability: float | None = None  # 0..1
 
 
 def is_spaced(language: str) -> bool:
-    """Whether the language puts spaces between its words."""
+    """Return whether the language puts spaces between its words."""
     return language not in _UNSPACED_LANGUAGES
 
 
 def to_json(transcript: Transcript) -> dict[str, Any]:
-    """The transcript as JSON values. A time is [exact "num/den", seconds for people], or null."""
+    """Convert to JSON values. A time is [exact "num/den", seconds for readers], or null."""
     return {
         "language": transcript.language,
         "heard": {
-            "language": transcript.heard_language,
-            "probability": transcript.heard_probability,
+            "language": transcript.detected_language,
+            "probability": transcript.detected_probability,
         },
         "aligner": transcript.aligner,
         "segments": [
@@ -98,7 +98,7 @@ def to_json(transcript: Transcript) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> Transcript:
-    """The transcript that `to_json` wrote.
+    """Convert the JSON values of `to_json` back to a transcript.
 
     Raises:
         KeyError, TypeError, ValueError: where the data is something else.
@@ -116,8 +116,8 @@ def from_json(data: Mapping[str, Any]) -> Transcript:
             for segment in data["segments"]
         ),
         voice=tuple(Interval(_time_in(start), _time_in(end)) for start, end in data["voice"]),
-        heard_language=data.get("heard", {}).get("language", ""),  # files of before have none
-        heard_probability=data.get("heard", {}).get("probability"),
+        detected_language=data.get("heard", {}).get("language", ""),  # absent in older files
+        detected_probability=data.get("heard", {}).get("probability"),
     )
 
 

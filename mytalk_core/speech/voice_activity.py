@@ -1,4 +1,4 @@
-"""Where somebody speaks: a small voice detector over the whole recording, in constant memory."""
+"""Voice activity detection over a whole recording, in constant memory."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -12,52 +12,52 @@ from numpy.typing import NDArray
 from mytalk_core.media.clock import SPEECH_SAMPLE_RATE
 from mytalk_core.speech.transcript import Interval
 
-_WINDOW = 512  # samples that the detector judges at a time: 32 ms
-_BLOCK = 9375  # windows held at once: five minutes
-_WARM_UP = 64  # windows heard before a block and not judged, so that the detector has its context
+_WINDOW = 512  # samples that the detector classifies at a time: 32 ms
+_BLOCK = 9375  # windows per block: five minutes
+_WARM_UP = 64  # windows before a block that provide the detector's context
 
 
 @dataclass(frozen=True)
-class VoiceConfig:
-    """When the detector's probabilities count as speech.
+class VoiceActivityConfig:
+    """Thresholds that convert the detector's probabilities to intervals.
 
-    With the defaults, over 170 GRID sentences of 19 speakers with labelled words, 99 % of the time
-    within words is covered and 10 % of the silence around them, nearly all of it the margins.
+    On 170 GRID sentences of 19 speakers with labelled words, the defaults cover 99 % of the time
+    within words and 10 % of the silence around them, nearly all of it the margins.
     """
 
-    # A voice begins where the probability rises above this ...
+    # Voice starts where the probability rises above this ...
     onset: float = 0.5
     # ... and ends where it falls below this.
     offset: float = 0.35
     # Seconds; anything shorter is a click.
     shortest_voice: Fraction = Fraction(1, 10)
-    # Seconds; anything shorter is part of a word, such as the hold before a plosive.
+    # Seconds; anything shorter is part of a word, such as the closure of a plosive.
     shortest_pause: Fraction = Fraction(1, 5)
-    # Seconds added in front: the detector hears soft beginnings some 70 ms late.
+    # Seconds added before: the detector finds soft onsets some 70 ms late.
     lead: Fraction = Fraction(3, 25)
-    # Seconds added behind, for soft endings.
+    # Seconds added after, for soft offsets.
     tail: Fraction = Fraction(2, 25)
 
 
 def voice_intervals(
-    audio: NDArray[np.float32], config: VoiceConfig | None = None
+    audio: NDArray[np.float32], config: VoiceActivityConfig | None = None
 ) -> tuple[Interval, ...]:
-    """The stretches in which somebody speaks, by start and apart from each other.
+    """Return the intervals with speech, by start, disjoint.
 
     Args:
         audio: (N,) 16 kHz mono, -1..1, of any length.
 
     Returns:
-        Intervals within the recording, their ends on its samples; none where nobody speaks.
+        Intervals within the recording, aligned to its samples; none without speech.
     """
-    chosen = config or VoiceConfig()
+    chosen = config or VoiceActivityConfig()
     duration = Fraction(len(audio), SPEECH_SAMPLE_RATE)
     found: list[Interval] = []
-    for heard in _without_short_pauses(_heard(audio, chosen), chosen.shortest_pause):
-        if heard.length < chosen.shortest_voice:
+    for part in _without_short_pauses(_detected(audio, chosen), chosen.shortest_pause):
+        if part.length < chosen.shortest_voice:
             continue
-        start = max(heard.start - chosen.lead, Fraction(0))
-        end = min(heard.end + chosen.tail, duration)
+        start = max(part.start - chosen.lead, Fraction(0))
+        end = min(part.end + chosen.tail, duration)
         if found and start <= found[-1].end:
             start = found.pop().start
         found.append(Interval(start, end))
@@ -65,9 +65,9 @@ def voice_intervals(
 
 
 def speech_mask(intervals: Sequence[Interval], times: Sequence[Fraction]) -> NDArray[np.bool_]:
-    """Whether somebody speaks at each of `times` (seconds, any order): bool (T,).
+    """Return whether there is speech at each of `times` (seconds, any order): bool (T,).
 
-    `intervals` are sorted and apart, as `voice_intervals` gives them.
+    `intervals` are sorted and disjoint, as from `voice_intervals`.
     """
     starts = [interval.start for interval in intervals]
     mask = np.zeros(len(times), dtype=np.bool_)
@@ -78,24 +78,24 @@ def speech_mask(intervals: Sequence[Interval], times: Sequence[Fraction]) -> NDA
 
 
 def voice_probability(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How likely each 32 ms of `audio` (N,) hold a voice, 0..1: (ceil(N / 512),)."""
+    """Return the voice probability of each 32 ms of `audio` (N,), 0..1: (ceil(N / 512),)."""
     blocks = list(_probability_blocks(audio))
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
 
 def _probability_blocks(audio: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    detector = get_vad_model()  # Silero, carried by faster-whisper; loaded once
+    detector = get_vad_model()  # Silero, included in faster-whisper; loaded once
     windows = -(-len(audio) // _WINDOW)
     for first in range(0, windows, _BLOCK):
-        heard_from = max(first - _WARM_UP, 0)
-        block = audio[heard_from * _WINDOW : (first + _BLOCK) * _WINDOW]
-        # Always a copy, also without padding: the detector writes into what it is given.
+        context = max(first - _WARM_UP, 0)
+        block = audio[context * _WINDOW : (first + _BLOCK) * _WINDOW]
+        # Always a copy, even without padding: the detector writes to its input.
         padded = np.pad(block, (0, -len(block) % _WINDOW)).astype(np.float32, copy=False)
-        yield np.asarray(detector(padded), np.float32).reshape(-1)[first - heard_from :]
+        yield np.asarray(detector(padded), np.float32).reshape(-1)[first - context :]
 
 
-def _heard(audio: NDArray[np.float32], config: VoiceConfig) -> Iterator[Interval]:
-    """Where the probability says voice, on the grid of the detector's windows."""
+def _detected(audio: NDArray[np.float32], config: VoiceActivityConfig) -> Iterator[Interval]:
+    """Yield the intervals with voice on the grid of the detector's windows."""
     step = Fraction(_WINDOW, SPEECH_SAMPLE_RATE)
     started: int | None = None
     probability = voice_probability(audio)

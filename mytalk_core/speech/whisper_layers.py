@@ -1,8 +1,8 @@
-"""Encoders that end at a layer of one's choice, cut out of a Whisper in CTranslate2's format.
+"""Truncate a CTranslate2 Whisper encoder after a given layer.
 
-What the lips do is clearest in the middle of Whisper's encoder; its last layer has turned sounds
-into what the text decoder wants. CTranslate2 gives the last layer only, so it is given a model that
-ends earlier. Its file is a list of named arrays
+Lip motion is predicted best from the middle of Whisper's encoder; the last layer is specialised for
+the text decoder. CTranslate2 outputs the last layer only, so it is given a truncated model. The
+model file is a list of named arrays
 (https://opennmt.net/CTranslate2/conversion.html, "binary version 6").
 """
 
@@ -21,7 +21,7 @@ _FINAL_NORM = "encoder/layer_norm/"
 _EMBEDDINGS = "decoder/embeddings/weight"
 
 
-# Rows that are left of the decoder's word embeddings: as good as none, and 100 MB less.
+# Rows kept of the decoder's word embeddings, which are not used; saves 100 MB.
 _WORDS = 8
 
 
@@ -31,19 +31,18 @@ class _Variable:
 
     name: str
     shape: tuple[int, ...]
-    kind: int  # the format's number of its element type
+    kind: int  # element type, numbered as in the format
     data: bytes
 
 
 def encoder_up_to(model_dir: Path, layers: int) -> dict[str, bytes]:
-    """The files of a model whose encoder gives the `layers`-th layer, for `ctranslate2`'s `files`.
+    """Return the files of a model whose encoder ends after `layers` layers, for `ctranslate2`.
 
-    Rows are normalised to zero mean and unit deviation, without the gain and the bias that the
-    final norm has learnt for the last layer. Of the decoder, which CTranslate2 will not do without,
-    one layer is left.
+    Output rows are normalised to zero mean and unit deviation, without the gain and bias that the
+    final norm learned for the last layer. CTranslate2 requires a decoder; one layer is kept.
 
     Raises:
-        ModelError: where `model.bin` is of another version of the format.
+        ModelError: where `model.bin` has another version of the format.
     """
     files = {
         file.name: file.read_bytes() for file in model_dir.iterdir() if file.name != "model.bin"
@@ -100,7 +99,7 @@ def _variables(file: BinaryIO, count: int) -> Iterator[_Variable]:
 
 
 def _entry(variable: _Variable) -> bytes:
-    """What stands in the file; the inverse of reading it."""
+    """Return the bytes of a variable in the file; the inverse of reading it."""
     name = variable.name.encode() + b"\0"
     rank = len(variable.shape)
     shape = struct.pack(f"<B{rank}I", rank, *variable.shape)
@@ -109,7 +108,7 @@ def _entry(variable: _Variable) -> bytes:
 
 
 def _lightened(variable: _Variable) -> _Variable:
-    """The variable as the cut model has it."""
+    """Return the variable as stored in the truncated model."""
     if variable.name.startswith(_FINAL_NORM):
         plain = np.full(variable.shape, variable.name.endswith("gamma"), np.float16)
         return replace(variable, data=plain.tobytes())
@@ -121,7 +120,7 @@ def _lightened(variable: _Variable) -> _Variable:
 
 
 def _kept_aliases(file: BinaryIO, layers: int) -> bytes:
-    """The file's list of second names, without those of variables that were left out."""
+    """Return the file's table of aliases without those of removed variables."""
     (count,) = struct.unpack("<I", file.read(4))
     pairs = [(_read_text(file), _read_text(file)) for _ in range(count)]
     kept = [

@@ -1,4 +1,4 @@
-"""When each word of a known text is said: two ways to find out, both without a network."""
+"""Align the words of a known text to audio, with either of two offline aligners."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,39 +18,39 @@ from mytalk_core.media.clock import SPEECH_SAMPLE_RATE
 from mytalk_core.speech.offline_whisperx import quiet, whisperx_module
 from mytalk_core.speech.transcript import Word, is_spaced
 
-LONGEST_STRETCH = Fraction(30)  # seconds that Whisper hears at once
+LONGEST_STRETCH = Fraction(30)  # seconds that Whisper processes at once
 _SPECTRUM_FRAMES = 3000  # of LONGEST_STRETCH
-_MOST_TOKENS = 440  # Whisper's decoder holds 448, a few of them its own
+_MOST_TOKENS = 440  # Whisper's decoder holds 448, including a few special ones
 _ATTENTION_STEP = Fraction(1, 50)  # seconds; the encoder's frames
-# Whisper attends to a word before it is said: 60 ms on GRID (17 speakers, 45 to 110 ms).
+# Whisper attends to a word before it is spoken: 60 ms on GRID (17 speakers, 45 to 110 ms).
 _ATTENTION_LEAD = Fraction(3, 50)
 _CLOSING = "?!:;»…%"  # some languages put a space before these
 
 
 class Aligner(Protocol):
-    """Gives the words of a text their times."""
+    """Assigns times to the words of a text."""
 
     name: str  # for reports
 
     def __call__(self, audio: NDArray[np.float32], text: str) -> tuple[Word, ...]:
-        """The words of `text` in order, in seconds of `audio`; any may lack its times.
+        """Return the words of `text` in order, in seconds of `audio`; any may lack times.
 
         Args:
-            audio: (N,) 16 kHz mono in which `text` is said, at most LONGEST_STRETCH long.
+            audio: (N,) 16 kHz mono, the speech of `text`, at most LONGEST_STRETCH long.
             text: not blank.
 
         Returns:
-            The words; none where the text cannot be aligned at all.
+            The words; empty where the text cannot be aligned at all.
         """
 
 
 class AttentionAligner:
-    """Whisper's own attention: its decoder reads the text and shows where it listens."""
+    """Aligns by the cross-attention of Whisper's decoder while it is forced to the text."""
 
     name = "whisper attention"
 
     def __init__(self, whisper: Any, language: str) -> None:
-        """`whisper` is a faster_whisper.WhisperModel, `language` one that it knows."""
+        """`whisper` is a faster_whisper.WhisperModel, `language` one that it supports."""
         self._whisper = whisper
         self._language = language
         self._tokenizer = Tokenizer(
@@ -79,10 +79,10 @@ class AttentionAligner:
 
 
 class PhoneticAligner:
-    """whisperx with a wav2vec2 model of the language: more exact, where somebody has the model."""
+    """Aligns with whisperx and a wav2vec2 model of the language: more exact, if the model exists."""
 
     def __init__(self, model: torch.nn.Module, metadata: dict[str, Any], device: str) -> None:
-        """`model` and `metadata` as whisperx.load_align_model gives them."""
+        """`model` and `metadata` are those of whisperx.load_align_model."""
         self.name = f"whisperx {metadata['type']} wav2vec2"
         self._model = model
         self._metadata = metadata
@@ -101,30 +101,32 @@ class PhoneticAligner:
 
 
 def cached_phonetic_aligner(language: str, device: str) -> PhoneticAligner | None:
-    """The wav2vec2 aligner of `language`, where its model and whisperx's sentence splitter
-    stand in the local caches; None where they do not. Nothing is downloaded."""
+    """Return the wav2vec2 aligner of `language` from the local caches, or None.
+
+    It needs the language's model and whisperx's sentence splitter. Nothing is downloaded.
+    """
     alignment = whisperx_module("alignment")
     if not (_has_sentence_splitter(language) and _has_torch_checkpoint(language)):
         return None
     try:
         with quiet():
             model, metadata = alignment.load_align_model(language, device, model_cache_only=True)
-    except ValueError:  # whisperx's word for: no model of this language, or not in the cache
+    except ValueError:  # no model of this language, or not in the cache
         return None
     return PhoneticAligner(model, metadata, device)
 
 
 def join_pieces(pieces: Iterable[Word], spaced: bool) -> tuple[Word, ...]:
-    """Whole words of the text from the pieces that a tokenizer makes of it.
+    """Join the pieces of a tokenizer to whole words.
 
-    Punctuation joins the word it belongs to and adds nothing to its time. In a `spaced` language
-    a piece that does not begin with a space is the rest of the word before.
+    Punctuation joins its word without changing its time. In a `spaced` language a piece without a
+    leading space continues the word before.
     """
     words: list[Word] = []
     for piece in pieces:
         starts_word = piece.text.startswith(" ") or not spaced
-        joins = not starts_word if _is_said(piece) else not _opens(piece.text)
-        if words and (joins or not _is_said(words[-1])):
+        joins = not starts_word if _is_spoken(piece) else not _opens(piece.text)
+        if words and (joins or not _is_spoken(words[-1])):
             words[-1] = _joined(words[-1], piece)
         else:
             words.append(piece)
@@ -134,20 +136,20 @@ def join_pieces(pieces: Iterable[Word], spaced: bool) -> tuple[Word, ...]:
 
 def _joined(word: Word, rest: Word) -> Word:
     text = word.text + rest.text
-    if not _is_said(rest):
+    if not _is_spoken(rest):
         return replace(word, text=text)
-    if not _is_said(word):
+    if not _is_spoken(word):
         return replace(rest, text=text)
     scores = [score for score in (word.score, rest.score) if score is not None]
     return Word(text, word.start, rest.end, min(scores, default=None))
 
 
-def _is_said(piece: Word) -> bool:
+def _is_spoken(piece: Word) -> bool:
     return any(letter.isalnum() for letter in piece.text)
 
 
 def _opens(mark: str) -> bool:
-    """Whether punctuation belongs to the word behind it: brackets, quotes, a free dash."""
+    """Return whether punctuation belongs to the next word: brackets, quotes, a free dash."""
     sign = mark.strip()[:1]
     if sign and category(sign) in ("Ps", "Pi"):
         return True
@@ -185,11 +187,11 @@ def _has_sentence_splitter(language: str) -> bool:
 
 
 def _has_torch_checkpoint(language: str) -> bool:
-    """False only for the languages whose model torchaudio would download now."""
+    """Return False only for languages whose model torchaudio would have to download."""
     alignment = whisperx_module("alignment")
     name = alignment.DEFAULT_ALIGN_MODELS_TORCH.get(language)
     if name is None:
-        return True  # on the model hub, whose cache is asked when it loads
+        return True  # on the model hub; loading checks its cache
     bundle = getattr(alignment.torchaudio.pipelines, name)
-    file = Path(bundle._path).name  # no public name gives it
+    file = Path(bundle._path).name  # not available under a public name
     return (Path(torch.hub.get_dir()) / "checkpoints" / file).is_file()

@@ -1,4 +1,4 @@
-"""Files that say which words a recording holds: transcripts, word alignments, scripts."""
+"""Read the words of a recording from transcripts, word alignments and scripts."""
 
 import json
 from fractions import Fraction
@@ -9,17 +9,17 @@ from mytalk_core.speech.script import read_script
 from mytalk_core.speech.transcript import Segment, from_json
 
 WORD_FILES = (".align", ".json", ".srt", ".vtt", ".ttml", ".ass", ".ssa")
-"""Endings of what `read_words` reads, the most exact first."""
+"""File endings that `read_words` supports, the most exact first."""
 
 _ALIGN_UNIT = Fraction(1, 25_000)  # seconds: 1000 to a frame of 25 a second
 _PAUSES = frozenset({"sil", "sp"})
 
 
 def read_words(path: Path) -> tuple[Segment, ...]:
-    """What is said, by start: the more exactly the file knows when, the shorter the segments.
+    """Read the words by start; the more exact the file's times, the shorter the segments.
 
-    A word alignment (`.align`, the GRID corpus: `start end word`) gives every word a segment of its
-    own, a transcript of `mytalk align` (`.json`) its segments with their words, a script its lines.
+    A word alignment (`.align`, the GRID corpus: `start end word`) gives one segment per word, a
+    transcript of `mytalk align` (`.json`) its segments with words, a script its lines.
 
     Raises:
         BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE or BAD_SCRIPT.
@@ -50,7 +50,7 @@ def read_words(path: Path) -> tuple[Segment, ...]:
 def _aligned(text: str) -> tuple[Segment, ...]:
     lines = [line.split() for line in text.splitlines() if line.strip()]
     return tuple(
-        # A letter of these alignments is its name: "a" is not the article.
+        # A single letter in these alignments is its name: "a" is not the article.
         Segment(f"{word}." if len(word) == 1 else word, _align_time(start), _align_time(end))
         for start, end, word in lines
         if word not in _PAUSES

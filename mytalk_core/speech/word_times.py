@@ -1,4 +1,4 @@
-"""Giving every word a time that a viewer would accept, from times that aligners half know."""
+"""Complete and correct word times from aligners that leave some out."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -10,12 +10,12 @@ from mytalk_core.speech.transcript import Interval, Segment, Word
 
 
 def spread(texts: Sequence[str], parts: Sequence[Interval]) -> tuple[Word, ...]:
-    """The words one after another over `parts`, each as long as it has letters.
+    """Distribute words over `parts` in order, each as long as its number of letters.
 
     Args:
         texts: the words.
-        parts: where they may lie, by start and apart; pauses between them stay empty. Without
-            any part the words have no times.
+        parts: allowed intervals, by start, disjoint; pauses between them stay empty. Without any
+            part the words have no times.
     """
     if not parts:
         return tuple(Word(text) for text in texts)
@@ -23,16 +23,16 @@ def spread(texts: Sequence[str], parts: Sequence[Interval]) -> tuple[Word, ...]:
     room = sum((part.length for part in parts), Fraction(0))
     spoken = [room * count / max(letters[-1], 1) for count in letters]
     return tuple(
-        Word(text, start=_moment(start, parts, opening=True), end=_moment(end, parts))
+        Word(text, start=_time_at(start, parts, opening=True), end=_time_at(end, parts))
         for text, (start, end) in zip(texts, pairwise(spoken), strict=True)
     )
 
 
 def fill_word_times(segment: Segment) -> Segment:
-    """The segment with a time for every word.
+    """Return the segment with a time for every word.
 
-    A run of words without times shares the room between the timed words around it, and where
-    there is none, the segment's edges.
+    Consecutive words without times share the time between the timed words around them, or up to
+    the segment's edges.
     """
     words: list[Word] = []
     position = segment.start
@@ -52,10 +52,10 @@ def fill_word_times(segment: Segment) -> Segment:
 
 
 def settle(words: Sequence[Word], voice: Sequence[Interval]) -> tuple[Word, ...]:
-    """The words within the stretch of voice that each overlaps most.
+    """Clip each word to the voice interval that it overlaps most.
 
-    Aligners let a word run on into a pause or begin in the one before it; nobody says a word
-    across a pause. A word that no voice accompanies loses its time.
+    Aligners extend words into pauses, but no word spans a pause. A word outside all voice intervals
+    loses its time.
     """
     return tuple(word.at(_voiced(word, voice)) for word in words)
 
@@ -63,7 +63,7 @@ def settle(words: Sequence[Word], voice: Sequence[Interval]) -> tuple[Word, ...]
 def phrases(
     words: Sequence[Word], voice: Sequence[Interval]
 ) -> Iterator[tuple[Interval, tuple[Word, ...]]]:
-    """Settled words grouped by the stretch of voice they are said in, with that stretch.
+    """Group settled words by the voice interval that contains them.
 
     Words without a time stay with those before them. `voice` is not empty.
     """
@@ -78,7 +78,7 @@ def phrases(
 
 
 def within(voice: Sequence[Interval], span: Interval) -> tuple[Interval, ...]:
-    """The parts of `voice` (by start and apart) inside `span`."""
+    """Return the parts of `voice` (by start, disjoint) inside `span`."""
     first = bisect_right(voice, span.start, key=lambda part: part.end)
     touching = takewhile(lambda part: part.start < span.end, voice[first:])
     return tuple(
@@ -92,8 +92,8 @@ def _voiced(word: Word, voice: Sequence[Interval]) -> Interval | None:
     return max(within(voice, word.interval), key=lambda part: part.length, default=None)
 
 
-def _moment(spoken: Fraction, parts: Sequence[Interval], opening: bool = False) -> Fraction:
-    """When `spoken` seconds of `parts` have passed; at an edge, `opening` takes the later part."""
+def _time_at(spoken: Fraction, parts: Sequence[Interval], opening: bool = False) -> Fraction:
+    """Return the time after `spoken` seconds of `parts`; at an edge, `opening` takes the later."""
     for part in parts[:-1]:
         if spoken < part.length or (spoken == part.length and not opening):
             return part.start + spoken

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from mytalk_core.speech.other_sounds import TO_JUDGE_BY, TO_LEARN_FROM, Source, other_sound, siren
+from mytalk_core.speech.other_sounds import TEST_SOUNDS, TRAINING_SOUNDS, Source, other_sound, siren
 
 
-@pytest.mark.parametrize("source", TO_LEARN_FROM + TO_JUDGE_BY)
+@pytest.mark.parametrize("source", TRAINING_SOUNDS + TEST_SOUNDS)
 def test_a_sound_has_its_length_its_level_and_no_other_for_the_seed(source: Source) -> None:
     sound = other_sound(source, 4, level=0.02, seed=1)
     assert sound.shape == (64_000,)
@@ -21,4 +21,4 @@ def test_peaks_stay_within_full_scale() -> None:
 
 
 def test_a_model_is_judged_by_kinds_it_never_learnt_from() -> None:
-    assert not set(TO_LEARN_FROM) & set(TO_JUDGE_BY)
+    assert not set(TRAINING_SOUNDS) & set(TEST_SOUNDS)

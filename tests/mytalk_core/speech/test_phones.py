@@ -53,13 +53,13 @@ def test_a_word_without_dictionary_costs_only_itself(align, hiss):
     segment = Segment("bin qwzxk now", Fraction(0), Fraction(2), tuple(words))
     found = align(hiss, [segment])
     assert [phone.name for phone in found.phones] == ["B", "IH", "N"]
-    assert found.left_out == ("qwzxk", "now")
-    assert align(hiss, [line("qwzxk")]).left_out == ("qwzxk",)
+    assert found.unaligned == ("qwzxk", "now")
+    assert align(hiss, [line("qwzxk")]).unaligned == ("qwzxk",)
 
 
 def test_what_is_too_short_for_its_phones_is_left_out(align, hiss):
     found = align(hiss, [line("please", 0.2, 0.25), line("place", 0.5, 1.0)])
-    assert found.left_out == ("please",)
+    assert found.unaligned == ("please",)
     assert [phone.name for phone in found.phones] == ["P", "L", "EY", "S"]
 
 

@@ -185,10 +185,10 @@ def test_words_are_recognised_in_the_language_that_is_said(
     recogniser: Recogniser, speech: NDArray[np.float32]
 ) -> None:
     told = recogniser.transcribe(speech, language="en-GB")
-    assert (told.language, told.heard_language) == ("en", "en")
-    assert told.heard_probability is not None and told.heard_probability > 0.9
+    assert (told.language, told.detected_language) == ("en", "en")
+    assert told.detected_probability is not None and told.detected_probability > 0.9
     german = recogniser.transcribe(speech, language="de-AT")
-    assert (german.language, german.heard_language) == ("de", "en")
+    assert (german.language, german.detected_language) == ("de", "en")
     assert said(german) != said(told)
 
 
