@@ -79,7 +79,7 @@ class AttentionAligner:
 
 
 class PhoneticAligner:
-    """Aligns with whisperx and a wav2vec2 model of the language: more exact, if the model exists."""
+    """Aligns with whisperx and a wav2vec2 model of the language; more exact than attention."""
 
     def __init__(self, model: torch.nn.Module, metadata: dict[str, Any], device: str) -> None:
         """`model` and `metadata` are those of whisperx.load_align_model."""

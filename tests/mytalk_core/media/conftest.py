@@ -1,4 +1,4 @@
-"""Synthetic media, made by the ffmpeg program: nothing is kept in the repository."""
+"""Synthetic media made with the ffmpeg program; no media files are stored in the repository."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -21,10 +21,10 @@ def _run(*outputs: Any) -> None:
 
 @pytest.fixture
 def make_film(tmp_path: Path) -> MakeMedia:
-    """A function (name, picture=, sound=, **output options) -> path of a film of test patterns.
+    """Return a function (name, picture=, sound=, **output options) -> path of a test film.
 
-    `picture` and `sound` are sources of FFmpeg's lavfi; either may be None. They begin at
-    `picture_at` and `sound_at` seconds.
+    `picture` and `sound` are lavfi sources; either may be None. They start at `picture_at` and
+    `sound_at` seconds.
     """
 
     def make(
@@ -51,7 +51,7 @@ def make_film(tmp_path: Path) -> MakeMedia:
 
 @pytest.fixture
 def remake(tmp_path: Path) -> MakeMedia:
-    """A function (source, name, input options, **output options) -> path of the film, changed."""
+    """Return a function (source, name, input options, **output options) -> path of a transcode."""
 
     def make(source: Path, name: str, before: dict[str, Any] | None = None, **options: Any) -> Path:
         path = tmp_path / name
@@ -63,7 +63,7 @@ def remake(tmp_path: Path) -> MakeMedia:
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own that holds 100 kB, for those who may mount one."""
+    """A 100 kB tmpfs; skips the test where mounting is not permitted."""
     folder = tmp_path / "tiny_disk"
     folder.mkdir()
     mount = subprocess.run(

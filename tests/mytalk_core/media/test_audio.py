@@ -25,16 +25,16 @@ _STEREO = "aevalsrc='0.5*sin(2*PI*440*t)|-0.25*sin(2*PI*440*t)':s=44100:d=2"
 
 
 def onset(samples: np.ndarray, sample_rate: int = 16_000) -> float:
-    """Seconds until the sound begins."""
+    """Return the seconds until the audio starts."""
     return float(np.flatnonzero(np.abs(samples) > 0.02)[0]) / sample_rate
 
 
 def _children() -> list[str]:
-    """Process numbers of the programs that this thread has started and that still run."""
+    """Return the ids of running child processes of this thread."""
     return Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
 
 
-def test_sound_becomes_mono_at_the_rate_asked_for(make_film: Callable[..., Path]) -> None:
+def test_audio_is_converted_to_mono_at_the_requested_rate(make_film: Callable[..., Path]) -> None:
     sound = make_film("sound.wav", None, _STEREO)
     for sample_rate in (16_000, 48_000):
         samples = read_audio(sound, sample_rate)
@@ -45,14 +45,14 @@ def test_sound_becomes_mono_at_the_rate_asked_for(make_film: Callable[..., Path]
         assert np.abs(samples - expected)[100:-100].max() < 1e-3
 
 
-def test_memory_holds_a_sound_once(make_film: Callable[..., Path]) -> None:
+def test_reading_does_not_hold_the_audio_in_memory_twice(make_film: Callable[..., Path]) -> None:
     sound = make_film("sound.wav", None, "anoisesrc=r=16000:d=900", ac=1)
     tracemalloc.start()
     samples = read_audio(sound)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert samples.shape == (900 * 16_000,)
-    assert peak < samples.nbytes + 30e6  # the array may be longer for a while
+    assert peak < samples.nbytes + 30e6  # the buffer may be longer than the audio
 
 
 def test_the_same_file_gives_the_same_samples(make_film: Callable[..., Path]) -> None:
@@ -60,7 +60,7 @@ def test_the_same_file_gives_the_same_samples(make_film: Callable[..., Path]) ->
     assert np.array_equal(read_audio(film), read_audio(film))
 
 
-def test_blocks_make_the_whole(make_film: Callable[..., Path]) -> None:
+def test_concatenated_blocks_equal_the_whole(make_film: Callable[..., Path]) -> None:
     sound = make_film("sound.wav", None, _STEREO)
     blocks = list(iter_audio(sound, Fraction(3, 10)))
     assert [len(block) for block in blocks] == [4800] * 6 + [3200]
@@ -68,17 +68,17 @@ def test_blocks_make_the_whole(make_film: Callable[..., Path]) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts processes in /proc")
-def test_a_reader_may_stop_early(make_film: Callable[..., Path]) -> None:
+def test_closing_the_iterator_early_stops_the_program(make_film: Callable[..., Path]) -> None:
     sound = make_film("sound.wav", None, "sine=d=60")
     before = _children()
     blocks = iter_audio(sound, Fraction(1))
     next(blocks)
     assert len(_children()) == len(before) + 1
     del blocks
-    assert _children() == before  # the program does not wait for a reader that is gone
+    assert _children() == before
 
 
-def test_loud_sound_stays_within_one(make_film: Callable[..., Path]) -> None:
+def test_overshoot_of_resampling_is_clipped_to_full_scale(make_film: Callable[..., Path]) -> None:
     square = "aevalsrc='sgn(sin(2*PI*1000*t))':s=44100:d=1"  # overshoots when resampled
     samples = read_audio(make_film("square.wav", None, square))
     assert np.abs(samples).max() == 1
@@ -88,7 +88,7 @@ def test_loud_sound_stays_within_one(make_film: Callable[..., Path]) -> None:
     ("picture_late", "sound_late", "expected"), [(0, 0.3, 0.3), (0.3, 0.5, 0.2), (0.3, 0, 0)]
 )
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
-def test_sample_0_sounds_with_the_first_picture(
+def test_sample_0_coincides_with_the_first_video_frame(
     make_film: Callable[..., Path],
     picture_late: float,
     sound_late: float,
@@ -109,7 +109,7 @@ def test_sample_0_sounds_with_the_first_picture(
     assert len(samples) / 16_000 == pytest.approx(2 + sound_late - picture_late, abs=0.05)
 
 
-# A tone that never repeats, so that any shift shows.
+# A chirp that never repeats, so that any shift is visible.
 _GLIDE = "aevalsrc='0.6*sin(2*PI*(300+5*t)*t)*(0.6+0.4*sin(7*t))':s={rate}:d=60"
 _PCM = {"acodec": "pcm_s16le"}
 
@@ -133,7 +133,7 @@ _PCM = {"acodec": "pcm_s16le"}
         ("opus.webm", 48_000, 0.1, {"acodec": "libopus"}, 1e-4),
     ],
 )
-def test_a_part_is_that_part_of_the_whole(
+def test_reading_a_part_equals_slicing_the_whole(
     make_film: Callable[..., Path],
     name: str,
     rate: int,
@@ -153,7 +153,7 @@ def test_a_part_is_that_part_of_the_whole(
     for start in map(Fraction, ("0", "1/3", "4", "1003/50", "191/5", "58")):
         first = round(start * 16_000)
         part = read_audio(film, 16_000, start, Fraction(3))
-        # The last samples of a file are the encoder's and resampler's own.
+        # The last samples of a file depend on the flush of encoder and resampler.
         expected = whole[first : first + 48_000]
         assert len(part) == len(expected)
         assert np.abs(part - expected)[:-200].max() <= tolerance, start
@@ -164,9 +164,7 @@ def test_a_part_is_that_part_of_the_whole(
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.ts"])
-def test_a_long_film_s_clicks_stay_in_their_place(
-    make_film: Callable[..., Path], name: str
-) -> None:
+def test_clicks_in_a_long_film_do_not_drift(make_film: Callable[..., Path], name: str) -> None:
     minutes = 12
     click = f"aevalsrc='0.9*exp(-pow((mod(t,1)-0.25)/0.001,2))':s=44100:d={minutes * 60}"
     picture = f"color=s=32x32:r=5:d={minutes * 60}"
@@ -175,11 +173,13 @@ def test_a_long_film_s_clicks_stay_in_their_place(
     for minute in range(minutes):
         part = read_audio(film, 16_000, Fraction(minute * 60) + Fraction(1, 2), Fraction(5))
         clicks.append(np.abs(part).reshape(5, 16_000).argmax(1))
-    assert np.abs(np.array(clicks) - 12_000).max() <= 16 * 25  # of the encoder's delay, at most
+    assert np.abs(np.array(clicks) - 12_000).max() <= 16 * 25  # the encoder's delay at most
     assert np.ptp(clicks) <= 1
 
 
-def test_no_sound(make_film: Callable[..., Path], tmp_path: Path) -> None:
+def test_files_without_audio_raise_typed_errors(
+    make_film: Callable[..., Path], tmp_path: Path
+) -> None:
     (tmp_path / "text.wav").write_text("not sound")
     for path, reason in {
         make_film("silent.mp4"): Reason.NO_AUDIO_STREAM,
@@ -191,20 +191,20 @@ def test_no_sound(make_film: Callable[..., Path], tmp_path: Path) -> None:
         assert caught.value.reason is reason
 
 
-def test_rounding_to_16_bits() -> None:
+def test_pcm16_rounds_and_clips() -> None:
     floats = np.array([-2, -1, -0.25, 0, 0.4 / 32768, 0.6 / 32768, 1, 2], np.float32)
     assert pcm16(floats).tolist() == [-32768, -32768, -8192, 0, 0, 1, 32767, 32767]
 
 
 @given(arrays(np.int16, st.integers(0, 500)), st.sampled_from([8000, 16_000, 48_000]))
-def test_wav_keeps_every_sample(samples: np.ndarray, sample_rate: int) -> None:
+def test_wav_round_trip_is_lossless(samples: np.ndarray, sample_rate: int) -> None:
     data = wav_bytes(samples, sample_rate)
     assert np.array_equal(read_wav(data), samples)
     assert read_wav(data).dtype == np.int16
     assert wav_bytes(samples, sample_rate) == data
 
 
-def test_other_programs_read_our_wav(tmp_path: Path) -> None:
+def test_ffmpeg_reads_written_wav_files(tmp_path: Path) -> None:
     samples = pcm16(np.sin(np.arange(8000) / 10).astype(np.float32) / 2)
     write_wav(tmp_path / "tone.wav", samples, 16_000)
     assert np.array_equal(pcm16(read_audio(tmp_path / "tone.wav")), samples)

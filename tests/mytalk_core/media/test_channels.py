@@ -16,7 +16,7 @@ from mytalk_core.media.channels import choose_weights, mono_weights
 from mytalk_core.media.mux import channels_kept, mux
 from mytalk_core.media.probe import probe_audio
 
-# Ways to record one voice (c0): a filter graph of voice and noise, and the weights that hear it.
+# Recordings of one voice (c0): a filter graph and the expected mono weights.
 _RECORDED = {
     "balanced line": ("[v]pan=stereo|c0=c0|c1=-1*c0", (0.5, -0.5)),
     "balanced, one side weaker": ("[v]pan=stereo|c0=c0|c1=-0.6*c0", (0.5, -0.5)),
@@ -34,7 +34,7 @@ def voice(sample_clips: dict[str, SampleClip]) -> Path:
 
 @pytest.fixture
 def recorded(voice: Path, run_ffmpeg: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
-    """A function (graph, file name, *options) -> a recording of four seconds of the voice."""
+    """Return a function (graph, file name, *options) -> recording of four seconds of the voice."""
 
     def record(graph: str, name: str = "sound.wav", *options: str) -> Path:
         mono = "[0:a]aformat=channel_layouts=mono,atrim=end=4[v]"
@@ -51,7 +51,7 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("name", list(_RECORDED))
-def test_the_voice_is_heard_however_it_was_recorded(
+def test_the_voice_survives_the_mono_mix_of_any_layout(
     recorded: Callable[..., Path], name: str
 ) -> None:
     graph, weights = _RECORDED[name]
@@ -63,7 +63,7 @@ def test_the_voice_is_heard_however_it_was_recorded(
     assert heard.std() > alone.std() / 4
 
 
-# What a recorder writes: the voice by so much in each of its channels.
+# Multitrack recordings: the gain of the voice in each channel, and the expected weights.
 _POLYPHONIC = {
     "third of ten": ((0, 0, 1) + 7 * (0,), (0.0,) * 2 + (1.0,) + (0.0,) * 7),
     "two microphones": ((0, 1, 0, 0.5), (0.0, 0.5, 0.0, 0.5)),
@@ -72,7 +72,7 @@ _POLYPHONIC = {
 
 
 def polyphonic(voice: Path, shares: Sequence[float]) -> Path:
-    """A WAV file that says nothing of the places of its channels."""
+    """Return a WAV file without channel positions."""
     mono = read_audio(voice, 44_100)
     path = voice.with_name("poly.wav")
     with wave.open(str(path), "wb") as file:
@@ -84,7 +84,7 @@ def polyphonic(voice: Path, shares: Sequence[float]) -> Path:
 
 
 @pytest.mark.parametrize("name", list(_POLYPHONIC))
-def test_channels_without_places_are_used_where_they_hold_sound(
+def test_channels_without_positions_are_mixed_if_not_silent(
     recorded: Callable[..., Path], make_film: Callable[..., Path], name: str
 ) -> None:
     shares, weights = _POLYPHONIC[name]
@@ -100,18 +100,18 @@ def test_channels_without_places_are_used_where_they_hold_sound(
 
 
 @pytest.mark.parametrize("codec", ["pcm_u8", "pcm_s24le", "pcm_f32le", "flac", "aac"])
-def test_every_kind_of_samples_is_measured(recorded: Callable[..., Path], codec: str) -> None:
+def test_every_sample_format_is_measured(recorded: Callable[..., Path], codec: str) -> None:
     sound = recorded("[v]pan=stereo|c0=c0|c1=-1*c0", "sound.mkv", "-c:a", codec)
     assert mono_weights(sound) == (0.5, -0.5)
 
 
-def test_a_part_is_mixed_as_the_whole(recorded: Callable[..., Path]) -> None:
+def test_a_part_has_the_same_mix_as_the_whole(recorded: Callable[..., Path]) -> None:
     sound = recorded("[v]aloop=4:200000,pan=stereo|c0=c0|c1=-1*c0")
     whole, part = read_audio(sound), read_audio(sound, 16_000, Fraction(9), Fraction(2))
     assert np.array_equal(part, whole[9 * 16_000 : 11 * 16_000])
 
 
-def test_long_sounds_are_measured_in_stretches(
+def test_long_audio_is_measured_in_stretches(
     recorded: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(channels, "_MEASURED", 6)
@@ -120,7 +120,7 @@ def test_long_sounds_are_measured_in_stretches(
     assert mono_weights(late) == (0.5, -0.5)
 
 
-def test_silence_has_the_usual_mix(recorded: Callable[..., Path]) -> None:
+def test_silence_has_the_standard_mix(recorded: Callable[..., Path]) -> None:
     assert mono_weights(recorded("[v]volume=0,pan=stereo|c0=c0|c1=c0")) is None
 
 
@@ -130,8 +130,8 @@ def test_silence_has_the_usual_mix(recorded: Callable[..., Path]) -> None:
     st.integers(0, 2**32 - 1),
     st.floats(0.5, 8),
 )
-def test_no_mix_cancels(count: int, placed: bool, seed: int, spread: float) -> None:
-    """Whatever the channels have to do with each other, the mix has their power."""
+def test_the_mix_never_cancels(count: int, placed: bool, seed: int, spread: float) -> None:
+    """For any correlation of the channels the mix has their power."""
     random = np.random.default_rng(seed)
     sources = random.normal(0, 1, (2, 400))
     loud = 2 ** random.normal(0, spread, (count, 1))
@@ -155,7 +155,7 @@ def test_no_mix_cancels(count: int, placed: bool, seed: int, spread: float) -> N
         ("[v]pan=stereo|c0=c0|c1=-1*c0", 2, True),
     ],
 )
-def test_the_film_has_the_channels_that_its_codec_can_have(
+def test_channels_are_kept_if_the_codec_supports_the_layout(
     recorded: Callable[..., Path],
     make_film: Callable[..., Path],
     graph: str,

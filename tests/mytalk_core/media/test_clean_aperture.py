@@ -23,16 +23,16 @@ _HALF = Fraction(1, 2)
 
 
 def cropping(film: Path) -> list[int]:
-    """Pixels that players cut off at left, right, top and bottom, as FFmpeg reads them."""
-    told = subprocess.run(
+    """Return the pixels cropped at left, right, top and bottom, as parsed by FFmpeg."""
+    log = subprocess.run(
         [get_ffmpeg_exe(), "-hide_banner", "-i", film], check=False, capture_output=True, text=True
     ).stderr
-    (line,) = (line for line in told.splitlines() if "Frame Cropping" in line)
+    (line,) = (line for line in log.splitlines() if "Frame Cropping" in line)
     return [int(number) for number in line.split(":")[1].split("/")]
 
 
 @pytest.mark.parametrize(("degrees", "mirrored"), [(0, False), (0, True), (90, False), (180, True)])
-def test_a_film_of_odd_size_keeps_its_samples_in_an_even_one(
+def test_a_film_of_odd_size_is_extended_to_an_even_one_losslessly(
     make_film: Callable[..., Path],
     run_ffmpeg: Callable[..., Path],
     tmp_path: Path,
@@ -62,21 +62,21 @@ def test_a_film_of_odd_size_keeps_its_samples_in_an_even_one(
     assert cropping(out) == [x, 1 - x, y, 1 - y]
     pairs = zip(iter_planes(film, even=True), iter_planes(out), strict=True)
     assert all(np.array_equal(a.planes.y, b.planes.y) for a, b in pairs)
-    # Landmarks are found in pictures of the very size in which they are drawn.
+    # Landmarks are found in pictures of the size in which lips are drawn.
     seen = next(iter_frames(film, even=True)).image
     assert seen.shape[:2] == (info.height, info.width)
     shown = next(iter_frames(film)).image
     assert np.array_equal(seen[y : y + upright[1], x : x + upright[0]], shown)
 
 
-def test_films_of_even_size_are_as_they_were(make_film: Callable[..., Path]) -> None:
+def test_films_of_even_size_are_not_extended(make_film: Callable[..., Path]) -> None:
     film = make_film("film.mp4")
     assert probe_video(film, even=True).aperture is None
     assert probe_video(film, even=True).layout == probe_video(film).layout
 
 
-def test_the_aperture_of_a_film_is_kept(make_film: Callable[..., Path], tmp_path: Path) -> None:
-    """Cameras and edit suites write them too."""
+def test_the_source_s_aperture_is_preserved(make_film: Callable[..., Path], tmp_path: Path) -> None:
+    """As written by cameras and editing systems."""
     film = make_film("film.mp4", "testsrc2=s=720x576:r=25:d=0.2")
     part = CleanAperture(Fraction(703), Fraction(576), Fraction(-1, 2), Fraction(0))
     write_clean_aperture(film, part)
@@ -88,7 +88,9 @@ def test_the_aperture_of_a_film_is_kept(make_film: Callable[..., Path], tmp_path
     assert probe_video(tmp_path / "out.mp4").aperture == part
 
 
-def test_ffmpeg_shows_the_part(make_film: Callable[..., Path], tmp_path: Path) -> None:
+def test_ffmpeg_crops_to_the_written_aperture(
+    make_film: Callable[..., Path], tmp_path: Path
+) -> None:
     film = make_film("film.mp4", crf=1)
     whole = next(iter_planes(film)).planes.y
     write_clean_aperture(
@@ -100,7 +102,7 @@ def test_ffmpeg_shows_the_part(make_film: Callable[..., Path], tmp_path: Path) -
     assert np.array_equal(shown, whole[2:112, 18:158])
 
 
-def test_a_file_without_an_index_at_its_end_is_left_alone(make_film: Callable[..., Path]) -> None:
+def test_a_file_without_an_index_at_its_end_is_not_changed(make_film: Callable[..., Path]) -> None:
     film = make_film("film.mp4", movflags="+faststart")
     before = film.read_bytes()
     with pytest.raises(ValueError, match="end"):
@@ -116,7 +118,7 @@ def test_garbage_has_no_aperture(tmp_path: Path) -> None:
         assert read_clean_aperture(tmp_path / "film.mp4") is None
 
 
-def test_the_part_turns_with_the_picture() -> None:
+def test_the_aperture_rotates_with_the_picture() -> None:
     part = CleanAperture(Fraction(9), Fraction(5), _HALF, Fraction(2))
     assert part.upright(Orientation(1)) == CleanAperture(
         Fraction(5), Fraction(9), Fraction(2), -_HALF

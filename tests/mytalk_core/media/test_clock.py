@@ -32,8 +32,8 @@ def test_a_duration_of_n_frames_counts_n_frames(count: int, fps: Fraction) -> No
     assert frame_count(count / fps + Fraction(1, 10**9), fps) == count + 1
 
 
-def test_two_hours_of_29_97_do_not_drift() -> None:
-    # As a float, 29.97 is off by a frame after nine hours and the sum of 1/29.97 much earlier.
+def test_29_97_fps_does_not_drift_over_two_hours() -> None:
+    # As a float, 29.97 is off by a frame after nine hours, a sum of 1/29.97 much earlier.
     assert frame_time(215784, NTSC) == Fraction(215784 * 1001, 30000)
     assert frame_count(Fraction(7200), NTSC) == 215785
     assert frame_at(Fraction(7200), NTSC) == 215784
@@ -46,11 +46,11 @@ def test_samples_are_nearest_and_halves_go_up() -> None:
 
 
 @given(rates)
-def test_rates_survive_their_text(fps: Fraction) -> None:
+def test_parsing_inverts_formatting_of_rates(fps: Fraction) -> None:
     assert parse_rate(format_rate(fps)) == fps
 
 
 @pytest.mark.parametrize("text", ["0", "-25", "0/5", "fast", "25/0"])
-def test_no_rate_is_not_a_rate(text: str) -> None:
+def test_invalid_rates_are_refused(text: str) -> None:
     with pytest.raises((ValueError, ZeroDivisionError)):
         parse_rate(text)

@@ -10,7 +10,7 @@ _LIMITED, _FULL = 1, 2
 
 
 def exact_yuv(image: np.ndarray, matrix: int, colour_range: int) -> np.ndarray:
-    """Real-valued (3, H, W) luma and chroma in levels of 8 bits (ITU-T H.273, 8.3)."""
+    """Return real-valued (3, H, W) luma and chroma in 8-bit levels (ITU-T H.273, 8.3)."""
     red, green, blue = np.moveaxis(image.astype(float), 2, 0)
     of_red, of_blue = _LUMA_WEIGHTS[matrix]
     luma = of_red * red + (1 - of_red - of_blue) * green + of_blue * blue
@@ -22,14 +22,16 @@ def exact_yuv(image: np.ndarray, matrix: int, colour_range: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def patches() -> np.ndarray:
-    """(256, 256, 3) of plain 16x16 squares in colours that no range clips."""
+    """(256, 256, 3) uniform 16x16 squares in colours that no range clips."""
     colours = np.random.default_rng(0).integers(16, 240, (16, 16, 3)).astype(np.uint8)
     return colours.repeat(16, axis=0).repeat(16, axis=1)
 
 
 @pytest.mark.parametrize("matrix", [1, 6, 9])
 @pytest.mark.parametrize("colour_range", [_LIMITED, _FULL])
-def test_yuv_is_what_the_standard_says(patches: np.ndarray, matrix: int, colour_range: int) -> None:
+def test_yuv_matches_the_standard_s_formula(
+    patches: np.ndarray, matrix: int, colour_range: int
+) -> None:
     tags = ColourTags(matrix=matrix, range=colour_range)
     frame = ToYuv(tags, "yuv444p")(patches)
     assert tags_of(frame) == tags
@@ -41,13 +43,13 @@ def test_yuv_is_what_the_standard_says(patches: np.ndarray, matrix: int, colour_
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv444p"])
 @pytest.mark.parametrize("matrix", [1, 6, 9, 2])
 @pytest.mark.parametrize("colour_range", [_LIMITED, _FULL, 0])
-def test_there_and_back(
+def test_rgb_survives_the_round_trip_through_yuv(
     patches: np.ndarray, pixel_format: str, matrix: int, colour_range: int
 ) -> None:
     frame = ToYuv(ColourTags(matrix=matrix, range=colour_range), pixel_format)(patches)
     back = to_rgb(frame, VideoReformatter())
     error = back.astype(int) - patches
-    assert np.abs(error[8::16, 8::16]).max() <= 4  # away from edges, where 4:2:0 mixes neighbours
+    assert np.abs(error[8::16, 8::16]).max() <= 4  # away from edges, where 4:2:0 averages
     assert np.abs(error.mean(axis=(0, 1))).max() < 0.3
 
 

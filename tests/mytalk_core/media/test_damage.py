@@ -1,4 +1,4 @@
-"""Holes in a film are concealed as players do, counted, and reported with their times."""
+"""Damage in a film is concealed as players do, counted, and reported with its time."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -38,7 +38,7 @@ def clip(
 
 
 def holed(path: Path, start: float, share: float, byte: bytes = b"\0") -> Path:
-    """A copy of a film with a hole, at shares of its bytes."""
+    """Return a copy of a film with a hole; start and length are shares of its bytes."""
     content = bytearray(path.read_bytes())
     first, length = int(start * len(content)), int(share * len(content))
     content[first : first + length] = byte * length
@@ -49,7 +49,7 @@ def holed(path: Path, start: float, share: float, byte: bytes = b"\0") -> Path:
 
 @pytest.mark.parametrize("byte", [b"\0", b"\xff"])
 @pytest.mark.parametrize("name", _FILMS)
-def test_decoding_goes_on_after_a_hole(
+def test_decoding_continues_after_a_hole(
     clip: Path, run_ffmpeg: RunFfmpeg, tmp_path: Path, name: str, byte: bytes
 ) -> None:
     film = run_ffmpeg(tmp_path / name, "-i", clip, *_FILMS[name])
@@ -70,12 +70,12 @@ def test_decoding_goes_on_after_a_hole(
         at = frame.pts * info.time_base
         differing += not frame.damaged and (frame.image != sound[round(at * FPS)]).any()
         assert not frame.damaged or stretch.start <= at < stretch.end
-    # A decoder may pass a picture of which the end is missing, without a word.
+    # A decoder may output a truncated picture without an error.
     assert differing <= 1, differing
     assert "damaged" in damage_text(tuple(log.stretches)) or missing
 
 
-def test_what_stands_in_for_a_hole_is_no_footage(
+def test_repeated_frames_over_a_hole_are_flagged_as_damaged(
     clip: Path, run_ffmpeg: RunFfmpeg, tmp_path: Path
 ) -> None:
     film = run_ffmpeg(tmp_path / "film.mkv", "-i", clip, *_FILMS["film.mkv"])
@@ -112,7 +112,7 @@ def test_a_film_that_is_mostly_damaged_is_refused(
     assert "too much" in str(caught.value)
 
 
-def test_stretches_that_are_near_are_one() -> None:
+def test_nearby_stretches_are_merged() -> None:
     log = DamageLog()
     log.add(Fraction(1), Fraction(2), 3, 1)
     log.add(Fraction(5, 2), Fraction(3), 1, 0)

@@ -14,7 +14,7 @@ from mytalk_core.media.video_stream import decoded_frames
 
 NTSC = Fraction(30000, 1001)
 
-# Frame n is a plain grey of level 2n, so that a picture tells its number.
+# Frame n is uniform grey of level 2n, which identifies it.
 _NUMBERED = "color=s=64x64:r={rate}:d={seconds},geq=lum='16+2*N':cb=128:cr=128"
 
 
@@ -23,11 +23,11 @@ def numbered(rate: Fraction, frames: int) -> str:
 
 
 def number(image: np.ndarray) -> int:
-    """The number that a picture of `numbered` shows: luma 16 + 2n, stretched to RGB."""
+    """Return the index of a picture of `numbered`: luma 16 + 2n, stretched to RGB."""
     return round(float(image.mean()) * 219 / 255 / 2)
 
 
-def test_every_frame_once_in_order(make_film: Callable[..., Path]) -> None:
+def test_every_frame_is_decoded_once_in_order(make_film: Callable[..., Path]) -> None:
     film = make_film("film.mp4", numbered(NTSC, 60), crf=1)
     info = probe_video(film)
     frames = list(iter_frames(film))
@@ -38,7 +38,7 @@ def test_every_frame_once_in_order(make_film: Callable[..., Path]) -> None:
     assert frames[0].image.dtype == np.uint8
 
 
-def test_black_white_and_primaries(make_film: Callable[..., Path]) -> None:
+def test_black_white_and_primaries_are_exact(make_film: Callable[..., Path]) -> None:
     for colour, rgb in {
         "black": (0, 0, 0),
         "white": (255, 255, 255),
@@ -58,21 +58,21 @@ def test_black_white_and_primaries(make_film: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_turned_films_stand_upright(
+def test_rotated_films_are_decoded_upright(
     make_film: Callable[..., Path], remake: Callable[..., Path], degrees: int
 ) -> None:
     upright = make_film("upright.mp4")
     turned = remake(upright, "turned.mp4", {"display_rotation": degrees}, c="copy")
-    expected = remake(turned, "expected.mp4", crf=1)  # the program turns the pictures themselves
+    expected = remake(turned, "expected.mp4", crf=1)  # the program rotates the pictures
     ours, theirs = next(iter_frames(turned)).image, next(iter_frames(expected)).image
     assert ours.shape == theirs.shape
     assert ours.flags.c_contiguous
-    # Sharp edges differ where colours are sampled on the other side; the wrong way up much more.
+    # Sharp edges differ by the chroma position; a wrong orientation differs much more.
     assert np.abs(ours.astype(int) - theirs).mean() < 10
     assert np.abs(np.rot90(ours, 2).astype(int) - theirs).mean() > 40
 
 
-def test_variable_rate_keeps_its_times(
+def test_variable_frame_rates_keep_their_timestamps(
     make_film: Callable[..., Path], remake: Callable[..., Path]
 ) -> None:
     steady = make_film("steady.mp4", numbered(Fraction(25), 40), crf=1)
@@ -93,22 +93,26 @@ def test_time_starts_at_the_first_frame(make_film: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize("fps", [Fraction(25), Fraction(24000, 1001), Fraction(50), NTSC])
-def test_resampling_shows_what_was_on_screen(make_film: Callable[..., Path], fps: Fraction) -> None:
+def test_resampling_selects_the_frame_on_screen(
+    make_film: Callable[..., Path], fps: Fraction
+) -> None:
     film = make_film("film.mp4", numbered(NTSC, 60), crf=1)
     frames = list(iter_frames_at(film, fps))
-    count = -(-60 * fps // NTSC)  # that start within the film
+    count = -(-60 * fps // NTSC)  # frames that start within the film
     assert [frame.index for frame in frames] == list(range(count))
     assert [number(frame.image) for frame in frames] == [
         int((n / fps + Fraction(1, 1000)) * NTSC) for n in range(count)
     ]
 
 
-def test_a_clock_of_milliseconds_drops_and_repeats_nothing(make_film: Callable[..., Path]) -> None:
+def test_millisecond_timestamps_neither_drop_nor_repeat_frames(
+    make_film: Callable[..., Path],
+) -> None:
     film = make_film("film.mkv", numbered(NTSC, 60), vcodec="libx264", crf=1)
     assert [number(frame.image) for frame in iter_frames_at(film, NTSC)] == list(range(60))
 
 
-# Sixteen seconds of pictures that all differ, in every kind of file that is entered differently.
+# Sixteen seconds of distinct pictures in every kind of file with its own way of seeking.
 _LONG = "testsrc2=s=96x64:r={rate}:d=16"
 _H264 = {"vcodec": "libx264", "g": 50, "bf": 3}
 _SOME_FRAMES = {"vf": "select='not(mod(n,3))+lt(mod(n,50),10)'", "fps_mode": "vfr"}
@@ -134,7 +138,7 @@ _SOME_FRAMES = {"vf": "select='not(mod(n,3))+lt(mod(n,50),10)'", "fps_mode": "vf
         ("bare.h264", "25", _H264, False),
     ],
 )
-def test_a_part_is_that_part_of_the_whole(
+def test_decoding_a_part_equals_slicing_the_whole(
     make_film: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
     name: str,
@@ -164,12 +168,12 @@ def test_a_part_is_that_part_of_the_whole(
         for first in starts:
             assert frames(fps, first, first + 7) == whole[first : first + 7], (fps, first)
         assert frames(fps, 300) == whole[300:]
-        # Those near the beginning, and in transmissions those past the last keyframe found.
+        # Near the start, and in transport streams after the last indexed keyframe.
         assert (len(whole_decodes) <= 5) is sought
     assert frames(Fraction(25), 10, 10) == []
 
 
-def test_a_clock_that_begins_anew(make_film: Callable[..., Path]) -> None:
+def test_a_clock_that_restarts_is_closed(make_film: Callable[..., Path]) -> None:
     first = make_film("first.ts", numbered(Fraction(25), 80), vcodec="libx264", crf=1, bf=0, g=20)
     film = make_film("film.ts", numbered(Fraction(25), 60), vcodec="libx264", crf=1, bf=0, g=20)
     film.write_bytes(first.read_bytes() + film.read_bytes())
@@ -180,14 +184,14 @@ def test_a_clock_that_begins_anew(make_film: Callable[..., Path]) -> None:
         assert [number(frame.image) for frame in part] == shown[begin : begin + 20]
 
 
-def test_a_film_that_ends_early_just_ends(make_film: Callable[..., Path]) -> None:
+def test_a_truncated_film_ends_the_iteration(make_film: Callable[..., Path]) -> None:
     film = make_film("film.mkv", "testsrc2=s=160x120:r=25:d=1", vcodec="libx264")
     content = film.read_bytes()
     film.write_bytes(content[: len(content) * 3 // 4])
     assert 0 < len(list(iter_frames(film))) < 25
 
 
-def test_bad_input_is_found_out_by_the_first_frame(tmp_path: Path) -> None:
+def test_bad_input_is_detected_at_the_first_frame(tmp_path: Path) -> None:
     with pytest.raises(BadInputError) as caught:
         next(iter_frames(tmp_path / "missing.mp4"))
     assert caught.value.reason is Reason.NOT_FOUND

@@ -17,7 +17,7 @@ from mytalk_core.media.plane_regions import largest_outside_change, region_rgb, 
 from mytalk_core.media.planes import Planes
 from mytalk_core.media.probe import VideoInfo, probe_video
 
-# Smooth colours that move: what a camera sees, rather than the hard edges of a test chart.
+# Moving gradients, closer to camera footage than the hard edges of a test chart.
 _SMOOTH = (
     "gradients=s={size}:r={rate}:d={seconds}:c0=0xC08060:c1=0x304878:c2=0x88B070:nb_colors=3:seed=1"
 )
@@ -28,7 +28,7 @@ def smooth(size: str = "160x120", rate: str = "25", seconds: float = 1.0) -> str
 
 
 def copied(film: Path, out: Path) -> tuple[VideoInfo, VideoInfo]:
-    """Writes the untouched frames of `film` to `out`: what both are."""
+    """Write the unchanged frames of `film` to `out` and return the info of both."""
     info = probe_video(film)
     with VideoWriter(out, info) as writer:
         for frame in iter_planes(film):
@@ -37,7 +37,7 @@ def copied(film: Path, out: Path) -> tuple[VideoInfo, VideoInfo]:
 
 
 def equal(one: PlaneFrame, other: PlaneFrame) -> bool:
-    """Whether two frames have the same samples and tags."""
+    """Return whether two frames have the same samples and tags."""
     ours, theirs = one.planes, other.planes
     return ours.tags == theirs.tags and all(
         np.array_equal(getattr(ours, name), getattr(theirs, name)) for name in ("y", "u", "v")
@@ -49,13 +49,13 @@ def times(film: Path, info: VideoInfo) -> list[Fraction]:
 
 
 def errors(film: Path, other: Path) -> np.ndarray:
-    """Differences (T, H, W, 3) between the frames of two films."""
+    """Return the differences (T, H, W, 3) between the frames of two films."""
     pairs = zip(iter_frames(film), iter_frames(other), strict=True)
     return np.stack([ours.image.astype(int) - theirs.image for ours, theirs in pairs])
 
 
 @pytest.mark.parametrize("rate", ["30000/1001", "24000/1001", "25", "60"])
-def test_count_rate_size_and_times_are_the_source_s(
+def test_frame_count_rate_size_and_times_equal_the_source_s(
     make_film: Callable[..., Path], tmp_path: Path, rate: str
 ) -> None:
     film = make_film("film.mp4", smooth(rate=rate))
@@ -67,7 +67,9 @@ def test_count_rate_size_and_times_are_the_source_s(
     assert times(tmp_path / "out.mp4", after) == times(film, before)
 
 
-def test_the_sample_clip_survives(sample_clips: dict[str, SampleClip], tmp_path: Path) -> None:
+def test_the_sample_clip_is_encoded_with_little_loss(
+    sample_clips: dict[str, SampleClip], tmp_path: Path
+) -> None:
     film, out = sample_clips["jwp_intro"].path, tmp_path / "out.mp4"
     before, after = copied(film, out)
     assert (after.width, after.height, after.fps) == (640, 480, before.fps)
@@ -79,7 +81,7 @@ def test_the_sample_clip_survives(sample_clips: dict[str, SampleClip], tmp_path:
             assert np.abs(difference).mean() < 1.5
 
 
-def test_variable_rate_stays_variable(
+def test_variable_frame_rates_are_preserved(
     make_film: Callable[..., Path], remake: Callable[..., Path], tmp_path: Path
 ) -> None:
     steady = make_film("steady.mp4", smooth(seconds=2))
@@ -91,16 +93,14 @@ def test_variable_rate_stays_variable(
 
 
 @pytest.mark.parametrize("size", ["161x120", "160x121", "353x289"])
-def test_odd_sizes_keep_their_size(
-    make_film: Callable[..., Path], tmp_path: Path, size: str
-) -> None:
+def test_odd_sizes_are_preserved(make_film: Callable[..., Path], tmp_path: Path, size: str) -> None:
     film = make_film("film.mkv", smooth(size, seconds=0.2), vcodec="ffv1", pix_fmt="yuv444p")
     before, after = copied(film, tmp_path / "out.mp4")
     assert f"{after.width}x{after.height}" == f"{before.width}x{before.height}" == size
     assert np.abs(errors(film, tmp_path / "out.mp4")).mean() < 1.5
 
 
-def test_turned_and_stretched_films(
+def test_rotated_and_anamorphic_films_are_preserved(
     make_film: Callable[..., Path], remake: Callable[..., Path], tmp_path: Path
 ) -> None:
     upright = make_film("upright.mp4", smooth() + ",setsar=4/3")
@@ -133,7 +133,7 @@ def test_colours_do_not_shift(
 
 
 @pytest.mark.parametrize("kept_as", ["gbrp", "gray", "yuv422p10le", "yuv444p"])
-def test_footage_of_any_kind_keeps_its_colours(
+def test_every_pixel_format_keeps_its_colours(
     make_film: Callable[..., Path], tmp_path: Path, kept_as: str
 ) -> None:
     film = make_film("film.mkv", smooth(seconds=0.2), vcodec="ffv1", pix_fmt=kept_as)
@@ -161,7 +161,7 @@ _HLG = "colorspace=bt2020nc:color_primaries=bt2020:color_trc=arib-std-b67:range=
         ("yuv444p12le", _PQ, "hevc"),
     ],
 )
-def test_samples_and_tags_go_through_untouched(
+def test_samples_and_tags_pass_unchanged(
     make_film: Callable[..., Path], tmp_path: Path, pixel_format: str, tags: str, codec: str
 ) -> None:
     picture = f"testsrc2=s=96x64:r=25:d=0.4,format={pixel_format},noise=alls=20,setparams={tags}"
@@ -179,7 +179,7 @@ def test_samples_and_tags_go_through_untouched(
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv422p10le", "yuv444p12le"])
-def test_deep_films_look_the_same(
+def test_high_bit_depth_films_are_encoded_with_little_loss(
     make_film: Callable[..., Path], tmp_path: Path, pixel_format: str
 ) -> None:
     film = make_film("film.mkv", smooth(seconds=0.2), vcodec="ffv1", pix_fmt=pixel_format)
@@ -189,7 +189,7 @@ def test_deep_films_look_the_same(
         assert np.sqrt(np.mean(error**2)) < 10 ** (-45 / 20)
 
 
-def test_a_new_region_leaves_the_rest_of_a_ten_bit_film(
+def test_changing_a_region_keeps_the_rest_of_a_ten_bit_film(
     make_film: Callable[..., Path], tmp_path: Path
 ) -> None:
     picture = f"testsrc2=s=160x120:r=25:d=0.2,format=yuv420p10le,noise=alls=20,setparams={_PQ}"
@@ -209,7 +209,7 @@ def test_a_new_region_leaves_the_rest_of_a_ten_bit_film(
             writer.write(PlaneFrame(frame.index, frame.pts, planes))
     for ours, theirs in zip(iter_planes(film), iter_planes(out), strict=True):
         assert largest_outside_change(ours.planes, theirs.planes, inside) == 0
-        # Where the share is 1 the new picture stands, up to the rounding to steps of ten bits.
+        # With share 1 the new picture is exact up to rounding to ten bits.
         middle = region_rgb(theirs.planes, 31 + 14, 17 + 14, 31 + 53 - 14, 17 + 41 - 14)
         assert np.abs(middle - new[0, 0]).max() < 1
 
@@ -217,7 +217,7 @@ def test_a_new_region_leaves_the_rest_of_a_ten_bit_film(
 @pytest.mark.parametrize(
     ("pixel_format", "codec"), [("yuv420p10le", "libx264"), ("yuv444p12le", "libx265")]
 )
-def test_light_of_the_grading_display_is_carried_over(
+def test_hdr_metadata_is_preserved(
     make_film: Callable[..., Path], tmp_path: Path, pixel_format: str, codec: str
 ) -> None:
     name = {"libx264": "mastering-display", "libx265": "master-display"}[codec]
@@ -231,11 +231,11 @@ def test_light_of_the_grading_display_is_carried_over(
         **{f"{codec[3:]}-params": f"{name}={display}:{light}=1000,400"},
     )
     before, after = copied(film, tmp_path / "out.mp4")
-    display_told = (34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450, 10000000, 50)
-    assert before.hdr == after.hdr == HdrMetadata(display_told, (1000, 400))
+    display = (34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450, 10000000, 50)
+    assert before.hdr == after.hdr == HdrMetadata(display, (1000, 400))
 
 
-def test_films_without_hdr_say_nothing_of_it(
+def test_films_without_hdr_have_no_hdr_metadata(
     make_film: Callable[..., Path], tmp_path: Path
 ) -> None:
     _, after = copied(make_film("film.mp4"), tmp_path / "out.mp4")
@@ -243,7 +243,7 @@ def test_films_without_hdr_say_nothing_of_it(
 
 
 @pytest.mark.parametrize("place", [(0.0, 0.5), (0.5, 0.5), (0.5, 1.0), (1.0, 0.5)])
-def test_the_place_of_chroma_is_told(
+def test_the_chroma_position_is_tagged(
     make_film: Callable[..., Path], tmp_path: Path, place: tuple[float, float]
 ) -> None:
     film, out = make_film("film.mp4"), tmp_path / "out.mp4"
@@ -252,26 +252,26 @@ def test_the_place_of_chroma_is_told(
     with VideoWriter(out, replace(info, layout=layout)) as writer:
         for frame in iter_planes(film):
             writer.write(frame)
-    # Only the program says what it reads.
-    told = subprocess.run(
+    # PyAV does not expose the chroma position; the program prints it.
+    log = subprocess.run(
         [get_ffmpeg_exe(), "-nostdin", "-v", "verbose", "-i", str(out)],
         capture_output=True,
         text=True,
         check=False,
     ).stderr
     name = {(0.5, 0.5): "center", (0.5, 1.0): "bottom"}.get(place, "left")
-    stream = next(line for line in told.splitlines() if "Video: h264" in line)
+    stream = next(line for line in log.splitlines() if "Video: h264" in line)
     assert f", {name})" in stream
 
 
-def test_two_passes_do_not_darken(make_film: Callable[..., Path], tmp_path: Path) -> None:
+def test_repeated_encoding_does_not_darken(make_film: Callable[..., Path], tmp_path: Path) -> None:
     film = make_film("film.mp4", smooth(seconds=0.4), crf=4)
     copied(film, tmp_path / "first.mp4")
     copied(tmp_path / "first.mp4", tmp_path / "second.mp4")
     assert abs(errors(film, tmp_path / "second.mp4").mean()) < 0.3
 
 
-def test_how_long_the_film_has_become(make_film: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_writer_reports_the_duration(make_film: Callable[..., Path], tmp_path: Path) -> None:
     film = make_film("film.mp4", smooth(rate="30000/1001"))
     with VideoWriter(tmp_path / "out.mp4", probe_video(film)) as writer:
         assert writer.duration == 0
@@ -280,7 +280,7 @@ def test_how_long_the_film_has_become(make_film: Callable[..., Path], tmp_path: 
             assert writer.duration == (frame.index + 1) * Fraction(1001, 30000)
 
 
-def test_a_failure_leaves_nothing(make_film: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_failed_block_leaves_no_file(make_film: Callable[..., Path], tmp_path: Path) -> None:
     film = make_film("film.mp4")
     with (
         pytest.raises(BadInputError),
@@ -292,7 +292,7 @@ def test_a_failure_leaves_nothing(make_film: Callable[..., Path], tmp_path: Path
     assert list(tmp_path.iterdir()) == [film]
 
 
-def test_a_full_disk(make_film: Callable[..., Path], tiny_disk: Path) -> None:
+def test_a_full_disk_raises_disk_full(make_film: Callable[..., Path], tiny_disk: Path) -> None:
     info = probe_video(make_film("film.mp4"))
     noise = np.random.default_rng(0).integers(0, 256, (120, 160), np.uint8)
     grey = np.full((60, 80), 128, np.uint8)
@@ -307,7 +307,9 @@ def test_a_full_disk(make_film: Callable[..., Path], tiny_disk: Path) -> None:
     assert list(tiny_disk.iterdir()) == []
 
 
-def test_no_folder_to_write_to(make_film: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported_before_the_block_runs(
+    make_film: Callable[..., Path], tmp_path: Path
+) -> None:
     info = probe_video(make_film("film.mp4"))
     with pytest.raises(OutputError) as caught, VideoWriter(tmp_path / "no" / "out.mp4", info):
         pytest.fail("the block must not run")
@@ -320,7 +322,7 @@ def crops(make_film: Callable[..., Path]) -> np.ndarray:
     return np.stack([frame.image for frame in iter_frames(film)])
 
 
-def test_crops_come_back_visually_the_same(crops: np.ndarray) -> None:
+def test_crop_video_is_visually_lossless(crops: np.ndarray) -> None:
     back = read_crop_video(write_crop_video(crops, Fraction(25)))
     assert back.shape == crops.shape
     assert back.dtype == np.uint8
@@ -336,7 +338,7 @@ def test_crop_bytes_depend_on_the_frames_alone(crops: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 64, 64, 3), (3, 33, 33, 3)])
-def test_one_crop_and_odd_crops(shape: tuple[int, ...]) -> None:
+def test_single_and_odd_sized_crops_are_supported(shape: tuple[int, ...]) -> None:
     frames = np.full(shape, 90, np.uint8)
     back = read_crop_video(write_crop_video(frames, Fraction(25)))
     assert back.shape == shape
@@ -346,7 +348,9 @@ def test_one_crop_and_odd_crops(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     "damage", [lambda data: b"", lambda data: data[:200], lambda data: data[::-1]]
 )
-def test_damaged_crops(crops: np.ndarray, damage: Callable[[bytes], bytes]) -> None:
+def test_damaged_crop_videos_raise_decode_error(
+    crops: np.ndarray, damage: Callable[[bytes], bytes]
+) -> None:
     with pytest.raises(BadInputError) as caught:
         read_crop_video(damage(write_crop_video(crops, Fraction(25))))
     assert caught.value.reason is Reason.DECODE_ERROR

@@ -1,4 +1,4 @@
-"""Clocks that jump are closed, for picture and sound alike; holes stay."""
+"""Timestamp jumps are closed for picture and audio alike; gaps are kept."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -35,8 +35,8 @@ _AT_ONCE = ("-muxdelay", "0", "-muxpreload", "0")
         max_size=6,
     )
 )
-def test_closed_timestamps_go_on_as_before(parts: list[tuple[int, int]]) -> None:
-    """Parts of so many frames, each followed by a step of so many frames more than one."""
+def test_closed_timestamps_are_continuous(parts: list[tuple[int, int]]) -> None:
+    """Parts of several frames, each followed by a jump of several frames."""
     raw: list[int] = []
     jumps: list[Jump] = []
     at = shift = 0
@@ -61,7 +61,7 @@ def steady(
     run_ffmpeg: RunFfmpeg,
     sample_clips: dict[str, SampleClip],
 ) -> Path:
-    """Two seconds of real footage, losslessly, for what is cut out of it."""
+    """Two seconds of real footage, stored losslessly."""
     out = tmp_path_factory.mktemp("clock") / "steady.mov"
     return run_ffmpeg(
         out,
@@ -72,7 +72,7 @@ def steady(
 
 
 def joined(run_ffmpeg: RunFfmpeg, steady: Path, name: str, at: float, begin: float = 0) -> Path:
-    """A transmission that begins at `begin`, and whose second part begins at `at` seconds."""
+    """Return a transport stream that starts at `begin`; its second part starts at `at` seconds."""
     cut = str(FIRST / 25)
     parts = []
     for number, (before, after, start) in enumerate(
@@ -90,7 +90,7 @@ def joined(run_ffmpeg: RunFfmpeg, steady: Path, name: str, at: float, begin: flo
 
 
 def lag(sound: np.ndarray, reference: np.ndarray) -> float:
-    """Seconds by which a part of a recording lies off where it is in the reference."""
+    """Return the offset in seconds of a part of a recording from its place in the reference."""
     room = 1600
     inner = sound[room:-room]
     scores = [
@@ -107,12 +107,12 @@ def lag(sound: np.ndarray, reference: np.ndarray) -> float:
         ("far.ts", 3600, 0),
         ("near.ts", 30, 0),
         ("short.ts", 4, 0),
-        ("anew.ts", 0, 0),
+        ("restart.ts", 0, 0),
         ("back.ts", 20, 1000),
         ("wrapped.ts", 20, 95_000),
         ("wrapping.ts", 30, 95_443),
         ("disc.vob", 30, 0),
-        ("anew.vob", 0, 0),
+        ("restart.vob", 0, 0),
     ],
 )
 def test_a_jump_is_closed_for_picture_and_sound(
@@ -134,7 +134,7 @@ def test_a_jump_is_closed_for_picture_and_sound(
     assert abs(lag(own[cut + 800 : len(reference)], reference[cut + 800 :])) < 0.02
 
 
-def test_parts_of_a_film_whose_clock_jumps_are_those_of_the_whole(
+def test_parts_of_a_film_with_jumps_equal_slices_of_the_whole(
     run_ffmpeg: RunFfmpeg, steady: Path
 ) -> None:
     long = run_ffmpeg(steady.with_name("long.mov"), "-stream_loop", "3", "-i", steady, "-c", "copy")
@@ -153,7 +153,7 @@ def test_parts_of_a_film_whose_clock_jumps_are_those_of_the_whole(
         assert np.array_equal(part, sound[second * 16_000 : (second + 1) * 16_000])
 
 
-def test_limits_are_of_the_closed_clock(run_ffmpeg: RunFfmpeg, steady: Path) -> None:
+def test_limits_apply_to_the_closed_clock(run_ffmpeg: RunFfmpeg, steady: Path) -> None:
     film = joined(run_ffmpeg, steady, "days.ts", 50_000, 100)
     check_limits(film, MediaLimits(seconds=3))
     with pytest.raises(BadInputError) as caught:
@@ -161,8 +161,8 @@ def test_limits_are_of_the_closed_clock(run_ffmpeg: RunFfmpeg, steady: Path) -> 
     assert caught.value.reason is Reason.OVER_LIMIT
 
 
-def test_a_slide_that_is_shown_for_long_is_no_jump(run_ffmpeg: RunFfmpeg, steady: Path) -> None:
-    """The sound runs on; the same with no sound in a container whose clock does not jump."""
+def test_a_long_slide_is_no_jump(run_ffmpeg: RunFfmpeg, steady: Path) -> None:
+    """The audio continues; the same without audio in a container whose clock does not jump."""
     varying = ("-vf", "select='lt(n,10)+gt(n,50)',scale=160:90", "-fps_mode", "vfr")
     for name, codec in (("slides.ts", "mpeg2video"), ("slides.mkv", "libx264")):
         film = run_ffmpeg(
@@ -181,10 +181,8 @@ def test_a_slide_that_is_shown_for_long_is_no_jump(run_ffmpeg: RunFfmpeg, steady
     assert times[10] - times[9] == pytest.approx(20.04, abs=0.01)
 
 
-def test_sound_that_is_lost_for_a_while_stays_in_its_place(
-    run_ffmpeg: RunFfmpeg, steady: Path
-) -> None:
-    """The picture runs on, so the hole is one of the sound alone."""
+def test_a_gap_in_the_audio_alone_is_kept(run_ffmpeg: RunFfmpeg, steady: Path) -> None:
+    """The picture continues, so the gap is one of the audio alone."""
     film = run_ffmpeg(
         steady.with_name("lost.ts"),
         *("-stream_loop", "7", "-i", steady, "-af", "aselect='lt(t,1)+gt(t,13)'"),
@@ -197,8 +195,8 @@ def test_sound_that_is_lost_for_a_while_stays_in_its_place(
     assert abs(lag(sound[part], reference[part])) < 0.02
 
 
-def test_a_rate_that_the_header_has_wrong(run_ffmpeg: RunFfmpeg, steady: Path) -> None:
-    """DV states the rate of its clock, Matroska what it is told."""
+def test_a_wrong_stated_rate_is_corrected(run_ffmpeg: RunFfmpeg, steady: Path) -> None:
+    """DV states the rate of its clock, Matroska the rate that the muxer was given."""
     tape = run_ffmpeg(
         steady.with_name("tape.dv"),
         *("-i", steady, "-vf", "scale=720:576,setsar=16/15", "-c:v", "dvvideo"),

@@ -1,4 +1,4 @@
-"""Rates as headers state them, checked against timestamps."""
+"""Stated frame rates are checked against the timestamps."""
 
 from fractions import Fraction
 
@@ -22,7 +22,7 @@ MILLISECOND, TRANSPORT = Fraction(1, 1000), Fraction(1, 90_000)
 
 
 def stamps(rate: Fraction, count: int, unit: Fraction, first: int = 0) -> list[int]:
-    """Timestamps of frames, rounded to the unit."""
+    """Return the timestamps of frames, rounded to the time base."""
     return [round((first + n) / rate / unit) for n in range(count)]
 
 
@@ -32,7 +32,7 @@ def stamps(rate: Fraction, count: int, unit: Fraction, first: int = 0) -> list[i
     wrong=st.sampled_from([Fraction(60_000), Fraction(90_000), Fraction(1), Fraction(100)]),
     first=st.integers(0, 100_000),
 )
-def test_a_wrong_header_is_refuted(
+def test_a_wrong_stated_rate_is_rejected(
     rate: Fraction, unit: Fraction, wrong: Fraction, first: int
 ) -> None:
     starts = stamps(rate, 84, unit, first)
@@ -41,7 +41,7 @@ def test_a_wrong_header_is_refuted(
 
 
 @given(rate=st.sampled_from(STANDARD))
-def test_without_a_header_the_timestamps_tell(rate: Fraction) -> None:
+def test_without_a_stated_rate_the_timestamps_decide(rate: Fraction) -> None:
     for wrong in (None, Fraction(60_000), 2 * rate, rate / 2):
         assert nominal_rate(wrong, wrong, stamps(rate, 84, TRANSPORT), TRANSPORT).fps == rate
 
@@ -55,12 +55,14 @@ def test_without_a_header_the_timestamps_tell(rate: Fraction) -> None:
         (Fraction(1_000_000, 40_000), Fraction(25)),
     ],
 )
-def test_odd_rates_of_old_containers_become_exact(stated: Fraction, exact: Fraction) -> None:
-    starts = list(range(84))  # frames are the unit of time
+def test_approximate_rates_of_old_containers_become_exact(
+    stated: Fraction, exact: Fraction
+) -> None:
+    starts = list(range(84))  # timestamps count frames
     assert nominal_rate(stated, stated, starts, 1 / stated) == FrameRate(exact)
 
 
-def test_an_unusual_rate_stays() -> None:
+def test_an_unusual_rate_is_kept() -> None:
     rate = Fraction(27, 2)
     starts = stamps(rate, 84, TRANSPORT)
     assert nominal_rate(rate, rate, starts, TRANSPORT).fps == rate
@@ -76,7 +78,7 @@ def test_a_constant_rate_with_gaps_is_that_rate(rate: Fraction, lost: set[int]) 
     assert nominal_rate(rate, rate, frames, 1 / rate) == FrameRate(rate, steady=False)
 
 
-def test_a_rate_that_varies_is_the_average() -> None:
+def test_a_variable_rate_is_the_average() -> None:
     starts = [0, 40, 80, 120, 280, 440, 480, 640, 800]
     varying = nominal_rate(Fraction(25), Fraction(10), starts, MILLISECOND)
     assert varying == FrameRate(Fraction(10), steady=False, constant=False)
@@ -84,7 +86,7 @@ def test_a_rate_that_varies_is_the_average() -> None:
     assert refuted == FrameRate(Fraction(10), steady=False, constant=False)
 
 
-def test_too_few_frames_leave_the_header() -> None:
+def test_with_too_few_frames_the_stated_rate_is_used() -> None:
     for starts in ([], [7]):
         assert nominal_rate(Fraction(50), Fraction(50), starts, MILLISECOND).fps == 50
         assert nominal_rate(None, None, starts, MILLISECOND).fps == 25

@@ -1,4 +1,4 @@
-"""Every hostile file gets its answer from the media room, or passes on to where faces decide."""
+"""Every hostile file is refused with the expected reason, or passed on to face detection."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ FPS = Fraction(25)
 
 @pytest.fixture(scope="module")
 def listener() -> Iterator[socket.socket]:
-    """A server that nobody may call."""
+    """A server that must not receive connections."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server
 
@@ -44,7 +44,7 @@ def hostile(
 
 
 def answer(path: Path) -> Reason | None:
-    """What the media room says to a file, read as preprocessing reads it."""
+    """Return the reason for which a file is refused, reading it as preprocessing does."""
     try:
         check_limits(path, MediaLimits())
         info = probe_video(path)
@@ -59,16 +59,18 @@ def answer(path: Path) -> Reason | None:
     return None
 
 
-def test_every_file_gets_its_answer(hostile: list[HostileFile], listener: socket.socket) -> None:
+def test_every_file_gets_the_expected_result(
+    hostile: list[HostileFile], listener: socket.socket
+) -> None:
     assert len(hostile) >= 40
     assert len({file.path for file in hostile}) == len(hostile)
     expected = {
-        # Whether a film is of use is for those to say who look at faces.
+        # Whether a film has usable faces is decided elsewhere.
         file.path.name: file.reason if file.status is Status.FAILED else None
         for file in hostile
     }
     assert {file.path.name: answer(file.path) for file in hostile} == expected
-    # Nobody was called, and no name was run.
+    # No connection was made, and no file name was executed.
     listener.settimeout(0.2)
     with pytest.raises(TimeoutError):
         listener.accept()
@@ -77,7 +79,7 @@ def test_every_file_gets_its_answer(hostile: list[HostileFile], listener: socket
     assert not Path("owned").exists()
 
 
-def test_the_program_is_as_confined(
+def test_the_ffmpeg_program_is_restricted_likewise(
     hostile: list[HostileFile], listener: socket.socket, tmp_path: Path
 ) -> None:
     for file in hostile:
@@ -90,7 +92,7 @@ def test_the_program_is_as_confined(
         listener.accept()
 
 
-def test_parts_get_no_other_answer(hostile: list[HostileFile]) -> None:
+def test_reading_a_part_gives_the_same_result(hostile: list[HostileFile]) -> None:
     for file in hostile:
         if file.status is not Status.OK:
             continue

@@ -1,4 +1,4 @@
-"""What a killed process leaves is removed by the next one, and nothing else is."""
+"""Leftovers of killed processes are removed by the next writer, and nothing else is."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ with atomic_path(film) as part, work_folder(film) as work:
 
 @pytest.fixture
 def working(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
-    """Starts processes that work on `film.mp4` until they are killed."""
+    """Start processes that work on `film.mp4` until they are killed."""
     started: list[subprocess.Popen[str]] = []
 
     def start() -> subprocess.Popen[str]:
@@ -57,34 +57,34 @@ def hidden(folder: Path) -> set[str]:
 
 
 @pytest.fixture
-def users_own(tmp_path: Path) -> set[str]:
-    """Hidden files of the user, some of them named much like ours."""
+def user_files(tmp_path: Path) -> set[str]:
+    """Hidden files of the user, some with names similar to temporary ones."""
     for name in (".film.part.mp4", ".work", ".film.12345678.part.mp4", ".film.work", ".DS_Store"):
         (tmp_path / name).write_text("mine")
     (tmp_path / ".folder.work").mkdir()
     return hidden(tmp_path)
 
 
-def test_what_a_killed_process_leaves_is_removed_and_nothing_else(
-    working: Callable[[], subprocess.Popen[str]], users_own: set[str], tmp_path: Path
+def test_only_files_of_killed_processes_are_removed(
+    working: Callable[[], subprocess.Popen[str]], user_files: set[str], tmp_path: Path
 ) -> None:
     dead, alive = working(), working()
-    both = hidden(tmp_path) - users_own
+    both = hidden(tmp_path) - user_files
     assert len(both) == 4
     dead.send_signal(signal.SIGKILL)
     dead.wait()
     removed = set(sweep_leftovers(tmp_path))
     assert len(removed) == 2 and removed < both
-    assert hidden(tmp_path) == users_own | (both - removed)
+    assert hidden(tmp_path) == user_files | (both - removed)
     assert all(f"-{alive.pid}-" in name for name in both - removed)
     alive.send_signal(signal.SIGKILL)
     alive.wait()
-    with work_folder(tmp_path / "other.mp4") as work:  # sweeps, too
-        assert hidden(tmp_path) == users_own | {work.name}
-    assert hidden(tmp_path) == users_own
+    with work_folder(tmp_path / "other.mp4") as work:  # sweeps too
+        assert hidden(tmp_path) == user_files | {work.name}
+    assert hidden(tmp_path) == user_files
 
 
-def test_a_later_process_of_the_same_number_is_another_one(
+def test_a_reused_process_id_does_not_protect_leftovers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leftovers, "process_start", lambda process: "1")
@@ -95,7 +95,7 @@ def test_a_later_process_of_the_same_number_is_another_one(
 
 
 @pytest.mark.parametrize(("seconds", "left"), [(0, 0), (WEEKS, 1)])
-def test_what_another_machine_made_is_removed_when_nobody_touches_it_for_long(
+def test_files_of_another_machine_are_removed_after_a_week_without_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int, left: int
 ) -> None:
     with monkeypatch.context() as elsewhere:
@@ -112,7 +112,7 @@ def test_what_another_machine_made_is_removed_when_nobody_touches_it_for_long(
 
 
 @pytest.mark.parametrize("held", [True, False])
-def test_a_folder_of_another_container_is_known_by_its_lock(
+def test_a_lock_protects_a_folder_of_another_container(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: bool
 ) -> None:
     boot, _ = leftovers._views()
@@ -126,13 +126,13 @@ def test_a_folder_of_another_container_is_known_by_its_lock(
         os.close(lock)
 
 
-def test_who_writes_alone_removes_all_that_is_marked(users_own: set[str], tmp_path: Path) -> None:
+def test_the_only_writer_removes_everything_marked(user_files: set[str], tmp_path: Path) -> None:
     (tmp_path / part_name(tmp_path / "a.mp4")).touch()
     sweep_leftovers(tmp_path, only_writer=True)
-    assert hidden(tmp_path) == users_own
+    assert hidden(tmp_path) == user_files
 
 
-def test_long_and_foreign_names_have_room_for_the_mark(tmp_path: Path) -> None:
+def test_marks_fit_long_and_non_latin_names(tmp_path: Path) -> None:
     for stem in ("x" * 250, "é" * 120, "映" * 80):
         final = tmp_path / f"{stem}.mp4"
         with atomic_path(final) as temporary, work_folder(final):
@@ -140,7 +140,7 @@ def test_long_and_foreign_names_have_room_for_the_mark(tmp_path: Path) -> None:
         assert final.read_text() == "film"
 
 
-def test_temporary_files_without_a_result_have_a_folder_of_their_user(
+def test_the_temporary_root_belongs_to_the_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -151,5 +151,5 @@ def test_temporary_files_without_a_result_have_a_folder_of_their_user(
     assert not list(root.iterdir())
 
 
-def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
+def test_sweeping_a_missing_folder_removes_nothing(tmp_path: Path) -> None:
     assert sweep_leftovers(tmp_path / "none") == []

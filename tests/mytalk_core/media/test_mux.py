@@ -22,12 +22,12 @@ def picture(make_film: Callable[..., Path]) -> Path:
 
 
 def chirp(seconds: float) -> str:
-    """A tone that rises, so that any shift shows in a correlation."""
+    """Return a chirp, in which any shift reduces the correlation."""
     return f"aevalsrc='0.5*sin(2*PI*(200+300*t)*t)':s=44100:d={seconds}"
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1, 3])
-def test_the_sound_is_cut_or_filled_to_the_picture(
+def test_audio_is_cut_or_padded_to_the_duration(
     make_film: Callable[..., Path], picture: Path, tmp_path: Path, seconds: float
 ) -> None:
     speech = make_film("speech.wav", None, chirp(seconds))
@@ -36,7 +36,7 @@ def test_the_sound_is_cut_or_filled_to_the_picture(
     mux(picture, speech, out, duration, _COMMENT)
     assert probe_audio(out).sample_rate == _RATE
     heard, said = read_audio(out, _RATE), read_audio(speech, _RATE)
-    # To the last sample but for the AAC decoder's last block.
+    # Exact up to the AAC decoder's last block.
     assert abs(len(heard) - duration * _RATE) <= 1024
     both = min(len(heard), len(said)) - 2000
     assert np.corrcoef(heard[:both], said[:both])[0, 1] > 0.99
@@ -66,7 +66,7 @@ def test_the_comment_is_in_the_file(
         assert container.metadata["comment"] == _COMMENT
 
 
-def test_speech_out_of_a_film_keeps_that_film_s_clock(
+def test_speech_from_a_film_keeps_that_film_s_clock(
     make_film: Callable[..., Path], picture: Path, tmp_path: Path
 ) -> None:
     speech = make_film(
@@ -102,7 +102,7 @@ def test_bad_input_leaves_no_file(
     assert {path.name for path in tmp_path.iterdir()} == {"picture.mp4", "speech.wav", "text.wav"}
 
 
-def test_a_full_disk(make_film: Callable[..., Path], tiny_disk: Path) -> None:
+def test_a_full_disk_raises_disk_full(make_film: Callable[..., Path], tiny_disk: Path) -> None:
     film = make_film("noise.mp4", "nullsrc=s=160x120:r=25:d=2,geq=random(1)*255:128:128", crf=1)
     speech = make_film("speech.wav", None, chirp(1))
     with pytest.raises(OutputError) as caught:
@@ -111,7 +111,7 @@ def test_a_full_disk(make_film: Callable[..., Path], tiny_disk: Path) -> None:
     assert list(tiny_disk.iterdir()) == []
 
 
-def test_no_folder_to_write_to(
+def test_a_missing_folder_raises_output_not_writable(
     make_film: Callable[..., Path], picture: Path, tmp_path: Path
 ) -> None:
     speech = make_film("speech.wav", None, chirp(1))

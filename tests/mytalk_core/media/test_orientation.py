@@ -42,7 +42,7 @@ def test_films_are_displayed_as_ffmpeg_displays_them(
         [frame.image for frame in iter_frames_at(film, info.fps)],
         [as_rgb(frame.planes) for frame in iter_planes(film)],
     )
-    # FFmpeg moves chroma samples without a tag that says so, which shifts colours by a pixel.
+    # FFmpeg moves the chroma position without tagging it, which shifts colours by a pixel.
     for ours in shown:
         assert len(ours) == len(theirs) == 3
         assert max(np.abs(a - b).mean() for a, b in zip(ours, theirs, strict=True)) < 1.5
@@ -53,12 +53,12 @@ def test_films_are_displayed_as_ffmpeg_displays_them(
 
 
 @given(st.integers(0, 3), st.booleans(), st.integers(1, 1 << 20), st.integers(-20, 20))
-def test_a_matrix_moves_pixels_as_the_orientation_does(
+def test_the_orientation_matches_the_matrix(
     turns: int, mirrored: bool, scale: int, degrees: int
 ) -> None:
-    """The nearest of the eight is found whatever the scale, up to a small angle."""
+    """Any scale and small angles map to the nearest of the eight orientations."""
     wanted = Orientation(turns, mirrored)
-    # Where the first pixel of a square picture, its right and its lower neighbour are displayed.
+    # Displayed positions of the first pixel of a square picture, its right and lower neighbour.
     places = wanted.upright(np.arange(9).reshape(3, 3))
     first, right, below = (np.argwhere(places == n)[0][::-1] for n in (0, 1, 3))
     angle = np.deg2rad(degrees)
@@ -73,13 +73,13 @@ def test_a_matrix_without_directions_changes_nothing() -> None:
 
 
 @given(st.integers(0, 3), st.booleans(), st.sampled_from([0.0, 0.5]), st.sampled_from([0.0, 0.5]))
-def test_chroma_moves_as_its_pixels_do(
+def test_chroma_positions_move_with_their_pixels(
     turns: int, mirrored: bool, chroma_x: float, chroma_y: float
 ) -> None:
     orientation = Orientation(turns, mirrored)
     stored = PlaneLayout(8, 2, 2, chroma_x, chroma_y)
     layout = displayed_layout(stored, orientation)
-    # The four pixels of a chroma sample, each with its place, and the sample's as their mean.
+    # The four pixels of a chroma sample and their positions; the sample is at their mean.
     columns, rows = np.meshgrid([0, 1], [0, 1])
     weight = np.abs(1 - abs(columns - chroma_x)) * np.abs(1 - abs(rows - chroma_y))
     upright = orientation.upright(weight)

@@ -8,7 +8,7 @@ from mytalk_core.errors import BadInputError, OutputError, Reason
 from mytalk_core.media.output import atomic_path
 
 
-def test_the_file_appears_when_the_block_ends(tmp_path: Path) -> None:
+def test_the_file_appears_only_when_the_block_ends(tmp_path: Path) -> None:
     final = tmp_path / "film.mp4"
     final.write_text("old")
     with atomic_path(final) as temporary:
@@ -29,7 +29,7 @@ def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("bug"), KeyboardInterrupt()])
-def test_a_failed_block_leaves_what_was_there(tmp_path: Path, error: BaseException) -> None:
+def test_a_failed_block_keeps_the_previous_file(tmp_path: Path, error: BaseException) -> None:
     final = tmp_path / "film.mp4"
     final.write_text("old")
     with pytest.raises(type(error)), atomic_path(final) as temporary:
@@ -39,7 +39,7 @@ def test_a_failed_block_leaves_what_was_there(tmp_path: Path, error: BaseExcepti
     assert list(tmp_path.iterdir()) == [final]
 
 
-def test_other_errors_of_ours_pass_unchanged(tmp_path: Path) -> None:
+def test_other_typed_errors_pass_unchanged(tmp_path: Path) -> None:
     with (
         pytest.raises(BadInputError, match="no face"),
         atomic_path(tmp_path / "film.mp4"),
@@ -57,7 +57,7 @@ def test_a_full_disk_names_the_final_file(tmp_path: Path, number: int) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_fills_up_while_renaming(
+def test_a_disk_that_fills_up_on_rename_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -73,14 +73,14 @@ def test_a_disk_that_fills_up_while_renaming(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_really_full_disk(tiny_disk: Path) -> None:
+def test_a_tmpfs_that_is_full_raises_disk_full(tiny_disk: Path) -> None:
     with pytest.raises(OutputError) as caught, atomic_path(tiny_disk / "film.mp4") as temporary:
         temporary.write_bytes(bytes(1_000_000))
     assert caught.value.reason is Reason.DISK_FULL
     assert list(tiny_disk.iterdir()) == []
 
 
-def test_a_place_that_cannot_be_written_to_is_found_out_first(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_detected_before_the_block(tmp_path: Path) -> None:
     (tmp_path / "folder.mp4").mkdir()
     (tmp_path / "file").write_text("")
     for final in (

@@ -11,7 +11,7 @@ from mytalk_core.media.probe import probe_video
 
 _WOVEN = "scale=360:288,fps=50,interlace=scan=tff:lowpass=off"
 _FIELDS = ("-flags", "+ildct+ilme")
-# Kinds of interlaced files: in the frames' flags only, in the container only, in both.
+# Interlaced files: flagged in the frames only, in the container only, in both.
 _KINDS = {
     "mbaff.mp4": (*_FIELDS, "-c:v", "libx264"),
     "discs.mpg": (*_FIELDS, "-c:v", "mpeg2video", "-q:v", "2"),
@@ -22,7 +22,7 @@ _KINDS = {
 
 
 @pytest.mark.parametrize("name", list(_KINDS))
-def test_interlaced_films_are_refused_before_work(
+def test_interlaced_films_are_refused_in_advance(
     sample_clips: dict[str, SampleClip],
     run_ffmpeg: Callable[..., Path],
     tmp_path: Path,
@@ -34,12 +34,12 @@ def test_interlaced_films_are_refused_before_work(
         check_picture(film)
     assert caught.value.reason is Reason.INTERLACED
     assert "send_field" in caught.value.remedy
-    # They can still be measured and looked at.
+    # They can still be probed and decoded.
     assert probe_video(film).interlaced
     assert len(list(iter_frames(film))) == 25
 
 
-def test_the_remedies_help(
+def test_the_suggested_remedies_work(
     sample_clips: dict[str, SampleClip], run_ffmpeg: Callable[..., Path], tmp_path: Path
 ) -> None:
     source = sample_clips["test_movie"].path
@@ -52,7 +52,7 @@ def test_the_remedies_help(
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.ts"])
-def test_a_change_far_into_a_film_is_found_before_work(
+def test_a_late_format_change_is_detected_in_advance(
     make_film: Callable[..., Path], remake: Callable[..., Path], name: str
 ) -> None:
     scene = "testsrc2=s=96x64:r=25:d=20"
@@ -69,7 +69,7 @@ def test_a_change_far_into_a_film_is_found_before_work(
     assert caught.value.reason is Reason.INTERLACED
 
 
-def test_damage_is_left_to_those_who_decode(make_film: Callable[..., Path]) -> None:
+def test_damage_is_left_to_decoding(make_film: Callable[..., Path]) -> None:
     film = make_film("film.mp4", "testsrc2=s=96x64:r=25:d=12", vcodec="libx264", g=25)
     data = bytearray(film.read_bytes())
     middle = len(data) // 2

@@ -11,7 +11,7 @@ from mytalk_core.media.probe import probe_video
 
 _SCENE = "testsrc2=s={size}:r=25:d=2"
 _TAGS = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709"}
-# What changes from the first part of a film to its second: their options, and the words for it.
+# Format changes between the parts of a film: their options and the message.
 _CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "size": ({}, {"size": "128x96"}, "size from 160x120 to 128x96"),
     "format": ({}, {"pix_fmt": "yuv422p"}, "pixel format from yuv420p to yuv422p"),
@@ -23,7 +23,7 @@ _CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 
 @pytest.fixture
 def joined(make_film: Callable[..., Path]) -> Callable[..., Path]:
-    """A function (first options, second options) -> a transport stream of both, 2 s each."""
+    """Return a function (first options, second options) -> transport stream of both, 2 s each."""
 
     def join(*parts: dict[str, Any]) -> Path:
         files = []
@@ -41,7 +41,7 @@ def joined(make_film: Callable[..., Path]) -> Callable[..., Path]:
 
 @pytest.mark.parametrize("name", list(_CHANGES))
 @pytest.mark.parametrize("read", [iter_frames, iter_planes])
-def test_a_film_that_changes_is_refused_at_the_frame(
+def test_a_format_change_is_refused_at_its_frame(
     joined: Callable[..., Path], name: str, read: Callable[..., Any]
 ) -> None:
     first, second, words = _CHANGES[name]
@@ -49,7 +49,7 @@ def test_a_film_that_changes_is_refused_at_the_frame(
     seen = []
     with pytest.raises(BadInputError) as caught:
         seen.extend(frame.index for frame in read(film))
-    # Of tags and aspect decoders learn up to their delay before the frame.
+    # Decoders apply new tags and aspect up to their delay before the frame.
     assert 47 <= len(seen) <= 50
     assert caught.value.reason is Reason.FORMAT_CHANGES
     assert words in caught.value.what
@@ -65,8 +65,8 @@ def test_a_part_after_the_change_is_refused_too(joined: Callable[..., Path]) -> 
     assert caught.value.reason is Reason.FORMAT_CHANGES
 
 
-def test_tags_that_say_the_same_are_no_change(joined: Callable[..., Path]) -> None:
-    """What goes without saying in one part may be said in the other."""
+def test_equivalent_tags_are_no_change(joined: Callable[..., Path]) -> None:
+    """A default may be tagged in one part and omitted in the other."""
     film = joined({}, {"colorspace": "smpte170m", "color_range": "tv", "color_trc": "smpte170m"})
     assert len(list(iter_planes(film))) == 100
 

@@ -25,7 +25,7 @@ _SMOOTH = "gradients=r=25:c0=0xC08060:c1=0x304878:c2=0x88B070:nb_colors=3:seed=1
 
 
 def decoded(pixel_format: str, width: int = 96, height: int = 64) -> av.VideoFrame:
-    """A frame as a decoder gives it: a slope of colours in all of its picture."""
+    """Return a frame as from a decoder: a colour gradient over the whole picture."""
     columns, rows = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
     slope = np.stack([60 + 120 * columns, 200 - 100 * rows, 80 + 50 * columns * rows], axis=2)
     picture = av.VideoFrame.from_ndarray(slope.astype(np.uint8), format="rgb24")
@@ -37,7 +37,7 @@ def read(frame: av.VideoFrame) -> Planes:
 
 
 def stored(frame: av.VideoFrame) -> list[np.ndarray]:
-    """Copies of a frame's planes, as it stores them."""
+    """Return copies of a frame's planes in storage orientation."""
     kind = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
     return [
         np.frombuffer(plane, kind).reshape(plane.height, -1)[:, : plane.width].copy()
@@ -77,7 +77,7 @@ def test_planar_pictures_are_not_converted(pixel_format: str, layout: PlaneLayou
     ):
         assert ours.dtype == layout.dtype
         assert np.array_equal(ours, theirs)
-        assert ours.__array_interface__["data"] == (plane.buffer_ptr, True)  # its own, read-only
+        assert ours.__array_interface__["data"] == (plane.buffer_ptr, True)  # a read-only view
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv422p10le", "yuv444p10le", "yuv420p"])
@@ -114,7 +114,9 @@ def test_films_keep_their_samples(make_film: Callable[..., Path], pixel_format: 
         ("yuv422p14le", replace(_YUV422, bits=12)),
     ],
 )
-def test_other_pictures_become_the_next_planar_kind(pixel_format: str, layout: PlaneLayout) -> None:
+def test_other_formats_are_converted_to_the_nearest_planar_format(
+    pixel_format: str, layout: PlaneLayout
+) -> None:
     frame = decoded(pixel_format) if pixel_format != "pal8" else palette()
     planes = read(frame)
     assert planes.layout == layout
@@ -131,7 +133,7 @@ def palette() -> av.VideoFrame:
     return frame
 
 
-def test_interleaved_chroma_is_taken_apart() -> None:
+def test_interleaved_chroma_is_split() -> None:
     for pixel_format, unused_bits in (("nv12", 0), ("p010le", 6)):
         frame = decoded(pixel_format)
         planes = read(frame)
@@ -147,7 +149,7 @@ def test_interleaved_chroma_is_taken_apart() -> None:
 
 
 @pytest.mark.parametrize(("pixel_format", "bits"), [("gray", 8), ("gray10le", 10), ("ya8", 8)])
-def test_greys_keep_their_luma_and_are_of_full_range(pixel_format: str, bits: int) -> None:
+def test_grey_keeps_its_luma_in_full_range(pixel_format: str, bits: int) -> None:
     frame = decoded(pixel_format)
     planes = read(frame)
     assert planes.layout == replace(_YUV420, bits=bits)
@@ -159,7 +161,7 @@ def test_greys_keep_their_luma_and_are_of_full_range(pixel_format: str, bits: in
     assert np.abs(as_rgb(planes).astype(int) - to_rgb(frame, VideoReformatter())).max() <= 1
 
 
-def test_rgb_becomes_yuv_of_limited_range() -> None:
+def test_rgb_is_converted_to_limited_range_yuv() -> None:
     for pixel_format in ("bgra", "gbrp", "rgb48le"):
         tags = read(decoded(pixel_format)).tags
         assert (tags.matrix, tags.range) == (2, _LIMITED)
@@ -175,7 +177,7 @@ def test_rgb_becomes_yuv_of_limited_range() -> None:
         (97, 65, "gray", _YUV444),
     ],
 )
-def test_sides_that_chroma_does_not_cover(
+def test_odd_sides_are_extended_or_upsampled(
     width: int, height: int, pixel_format: str, layout: PlaneLayout
 ) -> None:
     frame = decoded(pixel_format, width, height)
@@ -187,7 +189,7 @@ def test_sides_that_chroma_does_not_cover(
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 @pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv422p"])
-def test_turned_films_stand_upright(
+def test_rotated_films_are_read_upright(
     make_film: Callable[..., Path], remake: Callable[..., Path], degrees: int, pixel_format: str
 ) -> None:
     upright = make_film("upright.mp4", f"{_SMOOTH}:s=96x64:d=0.08", pix_fmt=pixel_format)
@@ -206,7 +208,7 @@ def test_turned_films_stand_upright(
         assert np.abs(as_rgb(planes).astype(int) - theirs.image).mean() < 1
 
 
-def test_where_chroma_goes_when_a_film_is_turned(
+def test_chroma_positions_rotate_with_the_film(
     make_film: Callable[..., Path], remake: Callable[..., Path]
 ) -> None:
     upright = make_film("upright.mp4")
@@ -218,7 +220,7 @@ def test_where_chroma_goes_when_a_film_is_turned(
     assert places == [(0, 0.5), (0.5, 1), (1, 0.5), (0.5, 0)]
 
 
-def test_mpeg_1_has_chroma_amid_its_pixels(make_film: Callable[..., Path]) -> None:
+def test_mpeg_1_chroma_is_sited_between_columns(make_film: Callable[..., Path]) -> None:
     layout = probe_video(make_film("film.mpg", vcodec="mpeg1video")).layout
     assert (layout.chroma_x, layout.chroma_y) == (0.5, 0.5)
 
@@ -238,7 +240,7 @@ _PARAMETERS = {
 
 
 @pytest.mark.parametrize("name", list(_TAGS))
-def test_tags_are_the_film_s(make_film: Callable[..., Path], name: str) -> None:
+def test_tags_equal_the_film_s(make_film: Callable[..., Path], name: str) -> None:
     picture = f"{_SMOOTH}:s=96x64:d=0.08,format=yuv420p10le,setparams=colorspace="
     film = make_film("film.mp4", picture + _PARAMETERS[name], pix_fmt="yuv420p10le")
     assert probe_video(film).colour == _TAGS[name]
@@ -250,7 +252,7 @@ def test_tags_are_the_film_s(make_film: Callable[..., Path], name: str) -> None:
     assert np.abs(as_rgb(planes).astype(int) - seen).mean() < 0.6
 
 
-def test_rows_from_the_bottom_up_are_refused(tmp_path: Path) -> None:
+def test_bottom_up_rows_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "film.mkv"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("rawvideo", rate=25)

@@ -18,7 +18,7 @@ from mytalk_core.media.planes import PlaneLayout, Planes
 _LIMITED, _FULL = 1, 2
 _WEIGHTS = {1: (0.2126, 0.0722), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
 
-# Every place that chroma may have: as stored, as MPEG-1 has it, and after turns.
+# Every possible chroma position: the default, that of MPEG-1, and after rotation.
 _PLACES = [(0, 0.5), (0.5, 0.5), (0, 0), (0.5, 0), (0.5, 1), (1, 0.5)]
 layouts = st.builds(PlaneLayout, st.sampled_from([8, 10, 12]), st.just(2), st.just(2)).flatmap(
     lambda layout: st.sampled_from(
@@ -34,7 +34,7 @@ halves = st.integers(1, 8)
 
 
 def noise(layout: PlaneLayout, colour: ColourTags, width: int, height: int, seed: int) -> Planes:
-    """Samples of any value that the depth holds: the worst that a film could be."""
+    """Return uniformly random samples over the whole bit depth."""
     random = np.random.default_rng(seed)
 
     def plane(step_x: int, step_y: int) -> np.ndarray:
@@ -63,7 +63,7 @@ def pictures(draw: st.DrawFn) -> tuple[Planes, Planes]:
 
 @st.composite
 def regions(draw: st.DrawFn) -> tuple[Planes, tuple[int, int, int, int]]:
-    """A picture and left, top, right, bottom of any region in it."""
+    """A picture and left, top, right, bottom of a region in it."""
     planes, _ = draw(pictures())
     left = draw(st.integers(0, planes.width - 1))
     top = draw(st.integers(0, planes.height - 1))
@@ -74,7 +74,7 @@ def regions(draw: st.DrawFn) -> tuple[Planes, tuple[int, int, int, int]]:
 
 @settings(deadline=None)
 @given(regions(), st.integers(0, 1000))
-def test_what_is_put_back_as_it_was_read_changes_nothing(
+def test_writing_back_an_unchanged_region_changes_no_sample(
     region: tuple[Planes, tuple[int, int, int, int]], seed: int
 ) -> None:
     planes, (left, top, right, bottom) = region
@@ -87,7 +87,7 @@ def test_what_is_put_back_as_it_was_read_changes_nothing(
 
 @settings(deadline=None)
 @given(pictures())
-def test_a_picture_in_another_s_place_leaves_nothing_of_it(films: tuple[Planes, Planes]) -> None:
+def test_a_replaced_picture_leaves_no_trace(films: tuple[Planes, Planes]) -> None:
     old, new = films
     whole = (0, 0, old.width, old.height)
     share = np.ones(old.y.shape, np.float32)
@@ -110,7 +110,7 @@ def test_a_region_of_another_picture_has_its_luma(
 
 @settings(deadline=None)
 @given(regions(), st.integers(0, 1000), st.floats(0, 1))
-def test_samples_without_a_share_stay(
+def test_samples_with_share_zero_are_unchanged(
     region: tuple[Planes, tuple[int, int, int, int]], seed: int, part: float
 ) -> None:
     planes, (left, top, right, bottom) = region
@@ -126,12 +126,12 @@ def test_samples_without_a_share_stay(
     assert mixed.y.dtype == mixed.u.dtype == planes.layout.dtype
     assert max(plane.max() for plane in (mixed.y, mixed.u, mixed.v)) < 1 << planes.layout.bits
     for was, now in zip(before, (planes.y, planes.u, planes.v), strict=True):
-        assert np.array_equal(was, now)  # the film's own arrays are not written to
+        assert np.array_equal(was, now)  # the input arrays are not modified
 
 
 @settings(deadline=None)
 @given(regions())
-def test_a_part_reads_as_in_the_whole(
+def test_a_part_has_the_values_of_the_whole(
     region: tuple[Planes, tuple[int, int, int, int]],
 ) -> None:
     planes, (left, top, right, bottom) = region
@@ -143,8 +143,8 @@ def test_a_part_reads_as_in_the_whole(
 @pytest.mark.parametrize("matrix", [1, 6, 9])
 @pytest.mark.parametrize("colour_range", [_LIMITED, _FULL])
 @pytest.mark.parametrize("bits", [8, 10, 12])
-def test_colours_are_what_the_standard_says(matrix: int, colour_range: int, bits: int) -> None:
-    """ITU-T H.273, 8.3, on plain squares of known colours."""
+def test_colours_match_the_standard_s_formula(matrix: int, colour_range: int, bits: int) -> None:
+    """ITU-T H.273, 8.3, on uniform squares of known colours."""
     rgb = np.random.default_rng(0).uniform(16, 240, (8, 8, 3))
     of_red, of_blue = _WEIGHTS[matrix]
     luma = rgb @ [of_red, 1 - of_red - of_blue, of_blue]
@@ -169,8 +169,8 @@ def test_colours_are_what_the_standard_says(matrix: int, colour_range: int, bits
 
 
 @pytest.mark.parametrize("place", _PLACES)
-def test_chroma_is_read_where_it_lies(place: tuple[float, float]) -> None:
-    """A slope of colour is a straight line through the samples' places."""
+def test_chroma_is_read_at_its_position(place: tuple[float, float]) -> None:
+    """A colour gradient is a straight line through the samples' positions."""
     x, y = place
     layout = PlaneLayout(10, 2, 2, x, y)
     columns, rows = np.meshgrid(np.arange(16) * 2 + x, np.arange(16) * 2 + y)
@@ -183,7 +183,7 @@ def test_chroma_is_read_where_it_lies(place: tuple[float, float]) -> None:
     np.testing.assert_allclose(rgb[2:-2, 2:-2, 2], blue[2:-2, 2:-2], atol=1e-3)
 
 
-def test_half_a_share_goes_half_the_way() -> None:
+def test_share_one_half_blends_equally() -> None:
     layout, colour = PlaneLayout(10), ColourTags(matrix=1, range=_LIMITED)
     grey = Planes(
         np.full((16, 16), 200, np.uint16),
@@ -200,7 +200,7 @@ def test_half_a_share_goes_half_the_way() -> None:
     assert (mixed.v == 500).all()
 
 
-def test_values_end_with_the_depth() -> None:
+def test_values_are_clipped_to_the_bit_depth() -> None:
     planes = noise(PlaneLayout(10), ColourTags(matrix=1, range=_LIMITED), 16, 16, 0)
     share = np.ones((16, 16), np.float32)
     bright = with_region(planes, np.full((16, 16, 3), 2000, np.float32), share, 0, 0)
@@ -209,7 +209,7 @@ def test_values_end_with_the_depth() -> None:
     assert (dark.y == 0).all()
 
 
-def test_nothing_to_change_is_the_same_picture() -> None:
+def test_an_empty_share_returns_the_same_picture() -> None:
     planes = noise(PlaneLayout(), ColourTags(matrix=1), 16, 16, 0)
     nothing = np.zeros((9, 5), np.float32)
     assert with_region(planes, np.ones((9, 5, 3), np.float32), nothing, 3, 1) is planes
@@ -217,7 +217,7 @@ def test_nothing_to_change_is_the_same_picture() -> None:
 
 @settings(deadline=None)
 @given(regions(), st.sampled_from(["y", "u", "v"]), st.integers(0, 1000))
-def test_a_change_outside_is_seen(
+def test_a_change_outside_the_mask_is_measured(
     region: tuple[Planes, tuple[int, int, int, int]], name: str, seed: int
 ) -> None:
     planes, (left, top, right, bottom) = region
@@ -236,7 +236,7 @@ def test_a_change_outside_is_seen(
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_turned_chroma_is_read_where_it_lies(turns: int, mirrored: bool) -> None:
+def test_rotated_chroma_is_read_at_its_position(turns: int, mirrored: bool) -> None:
     layout, orientation = PlaneLayout(8, 2, 2, 0, 0.5), Orientation(turns, mirrored)
     planes = noise(layout, ColourTags(matrix=1, range=_LIMITED), 12, 8, 0)
     upright = Planes(

@@ -1,4 +1,4 @@
-"""Work ahead: the same items in the same order, errors where they belong, and not too far ahead."""
+"""Prefetching keeps the order of items and errors, and is bounded."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ def breaking(after: int) -> Iterator[int]:
     raise RuntimeError("the item's own")
 
 
-def test_items_come_in_their_order_and_an_error_after_them() -> None:
+def test_items_keep_their_order_and_an_error_follows_them() -> None:
     assert list(prefetched(range(50), 3)) == list(range(50))
     items = prefetched(breaking(5), 2)
     assert list(islice(items, 5)) == list(range(5))
@@ -26,7 +26,7 @@ def test_items_come_in_their_order_and_an_error_after_them() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 4])
-def test_results_come_in_the_order_of_their_items(threads: int) -> None:
+def test_results_keep_the_order_of_the_items(threads: int) -> None:
     def work(item: int) -> int:
         time.sleep(0.003 * (item % 3 == 0))
         return item * item
@@ -35,7 +35,7 @@ def test_results_come_in_the_order_of_their_items(threads: int) -> None:
     assert found == [item * item for item in range(30)]
 
 
-def test_an_error_of_the_work_comes_in_its_place() -> None:
+def test_an_error_is_raised_in_its_result_s_place() -> None:
     def work(item: int) -> int:
         return 6 // (3 - item)
 
@@ -45,7 +45,7 @@ def test_an_error_of_the_work_comes_in_its_place() -> None:
         next(results)
 
 
-def test_an_endless_stream_is_worked_on_only_so_far_ahead() -> None:
+def test_prefetching_is_bounded_by_the_depth() -> None:
     done: list[int] = []
     results = mapped_ahead(done.append, count(), threads=2, depth=3)
     for _ in range(4):
@@ -54,14 +54,14 @@ def test_an_endless_stream_is_worked_on_only_so_far_ahead() -> None:
     assert max(done) <= 4 + 3
 
 
-def test_several_items_are_worked_on_at_once() -> None:
-    meeting = threading.Barrier(2, timeout=30)  # nobody passes alone
+def test_items_are_processed_concurrently() -> None:
+    meeting = threading.Barrier(2, timeout=30)  # passes only if both are processed at once
     results = mapped_ahead(lambda _: meeting.wait(), range(6), threads=2, depth=4)
     assert len(list(results)) == 6
 
 
-def test_no_thread_outlives_the_program_that_dropped_its_reader() -> None:
-    """A thread in native code while the interpreter is torn down is a crash now and then."""
+def test_the_thread_ends_with_the_program() -> None:
+    """A thread in native code during interpreter finalisation crashes occasionally."""
     script = """
 import atexit, itertools, threading, time
 from mytalk_core.media.prefetch import prefetched

@@ -12,7 +12,7 @@ from mytalk_core.media.probe import probe_audio, probe_video
 NTSC = Fraction(30000, 1001)
 
 
-def test_what_a_film_is(make_film: Callable[..., Path]) -> None:
+def test_probe_reports_the_properties_of_a_film(make_film: Callable[..., Path]) -> None:
     film = make_film("film.mp4", "testsrc=s=160x120:r=30000/1001:d=2", "sine=d=2:r=44100")
     info = probe_video(film)
     assert info.path == str(film)
@@ -34,14 +34,14 @@ def test_the_rate_is_exact_in_every_container(make_film: Callable[..., Path], su
     assert probe_video(film).fps == NTSC
 
 
-def test_a_film_that_does_not_state_its_length(make_film: Callable[..., Path]) -> None:
+def test_a_missing_duration_is_measured(make_film: Callable[..., Path]) -> None:
     film = make_film("live.webm", vcodec="libvpx", live=1)
     info = probe_video(film)
     assert info.duration == 1
     assert info.frame_estimate == 25
 
 
-def test_a_turned_film_is_described_as_seen(
+def test_a_rotated_film_is_described_as_displayed(
     make_film: Callable[..., Path], remake: Callable[..., Path]
 ) -> None:
     upright = make_film("upright.mp4", "testsrc=s=160x120:r=25:d=1,setsar=4/3")
@@ -50,7 +50,7 @@ def test_a_turned_film_is_described_as_seen(
     assert (info.width, info.height, info.pixel_aspect) == (120, 160, Fraction(3, 4))
 
 
-def test_a_cover_picture_is_no_film(
+def test_attached_pictures_are_no_video(
     make_film: Callable[..., Path], remake: Callable[..., Path]
 ) -> None:
     song = make_film(
@@ -67,7 +67,7 @@ def test_a_cover_picture_is_no_film(
     assert probe_audio(song).codec.startswith("mp3")
 
 
-def test_only_sound_and_only_picture(make_film: Callable[..., Path]) -> None:
+def test_files_with_audio_or_video_only(make_film: Callable[..., Path]) -> None:
     with pytest.raises(BadInputError) as caught:
         probe_video(make_film("sound.wav", None, "sine=d=1"))
     assert caught.value.reason is Reason.NO_VIDEO_STREAM
@@ -87,7 +87,7 @@ def test_only_sound_and_only_picture(make_film: Callable[..., Path]) -> None:
         ("noise.mkv", bytes(range(256)) * 50),
     ],
 )
-def test_what_is_not_media(
+def test_non_media_files_are_refused(
     tmp_path: Path, probe: Callable[[Path], object], name: str, content: bytes
 ) -> None:
     path = tmp_path / name
@@ -99,7 +99,7 @@ def test_what_is_not_media(
 
 
 @pytest.mark.parametrize("probe", [probe_video, probe_audio])
-def test_what_cannot_be_read(tmp_path: Path, probe: Callable[[Path], object]) -> None:
+def test_unreadable_paths_are_refused(tmp_path: Path, probe: Callable[[Path], object]) -> None:
     (tmp_path / "empty.mp4").write_bytes(b"")
     os.mkfifo(tmp_path / "pipe.mp4")
     for path, reason in {
@@ -116,11 +116,11 @@ def test_what_cannot_be_read(tmp_path: Path, probe: Callable[[Path], object]) ->
         assert "\n" not in str(caught.value)
 
 
-def test_no_permission(make_film: Callable[..., Path]) -> None:
+def test_files_without_read_permission_are_refused(make_film: Callable[..., Path]) -> None:
     film = make_film("film.mp4")
     film.chmod(0)
     user = os.geteuid()
-    if user == 0:  # whom no permission stops
+    if user == 0:  # root is not restricted
         os.seteuid(65534)
     try:
         with pytest.raises(BadInputError) as caught:
@@ -130,7 +130,7 @@ def test_no_permission(make_film: Callable[..., Path]) -> None:
     assert caught.value.reason is Reason.UNREADABLE
 
 
-def test_a_film_cut_before_its_index(make_film: Callable[..., Path]) -> None:
+def test_a_film_truncated_before_its_index_is_refused(make_film: Callable[..., Path]) -> None:
     film = make_film("film.mp4")
     film.write_bytes(film.read_bytes()[:2000])
     with pytest.raises(BadInputError) as caught:
@@ -138,7 +138,7 @@ def test_a_film_cut_before_its_index(make_film: Callable[..., Path]) -> None:
     assert caught.value.reason is Reason.NOT_MEDIA
 
 
-def test_a_name_is_never_an_option_or_an_address(
+def test_file_names_are_never_parsed_as_options_or_urls(
     make_film: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     film = make_film("film.mp4", sound="sine=d=1")

@@ -1,4 +1,4 @@
-"""One clock's values at the moments of another, against what is known of them."""
+"""Resampling between clocks, against values known in closed form."""
 
 from fractions import Fraction
 
@@ -28,7 +28,7 @@ def middle(frame: int, fps: Fraction) -> Fraction:
 
 
 @given(rates, st.data())
-def test_a_place_is_exact_at_any_frame_of_two_hours(fps: Fraction, data: st.DataObject) -> None:
+def test_positions_are_exact_over_two_hours(fps: Fraction, data: st.DataObject) -> None:
     frame = data.draw(st.integers(0, frame_count(TWO_HOURS, fps) - 1))
     (place,) = places_at_rate([middle(frame, fps)], MOTION_FPS)
     exact = Fraction(2 * frame + 1, 2) * MOTION_FPS / fps - Fraction(1, 2)
@@ -36,17 +36,15 @@ def test_a_place_is_exact_at_any_frame_of_two_hours(fps: Fraction, data: st.Data
 
 
 @given(rates, st.integers(1, 100_000), st.data())
-def test_frames_of_a_film_advance_evenly_to_the_end(
-    fps: Fraction, count: int, data: st.DataObject
-) -> None:
-    """What adds up would show: `count` frames on, the place is `count` steps on."""
+def test_positions_do_not_drift(fps: Fraction, count: int, data: st.DataObject) -> None:
+    """`count` frames later the position is `count` steps later, without accumulated error."""
     start = data.draw(st.integers(0, frame_count(TWO_HOURS, fps) - count - 1))
     one, other = places_at_rate([middle(start, fps), middle(start + count, fps)], MOTION_FPS)
     assert other - one == pytest.approx(count * float(MOTION_FPS / fps), rel=1e-12, abs=1e-9)
 
 
 @pytest.mark.parametrize("fps", RATES)
-def test_the_motion_of_two_hours_reaches_under_every_frame(fps: Fraction) -> None:
+def test_motion_covers_every_frame_of_two_hours(fps: Fraction) -> None:
     frames = frame_count(TWO_HOURS, fps)
     rows = frame_count(TWO_HOURS, MOTION_FPS)
     first, last = places_at_rate([middle(0, fps), middle(frames - 1, fps)], MOTION_FPS)
@@ -56,29 +54,27 @@ def test_the_motion_of_two_hours_reaches_under_every_frame(fps: Fraction) -> Non
 
 
 @given(rates, st.integers(0, 180_000), st.integers(0, 180_000))
-def test_a_track_that_begins_later_is_the_same_track(fps: Fraction, frame: int, first: int) -> None:
-    moment = middle(frame, fps)
-    (whole,) = places_at_rate([moment], MOTION_FPS)
-    (part,) = places_at_rate([moment], MOTION_FPS, first)
+def test_a_later_first_row_only_shifts_positions(fps: Fraction, frame: int, first: int) -> None:
+    timestamp = middle(frame, fps)
+    (whole,) = places_at_rate([timestamp], MOTION_FPS)
+    (part,) = places_at_rate([timestamp], MOTION_FPS, first)
     assert part + first == pytest.approx(whole, abs=1e-9)
 
 
 @given(rates, st.integers(2, 100), st.data())
-def test_even_marks_give_the_places_of_their_rate(
-    fps: Fraction, count: int, data: st.DataObject
-) -> None:
+def test_even_marks_equal_a_constant_rate(fps: Fraction, count: int, data: st.DataObject) -> None:
     marks = [middle(frame, fps) for frame in range(count)]
     inside = st.fractions(min_value=marks[0], max_value=marks[-1], max_denominator=10**6)
-    moments = data.draw(st.lists(inside, min_size=1, max_size=5))
+    timestamps = data.draw(st.lists(inside, min_size=1, max_size=5))
     np.testing.assert_allclose(
-        places_among(moments, marks), places_at_rate(moments, fps), atol=1e-9
+        places_among(timestamps, marks), places_at_rate(timestamps, fps), atol=1e-9
     )
 
 
-def test_uneven_marks_are_met_in_proportion_and_at_their_ends() -> None:
+def test_uneven_marks_are_interpolated_and_clamped() -> None:
     marks = [Fraction(0), Fraction(1), Fraction(4)]
-    moments = [Fraction(-1), Fraction(0), Fraction(1, 2), Fraction(1), Fraction(2), Fraction(9)]
-    np.testing.assert_allclose(places_among(moments, marks), [0, 0, 0.5, 1, 4 / 3, 2])
+    timestamps = [Fraction(-1), Fraction(0), Fraction(1, 2), Fraction(1), Fraction(2), Fraction(9)]
+    np.testing.assert_allclose(places_among(timestamps, marks), [0, 0, 0.5, 1, 4 / 3, 2])
     assert places_among([Fraction(3)], [Fraction(5)]).tolist() == [0]
 
 
@@ -86,12 +82,12 @@ places = st.lists(st.floats(-5, 45), min_size=1, max_size=20).map(np.array)
 
 
 @given(places)
-def test_what_rises_evenly_is_met_exactly_and_ends_stand(at: np.ndarray) -> None:
+def test_linear_tracks_are_exact_and_ends_are_clamped(at: np.ndarray) -> None:
     track = 3 * np.arange(41, dtype=np.float32)[:, None, None] * [[1.0, -2.0]]
     found = resampled(track, at)
     assert found.shape == (len(at), 1, 2)
     assert found.dtype == np.float32
-    # Next to the ends, where the row beyond is the end again, a cubic leaves the line a little.
+    # Next to the ends the row beyond is the end row again, so a cubic deviates slightly.
     inside = (at >= 1) & (at <= 39)
     np.testing.assert_allclose(found[inside, 0, 0], 3 * at[inside], atol=1e-3)
     assert (found[at <= 0] == track[0]).all()
@@ -99,13 +95,13 @@ def test_what_rises_evenly_is_met_exactly_and_ends_stand(at: np.ndarray) -> None
 
 
 @given(st.integers(0, 40), st.integers(0, 5))
-def test_rows_are_met_where_they_are(row: int, seed: int) -> None:
+def test_rows_are_reproduced_at_their_positions(row: int, seed: int) -> None:
     track = np.random.default_rng(seed).normal(size=(41, 3)).astype(np.float32)
     np.testing.assert_allclose(resampled(track, np.array([float(row)]))[0], track[row], atol=1e-6)
 
 
 @given(st.integers(1, 3), places)
-def test_tracks_of_few_rows_have_values_everywhere(rows: int, at: np.ndarray) -> None:
+def test_short_tracks_have_values_everywhere(rows: int, at: np.ndarray) -> None:
     track = np.arange(rows, dtype=np.float16)[:, None]
     found = resampled(track, at)
     assert np.isfinite(found).all()
@@ -114,12 +110,12 @@ def test_tracks_of_few_rows_have_values_everywhere(rows: int, at: np.ndarray) ->
 
 
 @given(places)
-def test_what_stands_still_stays_still(at: np.ndarray) -> None:
+def test_constant_tracks_stay_constant(at: np.ndarray) -> None:
     np.testing.assert_allclose(resampled(np.full((41, 2), 0.7), at), 0.7, rtol=1e-6)
 
 
-def test_lips_between_frames_are_nearer_than_along_straight_lines() -> None:
-    """Movements of up to five hertz, every second frame left out."""
+def test_cubic_interpolation_of_lips_is_closer_than_linear() -> None:
+    """Movements of up to 5 Hz with every second frame dropped."""
     random = np.random.default_rng(0)
     time = np.arange(2000) / 25
     waves = [np.sin(2 * np.pi * (f * time + random.random())) / f for f in np.arange(0.5, 5, 0.5)]
@@ -135,8 +131,8 @@ def test_lips_between_frames_are_nearer_than_along_straight_lines() -> None:
         assert errors[0] < 0.7 * errors[1]
 
 
-def test_velocity_does_not_jump_at_the_rows() -> None:
-    """Asked for at 60 frames a second, straight lines bend at every row of 25."""
+def test_velocity_is_continuous_at_the_rows() -> None:
+    """At 60 frames a second, linear interpolation has a kink at every row of 25."""
     random = np.random.default_rng(1)
     track = random.normal(size=(50, 1)).astype(np.float32)
     step = 1e-2

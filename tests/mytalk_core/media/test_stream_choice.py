@@ -1,4 +1,4 @@
-"""The tracks of a film are those that players show and play, unless others are named."""
+"""By default the tracks that players choose are used; track numbers override them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ def film(
     run_ffmpeg: RunFfmpeg,
     sample_clips: dict[str, SampleClip],
 ) -> Path:
-    """A second of real footage."""
+    """One second of real footage."""
     out = tmp_path_factory.mktemp("film") / "film.mp4"
     clip = sample_clips["jwp_intro"].path
     return run_ffmpeg(out, "-i", clip, "-t", "1", "-vf", "scale=320:180", *_COPY)
@@ -32,7 +32,7 @@ def film(
 
 @pytest.fixture(scope="module")
 def tracks(film: Path, run_ffmpeg: RunFfmpeg) -> Path:
-    """A film whose first audio track is a commentary: a tone. The second one is its own sound."""
+    """A film whose first audio track is a commentary (a tone), its second the original sound."""
     return run_ffmpeg(
         film.with_name("tracks.mkv"),
         *("-i", film, "-f", "lavfi", "-i", "sine=440:d=1"),
@@ -43,7 +43,9 @@ def tracks(film: Path, run_ffmpeg: RunFfmpeg) -> Path:
 
 @pytest.mark.parametrize("suffix", ["mov", "mkv", "mp4"])
 @pytest.mark.parametrize("codec", ["mjpeg", "png"])
-def test_one_picture_is_no_film(film: Path, run_ffmpeg: RunFfmpeg, suffix: str, codec: str) -> None:
+def test_a_still_picture_is_not_chosen_as_video(
+    film: Path, run_ffmpeg: RunFfmpeg, suffix: str, codec: str
+) -> None:
     cover = run_ffmpeg(film.with_name(f"cover-{codec}.mkv"), "-i", film, "-frames:v", "1", "-an",
                        "-vf", "scale=640:360", "-c:v", codec)  # fmt: skip
     covered = run_ffmpeg(
@@ -63,7 +65,7 @@ def test_one_picture_is_no_film(film: Path, run_ffmpeg: RunFfmpeg, suffix: str, 
     assert sum(1 for _ in iter_frames(covered, choice=picture.choice)) == 1
 
 
-def test_the_default_picture_is_the_film(film: Path, run_ffmpeg: RunFfmpeg) -> None:
+def test_the_default_video_track_is_chosen(film: Path, run_ffmpeg: RunFfmpeg) -> None:
     angles = run_ffmpeg(
         film.with_name("angles.mkv"),
         *("-i", film, "-f", "lavfi", "-i", "testsrc=s=640x360:d=1"),
@@ -79,7 +81,7 @@ def test_the_default_picture_is_the_film(film: Path, run_ffmpeg: RunFfmpeg) -> N
     assert probe_video(plain).width == 640  # the largest
 
 
-def test_the_commentary_is_not_the_films_sound(film: Path, tracks: Path) -> None:
+def test_the_commentary_is_not_chosen_as_audio(film: Path, tracks: Path) -> None:
     own, commentary = read_audio(film), read_audio(tracks, choice=StreamChoice(audio=1))
     assert probe_audio(tracks).track == 2
     assert probe_video(tracks).choice.audio == 2
@@ -101,7 +103,7 @@ def test_the_commentary_is_not_the_films_sound(film: Path, tracks: Path) -> None
         ("0", "0", 1),
     ],
 )
-def test_sound_is_chosen_as_players_do(
+def test_audio_is_chosen_as_players_do(
     tracks: Path, run_ffmpeg: RunFfmpeg, first: str, second: str, chosen: int
 ) -> None:
     film = run_ffmpeg(
@@ -112,7 +114,7 @@ def test_sound_is_chosen_as_players_do(
     assert probe_audio(film).track == chosen
 
 
-def test_a_stub_is_not_the_films_sound(film: Path, run_ffmpeg: RunFfmpeg) -> None:
+def test_a_short_track_is_not_chosen_as_audio(film: Path, run_ffmpeg: RunFfmpeg) -> None:
     stub = run_ffmpeg(
         film.with_name("stub.mkv"),
         *("-i", film, "-f", "lavfi", "-i", "sine=440:d=0.1"),
@@ -122,8 +124,8 @@ def test_a_stub_is_not_the_films_sound(film: Path, run_ffmpeg: RunFfmpeg) -> Non
     assert probe_audio(stub).track == 2
 
 
-def test_the_sound_of_a_program_goes_with_its_picture(film: Path, run_ffmpeg: RunFfmpeg) -> None:
-    """A transmission of two programs; the larger picture is of the second."""
+def test_audio_and_video_come_from_the_same_program(film: Path, run_ffmpeg: RunFfmpeg) -> None:
+    """A transport stream of two programs; the larger picture belongs to the second."""
     both = run_ffmpeg(
         film.with_name("programs.ts"),
         *("-i", film, "-f", "lavfi", "-i", "testsrc=s=640x360:d=1"),
@@ -134,18 +136,20 @@ def test_the_sound_of_a_program_goes_with_its_picture(film: Path, run_ffmpeg: Ru
     assert (info.width, info.choice) == (640, StreamChoice(2, 2))
 
 
-def test_a_track_that_is_not_there_is_refused_with_those_that_are(tracks: Path) -> None:
-    for probe, choice, said in (
+def test_a_missing_track_is_refused_with_a_list_of_the_existing(tracks: Path) -> None:
+    for probe, choice, parts in (
         (probe_audio, StreamChoice(audio=3), ("no audio track 3", "1 (aac", "comment", "2 (aac")),
         (probe_video, StreamChoice(video=2), ("no video track 2", "1 (h264, 320 x 180")),
     ):
         with pytest.raises(BadInputError) as caught:
             probe(tracks, choice)
         assert caught.value.reason is Reason.BAD_CONFIGURATION
-        assert all(part in str(caught.value) for part in said)
+        assert all(part in str(caught.value) for part in parts)
 
 
-def test_made_inputs(shared_data: Path, film: Path, run_ffmpeg: RunFfmpeg) -> None:
+def test_tracks_of_composed_research_footage(
+    shared_data: Path, film: Path, run_ffmpeg: RunFfmpeg
+) -> None:
     """Research footage with a still picture before it and a commentary before its sound."""
     clip = next((shared_data / "grid" / "s4").glob("*.mpg"))
     folder = film.parent

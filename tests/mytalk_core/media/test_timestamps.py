@@ -1,4 +1,4 @@
-"""The timestamps of a film come out as they went in, from every container."""
+"""A film's timestamps are preserved in the output for every container."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -50,7 +50,7 @@ def clip(
         ("film.mxf", (*_MPEG2, "-c:a", "pcm_s16le", "-ar", "48000")),
     ],
 )
-def test_every_frame_keeps_its_time(
+def test_every_frame_keeps_its_timestamp(
     clip: Path, run_ffmpeg: RunFfmpeg, tmp_path: Path, name: str, options: tuple[str, ...]
 ) -> None:
     film = run_ffmpeg(tmp_path / name, "-i", clip, *options)
@@ -72,7 +72,7 @@ def test_every_frame_keeps_its_time(
     assert made.fps == info.fps or not made.steady
 
 
-def test_a_last_slide_is_shown_to_its_end(
+def test_a_long_last_frame_keeps_its_duration(
     clip: Path, run_ffmpeg: RunFfmpeg, tmp_path: Path
 ) -> None:
     film = run_ffmpeg(
@@ -95,9 +95,7 @@ def test_a_last_slide_is_shown_to_its_end(
     assert probe_video(picture).duration == writer.duration
 
 
-def test_sound_lasts_as_long_as_the_picture(
-    clip: Path, run_ffmpeg: RunFfmpeg, tmp_path: Path
-) -> None:
+def test_audio_is_as_long_as_the_video(clip: Path, run_ffmpeg: RunFfmpeg, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     mux(clip, clip, out, Fraction(3), "made")
     assert abs(probe_audio(out).duration - 3) < Fraction(1, 40)

@@ -14,7 +14,7 @@ from mytalk_core.media.planes import PlaneLayout, Planes
 from mytalk_core.media.tone import Tone, tone_of
 
 _SEPIA = "colorchannelmixer=.393:.769:.189:0:.349:.686:.168:0:.272:.534:.131"
-# Filter, encoder and its options of films without colour, or of one tone.
+# Filter, encoder and options of films without colour or with a single tone.
 _NEUTRAL = {
     "h264": ("hue=s=0", "libx264", "-crf", "28"),
     "mpeg": ("hue=s=0", "mpeg2video", "-q:v", "8"),
@@ -34,7 +34,7 @@ _TONED = {
 def filmed(
     sample_clips: dict[str, SampleClip], run_ffmpeg: Callable[..., Path], tmp_path: Path
 ) -> Callable[..., list[Planes]]:
-    """A function (filter, encoder, *options) -> three frames of real footage, made that way."""
+    """Return a function (filter, encoder, *options) -> three frames of real footage."""
 
     def frames(filters: str, encoder: str, *options: str) -> list[Planes]:
         film = run_ffmpeg(
@@ -48,20 +48,20 @@ def filmed(
 
 
 def mouth(planes: Planes) -> tuple[int, int, int, int]:
-    """A part of the picture amid the face."""
+    """Return a region within the face."""
     width, height = planes.width, planes.height
     return width * 2 // 5, height * 3 // 8, width * 3 // 5, height * 5 // 8
 
 
 @pytest.mark.parametrize("name", list(_NEUTRAL))
-def test_films_without_colour_are_known(filmed: Callable[..., list[Planes]], name: str) -> None:
+def test_black_and_white_is_detected(filmed: Callable[..., list[Planes]], name: str) -> None:
     for planes in filmed(*_NEUTRAL[name]):
         assert tone_of(planes, *mouth(planes)) == Tone(0, 0)
 
 
 @pytest.mark.parametrize("name", list(_TONED))
-def test_films_of_one_tone_keep_it(filmed: Callable[..., list[Planes]], name: str) -> None:
-    """Something green drawn into the film has the film's tone."""
+def test_drawing_keeps_the_film_s_tone(filmed: Callable[..., list[Planes]], name: str) -> None:
+    """A green patch blended into the film takes the film's tone."""
     for planes in filmed(*_TONED[name]):
         left, top, right, bottom = mouth(planes)
         tone = tone_of(planes, left, top, right, bottom)
@@ -77,12 +77,12 @@ def test_films_of_one_tone_keep_it(filmed: Callable[..., list[Planes]], name: st
 
 
 @pytest.mark.parametrize("filters", ["null", "hue=s=0.4", "eq=brightness=-0.3"])
-def test_films_in_colour_have_no_tone(filmed: Callable[..., list[Planes]], filters: str) -> None:
+def test_colour_films_have_no_tone(filmed: Callable[..., list[Planes]], filters: str) -> None:
     for planes in filmed(filters, "libx264"):
         assert tone_of(planes, *mouth(planes)) is None
 
 
-def test_faces_in_colour_have_no_tone(grid_clips: list[Path]) -> None:
+def test_colour_faces_have_no_tone(grid_clips: list[Path]) -> None:
     for speaker in sorted({clip.parent for clip in grid_clips}):
         clip = next(path for path in grid_clips if path.parent == speaker)
         planes = next(iter_planes(clip)).planes
@@ -90,9 +90,7 @@ def test_faces_in_colour_have_no_tone(grid_clips: list[Path]) -> None:
 
 
 @given(st.sampled_from([8, 10, 12]), st.integers(0, 255), st.integers(0, 255), st.integers(0, 99))
-def test_what_is_drawn_with_a_flat_tone_leaves_chroma_alone(
-    bits: int, u: int, v: int, seed: int
-) -> None:
+def test_a_flat_tone_keeps_chroma_unchanged(bits: int, u: int, v: int, seed: int) -> None:
     layout = PlaneLayout(bits=bits)
     random = np.random.default_rng(seed)
     luma = random.integers(0, 1 << bits, (16, 20)).astype(layout.dtype)

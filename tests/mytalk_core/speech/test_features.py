@@ -1,4 +1,4 @@
-"""Features do not depend on how the audio arrived."""
+"""Speech features are independent of how the audio is split into blocks."""
 
 import tracemalloc
 from pathlib import Path
@@ -22,7 +22,7 @@ RATE = 16_000
 
 
 class WindowLog(SpeechEncoder):
-    """Windows cut as for the encoder; a row is the number of its first sample, in each of 512."""
+    """Returns, in place of features, the number of the first sample of each row 512 times."""
 
     def __init__(self, window: WindowConfig) -> None:
         self._window = window
@@ -60,7 +60,7 @@ def test_windows_do_not_depend_on_blocks(seconds: float, sizes: list[int], core:
 
 @settings(deadline=None)
 @given(st.integers(0, 20 * RATE), st.sampled_from([1, 2, 8]))
-def test_every_twenty_milliseconds_have_their_row(samples: int, core: int) -> None:
+def test_there_is_one_row_per_20_ms(samples: int, core: int) -> None:
     encoder = WindowLog(WindowConfig(core_seconds=core, margin_seconds=1))
     rows = encoder.encode(numbered(samples / RATE))
     assert rows.shape == (-(-samples // SAMPLES_PER_FEATURE), FEATURE_SIZE)
@@ -77,7 +77,7 @@ def test_cores_have_context_on_both_sides() -> None:
     assert cores == [(0, 2 * RATE), (2 * RATE, 2 * RATE), (4 * RATE, 2 * RATE), (6 * RATE, 24_000)]
     encoder.windows.clear()
     encoder.encode(numbered(6.9))
-    # Too little is left after the second core for a third with its context: the rest goes as one.
+    # Too little is left after the second core for a third with its context: one window takes it.
     assert [length for _, _, length in encoder.windows] == [2 * RATE, 2 * RATE, round(2.9 * RATE)]
 
 
@@ -89,11 +89,11 @@ def encoder(whisper_dir: Path) -> SpeechEncoder:
 @pytest.fixture(scope="module")
 def speech(sample_clips: dict[str, SampleClip]) -> NDArray[np.float32]:
     """Twelve seconds: more than one window."""
-    heard = np.concatenate([read_audio(sample_clips[name].path) for name in sorted(sample_clips)])
-    return heard[: 12 * RATE + 100]
+    audio = np.concatenate([read_audio(sample_clips[name].path) for name in sorted(sample_clips)])
+    return audio[: 12 * RATE + 100]
 
 
-def test_streamed_speech_has_the_features_of_the_whole(
+def test_streamed_features_equal_those_of_the_whole(
     encoder: SpeechEncoder, speech: NDArray[np.float32]
 ) -> None:
     rows = encoder.encode(speech)
@@ -104,14 +104,14 @@ def test_streamed_speech_has_the_features_of_the_whole(
     np.testing.assert_array_equal(np.concatenate(streamed), rows)
 
 
-def test_a_row_describes_its_own_time(encoder: SpeechEncoder) -> None:
-    """A burst of noise changes the features most where it is."""
+def test_a_row_describes_its_own_20_ms(encoder: SpeechEncoder) -> None:
+    """A noise burst changes the features most at its own time."""
     quiet = np.zeros(3 * RATE, np.float32)
     burst = quiet.copy()
     first, end = 100 * SAMPLES_PER_FEATURE, 105 * SAMPLES_PER_FEATURE
     burst[first:end] = np.random.default_rng(0).uniform(-0.5, 0.5, end - first)
-    heard, silent = (encoder.encode(audio).astype(np.float32) for audio in (burst, quiet))
-    change = np.linalg.norm(heard - silent, axis=1) / np.linalg.norm(silent, axis=1)
+    with_burst, silent = (encoder.encode(audio).astype(np.float32) for audio in (burst, quiet))
+    change = np.linalg.norm(with_burst - silent, axis=1) / np.linalg.norm(silent, axis=1)
     assert 95 <= change.argmax() <= 115
 
 
@@ -121,7 +121,7 @@ def test_clips_shorter_than_a_row_and_empty_ones(encoder: SpeechEncoder) -> None
 
 
 def test_a_long_block_is_not_copied() -> None:
-    """A film's speech comes as one block; only a window of it is held beside it."""
+    """A film's speech is one block; only one window of it is copied."""
     encoder = WindowLog(WindowConfig())
     audio = np.zeros(1800 * RATE, np.float32)
     tracemalloc.start()

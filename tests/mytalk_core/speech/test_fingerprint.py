@@ -1,4 +1,4 @@
-"""The sound of a copy is recognised, that of another sentence is not."""
+"""Copies of an utterance are recognised; different utterances are not confused."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ Sound = NDArray[np.float32]
 
 
 def babble(seed: int, seconds: float = 3.0) -> Sound:
-    """Noise whose bands come and go like syllables."""
+    """Return noise with bands modulated at syllable rate."""
     random = np.random.default_rng(seed)
     count = round(seconds * RATE)
     time = np.arange(count) / RATE
@@ -47,13 +47,13 @@ COPIES: dict[str, Callable[[Sound], Sound]] = {
 
 
 @pytest.mark.parametrize("copy", COPIES.values(), ids=COPIES.keys())
-def test_copies_are_near(copy: Callable[[Sound], Sound]) -> None:
+def test_copies_have_small_distances(copy: Callable[[Sound], Sound]) -> None:
     for seed in range(10):
         sound = babble(seed)
         assert hamming(audio_hash(sound), audio_hash(copy(sound))) <= NEAR
 
 
-def test_coded_copies_are_near(run_ffmpeg: Callable[..., Path], tmp_path: Path) -> None:
+def test_coded_copies_have_small_distances(run_ffmpeg: Callable[..., Path], tmp_path: Path) -> None:
     raw = tmp_path / "sound.raw"
     raw.write_bytes((babble(3) * 32767).astype("<i2").tobytes())
     given_as = ("-f", "s16le", "-ar", str(RATE), "-ac", "1", "-i", raw)
@@ -61,14 +61,14 @@ def test_coded_copies_are_near(run_ffmpeg: Callable[..., Path], tmp_path: Path) 
     assert hamming(audio_hash(babble(3)), audio_hash(read_audio(coded))) <= NEAR
 
 
-def test_other_sounds_are_far() -> None:
+def test_different_audio_has_large_distances() -> None:
     hashes = [audio_hash(babble(seed)) for seed in range(20)]
     assert all(len(each) == 32 for each in hashes)
     for index, one in enumerate(hashes):
         assert all(hamming(one, other) > NEAR for other in hashes[:index])
 
 
-def test_sentences_of_one_speaker_are_told_apart(grid_clips: list[Path]) -> None:
+def test_sentences_of_one_speaker_are_distinguished(grid_clips: list[Path]) -> None:
     own = [clip for clip in grid_clips if clip.parent.name == "s2"][:12]
     hashes = [audio_hash(read_audio(clip)) for clip in own]
     for index, one in enumerate(hashes):
@@ -81,6 +81,6 @@ def test_silence_of_any_length_gives_zeros(samples: int) -> None:
 
 
 @given(st.binary(min_size=8, max_size=8), st.binary(min_size=8, max_size=8))
-def test_distances_are_a_count_of_bits(a: bytes, b: bytes) -> None:
+def test_the_distance_counts_differing_bits(a: bytes, b: bytes) -> None:
     bits = np.unpackbits(np.frombuffer(a, np.uint8)) != np.unpackbits(np.frombuffer(b, np.uint8))
     assert hamming(a, b) == hamming(b, a) == int(bits.sum())

@@ -1,4 +1,4 @@
-"""Loudness against levels known in closed form, and the lag between a mouth and its sound."""
+"""Loudness against levels known in closed form, and the lag between mouth and audio."""
 
 import tracemalloc
 
@@ -32,7 +32,7 @@ def test_a_sine_is_three_decibels_below_its_peak() -> None:
     np.testing.assert_allclose(loudness_dbfs(sine, starts(25), FRAME), -3.0103, atol=1e-3)
 
 
-def test_each_frame_hears_only_its_own_time() -> None:
+def test_each_frame_measures_only_its_own_samples() -> None:
     audio = np.zeros(RATE, np.float32)
     audio[3 * 640 : 4 * 640] = 1.0
     level = loudness_dbfs(audio, starts(25), FRAME)
@@ -40,8 +40,8 @@ def test_each_frame_hears_only_its_own_time() -> None:
     assert level[3] == pytest.approx(0, abs=1e-3)
 
 
-def test_blocks_do_not_show() -> None:
-    """Frames before, across and after the places where blocks end, some of them far apart."""
+def test_results_are_independent_of_blocks() -> None:
+    """Frames before, across and after block boundaries, some of them far apart."""
     audio = np.random.default_rng(0).normal(0, 0.1, 90 * RATE).astype(np.float32)
     times = np.concatenate([np.arange(0, 60, 0.04), [61.0, 75.5, 89.99]])
     level = loudness_dbfs(audio, times, FRAME)
@@ -61,7 +61,7 @@ def test_an_hour_takes_little_memory() -> None:
     assert peak < 40e6
 
 
-def test_past_the_end_there_is_silence() -> None:
+def test_beyond_the_end_is_silence() -> None:
     level = loudness_dbfs(np.ones(960, np.float32), starts(4), FRAME)
     np.testing.assert_allclose(level, [0, -3.0103, -80, -80], atol=1e-3)
 
@@ -85,7 +85,7 @@ def test_without_movement_there_is_no_offset(still: str) -> None:
 
 
 def spoken(seed: int, frames: int, late: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """Opening and loudness of one clip; the sound is `late` frames late, and nothing is exact."""
+    """Return opening and loudness of one clip with noise; the audio is `late` frames late."""
     random = np.random.default_rng(seed)
     syllables = np.convolve(random.normal(size=frames + 60), np.ones(3) / 3, "same")
     opening = syllables[30 : 30 + frames] + random.normal(0, noise, frames)
@@ -95,14 +95,14 @@ def spoken(seed: int, frames: int, late: int, noise: float) -> tuple[np.ndarray,
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(-10, 10), st.integers(0, 2**32 - 1))
-def test_a_clear_offset_of_a_long_source_is_mended(late: int, seed: int) -> None:
+def test_a_clear_offset_of_a_long_source_is_corrected(late: int, seed: int) -> None:
     clips = [spoken(seed + number, 100, late, noise=0.2) for number in range(8)]
     shift = loudness_shift(clips)
-    # What is within a frame of sync stays.
+    # An offset of one frame is not corrected.
     assert abs(shift - late) <= 1 if abs(late) > 2 else shift in (0, late, late + 1)
 
 
-def test_sound_that_has_nothing_to_do_with_the_lips_is_left_alone() -> None:
+def test_unrelated_audio_is_not_shifted() -> None:
     def unrelated(seed: int) -> tuple[np.ndarray, np.ndarray]:
         return spoken(seed, 75, 0, 0.0)[0], spoken(seed + 10_000, 75, 0, 0.0)[1]
 
@@ -117,13 +117,13 @@ def test_more_clips_are_stronger_evidence() -> None:
     assert abs(loudness_shift(clips) - 5) <= 1
 
 
-def test_ten_seconds_are_the_least_evidence() -> None:
+def test_less_than_ten_seconds_is_insufficient() -> None:
     clips = [spoken(number, 50, 6, noise=0) for number in range(5)]
     assert loudness_shift(clips[:4]) == 0
     assert abs(loudness_shift(clips) - 6) <= 1
 
 
-def test_still_mouths_and_short_clips_are_no_evidence() -> None:
+def test_still_mouths_and_short_clips_are_ignored() -> None:
     opening, loudness = spoken(0, 300, 6, noise=0)
     assert abs(loudness_shift([(opening, loudness)]) - 6) <= 1
     assert loudness_shift([]) == 0

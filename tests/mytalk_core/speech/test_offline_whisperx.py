@@ -5,14 +5,14 @@ import pytest
 from mytalk_core.speech.offline_whisperx import quiet, whisperx_module
 
 
-def test_whisperx_comes_without_usage_metrics_and_without_hubs() -> None:
+def test_whisperx_is_loaded_offline_and_without_usage_metrics() -> None:
     whisperx_module("vads")
     metrics = pytest.importorskip("pyannote.audio.telemetry.metrics")
     assert not metrics.is_metrics_enabled()
     assert os.environ["HF_HUB_OFFLINE"] == "1"
 
 
-def test_quiet_swallows_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_suppresses_output(capsys: pytest.CaptureFixture[str]) -> None:
     with quiet():
         print("loading ...")  # noqa: T201
     assert capsys.readouterr().out == ""

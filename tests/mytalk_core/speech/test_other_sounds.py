@@ -1,4 +1,4 @@
-"""Sounds that are no speech, and that the judge of speech does not take for it."""
+"""Synthetic sounds without speech."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from mytalk_core.speech.other_sounds import TEST_SOUNDS, TRAINING_SOUNDS, Source
 
 
 @pytest.mark.parametrize("source", TRAINING_SOUNDS + TEST_SOUNDS)
-def test_a_sound_has_its_length_its_level_and_no_other_for_the_seed(source: Source) -> None:
+def test_a_sound_has_its_length_and_level_and_is_determined_by_the_seed(source: Source) -> None:
     sound = other_sound(source, 4, level=0.02, seed=1)
     assert sound.shape == (64_000,)
     assert sound.dtype == np.float32
@@ -20,5 +20,5 @@ def test_peaks_stay_within_full_scale() -> None:
     assert np.abs(other_sound(siren, 2, level=5.0, seed=0)).max() == 1.0
 
 
-def test_a_model_is_judged_by_kinds_it_never_learnt_from() -> None:
+def test_training_and_test_kinds_are_disjoint() -> None:
     assert not set(TRAINING_SOUNDS) & set(TEST_SOUNDS)

@@ -18,7 +18,7 @@ def align() -> PhoneAligner:
 
 @pytest.fixture
 def hiss() -> np.ndarray:
-    """Two seconds in which a word or two can be heard as well as any others."""
+    """Two seconds of noise in which any short text can be aligned."""
     return np.random.default_rng(0).normal(0, 0.05, 32_000).astype(np.float32)
 
 
@@ -30,7 +30,7 @@ def names(align: PhoneAligner, hiss: np.ndarray, text: str) -> list[str]:
     return [phone.name for phone in align(hiss, [line(text)]).phones]
 
 
-def test_phones_are_those_of_the_dictionary_one_after_another(align, hiss):
+def test_phones_follow_the_dictionary_in_order(align, hiss):
     phones = align(hiss, [line("By two!", 0.5, 1.5)]).phones
     assert [phone.name for phone in phones] == ["B", "AY", "T", "UW"]
     assert phones[0].start >= Fraction(1, 2) and phones[-1].end <= Fraction(3, 2)
@@ -38,13 +38,13 @@ def test_phones_are_those_of_the_dictionary_one_after_another(align, hiss):
     assert all(phone.end - phone.start >= Fraction(3, 100) for phone in phones)
 
 
-def test_letters_and_digits_are_said_by_their_names(align, hiss):
+def test_letters_and_digits_are_pronounced_as_names(align, hiss):
     assert names(align, hiss, "A.") == ["EY"]
     assert names(align, hiss, "m2") == ["EH", "M", "T", "UW"]
     assert names(align, hiss, "it\u2019s") == ["IH", "T", "S"]
 
 
-def test_a_word_without_dictionary_costs_only_itself(align, hiss):
+def test_an_unknown_word_affects_only_itself(align, hiss):
     words = [
         Word("bin", Fraction(0), Fraction(1)),
         Word("qwzxk", Fraction(1), Fraction(3, 2)),
@@ -57,20 +57,20 @@ def test_a_word_without_dictionary_costs_only_itself(align, hiss):
     assert align(hiss, [line("qwzxk")]).unaligned == ("qwzxk",)
 
 
-def test_what_is_too_short_for_its_phones_is_left_out(align, hiss):
+def test_words_too_short_for_their_phones_are_unaligned(align, hiss):
     found = align(hiss, [line("please", 0.2, 0.25), line("place", 0.5, 1.0)])
     assert found.unaligned == ("please",)
     assert [phone.name for phone in found.phones] == ["P", "L", "EY", "S"]
 
 
-def test_a_recording_is_heard_the_same_whatever_was_heard_before(align, hiss):
+def test_alignment_is_independent_of_earlier_recordings(align, hiss):
     first = align(hiss, [line("please")])
     assert len(first.phones) == 4
     align(hiss * 9, [line("by two")])
     assert align(hiss, [line("please")]) == first
 
 
-def test_a_sentence_is_found_where_word_alignments_have_it(align, shared_data: Path):
+def test_phones_agree_with_reference_word_alignments(align, shared_data: Path):
     clip = shared_data / "grid" / "s2"
     files = sorted((shared_data / "grid_align" / "s2").glob("*.align"))[:5]
     strayed = []

@@ -17,15 +17,15 @@ from mytalk_core.speech.recognition import Recogniser
 from mytalk_core.speech.transcript import UNKNOWN_LANGUAGE, Segment, Transcript, Word
 
 RATE = 16_000
-MARGIN = Fraction(1, 4)  # seconds by which a word's time may be off
+MARGIN = Fraction(1, 4)  # seconds; tolerance of a word's time
 
 
 @pytest.fixture(scope="module")
 def no_network() -> Iterator[None]:
-    """Any attempt to reach a network fails the test that makes it."""
+    """Fail a test that tries to reach a network."""
 
     def refuse(*_: object) -> None:
-        raise AssertionError("recognition asked a network")
+        raise AssertionError("recognition tried to reach a network")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", refuse)
@@ -40,18 +40,18 @@ def recogniser(whisper_dir: Path, no_network: None) -> Recogniser:
 
 @pytest.fixture(scope="module")
 def speech(sample_clips: dict[str, SampleClip]) -> NDArray[np.float32]:
-    """A man says who he is, from second 1.2 to 6.4 of 7.8."""
+    """A man speaks from second 1.2 to 6.4 of 7.8."""
     return read_audio(sample_clips["test_movie"].path)
 
 
 @pytest.fixture(scope="module")
 def twice(recogniser: Recogniser, speech: NDArray[np.float32]) -> Transcript:
-    """What is heard where the man says it twice, two seconds apart."""
+    """The transcript of the speech repeated after two seconds of silence."""
     pause = np.zeros(2 * RATE, np.float32)
     return recogniser.transcribe(np.concatenate([speech, pause, speech]))
 
 
-def said(transcript: Transcript) -> list[str]:
+def spoken_words(transcript: Transcript) -> list[str]:
     return [
         re.sub(r"\W", "", word.text).lower()
         for segment in transcript.segments
@@ -59,16 +59,16 @@ def said(transcript: Transcript) -> list[str]:
     ]
 
 
-def test_the_language_and_the_words_are_heard(twice: Transcript) -> None:
+def test_the_language_and_the_words_are_recognised(twice: Transcript) -> None:
     assert twice.language == "en"
     assert twice.aligner == "whisper attention"
     for word in ("lecturer", "psychology", "university", "nottingham"):
-        assert said(twice).count(word) == 2
+        assert spoken_words(twice).count(word) == 2
 
 
 def test_words_are_in_order_and_within_the_voice(twice: Transcript) -> None:
     words = [word for segment in twice.segments for word in segment.words if word.interval]
-    assert len(words) > 0.9 * len(said(twice))
+    assert len(words) > 0.9 * len(spoken_words(twice))
     assert all(a.end <= b.start + MARGIN for a, b in pairwise(words) if a.end and b.start)
     for word in words:
         assert any(
@@ -78,7 +78,7 @@ def test_words_are_in_order_and_within_the_voice(twice: Transcript) -> None:
         )
 
 
-def test_the_same_words_later_are_heard_as_much_later(
+def test_a_shifted_recording_has_shifted_words(
     twice: Transcript, speech: NDArray[np.float32]
 ) -> None:
     shift = Fraction(len(speech), RATE) + 2
@@ -92,7 +92,7 @@ def test_the_same_words_later_are_heard_as_much_later(
     assert abs(starts[1] - starts[0] - shift) < MARGIN
 
 
-def test_a_segment_is_what_is_said_between_two_pauses(twice: Transcript) -> None:
+def test_a_segment_is_the_speech_between_two_pauses(twice: Transcript) -> None:
     assert [(part.start, part.end) for part in twice.voice] == [
         (segment.start, segment.end) for segment in twice.segments
     ]
@@ -100,18 +100,20 @@ def test_a_segment_is_what_is_said_between_two_pauses(twice: Transcript) -> None
         assert segment.text == " ".join(word.text for word in segment.words)
 
 
-def test_more_stretches_than_a_batch_are_all_heard(
+def test_several_batches_are_all_recognised(
     recogniser: Recogniser, speech: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recognition, "_BATCH", 1)
     shares: list[float] = []
     pause = np.zeros(2 * RATE, np.float32)
-    heard = recogniser.transcribe(np.concatenate([speech, pause, speech]), advance=shares.append)
-    assert said(heard).count("nottingham") == 2
+    recognised = recogniser.transcribe(
+        np.concatenate([speech, pause, speech]), advance=shares.append
+    )
+    assert spoken_words(recognised).count("nottingham") == 2
     assert shares == [0.5, 0.5]
 
 
-def test_a_script_stands_in_place_of_what_is_heard(
+def test_a_script_replaces_recognition(
     recogniser: Recogniser, speech: NDArray[np.float32], twice: Transcript
 ) -> None:
     lines = (
@@ -120,20 +122,22 @@ def test_a_script_stands_in_place_of_what_is_heard(
         Segment("Nobody says this.", Fraction(7), Fraction(8)),
         Segment("Nor this.", Fraction(100), Fraction(101)),
     )
-    first, second, *unheard = recogniser.transcribe(speech, lines).segments
+    first, second, *untimed = recogniser.transcribe(speech, lines).segments
     assert [word.text for word in first.words] == ["Hi,", "I'm", "Jon", "Peirce."]
     assert (first.text, first.start, first.end) == (lines[0].text, lines[0].start, lines[0].end)
-    heard = next(word for part in twice.segments for word in part.words if word.text == "lecturer")
+    recognised = next(
+        word for part in twice.segments for word in part.words if word.text == "lecturer"
+    )
     aligned = second.words[1]
-    assert aligned.start is not None and heard.start is not None
-    assert abs(aligned.start - heard.start) < MARGIN
-    assert [segment.words for segment in unheard] == [
+    assert aligned.start is not None and recognised.start is not None
+    assert abs(aligned.start - recognised.start) < MARGIN
+    assert [segment.words for segment in untimed] == [
         (Word("Nobody"), Word("says"), Word("this.")),
         (Word("Nor"), Word("this.")),
     ]
 
 
-def test_a_text_that_no_aligner_takes_is_spread_over_the_voice(
+def test_text_without_alignment_is_spread_over_the_voice(
     recogniser: Recogniser, speech: NDArray[np.float32]
 ) -> None:
     endless = Segment("words " * 600, Fraction(0), Fraction(7))
@@ -143,25 +147,25 @@ def test_a_text_that_no_aligner_takes_is_spread_over_the_voice(
 
 
 @pytest.mark.parametrize("samples", [0, 1, 1600, 5 * RATE])
-def test_where_nobody_speaks_the_transcript_is_empty(recogniser: Recogniser, samples: int) -> None:
+def test_without_speech_the_transcript_is_empty(recogniser: Recogniser, samples: int) -> None:
     silence = np.zeros(samples, np.float32)
     assert recogniser.transcribe(silence) == Transcript(UNKNOWN_LANGUAGE, (), (), "")
 
 
-def test_a_script_of_silence_keeps_its_lines_without_times(recogniser: Recogniser) -> None:
+def test_script_lines_over_silence_have_no_word_times(recogniser: Recogniser) -> None:
     line = Segment("Are you there?", Fraction(0), Fraction(1))
     (segment,) = recogniser.transcribe(np.zeros(RATE, np.float32), [line]).segments
     assert segment.words == (Word("Are"), Word("you"), Word("there?"))
 
 
-def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         Recogniser(tmp_path)
     assert caught.value.reason is Reason.MODEL_MISSING
     assert str(tmp_path) in str(caught.value)
 
 
-def test_scripted_words_are_found_where_people_labelled_them(
+def test_scripted_words_agree_with_reference_alignments(
     recogniser: Recogniser, shared_data: Path
 ) -> None:
     errors: list[float] = []
@@ -181,24 +185,24 @@ def test_scripted_words_are_found_where_people_labelled_them(
     assert np.median(errors) < 0.06
 
 
-def test_words_are_recognised_in_the_language_that_is_said(
+def test_the_language_option_selects_the_language(
     recogniser: Recogniser, speech: NDArray[np.float32]
 ) -> None:
-    told = recogniser.transcribe(speech, language="en-GB")
-    assert (told.language, told.detected_language) == ("en", "en")
-    assert told.detected_probability is not None and told.detected_probability > 0.9
+    english = recogniser.transcribe(speech, language="en-GB")
+    assert (english.language, english.detected_language) == ("en", "en")
+    assert english.detected_probability is not None and english.detected_probability > 0.9
     german = recogniser.transcribe(speech, language="de-AT")
     assert (german.language, german.detected_language) == ("de", "en")
-    assert said(german) != said(told)
+    assert spoken_words(german) != spoken_words(english)
 
 
-def test_a_language_that_is_not_known_is_the_one_that_is_heard(
+def test_an_unsupported_language_falls_back_to_detection(
     recogniser: Recogniser, speech: NDArray[np.float32]
 ) -> None:
     assert recogniser.transcribe(speech, language="tlh").language == "en"
 
 
-def test_an_aligner_is_loaded_once_for_a_language(
+def test_an_aligner_is_loaded_once_per_language(
     whisper_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded: list[str] = []
@@ -218,6 +222,6 @@ def test_an_aligner_is_loaded_once_for_a_language(
     for language in ("en", "fr", "en", "fr", "en"):
         assert several._aligner(language).language == language  # type: ignore[attr-defined]
     assert loaded == ["en", "fr"]
-    for language in ("de", "es", "it", "en"):  # more than are kept; en was used last before them
+    for language in ("de", "es", "it", "en"):  # exceeds the cache; "en" was used last before
         several._aligner(language)
     assert loaded == ["en", "fr", "de", "es", "it"]

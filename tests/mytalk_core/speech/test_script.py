@@ -32,7 +32,7 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
     return path
 
 
-def test_lines_come_by_start_without_markup_and_sounds(tmp_path: Path) -> None:
+def test_lines_are_sorted_by_start_without_markup_and_sounds(tmp_path: Path) -> None:
     assert read_script(written(tmp_path, "lines.srt", SRT)).lines == (
         Segment("first", Fraction(1, 4), Fraction(1)),
         Segment("second line, in two rows", Fraction(2), Fraction(7, 2)),
@@ -57,9 +57,7 @@ def test_webvtt_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
         (b"<tt><body><p begin='", Reason.BAD_SCRIPT),
     ],
 )
-def test_what_is_no_script_is_refused_with_its_name(
-    tmp_path: Path, content: bytes, reason: Reason
-) -> None:
+def test_non_script_files_are_refused(tmp_path: Path, content: bytes, reason: Reason) -> None:
     path = written(tmp_path, "broken.srt", content)
     with pytest.raises(BadInputError) as caught:
         read_script(path)
@@ -67,7 +65,7 @@ def test_what_is_no_script_is_refused_with_its_name(
     assert str(path) in str(caught.value)
 
 
-def test_a_script_that_is_not_there_and_one_that_is_a_folder(tmp_path: Path) -> None:
+def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInputError) as absent:
         read_script(tmp_path / "none.srt")
     with pytest.raises(BadInputError) as folder:
@@ -75,8 +73,8 @@ def test_a_script_that_is_not_there_and_one_that_is_a_folder(tmp_path: Path) -> 
     assert (absent.value.reason, folder.value.reason) == (Reason.NOT_FOUND, Reason.UNREADABLE)
 
 
-# One good line from 1 s to 2 s, one that has no length, one that runs backwards, one without text,
-# one whose times cannot be read, and another good one from 8 s to 9 s.
+# A valid line from 1 s to 2 s, one without length, one that runs backwards, one without text, one
+# with malformed times, and a valid one from 8 s to 9 s.
 DAMAGED = {
     "lines.srt": """1
 00:00:01,000 --> 00:00:02,000
@@ -147,7 +145,7 @@ Dialogue: 0,0:00:08.00,0:00:09.00,Default,,0,0,0,,last
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_line_that_cannot_be_used_costs_only_itself(tmp_path: Path, name: str) -> None:
+def test_an_unusable_line_affects_only_itself(tmp_path: Path, name: str) -> None:
     script = read_script(written(tmp_path, name, DAMAGED[name]))
     assert [(line.text, line.start, line.end) for line in script.lines] == [
         ("first", 1, 2),
@@ -160,15 +158,17 @@ def test_a_line_that_cannot_be_used_costs_only_itself(tmp_path: Path, name: str)
         (5, "unreadable"),
     ]
     assert all(fault.skipped for fault in script.faults)
-    told = [str(fault) for fault in script.faults]
-    assert told[0] == (
+    messages = [str(fault) for fault in script.faults]
+    assert messages[0] == (
         "line 2 (0:00:03.000 to 0:00:03.000) 'no length' has no length: it is skipped"
     )
-    for text, said in zip(told[1:], ("ends before", "has no text", "no time"), strict=True):
-        assert said in text
+    for text, problem in zip(
+        messages[1:], ("ends before", "has no text", "no valid time"), strict=True
+    ):
+        assert problem in text
 
 
-def test_lines_that_overlap_are_used_and_named(tmp_path: Path) -> None:
+def test_overlapping_lines_are_used_and_reported(tmp_path: Path) -> None:
     text = SRT.replace("00:00:00,250 --> 00:00:01,000", "00:00:03,000 --> 00:00:05,000")
     script = read_script(written(tmp_path, "lines.srt", text))
     assert [line.text for line in script.lines] == ["second line, in two rows", "first"]
@@ -177,7 +177,7 @@ def test_lines_that_overlap_are_used_and_named(tmp_path: Path) -> None:
     assert "overlaps" in str(fault)
 
 
-def test_a_negative_time_is_not_read_without_its_sign(tmp_path: Path) -> None:
+def test_negative_times_keep_their_sign(tmp_path: Path) -> None:
     text = SRT.replace("00:00:00,250", "-00:00:00,250")
     script = read_script(written(tmp_path, "lines.srt", text))
     assert [line.text for line in script.lines] == ["second line, in two rows"]
@@ -189,7 +189,7 @@ def test_a_negative_time_is_not_read_without_its_sign(tmp_path: Path) -> None:
         st.tuples(st.integers(0, 20_000), st.integers(0, 20_000)), min_size=1, max_size=12
     )
 )
-def test_every_line_is_used_or_named(times: list[tuple[int, int]]) -> None:
+def test_every_line_is_used_or_reported(times: list[tuple[int, int]]) -> None:
     def stamp(time: int) -> str:
         return f"00:{time // 60_000:02d}:{time // 1000 % 60:02d},{time % 1000:03d}"
 

@@ -29,7 +29,7 @@ def test_short_pauses_are_bridged_and_long_ones_are_not() -> None:
     )
 
 
-def test_an_endless_voice_is_cut_where_it_is_quiet() -> None:
+def test_long_voice_is_cut_where_it_is_quietest() -> None:
     audio = np.ones(50 * RATE, np.float32)
     audio[26 * RATE : 26 * RATE + RATE // 10] = 0
     first, second = speech_stretches([seconds(0, 50)], audio, LONGEST, PAUSE)
@@ -38,7 +38,7 @@ def test_an_endless_voice_is_cut_where_it_is_quiet() -> None:
 
 
 @given(st.lists(st.fractions("1/4", 80), max_size=7))
-def test_stretches_hold_all_voice_and_are_never_too_long(steps: list[Fraction]) -> None:
+def test_stretches_cover_all_voice_within_the_limit(steps: list[Fraction]) -> None:
     edges = [sum(steps[: index + 1], Fraction(0)) for index in range(len(steps))]
     voice = [Interval(start, end) for start, end in zip(edges[::2], edges[1::2], strict=False)]
     audio = np.zeros(int((edges or [Fraction(0)])[-1] * RATE) + 1, np.float32)

@@ -32,11 +32,11 @@ transcripts = st.builds(
 
 
 @given(transcripts)
-def test_a_transcript_survives_json_exactly(transcript: Transcript) -> None:
+def test_the_json_round_trip_is_exact(transcript: Transcript) -> None:
     assert from_json(json.loads(json.dumps(to_json(transcript)))) == transcript
 
 
-def test_json_gives_seconds_beside_the_exact_time() -> None:
+def test_json_has_seconds_beside_the_exact_time() -> None:
     word = Word("hello", start=Fraction(1, 3), end=None)
     segment = Segment("hello", Fraction(1, 3), Fraction(2), words=(word,))
     written = to_json(Transcript("en", (segment,), (), "someone"))

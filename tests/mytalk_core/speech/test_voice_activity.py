@@ -32,13 +32,13 @@ def test_the_pause_between_two_speeches_is_silent(speech: NDArray[np.float32]) -
     assert abs(second.end - first.end - shift) < Fraction(1, 10)
 
 
-def test_the_detector_leaves_the_recording_as_it_was(speech: NDArray[np.float32]) -> None:
+def test_the_detector_does_not_modify_the_recording(speech: NDArray[np.float32]) -> None:
     whole_windows = np.ones(512 * 20, np.float32)
     voice_intervals(whole_windows)
     assert (whole_windows == 1).all()
 
 
-def test_long_recordings_are_heard_in_blocks_that_agree(
+def test_blocks_of_long_recordings_agree_with_the_whole(
     speech: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repeated = np.tile(speech, 3)
@@ -49,7 +49,7 @@ def test_long_recordings_are_heard_in_blocks_that_agree(
     assert np.mean(np.abs(in_blocks - at_once) < 0.1) > 0.97
 
 
-def test_silence_noise_and_next_to_nothing_hold_no_voice() -> None:
+def test_silence_noise_and_tiny_inputs_have_no_voice() -> None:
     noise = np.random.default_rng(0).normal(0, 0.02, 3 * RATE).astype(np.float32)
     for audio in (noise, np.zeros(3 * RATE, np.float32), noise[:1600], noise[:1], noise[:0]):
         assert voice_intervals(audio) == ()
@@ -65,7 +65,7 @@ def test_intervals_end_with_the_recording(speech: NDArray[np.float32]) -> None:
     st.lists(st.fractions(0, 50), unique=True, max_size=12).map(sorted),
     st.lists(st.fractions(-1, 51), max_size=30),
 )
-def test_the_mask_is_true_from_a_start_up_to_its_end(
+def test_the_mask_covers_start_inclusive_to_end_exclusive(
     edges: list[Fraction], times: list[Fraction]
 ) -> None:
     pairs = zip(edges[::2], edges[1::2], strict=False)

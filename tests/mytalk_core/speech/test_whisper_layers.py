@@ -1,4 +1,4 @@
-"""A cut encoder gives the layer it was cut at, and a file of another kind is refused."""
+"""A truncated encoder outputs the layer it was truncated at; other file versions are refused."""
 
 from pathlib import Path
 
@@ -12,32 +12,32 @@ from mytalk_core.speech.whisper_layers import encoder_up_to
 
 
 def encoded(model_dir: Path, files: dict[str, bytes] | None) -> NDArray[np.float32]:
-    """Two seconds of a fixed spectrum."""
+    """Encode two seconds of a fixed spectrum."""
     model = ctranslate2.models.Whisper(str(model_dir), files=files, compute_type="float32")
     spectrum = np.random.default_rng(0).normal(0, 0.5, (1, 80, 200)).astype(np.float32)
     view = ctranslate2.StorageView.from_array(spectrum)
     return np.array(model.encode(view, to_cpu=True))[0]
 
 
-def test_all_layers_are_the_whole_encoder_but_for_gain_and_bias(whisper_dir: Path):
+def test_all_layers_equal_the_whole_encoder_up_to_gain_and_bias(whisper_dir: Path):
     whole = encoded(whisper_dir, None)
     cut = encoded(whisper_dir, encoder_up_to(whisper_dir, 6))
 
     assert cut.shape == whole.shape
     np.testing.assert_allclose(cut.mean(axis=1), 0, atol=1e-3)
     np.testing.assert_allclose(cut.std(axis=1), 1, atol=1e-3)
-    # The final norm is a gain and a bias for each of the 512: a line through every column.
+    # The final norm has a gain and a bias per column: fit a line through every column.
     for column in range(0, 512, 37):
         gain, bias = np.polyfit(cut[:, column], whole[:, column], 1)
         np.testing.assert_allclose(gain * cut[:, column] + bias, whole[:, column], atol=2e-3)
 
 
-def test_fewer_layers_are_another_and_smaller_thing(whisper_dir: Path):
+def test_fewer_layers_give_a_smaller_model_and_other_features(whisper_dir: Path):
     two, six = encoder_up_to(whisper_dir, 2), encoder_up_to(whisper_dir, 6)
 
     assert len(two["model.bin"]) < len(six["model.bin"]) < 60e6
     early, late = (encoded(whisper_dir, files) for files in (two, six))
-    likeness = (early * late).sum(axis=1) / 512  # the cosine: both are normalised
+    likeness = (early * late).sum(axis=1) / 512  # cosine similarity: both are normalised
     assert np.abs(likeness).max() < 0.8
 
 

@@ -16,14 +16,14 @@ from mytalk_core.speech.word_aligners import (
 
 
 def pieces(*texts: str) -> list[Word]:
-    """Words of one second each, as a tokenizer cuts them."""
+    """Return tokenizer pieces as words of one second each."""
     return [
         Word(text, Fraction(index), Fraction(index + 1), score=1 / (index + 1))
         for index, text in enumerate(texts)
     ]
 
 
-def test_pieces_without_a_space_belong_to_the_word_before() -> None:
+def test_pieces_without_a_space_continue_the_word_before() -> None:
     joined = join_pieces(pieces(" well", "-", "known", " fact"), spaced=True)
     assert [(word.text, word.start, word.end) for word in joined] == [
         ("well-known", 0, 3),
@@ -40,7 +40,7 @@ def test_punctuation_joins_its_word_and_takes_no_time() -> None:
     ]
 
 
-def test_marks_with_a_space_before_them_still_close_the_word() -> None:
+def test_marks_after_a_space_still_close_the_word() -> None:
     joined = join_pieces(pieces(" «", " Ça", " va", " ?", " »"), spaced=True)
     assert [word.text for word in joined] == ["« Ça", "va ? »"]
 
@@ -50,14 +50,14 @@ def test_japanese_pieces_are_words() -> None:
     assert [word.text for word in joined] == ["私", "は。", "「猫」"]
 
 
-def test_nothing_said_is_no_word_or_one_without_meaning() -> None:
+def test_blank_text_gives_no_words() -> None:
     assert join_pieces([], spaced=True) == ()
     assert join_pieces(pieces(" "), spaced=True) == ()
 
 
 @pytest.fixture
 def sentence_splitter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An English sentence splitter that knows no abbreviations."""
+    """An English sentence splitter without abbreviations."""
     folder = tmp_path / "nltk" / "tokenizers" / "punkt_tab" / "english"
     folder.mkdir(parents=True)
     for name in ("collocations.tab", "sent_starters.txt", "abbrev_types.txt", "ortho_context.tab"):
@@ -67,7 +67,7 @@ def sentence_splitter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def untrained_wav2vec2(tmp_path: Path) -> Path:
-    """The folder of a very small wav2vec2 that has learnt nothing."""
+    """The folder of a tiny untrained wav2vec2."""
     transformers = pytest.importorskip("transformers")
     letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"abcdefghijklmnopqrstuvwxyz'"]
     (tmp_path / "vocab.json").write_text(
@@ -94,7 +94,7 @@ def untrained_wav2vec2(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("sentence_splitter")
-def test_a_wav2vec2_in_reach_gives_every_word_in_order(untrained_wav2vec2: Path) -> None:
+def test_a_cached_wav2vec2_aligns_every_word_in_order(untrained_wav2vec2: Path) -> None:
     model, metadata = whisperx_module("alignment").load_align_model(
         "en", "cpu", model_name=str(untrained_wav2vec2), model_cache_only=True
     )

@@ -9,7 +9,7 @@ from mytalk_core.speech.transcript import Interval, Segment, Transcript, Word, t
 from mytalk_core.speech.word_files import read_words
 
 
-def test_a_word_alignment_gives_every_word_its_time_and_letters_their_names(tmp_path: Path) -> None:
+def test_a_word_alignment_has_a_segment_per_word_and_names_of_letters(tmp_path: Path) -> None:
     path = tmp_path / "bbaf2n.align"
     path.write_text("0 8250 sil\n8250 14500 bin\n14500 15000 sp\n15000 19000 a\n19000 74500 sil\n")
     assert read_words(path) == (
@@ -18,7 +18,7 @@ def test_a_word_alignment_gives_every_word_its_time_and_letters_their_names(tmp_
     )
 
 
-def test_a_transcript_of_ours_is_read_with_its_words(tmp_path: Path) -> None:
+def test_a_transcript_is_read_with_its_words(tmp_path: Path) -> None:
     one, two = Fraction(1), Fraction(2)
     segments = (Segment("hello", one, two, (Word("hello", one, two),)),)
     path = tmp_path / "speech.json"
@@ -44,7 +44,7 @@ def test_a_script_is_read_by_its_lines(tmp_path: Path) -> None:
         ("a.align", None, Reason.NOT_FOUND),
     ],
 )
-def test_what_cannot_be_read_is_said(
+def test_unreadable_files_are_reported(
     tmp_path: Path, name: str, content: str | bytes | None, reason: Reason
 ) -> None:
     path = tmp_path / name

@@ -17,7 +17,7 @@ def word(text: str, start: float, end: float) -> Word:
 
 @st.composite
 def apart(draw: st.DrawFn) -> tuple[Interval, ...]:
-    """Intervals by start and apart."""
+    """Disjoint intervals by start."""
     steps = draw(st.lists(st.fractions(min_value="1/100", max_value=5), max_size=8))
     edges = [sum(steps[: index + 1], Fraction(0)) for index in range(len(steps))]
     return tuple(Interval(start, end) for start, end in zip(edges[::2], edges[1::2], strict=False))
@@ -42,14 +42,14 @@ def test_spread_words_follow_each_other_within_the_parts(
 ) -> None:
     placed = spread(texts, parts)
     assert [each.text for each in placed] == texts
-    moments = [time for each in placed for time in (each.start, each.end)]
-    assert moments == sorted(moments)
-    assert all(any(part.start <= time <= part.end for part in parts) for time in moments)
+    times = [time for each in placed for time in (each.start, each.end)]
+    assert times == sorted(times)
+    assert all(any(part.start <= time <= part.end for part in parts) for time in times)
     if texts:
-        assert (moments[0], moments[-1]) == (parts[0].start, parts[-1].end)
+        assert (times[0], times[-1]) == (parts[0].start, parts[-1].end)
 
 
-def test_untimed_words_share_the_room_between_their_neighbours() -> None:
+def test_untimed_words_share_the_gap_between_their_neighbours() -> None:
     words = (word("a", 1, 2), Word("bb"), Word("bb"), word("c", 6, 7))
     filled = fill_word_times(Segment("", Fraction(0), Fraction(10), words))
     assert filled.words == (words[0], word("bb", 2, 4), word("bb", 4, 6), words[3])
@@ -75,7 +75,7 @@ def test_a_word_with_half_a_time_counts_as_untimed() -> None:
         )
     )
 )
-def test_filling_never_fails_and_keeps_what_is_known(words: list[Word]) -> None:
+def test_filling_never_fails_and_keeps_known_times(words: list[Word]) -> None:
     filled = fill_word_times(Segment("", Fraction(0), Fraction(9), tuple(words))).words
     assert all(each.interval is not None for each in filled)
     for before, after in zip(words, filled, strict=True):
@@ -93,7 +93,7 @@ def test_a_word_that_runs_into_a_pause_ends_with_the_voice() -> None:
     )
 
 
-def test_a_word_that_nobody_says_loses_its_time() -> None:
+def test_a_word_outside_the_voice_loses_its_time() -> None:
     assert settle([word("ghost", 2.5, 3), Word("lost")], (interval(1, 2),)) == (
         Word("ghost"),
         Word("lost"),
@@ -107,7 +107,7 @@ def test_phrases_are_the_words_between_pauses() -> None:
 
 
 @given(apart(), st.fractions(0, 20), st.fractions(0, 20))
-def test_what_is_within_a_span_is_what_both_hold(
+def test_within_returns_the_intersection(
     voice: tuple[Interval, ...], start: Fraction, length: Fraction
 ) -> None:
     span = Interval(start, start + length)
