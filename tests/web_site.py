@@ -1,4 +1,4 @@
-"""A web server whose answers a test decides."""
+"""A web server with scripted answers."""
 
 import threading
 from collections.abc import Iterator
@@ -9,19 +9,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Site:
-    """A web server with one file, that answers as the fields say."""
+    """One file on a web server, and how the server answers."""
 
     content: bytes = b"film"
     headers: dict[str, str] = field(default_factory=dict)
-    statuses: list[int] = field(default_factory=list)  # of the next answers; then 200
-    cut_after: list[int] = field(default_factory=list)  # bytes after which the next answers end
-    url: str = ""
-    gets: int = 0
+    statuses: list[int] = field(default_factory=list)  # of the next answers; 200 after them
+    cut_after: list[int] = field(default_factory=list)  # bytes sent in the next answers
+    url: str = ""  # set by `serving`
+    gets: int = 0  # GET requests received
 
 
 @contextmanager
 def serving(site: Site) -> Iterator[None]:
-    """Runs the server; sets `url`."""
+    """Serve the site within the block."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:

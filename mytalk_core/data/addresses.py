@@ -1,4 +1,4 @@
-"""Which network addresses are private: of this machine, its network, or its cloud's services."""
+"""Recognise private network addresses: of this machine, its network, or its cloud's services."""
 
 import ipaddress
 import socket
@@ -11,7 +11,7 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def host_of(url: str) -> str:
-    """The host of a URL in lower case; empty where it has none, or one that cannot be read."""
+    """Return the host of a URL in lower case; empty if it has none or an invalid one."""
     try:
         return (urlsplit(url).hostname or "").rstrip(".").lower()
     except ValueError:
@@ -19,9 +19,9 @@ def host_of(url: str) -> str:
 
 
 def is_private_host(host: str) -> bool:
-    """Whether a host is private by its name alone: an address in any notation, or a local name.
+    """Return whether a host is private by its name: an address in any notation, or a local name.
 
-    Nothing is resolved; see `is_private_address` for what a name turns out to be.
+    The name is not resolved; `is_private_address` checks resolved addresses.
     """
     if not host:
         return True
@@ -30,20 +30,20 @@ def is_private_host(host: str) -> bool:
     except ValueError:
         pass
     try:
-        # As resolvers do: `127.1`, `0x7f000001` and `2130706433` are addresses too.
+        # Resolvers accept `127.1`, `0x7f000001` and `2130706433` as addresses too.
         return is_private_address(ipaddress.IPv4Address(socket.inet_aton(host)))
     except (OSError, ValueError):
         return any(host == name or host.endswith(f".{name}") for name in _PRIVATE_NAMES)
 
 
 def is_private_address(address: _Address) -> bool:
-    """Whether an address is not one of the public Internet."""
+    """Return whether an address does not belong to the public Internet."""
     inner = _inner(address)
     return inner.is_multicast or not inner.is_global
 
 
 def _inner(address: _Address) -> _Address:
-    """The IPv4 address that an IPv6 one carries, or the address itself."""
+    """Return the IPv4 address embedded in an IPv6 one, else the address itself."""
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:
             return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)

@@ -1,7 +1,7 @@
-"""Weights that somebody published as a pickle of arrays, read without running what is in it.
+"""Read weights that were published as a pickle of arrays, without running code from it.
 
-A pickle is a program: loading one may call anything. This reader knows how arrays are written and
-refuses the rest, and what it has read becomes a safetensors file, which can only be data.
+Loading a pickle may call any function. This reader accepts pickled NumPy arrays in dictionaries and
+refuses everything else. The arrays are converted to safetensors, which holds data only.
 """
 
 import pickle
@@ -16,8 +16,8 @@ from safetensors.numpy import save_file
 
 from mytalk_core.errors import ModelError, Reason
 
-# What a pickled array refers to, by the names of NumPy 1 and 2. `_reconstruct` makes an empty
-# array, whose state is then its type, shape and bytes.
+# The globals of a pickled array, by the names of NumPy 1 and 2. `_reconstruct` makes an empty
+# array, to which the pickle then assigns dtype, shape and bytes.
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
@@ -31,23 +31,22 @@ class _ArrayUnpickler(pickle.Unpickler):
         try:
             return _ALLOWED[module, name]
         except KeyError:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}") from None
 
 
 def read_array_pickle(path: Path) -> dict[str, NDArray[np.floating[Any]]]:
-    """The arrays of a pickle that holds dictionaries of dictionaries of arrays.
+    """Read a pickle of nested dictionaries of arrays.
 
     Returns:
-        name -> array of floating point; the name is the keys on the way joined by ".".
+        name -> floating-point array of any shape; the name is the path of keys joined by ".".
 
     Raises:
-        ModelError: where the file is no such pickle, or asks for anything but arrays.
+        ModelError: MODEL_CORRUPT if the file is no such pickle or refers to anything but arrays.
     """
     try:
         with path.open("rb") as file:
             return dict(_leaves(_ArrayUnpickler(file).load(), ()))
-    # A damaged pickle may raise almost anything on its way.
-    except Exception as error:
+    except Exception as error:  # a damaged pickle raises almost any type
         raise ModelError(
             f"is not a pickle of plain arrays ({error}).",
             where=path.name,
@@ -66,11 +65,11 @@ def _leaves(
     elif isinstance(value, np.ndarray) and value.dtype.kind == "f" and keys:
         yield ".".join(keys), value
     else:
-        raise pickle.UnpicklingError(f"{'.'.join(keys) or 'it'} is no array of numbers")
+        raise pickle.UnpicklingError(f"{'.'.join(keys) or 'it'} is not a floating-point array")
 
 
 def convert_to_safetensors(pickled: Path, target: Path) -> None:
-    """Write the arrays of `pickled` to `target`, the same bytes for the same pickle.
+    """Write the arrays of `pickled` to `target` as safetensors; deterministic.
 
     Raises:
         ModelError: as `read_array_pickle`.

@@ -1,4 +1,4 @@
-"""Where downloaded models and footage are kept between runs."""
+"""The cache of downloaded models and footage."""
 
 import os
 from pathlib import Path
@@ -7,5 +7,5 @@ import platformdirs
 
 
 def cache_root() -> Path:
-    """`$MYTALK_CACHE`, or the user's cache folder of this program. The folder need not exist."""
+    """Return `$MYTALK_CACHE`, else the user's cache folder. The folder need not exist."""
     return Path(os.environ.get("MYTALK_CACHE") or platformdirs.user_cache_path("mytalk"))

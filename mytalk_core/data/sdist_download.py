@@ -1,9 +1,9 @@
-"""A program that downloads the sdist of a package and runs none of its code.
+"""Download the sdist of a package without running its code; runs as a program.
 
-`pip download` would: it builds an sdist's metadata to learn its dependencies. Which indexes, local
-folders, proxies, certificates and passwords there are is pip's knowledge, so pip's own finder and
-session are used; it has no public interface for them. It runs in a process of its own, so that a
-pip that differs fails as a download does.
+`pip download` builds an sdist's metadata to find its dependencies, which runs code of the package.
+pip's own finder and session know the indexes, local folders, proxies, certificates and passwords of
+this machine, but have no public interface. They are used in a process of its own, so that a
+different pip version fails like a download.
 """
 
 import os
@@ -19,13 +19,13 @@ _BLOCK = 1 << 20
 
 
 def download_sdist(package: str, version: str, folder: Path, flags: list[str]) -> None:
-    """Put the sdist of this very version into `folder`, which is created.
+    """Download the sdist of this version into `folder`, which is created.
 
     Raises:
-        SystemExit: where no index has it; the text starts with ERROR: as pip's own do.
+        SystemExit: no index has it; the text starts with ERROR: like pip's own.
     """
     command = create_command("download")
-    assert isinstance(command, RequirementCommand)  # `pip download` is one, which types cannot say
+    assert isinstance(command, RequirementCommand)  # pip's types do not say so
     options, _ = command.parse_args([*flags, "--no-binary=:all:"])
     with command.main_context():
         session = command.get_default_session(options)
@@ -35,7 +35,7 @@ def download_sdist(package: str, version: str, folder: Path, flags: list[str]) -
             raise SystemExit(f"ERROR: no index has an sdist of {package}=={version}")
         with session.get(
             found.link.url_without_fragment,
-            headers={"Accept-Encoding": "identity"},  # the archive's own compression stays
+            headers={"Accept-Encoding": "identity"},  # keeps the archive compressed
             stream=True,
         ) as answer:
             answer.raise_for_status()

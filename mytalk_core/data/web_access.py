@@ -1,4 +1,4 @@
-"""How web servers are asked: with bounds on silence, and where wanted at public addresses only."""
+"""Options for reading from web servers: timeouts, and optionally public addresses only."""
 
 import ipaddress
 import socket
@@ -20,10 +20,10 @@ _PUBLIC_ONLY: ContextVar[bool] = ContextVar("_PUBLIC_ONLY", default=False)
 
 @contextmanager
 def public_addresses_only(wanted: bool = True) -> Iterator[None]:
-    """Within this block no web server at a private address is connected to, where `wanted`.
+    """Refuse connections to web servers at private addresses within this block, if `wanted`.
 
-    Every connection is checked, so names that resolve to such addresses and servers that redirect
-    to them are refused too, as BadInputError with NOT_ALLOWED.
+    Every connection is checked, including names that resolve and redirects that lead to such an
+    address. A refused connection raises BadInputError with NOT_ALLOWED.
     """
     before = _PUBLIC_ONLY.set(wanted)
     try:
@@ -33,11 +33,11 @@ def public_addresses_only(wanted: bool = True) -> Iterator[None]:
 
 
 def web_options() -> dict[str, Any]:
-    """What fsspec's file system of web servers is made with."""
-    from aiohttp import ClientTimeout  # here, because it takes long to import
+    """Return the arguments of fsspec's HTTP file system."""
+    from aiohttp import ClientTimeout  # here: slow to import
 
-    # A film takes as long as it takes, but a server that says nothing for so long is gone. Bytes
-    # are asked for as they are, so that their number is the one that the server states.
+    # No limit on the whole transfer, only on silence. The identity encoding makes the number of
+    # bytes received equal to Content-Length.
     timeout = ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS)
     options: dict[str, Any] = {
         "client_kwargs": {"timeout": timeout, "headers": {"Accept-Encoding": "identity"}}
@@ -56,7 +56,7 @@ def _public_socket(info: "AddrInfoType") -> socket.socket:
     address = str(place[0]).partition("%")[0]
     if is_private_address(ipaddress.ip_address(address)):
         raise BadInputError(
-            f"leads to {address}, a private address, which lists may not name.",
+            f"leads to the private address {address}, which is not allowed in lists.",
             reason=Reason.NOT_ALLOWED,
             remedy="Allow it with --allow-private-addresses if the list's author may reach it.",
         )

@@ -1,4 +1,4 @@
-"""Carrier packages made on the spot, and a web server, so that fetching needs no network."""
+"""Carrier packages and a local web server, so that downloads need no network."""
 
 import io
 import tarfile
@@ -16,7 +16,7 @@ MakePackage = Callable[[str, Mapping[str, bytes]], Path]
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that pip takes for its only source of packages."""
+    """A folder that is configured as pip's only index."""
     folder = tmp_path / "index"
     folder.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -26,7 +26,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def make_wheel(index: Path) -> MakePackage:
-    """Makes `name` 1.0 with the given files and puts it into the index."""
+    """Function (name, files): add a wheel of version 1.0 to the index."""
 
     def make(name: str, files: Mapping[str, bytes]) -> Path:
         path = index / f"{name.replace('-', '_')}-1.0-py3-none-any.whl"
@@ -46,7 +46,7 @@ def make_wheel(index: Path) -> MakePackage:
 
 @pytest.fixture
 def make_sdist(index: Path) -> MakePackage:
-    """Makes the sdist of `name` 1.0 with the given files and puts it into the index."""
+    """Function (name, files): add an sdist of version 1.0 to the index."""
 
     def make(name: str, files: Mapping[str, bytes]) -> Path:
         top = f"{name.replace('-', '_')}-1.0"
@@ -64,7 +64,7 @@ def make_sdist(index: Path) -> MakePackage:
 
 @pytest.fixture
 def make_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakePackage:
-    """Makes `name` stand among the installed packages with the given files."""
+    """Function (name, files): install a package of version 9.9 and return its site folder."""
     site = tmp_path / "site"
     site.mkdir()
     monkeypatch.syspath_prepend(str(site))
@@ -83,7 +83,7 @@ def make_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakePacka
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache."""
+    """The path of an empty cache, set in MYTALK_CACHE."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("MYTALK_CACHE", str(folder))
     return folder
@@ -91,7 +91,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def carried() -> Callable[..., Member]:
-    """A member of version 1.0 of a package, of its sdist if a third argument says so."""
+    """Function (package, path, sdist=False): a member of version 1.0 of a package."""
     return lambda package, path, sdist=False: Member(package, "1.0", path, 1000, sdist)
 
 
@@ -105,5 +105,5 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries follow each other at once."""
+    """Shorten the pauses between retries."""
     monkeypatch.setenv("MYTALK_RETRY_SECONDS", "0.05")

@@ -19,7 +19,7 @@ FLOATS = arrays.arrays(
 
 
 @given(tree=st.dictionaries(NAMES, st.dictionaries(NAMES, FLOATS, max_size=3), max_size=3))
-def test_arrays_come_back_under_the_keys_that_lead_to_them(tmp_path_factory, tree):
+def test_arrays_are_named_by_their_path_of_keys(tmp_path_factory, tree):
     folder = tmp_path_factory.mktemp("pickle")
     for protocol in (3, 4):
         (folder / "p").write_bytes(pickle.dumps(tree, protocol))
@@ -32,7 +32,7 @@ def test_arrays_come_back_under_the_keys_that_lead_to_them(tmp_path_factory, tre
                 assert np.array_equal(found, array)
 
 
-def test_the_names_of_older_and_newer_numpy_are_the_same_to_it(tmp_path):
+def test_module_names_of_numpy_1_and_2_are_accepted(tmp_path):
     content = pickle.dumps({"a": np.ones(3, np.float32)}, 3)
     for module in (b"numpy.core.multiarray", b"numpy._core.multiarray"):
         path = tmp_path / "p"
@@ -41,7 +41,7 @@ def test_the_names_of_older_and_newer_numpy_are_the_same_to_it(tmp_path):
 
 
 class Runs:
-    """What a hostile pickle holds: a call when it is loaded."""
+    """An object whose pickle opens a file for writing when it is loaded."""
 
     def __init__(self, path):
         self.path = path
@@ -63,7 +63,7 @@ class Runs:
         b"",
     ],
 )
-def test_whatever_is_not_plain_arrays_is_refused(tmp_path, content):
+def test_pickles_of_anything_but_plain_arrays_are_refused(tmp_path, content):
     path = tmp_path / "weights.ckpt"
     path.write_bytes(content)
     with pytest.raises(
@@ -73,15 +73,15 @@ def test_whatever_is_not_plain_arrays_is_refused(tmp_path, content):
     assert caught.value.reason is Reason.MODEL_CORRUPT
 
 
-def test_nothing_in_it_is_run(tmp_path):
+def test_no_code_of_a_pickle_is_run(tmp_path):
     ran, path = tmp_path / "ran", tmp_path / "p"
     path.write_bytes(pickle.dumps({"a": Runs(ran)}))
-    with pytest.raises(ModelError, match="asks for"):
+    with pytest.raises(ModelError, match="refers to"):
         read_array_pickle(path)
     assert not ran.exists()
 
 
-def test_the_same_pickle_always_gives_the_same_bytes(tmp_path):
+def test_conversion_does_not_depend_on_the_order_of_keys(tmp_path):
     tree = {"b": {"x": np.ones((2, 3), np.float32)}, "a": {"y": np.zeros(3, np.float32).T}}
     written = []
     for number, ordered in enumerate((tree, dict(reversed(tree.items())))):

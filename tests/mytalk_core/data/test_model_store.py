@@ -22,7 +22,7 @@ from mytalk_core.errors import BadInputError, ModelError, Reason
 
 @pytest.fixture
 def store(cache, make_wheel, carried, monkeypatch):
-    """A store of two models, one with two files; both in a carrier."""
+    """A store of two models in one carrier; the second has two files."""
     make_wheel("carrier", {"carrier/a": b"aaa", "carrier/b": b"bbbb"})
 
     def file(name: str, content: bytes) -> CheckedFile:
@@ -49,14 +49,14 @@ def test_entries_are_complete():
                 assert file.carriers or file.url
 
 
-def test_a_model_of_one_file_is_its_path(store, cache):
+def test_pull_returns_the_path_of_a_model_with_one_file(store, cache):
     path = pull("single")
 
     assert path == cache / "models" / "single" / "1" / "a"
     assert path.read_bytes() == b"aaa"
 
 
-def test_a_model_of_several_files_is_their_folder(store):
+def test_pull_returns_the_folder_of_a_model_with_several_files(store):
     folder = pull("pair")
 
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
@@ -65,7 +65,7 @@ def test_a_model_of_several_files_is_their_folder(store):
     }
 
 
-def test_a_pulled_model_needs_no_source_any_more(store, index):
+def test_a_pulled_model_is_not_downloaded_again(store, index):
     first = pull("pair")
     next(index.iterdir()).unlink()
 
@@ -73,11 +73,11 @@ def test_a_pulled_model_needs_no_source_any_more(store, index):
     assert download_size(model("pair")) == 0
 
 
-def test_the_download_of_a_shared_carrier_counts_once(store):
+def test_a_shared_carrier_counts_once_in_the_download_size(store):
     assert download_size(model("pair")) == 1000
 
 
-def test_the_projects_own_weights_come_first(store, tmp_path, monkeypatch):
+def test_weights_shipped_with_the_project_come_first(store, tmp_path, monkeypatch):
     own = tmp_path / "weights" / "single"
     own.mkdir(parents=True)
     (own / "a").write_bytes(b"aaa")
@@ -86,7 +86,7 @@ def test_the_projects_own_weights_come_first(store, tmp_path, monkeypatch):
     assert pull("single") == own / "a"
 
 
-def test_states(store):
+def test_states_of_absent_present_and_corrupt_models(store):
     single, pair = store
     assert state(single) is ModelState.ABSENT
     path = pull("single")
@@ -107,17 +107,17 @@ def test_a_model_without_a_checksum_is_listed_and_not_pulled(cache):
     assert not cache.exists()
 
 
-def test_an_unknown_name_lists_the_known():
+def test_an_unknown_name_is_an_error_that_lists_the_models():
     with pytest.raises(BadInputError, match="face-landmarker") as caught:
         pull("face-landmarkr")
     assert caught.value.reason is Reason.NOT_FOUND
 
 
-def test_the_real_landmarker_is_the_published_one(landmarker_model):
+def test_the_landmarker_has_its_published_checksum(landmarker_model):
     assert sha256_of(landmarker_model) == model("face-landmarker").files[0].sha256
 
 
-def test_the_real_whisper_folder_is_what_ctranslate2_loads(whisper_dir):
+def test_the_whisper_folder_has_the_files_that_ctranslate2_loads(whisper_dir):
     assert {path.name for path in whisper_dir.iterdir()} == {
         "model.bin",
         "config.json",

@@ -16,7 +16,7 @@ def footage(cache, make_wheel, carried, monkeypatch):
     monkeypatch.setattr(samples, "_FILES", (CheckedFile("clip.mp4", digest, 4, (member,)),))
 
 
-def test_clips_say_whose_they_are(footage):
+def test_clips_have_source_and_licence(footage):
     (clip,) = sample_footage()
 
     assert clip.name == "clip"
@@ -25,7 +25,7 @@ def test_clips_say_whose_they_are(footage):
     assert clip.licence == "GPL-3.0-or-later"
 
 
-def test_nothing_is_downloaded_twice(footage, index):
+def test_clips_are_downloaded_once(footage, index):
     assert samples_download_size() > 0
     sample_footage()
     assert samples_download_size() == 0
@@ -34,12 +34,12 @@ def test_nothing_is_downloaded_twice(footage, index):
     assert sample_footage()[0].path.is_file()
 
 
-def test_without_network_and_cache_it_says_so(cache, index):
+def test_without_network_and_cache_the_error_names_the_package(cache, index):
     with pytest.raises(ModelError, match="psychopy"):
         sample_footage()
 
 
-def test_the_real_clips_are_two_films(sample_clips):
+def test_the_published_clips_are_mp4_files(sample_clips):
     assert set(sample_clips) == {"jwp_intro", "test_movie"}
     for clip in sample_clips.values():
         assert clip.path.read_bytes()[4:8] == b"ftyp"

@@ -1,4 +1,4 @@
-"""Whom web servers may send us to."""
+"""Connections to private addresses are refused, directly and by redirects."""
 
 import ipaddress
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_names_that_resolve_to_private_addresses_are_refused(tmp_path: Path) -> 
         assert file_identity(site.url) == "4-1"
 
 
-def test_a_server_that_redirects_to_a_private_address_is_not_followed(
+def test_a_redirect_to_a_private_address_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     inner = ipaddress.ip_address("127.0.0.2")
