@@ -1,7 +1,7 @@
-"""Inputs that the product once handled wrongly, each made from a few seconds of a talking person.
+"""Regression inputs, each made from a few seconds of a talking person.
 
-The recipes are those of films, transport streams and lists as cameras, broadcasters and
-spreadsheets write them. Footage of any two people serves.
+The recipes reproduce films, transport streams and lists as cameras, broadcasters and spreadsheets
+write them. Footage of any two people works.
 """
 
 import csv
@@ -22,7 +22,7 @@ RunFfmpeg = Callable[..., Path]
 
 SHARED = Path(__file__).parents[1] / "../shared/data"
 
-FRAMES = 75  # of every film, at 25 frames a second
+FRAMES = 75  # per film, at 25 frames a second
 CUT_FRAME = 37  # of `cut`: the first frame of the second person
 PEOPLE = ("王伟", "Иван", "محمد")
 
@@ -34,18 +34,18 @@ _PICTURE = (360, 288)  # pixels, width and height of the film
 
 @dataclass(frozen=True)
 class Footage:
-    """What the inputs are made from; each is a file with picture and sound of at least 3 s."""
+    """The source footage; each file has video and audio of at least 3 s."""
 
     film: Path  # a person in 360x288 at 25 frames a second
-    other: Path  # another person, framed alike
-    speech: Path  # another sentence of the first person; its sound is used
+    other: Path  # another person with the same framing
+    speech: Path  # another sentence of the first person; only its audio is used
     large: Path  # a person at 720x576
-    mouth: tuple[int, int]  # pixels, where the mouth of `film` is
+    mouth: tuple[int, int]  # pixels, position of the mouth in `film`
     chin_line: int  # row of `film` between nose and mouth
 
 
-class Kitchen:
-    """Makes inputs from footage in a folder; what several need is made once."""
+class CaseInputs:
+    """Creates the inputs in a folder on demand, each once."""
 
     def __init__(self, folder: Path, footage: Footage, run_ffmpeg: RunFfmpeg) -> None:
         self._folder = folder
@@ -53,59 +53,59 @@ class Kitchen:
         self._run = run_ffmpeg
 
     def ff(self, out: Path, *arguments: object) -> Path:
-        """Run the ffmpeg program."""
+        """Run the ffmpeg program and return `out`."""
         return self._run(out, *map(str, arguments))
 
     def made(self, name: str) -> Path:
-        """The input called `name`."""
+        """Return the path of the input `name`, created if it does not exist."""
         path = self._folder / name
         if not path.exists():
             RECIPES[name](self, path)
         return path
 
 
-def _film(kitchen: Kitchen, out: Path) -> Path:
-    source = kitchen.footage.film
-    return kitchen.ff(out, "-i", source, "-t", "3", *_X264, "-pix_fmt", "yuv420p", *_AAC)
+def _film(inputs: CaseInputs, out: Path) -> Path:
+    source = inputs.footage.film
+    return inputs.ff(out, "-i", source, "-t", "3", *_X264, "-pix_fmt", "yuv420p", *_AAC)
 
 
-def _speech(kitchen: Kitchen, out: Path) -> Path:
-    return kitchen.ff(out, "-i", kitchen.footage.speech, "-t", "3", "-vn", "-ac", 1, "-ar", 44100)
+def _speech(inputs: CaseInputs, out: Path) -> Path:
+    return inputs.ff(out, "-i", inputs.footage.speech, "-t", "3", "-vn", "-ac", 1, "-ar", 44100)
 
 
-def _cut(kitchen: Kitchen, out: Path) -> Path:
-    """Two people framed alike with a straight cut between them."""
+def _cut(inputs: CaseInputs, out: Path) -> Path:
+    """Two people with the same framing and a hard cut between them."""
     graph = (
         f"[0:v]trim=end_frame={CUT_FRAME},setpts=PTS-STARTPTS,setsar=1[a];"
         f"[1:v]trim=end_frame={FRAMES - CUT_FRAME},setpts=PTS-STARTPTS,setsar=1,"
         "format=yuv420p[b];[a][b]concat=n=2:v=1[v]"
     )
-    films = ("-i", kitchen.made("A.mp4"), "-i", kitchen.footage.other)
-    return kitchen.ff(out, *films, "-filter_complex", graph, "-map", "[v]", "-r", 25, *_X264)
+    films = ("-i", inputs.made("A.mp4"), "-i", inputs.footage.other)
+    return inputs.ff(out, *films, "-filter_complex", graph, "-map", "[v]", "-r", 25, *_X264)
 
 
-def _cut_first(kitchen: Kitchen, out: Path) -> Path:
-    return kitchen.ff(out, "-i", kitchen.made("A.mp4"), "-frames:v", CUT_FRAME, "-an", *_X264)
+def _cut_first(inputs: CaseInputs, out: Path) -> Path:
+    return inputs.ff(out, "-i", inputs.made("A.mp4"), "-frames:v", CUT_FRAME, "-an", *_X264)
 
 
-def _filtered(graph: str, codec: tuple[str, ...]) -> Callable[[Kitchen, Path], Path]:
-    """The film through a filter of its picture."""
+def _filtered(graph: str, codec: tuple[str, ...]) -> Callable[[CaseInputs, Path], Path]:
+    """Return a recipe that filters the film's picture."""
 
-    def make(kitchen: Kitchen, out: Path) -> Path:
-        return kitchen.ff(out, "-i", kitchen.made("A.mp4"), "-vf", graph, *codec, "-c:a", "copy")
+    def make(inputs: CaseInputs, out: Path) -> Path:
+        return inputs.ff(out, "-i", inputs.made("A.mp4"), "-vf", graph, *codec, "-c:a", "copy")
 
     return make
 
 
-def _chin(kitchen: Kitchen, out: Path) -> Path:
-    """The mouth lies below the edge of the picture."""
-    crop = f"crop={_PICTURE[0]}:{kitchen.footage.chin_line // 2 * 2}:0:0"
-    return _filtered(crop, _X264)(kitchen, out)
+def _chin(inputs: CaseInputs, out: Path) -> Path:
+    """A crop with the mouth outside the picture."""
+    crop = f"crop={_PICTURE[0]}:{inputs.footage.chin_line // 2 * 2}:0:0"
+    return _filtered(crop, _X264)(inputs, out)
 
 
-def _names(kitchen: Kitchen, out: Path) -> Path:
-    """Three people in folders whose names are not Latin."""
-    sources = (kitchen.footage.film, kitchen.footage.other, kitchen.footage.speech)
+def _names(inputs: CaseInputs, out: Path) -> Path:
+    """Three people in folders with non-Latin names."""
+    sources = (inputs.footage.film, inputs.footage.other, inputs.footage.speech)
     for person, source in zip(PEOPLE, sources, strict=True):
         folder = out / person
         folder.mkdir(parents=True)
@@ -113,45 +113,45 @@ def _names(kitchen: Kitchen, out: Path) -> Path:
     return out
 
 
-def _woven(kitchen: Kitchen, out: Path) -> Path:
-    """PAL with fifty fields a second, the upper field first."""
+def _woven(inputs: CaseInputs, out: Path) -> Path:
+    """Interlaced PAL, upper field first."""
     graph = (
         "minterpolate=fps=50:mi_mode=mci,scale=720:576,interlace=scan=tff:lowpass=off,setsar=16/15"
     )
     codec = ("-c:v", "mpeg2video", "-q:v", 2, "-flags", "+ildct+ilme", "-c:a", "mp2")
-    return kitchen.ff(out, "-i", kitchen.made("A.mp4"), "-vf", graph, *codec, "-f", "dvd")
+    return inputs.ff(out, "-i", inputs.made("A.mp4"), "-vf", graph, *codec, "-f", "dvd")
 
 
-def _interlaced(kitchen: Kitchen, out: Path) -> Path:
-    woven = kitchen.made("woven.mpg")
-    return kitchen.ff(out, "-i", woven, *_X264, "-flags", "+ildct+ilme", "-c:a", "aac")
+def _interlaced(inputs: CaseInputs, out: Path) -> Path:
+    woven = inputs.made("woven.mpg")
+    return inputs.ff(out, "-i", woven, *_X264, "-flags", "+ildct+ilme", "-c:a", "aac")
 
 
-def _dv(kitchen: Kitchen, out: Path) -> Path:
-    """A raw PAL DV stream, whose reader states a rate of its own invention."""
+def _dv(inputs: CaseInputs, out: Path) -> Path:
+    """A raw PAL DV stream; its demuxer states a wrong rate."""
     codec = ("-c:v", "dvvideo", "-pix_fmt", "yuv420p", "-flags", "+ildct+ilme")
     sound = ("-c:a", "pcm_s16le", "-ar", 48000, "-ac", 2)
     graph = ("-vf", "fieldorder=bff")
-    return kitchen.ff(out, "-i", kitchen.made("woven.mpg"), *graph, *codec, *sound, "-f", "dv")
+    return inputs.ff(out, "-i", inputs.made("woven.mpg"), *graph, *codec, *sound, "-f", "dv")
 
 
-def _mirror(kitchen: Kitchen, out: Path) -> Path:
-    return kitchen.ff(out, "-display_hflip", "-i", kitchen.made("A.mp4"), "-c", "copy")
+def _mirror(inputs: CaseInputs, out: Path) -> Path:
+    return inputs.ff(out, "-display_hflip", "-i", inputs.made("A.mp4"), "-c", "copy")
 
 
-def _jump(seconds: int) -> Callable[[Kitchen, Path], Path]:
-    """A transport stream whose clock jumps forward in the middle."""
+def _jump(seconds: int) -> Callable[[CaseInputs, Path], Path]:
+    """Return a recipe of a transport stream whose clock jumps forward in the middle."""
 
-    def make(kitchen: Kitchen, out: Path) -> Path:
+    def make(inputs: CaseInputs, out: Path) -> Path:
         codec = ("-c:v", "mpeg2video", "-q:v", 2, "-g", 12, "-c:a", "mp2", "-b:a", "192k")
         stream = (*codec, "-muxdelay", 0, "-muxpreload", 0)
         film, begin, rest = (
-            kitchen.made("A.mp4"),
+            inputs.made("A.mp4"),
             out.with_suffix(".a.ts"),
             out.with_suffix(".b.ts"),
         )
-        kitchen.ff(begin, "-i", film, "-t", 1.52, *stream)
-        kitchen.ff(rest, "-ss", 1.52, "-i", film, *stream, "-output_ts_offset", seconds)
+        inputs.ff(begin, "-i", film, "-t", 1.52, *stream)
+        inputs.ff(rest, "-ss", 1.52, "-i", film, *stream, "-output_ts_offset", seconds)
         out.write_bytes(begin.read_bytes() + rest.read_bytes())
         begin.unlink()
         rest.unlink()
@@ -160,28 +160,28 @@ def _jump(seconds: int) -> Callable[[Kitchen, Path], Path]:
     return make
 
 
-def _square(kitchen: Kitchen, out: Path) -> Path:
+def _square(inputs: CaseInputs, out: Path) -> Path:
     graph = "scale=720:576,setsar=1,pad=1024:576:(ow-iw)/2:0"
-    return kitchen.ff(out, "-i", kitchen.footage.large, "-t", 3, "-vf", graph, *_FINE, *_AAC)
+    return inputs.ff(out, "-i", inputs.footage.large, "-t", 3, "-vf", graph, *_FINE, *_AAC)
 
 
-def _squeezed(graph: str) -> Callable[[Kitchen, Path], Path]:
-    def make(kitchen: Kitchen, out: Path) -> Path:
-        film = kitchen.made("square.mp4")
-        return kitchen.ff(out, "-i", film, "-vf", graph, *_FINE, "-c:a", "copy")
+def _squeezed(graph: str) -> Callable[[CaseInputs, Path], Path]:
+    def make(inputs: CaseInputs, out: Path) -> Path:
+        film = inputs.made("square.mp4")
+        return inputs.ff(out, "-i", film, "-vf", graph, *_FINE, "-c:a", "copy")
 
     return make
 
 
-def _antiphase(kitchen: Kitchen, out: Path) -> Path:
+def _antiphase(inputs: CaseInputs, out: Path) -> Path:
     """A balanced line recorded as stereo."""
-    speech = kitchen.made("B.wav")
-    return kitchen.ff(out, "-i", speech, "-af", "pan=stereo|c0=c0|c1=-1*c0")
+    speech = inputs.made("B.wav")
+    return inputs.ff(out, "-i", speech, "-af", "pan=stereo|c0=c0|c1=-1*c0")
 
 
-def _poly(kitchen: Kitchen, out: Path) -> Path:
-    """Ten discrete channels, the voice on the third."""
-    with wave.open(str(kitchen.made("B.wav"))) as source:
+def _poly(inputs: CaseInputs, out: Path) -> Path:
+    """Ten channels without positions, the voice on the third."""
+    with wave.open(str(inputs.made("B.wav"))) as source:
         rate = source.getframerate()
         voice = np.frombuffer(source.readframes(source.getnframes()), "<i2")
     channels = np.zeros((len(voice), 10), "<i2")
@@ -194,11 +194,11 @@ def _poly(kitchen: Kitchen, out: Path) -> Path:
     return out
 
 
-def _list(rows: list[list[str]], delimiter: str, end: str) -> Callable[[Kitchen, Path], Path]:
-    """A list of preprocessing as a spreadsheet writes it."""
+def _list(rows: list[list[str]], delimiter: str, end: str) -> Callable[[CaseInputs, Path], Path]:
+    """Return a recipe of a source list as a spreadsheet exports it."""
 
-    def make(kitchen: Kitchen, out: Path) -> Path:
-        kitchen.made("A.mp4")
+    def make(inputs: CaseInputs, out: Path) -> Path:
+        inputs.made("A.mp4")
         with out.open("w", newline="") as file:
             csv.writer(file, delimiter=delimiter, lineterminator=end).writerows(rows)
         return out
@@ -206,50 +206,50 @@ def _list(rows: list[list[str]], delimiter: str, end: str) -> Callable[[Kitchen,
     return make
 
 
-def _burnt(kitchen: Kitchen, out: Path) -> Path:
+def _burnt(inputs: CaseInputs, out: Path) -> Path:
     """A subtitle over the mouth."""
-    x, y = kitchen.footage.mouth
+    x, y = inputs.footage.mouth
     font = ImageFont.truetype(get_data_path() + "/fonts/ttf/DejaVuSans-Bold.ttf", 26)
     picture = Image.new("RGBA", _PICTURE)
     style = {"anchor": "mm", "fill": "white", "stroke_width": 2, "stroke_fill": "black"}
     ImageDraw.Draw(picture).text((x, y), "BIN BLUE AT", font=font, **style)
     subtitle = out.with_suffix(".png")
     picture.save(subtitle)
-    films = ("-i", kitchen.made("A.mp4"), "-i", subtitle)
-    return kitchen.ff(
+    films = ("-i", inputs.made("A.mp4"), "-i", subtitle)
+    return inputs.ff(
         out, *films, "-filter_complex", "overlay", *_FINE, "-pix_fmt", "yuv420p", "-c:a", "copy"
     )
 
 
-def _alpha(kitchen: Kitchen, out: Path) -> Path:
-    """ProRes 4444 with opacity."""
+def _alpha(inputs: CaseInputs, out: Path) -> Path:
+    """ProRes 4444 with alpha."""
     disc = (
         f"color=white:s={_PICTURE[0]}x{_PICTURE[1]}:r=25,format=gray,"
         "geq='if(lt(hypot(X-180,Y-144),140),255,0)'"
     )
     graph = "[0:v][1:v]alphamerge=shortest=1,format=yuva444p10le"
     codec = ("-c:v", "prores_ks", "-profile:v", 4444, "-c:a", "pcm_s24le", "-t", 2)
-    films = ("-i", kitchen.made("A.mp4"), "-f", "lavfi", "-i", disc)
-    return kitchen.ff(out, *films, "-filter_complex", graph, *codec)
+    films = ("-i", inputs.made("A.mp4"), "-f", "lavfi", "-i", disc)
+    return inputs.ff(out, *films, "-filter_complex", graph, *codec)
 
 
-def _cover(kitchen: Kitchen, out: Path) -> Path:
-    """A picture of one frame as the first video stream, the film as the second."""
-    film, cover = kitchen.made("A.mp4"), out.with_suffix(".jpg")
-    kitchen.ff(cover, "-i", film, "-frames:v", 1)
+def _cover(inputs: CaseInputs, out: Path) -> Path:
+    """A still picture as the first video stream, the film as the second."""
+    film, cover = inputs.made("A.mp4"), out.with_suffix(".jpg")
+    inputs.ff(cover, "-i", film, "-frames:v", 1)
     maps = ("-map", "1:v", "-map", "0:v", "-map", "0:a")
-    return kitchen.ff(out, "-i", film, "-i", cover, *maps, "-c", "copy")
+    return inputs.ff(out, "-i", film, "-i", cover, *maps, "-c", "copy")
 
 
-def _tracks(kitchen: Kitchen, out: Path) -> Path:
-    """A commentary before the film's own sound, which is the default."""
-    films = ("-i", kitchen.made("A.mp4"), "-i", kitchen.footage.other)
+def _tracks(inputs: CaseInputs, out: Path) -> Path:
+    """A commentary track before the original audio, which is the default."""
+    films = ("-i", inputs.made("A.mp4"), "-i", inputs.footage.other)
     maps = ("-map", "0:v", "-map", "1:a", "-map", "0:a", "-c:v", "copy", "-c:a", "aac")
     marks = ("-disposition:a:0", "comment", "-disposition:a:1", "default")
-    return kitchen.ff(out, *films, *maps, *marks)
+    return inputs.ff(out, *films, *maps, *marks)
 
 
-RECIPES: dict[str, Callable[[Kitchen, Path], Path]] = {
+RECIPES: dict[str, Callable[[CaseInputs, Path], Path]] = {
     "A.mp4": _film,
     "B.wav": _speech,
     "cut.mp4": _cut,
@@ -280,7 +280,7 @@ RECIPES: dict[str, Callable[[Kitchen, Path], Path]] = {
 
 
 def corpus_footage(data: Path) -> Footage:
-    """Two women of the GRID corpus in a folder of research footage, as `Footage`."""
+    """Return footage of two women of the GRID corpus in a folder of research footage."""
     return Footage(
         film=data / "grid/s4/bbae9n.mpg",
         other=data / "grid/s5/bbal2n.mpg",
@@ -292,10 +292,10 @@ def corpus_footage(data: Path) -> Footage:
 
 
 def sample_footage(folder: Path, intro: Path, movie: Path, run_ffmpeg: RunFfmpeg) -> Footage:
-    """The man of the sample clips, as `Footage`; recoloured he stands for another person.
+    """Return footage of the man in the sample clips; recoloured he serves as another person.
 
     Args:
-        folder: the clips are brought to the corpus's size and rate below it.
+        folder: receives the clips in the corpus's size and rate.
         intro, movie: the sample clips.
     """
     lossless = ("-t", "3.2", "-c:v", "libx264", "-crf", "4", "-c:a", "aac", "-b:a", "192k")
@@ -315,14 +315,14 @@ def sample_footage(folder: Path, intro: Path, movie: Path, run_ffmpeg: RunFfmpeg
 
 
 def run_program(out: Path, *arguments: str | Path) -> Path:
-    """Run the ffmpeg program; the fixture `run_ffmpeg` is this function."""
+    """Run the ffmpeg program and return `out`; the fixture `run_ffmpeg` is this function."""
     program = [get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y"]
     subprocess.run([*program, *map(str, arguments), str(out)], check=True)
     return out
 
 
 def footage_of_this_machine(folder: Path) -> Footage:
-    """The corpus beside the clone where it is there, else the sample clips."""
+    """Return the corpus footage beside the clone if it exists, else the sample clips."""
     if SHARED.is_dir():
         return corpus_footage(SHARED)
     clips = {clip.name: clip.path for clip in sample_clips()}

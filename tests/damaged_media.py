@@ -1,4 +1,4 @@
-"""Damaged copies of media files, and what a reader makes of them."""
+"""Damaged copies of media files, and the result of reading them."""
 
 import random
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from mytalk_core.media.audio import read_audio
 from mytalk_core.media.decode import iter_planes
 from mytalk_core.media.probe import probe_video
 
-# Bits are flipped within so many bytes of a place, as bad sectors and lost packets come in bursts.
+# Bits are flipped within this many bytes, since bad sectors and lost packets cause bursts.
 _BURST_BYTES = 64
 _BURST_BITS = 4
 
@@ -31,22 +31,22 @@ class Damage:
 
 @dataclass(frozen=True)
 class Reading:
-    """What became of a copy."""
+    """The result of reading a copy."""
 
     outcome: str  # READ, REFUSED or one of `FAULTS`
-    frames: int = 0  # pictures that were read
+    frames: int = 0  # video frames read
     message: str = ""  # of the error
 
 
 def cut_off(content: bytes, places: int) -> Iterator[Damage]:
-    """Copies that end at evenly spaced places."""
+    """Yield copies truncated at evenly spaced offsets."""
     for number in range(1, places + 1):
         place = len(content) * number // (places + 1)
         yield Damage("cut off", place, content[:place])
 
 
 def flipped(content: bytes, places: int, seed: int = 0) -> Iterator[Damage]:
-    """Copies with a burst of flipped bits each, at other places; the same ones every time."""
+    """Yield copies with one burst of flipped bits each, at random offsets determined by `seed`."""
     chance = random.Random(seed)
     for _ in range(places):
         place = chance.randrange(len(content))
@@ -58,12 +58,12 @@ def flipped(content: bytes, places: int, seed: int = 0) -> Iterator[Damage]:
 
 
 def count_frames(path: str, tell: Tell) -> int:
-    """Read all that a dub reads of a film, or of a speech; the number of its pictures."""
+    """Read everything that a dub reads of a film or a speech file; return the frame count."""
     frames = 0
     try:
         info = probe_video(path)
     except BadInputError:
-        read_audio(Path(path))  # a speech; of a damaged film the same error again
+        read_audio(Path(path))  # a speech file; a damaged film raises the same error again
         return frames
     for frame in iter_planes(path):
         frames = frame.index + 1
@@ -75,7 +75,7 @@ def count_frames(path: str, tell: Tell) -> int:
 
 
 def reading(child: IsolatedProcess, path: Path) -> Reading:
-    """What becomes of a file in a process that may crash or hang over it."""
+    """Read a file in a child process that may crash or hang."""
     try:
         return Reading(READ, child.call(count_frames, str(path)))
     except ChildLostError as error:

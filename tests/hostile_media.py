@@ -1,6 +1,6 @@
-"""Files that broke, or were used to break, programs that read footage; each made from scratch.
+"""Files that broke, or could attack, programs that read footage; all are generated.
 
-Every file comes with the answer that preprocessing must give: what becomes of it, and why.
+Every file comes with the status and reason that preprocessing must report.
 """
 
 import gzip
@@ -17,7 +17,7 @@ from pathlib import Path
 from mytalk_core.data.manifest import Status
 from mytalk_core.errors import Reason
 
-# A port of this machine on which nobody listens, unless a test does, to hear whether one calls.
+# A local port without a listener; tests listen on another one to detect connections.
 CLOSED_PORT = 9
 
 RunFfmpeg = Callable[..., Path]
@@ -30,25 +30,25 @@ _TONE = ("-f", "lavfi", "-i", "sine=frequency=220:sample_rate=48000:duration=2")
 
 @dataclass(frozen=True)
 class HostileFile:
-    """One file and the row that it must become."""
+    """A file and its expected manifest row."""
 
     path: Path
     status: Status
-    reason: Reason | None  # of a file that is not ok
-    why: str  # what it is, in a few words
+    reason: Reason | None  # None for status ok
+    description: str
 
 
 def hostile_files(
     folder: Path, run_ffmpeg: RunFfmpeg, face: Path, port: int = CLOSED_PORT
 ) -> list[HostileFile]:
-    """Makes the files below `folder` from `face`: a film of one talking person.
+    """Create the files in `folder` from `face`, a film of one talking person.
 
-    Its first two seconds show the face throughout and have sound. `run_ffmpeg` is the fixture.
-    Playlists name addresses at `port` of this machine.
+    Its first two seconds show the face throughout and have audio. `run_ffmpeg` is the fixture.
+    Playlists refer to addresses at the local `port`.
     """
 
     def made(name: str, *arguments: str | int | float | Path) -> Path:
-        # Under a plain name first: the program would take some of ours for patterns or options.
+        # Write to a plain name first: the program would parse some names as patterns or options.
         return run_ffmpeg(folder / f"made{Path(name).suffix}", *map(str, arguments)).rename(
             folder / name
         )
@@ -72,16 +72,16 @@ def hostile_files(
 _Made = Callable[..., Path]
 
 
-def _ok(path: Path, why: str) -> HostileFile:
-    return HostileFile(path, Status.OK, None, why)
+def _ok(path: Path, description: str) -> HostileFile:
+    return HostileFile(path, Status.OK, None, description)
 
 
-def _filtered(path: Path, reason: Reason, why: str) -> HostileFile:
-    return HostileFile(path, Status.FILTERED, reason, why)
+def _filtered(path: Path, reason: Reason, description: str) -> HostileFile:
+    return HostileFile(path, Status.FILTERED, reason, description)
 
 
-def _failed(path: Path, reason: Reason, why: str) -> HostileFile:
-    return HostileFile(path, Status.FAILED, reason, why)
+def _failed(path: Path, reason: Reason, description: str) -> HostileFile:
+    return HostileFile(path, Status.FAILED, reason, description)
 
 
 def _written(path: Path, content: bytes) -> Path:
@@ -90,30 +90,33 @@ def _written(path: Path, content: bytes) -> Path:
 
 
 def _names(folder: Path, good: Path) -> list[HostileFile]:
-    """A good film under names that are something else."""
+    """Return a good film under unusual names."""
     names = {
-        "film.txt": "a film with the suffix of a text",
+        "film.txt": "a film with a text file's suffix",
         "naïve 電影\nsecond line.mp4": "unicode and a newline in the name",
         "$(touch owned); `id` 'x' \"y\" & z.mp4": "the name is a shell command",
         "-i%03d[0-9]*?.mp4": "the name is an option and a pattern",
     }
-    return [_ok(_written(folder / name, good.read_bytes()), why) for name, why in names.items()]
+    return [
+        _ok(_written(folder / name, good.read_bytes()), description)
+        for name, description in names.items()
+    ]
 
 
 def _pictures(made: _Made, good: Path) -> list[HostileFile]:
-    """Pictures of unusual but legal kinds."""
+    """Return unusual but legal pictures."""
     select = "select='not(eq(mod(n,7),3))'"
-    lying = made("lying.mp4", "-i", good, "-vf", "transpose=clock", *_VIDEO, *_SOUND)
+    rotated = made("rotated.mp4", "-i", good, "-vf", "transpose=clock", *_VIDEO, *_SOUND)
     hevc = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none")
     fields = ("-vf", "setfield=tff", "-c:v", "mpeg2video", "-q:v", 3, "-flags", "+ildct+ilme")
-    turned = made("turned.mp4", "-display_rotation", 90, "-i", lying, "-c", "copy")
-    lying.unlink()
+    turned = made("turned.mp4", "-display_rotation", 90, "-i", rotated, "-c", "copy")
+    rotated.unlink()
     return [
         _ok(
             made("vfr.mp4", "-i", good, "-vf", select, "-fps_mode", "vfr", *_VIDEO, *_SOUND),
             "variable frame rate",
         ),
-        _ok(turned, "stands upright by its metadata only"),
+        _ok(turned, "upright by its display matrix only"),
         _ok(
             made("odd.mkv", "-i", good, "-vf", "scale=359:287,format=yuv444p", *_SOUND),
             "odd width and height",
@@ -128,17 +131,17 @@ def _pictures(made: _Made, good: Path) -> list[HostileFile]:
         _ok(made("grey.mkv", "-i", good, "-pix_fmt", "gray", *_SOUND), "grey pictures"),
         _ok(
             made("wrapping.ts", "-i", good, *_VIDEO, *_SOUND, "-output_ts_offset", 95_441.2),
-            "its 33-bit clock begins anew in the middle",
+            "its 33-bit clock wraps in the middle",
         ),
         _ok(
             made("negative.nut", "-i", good, *_VIDEO, *_SOUND, "-output_ts_offset", -0.5),
-            "times begin before zero",
+            "timestamps start below zero",
         ),
     ]
 
 
 def _sounds(made: _Made, good: Path) -> list[HostileFile]:
-    """Sound of unusual but legal kinds."""
+    """Return unusual but legal audio."""
     only_picture = ("-i", good, "-map", "0:v", "-map", "1:a", *_VIDEO, *_SOUND)
     return [
         _ok(made("six_channels.mp4", "-i", good, "-ac", 6, "-c:v", "copy", *_SOUND), "5.1"),
@@ -152,20 +155,20 @@ def _sounds(made: _Made, good: Path) -> list[HostileFile]:
         ),
         _ok(
             made("little_sound.mp4", *only_picture[:2], "-t", 0.3, "-i", good, *only_picture[2:]),
-            "the sound ends long before the picture",
+            "the audio ends long before the video",
         ),
         _ok(
             made(
                 *("much_sound.mp4", *only_picture[:2], "-stream_loop", 3, "-i", good),
                 *only_picture[2:],
             ),
-            "the sound goes on long after the picture",
+            "the audio continues long after the video",
         ),
     ]
 
 
 def _poor_in_faces(made: _Made, good: Path) -> list[HostileFile]:
-    """Films that are in order but no use."""
+    """Return valid films without usable faces."""
     small = "scale=146:110,pad=320:240:(ow-iw)/2:(oh-ih)/2"
     return [
         _filtered(
@@ -188,14 +191,14 @@ def _poor_in_faces(made: _Made, good: Path) -> list[HostileFile]:
 
 
 def _lacking(made: _Made, good: Path) -> list[HostileFile]:
-    """Media without what is needed."""
+    """Return media that lack a required stream."""
     cover = ("-f", "lavfi", "-i", "color=s=64x64:r=1:d=1", "-disposition:v", "attached_pic")
     voice = made("voice.wav", "-i", good, "-vn")
     return [
         _failed(
-            made("silent.mp4", "-i", good, "-an", "-c", "copy"), Reason.NO_AUDIO_STREAM, "no sound"
+            made("silent.mp4", "-i", good, "-an", "-c", "copy"), Reason.NO_AUDIO_STREAM, "no audio"
         ),
-        _failed(voice, Reason.NO_VIDEO_STREAM, "only sound"),
+        _failed(voice, Reason.NO_VIDEO_STREAM, "audio only"),
         _failed(
             _written(voice.with_suffix(".mp4"), voice.read_bytes()),
             Reason.NO_VIDEO_STREAM,
@@ -210,10 +213,10 @@ def _lacking(made: _Made, good: Path) -> list[HostileFile]:
 
 
 def _damaged(folder: Path, made: _Made, good: Path) -> list[HostileFile]:
-    """Media of which a part is lost or wrong."""
+    """Return media with lost or corrupted parts."""
     content = good.read_bytes()
     indexed = made("indexed.mp4", "-i", good, "-c", "copy", "-movflags", "+faststart")
-    begun = indexed.read_bytes()
+    index_first = indexed.read_bytes()
     indexed.unlink()
     streamed = made("streamed.mkv", "-i", good, "-c", "copy")
     whole = streamed.read_bytes()
@@ -225,42 +228,42 @@ def _damaged(folder: Path, made: _Made, good: Path) -> list[HostileFile]:
         _failed(
             _written(folder / "cut.mp4", content[: content.index(b"moov") - 4]),
             Reason.NOT_MEDIA,
-            "its index, which comes last, is lost",
+            "its index, which is at the end, is lost",
         ),
         _failed(
-            _written(folder / "head.mp4", begun[: begun.index(b"mdat") + 4]),
+            _written(folder / "head.mp4", index_first[: index_first.index(b"mdat") + 4]),
             Reason.NO_FRAMES,
-            "all but its index is lost",
+            "everything but its index is lost",
         ),
         _ok(
             _written(streamed, whole[: len(whole) * 4 // 5]),
-            "ends early, in a format that is made for it",
+            "truncated, in a format designed for it",
         ),
         HostileFile(
             _written(folder / "flipped.mp4", bytes(flipped)),
             Status.FILTERED,
             Reason.TOO_SHORT,
-            "damaged in the middle, up to the next keyframe; too little is left",
+            "damaged in the middle up to the next keyframe; too little remains",
         ),
     ]
 
 
 def _oversized(folder: Path, made: _Made, good: Path) -> list[HostileFile]:
-    """More than anybody needs, or than there is."""
+    """Return files that exceed the limits or claim to."""
     huge = ("-f", "lavfi", "-i", "color=gray:s=8192x8192:r=1:d=2", "-c:v", "mjpeg", *_SOUND)
     large = made("huge.mov", *_TONE, *huge)
-    lying = bytearray(large.read_bytes())
-    size = lying.index(struct.pack(">HH", 8192, 8192), lying.index(b"stsd"))
-    lying[size : size + 4] = struct.pack(">HH", 320, 240)
+    false_size = bytearray(large.read_bytes())
+    size = false_size.index(struct.pack(">HH", 8192, 8192), false_size.index(b"stsd"))
+    false_size[size : size + 4] = struct.pack(">HH", 320, 240)
     stated = bytearray(made("stated.mkv", "-i", good, "-c", "copy").read_bytes())
     duration = stated.index(b"\x44\x89\x88") + 3  # EBML: Duration, of 8 bytes
     stated[duration : duration + 8] = struct.pack(">d", 1e6 * 3600 * 1000)
     return [
         _failed(large, Reason.OVER_LIMIT, "8192x8192"),
         _failed(
-            _written(folder / "huge_inside.mov", bytes(lying)),
+            _written(folder / "huge_inside.mov", bytes(false_size)),
             Reason.DECODE_ERROR,
-            "8192x8192, and says 320x240",
+            "8192x8192, stated as 320x240",
         ),
         _failed(
             made("streams.mp4", "-i", good, *("-map", "0:v") * 99, "-map", "0:a", "-c", "copy"),
@@ -270,13 +273,13 @@ def _oversized(folder: Path, made: _Made, good: Path) -> list[HostileFile]:
         _failed(
             _written(folder / "stated.mkv", bytes(stated)),
             Reason.OVER_LIMIT,
-            "says that it lasts for a million hours",
+            "states a duration of a million hours",
         ),
     ]
 
 
 def _no_files(folder: Path) -> list[HostileFile]:
-    """Names that no file stands behind."""
+    """Return paths that are not readable regular files."""
     loop, nowhere, directory, pipe = (
         folder / f"{name}.mp4" for name in ("loop", "nowhere", "directory", "pipe")
     )
@@ -286,11 +289,11 @@ def _no_files(folder: Path) -> list[HostileFile]:
     os.mkfifo(pipe)
     found = [
         _failed(loop, Reason.UNREADABLE, "a link to itself"),
-        _failed(nowhere, Reason.NOT_FOUND, "a link to nothing"),
+        _failed(nowhere, Reason.NOT_FOUND, "a dangling link"),
         _failed(directory, Reason.UNREADABLE, "an empty folder"),
-        _failed(pipe, Reason.UNREADABLE, "a pipe that nobody writes to"),
+        _failed(pipe, Reason.UNREADABLE, "a pipe without a writer"),
     ]
-    if os.geteuid() != 0:  # whom no permission stops
+    if os.geteuid() != 0:  # permissions do not restrict root
         secret = _written(folder / "secret.mp4", b"secret")
         secret.chmod(0)
         found.append(_failed(secret, Reason.UNREADABLE, "no permission"))
@@ -298,7 +301,7 @@ def _no_files(folder: Path) -> list[HostileFile]:
 
 
 def _playlists(folder: Path, port: int) -> list[HostileFile]:
-    """Texts that FFmpeg takes for films and that make it open other files and addresses."""
+    """Return texts that FFmpeg plays by opening other files and addresses."""
     address = f"http://127.0.0.1:{port}/part.ts"
     hls = "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{}\n#EXT-X-ENDLIST\n"
     dash = (
@@ -310,24 +313,24 @@ def _playlists(folder: Path, port: int) -> list[HostileFile]:
     )
     session = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video {} RTP/AVP 96"
     texts = {
-        "list.m3u8": (hls.format(address), "an HLS playlist that names an address"),
-        "list.mp4": (hls.format(address), "an HLS playlist with the suffix of a film"),
-        "local.m3u8": (hls.format("file:///etc/passwd"), "an HLS playlist that names a file"),
+        "list.m3u8": (hls.format(address), "an HLS playlist with a URL"),
+        "list.mp4": (hls.format(address), "an HLS playlist with a film's suffix"),
+        "local.m3u8": (hls.format("file:///etc/passwd"), "an HLS playlist with a local file"),
         "list.mpd": (dash, "a DASH manifest"),
         "list.ffconcat": (
             f"ffconcat version 1.0\nfile /etc/passwd\nfile {address}\n",
-            "an edit list of FFmpeg's",
+            "an FFmpeg concat script",
         ),
         "list.sdp": (session.format(port) + "\na=rtpmap:96 H264/90000\n", "a session description"),
     }
     return [
-        _failed(_written(folder / name, text.encode()), Reason.FORBIDDEN_FORMAT, why)
-        for name, (text, why) in texts.items()
+        _failed(_written(folder / name, text.encode()), Reason.FORBIDDEN_FORMAT, description)
+        for name, (text, description) in texts.items()
     ]
 
 
 def _no_media(folder: Path, made: _Made, good: Path, port: int) -> list[HostileFile]:
-    """What is no footage at all."""
+    """Return files that are no audio or video."""
     member = tarfile.TarInfo("film.mp4")
     member.size = 8 * 2**40
     tar = member.tobuf(tarfile.GNU_FORMAT) + bytes(10_240)
@@ -339,23 +342,23 @@ def _no_media(folder: Path, made: _Made, good: Path, port: int) -> list[HostileF
         f'<image href="http://127.0.0.1:{port}/x.png" width="64" height="64"/></svg>'
     )
     contents = {
-        "text.mp4": (b"This is not a film.\n" * 100, "a text with the suffix of a film"),
-        "bomb.tar": (tar, "a tar archive that says it holds 8 TB"),
+        "text.mp4": (b"This is not a film.\n" * 100, "a text with a film's suffix"),
+        "bomb.tar": (tar, "a tar archive with a stated member of 8 TB"),
         "bomb.zip": (packed.getvalue(), "a zip archive of 50 MB of zeros"),
         "good.mp4.gz": (gzip.compress(good.read_bytes(), mtime=0), "a film in a gzip archive"),
         "paper.pdf": (b"%PDF-1.7\n1 0 obj <</Type /Catalog>> endobj\n%%EOF\n", "a PDF file"),
         "noise.mp4": (random.Random(0).randbytes(100_000), "random bytes"),
         "zeros.mp4": (bytes(100_000), "zeros"),
-        "drawing.svg": (svg.encode(), "a drawing that names an address"),
+        "drawing.svg": (svg.encode(), "a drawing with an external image"),
     }
     pictures = {
-        "picture%03d.png": (made("picture.png", *_PATTERN, "-frames:v", 1), "one picture"),
+        "picture%03d.png": (made("picture.png", *_PATTERN, "-frames:v", 1), "a still picture"),
         "moving.gif": (made("moving.gif", *_PATTERN, "-t", 1), "an animated picture"),
     }
     return [
-        _failed(_written(folder / name, content), Reason.NOT_MEDIA, why)
-        for name, (content, why) in contents.items()
+        _failed(_written(folder / name, content), Reason.NOT_MEDIA, description)
+        for name, (content, description) in contents.items()
     ] + [
-        _failed(path.rename(folder / name), Reason.NOT_MEDIA, why)
-        for name, (path, why) in pictures.items()
+        _failed(path.rename(folder / name), Reason.NOT_MEDIA, description)
+        for name, (path, description) in pictures.items()
     ]

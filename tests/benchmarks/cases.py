@@ -1,9 +1,9 @@
-"""What becomes of the inputs that were once handled wrongly, beside what is right.
+"""Regression checks of `tests/cases.py` as a table of expected and measured results.
 
     python tests/benchmarks/cases.py [NAME...]
 
-Makes the inputs of `tests/cases.py` from the corpus beside the clone, or from the sample clips,
-dubs or preprocesses each, and prints a table. Ends with 1 where a row is wrong.
+Makes the inputs from the corpus beside the clone or from the sample clips, and dubs or preprocesses
+each. Exits with 1 where a result is wrong.
 """
 
 import os
@@ -19,27 +19,27 @@ from rich.progress import track
 from rich.table import Table
 
 from mytalk_core.dubbing.models import stored_models
-from tests.case_answers import ANSWERS, Answer, Studio
-from tests.cases import Kitchen, footage_of_this_machine, run_program
+from tests.case_checks import CHECKS, CaseResult, CaseRunner
+from tests.cases import CaseInputs, footage_of_this_machine, run_program
 
 
 def main() -> int:
-    names = sys.argv[1:] or list(ANSWERS)
-    table = Table("input", "right", "measured", "")
+    names = sys.argv[1:] or list(CHECKS)
+    table = Table("input", "expected", "measured", "")
     wrong = 0
     with tempfile.TemporaryDirectory() as scratch:
-        inputs, results = Path(scratch, "inputs"), Path(scratch, "results")
-        inputs.mkdir()
+        folder, results = Path(scratch, "inputs"), Path(scratch, "results")
+        folder.mkdir()
         results.mkdir()
-        kitchen = Kitchen(inputs, footage_of_this_machine(Path(scratch)), run_program)
-        studio = Studio(kitchen, results, stored_models(None, None))
+        inputs = CaseInputs(folder, footage_of_this_machine(Path(scratch)), run_program)
+        runner = CaseRunner(inputs, results, stored_models(None, None))
         for name in track(names, console=Console(stderr=True)):
             try:
-                answer = ANSWERS[name](studio)
+                result = CHECKS[name](runner)
             except Exception as error:
-                answer = Answer("", f"{type(error).__name__}: {error}", False)
-            wrong += not answer.ok
-            table.add_row(name, answer.right, answer.measured, "ok" if answer.ok else "WRONG")
+                result = CaseResult("", f"{type(error).__name__}: {error}", False)
+            wrong += not result.ok
+            table.add_row(name, result.expected, result.measured, "ok" if result.ok else "WRONG")
     Console(width=130).print(table)
     return 1 if wrong else 0
 

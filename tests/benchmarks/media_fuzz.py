@@ -1,11 +1,11 @@
-"""What becomes of damaged media: inputs of `tests/cases.py` cut short, and with bits flipped.
+"""Robustness to damaged media: inputs of `tests/cases.py`, truncated and with flipped bits.
 
     python tests/benchmarks/media_fuzz.py [TRUNCATIONS] [FLIPS]
 
-Each input is cut off at TRUNCATIONS places (20) and copied FLIPS times (200) with a burst of bits
-flipped at another place. Of every copy a child process reads all pictures and sound, as a dub
-does. A copy may be refused with a typed error, or read. Prints a row an input, and ends with 1
-where a copy raised another error, crashed the process, or gave no sign of life for a minute.
+Each input is truncated at TRUNCATIONS offsets (20) and copied FLIPS times (200) with a burst of
+flipped bits at a random offset. A child process reads all video and audio of each copy, as a dub
+does. A copy must be read or refused with a typed error. Prints a row per input; exits with 1 where
+a copy raised another error, crashed the process, or made no progress for a minute.
 """
 
 import os
@@ -24,7 +24,7 @@ from rich.progress import track
 from rich.table import Table
 
 from mytalk_core.footage.isolated import IsolatedProcess, IsolationConfig
-from tests.cases import RECIPES, Kitchen, footage_of_this_machine, run_program
+from tests.cases import RECIPES, CaseInputs, footage_of_this_machine, run_program
 from tests.damaged_media import (
     FAULTS,
     READ,
@@ -39,7 +39,7 @@ from tests.damaged_media import (
 TRUNCATIONS, FLIPS = 20, 200
 LIMIT_SECONDS = 60
 WORKERS = 2
-# Not the lists, the folder, and what other inputs are only compared with.
+# Without the lists, the folder, and inputs that serve only for comparison.
 MEDIA = [
     name
     for name in RECIPES
@@ -48,7 +48,7 @@ MEDIA = [
 
 
 def read_copies(path: Path, damages: list[Damage], folder: Path) -> list[Reading]:
-    """What becomes of each copy, in one child after the other."""
+    """Read each copy in a child process."""
     readings = []
     with IsolatedProcess(IsolationConfig(stall_seconds=LIMIT_SECONDS)) as child:
         for damage in damages:
@@ -65,9 +65,9 @@ def main() -> int:
     table = Table("input", "copies", READ, "fewer frames", REFUSED, *FAULTS, title="damaged media")
     faults = 0
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(WORKERS) as pool:
-        kitchen = Kitchen(Path(scratch), footage_of_this_machine(Path(scratch)), run_program)
+        inputs = CaseInputs(Path(scratch), footage_of_this_machine(Path(scratch)), run_program)
         for name in track(MEDIA, console=Console(stderr=True)):
-            path = kitchen.made(name)
+            path = inputs.made(name)
             content = path.read_bytes()
             damages = [*cut_off(content, truncations), *flipped(content, flips, len(content))]
             folders = [Path(tempfile.mkdtemp(dir=scratch)) for _ in range(WORKERS)]

@@ -87,7 +87,7 @@ def hostile(console: Console, folder: Path) -> None:
         expected = f"{file.status} {file.reason or ''}".strip()
         given = f"{status} {reason or ''}".strip()
         right += expected == given
-        table.add_row(file.why, expected, given if expected == given else f"[red]{given}")
+        table.add_row(file.description, expected, given if expected == given else f"[red]{given}")
     console.print(table)
     console.print(f"{right} of {len(files)} right")
 

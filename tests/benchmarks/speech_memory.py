@@ -1,10 +1,10 @@
-"""Memory that the sound of a dub takes, from its file to its loudness, in a process of its own.
+"""Peak memory of processing a dub's audio, from its file to its loudness.
 
     make bench BENCH=speech_memory ARGS="20 60"
 
-ARGS are minutes of synthetic speech. Of each: the sound itself at 16 kHz, and by how much resident
-memory grew at most while it was read, searched for voice, turned into features (without the
-network, whose memory does not depend on the length) and measured for loudness.
+ARGS are minutes of synthetic speech. Prints for each the size of the audio at 16 kHz and the peak
+growth of resident memory while it is read, passed through voice detection, converted to features
+(without the network, whose memory does not depend on the length) and measured for loudness.
 """
 
 import os
@@ -41,7 +41,7 @@ class BlankEncoder(SpeechEncoder):
 
 
 def write_speech(path: Path, minutes: int) -> None:
-    """Syllables of noise, four a second, ten minutes in twelve."""
+    """Write noise bursts at 4 Hz for ten of every twelve seconds."""
     second = np.arange(_RATE) / _RATE
     loud = np.maximum(np.sin(2 * np.pi * 4 * second), 0) * 8000
     random = np.random.default_rng(0)
@@ -55,10 +55,10 @@ def write_speech(path: Path, minutes: int) -> None:
 
 
 def peak_growth(speech: Path, folder: Path) -> tuple[float, float]:
-    """Bytes of the sound, and by how many resident memory grew at most on its way."""
+    """Return the bytes of the audio and the peak growth of resident memory."""
     voice_intervals(np.zeros(_RATE, np.float32))  # loads the detector
     before = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     audio = read_audio(speech)
     voice_intervals(audio)
     duration = Fraction(len(audio), _RATE)
@@ -69,7 +69,7 @@ def peak_growth(speech: Path, folder: Path) -> tuple[float, float]:
 
 
 def _resident(field: str) -> float:
-    """A value of this process's status, bytes."""
+    """Return a field of this process's status in bytes."""
     for line in Path(f"/proc/{os.getpid()}/status").read_text().splitlines():
         if line.startswith(field):
             return float(line.split()[1]) * 1024
@@ -77,7 +77,7 @@ def _resident(field: str) -> float:
 
 
 def measured(minutes: int) -> tuple[float, float]:
-    """`peak_growth` of so many minutes, in a fresh process."""
+    """Return `peak_growth` in a fresh process."""
     with tempfile.TemporaryDirectory() as folder:
         speech = Path(folder) / "speech.wav"
         write_speech(speech, minutes)

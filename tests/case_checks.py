@@ -1,6 +1,6 @@
-"""What the product makes of the inputs of `tests/cases.py`, beside what is right.
+"""Checks of the dubbing and preprocessing results for the inputs of `tests/cases.py`.
 
-`ANSWERS` has one function a row. Each measures a value and says whether it is right.
+`CHECKS` has one function per input, which measures a value and compares it with the expected one.
 """
 
 from collections.abc import Callable
@@ -30,43 +30,43 @@ from mytalk_core.media.audio import read_audio
 from mytalk_core.media.decode import iter_frames
 from mytalk_core.media.probe import probe_audio, probe_video
 from mytalk_core.speech.recognition import Recogniser
-from tests.cases import CUT_FRAME, FRAMES, PEOPLE, Kitchen, run_program
+from tests.cases import CUT_FRAME, FRAMES, PEOPLE, CaseInputs, run_program
 
-# Footage of which preprocessing is to make a clip, or not.
+# Inputs of preprocessing.
 _FOOTAGE = ("upside.mp4", "chin.mp4", "jump30.ts", "jump3600.ts", "cover.mov", "anamorphic.mp4")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One row."""
+class CaseResult:
+    """The outcome of one check."""
 
-    right: str
+    expected: str
     measured: str
     ok: bool
 
 
 @dataclass(frozen=True)
 class Dub:
-    """A dubbed film."""
+    """A dubbed input."""
 
     inputs: Inputs
     result: DubResult
-    voiced: bool  # whether speech was found
+    voiced: bool  # whether voice was detected
 
     @property
     def drawn(self) -> str:
-        """Frames with new lips, and the reasons of the others."""
+        """Describe the rendered frames and the reasons for leaving the others unchanged."""
         reasons = {reason.value: frames for reason, frames in self.result.left_alone.items()}
         return (
             f"{self.result.rendered_frames} of {self.result.frames} drawn {reasons or ''}".strip()
         )
 
 
-class Studio:
-    """Runs the product over inputs with models that it loads once."""
+class CaseRunner:
+    """Dubs and preprocesses inputs; models are loaded once."""
 
-    def __init__(self, kitchen: Kitchen, folder: Path, models: DubModels) -> None:
-        self.kitchen = kitchen
+    def __init__(self, inputs: CaseInputs, folder: Path, models: DubModels) -> None:
+        self.inputs = inputs
         self._folder = folder
         self._models = models
         self.landmarker = models.landmarker
@@ -75,13 +75,13 @@ class Studio:
         self._dubs: dict[tuple[str, str], Dub] = {}
 
     def dub(self, film: str, speech: str = "B.wav") -> Dub:
-        """The dub of an input.
+        """Dub an input; results are cached.
 
         Raises:
             BadInputError: where it is refused.
         """
         if (film, speech) not in self._dubs:
-            inputs = open_inputs(self.kitchen.made(film), self.kitchen.made(speech), None)
+            inputs = open_inputs(self.inputs.made(film), self.inputs.made(speech), None)
             out = self._folder / f"{film}-{speech}.mp4"
             arguments = (self._models, DubConfig(), self._recogniser, lambda *_: None, self._tools)
             result, transcript = dub_title(inputs, out, *arguments)
@@ -90,14 +90,14 @@ class Studio:
 
     @cached_property
     def manifest(self) -> Path:
-        """What preprocessing writes of some inputs and of the folders of people."""
+        """Preprocess `_FOOTAGE` and the folders of people; return the path of the manifest."""
         out = self._folder / "shards"
-        footage = [str(self.kitchen.made(name)) for name in (*_FOOTAGE, "names")]
+        footage = [str(self.inputs.made(name)) for name in (*_FOOTAGE, "names")]
         assert run(["--quiet", "preprocess", *footage, "--out", str(out)]) in (0, 1)
         return out / "manifest.parquet"
 
     def clips(self, name: str) -> list[int]:
-        """Frames of each clip that preprocessing makes of an input, in order."""
+        """Return the frame count of each clip that preprocessing made of an input, in order."""
         rows = read_manifest(self.manifest)
         return [
             row.frames
@@ -106,7 +106,7 @@ class Studio:
         ]
 
     def square_faces(self, film: Path) -> NDArray[np.float32]:
-        """Landmarks (T, P, 3) of the frames of a film, in square pixels."""
+        """Return landmarks (T, P, 3) of a film's frames in square pixels."""
         aspect = float(probe_video(film).pixel_aspect)
         faces = []
         with MeshLandmarker(self._models.landmarker) as landmarker:
@@ -117,10 +117,10 @@ class Studio:
         return np.stack(faces)
 
 
-def lip_colour(studio: Studio, dub: Dub, frames: range) -> NDArray[np.float64]:
-    """Mean colour of the lips in some frames of a dub, CIE L (0..100), a and b."""
+def lip_colour(runner: CaseRunner, dub: Dub, frames: range) -> NDArray[np.float64]:
+    """Return the mean lip colour in some frames of a dub: CIE L (0..100), a and b."""
     colours = []
-    with MeshLandmarker(studio.landmarker) as landmarker:
+    with MeshLandmarker(runner.landmarker) as landmarker:
         for frame in iter_frames(dub.result.film):
             if frame.index not in frames:
                 continue
@@ -133,64 +133,64 @@ def lip_colour(studio: Studio, dub: Dub, frames: range) -> NDArray[np.float64]:
     return np.mean(colours, axis=0)
 
 
-def cut(studio: Studio) -> Answer:
-    """The lips before a cut are those of a dub of that shot alone."""
+def cut(runner: CaseRunner) -> CaseResult:
+    """The lips before a cut equal those of a dub of that shot alone."""
     frames = range(5, CUT_FRAME - 5)
-    both = lip_colour(studio, studio.dub("cut.mp4"), frames)
-    alone = lip_colour(studio, studio.dub("cutA.mp4"), frames)
+    both = lip_colour(runner, runner.dub("cut.mp4"), frames)
+    alone = lip_colour(runner, runner.dub("cutA.mp4"), frames)
     difference = float(np.abs(both - alone).max())
     measured = f"L {both[0]:.1f} a* {both[1]:.1f}"
-    right = f"as the first shot alone: L {alone[0]:.1f} a* {alone[1]:.1f}"
-    return Answer(right, measured, difference < 1.0)
+    expected = f"as the first shot alone: L {alone[0]:.1f} a* {alone[1]:.1f}"
+    return CaseResult(expected, measured, difference < 1.0)
 
 
-def upside(studio: Studio) -> Answer:
-    dub, clips = studio.dub("upside.mp4"), studio.clips("upside.mp4")
+def upside(runner: CaseRunner) -> CaseResult:
+    dub, clips = runner.dub("upside.mp4"), runner.clips("upside.mp4")
     ok = dub.result.rendered_frames == 0 and not clips
-    return Answer("left alone with the reason, no clip", f"{dub.drawn}, {len(clips)} clips", ok)
+    return CaseResult("left alone with the reason, no clip", f"{dub.drawn}, {len(clips)} clips", ok)
 
 
-def names(studio: Studio) -> Answer:
-    rows = read_manifest(studio.manifest)
+def names(runner: CaseRunner) -> CaseResult:
+    rows = read_manifest(runner.manifest)
     found = {row.speaker for row in rows if row.kind is Kind.CLIP and "/names/" in row.source}
-    return Answer(", ".join(PEOPLE), ", ".join(sorted(found)), found == set(PEOPLE))
+    return CaseResult(", ".join(PEOPLE), ", ".join(sorted(found)), found == set(PEOPLE))
 
 
-def interlaced(studio: Studio) -> Answer:
-    right = "73 interlaced frames, or refused"
+def interlaced(runner: CaseRunner) -> CaseResult:
+    expected = "73 interlaced frames, or refused"
     try:
-        dub = studio.dub("interlaced.mp4")
+        dub = runner.dub("interlaced.mp4")
     except BadInputError as error:
-        return Answer(right, f"refused: {error.reason}", "interlaced" in error.what)
+        return CaseResult(expected, f"refused: {error.reason}", "interlaced" in error.what)
     with av.open(str(dub.result.film)) as film:
         flags = [frame.interlaced_frame for frame in film.decode(video=0)]
-    return Answer(right, f"{sum(flags)} of {len(flags)} interlaced", all(flags))
+    return CaseResult(expected, f"{sum(flags)} of {len(flags)} interlaced", all(flags))
 
 
-def pal_dv(studio: Studio) -> Answer:
-    info = probe_video(studio.kitchen.made("pal.dv"))
+def pal_dv(runner: CaseRunner) -> CaseResult:
+    info = probe_video(runner.inputs.made("pal.dv"))
     measured = f"{info.frame_estimate} frames at {info.fps}"
     ok = info.fps == 25 and abs(info.frame_estimate - 73) <= 2
-    return Answer("73 frames at 25", measured, ok)
+    return CaseResult("73 frames at 25", measured, ok)
 
 
-def mirror(studio: Studio) -> Answer:
-    """The upper third, where nothing is drawn, is as the ffmpeg program shows the source."""
-    film = studio.dub("mirror.mp4").result.film
+def mirror(runner: CaseRunner) -> CaseResult:
+    """The upper third, where nothing is drawn, equals the ffmpeg program's rotation."""
+    film = runner.dub("mirror.mp4").result.film
     lossless = film.with_name("autorotated.mkv")
-    run_program(lossless, "-i", studio.kitchen.made("mirror.mp4"), "-an", "-c:v", "ffv1")
+    run_program(lossless, "-i", runner.inputs.made("mirror.mp4"), "-an", "-c:v", "ffv1")
     pairs = zip(iter_frames(film), iter_frames(lossless), strict=True)
     rows = slice(0, probe_video(film).height // 3)
     difference = float(
         np.mean([np.abs(a.image[rows].astype(int) - b.image[rows]).mean() for a, b in pairs])
     )
-    return Answer("differs by 1.5 of 255 at most", f"{difference:.2f}", difference < 1.5)
+    return CaseResult("differs by 1.5 of 255 at most", f"{difference:.2f}", difference < 1.5)
 
 
-def jump(name: str) -> Callable[[Studio], Answer]:
-    def measure(studio: Studio) -> Answer:
-        dub, clips = studio.dub(name), studio.clips(name)
-        seconds = len(read_audio(studio.kitchen.made(name))) / 16000
+def jump(name: str) -> Callable[[CaseRunner], CaseResult]:
+    def measure(runner: CaseRunner) -> CaseResult:
+        dub, clips = runner.dub(name), runner.clips(name)
+        seconds = len(read_audio(runner.inputs.made(name))) / 16000
         with av.open(str(dub.result.film)) as film:
             times = [float(frame.time) for frame in film.decode(video=0)]
         measured = (
@@ -198,86 +198,90 @@ def jump(name: str) -> Callable[[Studio], Answer]:
         )
         ok = abs(len(times) - FRAMES) <= 1 and abs(times[-1] - 3.0) < 0.1
         ok = ok and abs(seconds - 3.04) < 0.15 and len(clips) == 1 and clips[0] <= FRAMES + 2
-        return Answer("75 frames, 3.04 s, sound alike, one clip", measured, ok)
+        return CaseResult("75 frames, 3.04 s, sound alike, one clip", measured, ok)
 
     return measure
 
 
-def anamorphic(studio: Studio) -> Answer:
+def anamorphic(runner: CaseRunner) -> CaseResult:
     """Lips open as far as in the same film with square pixels."""
     opened = {}
     for name in ("anamorphic.mp4", "square.mp4", "square404.mp4"):
-        faces = studio.square_faces(studio.dub(name).result.film)
+        faces = runner.square_faces(runner.dub(name).result.film)
         ratio = aperture(faces, MESH478) / inter_ocular(faces, MESH478)
         opened[name] = float(np.percentile(ratio, 95))
-    right = min(opened["square.mp4"], opened["square404.mp4"])
+    expected = min(opened["square.mp4"], opened["square404.mp4"])
     measured = opened["anamorphic.mp4"]
     text = f"{opened['square.mp4']:.3f}, {opened['square404.mp4']:.3f} with square pixels"
-    return Answer(text, f"{measured:.3f}", measured > 0.94 * right)
+    return CaseResult(text, f"{measured:.3f}", measured > 0.94 * expected)
 
 
-def voice_in(speech: str) -> Callable[[Studio], Answer]:
-    def measure(studio: Studio) -> Answer:
-        dub = studio.dub("A.mp4", speech)
+def voice_in(speech: str) -> Callable[[CaseRunner], CaseResult]:
+    def measure(runner: CaseRunner) -> CaseResult:
+        dub = runner.dub("A.mp4", speech)
         channels = probe_audio(dub.result.film).channels
         measured = f"{'voice' if dub.voiced else 'no voice'}, {channels} channels in the film"
-        return Answer("speech is found, or refused before work", measured, dub.voiced)
+        return CaseResult("speech is found, or refused in advance", measured, dub.voiced)
 
     return measure
 
 
-def chin(studio: Studio) -> Answer:
-    dub, clips = studio.dub("chin.mp4"), studio.clips("chin.mp4")
+def chin(runner: CaseRunner) -> CaseResult:
+    dub, clips = runner.dub("chin.mp4"), runner.clips("chin.mp4")
     most_frequent = next(iter(dub.result.left_alone), "")
     ok = dub.result.rendered_frames == 0 and most_frequent == "mouth_outside" and not clips
-    return Answer("0 drawn, mouth outside, no clip", f"{dub.drawn}, {len(clips)} clips", ok)
+    return CaseResult("0 drawn, mouth outside, no clip", f"{dub.drawn}, {len(clips)} clips", ok)
 
 
-def one_source(name: str) -> Callable[[Studio], Answer]:
-    def measure(studio: Studio) -> Answer:
-        found = list(list_sources([str(studio.kitchen.made(name))], ListingConfig()))
+def one_source(name: str) -> Callable[[CaseRunner], CaseResult]:
+    def measure(runner: CaseRunner) -> CaseResult:
+        found = list(list_sources([str(runner.inputs.made(name))], ListingConfig()))
         speakers = [each.speaker for each in found]
-        return Answer("one source, speaker one", f"{len(found)}, {speakers}", speakers == ["one"])
+        return CaseResult(
+            "one source, speaker one", f"{len(found)}, {speakers}", speakers == ["one"]
+        )
 
     return measure
 
 
-def burnt(studio: Studio) -> Answer:
-    dub = studio.dub("burnt.mp4")
+def burnt(runner: CaseRunner) -> CaseResult:
+    dub = runner.dub("burnt.mp4")
     reasons = {reason.value for reason in dub.result.left_alone}
-    return Answer("left alone as covered", dub.drawn, reasons == {"mouth_covered"})
+    return CaseResult("left alone as covered", dub.drawn, reasons == {"mouth_covered"})
 
 
-def alpha(studio: Studio) -> Answer:
-    notes = studio.dub("alpha.mov").inputs.losses
-    return Answer("its loss is said before work", "; ".join(notes)[-60:], "opacity" in str(notes))
+def alpha(runner: CaseRunner) -> CaseResult:
+    notes = runner.dub("alpha.mov").inputs.losses
+    return CaseResult(
+        "its loss is noted in advance", "; ".join(notes)[-60:], "opacity" in str(notes)
+    )
 
 
-def black_and_white(studio: Studio) -> Answer:
+def black_and_white(runner: CaseRunner) -> CaseResult:
     most = 0
-    with av.open(str(studio.dub("bw.mp4").result.film)) as film:
+    with av.open(str(runner.dub("bw.mp4").result.film)) as film:
         for frame in film.decode(video=0):
             chroma = frame.to_ndarray()[frame.height :].astype(int)
             most = max(most, int(np.abs(chroma - 128).max()))
-    return Answer("chroma off 128 by 0", str(most), most == 0)
+    return CaseResult("chroma off 128 by 0", str(most), most == 0)
 
 
-def cover(studio: Studio) -> Answer:
-    dub, clips = studio.dub("cover.mov"), studio.clips("cover.mov")
+def cover(runner: CaseRunner) -> CaseResult:
+    dub, clips = runner.dub("cover.mov"), runner.clips("cover.mov")
     measured = f"{dub.result.frames} frames, clips {clips}"
-    return Answer("75 frames", measured, dub.result.frames == FRAMES and len(clips) == 1)
+    return CaseResult("75 frames", measured, dub.result.frames == FRAMES and len(clips) == 1)
 
 
-def tracks(studio: Studio) -> Answer:
-    """The sound is that of the film."""
-    chosen = read_audio(studio.kitchen.made("tracks.mkv"))
-    own = read_audio(studio.kitchen.made("A.mp4"))
+def tracks(runner: CaseRunner) -> CaseResult:
+    """The audio is the film's original."""
+    chosen = read_audio(runner.inputs.made("tracks.mkv"))
+    own = read_audio(runner.inputs.made("A.mp4"))
     length = min(len(chosen), len(own))
     alike = float(np.corrcoef(chosen[:length], own[:length])[0, 1])
-    return Answer("the default track, r > .9", f"r {alike:.2f}", alike > 0.9)
+    return CaseResult("the default track, r > .9", f"r {alike:.2f}", alike > 0.9)
 
 
-ANSWERS: dict[str, Callable[[Studio], Answer]] = {
+CHECKS: dict[str, Callable[[CaseRunner], CaseResult]] = {
     "cut.mp4": cut,
     "upside.mp4": upside,
     "names/": names,
