@@ -50,9 +50,9 @@ from mytalk_core.footage.stages import Stage, StageLog
 from mytalk_core.footage.track_parts import DroppedTrack, FootageConfig
 from mytalk_core.footage.units import Segment, Unit, UnitConfig
 from mytalk_core.media.clock import format_rate
+from mytalk_core.media.frame_format import interlaced_error
 from mytalk_core.media.limits import MediaLimits, check_limits
 from mytalk_core.media.output import output_error
-from mytalk_core.media.picture_kind import interlaced_error
 from mytalk_core.media.probe import probe_audio, probe_video
 from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY, SpeechEncoder
 from mytalk_core.sync.expert_file import Purpose, expert_path

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.audio_clock import audio_from_first_frame
 from mytalk_core.media.channels import mixed_to_mono, mono_weights
 from mytalk_core.media.clock import SPEECH_SAMPLE_RATE, sample_at
 from mytalk_core.media.ffmpeg_program import FfmpegFailed, running
 from mytalk_core.media.output import atomic_path
-from mytalk_core.media.sound_clock import sound_from_first_picture
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 
 _FLOAT_BYTES = 4
@@ -39,14 +39,14 @@ def read_audio(
 
     Args:
         start: seconds after sample 0. The audio before it is not decoded, see
-            `sound_from_first_picture`.
+            `audio_from_first_frame`.
         duration: seconds to read; None reads to the end. The result is shorter where the audio
             ends earlier, and empty where `start` is beyond its end.
 
     Raises:
         BadInputError: as `probe_audio`, or DECODE_ERROR.
     """
-    sound = sound_from_first_picture(Path(path), sample_rate, start, choice)
+    sound = audio_from_first_frame(Path(path), sample_rate, start, choice)
     if duration is not None:
         count = sample_at(start + duration, sample_rate) - sample_at(start, sample_rate)
         sound = sound.filter("atrim", end_sample=count)
@@ -69,7 +69,7 @@ def iter_audio(
     Raises:
         BadInputError: as `read_audio`; DECODE_ERROR may follow valid blocks.
     """
-    sound = sound_from_first_picture(Path(path), sample_rate)
+    sound = audio_from_first_frame(Path(path), sample_rate)
     block = max(1, sample_at(Fraction(block_seconds), sample_rate))
     yield from _mono_blocks(sound, block, Path(path), PLAYERS_CHOICE)
 

@@ -124,7 +124,7 @@ def iter_frames_at(
     """
     scaler = VideoReformatter()
     index = first
-    shown: _Shown | None = None
+    shown: _SourceFrame | None = None
     begin = frame_time(first, fps) + _CLOCK_TOLERANCE
     with video_from(Path(path), begin, threads, choice) as (stream, frames):
         unit = time_base(stream)
@@ -139,7 +139,7 @@ def iter_frames_at(
                 yield shown.as_frame(index, stands_in)
                 index += 1
             aspect = pixel_aspect(stream, frame)
-            shown = _Shown(pts, frame, scaler, aspect, damaged)
+            shown = _SourceFrame(pts, frame, scaler, aspect, damaged)
         assert shown is not None  # decoding raises where there is no frame
         over = shown.pts * unit + length - _CLOCK_TOLERANCE
         while frame_time(index, fps) < over and index != end:
@@ -147,7 +147,7 @@ def iter_frames_at(
             index += 1
 
 
-class _Shown:
+class _SourceFrame:
     """The source frame on screen, converted at most once and only when it is output."""
 
     def __init__(

@@ -168,7 +168,7 @@ class _Step:
         return (self.after - self.expected) * unit
 
 
-class _Reading:
+class _StreamState:
     """State of one stream while its packets are read in file order."""
 
     def __init__(self, stream: Stream) -> None:
@@ -226,45 +226,45 @@ def _whole_clock(container: InputContainer, video: int | None) -> FilmClock:
     streams: list[Stream] = [*container.streams.audio]
     if video is not None:
         streams.append(container.streams[video])
-    readings = {stream.index: _Reading(stream) for stream in streams}
+    states = {stream.index: _StreamState(stream) for stream in streams}
     starts: list[int] = []
     first: int | None = None
     keys: list[tuple[int, int | None, int]] = []  # pts, position, jumps before
-    apart = _KEYFRAMES_APART / readings[video].unit if video is not None else 0
+    apart = _KEYFRAMES_APART / states[video].unit if video is not None else 0
     try:
         for order, packet in enumerate(container.demux(streams)):
             if not packet.size:
                 continue
             index = packet.stream_index
-            reading = readings[index]
-            reading.read(packet, order)
+            state = states[index]
+            state.read(packet, order)
             pts = packet.pts
             if index != video or pts is None:
                 continue
-            jumps = len(reading.steps)
+            jumps = len(state.steps)
             if not jumps:
                 first = pts if first is None else min(first, pts)
                 if len(starts) < _MEASURED:
                     starts.append(pts)
             if (
                 packet.is_keyframe
-                and reading.regular
+                and state.regular
                 and (not keys or keys[-1][2] != jumps or pts - keys[-1][0] >= apart)
             ):
                 keys.append((pts, packet.pos, jumps))
     except av.error.FFmpegError:
         pass  # decoding reports it
-    jumps_of = _resolved(readings, video)
+    jumps_of = _resolved(states, video)
     starts = sorted(set(starts))
     if len(starts) >= _MEASURED:
         starts = starts[:-_REORDERED]
     rate = _rate(container, video, starts)
     if video is None or first is None:
         return FilmClock(rate, jumps_of)
-    reading, own = readings[video], jumps_of[video]
+    state, own = states[video], jumps_of[video]
     shift = own[-1].shift if own else 0
-    length = (reading.end - shift - first) * reading.unit
-    return FilmClock(rate, jumps_of, reading.packets, length, _closed_keys(keys, own))
+    length = (state.end - shift - first) * state.unit
+    return FilmClock(rate, jumps_of, state.packets, length, _closed_keys(keys, own))
 
 
 def _closed_keys(
@@ -276,14 +276,14 @@ def _closed_keys(
     )
 
 
-def _resolved(readings: Mapping[int, _Reading], video: int | None) -> dict[int, tuple[Jump, ...]]:
+def _resolved(states: Mapping[int, _StreamState], video: int | None) -> dict[int, tuple[Jump, ...]]:
     """Decide which jumps are closed, and return each with the shift of what follows it."""
-    sounds = {index: reading for index, reading in readings.items() if index != video}
-    shifts: dict[int, dict[int, Fraction]] = {index: {} for index in readings}
-    silent = not any(reading.packets for reading in sounds.values())
+    sounds = {index: state for index, state in states.items() if index != video}
+    shifts: dict[int, dict[int, Fraction]] = {index: {} for index in states}
+    silent = not any(state.packets for state in sounds.values())
     if video is not None:
         total = Fraction(0)
-        picture = readings[video]
+        picture = states[video]
         for step in picture.steps:
             size = step.size(picture.unit)
             partners = {
@@ -307,15 +307,15 @@ def _resolved(readings: Mapping[int, _Reading], video: int | None) -> dict[int, 
             shifts[index][step.order] = total
     return {
         index: tuple(
-            Jump(step.before, step.after, round(shifts[index][step.order] / reading.unit))
-            for step in reading.steps
+            Jump(step.before, step.after, round(shifts[index][step.order] / state.unit))
+            for step in state.steps
         )
-        for index, reading in readings.items()
+        for index, state in states.items()
     }
 
 
 def _partner(
-    step: _Step, picture: _Reading, sound: _Reading, taken: Mapping[int, Fraction]
+    step: _Step, picture: _StreamState, sound: _StreamState, taken: Mapping[int, Fraction]
 ) -> _Step | None:
     """Return the sound's jump that corresponds to the picture's `step`, or None."""
     size, at = step.size(picture.unit), step.decoded * picture.unit

@@ -59,7 +59,7 @@ def sweep_leftovers(folder: Path, only_writer: bool = False) -> list[str]:
     return removed
 
 
-def hold(folder: Path) -> int | None:
+def lock_folder(folder: Path) -> int | None:
     """Lock a temporary folder until the returned descriptor is closed or this process dies.
 
     Returns None where the file system does not lock folders.
@@ -97,7 +97,7 @@ def _is_left(path: Path, marked: re.Match[str]) -> bool:
         return process_start(int(marked["process"])) != marked["start"]
     if same_boot and path.is_dir():  # another container: process ids do not apply, locks do
         with suppress(OSError):
-            handle = hold(path)
+            handle = lock_folder(path)
             if handle is not None:
                 os.close(handle)
                 return True

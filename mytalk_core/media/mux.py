@@ -9,13 +9,13 @@ import av.error
 import ffmpeg
 
 from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.audio_clock import audio_from_first_frame
 from mytalk_core.media.channels import mixed_to_mono, mono_weights
 from mytalk_core.media.clock import sample_at
 from mytalk_core.media.container import file_url
 from mytalk_core.media.ffmpeg_program import FfmpegFailed, local_input, running
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.probe import probe_audio, probe_video
-from mytalk_core.media.sound_clock import sound_from_first_picture
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 
 _SAMPLE_RATE = 48_000
@@ -69,7 +69,7 @@ def mux(
     """
     probe_video(video)
     samples = sample_at(duration, _SAMPLE_RATE)
-    sound = sound_from_first_picture(speech, _SAMPLE_RATE, choice=choice)
+    sound = audio_from_first_frame(speech, _SAMPLE_RATE, choice=choice)
     if not channels_kept(speech, choice):
         sound = mixed_to_mono(sound, mono_weights(speech, choice))
     sound = sound.filter("apad", whole_len=samples).filter("atrim", end_sample=samples)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mytalk_core.errors import OutputError, Reason
-from mytalk_core.media.leftovers import hold, part_name, sweep_leftovers, work_name
+from mytalk_core.media.leftovers import lock_folder, part_name, sweep_leftovers, work_name
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # Errors of network file systems, mostly; the same write may succeed later.
@@ -20,7 +20,7 @@ _PASSING = frozenset(
 )
 
 
-def may_pass(error: OSError) -> bool:
+def is_transient(error: OSError) -> bool:
     """Return whether the same operation may succeed later."""
     return error.errno in _PASSING | _FULL
 
@@ -70,7 +70,7 @@ def work_folder(near: Path) -> Iterator[Path]:
             folder.mkdir(mode=0o700)
         except OSError as error:
             raise cannot_be_written(near, error) from error
-        held = hold(folder)
+        held = lock_folder(folder)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -112,7 +112,7 @@ def cannot_be_written(final: Path, error: OSError) -> OutputError:
             where=str(final),
             remedy="Free some space, or write to another disk.",
         )
-    if may_pass(error):
+    if is_transient(error):
         return OutputError(
             f"cannot be written now: {error.strerror}.",
             reason=Reason.STORAGE_ERROR,
@@ -136,7 +136,7 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        if may_pass(error):
+        if is_transient(error):
             raise cannot_be_written(path, error) from error
         raise OutputError(
             f"this folder cannot be created: {error.strerror}.",

@@ -4,7 +4,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.media.picture_kind import interlaced_error
+from mytalk_core.media.frame_format import interlaced_error
 from mytalk_core.media.probe import VideoInfo, probe_video
 from mytalk_core.media.seek import video_from
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice

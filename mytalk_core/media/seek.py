@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 
 from mytalk_core.media.container import clock_may_jump
 from mytalk_core.media.film_clock import Keyframe, film_clock
-from mytalk_core.media.picture_kind import PictureKind, kind_of
+from mytalk_core.media.frame_format import FrameFormat, format_of
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 from mytalk_core.media.video_stream import (
     Decoded,
@@ -61,7 +61,7 @@ def video_from(
         if entry is not None and entry.known is not None and entry.jumping:
             # The packets before it are read but not decoded.
             after = _frames_after(container, stream, entry.known)
-            start = StreamEntry(entry.zero, entry.kind, entry.known.jumps)
+            start = StreamEntry(entry.zero, entry.frame_format, entry.known.jumps)
             yield stream, with_clean_clock(after, stream, path, start)
         else:
             yield stream, decoded_frames(container, stream, path)
@@ -72,7 +72,7 @@ class _Entry:
     """Where decoding starts; timestamps in the stream's units."""
 
     zero: int  # timestamp of the first frame
-    kind: PictureKind  # of the first frame
+    frame_format: FrameFormat  # of the first frame
     begin: int  # timestamp of the target frame, or of the keyframe before it
     known: Keyframe | None  # that keyframe, in formats whose clock may jump
     jumping: bool  # whether the clock jumps: then seeking by time is impossible
@@ -86,17 +86,17 @@ def _entry(
         first = next(container.decode(stream))
     except (av.error.FFmpegError, StopIteration):
         return None  # a full decode reports it
-    zero, kind = first.pts, kind_of(first, stream)
+    zero, frame_format = first.pts, format_of(first, stream)
     if zero is None:
         return None
     target = zero + int(begin / time_base(stream))
     if not clock_may_jump(container):
-        return _Entry(zero, kind, target, None, jumping=False)
+        return _Entry(zero, frame_format, target, None, jumping=False)
     clock = film_clock(path, stream.index)
     known = clock.keyframe_before(target)
     if known is None:
         return None
-    return _Entry(zero, kind, known.pts, known, jumping=bool(clock.jumps[stream.index]))
+    return _Entry(zero, frame_format, known.pts, known, jumping=bool(clock.jumps[stream.index]))
 
 
 def _sought(
@@ -116,7 +116,7 @@ def _sought(
             if not isinstance(head, av.VideoFrame) or head.pts is None:
                 continue
             if head.pts <= entry.begin:
-                start = StreamEntry(entry.zero, entry.kind)
+                start = StreamEntry(entry.zero, entry.frame_format)
                 return with_clean_clock(chain([head], frames), stream, path, start)
     except (av.error.FFmpegError, StopIteration):
         pass  # a full decode reports it

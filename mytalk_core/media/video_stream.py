@@ -18,8 +18,8 @@ from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.container import MOST_PIXELS, open_container
 from mytalk_core.media.damage import DamageFinder, DamageLog
 from mytalk_core.media.film_clock import JumpCloser, film_clock
+from mytalk_core.media.frame_format import FrameFormat, check_same_format, format_of
 from mytalk_core.media.orientation import orientation_of
-from mytalk_core.media.picture_kind import PictureKind, check_same_kind, kind_of
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice, choose_video
 
 # Real time for HD; more would take processors from other workers.
@@ -73,7 +73,7 @@ class StreamEntry:
     """State of the stream where decoding starts, if not at its first frame."""
 
     zero: int  # timestamp of the first frame
-    kind: PictureKind  # of the first frame
+    frame_format: FrameFormat  # of the first frame
     jumps: int = 0  # jumps of the clock before the entry
 
 
@@ -97,7 +97,7 @@ def decoded_frames(
 
     Raises:
         BadInputError: DECODE_ERROR where too much is damaged, or, if `damage` is strict, anything;
-            FORMAT_CHANGES or INTERLACED as `check_same_kind`, after the frames before it;
+            FORMAT_CHANGES or INTERLACED as `check_same_format`, after the frames before it;
             NO_FRAMES at the end of a stream without frames.
     """
     return with_clean_clock(decoded_packets(container.demux(stream)), stream, path, damage=damage)
@@ -142,7 +142,7 @@ def with_clean_clock(
     closed = JumpCloser(clock.jumps.get(stream.index, ()), entry.jumps if entry else 0)
     step = max(1, round(1 / (clock.rate.fps * unit)))
     finder = DamageFinder(path, clock, unit, damage or DamageLog())
-    zero, kind = (entry.zero, entry.kind) if entry else (None, None)
+    zero, frame_format = (entry.zero, entry.frame_format) if entry else (None, None)
     previous: int | None = None
     for frame in frames:
         if isinstance(frame, av.error.FFmpegError):
@@ -154,13 +154,13 @@ def with_clean_clock(
         if previous is not None and (pts is None or pts <= previous):
             pts = previous + step
         pts = pts or 0
-        now = kind_of(frame, stream)
-        kind = kind or now
+        now = format_of(frame, stream)
+        frame_format = frame_format or now
         damaged, missing = finder.frame(pts, frame)
-        if damaged and now != kind:
+        if damaged and now != frame_format:
             finder.failed()  # a damaged header
             continue
-        check_same_kind(kind, now, pts * unit, path)
+        check_same_format(frame_format, now, pts * unit, path)
         previous = pts
         yield TimedFrame(pts, frame, damaged, missing)
     if previous is None:

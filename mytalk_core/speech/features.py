@@ -10,7 +10,7 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from numpy.typing import NDArray
 
 from mytalk_core.media.clock import SPEECH_FEATURE_FPS, SPEECH_SAMPLE_RATE
-from mytalk_core.speech.whisper_layers import encoder_up_to
+from mytalk_core.speech.whisper_layers import truncated_encoder
 
 FEATURES = "whisper-base-2+6"
 """Identifier of the features; models and samples with different ones are incompatible."""
@@ -53,7 +53,7 @@ class SpeechEncoder:
         self._layers = [
             ctranslate2.models.Whisper(
                 str(model_dir),
-                files=encoder_up_to(model_dir, layers),
+                files=truncated_encoder(model_dir, layers),
                 device="auto",
                 compute_type="float32",
                 intra_threads=threads,

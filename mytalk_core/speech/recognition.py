@@ -31,7 +31,7 @@ from mytalk_core.speech.word_aligners import (
     AttentionAligner,
     cached_phonetic_aligner,
 )
-from mytalk_core.speech.word_times import phrases, settle, spread, within
+from mytalk_core.speech.word_times import clip_to_voice, distribute_words, group_by_voice, within
 
 Advance = Callable[[float], object]
 """Receives each further share of the work that is done; the shares sum to 1."""
@@ -153,7 +153,7 @@ class Recogniser:
             batch = stretches[first : first + _BATCH]
             for stretch, text in zip(batch, self._texts(audio, batch, language), strict=True):
                 words = _timed_words(audio, text, within(voice, stretch), aligner)
-                for part, spoken in phrases(words, within(voice, stretch)):
+                for part, spoken in group_by_voice(words, within(voice, stretch)):
                     yield _segment(part, spoken, language)
                 advance(1 / len(stretches))
 
@@ -213,8 +213,8 @@ def _timed_words(
     if text and span.length <= LONGEST_STRETCH:
         words = aligner(samples_of(audio, span), text)
     if not words:
-        return spread(text.split(), parts)
-    return settle([_later(word, span.start) for word in words], parts)
+        return distribute_words(text.split(), parts)
+    return clip_to_voice([_later(word, span.start) for word in words], parts)
 
 
 def _later(word: Word, seconds: Fraction) -> Word:

@@ -35,7 +35,7 @@ class _Variable:
     data: bytes
 
 
-def encoder_up_to(model_dir: Path, layers: int) -> dict[str, bytes]:
+def truncated_encoder(model_dir: Path, layers: int) -> dict[str, bytes]:
     """Return the files of a model whose encoder ends after `layers` layers, for `ctranslate2`.
 
     Output rows are normalised to zero mean and unit deviation, without the gain and bias that the
@@ -51,7 +51,7 @@ def encoder_up_to(model_dir: Path, layers: int) -> dict[str, bytes]:
         head = _read_head(file, model_dir)
         (count,) = struct.unpack("<I", file.read(4))
         kept = [
-            _entry(_lightened(variable))
+            _entry(_truncated(variable))
             for variable in _variables(file, count)
             if _is_kept(variable.name, layers)
         ]
@@ -107,7 +107,7 @@ def _entry(variable: _Variable) -> bytes:
     return struct.pack("<H", len(name)) + name + shape + kind + variable.data
 
 
-def _lightened(variable: _Variable) -> _Variable:
+def _truncated(variable: _Variable) -> _Variable:
     """Return the variable as stored in the truncated model."""
     if variable.name.startswith(_FINAL_NORM):
         plain = np.full(variable.shape, variable.name.endswith("gamma"), np.float16)

@@ -9,7 +9,7 @@ from itertools import accumulate, groupby, pairwise, takewhile
 from mytalk_core.speech.transcript import Interval, Segment, Word
 
 
-def spread(texts: Sequence[str], parts: Sequence[Interval]) -> tuple[Word, ...]:
+def distribute_words(texts: Sequence[str], parts: Sequence[Interval]) -> tuple[Word, ...]:
     """Distribute words over `parts` in order, each as long as its number of letters.
 
     Args:
@@ -44,14 +44,14 @@ def fill_word_times(segment: Segment) -> Segment:
         if not timed:
             after = runs[index + 1][1][0].start if index + 1 < len(runs) else segment.end
             room = Interval(position, max(position, after or position))
-            placed = spread([word.text for word in run], [room])
+            placed = distribute_words([word.text for word in run], [room])
             run = [word.at(place.interval) for word, place in zip(run, placed, strict=True)]
         words.extend(run)
         position = run[-1].end or position
     return replace(segment, words=tuple(words))
 
 
-def settle(words: Sequence[Word], voice: Sequence[Interval]) -> tuple[Word, ...]:
+def clip_to_voice(words: Sequence[Word], voice: Sequence[Interval]) -> tuple[Word, ...]:
     """Clip each word to the voice interval that it overlaps most.
 
     Aligners extend words into pauses, but no word spans a pause. A word outside all voice intervals
@@ -60,10 +60,10 @@ def settle(words: Sequence[Word], voice: Sequence[Interval]) -> tuple[Word, ...]
     return tuple(word.at(_voiced(word, voice)) for word in words)
 
 
-def phrases(
+def group_by_voice(
     words: Sequence[Word], voice: Sequence[Interval]
 ) -> Iterator[tuple[Interval, tuple[Word, ...]]]:
-    """Group settled words by the voice interval that contains them.
+    """Group clipped words by the voice interval that contains them.
 
     Words without a time stay with those before them. `voice` is not empty.
     """

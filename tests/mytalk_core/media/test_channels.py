@@ -58,9 +58,9 @@ def test_the_voice_survives_the_mono_mix_of_any_layout(
     alone = read_audio(recorded("[v]anull", "alone.wav"))
     sound = recorded(graph)
     assert mono_weights(sound) == (weights and pytest.approx(weights))
-    heard = read_audio(sound)
-    assert correlation(heard, alone) > 0.999
-    assert heard.std() > alone.std() / 4
+    mixed = read_audio(sound)
+    assert correlation(mixed, alone) > 0.999
+    assert mixed.std() > alone.std() / 4
 
 
 # Multitrack recordings: the gain of the voice in each channel, and the expected weights.

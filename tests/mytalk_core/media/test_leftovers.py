@@ -120,7 +120,7 @@ def test_a_lock_protects_a_folder_of_another_container(
         container.setattr(leftovers, "_views", lambda: (boot, "f" * 8))
         folder = tmp_path / work_name(tmp_path / "film.mp4")
     folder.mkdir()
-    lock = leftovers.hold(folder) if held else None
+    lock = leftovers.lock_folder(folder) if held else None
     assert sweep_leftovers(tmp_path) == ([] if held else [folder.name])
     if lock is not None:
         os.close(lock)

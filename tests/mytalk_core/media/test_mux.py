@@ -35,13 +35,13 @@ def test_audio_is_cut_or_padded_to_the_duration(
     duration = probe_video(picture).duration
     mux(picture, speech, out, duration, _COMMENT)
     assert probe_audio(out).sample_rate == _RATE
-    heard, said = read_audio(out, _RATE), read_audio(speech, _RATE)
+    muxed, source = read_audio(out, _RATE), read_audio(speech, _RATE)
     # Exact up to the AAC decoder's last block.
-    assert abs(len(heard) - duration * _RATE) <= 1024
-    both = min(len(heard), len(said)) - 2000
-    assert np.corrcoef(heard[:both], said[:both])[0, 1] > 0.99
-    assert np.corrcoef(heard[20:both], said[: both - 20])[0, 1] < 0.99
-    assert np.abs(heard[len(said) + 2000 :]).max(initial=0) < 0.01
+    assert abs(len(muxed) - duration * _RATE) <= 1024
+    both = min(len(muxed), len(source)) - 2000
+    assert np.corrcoef(muxed[:both], source[:both])[0, 1] > 0.99
+    assert np.corrcoef(muxed[20:both], source[: both - 20])[0, 1] < 0.99
+    assert np.abs(muxed[len(source) + 2000 :]).max(initial=0) < 0.01
 
 
 def test_the_picture_is_copied(
@@ -78,10 +78,10 @@ def test_speech_from_a_film_keeps_that_film_s_clock(
     )
     out = tmp_path / "out.mp4"
     mux(picture, speech, out, Fraction(2), _COMMENT)
-    heard, said = read_audio(out, _RATE), read_audio(speech, _RATE)
-    assert len(said) == pytest.approx(1.6 * _RATE, abs=50)
-    both = len(said) - 2000
-    assert np.corrcoef(heard[:both], said[:both])[0, 1] > 0.99
+    muxed, source = read_audio(out, _RATE), read_audio(speech, _RATE)
+    assert len(source) == pytest.approx(1.6 * _RATE, abs=50)
+    both = len(source) - 2000
+    assert np.corrcoef(muxed[:both], source[:both])[0, 1] > 0.99
 
 
 def test_bad_input_leaves_no_file(

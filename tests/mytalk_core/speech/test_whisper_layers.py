@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mytalk_core.errors import ModelError
-from mytalk_core.speech.whisper_layers import encoder_up_to
+from mytalk_core.speech.whisper_layers import truncated_encoder
 
 
 def encoded(model_dir: Path, files: dict[str, bytes] | None) -> NDArray[np.float32]:
@@ -21,7 +21,7 @@ def encoded(model_dir: Path, files: dict[str, bytes] | None) -> NDArray[np.float
 
 def test_all_layers_equal_the_whole_encoder_up_to_gain_and_bias(whisper_dir: Path):
     whole = encoded(whisper_dir, None)
-    cut = encoded(whisper_dir, encoder_up_to(whisper_dir, 6))
+    cut = encoded(whisper_dir, truncated_encoder(whisper_dir, 6))
 
     assert cut.shape == whole.shape
     np.testing.assert_allclose(cut.mean(axis=1), 0, atol=1e-3)
@@ -33,7 +33,7 @@ def test_all_layers_equal_the_whole_encoder_up_to_gain_and_bias(whisper_dir: Pat
 
 
 def test_fewer_layers_give_a_smaller_model_and_other_features(whisper_dir: Path):
-    two, six = encoder_up_to(whisper_dir, 2), encoder_up_to(whisper_dir, 6)
+    two, six = truncated_encoder(whisper_dir, 2), truncated_encoder(whisper_dir, 6)
 
     assert len(two["model.bin"]) < len(six["model.bin"]) < 60e6
     early, late = (encoded(whisper_dir, files) for files in (two, six))
@@ -44,4 +44,4 @@ def test_fewer_layers_give_a_smaller_model_and_other_features(whisper_dir: Path)
 def test_another_format_is_refused(tmp_path: Path):
     (tmp_path / "model.bin").write_bytes(b"\5\0\0\0 of another version")
     with pytest.raises(ModelError, match="version 6"):
-        encoder_up_to(tmp_path, 2)
+        truncated_encoder(tmp_path, 2)

@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.speech.transcript import Interval, Segment, Word
-from mytalk_core.speech.word_times import fill_word_times, phrases, settle, spread, within
+from mytalk_core.speech.word_times import (
+    clip_to_voice,
+    distribute_words,
+    fill_word_times,
+    group_by_voice,
+    within,
+)
 
 
 def interval(start: float, end: float) -> Interval:
@@ -24,23 +30,26 @@ def apart(draw: st.DrawFn) -> tuple[Interval, ...]:
 
 
 def test_words_take_time_by_their_letters() -> None:
-    assert spread(["be", "good"], [interval(1, 4)]) == (word("be", 1, 2), word("good", 2, 4))
+    assert distribute_words(["be", "good"], [interval(1, 4)]) == (
+        word("be", 1, 2),
+        word("good", 2, 4),
+    )
 
 
 def test_words_leave_pauses_empty() -> None:
-    placed = spread(["left", "rest"], [interval(0, 1), interval(5, 6)])
+    placed = distribute_words(["left", "rest"], [interval(0, 1), interval(5, 6)])
     assert placed == (word("left", 0, 1), word("rest", 5, 6))
 
 
 def test_without_room_words_have_no_times() -> None:
-    assert spread(["one"], []) == (Word("one"),)
+    assert distribute_words(["one"], []) == (Word("one"),)
 
 
 @given(st.lists(st.text(max_size=9), max_size=12), apart().filter(bool))
 def test_spread_words_follow_each_other_within_the_parts(
     texts: list[str], parts: tuple[Interval, ...]
 ) -> None:
-    placed = spread(texts, parts)
+    placed = distribute_words(texts, parts)
     assert [each.text for each in placed] == texts
     times = [time for each in placed for time in (each.start, each.end)]
     assert times == sorted(times)
@@ -86,7 +95,7 @@ def test_filling_never_fails_and_keeps_known_times(words: list[Word]) -> None:
 def test_a_word_that_runs_into_a_pause_ends_with_the_voice() -> None:
     voice = (interval(1, 2), interval(4, 5))
     words = [word("early", 0, 1.5), word("late", 1.5, 3.9), word("across", 1.9, 4.8)]
-    assert settle(words, voice) == (
+    assert clip_to_voice(words, voice) == (
         word("early", 1, 1.5),
         word("late", 1.5, 2),
         word("across", 4, 4.8),
@@ -94,7 +103,7 @@ def test_a_word_that_runs_into_a_pause_ends_with_the_voice() -> None:
 
 
 def test_a_word_outside_the_voice_loses_its_time() -> None:
-    assert settle([word("ghost", 2.5, 3), Word("lost")], (interval(1, 2),)) == (
+    assert clip_to_voice([word("ghost", 2.5, 3), Word("lost")], (interval(1, 2),)) == (
         Word("ghost"),
         Word("lost"),
     )
@@ -103,7 +112,7 @@ def test_a_word_outside_the_voice_loses_its_time() -> None:
 def test_phrases_are_the_words_between_pauses() -> None:
     voice = (interval(0, 1), interval(2, 3), interval(4, 5))
     words = (Word("first"), word("a", 0, 1), Word("b"), word("c", 4, 5))
-    assert list(phrases(words, voice)) == [(voice[0], words[:3]), (voice[2], words[3:])]
+    assert list(group_by_voice(words, voice)) == [(voice[0], words[:3]), (voice[2], words[3:])]
 
 
 @given(apart(), st.fractions(0, 20), st.fractions(0, 20))

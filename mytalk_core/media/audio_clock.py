@@ -62,7 +62,7 @@ class _Seek:
     skip: int  # samples at the new rate before the part
 
 
-def sound_from_first_picture(
+def audio_from_first_frame(
     path: Path,
     sample_rate: int,
     start: Fraction = Fraction(0),

@@ -18,7 +18,7 @@ _DEINTERLACE = (
 
 
 @dataclass(frozen=True)
-class PictureKind:
+class FrameFormat:
     """The storage format of a film's frames."""
 
     width: int  # pixels, before rotation
@@ -30,9 +30,9 @@ class PictureKind:
     interlaced: bool  # by the frame's own flag
 
 
-def kind_of(frame: av.VideoFrame, stream: VideoStream) -> PictureKind:
-    """Return the kind of a frame just decoded from the stream."""
-    return PictureKind(
+def format_of(frame: av.VideoFrame, stream: VideoStream) -> FrameFormat:
+    """Return the format of a frame just decoded from the stream."""
+    return FrameFormat(
         frame.width,
         frame.height,
         frame.format.name,
@@ -43,8 +43,8 @@ def kind_of(frame: av.VideoFrame, stream: VideoStream) -> PictureKind:
     )
 
 
-def check_same_kind(first: PictureKind, now: PictureKind, time: Fraction, path: Path) -> None:
-    """Check that a frame, `time` seconds after the first, has the same kind as the first.
+def check_same_format(first: FrameFormat, now: FrameFormat, time: Fraction, path: Path) -> None:
+    """Check that a frame, `time` seconds after the first, has the same format as the first.
 
     An interlaced film may contain progressive frames.
 
@@ -92,12 +92,12 @@ def _words(orientation: Orientation) -> str:
     return f"{90 * orientation.turns} degrees{mirror}"
 
 
-def _meaning(kind: PictureKind, other: PictureKind) -> tuple[int, ...]:
+def _meaning(frame_format: FrameFormat, other: FrameFormat) -> tuple[int, ...]:
     """Return the tags with defaults; a tag that either frame leaves open counts as equal."""
-    tags, others = kind.colour, other.colour
+    tags, others = frame_format.colour, other.colour
     open_tags = (tags.primaries, others.primaries), (tags.transfer, others.transfer)
     return (
-        scaler_matrix(tags, kind.width, kind.height),
+        scaler_matrix(tags, frame_format.width, frame_format.height),
         *(UNSPECIFIED if UNSPECIFIED in pair else pair[0] for pair in open_tags),
         tags.range or LIMITED,
     )
