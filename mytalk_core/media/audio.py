@@ -87,7 +87,7 @@ def _mono_blocks(
                 yield np.clip(np.frombuffer(data, "<f4"), -1.0, 1.0)
     except FfmpegFailed as error:
         raise BadInputError(
-            f"the sound cannot be decoded: {error}.",
+            f"the audio cannot be decoded: {error}.",
             reason=Reason.DECODE_ERROR,
             where=str(path),
             remedy="Convert it to WAV.",

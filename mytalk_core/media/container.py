@@ -116,7 +116,7 @@ def _open(path: Path, options: dict[str, str]) -> av.container.InputContainer:
             "is not a media file that FFmpeg can read, or is damaged at its start.",
             reason=Reason.NOT_MEDIA,
             where=str(path),
-            remedy="Play it, or convert it to MP4 or WAV.",
+            remedy="Check that it plays, or convert it to MP4 or WAV.",
         ) from error
 
 

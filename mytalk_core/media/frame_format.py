@@ -66,7 +66,8 @@ def check_same_format(first: FrameFormat, now: FrameFormat, time: Fraction, path
     ]
     if changes:
         raise BadInputError(
-            f"its picture changes about {float(time):.2f} s after the start: {', '.join(changes)}.",
+            f"its picture format changes about {float(time):.2f} s after the start:"
+            f" {', '.join(changes)}.",
             reason=Reason.FORMAT_CHANGES,
             where=str(path),
             remedy="Convert it to one format, or cut it there into two films.",
@@ -79,8 +80,8 @@ def interlaced_error(path: Path, time: Fraction = Fraction(0)) -> BadInputError:
     """Return the error for a film whose first interlaced frame is `time` seconds in."""
     where = f", from about {float(time):.2f} s on" if time else ""
     return BadInputError(
-        f"is marked as interlaced{where}: its frames hold two instants each, which lips drawn"
-        " once a frame would not follow.",
+        f"is marked as interlaced{where}: each frame holds two fields of different times,"
+        " which lips drawn once a frame would not follow.",
         reason=Reason.INTERLACED,
         where=str(path),
         remedy=_DEINTERLACE,

@@ -69,5 +69,5 @@ def _check(path: Path, unit: str, found: int | Fraction, most: int) -> None:
             f"has {int(found)} {unit}, more than the {most} allowed.",
             reason=Reason.OVER_LIMIT,
             where=str(path),
-            remedy="Raise the limit if the file is what you think it is.",
+            remedy="Raise the limit if this is the intended file.",
         )

@@ -91,7 +91,7 @@ def mux(
                 pass
         except FfmpegFailed as error:
             raise BadInputError(
-                f"picture and sound cannot be joined: {error}.",
+                f"video and audio cannot be muxed: {error}.",
                 reason=Reason.DECODE_ERROR,
                 where=f"{video} + {speech}",
             ) from error

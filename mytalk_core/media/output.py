@@ -87,7 +87,7 @@ def temporary_root() -> Path:
     root = Path(tempfile.gettempdir()) / f"mytalk-{os.getuid()}"
     make_folder(root)
     if root.stat().st_uid != os.getuid():
-        raise cannot_be_written(root, PermissionError(errno.EPERM, "it is another user's"))
+        raise cannot_be_written(root, PermissionError(errno.EPERM, "another user owns it"))
     return root
 
 

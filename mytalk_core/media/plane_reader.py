@@ -71,10 +71,10 @@ class PlaneReader:
             frame = self._converted(frame, tags, layout)
         if any(plane.line_size < 0 for plane in frame.planes):
             raise BadInputError(
-                "the picture is stored from the bottom up, which is not supported.",
+                "its rows are stored bottom-up, which is not supported.",
                 reason=Reason.DECODE_ERROR,
                 where=str(self._path),
-                remedy="Convert the film, losslessly, to H.264 or ProRes.",
+                remedy="Convert the film losslessly to H.264 or ProRes.",
             )
         stored = [plane_samples(plane, layout) for plane in frame.planes[:3]]
         stored[0] = extended(stored[0], *missing_pixels(frame, self._even))

@@ -212,7 +212,7 @@ def probe_audio(path: str | Path, choice: StreamChoice = PLAYERS_CHOICE) -> Audi
         "has no audio stream.",
         reason=Reason.NO_AUDIO_STREAM,
         where=str(path),
-        remedy="Name a file with sound.",
+        remedy="Give a file with audio.",
     )
 
 

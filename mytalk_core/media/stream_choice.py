@@ -79,7 +79,7 @@ def choose_video(
             "has no video stream.",
             reason=Reason.NO_VIDEO_STREAM,
             where=str(path),
-            remedy="Name a file with a picture.",
+            remedy="Give a file with video.",
         )
     if len(candidates) == 1:
         return candidates[0]
@@ -165,7 +165,7 @@ def _numbered(streams: Sequence[_Stream], number: int, kind: str, path: Path) ->
         + (f"Its {kind} tracks: {listed}." if streams else f"It has no {kind} track at all."),
         reason=Reason.BAD_CONFIGURATION,
         where=str(path),
-        remedy="Give the number of one of them." if streams else "",
+        remedy="Give one of these numbers." if streams else "",
     )
 
 

@@ -166,6 +166,6 @@ def with_clean_clock(
     if previous is None:
         finder.refuse_empty()
         raise BadInputError(
-            "the video stream holds no frames.", reason=Reason.NO_FRAMES, where=str(path)
+            "the video stream has no frames.", reason=Reason.NO_FRAMES, where=str(path)
         )
     finder.finish()

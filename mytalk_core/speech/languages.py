@@ -29,7 +29,7 @@ def check_language(tag: str, where: str) -> None:
     """
     if not _TAG.fullmatch(tag):
         raise BadInputError(
-            f"{tag!r} is no language.",
+            f"{tag!r} is not a language tag.",
             reason=Reason.BAD_CONFIGURATION,
             where=where,
             remedy="Write it as in `en` or `pt-BR`.",

@@ -58,7 +58,7 @@ class Recogniser:
         missing = [name for name in _MODEL_FILES if not (model_dir / name).is_file()]
         if missing:
             raise ModelError(
-                f"the speech model lacks {', '.join(missing)}.",
+                f"files of the speech model are missing: {', '.join(missing)}.",
                 reason=Reason.MODEL_MISSING,
                 where=str(model_dir),
                 remedy="Run `mytalk models pull`.",

@@ -43,7 +43,7 @@ def read_words(path: Path) -> tuple[Segment, ...]:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         kind = "word alignment" if path.suffix == ".align" else "transcript of `mytalk align`"
         raise BadInputError(
-            f"this is no {kind}.", reason=Reason.BAD_SCRIPT, where=str(path)
+            f"this is not a {kind}.", reason=Reason.BAD_SCRIPT, where=str(path)
         ) from error
 
 
