@@ -39,7 +39,7 @@ def engine(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
 
 
 def wind(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """Noise whose level and colour come and go."""
+    """Noise with slowly varying level and spectrum."""
     low = sosfilt(_band(50, 900), random.standard_normal(samples))
     high = sosfilt(_band(900, 5000), random.standard_normal(samples))
     blown: NDArray[np.float64] = low * np.exp(_slow(samples, random)) + 0.5 * high * np.exp(
@@ -49,12 +49,12 @@ def wind(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
 
 
 def knocks(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """Doors, steps, keys: short bursts that ring, two or three a second."""
+    """Short ringing bursts, such as doors or steps, two or three a second."""
     return _bursts(samples, random, pace=2.5, ring=(0.01, 0.08))
 
 
 def plucked(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """Strings or keys, a tune with a chord under it."""
+    """A melody of plucked notes over a slower one."""
     tune = _tune(samples, random, pace=4.0, fall=0.5)
     return tune + _tune(samples, random, pace=1.0, fall=1.5)
 
@@ -67,14 +67,14 @@ def bowed(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
 
 
 def siren(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """A tone that goes up and down."""
+    """A tone that sweeps up and down."""
     pace = random.uniform(0.2, 2.0)
     time = np.arange(samples) / SPEECH_SAMPLE_RATE
     return _harmonics(700 * np.exp(0.5 * np.sin(2 * np.pi * pace * time)), 4, random)
 
 
 def birds(samples: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """Chirps high up, in groups."""
+    """High-pitched chirps in groups."""
     sound = np.zeros(samples)
     for start in _event_positions(samples, random, pace=3.0):
         length = min(int(random.uniform(0.04, 0.2) * SPEECH_SAMPLE_RATE), samples - start)

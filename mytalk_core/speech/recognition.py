@@ -50,7 +50,7 @@ class Recogniser:
     """
 
     def __init__(self, model_dir: Path, threads: int = 0) -> None:
-        """Load the CTranslate2 Whisper in `model_dir`; `threads` 0 uses its default.
+        """Use the CTranslate2 Whisper in `model_dir`, loaded on first use; `threads` 0: default.
 
         Raises:
             ModelError: where files of the model are missing.
