@@ -1,10 +1,9 @@
-"""Curation on Beam: manifests -> decisions -> training shards, index, manifest and account.
+"""Curation on Beam: manifests -> decisions -> training shards, index, manifest and reports.
 
-One pipeline of passes, each of which waits for the one before. A pass is a collection of small
-tasks; what they work on are files under the output folder, in which rows are cut into ranges (see
-`mytalk_core.curation.passes`). No collection ever holds rows: an engine that keeps them in memory,
-as the one for this machine does, needs no more memory for many rows than for few, and one that runs
-on many machines runs all tasks of a pass at once. Every worker must see manifests, shards and the
+One pipeline of passes, each of which starts when the one before is complete. A pass is a collection
+of small tasks that exchange rows through files under the output folder (see
+`mytalk_core.curation.passes`). Beam distributes the tasks; its collections hold no rows (see
+`mytalk_core.curation.exchange` for the reason). Every worker must see manifests, shards and the
 output folder under the same paths.
 """
 
@@ -46,12 +45,29 @@ LOCAL_RUNNER = "FnApiRunner"
 
 
 Progress = Callable[[int, int], None]
-"""Told how many tasks are done, and how many there are."""
+"""Receives the number of tasks done and the number of all tasks."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a curation is executed. Nothing here affects the result."""
+
+    runner: str = LOCAL_RUNNER
+    """Name of a Beam runner."""
+
+    runner_options: Sequence[str] = ()
+    """Options of that runner, as on a command line."""
+
+    rows_per_range: int = ROWS_PER_RANGE
+    """Rows that a task holds, approximately; memory is proportional to it."""
+
+
+_LOCAL_EXECUTION = Execution()
 
 
 @dataclass(frozen=True)
 class Pass:
-    """Tasks of one kind, which may run in any order and at the same time."""
+    """Tasks of one kind, which may run in any order and in parallel."""
 
     name: str
     run: Callable[[Work, Any], None]
@@ -62,55 +78,53 @@ def curate(
     manifests: Sequence[Path],
     out: Path,
     config: CurateConfig,
-    runner: str = LOCAL_RUNNER,
-    runner_options: Sequence[str] = (),
-    rows_per_range: int = ROWS_PER_RANGE,
+    execution: Execution = _LOCAL_EXECUTION,
     progress: Progress = lambda done, total: None,
-    say: Callable[[str], None] = lambda text: None,
+    notify: Callable[[str], None] = lambda text: None,
 ) -> Funnel:
     """Filter, split and pack the clips of manifests into training shards under `out`.
 
-    The same call again does nothing once it is complete; after an interruption it continues with
-    the tasks that are missing.
+    A repeated call does nothing if the result is complete; after an interruption it continues with
+    the missing tasks.
 
     Args:
-        manifests: `manifest.parquet` files; the shards they name stand beside them.
-        out: folder as `CuratedFolder` describes it. Some 2 KB a row are needed there meanwhile.
+        manifests: `manifest.parquet` files; the shards that they name are in the same folders.
+        out: folder as `CuratedFolder` describes it. It needs about 2 KB per row during the run.
         config: filters, copies, splits and packing.
-        runner: name of a Beam runner.
-        runner_options: further options for that runner, as on a command line.
-        rows_per_range: rows that a task holds, about; memory follows it, the result does not.
-        progress: told about once a second (tasks done, tasks in all).
-        say: called with a sentence that people should read.
+        execution: Beam runner and size of tasks.
+        progress: called about once a second with (tasks done, all tasks).
+        notify: called with messages for the user.
 
     Raises:
-        BadInputError: where a manifest cannot be read, a shard is not the one its manifest means,
-            `out` holds the result of another configuration, another run writes there, the runner
-            does not exist, no speaker has a held-out name, or names that differ only by letter
-            case are in two splits.
+        BadInputError: where a manifest cannot be read, a shard does not match its manifest, `out`
+            holds the result of another configuration, another run writes there, the runner does
+            not exist, no speaker has a held-out name, or names that differ only by letter case are
+            in two splits.
         OutputError: where `out` cannot be written or the disk is full.
     """
-    engine = _runner(runner)
+    engine = _runner(execution.runner)
     surveys = [survey_manifest(path) for path in sorted({path.resolve() for path in manifests})]
-    surveys.sort(key=lambda survey: survey.digest)  # the same tasks wherever the manifests are
+    surveys.sort(key=lambda survey: survey.digest)  # independent of the manifests' paths
     check_speakers(frozenset[str]().union(*(survey.speakers for survey in surveys)), config)
-    decided_by = configuration(config, [survey.digest for survey in surveys])
+    settings = configuration(config, [survey.digest for survey in surveys])
     folder = CuratedFolder(out.resolve())
     total = sum(survey.rows for survey in surveys)
-    work = Work(folder, config, configuration_id(decided_by), max(1, -(-total // rows_per_range)))
+    ranges = max(1, -(-total // execution.rows_per_range))
+    work = Work(folder, config, configuration_id(settings), ranges)
     if not is_complete(folder, work.name):
-        with run_lock(open_store(folder.root), say) as lock:
-            start(folder, work.name, decided_by)
+        with run_lock(open_store(folder.root), notify) as lock:
+            start(folder, work.name, settings)
             pieces = [
                 (str(survey.path), survey.digest, group)
                 for survey in surveys
                 for group in range(survey.row_groups)
             ]
             numbered = [ManifestPiece(number, *piece) for number, piece in enumerate(pieces)]
-            pipeline = beam.Pipeline(runner=engine, options=PipelineOptions(list(runner_options)))
+            options = PipelineOptions(list(execution.runner_options))
+            pipeline = beam.Pipeline(runner=engine, options=options)
             planned = passes(work, numbered)
             _compose(pipeline, work, planned)
-            with _watching(work, sum(len(each.tasks) for each in planned), progress):
+            with _reporting(work, sum(len(each.tasks) for each in planned), progress):
                 _run(pipeline)
             lock.check()
             write_record(folder.completed, work.name, {"versions": made_with(ResultKind.CURATION)})
@@ -119,7 +133,7 @@ def curate(
 
 
 def passes(work: Work, pieces: Sequence[ManifestPiece]) -> list[Pass]:
-    """What is done, in order."""
+    """Return the passes in order."""
     ranges, once = range(work.ranges), range(1)
     decisions = [
         Pass("read rows", rows.scatter, pieces),
@@ -137,7 +151,7 @@ def passes(work: Work, pieces: Sequence[ManifestPiece]) -> list[Pass]:
     shards = [
         Pass("order by speaker", packing.order_by_speaker, ranges),
         Pass("plan shards", packing.plan, once),
-        Pass("deal clips", packing.deal, ranges),
+        Pass("assign clips", packing.assign, ranges),
         Pass("pack shards", packing.pack, ranges),
     ]
     tables = [
@@ -162,7 +176,10 @@ def _compose(pipeline: beam.Pipeline, work: Work, passes: Sequence[Pass]) -> Non
 def _run_task(
     numbered: tuple[int, Any], work: Work, kind: Pass, _done: Iterable[int]
 ) -> Iterator[int]:
-    """Do a task, unless an earlier run finished it. What was done before is only waited for."""
+    """Run a task unless an earlier run finished it.
+
+    `_done` are the results of the pass before; as a side input they make this pass wait for it.
+    """
     number, task = numbered
     finished = _done_folder(work) / f"{kind.name} {number}"
     if not finished.exists():
@@ -173,21 +190,21 @@ def _run_task(
         except MytalkError as error:
             raise TaskFailedError.of(error) from error
         except OSError as error:
-            if error.errno is None:  # of a library that derives from it, and no disk's
+            if error.errno is None:  # a library's own subclass, not an error of the disk
                 raise
-            told = cannot_be_written(Path(error.filename or work.folder.root), error)
-            raise TaskFailedError.of(told) from error
+            failure = cannot_be_written(Path(error.filename or work.folder.root), error)
+            raise TaskFailedError.of(failure) from error
     yield number
 
 
 def _done_folder(work: Work) -> Path:
-    """Holds an empty file for every task that is done."""
+    """The folder with an empty file for every finished task."""
     return work.root / "done"
 
 
 @contextmanager
-def _watching(work: Work, total: int, progress: Progress) -> Iterator[None]:
-    """Tell how many tasks are done while an engine, wherever it runs, works them off."""
+def _reporting(work: Work, total: int, progress: Progress) -> Iterator[None]:
+    """Report progress once a second, from the files of finished tasks, for any runner."""
     ended = threading.Event()
 
     def watch() -> None:
@@ -205,20 +222,20 @@ def _watching(work: Work, total: int, progress: Progress) -> Iterator[None]:
 
 
 class TaskFailedError(Exception):
-    """An error of ours in words from which it can be made again.
+    """A `MytalkError` as JSON, from which it can be restored.
 
-    Runners hand a worker's exception over as text, its class, its message and more around it, or
-    make it anew from a longer message.
+    Runners pass a worker's exception on as text, with its class and message inside a longer one, or
+    construct it again from a longer message.
     """
 
     @classmethod
     def of(cls, error: MytalkError) -> Self:
-        """One that tells of `error`."""
+        """Wrap a typed error."""
         return cls(json.dumps(error_to_json(error)))
 
     @staticmethod
     def read(text: str) -> MytalkError | None:
-        """The error that a runner's text tells of; None where it tells of none of ours."""
+        """Restore the typed error in a runner's text; None where it contains none."""
         _, marker, rest = text.partition(f"{TaskFailedError.__name__}: ")
         if not marker:
             return None
@@ -230,10 +247,10 @@ def _runner(name: str) -> PipelineRunner:
         return create_runner(name)
     except (ValueError, ImportError) as error:
         raise BadInputError(
-            f"there is no Beam runner {name!r} here.",
+            f"no Beam runner {name!r} is installed.",
             reason=Reason.BAD_CONFIGURATION,
             where="--runner",
-            remedy=f"The one for this machine is {LOCAL_RUNNER}.",
+            remedy=f"Use {LOCAL_RUNNER} to run on this machine.",
         ) from error
 
 
@@ -241,7 +258,7 @@ def _run(pipeline: beam.Pipeline) -> None:
     try:
         pipeline.run().wait_until_finish()
     except (RuntimeError, TaskFailedError) as error:
-        ours = TaskFailedError.read(f"{type(error).__name__}: {error}")
-        if ours is None:
+        typed = TaskFailedError.read(f"{type(error).__name__}: {error}")
+        if typed is None:
             raise
-        raise ours from error
+        raise typed from error

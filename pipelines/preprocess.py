@@ -16,11 +16,13 @@ from mytalk_core.data.run_lock import RunLock, run_lock
 from mytalk_core.data.storage import open_store
 from mytalk_core.errors import MytalkError, Reason
 from mytalk_core.footage.attempts import Retry
+from mytalk_core.footage.chunk_account import ChunkState
 from mytalk_core.footage.listing import ListingConfig, Source, list_sources
 from mytalk_core.footage.records import Records
 from mytalk_core.footage.run_account import RunAccount, RunProgress, write_account
+from mytalk_core.footage.stages import StageAccount
 from mytalk_core.footage.units import Unit, group_sources
-from mytalk_core.footage.worker import ChunkState, StageAccount, Worker, WorkPlace
+from mytalk_core.footage.worker import Worker, WorkPlace
 from pipelines.actor_pool import ActorPool, Beat, PoolConfig, Shape, Task, settle_any
 from pipelines.cluster import connected
 

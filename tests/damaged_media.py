@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mytalk_core.errors import BadInputError, ErrorClass, MytalkError
-from mytalk_core.footage.isolated import ChildLostError, IsolatedProcess, Tell
+from mytalk_core.errors import BadInputError, ErrorClass, MytalkError, Reason
+from mytalk_core.footage.isolated import ChildLostError, IsolatedProcess, Send
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.decode import iter_planes
 from mytalk_core.media.probe import probe_video
@@ -57,7 +57,7 @@ def flipped(content: bytes, places: int, seed: int = 0) -> Iterator[Damage]:
         yield Damage("flipped", place, bytes(copy))
 
 
-def count_frames(path: str, tell: Tell) -> int:
+def count_frames(path: str, send: Send) -> int:
     """Read everything that a dub reads of a film or a speech file; return the frame count."""
     frames = 0
     try:
@@ -68,7 +68,7 @@ def count_frames(path: str, tell: Tell) -> int:
     for frame in iter_planes(path):
         frames = frame.index + 1
         if frames % 25 == 0:
-            tell({"alive": True})
+            send({"alive": True})
     if info.has_audio:
         read_audio(Path(path))
     return frames
@@ -79,7 +79,7 @@ def reading(child: IsolatedProcess, path: Path) -> Reading:
     try:
         return Reading(READ, child.call(count_frames, str(path)))
     except ChildLostError as error:
-        hung = "no sign of life" in error.what
+        hung = error.reason is Reason.TIMED_OUT
         return Reading(HUNG if hung else CRASHED, message=str(error))
     except MytalkError as error:
         bug = error.error_class is ErrorClass.BUG

@@ -1,4 +1,4 @@
-"""Small runs of preprocessing for tests, and ways to compare and to disturb them."""
+"""Small preprocessing jobs for tests, comparison of their results, and killing of processes."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ from mytalk_core.footage.units import UnitConfig
 from mytalk_core.footage.worker import WorkPlace
 from pipelines.preprocess import PreprocessJob
 
-# Small chunks, units and shards, so that few seconds of footage make several of each.
+# Small chunks, units and shards, so that a few seconds of footage give several of each.
 CONFIG = WorkConfig(
     footage=FootageConfig(clip_seconds=3),
     units=UnitConfig(chunk_mean=3, chunk_most=3, unit_seconds=4),
@@ -41,7 +41,7 @@ def job(
 
 
 def shards(out: Path) -> dict[str, str]:
-    """Digest of every shard."""
+    """SHA-256 of every shard by name."""
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted((out / "shards").iterdir())
@@ -49,19 +49,19 @@ def shards(out: Path) -> dict[str, str]:
 
 
 def rows(out: Path) -> list[ManifestRow]:
-    """The manifest without what the clock decides."""
+    """Rows of the manifest without their times."""
     return [replace(row, seconds_spent=0.0) for row in read_manifest(out / "manifest.parquet")]
 
 
 def same(one: Path, other: Path) -> bool:
-    # By their text: measurements that were not taken are NaN, which equals nothing.
+    # As text: missing measurements are NaN, which does not equal itself.
     return shards(one) == shards(other) and repr(rows(one)) == repr(rows(other))
 
 
 def kill_when(
     ready: Callable[[], bool], victims: Callable[[], list[int] | None]
 ) -> threading.Thread:
-    """Wait in a thread until `ready`, then kill the processes that `victims` names, if it does."""
+    """Wait in a thread until `ready`, then kill the processes that `victims` returns, if any."""
 
     def work() -> None:
         deadline = time.monotonic() + 120
@@ -78,7 +78,7 @@ def kill_when(
 
 
 def processes(words: str) -> list[int] | None:
-    """Descendants of this process whose command line holds these words; None where none is."""
+    """Descendants of this process whose command line contains these words; None without any."""
     parents, lines = {}, {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -99,4 +99,5 @@ def processes(words: str) -> list[int] | None:
 
 
 def records(out: Path) -> int:
+    """Number of units that are done."""
     return len(list((out / "units").glob("*.parquet")))

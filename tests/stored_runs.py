@@ -1,4 +1,4 @@
-"""Preprocessing without Ray, a child process or models, to try what becomes of its results."""
+"""Preprocessing without Ray, a child process or models, for tests of stored results."""
 
 import hashlib
 import io
@@ -28,14 +28,14 @@ from mytalk_core.footage.worker import Worker, WorkPlace
 
 
 def film_of(seconds: float) -> list[str]:
-    """What makes FFmpeg write a small film of this length."""
+    """Return FFmpeg inputs for a small film of this duration."""
     picture = f"color=gray:size=64x64:rate=25:duration={seconds}"
     sound = f"sine=duration={seconds}:frequency={300 + 100 * seconds}"
     return ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound]
 
 
 def two_clips(segment: Segment, path: Path, *_: object) -> Iterator[Clip]:
-    """In place of `extract_clips`: of every segment two clips that tell what is in the file."""
+    """Replace `extract_clips`: two clips per segment whose versions depend on the file."""
     for number in range(2):
         yield clip(segment, number, path.read_bytes())
 
@@ -53,11 +53,13 @@ def stored_run(films: str, out: str, scratch: Path) -> "Run":
     return Run(place, films)
 
 
-class Here:
-    """Does in this process what a child would do."""
+class InProcess:
+    """Replaces the child process: runs the work in this one."""
 
-    def call(self, work: Callable[..., Any], *arguments: Any, told: Callable[..., None]) -> Any:
-        return work(*arguments, told)
+    def call(
+        self, work: Callable[..., Any], *arguments: Any, on_message: Callable[..., None]
+    ) -> Any:
+        return work(*arguments, on_message)
 
     def close(self) -> None:
         pass
@@ -92,16 +94,16 @@ def clip(segment: Segment, number: int, content: bytes) -> Clip:
 
 @dataclass
 class Run:
-    """Preprocessing without Ray, a child or models: two clips of every segment."""
+    """Runs preprocessing in this process, with two made-up clips per segment."""
 
     place: WorkPlace
     films: str
     refuses: Callable[[str], MytalkError | None] = lambda unit: None
 
     def __call__(self, retry: Retry = "none") -> dict[str, int]:
-        """Sources by status."""
+        """Run and return sources by status."""
         work = Worker(self.place)
-        work._child = Here()  # type: ignore[assignment]
+        work._child = InProcess()  # type: ignore[assignment]
         progress = RunProgress([self.films], ListingConfig(), lambda progress: None)
         sources = list_sources([self.films], ListingConfig())
         for number, chunk in enumerate(group_sources(sources, self.place.config.units)):

@@ -1,122 +1,111 @@
-"""`mytalk curate`: choose, split and pack clips into training shards."""
+"""`mytalk curate`: select, split and pack clips into training shards."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jobs.console import EXIT_SOME_FAILED, note, progress, result
+from jobs.options import with_options
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
+    from mytalk_core.curation.decisions import CurateConfig
     from mytalk_core.curation.funnel import Funnel
 
 
 _SPEAKERS_SHOWN = 20
 
 
-def curate(
-    manifests: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="MANIFEST", show_default=False, help="The manifest.parquet beside the shards."
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option(show_default=False, help="Folder for training shards and their account.")
-    ],
-    holdout: Annotated[
-        str,
-        typer.Option(
-            help="Speakers that are only ever tested on, separated by commas; a name with a comma"
-            " in double quotes."
-        ),
-    ] = "",
-    val_share: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of the other speakers for validation.")
-    ] = 0.1,
-    min_seconds: Annotated[float, typer.Option(min=0.0, help="Shortest clip.")] = 1.0,
-    min_face: Annotated[
-        float, typer.Option(min=0.0, help="Smallest median face height, in pixels.")
-    ] = 64.0,
-    max_yaw: Annotated[
-        float, typer.Option(min=0.0, max=180.0, help="Largest head turn, in degrees.")
-    ] = 45.0,
-    min_sharpness: Annotated[
-        float | None, typer.Option(min=0.0, help="Least sharpness; off unless given.")
-    ] = None,
-    max_jitter: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0, help="Most landmark jitter, in inter-ocular units; off unless given."
-        ),
-    ] = None,
-    max_offset: Annotated[
-        float | None,
-        typer.Option(min=0.0, help="Largest sync offset, in frames; off unless given."),
-    ] = None,
-    min_sync: Annotated[
-        float | None,
-        typer.Option(min=0.0, max=2.0, help="Smallest sync confidence; off unless given."),
-    ] = None,
-    min_speech: Annotated[
-        float | None,
-        typer.Option(min=0.0, max=1.0, help="Smallest share of speech; off unless given."),
-    ] = None,
-    max_faces: Annotated[
-        int | None, typer.Option(min=1, help="Most faces at once; off unless given.")
-    ] = None,
-    near_audio: Annotated[
-        int,
-        typer.Option(min=0, max=256, help="Bits of sound in which near copies differ at most."),
-    ] = 56,
-    near_picture: Annotated[
-        int,
-        typer.Option(min=0, max=128, help="Bits of picture in which they differ at most."),
-    ] = 14,
-    face_distance: Annotated[
-        float,
-        typer.Option(min=0.0, help="Largest distance of faces without a name that are joined."),
-    ] = 0.5,
-    clips_per_shard: Annotated[int, typer.Option(min=1, help="Most clips in one shard.")] = 64,
-    megabytes_per_shard: Annotated[
-        int, typer.Option(min=1, help="Most megabytes of one shard.")
-    ] = 256,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", help="Decide and account for it, but look at no shard and write none."
-        ),
-    ] = False,
-    rows_per_task: Annotated[
-        int,
-        typer.Option(
-            min=1, help="Rows that a task holds; more for tens of millions, memory follows."
-        ),
-    ] = 32768,
-    runner: Annotated[
-        str,
-        typer.Option(help="Beam runner: FnApiRunner is this process; FlinkRunner, SparkRunner."),
-    ] = "FnApiRunner",
-    runner_option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="OPTION", help="Passed on to Beam; may be given several times."),
-    ] = None,
-) -> None:
+@dataclass(frozen=True)
+class CurateOptions:
+    """Options of `mytalk curate`."""
+
+    manifests: Annotated[list[Path], typer.Argument(metavar="MANIFEST", show_default=False)]
+    """The manifest.parquet beside the shards."""
+
+    out: Annotated[Path, typer.Option(show_default=False)]
+    """Folder for training shards and reports."""
+
+    holdout: Annotated[str, typer.Option()] = ""
+    """Speakers for the test split only, separated by commas; a name with a comma in double
+    quotes."""
+
+    val_share: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.1
+    """Share of the other speakers for validation."""
+
+    min_seconds: Annotated[float, typer.Option(min=0.0)] = 1.0
+    """Shortest clip."""
+
+    min_face: Annotated[float, typer.Option(min=0.0)] = 64.0
+    """Smallest median face height, in pixels."""
+
+    max_yaw: Annotated[float, typer.Option(min=0.0, max=180.0)] = 45.0
+    """Largest head turn, in degrees."""
+
+    min_sharpness: Annotated[float | None, typer.Option(min=0.0)] = None
+    """Smallest sharpness; off unless given."""
+
+    max_jitter: Annotated[float | None, typer.Option(min=0.0)] = None
+    """Largest landmark jitter, in inter-ocular units; off unless given."""
+
+    max_offset: Annotated[float | None, typer.Option(min=0.0)] = None
+    """Largest sync offset, in frames; off unless given."""
+
+    min_sync: Annotated[float | None, typer.Option(min=0.0, max=2.0)] = None
+    """Smallest sync confidence; off unless given."""
+
+    min_speech: Annotated[float | None, typer.Option(min=0.0, max=1.0)] = None
+    """Smallest share of speech; off unless given."""
+
+    max_faces: Annotated[int | None, typer.Option(min=1)] = None
+    """Most faces in one frame; off unless given."""
+
+    near_audio: Annotated[int, typer.Option(min=0, max=256)] = 56
+    """Most differing bits of the audio hashes of near copies."""
+
+    near_picture: Annotated[int, typer.Option(min=0, max=128)] = 14
+    """Most differing bits of the picture hashes of near copies."""
+
+    face_distance: Annotated[float, typer.Option(min=0.0)] = 0.5
+    """Largest distance of faces without a name that are joined."""
+
+    clips_per_shard: Annotated[int, typer.Option(min=1)] = 64
+    """Most clips in one shard."""
+
+    megabytes_per_shard: Annotated[int, typer.Option(min=1)] = 256
+    """Most megabytes of one shard."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run")] = False
+    """Write decisions and reports only; shards are not needed and none is written."""
+
+    rows_per_task: Annotated[int, typer.Option(min=1)] = 32768
+    """Rows that a task holds; increase it for tens of millions of rows. Memory is proportional."""
+
+    runner: Annotated[str, typer.Option()] = "FnApiRunner"
+    """Beam runner: FnApiRunner (this process), FlinkRunner, SparkRunner."""
+
+    runner_option: Annotated[list[str] | None, typer.Option(metavar="OPTION")] = None
+    """Option for the Beam runner; may be given several times."""
+
+
+@with_options
+def curate(options: CurateOptions) -> None:
     """Filter clips, split them by speaker and pack them into the shards that `train` reads.
 
-    No speaker is in two splits, and speakers that come later move nobody.
-    The same command again continues. Beside the shards stand
-    dataset_card.html (what each filter took, with pictures), manifest.parquet
-    (why each clip went) and index.parquet (where each clip is). Shards and
-    DIR are paths that all workers see.
+    No speaker is in two splits, and added speakers do not change the split of
+    others. The same command again continues. Beside the shards it writes
+    dataset_card.html (clips and hours that each filter removes), manifest.parquet
+    (the reasons for each clip) and index.parquet (the byte range of each clip).
+    Shards and DIR are paths that all workers see.
 
     \b
     mytalk curate work/manifest.parquet --out try --dry-run --min-face 100
@@ -126,61 +115,73 @@ def curate(
         --runner-option=--direct_running_mode=multi_processing \\
         --runner-option=--direct_num_workers=4
     """
+    from mytalk_core.data.curated import CuratedFolder
+    from mytalk_core.data.output_check import check_output_folder
+    from mytalk_core.data.splits import SPLITS
+
+    out, manifests = options.out, options.manifests
+    # The manifest of a curated folder names shards in its folders of splits.
+    shards = [manifest.parent / split for manifest in manifests for split in SPLITS]
+    check_output_folder(out, CuratedFolder(Path()).outputs(), [*manifests, *shards])
+    config = _config(options)
+    funnel = _run(options, config)
+    result({"out": str(out), **asdict(funnel)}, _tables(funnel))
+    for warning in _warnings(funnel, config.holdout):
+        note(warning)
+    note(f"The full report is {out / 'dataset_card.html'}")
+    if _lost(funnel) or not funnel.splits["train"].count:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _config(options: CurateOptions) -> CurateConfig:
     from mytalk_core.curation.decisions import CurateConfig
     from mytalk_core.curation.duplicates import DuplicateConfig
     from mytalk_core.curation.face_groups import FaceGroupConfig
     from mytalk_core.curation.filters import FilterConfig
     from mytalk_core.curation.held_out import held_out_names
     from mytalk_core.curation.packing import PackingConfig
-    from mytalk_core.data.curated import CuratedFolder
-    from mytalk_core.data.output_check import check_output_folder
-    from mytalk_core.data.splits import SPLITS, SplitConfig
+    from mytalk_core.data.splits import SplitConfig
 
-    # A manifest of curated data names shards beside it, in folders as they are written now.
-    shards = [manifest.parent / split for manifest in manifests for split in SPLITS]
-    check_output_folder(out, CuratedFolder(Path()).outputs(), [*manifests, *shards])
-    held_out = held_out_names(holdout)
-    config = CurateConfig(
+    return CurateConfig(
         filters=FilterConfig(
-            min_seconds=min_seconds,
-            min_face_height=min_face,
-            max_yaw_degrees=max_yaw,
-            min_sharpness=min_sharpness,
-            max_jitter=max_jitter,
-            max_sync_offset=max_offset,
-            min_sync_confidence=min_sync,
-            min_speech_share=min_speech,
-            max_faces=max_faces,
+            min_seconds=options.min_seconds,
+            min_face_height=options.min_face,
+            max_yaw_degrees=options.max_yaw,
+            min_sharpness=options.min_sharpness,
+            max_jitter=options.max_jitter,
+            max_sync_offset=options.max_offset,
+            min_sync_confidence=options.min_sync,
+            min_speech_share=options.min_speech,
+            max_faces=options.max_faces,
         ),
-        duplicates=DuplicateConfig(max_audio_bits=near_audio, max_picture_bits=near_picture),
-        faces=FaceGroupConfig(face_distance),
-        splits=SplitConfig(val_share),
-        holdout=held_out,
-        packing=PackingConfig(clips_per_shard, megabytes_per_shard * 10**6),
-        dry_run=dry_run,
+        duplicates=DuplicateConfig(options.near_audio, options.near_picture),
+        faces=FaceGroupConfig(options.face_distance),
+        splits=SplitConfig(options.val_share),
+        holdout=held_out_names(options.holdout),
+        packing=PackingConfig(options.clips_per_shard, options.megabytes_per_shard * 10**6),
+        dry_run=options.dry_run,
     )
-    seen = 0
-    with progress(f"curating into {out}", None) as advance, _silent_engine():
+
+
+def _run(options: CurateOptions, config: CurateConfig) -> Funnel:
+    """Run the pipeline with a progress bar."""
+    shown = 0
+    with progress(f"curating into {options.out}", None) as advance, _silent_engine():
+        from pipelines.curate import Execution
         from pipelines.curate import curate as run_curation
 
         def report(done: int, total: int) -> None:
-            nonlocal seen
-            advance(done - seen, total)
-            seen = done
+            nonlocal shown
+            advance(done - shown, total)
+            shown = done
 
-        options = runner_option or ()
-        funnel = run_curation(manifests, out, config, runner, options, rows_per_task, report, note)
-    result({"out": str(out), **asdict(funnel)}, _tables(funnel))
-    for warning in _warnings(funnel, held_out):
-        note(warning)
-    note(f"The whole account is in {out / 'dataset_card.html'}")
-    if _lost(funnel) or not funnel.splits["train"].count:
-        raise typer.Exit(EXIT_SOME_FAILED)
+        execution = Execution(options.runner, options.runner_option or (), options.rows_per_task)
+        return run_curation(options.manifests, options.out, config, execution, report, note)
 
 
 @contextmanager
 def _silent_engine() -> Iterator[None]:
-    """Beam logs what it misses when imported, and tracebacks; what fails is told once, by us."""
+    """Disable the log of Beam, which reports optional imports and repeats our errors."""
     logging.disable(logging.CRITICAL)
     try:
         yield
@@ -189,12 +190,19 @@ def _silent_engine() -> Iterator[None]:
 
 
 def _tables(funnel: Funnel) -> RenderableType:
-    from rich import box
     from rich.console import Group
+
+    totals = ", ".join(f"{split} {amount.count}" for split, amount in funnel.splits.items())
+    kept = f"{funnel.kept.count} of {funnel.input.count} inputs kept: {totals}"
+    return Group(_step_table(funnel), _speaker_table(funnel), kept)
+
+
+def _step_table(funnel: Funnel) -> Table:
+    from rich import box
     from rich.table import Table
 
-    steps = Table("what stays", title="funnel", box=box.SIMPLE_HEAD)
-    for column in ("taken first", "would take", "unknown", "left", "hours"):
+    steps = Table("condition", title="funnel", box=box.SIMPLE_HEAD)
+    for column in ("removed first", "removed alone", "not measured", "left", "hours"):
         steps.add_column(column, justify="right")
     for line in funnel.lines:
         steps.add_row(
@@ -205,6 +213,13 @@ def _tables(funnel: Funnel) -> RenderableType:
             str(line.left.count),
             f"{line.left.hours:.3f}",
         )
+    return steps
+
+
+def _speaker_table(funnel: Funnel) -> Table:
+    from rich import box
+    from rich.table import Table
+
     speakers = Table("speaker", "split", title="speakers", box=box.SIMPLE_HEAD)
     for column in ("inputs", "kept", "hours"):
         speakers.add_column(column, justify="right")
@@ -219,9 +234,7 @@ def _tables(funnel: Funnel) -> RenderableType:
         )
     if more := len(by_hours[_SPEAKERS_SHOWN:]):
         speakers.caption = f"and {more} more"
-    totals = ", ".join(f"{split} {amount.count}" for split, amount in funnel.splits.items())
-    kept = f"{funnel.kept.count} of {funnel.input.count} inputs kept: {totals}"
-    return Group(steps, speakers, kept)
+    return speakers
 
 
 def _warnings(funnel: Funnel, held_out: frozenset[str]) -> list[str]:
@@ -229,23 +242,23 @@ def _warnings(funnel: Funnel, held_out: frozenset[str]) -> list[str]:
 
     warnings = []
     speakers = {line.speaker for line in funnel.speakers}
-    if absent := held_out - speakers:  # groups of faces; other names were checked before
-        warnings.append(f"No input is of the held-out speakers {', '.join(sorted(absent))}.")
+    if absent := held_out - speakers:  # face groups; other names were checked before the run
+        warnings.append(f"The held-out speakers {', '.join(sorted(absent))} have no input.")
     for names in case_clashes(speakers):
         warnings.append(
-            f"The speakers {' and '.join(names)} differ only by letter case and are taken for"
+            f"The speakers {' and '.join(names)} differ only by letter case and count as"
             " different people; they are in the same split."
         )
     if lost := _lost(funnel):
         warnings.append(f"{lost} clips were not found in their shards.")
     for split in ("train", "val"):
         if not funnel.splits[split].count:
-            warnings.append(f"No clip is in {split}.")
+            warnings.append(f"The split {split} is empty.")
     return warnings
 
 
 def _lost(funnel: Funnel) -> int:
-    """Clips whose bytes are not where the manifest says: work that failed, not a choice."""
+    """Count the clips that are missing from their shards."""
     from mytalk_core.errors import Reason
 
     return sum(

@@ -1,1 +1,1 @@
-"""Which clips become training data, decided row by row, and the account of every decision."""
+"""Select clips for training: filters, deduplication, splits, shards and a report."""

@@ -1,4 +1,4 @@
-"""The pictures of a dataset card, as SVG that is legible on light and dark pages alike."""
+"""Charts of the dataset card as SVG, legible on light and dark pages."""
 
 import io
 import warnings
@@ -16,14 +16,14 @@ from mytalk_core.curation.distributions import Histogram
 from mytalk_core.curation.filters import Filter
 from mytalk_core.curation.funnel import Amount, Funnel, SpeakerLine
 
-_INK = "#7d828e"  # the same distance from white as from black
+_INK = "#7d828e"  # equal contrast to white and to black
 _KEPT, _GIVEN, _LIMIT = "#2f8f83", "#9aa0ab66", "#d2603a"
 _SPLIT_COLOURS = {"train": "#2f8f83", "val": "#c99a2e", "test": "#6a7fc1"}
 _MOST_BARS = 40
 _STYLE: Any = {
-    "svg.hashsalt": "mytalk",  # with no date, the same figures give the same bytes
+    "svg.hashsalt": "mytalk",  # fixed ids, so that equal charts are equal bytes
     "svg.fonttype": "none",
-    "text.parse_math": False,  # a speaker's name may hold dollar signs
+    "text.parse_math": False,  # names of speakers may contain dollar signs
     "font.family": "sans-serif",
     "font.size": 9,
     "text.color": _INK,
@@ -36,8 +36,8 @@ _STYLE: Any = {
 }
 
 
-def people_time(amount: Amount) -> str:
-    """A length of footage as people say it: `1,234 h`, `3 h 20 min`, `4 min 30 s`, `12 s`."""
+def format_duration(amount: Amount) -> str:
+    """Format a duration: `1,234 h`, `3 h 20 min`, `4 min 30 s` or `12 s`."""
     seconds = round(amount.milliseconds / 1000)
     if seconds >= 100 * 3600:
         return f"{round(seconds / 3600):,} h"
@@ -49,7 +49,7 @@ def people_time(amount: Amount) -> str:
 
 
 class Picture:
-    """A figure while it is drawn, and its SVG when it is done."""
+    """The axes of a chart while it is drawn, and its SVG afterwards."""
 
     def __init__(self) -> None:
         self.axes: Axes
@@ -60,7 +60,7 @@ class Picture:
 def _picture(width: float, height: float) -> Iterator[Picture]:
     picture = Picture()
     with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
-        # Names are written as text: the reader's fonts draw what this one lacks.
+        # Names are stored as text and drawn with the viewer's fonts.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
         picture.axes = figure.add_subplot(facecolor="none")
@@ -72,14 +72,14 @@ def _picture(width: float, height: float) -> Iterator[Picture]:
 
 
 def _unit(milliseconds: int) -> tuple[float, str]:
-    """(milliseconds of a unit, its name) in which an amount is a handy number."""
+    """Choose a unit of time for an amount: (milliseconds of the unit, its name)."""
     if milliseconds >= 2 * 3_600_000:
         return 3_600_000, "hours"
     return (60_000, "minutes") if milliseconds >= 120_000 else (1000, "seconds")
 
 
 def funnel_chart(funnel: Funnel) -> bytes:
-    """What is left after each step: bars of hours, and what the step took first."""
+    """Bar chart of the footage left after each step, and of the footage it removes."""
     steps: list[tuple[str, Amount, Amount | None]] = [("all inputs", funnel.input, None)]
     steps += [
         (line.rule or f"not {line.reason.replace('_', ' ')} before", line.left, line.first)
@@ -92,14 +92,14 @@ def funnel_chart(funnel: Funnel) -> bytes:
         for row, (_, left, first) in enumerate(steps):
             length = left.milliseconds / unit
             axes.barh(row, length, height=0.66, color=_KEPT)
-            label = f"{people_time(left)} · {left.count:,} clips"
+            label = f"{format_duration(left)} · {left.count:,} clips"
             if first is not None and first.count:
                 axes.barh(row, first.milliseconds / unit, left=length, height=0.66, color=_LIMIT)
                 label += f" (-{first.count:,})"
             end = length + (first.milliseconds / unit if first else 0)
             axes.annotate(label, (end, row), (5, 0), textcoords="offset points", va="center")
         axes.set_yticks(range(len(steps)), [step[0] for step in steps])
-        axes.set_xlim(0, 1.6 * whole)  # room for the words
+        axes.set_xlim(0, 1.6 * whole)  # room for the labels
         axes.invert_yaxis()
         axes.set_xticks([tick for tick in axes.get_xticks() if tick <= whole])
         axes.set_xlabel(name, loc="left")
@@ -109,14 +109,14 @@ def funnel_chart(funnel: Funnel) -> bytes:
 
 
 def distribution_chart(histogram: Histogram, limit: Filter | None) -> bytes:
-    """Clips by measurement, all and kept, with the limit drawn in."""
+    """Histogram of a measurement, of all and of kept clips, with the filter's limit."""
     measurement = histogram.measurement
     edges, last = measurement.edges, measurement.bins
     width = edges[1] - edges[0]
     with _picture(3.7, 2.2) as picture:
         axes = picture.axes
         for counts, colour in ((histogram.given, _GIVEN), (histogram.kept, _KEPT)):
-            # What is beyond the bins stands in the outermost ones.
+            # The outermost bars include the values beyond them.
             inside = counts[1 : last + 1].copy()
             inside[0] += counts[0]
             inside[-1] += counts[last + 1]
@@ -134,14 +134,14 @@ def distribution_chart(histogram: Histogram, limit: Filter | None) -> bytes:
 def _limits(limit: Filter | None, low: float) -> list[float]:
     if limit is None:
         return []
-    if limit.least is not None:
-        return [limit.least]
-    most = float(limit.most or 0)
-    return [-most, most] if low < 0 else [most]
+    if limit.minimum is not None:
+        return [limit.minimum]
+    maximum = float(limit.maximum or 0)
+    return [-maximum, maximum] if low < 0 else [maximum]
 
 
 def speaker_chart(speakers: Sequence[SpeakerLine]) -> bytes:
-    """Kept footage of each speaker, largest first; as a curve where they are many."""
+    """Kept footage of each speaker, largest first; a curve above `_MOST_BARS` speakers."""
     ordered = sorted(speakers, key=lambda line: (-line.kept.milliseconds, line.speaker))
     unit, name = _unit(max((line.kept.milliseconds for line in ordered), default=0))
     amounts = np.array([line.kept.milliseconds / unit for line in ordered])
@@ -176,7 +176,7 @@ def _colour_key(axes: Axes) -> None:
 
 
 def split_chart(funnel: Funnel) -> bytes:
-    """Kept footage of the splits, side by side."""
+    """Shares of the splits in the kept footage as one stacked bar."""
     with _picture(8.6, 0.7) as picture:
         axes = picture.axes
         start = 0.0

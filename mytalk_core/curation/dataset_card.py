@@ -1,7 +1,7 @@
-"""The dataset card: what is in a data set, where it came from and what was left out, for people.
+"""The dataset card: contents, origin and funnel of a data set as a report.
 
-`dataset_card.html` is one file that needs nothing but itself; `dataset_card.md` says the same with
-its pictures in a folder beside it.
+`dataset_card.html` is one self-contained file. `dataset_card.md` has the same contents, with its
+pictures in a folder beside it.
 """
 
 import base64
@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from mytalk_core.curation.card_plots import (
     distribution_chart,
+    format_duration,
     funnel_chart,
-    people_time,
     speaker_chart,
     split_chart,
 )
@@ -31,12 +31,12 @@ from mytalk_core.data.page import page_template
 from mytalk_core.media.output import atomic_path, make_folder
 
 _SPEAKERS_LISTED = 30
-_STRANGERS = 0.72  # smallest distance of strangers' faces that was measured
+_STRANGER_DISTANCE = 0.72  # smallest distance measured between faces of different people
 
 
 @dataclass(frozen=True)
 class Strip:
-    """A clip at a glance."""
+    """Frames of a clip as one picture."""
 
     key: str
     speaker: str  # empty where unknown
@@ -46,19 +46,19 @@ class Strip:
 
 @dataclass(frozen=True)
 class DatasetCard:
-    """All that the card says."""
+    """Contents of the card."""
 
     funnel: Funnel
     histograms: Sequence[Histogram]
     faces: pa.Table  # groups of faces, `face_groups.GROUP_SCHEMA`
     strips: Sequence[Strip]
     config: CurateConfig
-    versions: Mapping[str, int]  # of the programs that made the clips (JSON), with clips of each
+    versions: Mapping[str, int]  # clips by the software versions that made them (JSON)
 
 
 @dataclass(frozen=True)
 class CardPicture:
-    """A picture and where it stands."""
+    """A picture of the card and its file name."""
 
     name: str  # of its file, without suffix
     title: str
@@ -72,13 +72,13 @@ class CardPicture:
 
     @property
     def uri(self) -> str:
-        """The picture itself, for a page that carries it."""
+        """The picture as a data URI."""
         kind = {"svg": "image/svg+xml", "jpg": "image/jpeg"}[self.kind]
         return f"data:{kind};base64,{base64.b64encode(self.data).decode()}"
 
 
 def write_dataset_card(folder: CuratedFolder, card: DatasetCard) -> None:
-    """Write the card as page and as text, each complete or not at all.
+    """Write the card as HTML and as Markdown, each file atomically.
 
     Raises:
         OutputError: where the folder cannot be written or the disk is full.
@@ -89,14 +89,14 @@ def write_dataset_card(folder: CuratedFolder, card: DatasetCard) -> None:
         for picture in group:
             with atomic_path(folder.card_pictures / picture.file) as temporary:
                 temporary.write_bytes(picture.data)
-    said = _contents(card) | {"pictures": pictures, "beside": folder.card_pictures.name}
-    write_text(folder.card, _template("dataset_card.html.j2", escape=True).render(said))
-    write_text(folder.card_text, _template("dataset_card.md.j2", escape=False).render(said))
+    context = _contents(card) | {"pictures": pictures, "beside": folder.card_pictures.name}
+    write_text(folder.card, _template("dataset_card.html.j2", escape=True).render(context))
+    write_text(folder.card_text, _template("dataset_card.md.j2", escape=False).render(context))
 
 
 def _template(name: str, escape: bool) -> jinja2.Template:
     filters = {
-        "time": people_time,
+        "time": format_duration,
         "count": lambda number: f"{number:,}",
         "words": lambda text: str(text).replace("_", " "),
     }
@@ -121,33 +121,35 @@ def _pictures(card: DatasetCard) -> dict[str, list[CardPicture]]:
     ]
     return {
         "funnel": [
-            CardPicture("funnel", "what is left after each step", "svg", funnel_chart(funnel))
+            CardPicture("funnel", "footage left after each step", "svg", funnel_chart(funnel))
         ],
         "splits": [CardPicture("splits", "kept footage by split", "svg", split_chart(funnel))],
         "speakers": [
-            CardPicture("speakers", "kept footage by speaker", "svg", speaker_chart(_heard(funnel)))
+            CardPicture(
+                "speakers", "kept footage by speaker", "svg", speaker_chart(_kept_speakers(funnel))
+            )
         ],
         "distributions": distributions,
         "strips": strips,
     }
 
 
-def _heard(funnel: Funnel) -> list[SpeakerLine]:
-    """Speakers of whom something is kept, most footage first."""
+def _kept_speakers(funnel: Funnel) -> list[SpeakerLine]:
+    """Speakers with kept clips, most footage first."""
     kept = [line for line in funnel.speakers if line.kept.count]
     return sorted(kept, key=lambda line: (-line.kept.milliseconds, line.speaker, line.split))
 
 
 def _contents(card: DatasetCard) -> dict[str, Any]:
-    funnel, heard = card.funnel, _heard(card.funnel)
+    funnel, kept = card.funnel, _kept_speakers(card.funnel)
     share = funnel.kept.milliseconds / max(funnel.input.milliseconds, 1)
-    named = {line.speaker for line in heard if line.speaker}
+    named = {line.speaker for line in kept if line.speaker}
     faces = {name for name in named if is_face_group(name)}
     return {
         "funnel": funnel,
         "facts": {
-            "kept": people_time(funnel.kept),
-            "of the input": f"{share:.0%} of {people_time(funnel.input)}",
+            "kept": format_duration(funnel.kept),
+            "of the input": f"{share:.0%} of {format_duration(funnel.input)}",
             "clips": f"{funnel.kept.count:,} of {funnel.input.count:,}",
             "speakers": f"{len(named - faces):,} named, {len(faces):,} by face",
             "splits": " · ".join(
@@ -157,9 +159,9 @@ def _contents(card: DatasetCard) -> dict[str, Any]:
             "configuration": funnel.configuration_id,
         },
         "dry_run": card.config.dry_run,
-        "speakers": heard[:_SPEAKERS_LISTED],
-        "more_speakers": len(heard[_SPEAKERS_LISTED:]),
-        "faces": _sureness(card.faces),
+        "speakers": kept[:_SPEAKERS_LISTED],
+        "more_speakers": len(kept[_SPEAKERS_LISTED:]),
+        "faces": _group_quality(card.faces),
         "strips": card.strips,
         "settings": {
             name: _flat(asdict(part))
@@ -171,7 +173,7 @@ def _contents(card: DatasetCard) -> dict[str, Any]:
                 ("packing", card.config.packing),
             )
         }
-        | {"held out": {"speakers": ", ".join(sorted(card.config.holdout)) or "nobody"}},
+        | {"held out": {"speakers": ", ".join(sorted(card.config.holdout)) or "none"}},
         "versions": card.versions,
     }
 
@@ -187,16 +189,17 @@ def _flat(fields: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _sureness(faces: pa.Table) -> dict[str, str]:
-    """How sure the groups of faces are, in figures by name; empty where there is no group."""
+def _group_quality(faces: pa.Table) -> dict[str, str]:
+    """Figures by name on how reliable the groups of faces are; empty where there is no group."""
     if not faces.num_rows:
         return {}
     spread, margin = faces["spread"].to_numpy(), faces["margin"].to_numpy()
-    doubtful = int((margin < _STRANGERS).sum())
+    close = int((margin < _STRANGER_DISTANCE).sum())
     return {
         "groups": f"{faces.num_rows:,}, joined from {pc.sum(faces['titles']).as_py():,} in titles",
         "distance to their centre": f"median {np.median(spread):.2f}, largest {spread.max():.2f}",
         "distance to the nearest other group": f"median {np.median(margin):.2f}, "
         f"smallest {margin.min():.2f}",
-        f"nearer to another than strangers were measured ({_STRANGERS})": f"{doubtful:,}",
+        f"groups closer to another than the smallest distance measured between different people"
+        f" ({_STRANGER_DISTANCE})": f"{close:,}",
     }

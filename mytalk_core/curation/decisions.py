@@ -1,7 +1,7 @@
-"""What becomes of each input of curation: the decision, with every reason, as plain functions.
+"""Decide on each input of curation, with every reason for which it is removed.
 
-Rows are Arrow tables, because curation decides on millions of them. What takes a row away is a
-bit of its `losses`: bit i stands for `steps(config)[i]`, and the lowest one took the row first.
+Rows are Arrow tables, because there may be millions. Each reason is a bit of a row's `losses`: bit
+i stands for `steps(config)[i]`, and the lowest set bit is the step that removed the row.
 """
 
 import hashlib
@@ -27,42 +27,42 @@ from mytalk_core.errors import ErrorClass, Reason
 STAGE = "curate"
 
 Step = Literal["before", "gather", "filter", "copies"]
-"""Where an input can be lost: before curation, while its clip is looked up, by a filter, as a
-copy of another."""
+"""The phase in which an input is removed: before curation, while its clip is located in its shard,
+by a filter, or as a copy of another."""
 
 
 @dataclass(frozen=True)
 class CurateConfig:
-    """All that decides what curation makes of given manifests."""
+    """All settings that affect the result of curation."""
 
     filters: FilterConfig = field(default_factory=FilterConfig)
-    """What a clip must offer."""
+    """Limits of measurements."""
 
     duplicates: DuplicateConfig = field(default_factory=DuplicateConfig)
-    """When two clips are copies of each other."""
+    """Limits of near copies."""
 
     faces: FaceGroupConfig = field(default_factory=FaceGroupConfig)
-    """When two faces without a name are the same person."""
+    """Grouping of faces without a speaker name."""
 
     splits: SplitConfig = field(default_factory=SplitConfig)
-    """How speakers are split."""
+    """Shares of the splits."""
 
     holdout: frozenset[str] = frozenset()
     """Speakers that always go to the test split."""
 
     packing: PackingConfig = field(default_factory=PackingConfig)
-    """How clips are laid into shards."""
+    """Sizes of shards."""
 
     dry_run: bool = False
-    """Decide and account for it, but look at no shard and write none."""
+    """Write decisions and reports only; shards are not needed and none is written."""
 
 
 def configuration(config: CurateConfig, manifest_digests: Iterable[str]) -> dict[str, object]:
-    """All that decides the result, as JSON has it: the same for manifests in any order.
+    """Return everything that affects the result as JSON-able fields, for manifests in any order.
 
     Args:
-        config: everything that a user can set.
-        manifest_digests: a digest of each manifest's values; paths do not count.
+        config: the settings.
+        manifest_digests: a digest of each manifest's values; paths have no effect.
     """
     return asdict(config) | {
         "holdout": sorted(config.holdout),
@@ -72,25 +72,25 @@ def configuration(config: CurateConfig, manifest_digests: Iterable[str]) -> dict
 
 
 def configuration_id(configuration: Mapping[str, object]) -> str:
-    """Short name of a configuration."""
+    """Return the id of a configuration, 16 hexadecimal digits."""
     canonical = json.dumps(configuration, sort_keys=True)
     return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)
 class StepRule:
-    """One thing that can take an input away."""
+    """One step that can remove an input."""
 
     step: Step
-    reason: Reason | None  # None where the row brings its own
-    rule: str  # what stays, in words; empty where there is no limit to name
+    reason: Reason | None  # None where the row has its own
+    rule: str  # the condition for keeping a row; empty where there is no limit
 
 
 BEFORE, NOT_FOUND, REPEATED = range(3)
 
 
 def steps(config: CurateConfig) -> tuple[StepRule, ...]:
-    """Everything that can take an input away, in the order in which it is applied."""
+    """Return all steps that can remove an input, in the order in which they are applied."""
     limits = config.duplicates
     near = f"within {limits.max_audio_bits} + {limits.max_picture_bits} bits"
     return (
@@ -104,24 +104,25 @@ def steps(config: CurateConfig) -> tuple[StepRule, ...]:
 
 
 def is_input(rows: pa.RecordBatch) -> pa.Array:
-    """Which rows count: every clip, and every source that came to nothing.
+    """Return which rows are inputs: every clip, and every source that is not ok.
 
-    A source that went well is accounted for by its clips.
+    A source that is ok is represented by its clips.
     """
     return pc.or_(pc.equal(rows["kind"], Kind.CLIP), pc.not_equal(rows["status"], Status.OK))
 
 
 def judge(rows: pa.Table, config: CurateConfig) -> pa.Table:
-    """Decide on rows of which no key is elsewhere: all that one row or its namesakes can tell.
+    """Apply all steps that need no other row than those with the same name.
 
     Args:
-        rows: manifest columns and `name` (key or, without one, id), `place` (of the name in the
-            shuffle), `found` (its bytes are there), `manifest` (digest) and `path` (of the shard).
+        rows: all rows of some names, in any order: manifest columns and `name` (key or, without
+            one, id), `place` (of the name in the shuffle), `found` (its bytes exist), `manifest`
+            (digest) and `path` (of the shard).
         config: the configuration.
 
     Returns:
-        The rows by place and, of one name, the one to keep first; `losses` and `unmeasured`
-        (bits, uint32) are added. The order of the rows given does not matter.
+        The rows sorted by place, with the one to keep first among rows of one name; `losses` and
+        `unmeasured` (bits, uint32) are added.
     """
     lost = pc.not_equal(rows["status"], Status.OK)
     ranked = rows.append_column("lost", lost).append_column("absent", pc.invert(rows["found"]))
@@ -140,7 +141,7 @@ def judge(rows: pa.Table, config: CurateConfig) -> pa.Table:
     clip = _flags(pc.equal(rows["kind"], Kind.CLIP))
     for bit, each in enumerate(filters(config.filters), REPEATED + 1):
         values = measured(rows, each.column)
-        losses |= (clip & each.takes(values)) * np.uint32(1 << bit)
+        losses |= (clip & each.rejects(values)) * np.uint32(1 << bit)
         unmeasured |= (clip & np.isnan(values)) * np.uint32(1 << bit)
     return rows.append_column("losses", pa.array(losses, pa.uint32())).append_column(
         "unmeasured", pa.array(unmeasured, pa.uint32())
@@ -153,7 +154,7 @@ def _flags(column: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 
 def first_loss(losses: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """The step, (N,), that took each row first; -1 where it is kept."""
+    """Return the step that removed each row, (N,); -1 where it is kept."""
     lowest = losses & (~losses + np.uint32(1))
     return np.where(losses == 0, -1, np.log2(np.maximum(lowest, 1)).astype(np.int64))
 
@@ -161,19 +162,19 @@ def first_loss(losses: NDArray[np.uint32]) -> NDArray[np.int64]:
 def decide(
     rows: pa.Table, copies: pa.Table, speakers: Mapping[int, str], config: CurateConfig
 ) -> pa.Table:
-    """The decision on judged rows, now that their copies and the faces are known.
+    """Complete the decision on judged rows with their copies and speakers.
 
     Args:
-        rows: as `judge` gives them.
-        copies: `number` (of a row, 0..), `bit` (the step that takes it) and `kept` (the key of the
-            one that stays).
+        rows: from `judge`.
+        copies: `number` (of a row, 0..), `bit` (the step that removes it) and `kept` (the key of
+            the copy that is kept).
         speakers: by number of a row, the group of its face, where its speaker is unknown.
         config: the configuration.
 
     Returns:
-        The rows; `speaker` as far as it is known, `status`, `reason`, `error_class`, `message` and
-        `stage` are those of the first loss (unless it was before curation), `reasons` names all,
-        `split` is added.
+        The rows with `speaker` filled in from `speakers`; `status`, `reason`, `error_class`,
+        `message` and `stage` of the first loss (unless it was before curation); and the new
+        columns `reasons` (of all losses) and `split`.
     """
     losses = rows["losses"].to_numpy().copy()
     numbers, bits = copies["number"].to_numpy(), copies["bit"].to_numpy()

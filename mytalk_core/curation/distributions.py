@@ -1,4 +1,4 @@
-"""How the measurements of clips are distributed: histograms of fixed bins, which add up."""
+"""Histograms of the measurements of clips, with fixed bins, so that parts can be summed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from mytalk_core.data.manifest import Kind
 
 @dataclass(frozen=True)
 class Measurement:
-    """A column of the manifest and the bins into which its values are counted."""
+    """A column of the manifest and its bins."""
 
     column: str
     title: str  # with the unit
@@ -24,7 +24,7 @@ class Measurement:
 
     @property
     def edges(self) -> NDArray[np.float64]:
-        """(bins + 1,) edges."""
+        """Edges of the bins, (bins + 1,)."""
         return np.linspace(self.low, self.high, self.bins + 1)
 
 
@@ -43,30 +43,30 @@ MEASUREMENTS = (
 
 @dataclass(frozen=True)
 class Histogram:
-    """A measurement over many clips."""
+    """Counts of clips by the bins of a measurement."""
 
     measurement: Measurement
     given: NDArray[np.int64]  # (bins + 2,) clips; the first and last are below and above all bins
-    kept: NDArray[np.int64]  # (bins + 2,) those of them that stay
+    kept: NDArray[np.int64]  # (bins + 2,) kept clips
     unmeasured: int  # clips without this measurement
 
 
 Counts = NDArray[np.int64]
-"""(measurements, 2, widest bins + 3): given and kept; the last is the unmeasured."""
+"""(measurements, 2, most bins + 3): given and kept clips; the last column counts missing values."""
 
 _WIDTH = max(each.bins for each in MEASUREMENTS) + 3
 COUNTS_SHAPE = (len(MEASUREMENTS), 2, _WIDTH)
 
 
 def count_values(rows: pa.Table) -> Counts:
-    """Clips among decided rows by measurement and bin; counts of several tables may be added."""
+    """Count the clips among decided rows by measurement and bin; counts of tables can be added."""
     clips = rows.filter(pc.equal(rows["kind"], Kind.CLIP))
     kept = clips["losses"].to_numpy() == 0
     counts = np.zeros(COUNTS_SHAPE, np.int64)
     for number, each in enumerate(MEASUREMENTS):
         values = measured(clips, each.column)
         bins = np.searchsorted(each.edges, values, side="right")
-        bins[values == each.high] = each.bins  # the last bin holds both of its edges
+        bins[values == each.high] = each.bins  # the last bin includes its upper edge
         bins[np.isnan(values)] = _WIDTH - 1
         counts[number, 0] = np.bincount(bins, minlength=_WIDTH)
         counts[number, 1] = np.bincount(bins[kept], minlength=_WIDTH)
@@ -74,7 +74,7 @@ def count_values(rows: pa.Table) -> Counts:
 
 
 def histograms(counts: Counts) -> Iterable[Histogram]:
-    """The counts of each measurement that was taken of any clip."""
+    """Yield the histogram of each measurement that any clip has."""
     for each, (given, kept) in zip(MEASUREMENTS, counts, strict=True):
         if given[:-1].any():
             inside = slice(0, each.bins + 2)

@@ -1,8 +1,8 @@
-"""Copies among clips: the same content by its hash, nearly the same by perceptual hashes.
+"""Find copies among clips: exact ones by a content hash, near ones by perceptual hashes.
 
-Perceptual hashes of copies (re-encoded, scaled, a little trimmed) share all bits but a few. The
-audio hash is cut into bands; clips that agree in all bits of a band are compared, so near copies
-are found by a join. Copies that differ in fewer bits than there are bands always agree in one.
+Perceptual hashes of copies (re-encoded, scaled, slightly trimmed) differ in a few bits. The audio
+hash is cut into bands, and clips that agree in all bits of a band are compared (locality-sensitive
+hashing). Copies that differ in fewer bits than there are bands always agree in one.
 """
 
 from collections.abc import Sequence
@@ -19,67 +19,65 @@ from scipy.sparse.csgraph import connected_components
 AUDIO_BYTES = 32
 PICTURE_BYTES = 16
 BANDS = 16
-"""Bands of the audio hash, of 16 bits each."""
+"""Bands of the audio hash, 16 bits each."""
 
 
 @dataclass(frozen=True)
 class DuplicateConfig:
-    """When two clips are nearly the same, and how hard it is looked for."""
+    """Limits of near copies, and bounds of the search."""
 
     max_audio_bits: int = 56
-    """Most bits of the 256 of the audio hash in which near copies differ. Copies of GRID clips,
-    re-encoded, scaled, louder or a frame late, differed in at most 51; clips of the same speaker in
-    at least 67."""
+    """Most differing bits of the 256 of the audio hash. Copies of GRID clips, re-encoded, scaled,
+    louder or a frame late, differed in at most 51; clips of the same speaker in at least 67."""
 
     max_picture_bits: int = 14
-    """Most bits of the 128 of the picture hash in which they differ, at the same time: at most 13
-    in those copies, but as few as 5 in other clips of the same speaker, so it never decides alone.
-    """
+    """Most differing bits of the 128 of the picture hash, in addition: at most 13 in those copies,
+    but as few as 5 in other clips of the same speaker, so the picture alone never decides."""
 
     neighbours: int = 64
-    """Clips with which a clip is compared at most in each band: those that follow when the clips
-    of the band's value are sorted by the bits after it. It bounds the work where thousands share
-    a value, as silence and title music do."""
+    """Most comparisons of a clip in each band: with those that follow it when the clips with the
+    band's value are sorted by the next bits. It bounds the work where thousands share a value, as
+    silence and title music do."""
 
     common: int = 4096
-    """Clips of one value of a band from which on that value says little: such clips are compared
-    only where 8 bits of their picture hashes agree, too."""
+    """Number of clips from which a band's value is common. Clips with a common value are compared
+    only where 8 bits of their picture hashes agree as well."""
 
 
 SKETCH_SCHEMA = pa.schema(
     [
         ("row", pa.int64()),  # number of the range in the upper 32 bits, of the row in the lower
         ("key", pa.string()),
-        ("clean", pa.bool_()),  # nothing has taken it away so far
+        ("clean", pa.bool_()),  # not removed by an earlier step
         ("face_height", pa.float64()),
         ("content_hash", pa.string()),
         ("audio_hash", pa.binary()),
         ("picture_hash", pa.binary()),
     ]
 )
-"""What tells copies from originals, and the better of two copies from the worse."""
+"""Hashes that identify copies, and the columns by which copies are ranked."""
 
 COPY_SCHEMA = pa.schema([("row", pa.int64()), ("keeper", pa.int64()), ("kept", pa.string())])
-"""A row that is a copy, the row that stays instead of it, and that one's key."""
+"""A row that is a copy, the row that is kept instead, and the key of the latter."""
 
 ENTRY = np.dtype(
     [
         ("row", "<i8"),
-        ("band", "<i8"),  # number of the band and its value: what candidates agree in
+        ("band", "<i8"),  # number of the band (upper bits) and its 16-bit value
         ("audio", "<u8", AUDIO_BYTES // 8),
         ("picture", "<u8", PICTURE_BYTES // 8),
     ]
 )
-"""A clip in one band."""
+"""A clip in one band. Clips are candidates where `band` is equal."""
 
 Entries = NDArray[Any]
 
 
 def best_first(sketches: pa.Table) -> pa.Table:
-    """Sorted so that of two copies the one to keep comes first, whatever order they came in.
+    """Sort sketches so that the copy to keep comes first, independent of their order.
 
-    One that nothing takes away before one that is lost anyway, so that no content is lost for the
-    choice; then the larger face, then the key (and the row, where even the keys are the same).
+    A clip that no earlier step removes precedes one that is removed, so that content is never lost
+    by deduplication; then the larger face, the smaller key and the smaller row.
     """
     by = [("clean", "descending"), ("face_height", "descending")]
     heights = pc.if_else(pc.is_nan(sketches["face_height"]), -1.0, sketches["face_height"])
@@ -90,10 +88,10 @@ def best_first(sketches: pa.Table) -> pa.Table:
 
 
 def exact_copies(sketches: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Rows with the same content: (copies, all other sketches). No hash, no copy.
+    """Separate exact copies: (copies, all other sketches). A clip without a hash is no copy.
 
     Args:
-        sketches: all of a content hash, or none.
+        sketches: all sketches of some content hashes.
     """
     ranked = best_first(sketches)
     contents = ranked["content_hash"].to_numpy()
@@ -110,7 +108,7 @@ def _copies(ranked: pa.Table, copy: NDArray[np.bool_], keeper: NDArray[np.int64]
 
 
 def entries(sketches: pa.Table) -> Entries:
-    """The clips in all bands: `BANDS` entries of each that has both perceptual hashes."""
+    """Return `BANDS` entries for each clip that has both perceptual hashes."""
     both = pc.and_(
         pc.equal(pc.binary_length(sketches["audio_hash"]), AUDIO_BYTES),
         pc.equal(pc.binary_length(sketches["picture_hash"]), PICTURE_BYTES),
@@ -128,31 +126,33 @@ def entries(sketches: pa.Table) -> Entries:
 
 
 def _words(hashes: pa.ChunkedArray, size: int, kind: str) -> NDArray[Any]:
-    """(N, words) of N hashes of `size` bytes."""
+    """Return N hashes of `size` bytes as an array of words, (N, words)."""
     words = size // np.dtype(kind).itemsize
     return np.frombuffer(b"".join(hashes.to_pylist()), kind).reshape(-1, words)
 
 
 def bucket_hash(numbers: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """(N,) what entries of the same band, or group, share, spread over 64 bits."""
+    """Hash bands or groups to 64 bits, (N,)."""
     mixed: NDArray[np.uint64] = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return mixed ^ mixed >> np.uint64(29)
 
 
 def common_bands(bands: Sequence[NDArray[np.int64]], config: DuplicateConfig) -> NDArray[np.int64]:
-    """The bands with values so common that they say little, ascending.
+    """Return the values of `band` that at least `config.common` entries share, ascending.
 
     Args:
-        bands: `band` of all entries of some buckets, in arrays of any length.
+        bands: `band` of all entries of some values, in arrays of any length.
+        config: the limits.
     """
     values, counts = np.unique(np.concatenate([*bands, np.empty(0, np.int64)]), return_counts=True)
     return values[counts >= config.common]
 
 
 def groups(entries: Entries, common: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(N,) what entries that are compared share: the band and, where it is common, 8 bits more."""
+    """Return the group within which entries are compared, (N,): the band and, where it is common,
+    8 bits of the picture hash."""
     band = entries["band"]
-    # Other bits of the picture in every band: one that differs does not spoil all of them.
+    # Each band uses other bits of the picture, so that one differing bit affects one band only.
     pictures = np.ascontiguousarray(entries["picture"]).view(np.uint8).reshape(-1, PICTURE_BYTES)
     piece = pictures[np.arange(len(band)), (band >> 16) % PICTURE_BYTES].astype(np.int64)
     return band << 9 | np.where(np.isin(band, common), 256 | piece, 0)
@@ -161,11 +161,11 @@ def groups(entries: Entries, common: NDArray[np.int64]) -> NDArray[np.int64]:
 def near_pairs(
     entries: Entries, common: NDArray[np.int64], config: DuplicateConfig
 ) -> NDArray[np.int64]:
-    """Pairs of rows (N, 2), each once, that are near copies of each other.
+    """Find the distinct pairs of rows (N, 2) that are near copies of each other.
 
     Args:
-        entries: all of a group, or none.
-        common: as `common_bands` gives them.
+        entries: all entries of some groups.
+        common: from `common_bands`.
         config: the limits.
     """
     ordered, group = _sorted_groups(entries, common)
@@ -182,9 +182,9 @@ def near_pairs(
 def _sorted_groups(
     entries: Entries, common: NDArray[np.int64]
 ) -> tuple[Entries, NDArray[np.int64]]:
-    """Entries such that those that resemble each other stand together, and their groups (N,)."""
+    """Sort entries so that similar ones are adjacent; return them and their groups (N,)."""
     band, group = entries["band"] >> 16, groups(entries, common)
-    # The bits that follow the band, going round; a band is a quarter of a word.
+    # The 64 bits that follow the band, with wrap-around; a band is a quarter of a word.
     values = np.ascontiguousarray(entries["audio"]).view("<u2").reshape(-1, BANDS)
     after = (band[:, None] + np.arange(1, 5)) % BANDS
     following = np.take_along_axis(values, after, axis=1).astype(np.uint64)
@@ -208,7 +208,7 @@ def _within(
 def _bits(
     hashes: NDArray[np.uint64], one: NDArray[np.int64], other: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Bits in which two hashes differ, (N,)."""
+    """Count the differing bits of pairs of hashes, (N,)."""
     different: NDArray[np.int64] = np.bitwise_count(hashes[one] ^ hashes[other]).sum(
         axis=1, dtype=np.int64
     )
@@ -216,10 +216,11 @@ def _bits(
 
 
 def components(pairs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The members (N,), ascending, of all pairs (M, 2), and the group 0.. of each (N,).
+    """Compute the connected components of pairs (M, 2).
 
-    Whoever is connected over any number of pairs is in the same group. Memory: some 60 bytes a
-    pair.
+    Returns:
+        The distinct members (N,), ascending, and the component 0.. of each (N,). Memory: about 60
+        bytes per pair.
     """
     members, ends = np.unique(pairs, return_inverse=True)
     one, other = ends.reshape(-1, 2).T
@@ -228,10 +229,10 @@ def components(pairs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.
 
 
 def near_copies(sketches: pa.Table, pairs: NDArray[np.int64]) -> pa.Table:
-    """All but the best of each group of connected near copies, as copies of the best.
+    """Return all but the best of each group of connected near copies, as copies of the best.
 
     Args:
-        sketches: those of all rows in `pairs`.
+        sketches: of all rows in `pairs`.
         pairs: (N, 2) rows.
     """
     members, groups = components(pairs)

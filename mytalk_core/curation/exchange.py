@@ -16,27 +16,27 @@ from numpy.typing import NDArray
 from mytalk_core.media.output import atomic_path, make_folder
 
 Ranges = NDArray[np.int64]
-"""The range, 0.., of each row of a table, (N,)."""
+"""The range 0.. of each row of a table, (N,)."""
 
 
 def hashes(names: Iterable[str]) -> NDArray[np.uint64]:
-    """(N,) 64-bit hashes, the same on every machine and in every Python."""
+    """Hash names to 64 bits, (N,), identically on every machine and in every Python."""
     digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
     return np.frombuffer(b"".join(digests), ">u8").astype(np.uint64)
 
 
 def range_of(hashed: NDArray[np.uint64], ranges: int) -> Ranges:
-    """The range of each hash: ranges are consecutive, so what is sorted in each is sorted in all.
+    """Return the range of each hash. Ranges are consecutive intervals of hashes of equal size.
 
     Args:
         hashed: (N,) hashes of 64 bits.
-        ranges: how many there are, below 2**32.
+        ranges: number of ranges, below 2**32.
     """
     return ((hashed >> np.uint64(32)) * np.uint64(ranges) >> np.uint64(32)).astype(np.int64)
 
 
 def write_ranges(path: Path, table: pa.Table, ranges_of_rows: Ranges, ranges: int) -> None:
-    """Write a table cut into ranges, complete or not at all.
+    """Write a table, one batch per range, atomically.
 
     Raises:
         OutputError: where the folder cannot be written or the disk is full.
@@ -53,7 +53,7 @@ def write_ranges(path: Path, table: pa.Table, ranges_of_rows: Ranges, ranges: in
 
 
 def write_batches(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    """Write tables as one batch each, complete or not at all.
+    """Write tables, one batch each, atomically.
 
     Raises:
         OutputError: where the folder cannot be written or the disk is full.
@@ -67,28 +67,28 @@ def write_batches(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> 
     ):
         for table in tables:
             batches = table.combine_chunks().to_batches()
-            writer.write_batch(batches[0] if batches else _nothing(schema))
+            writer.write_batch(batches[0] if batches else _empty_batch(schema))
 
 
-def _nothing(schema: pa.Schema) -> pa.RecordBatch:
+def _empty_batch(schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array([], kind) for kind in schema.types], schema=schema)
 
 
 def read_range(folder: Path, number: int, columns: Sequence[str] | None = None) -> pa.Table:
-    """All rows of a range, from every file of a pass; their order is that of the files' names."""
+    """Read all rows of a range, from every file of a pass, in the order of the files' names."""
     return pa.concat_tables(iter_range(folder, number, columns))
 
 
 def iter_range(
     folder: Path, number: int, columns: Sequence[str] | None = None
 ) -> Iterator[pa.Table]:
-    """The same, file by file."""
+    """Read the rows of a range file by file."""
     for path in sorted(folder.glob("*.arrow")):
         yield read_batch(path, number, columns)
 
 
 def read_batch(path: Path, number: int = 0, columns: Sequence[str] | None = None) -> pa.Table:
-    """One batch of a file; only the columns asked for are read."""
+    """Read one batch of a file; `columns` limits what is read."""
     with pa.OSFile(str(path)) as source:
         reader = pa.ipc.open_file(source)
         if columns is not None:

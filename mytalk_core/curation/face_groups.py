@@ -1,11 +1,11 @@
-"""Who is the same person, told by face embeddings, where nobody knows the speaker's name.
+"""Group the faces of clips without a speaker name into people, by face embeddings.
 
-First the tracks of a title are gathered into people, then the people of all titles are compared.
-Comparing costs the square of the number of people, at 128 multiplications a pair: 8 seconds for
-50,000 people on one core, an hour for a million, and all tasks of it can run at once.
+First the tracks of each title are clustered into people, then people are compared across titles.
+The cost is quadratic in the number of people, 128 multiplications a pair: 8 seconds for 50,000
+people on one core, an hour for a million; all tasks can run in parallel.
 
-Distances are L2 between embeddings of 128 numbers (dlib's ResNet). Measured over faces of known
-people, the same person is mostly within 0.42 and strangers are beyond 0.72.
+Distances are L2 between embeddings of 128 numbers (dlib's ResNet). Measured on faces of known
+people, the same person is mostly within 0.42 and different people are beyond 0.72.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ Vectors = NDArray[np.float32]
 
 PEOPLE_SCHEMA = pa.schema(
     [
-        ("smallest_key", pa.string()),  # of the clips; names the person
+        ("smallest_key", pa.string()),  # of the clips; identifies the person
         ("clips", pa.int64()),
         ("spread", pa.float64()),  # largest distance of a track to the centroid
         ("centroid", pa.list_(pa.float32(), DIMENSIONS)),
@@ -42,38 +42,38 @@ GROUP_SCHEMA = pa.schema(
         ("margin", pa.float64()),  # to the centroid of the nearest other group; infinite if none
     ]
 )
-"""Groups of faces, with what says how sure they are: a small spread and a large margin."""
+"""Groups of faces. A group is reliable where its spread is small and its margin large."""
 
 _GROUP_PREFIX = "face:"  # of the name of a group
 
 
 @dataclass(frozen=True)
 class FaceGroupConfig:
-    """When two faces are the same person."""
+    """The limit for joining faces."""
 
     max_distance: float = 0.5
-    """Largest L2 distance of two means of embeddings that are joined. People are joined over any
-    chain of such steps: a wrong chain puts two people into the same split, a missed one may put
-    one person into two, which is worse. Of the pairs of 94 clips of 21 GRID speakers that lie
-    within 0.5, 99.2 % are of one speaker, and no such pair lies beyond; within 0.45 all are, and
-    0.8 % lie beyond."""
+    """Largest L2 distance of two mean embeddings that are joined. Chains of joined pairs are one
+    group: a wrong join puts two people into the same split; a missed one may put one person into
+    two splits, which is worse. Among 94 clips of 21 GRID speakers, 99.2 % of the pairs within 0.5
+    are of one speaker and no pair of one speaker is beyond; within 0.45 all pairs are of one
+    speaker, and 0.8 % of those are beyond."""
 
 
 def people_of_titles(clips: pa.Table, config: FaceGroupConfig) -> tuple[pa.Table, pa.Table]:
-    """The people of each title: (people, members).
+    """Cluster the clips of each title into people: (people, members).
 
     Args:
-        clips: `title`, `key`, `row` and `embedding` of clips; all of a title, or none.
+        clips: `title`, `key`, `row` and `embedding` of all clips of some titles.
         config: the limit.
 
     Returns:
-        People as `PEOPLE_SCHEMA`, and for each clip its `row` and its `person`, a number of those.
+        People as `PEOPLE_SCHEMA`, and `row` and `person` (index of a person) of each clip.
     """
     clips = clips.take(pc.sort_indices(clips, [("title", "ascending"), ("key", "ascending")]))
     keys = clips["key"].to_pylist()
     embeddings = _vectors(clips["embedding"])
     titles = clips["title"].to_pylist()
-    # Parts of one face track are one person without asking: their keys differ in the last field.
+    # Parts of one face track are always one person; their keys differ in the last field only.
     tracks = [(title, key.rpartition("-")[0]) for title, key in zip(titles, keys, strict=True)]
     people: list[_Person] = []
     person_of_clip = np.zeros(len(keys), np.int64)
@@ -105,7 +105,7 @@ def people_of_titles(clips: pa.Table, config: FaceGroupConfig) -> tuple[pa.Table
 
 @dataclass
 class _Person:
-    """A person of a title while their tracks are gathered."""
+    """A person of a title while tracks are added."""
 
     smallest_key: str
     total: NDArray[np.float64]  # (128,) sum over clips
@@ -139,27 +139,27 @@ def _vectors(column: pa.ChunkedArray) -> Vectors:
 
 
 def centroids(people: pa.Table) -> Vectors:
-    """(N, 128) of the people of titles."""
+    """Centroids of the people of titles, (N, 128)."""
     return _vectors(people["centroid"])
 
 
 def distances(some: Vectors, others: Vectors) -> NDArray[np.float32]:
-    """(N, M) L2 distances of (N, 128) and (M, 128)."""
+    """Compute the L2 distances (N, M) of (N, 128) and (M, 128)."""
     squares = np.square(some).sum(axis=1)[:, None] + np.square(others).sum(axis=1)
     apart: NDArray[np.float32] = np.sqrt(np.maximum(squares - 2 * some @ others.T, 0))
     return apart
 
 
 def links(some: Vectors, others: Vectors, config: FaceGroupConfig) -> NDArray[np.int64]:
-    """Pairs (number among `some`, number among `others`), (K, 2), that connect the same people.
+    """Return pairs (index in `some`, index in `others`), (K, 2), that connect the same people.
 
-    As few as connect them all: at most N + M of the N * M there may be.
+    Instead of all N * M close pairs, at most N + M with the same connected components.
     """
     one, other = np.nonzero(distances(some, others) <= config.max_distance)
     pairs = np.stack([one, other + len(some)], axis=1)
     members, groups = components(pairs)
     left = members < len(some)
-    # A star on each side: every one of `some` to the group's first other, and the reverse.
+    # A star on each side: each member of `some` to the group's first of `others`, and the reverse.
     to_right, to_left = np.zeros((2, len(members)), np.int64)
     to_right[groups[~left][::-1]] = members[~left][::-1]
     to_left[groups[left][::-1]] = members[left][::-1]
@@ -169,19 +169,19 @@ def links(some: Vectors, others: Vectors, config: FaceGroupConfig) -> NDArray[np
 
 
 def is_face_group(speaker: str) -> bool:
-    """Whether a speaker's name is that of a group of faces."""
+    """Return whether a speaker's name is that of a group of faces."""
     return speaker.startswith(_GROUP_PREFIX)
 
 
 def group_names(smallest_keys: list[str], pairs: NDArray[np.int64]) -> list[str]:
-    """The group of each person: `face:` and a hash of the smallest key of all its clips.
+    """Name the group of each person: `face:` and a hash of the smallest key of the group's clips.
 
-    Data that is added changes a name only where it brings a smaller key into the group or joins
-    two groups; a speaker's split follows the name.
+    The split of a speaker depends on the name. Added data changes a name only where it adds a
+    smaller key to the group or joins two groups.
 
     Args:
         smallest_keys: of each person.
-        pairs: (N, 2) numbers of people who are the same.
+        pairs: (N, 2) indices of people that are the same.
     """
     members, groups = components(pairs)
     smallest = dict(enumerate(smallest_keys))
@@ -197,7 +197,10 @@ def group_names(smallest_keys: list[str], pairs: NDArray[np.int64]) -> list[str]
 
 
 def describe_groups(people: pa.Table, names: list[str], block: int = 2048) -> pa.Table:
-    """Groups as `GROUP_SCHEMA`, by name. Memory: some 2 KB a person, and a block's distances."""
+    """Describe groups as `GROUP_SCHEMA`, sorted by name.
+
+    Memory: about 2 KB per person, and `block` squared distances.
+    """
     unique, group = np.unique(np.array(names, dtype=str), return_inverse=True)
     vectors, clips = centroids(people), people["clips"].to_numpy()
     count = len(unique)

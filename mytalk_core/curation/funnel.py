@@ -1,7 +1,7 @@
-"""The funnel of curation: how many clips and hours each step took, and how many were left.
+"""The funnel of curation: clips and hours that each step removes, and those that are left.
 
-Every input is counted at the first step that took it, and at every step that would have, so that
-one sees both where the hours went and what loosening a single limit could bring back at most.
+Every input is counted at the first step that removes it, and at every step that would remove it.
+The former shows where hours are lost, the latter bounds the gain from relaxing one limit.
 """
 
 import json
@@ -20,14 +20,14 @@ from mytalk_core.errors import Reason
 
 @dataclass(frozen=True)
 class Amount:
-    """How much footage. Milliseconds are whole, so that sums are the same in any order."""
+    """An amount of footage. Milliseconds are integers, so that sums do not depend on the order."""
 
     count: int = 0
     milliseconds: int = 0
 
     @property
     def hours(self) -> float:
-        """The same in hours."""
+        """Duration in hours."""
         return self.milliseconds / 3_600_000
 
 
@@ -37,27 +37,27 @@ class FunnelLine:
 
     step: Step
     reason: Reason
-    rule: str  # what stays, in words; empty where there is no limit to name
-    first: Amount  # taken here and by no step above
-    would: Amount  # all that this step takes on its own
+    rule: str  # the condition for keeping a clip; empty where there is no limit
+    first: Amount  # removed here and by no earlier step
+    would: Amount  # removed by this step alone
     unmeasured: int  # inputs that it could not judge
-    left: Amount  # what remains below this line
+    left: Amount  # kept after this step
 
 
 @dataclass(frozen=True)
 class SpeakerLine:
-    """What became of one speaker's footage."""
+    """Totals of one speaker."""
 
     speaker: str  # empty where unknown
     split: Split
     input: Amount
     kept: Amount
-    first: dict[str, int]  # inputs by the reason that took them first
+    first: dict[str, int]  # inputs by their first reason
 
 
 @dataclass(frozen=True)
 class LicenceLine:
-    """What became of the footage under one licence."""
+    """Totals of one licence."""
 
     licence: str  # empty where unknown
     sources: int  # titles
@@ -67,7 +67,7 @@ class LicenceLine:
 
 @dataclass(frozen=True)
 class Funnel:
-    """The account of one curation, up to single sources."""
+    """Totals of one curation by step, split, speaker and licence."""
 
     configuration_id: str
     input: Amount
@@ -81,7 +81,7 @@ class Funnel:
 def build_funnel(
     tables: Iterable[pa.Table], configuration_id: str, rules: Sequence[StepRule]
 ) -> Funnel:
-    """Lay funnel tables, of which each holds all of its names, out as a funnel."""
+    """Build the funnel from funnel tables; the rows of one name are all in one table."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     sources: dict[str, int] = {}
     for table in tables:
@@ -112,7 +112,7 @@ def build_funnel(
 
 
 def _input(rows: list[dict[str, Any]]) -> Amount:
-    return _left(rows[0])  # the line of the input, at which nothing has gone yet
+    return _left(rows[0])  # the line of the input, before any step
 
 
 def _left(row: dict[str, Any]) -> Amount:
@@ -128,7 +128,8 @@ def _first_counts(rows: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def _lines(rows: list[dict[str, Any]], rules: Sequence[StepRule]) -> Iterator[FunnelLine]:
-    """Every step in order; limits that took nothing are listed too, what did not occur is not."""
+    """Yield the lines in order: every limit, even if it removed nothing, and only those reasons of
+    earlier stages that occur."""
     left = _input(rows) if rows else Amount()
     for number, rule in enumerate(rules):
         taken = [row for row in rows if row["number"] == number]
@@ -149,12 +150,12 @@ def _lines(rows: list[dict[str, Any]], rules: Sequence[StepRule]) -> Iterator[Fu
 
 
 def funnel_json(funnel: Funnel) -> str:
-    """The funnel as JSON, field by field."""
+    """Convert a funnel to JSON."""
     return json.dumps(asdict(funnel), indent=2, sort_keys=True) + "\n"
 
 
 def funnel_from_json(text: str) -> Funnel:
-    """The inverse of `funnel_json`."""
+    """Parse the JSON of `funnel_json`."""
     fields: dict[str, Any] = json.loads(text)
 
     def amount(line: dict[str, Any], name: str) -> Amount:

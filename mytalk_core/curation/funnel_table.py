@@ -1,4 +1,4 @@
-"""The funnel of every speaker and source as a table: sums, and lines of what is left."""
+"""The funnel of every split, licence, speaker and source as a table."""
 
 from collections.abc import Sequence
 
@@ -24,30 +24,30 @@ _SUMS = ["first_clips", "first_ms", "would_clips", "would_ms", "unmeasured_clips
 SCOPES = ("all", "split", "licence", "speaker", "source")
 
 TALLY_SCHEMA = pa.schema([*_KEY, *((name, pa.int64()) for name in _SUMS)])
-"""Sums over some rows; what is taken at the input is negative, so that the rest counts down."""
+"""Sums over some rows. Amounts of the input are negative; amounts of steps are positive."""
 
 FUNNEL_SCHEMA = pa.schema(
     [
         *_KEY,
         ("step", pa.string()),
-        ("first_clips", pa.int64()),  # taken here and by no step above
+        ("first_clips", pa.int64()),  # removed here and by no earlier step
         ("first_hours", pa.float64()),
-        ("would_clips", pa.int64()),  # all that this step takes on its own
+        ("would_clips", pa.int64()),  # removed by this step alone
         ("would_hours", pa.float64()),
         ("unmeasured_clips", pa.int64()),  # that this step could not judge
-        ("left_clips", pa.int64()),  # what remains below this line
+        ("left_clips", pa.int64()),  # kept after this step
         ("left_ms", pa.int64()),
         ("left_hours", pa.float64()),
     ]
 )
-"""`funnel.parquet`: for each scope and name an input line, then the steps that took anything."""
+"""`funnel.parquet`: for each scope and name an input line, then the steps with any count."""
 
 
 def tally(rows: pa.Table, rules: Sequence[StepRule]) -> pa.Table:
-    """Everything that decided rows (see `curation.decide`) add to the funnel, as `TALLY_SCHEMA`."""
+    """Compute the sums of decided rows for all scopes, as `TALLY_SCHEMA`."""
     events = _events(rows, len(rules))
     of_event = events["row"]
-    # The last entry is for the input, whose number of -1 counts from the end.
+    # The last entry is for the input, whose number is -1.
     reasons = pa.array([*(rule.reason for rule in rules), ""], pa.string())
     named = pc.take(reasons, _from_the_end(events["number"], len(rules)))
     own = pc.fill_null(pc.take(rows["reason"], of_event), Reason.INTERNAL)
@@ -75,7 +75,7 @@ def tally(rows: pa.Table, rules: Sequence[StepRule]) -> pa.Table:
 
 
 def _events(rows: pa.Table, steps: int) -> pa.Table:
-    """What happened to each row: `row`, `number` of the step, and what that adds to the sums."""
+    """Return an event per row and step with an effect: `row`, `number` of the step, and sums."""
     losses, unmeasured = rows["losses"].to_numpy(), rows["unmeasured"].to_numpy()
     first = first_loss(losses)
     every = np.arange(rows.num_rows)
@@ -100,7 +100,7 @@ def _from_the_end(numbers: pa.ChunkedArray, count: int) -> pa.ChunkedArray:
 
 
 def add_up(tallies: pa.Table) -> pa.Table:
-    """Tallies with the same scope, name and reason become one."""
+    """Sum tallies with the same key."""
     keys = [name for name, _ in _KEY]
     grouped = tallies.group_by(keys, use_threads=False)
     total = grouped.aggregate([(name, "sum") for name in _SUMS])
@@ -109,13 +109,18 @@ def add_up(tallies: pa.Table) -> pa.Table:
 
 
 def name_hashes(tallies: pa.Table) -> NDArray[np.uint64]:
-    """(N,) hashes that tallies of one scope and name share."""
+    """Hash scope and name of each tally, (N,)."""
     pairs = zip(tallies["scope"].to_pylist(), tallies["name"].to_pylist(), strict=True)
     return hashes(f"{scope}/{name}" for scope, name in pairs)
 
 
 def funnel_table(tallies: pa.Table, rules: Sequence[StepRule]) -> pa.Table:
-    """Sums of all rows of their names as `FUNNEL_SCHEMA`, by scope and the name's hash."""
+    """Convert the tallies of some names to `FUNNEL_SCHEMA`, sorted by scope and hash of the name.
+
+    Args:
+        tallies: all tallies of these names.
+        rules: the steps.
+    """
     keys = [name for name, _ in _KEY]
     sums = add_up(tallies)
     sums = sums.append_column("place", pa.array(name_hashes(sums)))
@@ -148,7 +153,7 @@ def _hours(milliseconds: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def licence_sources(table: pa.Table) -> dict[str, int]:
-    """Titles by licence, of a funnel table that holds all lines of its sources."""
+    """Count the titles of a funnel table by licence."""
     sources = table.filter(
         pc.and_(pc.equal(table["scope"], "source"), pc.equal(table["step"], "input"))
     )

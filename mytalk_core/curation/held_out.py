@@ -1,4 +1,4 @@
-"""Speakers that curation is given by name: are they in the manifests, and is each one split."""
+"""Parse and check the names of held-out speakers."""
 
 import csv
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ _SHOWN = 10
 
 
 def held_out_names(text: str) -> frozenset[str]:
-    """The names in a list separated by commas; a name with a comma stands in double quotes.
+    """Parse names separated by commas; a name with a comma is in double quotes.
 
     Raises:
         BadInputError: BAD_CONFIGURATION where a quote is not closed.
@@ -32,12 +32,12 @@ def held_out_names(text: str) -> frozenset[str]:
 
 
 def check_speakers(speakers: Iterable[str], config: CurateConfig) -> None:
-    """Refuse names that match no speaker, and names that may be one person in two splits.
+    """Check that held-out names exist and that names differing by letter case share a split.
 
-    Groups of faces are not known before they are found, and are not checked.
+    Names of face groups are not checked, because groups are computed later.
 
     Args:
-        speakers: names of all speakers in the manifests, as `normal_name` gives them.
+        speakers: names of all speakers in the manifests, as `normal_name` returns them.
         config: the configuration.
 
     Raises:
@@ -58,7 +58,7 @@ def check_speakers(speakers: Iterable[str], config: CurateConfig) -> None:
 
 
 def _nearest(absent: list[str], known: set[str]) -> str:
-    """A sentence with the names that may be meant, or with those that there are."""
+    """Return a sentence with similar names or, without any, with the first known ones."""
     near = sorted({each for name in absent for each in near_names(name, known)})
     if near:
         return f" Did you mean {' or '.join(map(repr, near))}?"

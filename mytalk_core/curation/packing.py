@@ -1,10 +1,9 @@
-"""Which clip goes into which training shard: a global shuffle that is the same every time.
+"""Assign clips to training shards by a deterministic global shuffle.
 
-A key's hash is its place in the shuffle. To pack a split, its clips are put in the order of
-(speaker, place) and dealt round: clip i goes to shard i mod N. So every speaker is spread over as
-many shards as there are clips of theirs, all shards hold the same number of clips but for one, and
-a worker that repeats the work of a lost one writes the same bytes under the same name. Within a
-shard clips stand by place.
+A key's hash is its place in the shuffle. The clips of a split are sorted by (speaker, place) and
+assigned round-robin: clip i goes to shard i mod N. So the clips of each speaker are spread over as
+many shards as possible, shards differ by at most one clip, and a repeated task writes the same
+bytes under the same name. Within a shard clips are sorted by place.
 """
 
 import hashlib
@@ -15,38 +14,41 @@ from tarfile import BLOCKSIZE, RECORDSIZE
 import numpy as np
 from numpy.typing import NDArray
 
-# Of a tar, behind its last sample: two empty blocks, then up to a full record.
+# Padding of a tar after its last sample: two empty blocks, then up to a full record.
 _TAR_END = 2 * BLOCKSIZE + RECORDSIZE - BLOCKSIZE
 
 
 @dataclass(frozen=True)
 class PackingConfig:
-    """How the clips of a split are laid into shards."""
+    """Sizes of shards."""
 
     clips_per_shard: int = 64
     """Most clips in one shard; shards of a split differ by one clip at most."""
 
     bytes_per_shard: int = 256 * 10**6
-    """Most bytes of one shard; a clip that is larger than that stands alone."""
+    """Most bytes of one shard; a larger clip raises the limit to its own size."""
 
     seed: int = 0
     """Seed of the shuffle."""
 
 
 def shuffle_place(key: str, seed: int) -> bytes:
-    """The key's place in the shuffle: 16 bytes that two keys never share in practice."""
+    """Return the key's place in the shuffle: a 16-byte hash."""
     return hashlib.blake2b(f"{seed}/{key}".encode(), digest_size=16).digest()
 
 
 def shard_count(sizes: Callable[[], Iterable[NDArray[np.int64]]], config: PackingConfig) -> int:
-    """As few shards as the limits allow, or nearly: 0 for no clips.
+    """Compute the number of shards of a split, close to the smallest that the limits allow.
 
-    Even shards matter: workers that train together each want as many clips as the others.
+    Shards have equal numbers of clips, because workers of data-parallel training need equal shares.
 
     Args:
-        sizes: gives the sizes of a split's clips, in bytes, in the order in which they are dealt,
-            as arrays of any length; called several times. Memory: 8 bytes a shard.
+        sizes: returns the sizes of the clips, in bytes, in the order of assignment, as arrays of
+            any length; called several times.
         config: the limits.
+
+    Returns:
+        0 where there is no clip. Memory: 8 bytes per shard.
     """
     count = total = largest = 0
     for some in sizes():
@@ -55,15 +57,15 @@ def shard_count(sizes: Callable[[], Iterable[NDArray[np.int64]]], config: Packin
     room = max(config.bytes_per_shard - _TAR_END, largest)
     shards = max(-(-count // config.clips_per_shard), -(-total // room))
     while 0 < shards < count:
-        fullest = int(_dealt(sizes(), shards).max())
+        fullest = int(_shard_bytes(sizes(), shards).max())
         if fullest <= room:
             break
         shards = min(count, max(shards + 1, shards * fullest // room))
     return shards
 
 
-def _dealt(sizes: Iterable[NDArray[np.int64]], shards: int) -> NDArray[np.int64]:
-    """Bytes of each shard, (shards,)."""
+def _shard_bytes(sizes: Iterable[NDArray[np.int64]], shards: int) -> NDArray[np.int64]:
+    """Sum the bytes of each shard, (shards,)."""
     held = np.zeros(shards, np.int64)
     first = 0
     for some in sizes:
@@ -73,5 +75,5 @@ def _dealt(sizes: Iterable[NDArray[np.int64]], shards: int) -> NDArray[np.int64]
 
 
 def shards_of_clips(first: int, count: int, shards: int) -> NDArray[np.int64]:
-    """The shards, (count,), of the clips `first`, `first` + 1, ... of a split's order."""
+    """Return the shards, (count,), of the clips `first`, `first` + 1, ... in a split's order."""
     return (first + np.arange(count, dtype=np.int64)) % shards

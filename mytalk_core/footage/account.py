@@ -1,7 +1,7 @@
-"""The account of footage: manifest rows of segments, of the clips cut from them, of sources.
+"""Manifest rows of sources, of their segments and of the clips cut from them.
 
-A unit's record holds rows of its segments and clips; once all segments of a source are done, their
-rows become the one row of the source.
+A unit's record holds rows of segments and clips. When all segments of a source are done, their rows
+are reduced to one row of the source.
 """
 
 import json
@@ -22,7 +22,7 @@ from mytalk_core.footage.track_parts import DroppedTrack
 from mytalk_core.footage.units import Segment
 from mytalk_core.media.clock import MOTION_FPS, format_rate
 
-# Reasons of footage that is sound but shows nothing to learn from.
+# Reasons for which intact footage is filtered rather than failed.
 _FILTERS = frozenset(
     {
         Reason.NO_FACE,
@@ -39,7 +39,7 @@ _FILTERS = frozenset(
 
 
 def clip_row(clip: Clip, source: Source, content_hash: str, config_id: str) -> ManifestRow:
-    """The row of a clip that is not in a shard yet."""
+    """Row of a clip that is not in a shard yet."""
     meta = clip.sample.meta
     return replace(
         _row(Kind.CLIP, source, config_id),
@@ -69,12 +69,12 @@ def clip_row(clip: Clip, source: Source, content_hash: str, config_id: str) -> M
 
 
 def placed_row(row: ManifestRow, place: ShardPlace) -> ManifestRow:
-    """The row of a clip that stands in a shard."""
+    """Row of a clip with its place in a shard."""
     return replace(row, shard=place.shard, offset=place.range.offset, size=place.range.size)
 
 
 def dropped_row(track: DroppedTrack, source: Source, config_id: str) -> ManifestRow:
-    """The row of a track that gave no clip."""
+    """Row of a track that gave no clip."""
     return replace(
         _row(Kind.CLIP, source, config_id),
         id=track.key,
@@ -99,10 +99,10 @@ def segment_row(
     config_id: str,
     damaged_frames: int = 0,
 ) -> ManifestRow:
-    """The row of a segment that was worked through: ok where it gave a clip.
+    """Row of a segment that was processed: ok where it gave a clip, else filtered.
 
     Args:
-        damaged_frames: those that were left out, at the canonical rate.
+        damaged_frames: frames left out, at the canonical rate.
     """
     kept = [row for row in clips if row.status is Status.OK]
     reason, message = None, f"{damaged_frames} damaged frames left out" if damaged_frames else ""
@@ -123,38 +123,35 @@ def segment_row(
 
 
 def failed_row(
-    source: Source,
-    error: MytalkError,
-    stage: Stage,
-    seconds_spent: float,
-    config_id: str,
-    media_seconds: float = 0.0,
-    kind: Kind = Kind.SOURCE,
+    item: Source | Segment, error: MytalkError, stage: Stage, seconds_spent: float, config_id: str
 ) -> ManifestRow:
-    """The row of what gave no clip: filtered where the footage is sound, else failed."""
+    """Row of a source or segment that gave no clip: filtered where it is intact, else failed."""
     filtered = error.reason in _FILTERS
+    if isinstance(item, Segment):
+        row = replace(_row(Kind.SEGMENT, item.source, config_id), duration_seconds=item.seconds)
+    else:
+        row = _row(Kind.SOURCE, item, config_id)
     return replace(
-        _row(kind, source, config_id),
+        row,
         status=Status.FILTERED if filtered else Status.FAILED,
         reason=error.reason,
         error_class=None if filtered else error.error_class,
         message=printable(str(error)),
         stage=stage,
         seconds_spent=seconds_spent,
-        duration_seconds=media_seconds,
     )
 
 
 def source_row(
     probed: ManifestRow, segments: Sequence[ManifestRow], clips: Sequence[ManifestRow]
 ) -> ManifestRow:
-    """The row of a source out of the rows below it.
+    """Reduce the rows of a source's segments and clips to the row of the source.
 
-    A source with a segment that failed has failed, so that a retry finds it; its other segments'
-    clips stand. Otherwise it is ok where it gave a clip.
+    A source with a failed segment is failed, so that a retry finds it; clips of its other segments
+    are kept. Otherwise it is ok where it gave a clip, else filtered.
 
     Args:
-        probed: its row as `probe` left it, with rate and length.
+        probed: its row from probing, with rate and duration.
         segments: rows of all its segments, in order.
         clips: rows of all its clips and dropped tracks.
     """
@@ -199,7 +196,7 @@ def source_row(
 def probed_row(
     source: Source, frames: int, fps: str, seconds: float, config_id: str
 ) -> ManifestRow:
-    """The row of a source of which no more is known than its header says."""
+    """Row of a source after probing, with the values of its header."""
     return replace(
         _row(Kind.SOURCE, source, config_id),
         stage=Stage.PROBE,
@@ -210,7 +207,7 @@ def probed_row(
 
 
 def filtered_source(probed: ManifestRow, error: MytalkError) -> ManifestRow:
-    """The row of a source that is left out for what its header says; its measurements stay."""
+    """Row of a source that is filtered after probing; the values of its header are kept."""
     return replace(
         probed,
         status=Status.FILTERED,
@@ -220,7 +217,7 @@ def filtered_source(probed: ManifestRow, error: MytalkError) -> ManifestRow:
 
 
 def _row(kind: Kind, source: Source, config_id: str) -> ManifestRow:
-    """What all rows of a source and of what is below it share."""
+    """Fields shared by the rows of a source, its segments and its clips."""
     return ManifestRow(
         id=printable(source.id),
         kind=kind,

@@ -1,4 +1,4 @@
-"""Attempts at a chunk: how they are called, and what the next one takes up again."""
+"""Attempts at a chunk: their names, and the sources that a retry repeats."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -8,16 +8,16 @@ from mytalk_core.errors import ErrorClass
 from mytalk_core.footage.listing import Source
 
 Retry = Literal["none", "failed", "transient"]
-"""Which failures of an earlier run are tried again: none, all, or those that may pass."""
+"""Which failures of an earlier run are repeated: none, all, or the transient ones."""
 
 
 def attempt_name(base: str, attempt: int) -> str:
-    """The name under which a chunk is tried; attempt 0 is the first."""
+    """Name of an attempt at a chunk; attempt 0 is the first."""
     return f"{base}-r{attempt}" if attempt else base
 
 
 def attempts_until(name: str) -> list[str]:
-    """The names of all attempts up to this one, the first of them first."""
+    """Names of all attempts up to and including this one, in order."""
     base, _, attempt = name.partition("-r")
     return [attempt_name(base, number) for number in range(int(attempt or 0) + 1)]
 
@@ -25,7 +25,12 @@ def attempts_until(name: str) -> list[str]:
 def failed_sources(
     rows: Iterable[ManifestRow], sources: tuple[Source, ...], retry: Retry, unwritten: set[str]
 ) -> tuple[Source, ...]:
-    """The sources that failed in a way that is to be retried; always those not written."""
+    """Select the sources to repeat: those whose failure matches `retry`, and all of `unwritten`.
+
+    Args:
+        rows: the account of the chunk.
+        unwritten: titles of sources with units that have no record.
+    """
     titles = set(unwritten)
     for row in rows:
         if (

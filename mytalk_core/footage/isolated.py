@@ -1,8 +1,7 @@
-"""A child process in which native code may crash, hang or grow without harm to its parent.
+"""A child process in which native code may crash, hang or run out of memory.
 
-Decoders of untrusted media run in it. What it is asked to do travels to it as a pickle, from a
-process that we trust; what it answers is JSON, because a decoder that was taken over may say
-anything.
+Decoders of untrusted media run in it. Requests are pickles, because they come from the trusted
+parent. Answers are JSON, because a compromised decoder may send anything.
 """
 
 import ctypes
@@ -26,26 +25,26 @@ from mytalk_core.errors import BadInputError, Reason, error_from_json, error_to_
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _LENGTH = struct.Struct(">Q")
 
-Tell = Callable[[dict[str, Any]], None]
-"""Sends a JSON-able message to the parent while work goes on."""
+Send = Callable[[dict[str, Any]], None]
+"""Sends a JSON-able message to the parent during the work."""
 
 
 @dataclass(frozen=True)
 class IsolationConfig:
-    """What a child may use."""
+    """Limits of a child process."""
 
-    # Memory, gigabytes (2**30 bytes); an allocation beyond fails inside the child.
+    # Data segment, in units of 2**30 bytes; an allocation beyond it fails inside the child.
     memory_gigabytes: float = 8.0
-    # Seconds without a sign of life after which it is taken to hang.
+    # Seconds without a message after which the child is killed.
     stall_seconds: float = 180.0
 
 
 class ChildLostError(BadInputError):
-    """The child died or hung over what it was asked to do."""
+    """The child died or hung during a call."""
 
 
 class IsolatedProcess:
-    """A child that lives from its first call to `close`, or until work kills it."""
+    """A child process that is started by the first call and reused by later ones."""
 
     def __init__(self, config: IsolationConfig) -> None:
         self._config = config
@@ -64,12 +63,12 @@ class IsolatedProcess:
         self.close()
 
     def close(self) -> None:
-        """End the child; the next call starts another."""
+        """Kill the child; the next call starts another."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             for pipe in (self._process.stdin, self._process.stdout):
-                assert pipe is not None  # asked for below
+                assert pipe is not None  # opened in _started
                 pipe.close()
             self._process = None
             self._pending = b""
@@ -78,21 +77,21 @@ class IsolatedProcess:
         self,
         work: Callable[..., Any],
         *arguments: Any,
-        told: Callable[[dict[str, Any]], None] = lambda message: None,
+        on_message: Callable[[dict[str, Any]], None] = lambda message: None,
     ) -> Any:
-        """Run `work(*arguments, tell)` in the child; what it returns, as JSON has it.
+        """Run `work(*arguments, send)` in the child and return its JSON-able result.
 
         Args:
-            work: a function of a module; its last argument is a `Tell`.
-            told: called with every message of the child.
+            work: a function at module level; its last argument is a `Send`.
+            on_message: called with every message of the child.
 
         Raises:
-            ChildLostError: DECODER_CRASHED where the child died, TIMED_OUT where it gave no sign
-                of life for too long. The next call starts another child.
-            MytalkError: what `work` raised, where it was one of ours; else a bug with its text.
+            ChildLostError: DECODER_CRASHED where the child died, TIMED_OUT where it sent nothing
+                for `stall_seconds`. The next call starts another child.
+            MytalkError: raised by `work`; any other exception becomes a bug with its text.
         """
         process = self._started()
-        assert process.stdin is not None  # asked for below
+        assert process.stdin is not None  # opened in _started
         request = pickle.dumps((work, arguments))
         try:
             process.stdin.write(_LENGTH.pack(len(request)) + request)
@@ -104,7 +103,7 @@ class IsolatedProcess:
                 if "error" in message:
                     raise error_from_json(message["error"])
                 if message:
-                    told(message)
+                    on_message(message)
         except (BrokenPipeError, EOFError):
             how = _how_it_died(process.wait())
             self.close()
@@ -114,7 +113,7 @@ class IsolatedProcess:
         except TimeoutError:
             self.close()
             raise ChildLostError(
-                f"gave no sign of life for {self._config.stall_seconds:g} s.",
+                f"did not respond for {self._config.stall_seconds:g} s.",
                 reason=Reason.TIMED_OUT,
             ) from None
 
@@ -131,7 +130,7 @@ class IsolatedProcess:
         return self._process
 
     def _message(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-        assert process.stdout is not None  # asked for above
+        assert process.stdout is not None  # opened in _started
         deadline = time.monotonic() + self._config.stall_seconds
         while b"\n" not in self._pending:
             left = deadline - time.monotonic()
@@ -153,14 +152,14 @@ def _how_it_died(status: int) -> str:
 
 
 def _serve() -> None:
-    """The child: work off requests until the parent closes the pipe or dies."""
-    # Work must not outlive the parent, which a scheduler may kill at any time.
+    """Main loop of the child: serve requests until the parent closes the pipe or dies."""
+    # A scheduler may kill the parent at any time; the child must end with it.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     limit = int(float(sys.argv[1]) * 2**30)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # native libraries greet on standard output
+    os.dup2(2, 1)  # native libraries print to standard output
 
     def send(message: dict[str, Any]) -> None:
         answers.write(json.dumps(message).encode() + b"\n")

@@ -1,7 +1,6 @@
-"""What the user named, as a stream of sources: files, folders, globs, URLs and lists of any length.
+"""Expand inputs to a stream of sources: files, folders, globs, URLs and lists of any length.
 
-Nothing here opens media. Only the names of one folder, or one batch of a list, are in memory at a
-time.
+Media is not opened. Memory holds the names of one folder or one batch of a list at a time.
 """
 
 import glob
@@ -23,57 +22,58 @@ from mytalk_core.redaction import redacted
 
 _GLOB = frozenset("*?[")
 _COLUMNS = Columns(required=("source",), optional=("id", "speaker", "licence"))
-# Of a title: names in a tar have room for 100 characters. The readable part of names in other
-# scripts may be the same for all, so the digest alone must tell millions of them apart.
+# Parts of a title; names in a tar are limited to 100 characters. The readable part of names in
+# other scripts may be empty, so the digest alone must be unique among millions.
 _READABLE_LENGTH = 33
 _DIGEST_BYTES = 8
 
 Speakers = Literal["folder", "unknown"]
-"""Who speaks where no list says it: the folder that the file lies in, or nobody knows."""
+"""The speaker of a file that is not in a list: its folder's name, or unknown."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One file of footage. It is the same source wherever the footage is mounted."""
+    """One file of footage, identified independently of where the footage is mounted."""
 
-    id: str  # as the list has it, else the path below the input that it was found under
+    id: str  # from the list, else the path below the input under which it was found
     url: str  # path or fsspec URL
     title: str  # slug, first part of its clips' keys; unique because it ends in a digest of the id
-    speaker: str  # as `normal_name` gives it; empty where unknown
+    speaker: str  # as `normal_name` returns it; empty where unknown
     licence: str  # empty where unknown
-    # The error, as JSON, of a row of a list that cannot be used; nothing is fetched then.
+    # The error, as JSON, of an unusable row of a list; nothing is fetched for it.
     problem: Mapping[str, str] | None = None
-    # Whether it may only be fetched from public addresses, because a list names it.
+    # Whether it may only be fetched from public addresses: true for most sources of a list.
     public_only: bool = False
 
     @property
     def address(self) -> str:
-        """The URL as files and people may see it: without secrets, and what UTF-8 cannot hold."""
+        """The URL for records and messages: without secrets and characters that UTF-8 lacks."""
         return public_address(printable(self.url))
 
 
 def public_address(url: str) -> str:
-    """A URL without secrets, the same however often it is signed; a path stays as it is."""
+    """Return a URL without secrets, independent of its signature; a path is returned unchanged."""
     return redacted(url) if _is_url(url) else url
 
 
 @dataclass(frozen=True)
 class ListingConfig:
-    """What is taken for granted of footage that no list describes, and what lists may name."""
+    """Defaults for footage that no list describes, and the addresses that lists may name."""
 
-    # Who speaks in it.
+    # The speaker.
     speakers: Speakers = "folder"
-    # Its licence.
+    # The licence.
     licence: str = ""
-    # What lists may name.
+    # Addresses that lists may name.
     access: ListAccess = field(default_factory=ListAccess)
 
 
 def title_of(source_id: str, address: str = "") -> str:
-    """The title of an id: what it reads like, and a digest that tells it from all others.
+    """Return the title of an id: a readable part and a digest that makes it unique.
 
     Args:
-        address: of a source whose id may not be its own alone.
+        source_id: id of the source.
+        address: enters the digest; given for sources whose ids may not be unique.
     """
     name = f"{source_id}\n{address}".encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(name, digest_size=_DIGEST_BYTES).hexdigest()
@@ -83,17 +83,18 @@ def title_of(source_id: str, address: str = "") -> str:
 
 
 def list_sources(inputs: Sequence[str], config: ListingConfig) -> Iterator[Source]:
-    """The sources that inputs name, in the same order every time.
+    """Yield the sources of inputs in a deterministic order.
 
     Args:
-        inputs: files, folders (all files below them but hidden ones), globs, or lists (see
+        inputs: files, folders (all files below them except hidden ones), globs, or lists (see
             `table_reader`) with a column `source` and optionally `id`, `speaker` and `licence`;
             each as a path or as a URL that fsspec knows. Sources in a list may be relative to it.
+        config: defaults and access.
 
     Raises:
         BadInputError: where an input does not exist, matches nothing, or is a list that cannot be
-            read or of which no row can be used. A row that cannot is a source with its problem.
-            Files that a list names are looked at later, one by one.
+            read or has no usable row. An unusable row beside others is a source with `problem`.
+            Files that a list names are not checked here.
         StorageError: where a list on an object store cannot be read.
     """
     found = False
@@ -108,16 +109,16 @@ def list_sources(inputs: Sequence[str], config: ListingConfig) -> Iterator[Sourc
 
 
 def _named(inputs: Sequence[str]) -> list[tuple[str, str]]:
-    """Each input once, with the end of its path by which it differs from all others.
+    """Pair each distinct input with the shortest end of its path that is unique among them.
 
-    A folder's own name is part of the ids of what lies in it, so that a/clips and b/clips differ.
+    A folder's name is part of the ids of its files, so that a/clips and b/clips differ.
     """
     given = list(
         dict.fromkeys(
             os.path.abspath(local_file(each)) if is_local(each) else each for each in inputs
         )
     )
-    given = [each for each in given if not any(_lies_in(each, other) for other in given)]
+    given = [each for each in given if not any(_is_inside(each, other) for other in given)]
     length = {each: 1 if os.path.isdir(each) else 2 for each in given}
     while True:
         names = {each: "/".join(each.rstrip("/").split("/")[-length[each] :]) for each in given}
@@ -129,7 +130,7 @@ def _named(inputs: Sequence[str]) -> list[tuple[str, str]]:
             length[each] += 1
 
 
-def _lies_in(path: str, folder: str) -> bool:
+def _is_inside(path: str, folder: str) -> bool:
     return path != folder and os.path.isdir(folder) and path.startswith(folder.rstrip("/") + "/")
 
 
@@ -156,10 +157,10 @@ def _expand(given: str, name: str, config: ListingConfig) -> Iterator[Source]:
 
 
 def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
-    """Files below a folder, by name.
+    """Yield the files below a folder, sorted by name.
 
-    A folder that cannot be entered, and a link that leads back to a folder above, are given like
-    files: the account then says what they are.
+    A folder that cannot be read and a link to a folder above are yielded like files; opening them
+    then fails with an error of their own.
     """
     try:
         status = os.stat(folder)
@@ -186,7 +187,7 @@ def _source(source_id: str, url: str, config: ListingConfig) -> Source:
 
 
 def _remote(url: str, config: ListingConfig) -> Iterator[Source]:
-    # As for folders of a file system: the last name of the URL and what lies below it.
+    # As for folders of a file system: the last name of the URL and the path below it.
     given = public_address(url).partition("://")[2].rstrip("/").split("/")
     above = 0 if is_pattern(url) else len(given) - 1
     for address in remote_files(url):
@@ -195,7 +196,7 @@ def _remote(url: str, config: ListingConfig) -> Iterator[Source]:
 
 
 def _listed(url: str, config: ListingConfig) -> Iterator[Source]:
-    """The sources of a list; a row that cannot be used is one whose problem is known."""
+    """Yield the sources of a list; an unusable row becomes a source with `problem`."""
     for row in read_rows(url, _COLUMNS):
         try:
             if row.error:
@@ -210,8 +211,8 @@ def _listed(url: str, config: ListingConfig) -> Iterator[Source]:
         yield Source(
             id=source_id,
             url=address,
-            # Lists may repeat an id for another file, and are too long to look that up. How an
-            # address is signed does not count.
+            # Lists may repeat an id for another file, and are too long to check. The public
+            # address does not depend on the signature.
             title=title_of(source_id, public),
             speaker=normal_name(row.values["speaker"]),
             licence=row.values["licence"] or config.licence,

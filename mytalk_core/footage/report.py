@@ -1,4 +1,4 @@
-"""The page beside a run's shards: what came of the footage, where the time went, what failed."""
+"""The HTML report of a preprocessing run: results, time by stage, failures and sample clips."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Picked:
-    """Rows of the manifest, as dictionaries, that a person wants to see."""
+    """Rows of the manifest, as dictionaries, that the report shows."""
 
     failures: Sequence[Mapping[str, Any]]  # sources, in the order of the list
     clips: Sequence[Mapping[str, Any]]  # a few, of any source
 
 
 def report_page(account: "RunAccount", picked: Picked, store: Store) -> str:
-    """The page as HTML; pictures are inside."""
+    """Render the report as one HTML page with embedded pictures."""
     template = page_template("mytalk_core.footage", "report.html.j2")
     facts = {
         "sources": f"{sum(account.sources.values()):,}",
@@ -47,7 +47,7 @@ def report_page(account: "RunAccount", picked: Picked, store: Store) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them."""
+    """Format seconds: `4.2 s`, `3 min 05 s`, `1,234 h 05 min`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     if seconds < 3600:
@@ -57,7 +57,7 @@ def duration(seconds: float) -> str:
 
 def _strip(row: Mapping[str, Any], store: Store) -> tuple[str, str]:
     path = store.local_path(row["shard"])
-    assert path is not None  # clips are picked of local stores only
+    assert path is not None  # clips are picked in local stores only
     picture = sample_strip(SampleBytes(str(path), row["key"], row["offset"], row["size"]))
     caption = f"{row['key']}, {row['duration_seconds']:.1f} s, face {row['face_height']:.0f} pixels"
     return caption, base64.b64encode(picture).decode()

@@ -1,4 +1,4 @@
-"""What each stage of preprocessing did: counts and seconds that add up over workers."""
+"""Counts and seconds of each stage of preprocessing, which add up over workers."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,31 +6,34 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+StageAccount = dict[str, dict[str, float]]
+"""Tallies by name of a stage, as `StageLog.to_json` returns them."""
+
 
 class Stage(StrEnum):
-    """The stages in the order in which footage passes them, and what each of them counts."""
+    """Stages in order. The comment names the unit that each one counts."""
 
     PROBE = "probe"  # sources
-    SHOTS = "shots"  # segments: decoded, and cut into shots
-    TRACKS = "tracks"  # tracks: faces found in frames and linked
-    CROPS = "crops"  # clips: decoded again and cut out
-    SYNC = "sync"  # clips: measured against their sound
+    SHOTS = "shots"  # segments: decoded and cut into shots
+    TRACKS = "tracks"  # tracks: faces detected and linked
+    CROPS = "crops"  # clips: decoded again and cropped
+    SYNC = "sync"  # clips: sync offset measured
     SPEECH = "speech"  # clips: encoded
     SHARD = "shard"  # clips: written
 
 
 @dataclass
 class StageTally:
-    """One stage's account."""
+    """Counts and seconds of one stage."""
 
     done: int = 0
     failed: int = 0
     filtered: int = 0
-    media_seconds: float = 0.0  # footage that passed
-    busy_seconds: float = 0.0  # time of one core, roughly
+    media_seconds: float = 0.0  # footage processed
+    busy_seconds: float = 0.0  # wall time, about one core
 
     def add(self, other: "StageTally") -> None:
-        """Add another worker's account to this one."""
+        """Add another tally to this one."""
         self.done += other.done
         self.failed += other.failed
         self.filtered += other.filtered
@@ -39,18 +42,19 @@ class StageTally:
 
 
 class StageLog:
-    """The accounts of all stages, and the stage that work is in or failed in."""
+    """Tallies of all stages, and the stage in progress or in which work failed."""
 
     def __init__(self, alive: Callable[[], None] = lambda: None) -> None:
-        """`alive` is called whenever a stage begins: in a film, several times a frame."""
+        """Start with empty tallies; `alive` is called at the start of a stage, up to several
+        times per frame."""
         self._alive = alive
         self.tallies = {stage: StageTally() for stage in Stage}
         self.current = Stage.PROBE
-        self.damaged_frames = 0  # of the segment that was looked through last
+        self.damaged_frames = 0  # of the latest segment
 
     @contextmanager
     def timed(self, stage: Stage) -> Iterator[None]:
-        """Time spent inside counts for the stage."""
+        """Add the time spent in the `with` block to a stage."""
         self.current = stage
         self._alive()
         start = time.monotonic()
@@ -62,14 +66,14 @@ class StageLog:
     def count(
         self, stage: Stage, done: int = 0, failed: int = 0, filtered: int = 0, seconds: float = 0.0
     ) -> None:
-        """Note what a stage did, with the seconds of footage that passed."""
+        """Add items and seconds of footage to a stage."""
         self.tallies[stage].add(StageTally(done, failed, filtered, seconds))
 
-    def merge(self, other: dict[str, dict[str, float]]) -> None:
-        """Add what another process noted, as `to_json` gives it."""
+    def merge(self, other: StageAccount) -> None:
+        """Add the tallies of another process, as `to_json` returns them."""
         for name, fields in other.items():
             self.tallies[Stage(name)].add(StageTally(**fields))  # type: ignore[arg-type]
 
-    def to_json(self) -> dict[str, dict[str, float]]:
-        """The accounts as JSON has them."""
+    def to_json(self) -> StageAccount:
+        """Tallies as JSON-able values."""
         return {stage.value: asdict(tally) for stage, tally in self.tallies.items()}

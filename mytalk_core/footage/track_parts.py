@@ -1,4 +1,4 @@
-"""Which faces of a segment become clips: tracks judged, and cut to parts."""
+"""Decide which tracks of a segment become clips, and cut them into parts."""
 
 from dataclasses import dataclass, field
 
@@ -25,13 +25,13 @@ from mytalk_core.media.clock import MOTION_FPS
 from mytalk_core.sync.clip import lip_motion
 
 _RATE = int(MOTION_FPS)
-# Frames of a track that its size and turn are measured on.
+# Frames of a track on which its size and yaw are measured.
 _MEASURED_FRAMES = 100
 _MESSAGES = {
     Reason.IMPLAUSIBLE_FACE: "upside down, or its landmarks do not fit it",
     Reason.STILL_FACE: "it never moves, as in a photograph",
     Reason.MOUTH_OUTSIDE: "the mouth is outside the picture",
-    Reason.MOUTH_COVERED: "letters lie over the mouth",
+    Reason.MOUTH_COVERED: "text covers the mouth",
 }
 
 
@@ -42,21 +42,21 @@ class FootageConfig:
     crop: CropConfig = field(default_factory=CropConfig)
     shots: ShotConfig = field(default_factory=ShotConfig)
     tracks: TrackConfig = field(default_factory=TrackConfig)
-    # Longest clip, seconds; a longer track is cut into parts of equal length.
+    # Longest clip, seconds; a longer track is cut into parts of equal duration.
     clip_seconds: int = 10
     # Shortest track kept, seconds.
     shortest_seconds: int = 1
-    # Smallest face kept, pixels from forehead to chin.
+    # Smallest face kept, pixels from forehead to chin, median over a track.
     smallest_face: int = 48
-    # Largest head turn kept, degrees, median over a track.
+    # Largest absolute yaw kept, degrees, median over a track.
     largest_turn: float = 60.0
 
 
 @dataclass(frozen=True)
 class DroppedTrack:
-    """A track that gives no clip, and why."""
+    """A track that gives no clip, with the reason."""
 
-    key: str  # of the clip that it would have begun with
+    key: str  # of the clip that its first part would have been
     first_frame: int
     frames: int
     face_height: float
@@ -68,16 +68,16 @@ class DroppedTrack:
 
 @dataclass(frozen=True)
 class TrackPart:
-    """A piece of a track that becomes a clip."""
+    """A part of a track that becomes a clip."""
 
     key: str
     first: int  # frame of the source at the canonical rate
-    landmarks: NDArray[np.float32]  # (T, P, 3) as they were found
+    landmarks: NDArray[np.float32]  # (T, P, 3) as detected
     lips: NDArray[np.float32]  # (T, L, 2) from `lip_motion`
-    seen: NDArray[np.bool_]  # (T,)
-    boxes: NDArray[np.float32]  # (T, 3, 2) about the steadied face
+    seen: NDArray[np.bool_]  # (T,) whether the face was detected
+    boxes: NDArray[np.float32]  # (T, 3, 2) crop boxes of the steadied face
     yaw: NDArray[np.float32]  # (T,) degrees
-    faces: int
+    faces: int  # most faces detected in one frame of the track
 
     @property
     def end(self) -> int:
@@ -87,7 +87,7 @@ class TrackPart:
 
 @dataclass(frozen=True)
 class Observed:
-    """What is known of a segment's pictures beside its tracks."""
+    """Properties of a segment's frames that its tracks share."""
 
     width: int  # pixels
     height: int
@@ -98,7 +98,11 @@ class Observed:
 def judge_track(
     segment: Segment, track: Track, faces: int, observed: Observed, config: FootageConfig
 ) -> list[TrackPart] | DroppedTrack:
-    """The parts of a track, or why it is dropped; `faces` is the most seen at once with it."""
+    """Cut a track into parts, or drop it with a reason.
+
+    Args:
+        faces: most faces detected in one frame of the track.
+    """
     scheme = observed.scheme
     shot = segment.number * 1000 + track.shot
     some = track.landmarks[:: max(1, len(track.landmarks) // _MEASURED_FRAMES)]
@@ -144,7 +148,7 @@ def judge_track(
 
 
 def _fault(track: Track, observed: Observed) -> Reason | None:
-    """Why a track cannot be a speaker's."""
+    """Return the reason why a track cannot show a speaker; None where it can."""
     checked, scheme = observed.checked, observed.scheme
     outside = mouth_outside(track.landmarks, observed.width, observed.height, scheme)
     mouth = MouthFlags(outside, np.zeros(0, np.bool_))

@@ -1,7 +1,7 @@
-"""What happens to untrusted media: probing sources, and turning a unit's segments into shards.
+"""Work on untrusted media: probe sources, and turn a unit's segments into shards.
 
-These functions run inside an `IsolatedProcess`. They open local files only; what an earlier try
-died of is given to them, so that they leave it alone.
+These functions run inside an `IsolatedProcess` and open local files only. Items that killed earlier
+processes are passed to them and not opened again.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mytalk_core.data.manifest import Kind, ManifestRow, Status
+from mytalk_core.data.manifest import ManifestRow, Status
 from mytalk_core.data.model_store import located
 from mytalk_core.data.recipe import ResultKind, checksums, made_with
 from mytalk_core.data.retrying import while_waiting
@@ -42,11 +42,11 @@ from mytalk_core.footage.account import (
     segment_row,
 )
 from mytalk_core.footage.clips import Clip, FootageModels, extract_clips
-from mytalk_core.footage.isolated import Tell
+from mytalk_core.footage.isolated import Send
 from mytalk_core.footage.listing import Source
 from mytalk_core.footage.records import Records, row_to_json
 from mytalk_core.footage.source_sync import SYNC_ENTRY, SYNC_MEASURE
-from mytalk_core.footage.stages import Stage, StageLog
+from mytalk_core.footage.stages import Stage, StageAccount, StageLog
 from mytalk_core.footage.track_parts import DroppedTrack, FootageConfig
 from mytalk_core.footage.units import Segment, Unit, UnitConfig
 from mytalk_core.media.clock import format_rate
@@ -57,35 +57,35 @@ from mytalk_core.media.probe import probe_audio, probe_video
 from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY, SpeechEncoder
 from mytalk_core.sync.expert_file import Purpose, expert_path
 
-# In place of a segment's name, while models are loaded.
+# The item in progress while models are loaded.
 _LOADING = "models"
-# Seconds between signs of life.
-_BEAT = 2.0
+# Seconds between heartbeats.
+_HEARTBEAT = 2.0
 
 Fetched = Mapping[str, str | dict[str, str]]
-"""By title: the path of a source's local copy, or the error (as JSON) why there is none."""
+"""By title: the path of a source's local copy or, where there is none, the error as JSON."""
 
 Lost = Mapping[str, dict[str, str]]
-"""By name: the error (as JSON) of what killed the process more often than is forgiven."""
+"""By name of an item that killed too many processes: the error as JSON."""
 
 
 @dataclass(frozen=True)
 class WorkConfig:
-    """All that decides what becomes of footage."""
+    """All settings that affect the result of preprocessing."""
 
     footage: FootageConfig = field(default_factory=FootageConfig)
     limits: MediaLimits = field(default_factory=MediaLimits)
     units: UnitConfig = field(default_factory=UnitConfig)
     shards: ShardBounds = field(default_factory=ShardBounds)
-    # Landmark scheme: "mesh478" or, with face-alignment's weights at hand, "ibug68".
+    # Landmark scheme: "mesh478" or, with face-alignment's weights, "ibug68".
     scheme: str = MESH478.name
-    # Most faces looked for in a frame.
+    # Most faces detected per frame.
     faces: int = 4
 
 
 @dataclass(frozen=True)
 class WorkModels:
-    """The models of footage: each a name in the model store, or a path that all machines have."""
+    """The models of preprocessing: each a name in the model store or a path on every machine."""
 
     landmarker: Path | str  # face_landmarker.task, or the folder of face-alignment's weights
     speech_encoder: Path | str  # folder of a CTranslate2 Whisper
@@ -93,7 +93,7 @@ class WorkModels:
     versions: tuple[tuple[str, str], ...]  # name and version of each
 
     def here(self) -> "WorkModels":
-        """The same models as paths of this machine; those of the store are pulled.
+        """Return the models as paths of this machine; those of the store are pulled.
 
         Raises:
             ModelError, OutputError: as `located`.
@@ -108,9 +108,10 @@ class WorkModels:
 
 
 def config_id(config: WorkConfig, models: WorkModels) -> str:
-    """A name for all that decides the result; results of another one are never mixed in.
+    """Return an id of everything that affects the result, 12 hexadecimal digits.
 
-    Models are known by their bytes, packages and programs by their versions on this machine.
+    It covers the settings, the bytes of the models and the versions of packages and programs on
+    this machine.
     """
     weights = (
         models.landmarker,
@@ -129,7 +130,7 @@ def config_id(config: WorkConfig, models: WorkModels) -> str:
 
 
 def _versions(models: WorkModels) -> dict[str, str]:
-    """What samples are made with."""
+    """Versions that samples carry."""
     return dict(models.versions) | {FEATURES_ENTRY: FEATURES, SYNC_ENTRY: SYNC_MEASURE}
 
 
@@ -139,18 +140,18 @@ def probe_sources(
     limits: MediaLimits,
     config_id: str,
     lost: Lost,
-    tell: Tell,
+    send: Send,
 ) -> dict[str, Any]:
-    """Look at each source's header and first frame.
+    """Probe each source: its limits, streams and first frame.
 
     Returns:
-        JSON: `rows`, of each source in order its manifest row, ok where it can be worked on;
-        `stages`, the account.
+        JSON: `rows`, the manifest row of each source in order, ok where it can be processed;
+        `stages`, a `StageAccount`.
     """
     log = StageLog()
     rows = []
     for source in sources:
-        tell({"item": source.title})
+        send({"item": source.title})
         start = time.monotonic()
         try:
             with log.timed(Stage.PROBE):
@@ -176,51 +177,49 @@ def probe_sources(
         except Exception as error:
             log.count(Stage.PROBE, failed=1)
             spent = time.monotonic() - start
-            row = failed_row(source, _ours(error, source.url), Stage.PROBE, spent, config_id)
+            error = _typed(error, source.url)
+            row = failed_row(source, error, Stage.PROBE, spent, config_id)
         rows.append(row_to_json(row))
     return {"rows": rows, "stages": log.to_json()}
 
 
+@dataclass(frozen=True)
+class Extraction:
+    """How the units of a run are extracted, and where their records go."""
+
+    records: Records
+    config: WorkConfig
+    config_id: str
+    models: WorkModels
+
+
 def extract_unit(
-    unit: Unit,
-    fetched: Fetched,
-    records: Records,
-    config: WorkConfig,
-    config_id: str,
-    models: WorkModels,
-    lost: Lost,
-    tell: Tell,
-) -> dict[str, Any]:
+    unit: Unit, fetched: Fetched, extraction: Extraction, lost: Lost, send: Send
+) -> dict[str, StageAccount]:
     """Write the unit's shards and, last, its record.
 
     Returns:
-        JSON: `stages`, the account.
+        JSON: `stages`, a `StageAccount`.
 
     Raises:
         OutputError, StorageError: where results cannot be written. Then the unit has no record, and
             none of its segments is blamed.
         ModelError: where the models cannot be loaded on this machine.
     """
-    log = StageLog(_beating(tell))
+    records, config, config_id = extraction.records, extraction.config, extraction.config_id
+    log = StageLog(_heartbeat(send))
     rows: list[ManifestRow] = []
-    tools = _loaded(config, models, lost, tell)
+    models = _loaded(config, extraction.models, lost, send)
     with (
-        while_waiting(lambda: tell({"alive": True})),
+        while_waiting(lambda: send({"alive": True})),
         ShardSet(records.store, f"shards/{unit.name}", config.shards) as shards,
     ):
         for segment in unit.segments:
-            name = segment_name(segment)
-            tell({"item": name})
+            send({"item": segment_name(segment)})
             start = time.monotonic()
-            found: list[_Found] = []
-            log.current = Stage.SHOTS
-            # Only what opens the footage: a failure to write is no fault of the segment.
+            # Reading only: a failure to write must not be blamed on the segment.
             try:
-                path = _local(fetched[segment.source.title])
-                if name in lost:
-                    raise error_from_json(lost[name])
-                clips = extract_clips(segment, path, tools, config.footage, _versions(models), log)
-                found += _encoded(clips, segment.source, config_id, log)
+                found = _read_segment(segment, fetched, extraction, models, lost, log)
             except Exception as error:
                 if (failure := output_error(error, records.store.url)) is not None:
                     raise failure from error
@@ -228,36 +227,48 @@ def extract_unit(
                 rows.append(_failed_segment(segment, error, log, spent, config_id))
                 continue
             spent = time.monotonic() - start
-            rows.append(
-                segment_row(
-                    segment,
-                    [each.row for each in found],
-                    spent,
-                    config_id,
-                    log.damaged_frames,
-                )
-            )
+            clips = [each.row for each in found]
+            rows.append(segment_row(segment, clips, spent, config_id, log.damaged_frames))
             with log.timed(Stage.SHARD):
                 rows += [_put(each, shards, log) for each in found]
-    with while_waiting(lambda: tell({"alive": True})):
+    with while_waiting(lambda: send({"alive": True})):
         records.write_unit(unit.name, rows)
     return {"stages": log.to_json()}
 
 
+def _read_segment(
+    segment: Segment,
+    fetched: Fetched,
+    extraction: Extraction,
+    models: FootageModels,
+    lost: Lost,
+    log: StageLog,
+) -> "list[_Found]":
+    """Extract and encode the clips of a segment."""
+    log.current = Stage.SHOTS
+    path = _local(fetched[segment.source.title])
+    if (death := lost.get(segment_name(segment))) is not None:
+        raise error_from_json(death)
+    versions = _versions(extraction.models)
+    clips = extract_clips(segment, path, models, extraction.config.footage, versions, log)
+    return _encoded(clips, segment.source, extraction.config_id, log)
+
+
 @dataclass(frozen=True)
 class _Found:
-    """A clip, encoded, or a track that was dropped."""
+    """An encoded clip or a dropped track."""
 
     row: ManifestRow
-    members: dict[str, bytes] | None  # None: it was dropped
+    members: dict[str, bytes] | None  # None for a dropped track
 
 
 def _encoded(
     clips: Iterable[Clip | DroppedTrack], source: Source, config_id: str, log: StageLog
 ) -> list[_Found]:
-    """All of a segment, before any of it is written: it gives all of its clips or none.
+    """Encode all clips of a segment before any of them is written.
 
-    So a segment that is tried again after a failure never has a clip in two shards.
+    A segment thus gives all of its clips or none, and one that is repeated after a failure never
+    has a clip in two shards.
     """
     found = []
     for each in clips:
@@ -282,10 +293,7 @@ def _put(found: _Found, shards: ShardSet, log: StageLog) -> ManifestRow:
 def _failed_segment(
     segment: Segment, error: Exception, log: StageLog, spent: float, config_id: str
 ) -> ManifestRow:
-    ours = _ours(error, segment.where)
-    row = failed_row(
-        segment.source, ours, log.current, spent, config_id, segment.seconds, Kind.SEGMENT
-    )
+    row = failed_row(segment, _typed(error, segment.where), log.current, spent, config_id)
     if row.status is Status.FAILED:
         log.count(log.current, failed=1)
     else:
@@ -294,7 +302,7 @@ def _failed_segment(
 
 
 def segment_name(segment: Segment) -> str:
-    """How a segment is called between processes."""
+    """Name of a segment in messages between processes."""
     return f"{segment.source.title}/{segment.number}"
 
 
@@ -304,8 +312,8 @@ def _local(fetched: str | dict[str, str]) -> Path:
     raise error_from_json(fetched)
 
 
-def _ours(error: Exception, where: str) -> MytalkError:
-    """What a row says of an error: a poisonous file must not end a run over thousands."""
+def _typed(error: Exception, where: str) -> MytalkError:
+    """Convert any exception to a typed error with a place, so that one file cannot end a run."""
     if isinstance(error, MytalkError):
         if error.where:
             return error
@@ -317,33 +325,33 @@ def _ours(error: Exception, where: str) -> MytalkError:
     return MytalkError(f"{type(error).__name__}: {error}", reason=Reason.INTERNAL, where=where)
 
 
-def _beating(tell: Tell) -> Callable[[], None]:
-    """A function that tells, now and then, that work goes on."""
-    told = time.monotonic()
+def _heartbeat(send: Send) -> Callable[[], None]:
+    """Return a function that sends a heartbeat when called, at most every `_HEARTBEAT` seconds."""
+    latest = time.monotonic()
 
     def beat() -> None:
-        nonlocal told
+        nonlocal latest
         now = time.monotonic()
-        if now - told > _BEAT:
-            told = now
-            tell({"alive": True})
+        if now - latest > _HEARTBEAT:
+            latest = now
+            send({"alive": True})
 
     return beat
 
 
 @lru_cache(maxsize=1)
 def _load(models: WorkModels, scheme: str, faces: int) -> FootageModels:
-    """The models, loaded once per process."""
-    looked_for = LandmarkerConfig(max_faces=faces)
+    """Load the models once per process."""
+    detection = LandmarkerConfig(max_faces=faces)
     landmarker: Landmarker
     inspector = None
     if scheme == MESH478.name:
-        landmarker = inspector = MeshLandmarker(located(models.landmarker), looked_for)
+        landmarker = inspector = MeshLandmarker(located(models.landmarker), detection)
     else:
-        # Here, because it imports torch, which every other worker does without.
+        # A local import, because it loads torch, which no other worker needs.
         from mytalk_core.faces.face_alignment_landmarker import FaceAlignmentLandmarker
 
-        landmarker = FaceAlignmentLandmarker(located(models.landmarker), looked_for)
+        landmarker = FaceAlignmentLandmarker(located(models.landmarker), detection)
     embedder = None
     if models.face_embedding is not None:
         embedder = FaceEmbedder(located(models.face_embedding), landmarker.scheme)
@@ -351,9 +359,9 @@ def _load(models: WorkModels, scheme: str, faces: int) -> FootageModels:
     return FootageModels(landmarker, encoder, embedder, inspector=inspector)
 
 
-def _loaded(config: WorkConfig, models: WorkModels, lost: Lost, tell: Tell) -> FootageModels:
-    """The models; that they cannot be loaded is a fault of this machine and of no footage."""
-    tell({"item": _LOADING})
+def _loaded(config: WorkConfig, models: WorkModels, lost: Lost, send: Send) -> FootageModels:
+    """Load the models; a failure is blamed on this machine and not on the footage."""
+    send({"item": _LOADING})
     try:
         if _LOADING in lost:
             raise error_from_json(lost[_LOADING])

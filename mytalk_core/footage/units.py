@@ -1,9 +1,9 @@
-"""How footage of any amount is cut into units of work that one worker does in minutes.
+"""Cut footage of any amount into units of work that one worker completes in minutes.
 
-Two cuts, so that neither a hundred thousand short clips nor one long film makes a bad unit: the
-stream of sources is cut into chunks, by the sources' names alone; the sources of a chunk are cut,
-once their lengths are known, into segments, and these are packed into units. A source that is added
-to a folder changes the chunk that it falls into and no other.
+The stream of sources is cut into chunks, by the sources' titles alone. The sources of a chunk are
+probed and cut into segments, and segments are packed into units. So 100,000 short clips and one
+long film both give units of about the same size. A source that is added to a folder changes its own
+chunk only.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ _UNIT_DIGITS = 4
 
 @dataclass(frozen=True)
 class UnitConfig:
-    """How large a unit of work is."""
+    """Sizes of chunks, units and segments."""
 
     # Sources of a chunk, on average and at most.
     chunk_mean: int = 48
     chunk_most: int = 96
-    # Footage of a unit, in seconds; a longer source is cut into segments of this length.
+    # Footage of a unit, in seconds; a longer source is cut into segments of this duration.
     unit_seconds: int = 90
-    # Shortest last segment, as a share of the others; what is shorter goes to the one before.
+    # Shortest last segment, as a share of the others; a shorter rest joins the segment before.
     last_segment: float = 0.25
 
 
@@ -40,12 +40,12 @@ class Segment:
     number: int  # within the source
     count: int  # segments of the source
     first: int  # frame
-    end: int | None  # frame; None: to where the source ends
+    end: int | None  # frame after the last; None: to the end of the source
     seconds: float  # as planned
 
     @property
     def where(self) -> str:
-        """The source's address and, where it is one of several segments, the place in it."""
+        """The source's address and, where it has several segments, the time of this one."""
         if self.count == 1:
             return self.source.address
         minutes, seconds = divmod(int(self.first / MOTION_FPS), 60)
@@ -54,19 +54,19 @@ class Segment:
 
 @dataclass(frozen=True)
 class Unit:
-    """What one worker does in one go; the unit of commit and of retry."""
+    """Segments that one worker extracts in one call; the unit of commit and of retry."""
 
     name: str  # of its shards and its record
     segments: tuple[Segment, ...]
 
     @property
     def seconds(self) -> float:
-        """Footage in it."""
+        """Seconds of footage."""
         return sum(segment.seconds for segment in self.segments)
 
 
 def group_sources(sources: Iterable[Source], config: UnitConfig) -> Iterator[tuple[Source, ...]]:
-    """Cut a stream of sources into groups; where, depends only on the sources near the cut."""
+    """Cut a stream of sources into groups, at places that depend only on the sources near them."""
     group: list[Source] = []
     for source in sources:
         group.append(source)
@@ -82,18 +82,20 @@ def group_sources(sources: Iterable[Source], config: UnitConfig) -> Iterator[tup
 def chunk_name(
     config_id: str, sources: Sequence[Source], identities: Sequence[str], attempt: int = 0
 ) -> str:
-    """The name of a chunk: other content, another configuration or attempt, another name.
+    """Return the name of a chunk, which depends on its content, configuration and attempt.
 
     Args:
-        identities: of each source, a text that changes when its content does.
-        attempt: 0, or the number of the retry that the chunk is made for.
+        config_id: id of the configuration.
+        sources: the chunk's sources in order.
+        identities: for each source a text that changes with its content.
+        attempt: 0, or the number of the retry.
     """
     text = json.dumps([config_id, attempt, list(map(_public, sources)), list(identities)])
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def cut_segments(source: Source, seconds: Fraction, config: UnitConfig) -> list[Segment]:
-    """A source of this length as segments: one, where it is not longer than a unit."""
+    """Cut a source of a duration into segments: one where it is not longer than a unit."""
     length = config.unit_seconds * int(MOTION_FPS)
     frames = int(seconds * MOTION_FPS)
     count = max(1, frames // length + (frames % length >= config.last_segment * length))
@@ -114,7 +116,7 @@ def cut_segments(source: Source, seconds: Fraction, config: UnitConfig) -> list[
 
 
 def pack_units(chunk: str, segments: Iterable[Segment], config: UnitConfig) -> list[Unit]:
-    """Segments, in order, as units of about `unit_seconds` each."""
+    """Pack segments, in order, into units of about `unit_seconds` each."""
     units: list[Unit] = []
     held: list[Segment] = []
     seconds = 0.0
@@ -134,7 +136,7 @@ def pack_units(chunk: str, segments: Iterable[Segment], config: UnitConfig) -> l
 
 
 def with_addresses(units: Iterable[Unit], sources: Iterable[Source]) -> tuple[Unit, ...]:
-    """Units that were read with the sources they are cut from: records keep no secrets of URLs."""
+    """Replace the sources of stored units by those given, because records omit secrets of URLs."""
     by_title = {source.title: source for source in sources}
     return tuple(
         replace(
@@ -149,7 +151,7 @@ def with_addresses(units: Iterable[Unit], sources: Iterable[Source]) -> tuple[Un
 
 
 def units_to_json(units: Sequence[Unit]) -> list[dict[str, Any]]:
-    """Units as JSON has them, without the secrets of their sources' URLs."""
+    """Convert units to JSON, without the secrets of their sources' URLs."""
     return [
         {
             "name": unit.name,
@@ -161,12 +163,12 @@ def units_to_json(units: Sequence[Unit]) -> list[dict[str, Any]]:
 
 def _public(source: Source) -> dict[str, Any]:
     fields = asdict(source) | {"url": public_address(source.url)}
-    del fields["public_only"]  # says how it is fetched, not what it is
+    del fields["public_only"]  # decides how the source is fetched, not what it is
     return fields
 
 
 def units_from_json(fields: list[dict[str, Any]]) -> list[Unit]:
-    """The inverse of `units_to_json`."""
+    """Convert the JSON of `units_to_json` to units."""
     return [
         Unit(
             unit["name"],

@@ -1,7 +1,7 @@
-"""Shards and records that a manifest no longer names: of footage that was replaced or removed.
+"""Remove shards and records that a manifest no longer names: of replaced or removed footage.
 
-A source that is added, replaced or removed changes the name of the chunk that it falls into. What
-stands under the old name would be read a second time by programs that read all shards of a folder.
+A source that is added, replaced or removed changes the name of its chunk. Programs that read all
+shards of a folder would otherwise read the clips under the old name a second time.
 """
 
 import hashlib
@@ -13,8 +13,8 @@ import numpy as np
 
 from mytalk_core.data.storage import Store
 
-# Names that this program gives, by folder, with the chunk as their first group. All others are the
-# user's.
+# Names that this program writes, by folder, with the chunk as their first group. All other files
+# belong to the user.
 _CHUNK = r"([0-9a-f]{12})(?:-r\d+)?"
 _RECORDS = {
     "chunks": re.compile(rf"chunks/{_CHUNK}\.parquet"),
@@ -25,20 +25,20 @@ _SHARD = re.compile(rf"shards/{_CHUNK}-\d{{4,}}-\d{{3,}}\.tar")
 
 
 class NamedShards:
-    """The shards that rows of a manifest name; eight bytes of memory for each."""
+    """The set of shards that rows of a manifest name. Memory: 8 bytes per shard."""
 
     def __init__(self) -> None:
         self._digests = array("Q")
 
     def add(self, names: Iterable[str]) -> None:
-        """Note names; each may come several times."""
+        """Add names; duplicates are allowed."""
         self._digests.extend(map(_digest, names))
 
     def unnamed(self, names: Iterable[str]) -> list[str]:
-        """Those of `names` that were not noted."""
+        """Return those of `names` that were not added."""
         candidates = list(names)
-        noted = np.frombuffer(self._digests, np.uint64) if self._digests else np.empty(0, np.uint64)
-        found = np.isin(np.fromiter(map(_digest, candidates), np.uint64, len(candidates)), noted)
+        added = np.frombuffer(self._digests, np.uint64) if self._digests else np.empty(0, np.uint64)
+        found = np.isin(np.fromiter(map(_digest, candidates), np.uint64, len(candidates)), added)
         return [name for name, is_named in zip(candidates, found, strict=True) if not is_named]
 
 
@@ -47,15 +47,15 @@ def _digest(name: str) -> int:
 
 
 def remove_unnamed(store: Store, chunks: Iterable[str], named: NamedShards) -> None:
-    """Remove the shards that no row names, and the records of chunks that the manifest is not of.
+    """Remove the shards that no row names, and the records of chunks not in the manifest.
 
-    Records go before the shards that they account for, so that a later run never trusts them.
+    Records are removed before the shards that they list, so that a later run never trusts them.
 
     Args:
         chunks: names of all chunks of the manifest.
 
     Raises:
-        OutputError, StorageError: where the store does not let them be removed.
+        OutputError, StorageError: where the store refuses to remove them.
     """
     kept = {name.partition("-")[0] for name in chunks}
     for folder, pattern in _RECORDS.items():

@@ -1,11 +1,12 @@
-"""One worker of preprocessing: plans chunks, works off units, closes accounts.
+"""One worker of preprocessing: plans chunks, extracts units, closes accounts.
 
-The worker fetches footage and keeps records; everything that opens media happens in a child
-process. What kills the child is tried once more, then it becomes a row and the rest goes on.
+The worker fetches footage and keeps records. Media is opened only in a child process. An item
+that kills the child is tried once more; the second time it becomes a failed row and the rest of
+the unit continues.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,11 +16,10 @@ from types import MappingProxyType
 from typing import Any
 
 from mytalk_core.data.fetch import KEPT_BYTES, file_identity, local_copy
-from mytalk_core.data.manifest import Kind, ManifestRow, Status
+from mytalk_core.data.manifest import ManifestRow, Status
 from mytalk_core.data.storage import is_local, open_store
 from mytalk_core.data.web_access import public_addresses_only
 from mytalk_core.errors import (
-    BadInputError,
     ErrorClass,
     MytalkError,
     OutputError,
@@ -27,13 +27,14 @@ from mytalk_core.errors import (
     StorageError,
     error_to_json,
 )
-from mytalk_core.footage.account import failed_row, source_row
 from mytalk_core.footage.attempts import Retry, attempt_name, attempts_until, failed_sources
+from mytalk_core.footage.chunk_account import ChunkAccount, ChunkState, Failures, done_state
 from mytalk_core.footage.isolated import ChildLostError, IsolatedProcess, IsolationConfig
 from mytalk_core.footage.listing import Source
-from mytalk_core.footage.records import Plan, Records, row_from_json, status_counts
-from mytalk_core.footage.stages import Stage, StageLog
+from mytalk_core.footage.records import Plan, Records, row_from_json
+from mytalk_core.footage.stages import StageAccount, StageLog
 from mytalk_core.footage.unit_work import (
+    Extraction,
     WorkConfig,
     WorkModels,
     extract_unit,
@@ -49,62 +50,31 @@ from mytalk_core.footage.units import (
     with_addresses,
 )
 
-# Lives that one source or segment may cost.
-_CHANCES = 2
-# Why a unit of an earlier attempt has no record.
-_NOT_WRITTEN = StorageError("its results could not be stored.", reason=Reason.STORAGE_ERROR)
-
-StageAccount = dict[str, dict[str, float]]
-"""What stages did, as `StageLog.to_json` gives it."""
-
-Failures = Mapping[str, MytalkError]
-"""By name of a unit: why it could not be written. It has no record, so the next run does it."""
+# Child processes that one source or segment may kill before it is given up.
+_MAX_DEATHS = 2
 
 
 @dataclass(frozen=True)
 class WorkPlace:
-    """Where work happens, how, and where results go."""
+    """Output, configuration, models and scratch space of a run."""
 
     out: str  # folder or URL
     config: WorkConfig
     config_id: str
     models: WorkModels
     scratch: Path  # folder for copies of remote footage, on every machine
-    # Bytes of copies kept on a machine for units to come.
+    # Bytes of copies kept on a machine for later units.
     scratch_bytes: int = KEPT_BYTES
     isolation: IsolationConfig = field(default_factory=IsolationConfig)
 
 
-@dataclass(frozen=True)
-class ChunkState:
-    """How far a chunk is."""
-
-    name: str  # of its newest attempt's records
-    units: tuple[Unit, ...]  # left to do; none where the chunk is done
-    sources: dict[str, int]  # by status; empty until the chunk is done
-    clips: int
-    clip_seconds: float
-    stages: StageAccount  # of the work done now
-
-
-@dataclass
-class _Merged:
-    """What all attempts at a chunk came to."""
-
-    # By title, in the order of the chunk: the row of the source as probed.
-    probed: dict[str, ManifestRow] = field(default_factory=dict)
-    # By title and number: rows of a segment, its own and its clips'.
-    segments: defaultdict[str, dict[int, list[ManifestRow]]] = field(
-        default_factory=lambda: defaultdict(dict)
-    )
-
-
 class Worker:
-    """Holds a child process with the models; may be asked anything in any order."""
+    """Owns a child process with the models. Methods may be called in any order."""
 
     def __init__(self, place: WorkPlace) -> None:
         self._place = place
         self._records = Records(open_store(place.out))
+        self._account = ChunkAccount(self._records, place.config_id)
         self._child = IsolatedProcess(place.isolation)
 
     def close(self) -> None:
@@ -112,7 +82,9 @@ class Worker:
         self._child.close()
 
     def plan(self, sources: tuple[Source, ...], retry: Retry) -> ChunkState:
-        """What is left to do of a chunk; sources that cannot be opened are accounted for at once.
+        """Plan a chunk and return the units left to do.
+
+        A chunk of which nothing is left, for example because no source can be opened, is closed.
 
         Raises:
             OutputError, StorageError: where records cannot be read or written.
@@ -131,55 +103,49 @@ class Worker:
                 name = attempt_name(base, attempt + 1)
                 stages = self._make_retry(name, again)
             elif not left:
-                return self._state(name, (), rows, stages)
+                return done_state(name, rows, stages)
         left = self._left(name)
         if left:
             return ChunkState(name, with_addresses(left, sources), {}, 0, 0.0, stages)
-        return self._close_account(name, {}, stages)
+        return self._account.close(name, {}, stages)
 
     def extract(self, unit: Unit) -> StageAccount:
         """Write a unit's shards and record.
 
         Raises:
-            OutputError, StorageError: where they cannot be written, or `scratch` cannot. The unit
-                has no record then; it can be extracted again.
+            OutputError, StorageError: where they or the files in `scratch` cannot be written. The
+                unit has no record then; it can be extracted again.
         """
         items = [segment_name(segment) for segment in unit.segments]
+        place = self._place
+        extraction = Extraction(self._records, place.config, place.config_id, place.models)
         with self._fetched(segment.source for segment in unit.segments) as fetched:
-            report = self._survive(
-                items,
-                extract_unit,
-                unit,
-                fetched,
-                self._records,
-                self._place.config,
-                self._place.config_id,
-                self._place.models,
-            )
+            report = self._call_child(items, extract_unit, unit, fetched, extraction)
         stages: StageAccount = report["stages"]
         return stages
 
     def abandon(self, unit: Unit) -> StageAccount:
-        """Account for a unit that no worker lived through."""
+        """Record all segments of a unit as failed, because every worker that tried it died."""
         lost = StorageError(
             "every worker that took it died: killed, out of memory, or its machine was lost.",
             reason=Reason.WORKER_LOST,
         )
-        self._records.write_unit(unit.name, self._failed_rows(unit, lost))
+        self._records.write_unit(unit.name, self._account.failed_rows(unit, lost))
         return {}
 
     def finish(self, chunk: str, failures: Failures = MappingProxyType({})) -> ChunkState:
-        """Close the account of a chunk whose units are all done, but for those in `failures`.
+        """Close the account of a chunk whose units are all done or in `failures`.
 
-        The sources of the latter fail in this account. The next `plan` gives these units again.
+        Sources of a unit in `failures` fail in this account. The next `plan` returns that unit
+        again.
         """
-        return self._close_account(chunk, failures, {})
+        return self._account.close(chunk, failures, {})
 
     def _base_name(self, sources: tuple[Source, ...]) -> str:
-        """The name of a chunk by its sources and their content.
+        """Name a chunk by its sources and their content.
 
-        A source whose storage fails is taken to be as it was planned: else all of its chunk would
-        be done again under another name.
+        A source whose storage fails keeps the identity noted when it was planned. Otherwise the
+        chunk would get another name and all of it would be done again.
         """
         config_id = self._place.config_id
         found = {source.title: _identity(source) for source in sources}
@@ -196,7 +162,7 @@ class Worker:
         return name
 
     def _newest(self, base: str) -> tuple[str, int]:
-        """The name and number of the last attempt that was begun."""
+        """Return name and number of the newest attempt that has a plan."""
         attempt = 0
         while self._records.has_plan(attempt_name(base, attempt + 1)):
             attempt += 1
@@ -208,9 +174,9 @@ class Worker:
         return tuple(unit for unit in units if not self._records.has_unit(unit.name))
 
     def _unfinished(self, name: str, rows: Iterable[ManifestRow]) -> tuple[Unit, ...]:
-        """Units that the account of a chunk was closed without."""
+        """Units without a record in a chunk whose account is closed."""
         if all(row.error_class in (None, ErrorClass.BAD_INPUT) for row in rows):
-            return ()  # spares asking the store for every unit
+            return ()  # saves a request to the store for every unit
         return self._left(name)
 
     def _make_plan(self, name: str, sources: tuple[Source, ...]) -> StageAccount:
@@ -219,8 +185,8 @@ class Worker:
         return stages
 
     def _make_retry(self, name: str, sources: tuple[Source, ...]) -> StageAccount:
-        """Plan the segments that failed; those of the same sources that did not fail stand."""
-        before = self._merged(attempts_until(name)[:-1], {})
+        """Plan the segments that failed; the results of all others are kept."""
+        before = self._account.merge(attempts_until(name)[:-1], {})
         unopened = tuple(
             each for each in sources if before.probed[each.title].status is not Status.OK
         )
@@ -253,12 +219,12 @@ class Worker:
         self._records.write_plan(name, plan)
 
     def _probe(self, sources: tuple[Source, ...]) -> tuple[tuple[ManifestRow, ...], StageAccount]:
-        """The rows of sources as probed. Of remote ones no more than one copy is held at a time."""
+        """Probe sources. At most one copy of a remote source is held at a time."""
         rows: list[ManifestRow] = []
         log = StageLog()
         for group in _fetched_together(sources):
             with self._fetched(group) as fetched:
-                report = self._survive(
+                report = self._call_child(
                     [source.title for source in group],
                     probe_sources,
                     group,
@@ -270,36 +236,36 @@ class Worker:
             rows += [row_from_json(row) for row in report["rows"]]
         return tuple(rows), log.to_json()
 
-    def _survive(self, items: Sequence[str], work: Callable[..., Any], *arguments: Any) -> Any:
-        """Call `work` in the child until it lives through it.
+    def _call_child(self, items: Sequence[str], work: Callable[..., Any], *arguments: Any) -> Any:
+        """Call `work` in the child, again after each death, and return its result.
 
-        What it was at when it died last is noted; what it died of `_CHANCES` times is given to it
-        as lost. A death outside of any item counts for the one that comes first.
+        Each death counts for the item in progress, or for the first of `items` before any started.
+        An item with `_MAX_DEATHS` deaths is passed to the next call in `lost`.
         """
         deaths: Counter[str] = Counter()
         lost: dict[str, dict[str, str]] = {}
-        at = items[0]
+        current = items[0]
 
-        def told(message: dict[str, Any]) -> None:
-            nonlocal at
-            at = message.get("item", at)
+        def note_item(message: dict[str, Any]) -> None:
+            nonlocal current
+            current = message.get("item", current)
 
         while True:
             try:
-                return self._child.call(work, *arguments, lost, told=told)
+                return self._child.call(work, *arguments, lost, on_message=note_item)
             except ChildLostError as error:
-                deaths[at] += 1
-                if deaths[at] > _CHANCES + 1:  # it dies before it can look at what is lost
+                deaths[current] += 1
+                if deaths[current] > _MAX_DEATHS + 1:  # the child dies before it reads `lost`
                     raise
-                if deaths[at] >= _CHANCES:
-                    lost = lost | {at: error_to_json(error)}
+                if deaths[current] >= _MAX_DEATHS:
+                    lost = lost | {current: error_to_json(error)}
 
     @contextmanager
     def _fetched(self, sources: Iterable[Source]) -> Iterator[dict[str, str | dict[str, str]]]:
-        """Local copies of sources, or why there are none, by title.
+        """Local copies of sources by title; in place of a missing one, the error as JSON.
 
         Raises:
-            OutputError: where `scratch` cannot take them, which is no fault of the sources.
+            OutputError: where `scratch` cannot be written, which no source is blamed for.
         """
         with ExitStack() as held:
             found: dict[str, str | dict[str, str]] = {}
@@ -324,66 +290,9 @@ class Worker:
                     found[source.title] = error_to_json(error)
             yield found
 
-    def _close_account(self, name: str, failures: Failures, stages: StageAccount) -> ChunkState:
-        merged = self._merged(attempts_until(name), failures)
-        rows = []
-        for title, probed in merged.probed.items():
-            if probed.status is not Status.OK:
-                rows.append(probed)
-                continue
-            groups = [group for _, group in sorted(merged.segments[title].items())]
-            clips = sorted((row for group in groups for row in group[1:]), key=lambda row: row.id)
-            rows += [source_row(probed, [group[0] for group in groups], clips), *clips]
-        self._records.write_chunk(name, rows)
-        return self._state(name, (), rows, stages)
-
-    def _merged(self, attempts: Iterable[str], failures: Failures) -> "_Merged":
-        """What attempts, in order, came to: of a segment that was tried again, the last try."""
-        merged = _Merged()
-        for name in attempts:
-            plan = self._records.read_plan(name)
-            merged.probed.update((row.title, row) for row in plan.rows)
-            for unit in plan.units:
-                groups = self._unit_rows(unit, failures)
-                for segment, group in zip(unit.segments, groups, strict=True):
-                    merged.segments[segment.source.title][segment.number] = group
-        return merged
-
-    def _unit_rows(self, unit: Unit, failures: Failures) -> list[list[ManifestRow]]:
-        """Rows of each segment of a unit: its own and its clips'."""
-        try:
-            rows = self._records.read_unit(unit.name)
-        except BadInputError as error:
-            if error.reason is not Reason.NOT_FOUND:
-                raise
-            failure = failures.get(unit.name, _NOT_WRITTEN)
-            return [[row] for row in self._failed_rows(unit, failure)]
-        groups: list[list[ManifestRow]] = []
-        for row in rows:
-            if row.kind is Kind.SEGMENT:
-                groups.append([])
-            groups[-1].append(row)
-        return groups
-
-    def _failed_rows(self, unit: Unit, error: MytalkError) -> list[ManifestRow]:
-        config_id = self._place.config_id
-        return [
-            failed_row(
-                segment.source, error, Stage.SHARD, 0.0, config_id, segment.seconds, Kind.SEGMENT
-            )
-            for segment in unit.segments
-        ]
-
-    def _state(
-        self, name: str, units: tuple[Unit, ...], rows: list[ManifestRow], stages: StageAccount
-    ) -> ChunkState:
-        clips = [row for row in rows if row.kind is Kind.CLIP and row.status is Status.OK]
-        seconds = sum(row.duration_seconds for row in clips)
-        return ChunkState(name, units, status_counts(rows), len(clips), seconds, stages)
-
 
 def _fetched_together(sources: Sequence[Source]) -> Iterator[tuple[Source, ...]]:
-    """Sources in order: local ones, which need no copy, in groups, remote ones one by one."""
+    """Group sources, in order: consecutive local ones together, remote ones alone."""
     for local, group in groupby(sources, lambda source: is_local(source.url)):
         if local:
             yield tuple(group)
@@ -392,7 +301,7 @@ def _fetched_together(sources: Sequence[Source]) -> Iterator[tuple[Source, ...]]
 
 
 def _identity(source: Source) -> str | None:
-    """What the content of a source is known by; None where its storage fails in passing."""
+    """Return a text that changes with the content of a source; None where its storage fails."""
     if source.problem:
         return source.problem["what"]
     try:

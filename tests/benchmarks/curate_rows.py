@@ -1,12 +1,12 @@
-"""How fast curation decides on rows and packs clips, and how much memory it takes, as rows grow.
+"""Throughput and peak memory of curation by number of rows.
 
     python tests/benchmarks/curate_rows.py [ROWS...] [--pack ROWS] [--workers N]
 
-Runs `mytalk curate` as people do, in a process of its own, over made-up manifests: speakers with
-and without names, faces, measurements around the limits, 2 % of the clips the same as others and
-2 % nearly the same. First `--dry-run` for each number of rows, then the whole way, shards included,
-over tiny samples. Prints a table: rows a second, and the largest memory of all processes together.
-Memory must not grow with the rows. Run it on an idle machine; the load is printed beside.
+Runs the command `mytalk curate` on synthetic manifests: speakers with and without names, faces,
+measurements around the limits, 2 % exact copies and 2 % near copies. First `--dry-run` for each
+number of rows, then with shards of tiny samples. Prints rows per second and the peak memory of all
+processes together. Memory must not grow with the rows. Run it on an idle machine; the table shows
+the load.
 """
 
 import argparse
@@ -30,12 +30,12 @@ from mytalk_core.data.manifest import MANIFEST_SCHEMA
 from mytalk_core.data.shards import MEMBERS, write_shard
 
 ROOT = Path(__file__).parents[2]
-CHUNK = 50_000  # rows that are made at a time
+CHUNK = 50_000  # rows generated at a time
 CLIPS_PER_TITLE = 20
 CLIPS_PER_SPEAKER = 200
 CLIPS_PER_SHARD = 500
 NAMELESS = 5  # one title in so many has a face instead of a name
-SCATTER = 0x9E3779B9  # sends neighbouring titles to speakers far apart
+SCATTER = 0x9E3779B9  # assigns neighbouring titles to distant speakers
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Measurement:
     rows: int
     what: str
     kept: int
-    copies: int  # the same or nearly the same as others
-    wall_seconds: float  # of the whole process, start to end
+    copies: int  # exact and near
+    wall_seconds: float  # of the process, including start
     peak_megabytes: float  # largest sum of the resident sets of all its processes
-    load: float  # of the machine, mean of the last minute, at the end
+    load: float  # of the machine, mean over the last minute, at the end
 
 
 def faces(people: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """(N, 128) embeddings: clips of a person some 0.2 from their mean, strangers some 0.9 apart."""
+    """Embeddings, (N, 128): clips about 0.2 from the person's mean, people about 0.9 apart."""
     known = {
         person: np.random.default_rng(int(person)).normal(0, 0.9 / 16, 128)
         for person in np.unique(people)
@@ -71,7 +71,7 @@ def chunk(first: int, count: int, total: int) -> pa.Table:
     audio = random.integers(0, 256, (count, 32), np.uint8)
     picture = random.integers(0, 256, (count, 16), np.uint8)
     content = numbers.copy()
-    copied = random.permutation(count)[: count // 25]  # half of them the same, half nearly
+    copied = random.permutation(count)[: count // 25]  # half of them exact, half near copies
     originals = random.integers(0, count, len(copied))
     audio[copied], picture[copied] = audio[originals], picture[originals]
     exact, near = np.array_split(np.arange(len(copied)), 2)
@@ -132,7 +132,7 @@ def chunk(first: int, count: int, total: int) -> pa.Table:
 
 
 def write_input(folder: Path, rows: int, with_shards: bool) -> Path:
-    """A manifest of so many rows and, where asked for, its shards of tiny samples."""
+    """Write a manifest and optionally its shards of tiny samples."""
     folder.mkdir()
     path = folder / "manifest.parquet"
     with pq.ParquetWriter(path, MANIFEST_SCHEMA, compression="zstd") as writer:
@@ -147,7 +147,7 @@ def write_input(folder: Path, rows: int, with_shards: bool) -> Path:
 
 
 def write_samples(folder: Path, table: pa.Table) -> list[int]:
-    """The shards of some rows, and where each sample stands."""
+    """Write the shards of some rows, and return the offset of each sample."""
     offsets = []
     shards, keys = table["shard"].to_pylist(), table["key"].to_pylist()
     for start in range(0, len(keys), CLIPS_PER_SHARD):
@@ -163,20 +163,20 @@ def measure(manifest: Path, rows: int, out: Path, options: Sequence[str]) -> Mea
     """Run the command over a manifest."""
     command = ["-m", "jobs.app", "--json", "curate", str(manifest), "--out", str(out), *options]
     start = time.monotonic()
-    with tempfile.TemporaryFile("w+") as told:
+    with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
             [sys.executable, *command],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=told,
+            stdout=output,
         )
         peak = 0
         while process.poll() is None:
             peak = max(peak, resident(process.pid))
             time.sleep(0.05)
         wall = time.monotonic() - start
-        told.seek(0)
-        result = json.load(told)
+        output.seek(0)
+        result = json.load(output)
     copies = sum(line["first"]["count"] for line in result["lines"] if line["step"] == "copies")
     what = "decided" if "--dry-run" in options else "decided and packed"
     load = os.getloadavg()[0]
@@ -184,12 +184,12 @@ def measure(manifest: Path, rows: int, out: Path, options: Sequence[str]) -> Mea
 
 
 def resident(pid: int) -> int:
-    """Bytes that a process and its children hold (Linux)."""
+    """Resident bytes of a process and its children (Linux)."""
     process = Path(f"/proc/{pid}")
     try:
         pages = int((process / "statm").read_text().split()[1])
         threads = [thread.read_text() for thread in process.glob("task/*/children")]
-    except (FileNotFoundError, ProcessLookupError):  # it ended while it was looked at
+    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE") + sum(
         resident(int(each)) for each in " ".join(threads).split()
@@ -197,7 +197,7 @@ def resident(pid: int) -> int:
 
 
 def table(runs: Sequence[Measurement]) -> Table:
-    """The measurements, one run a line."""
+    """The measurements, one line per run."""
     result = Table(title=f"mytalk curate, {os.cpu_count()} CPUs")
     for column in ("rows", "", "kept", "copies", "seconds", "rows/s", "peak MB", "load"):
         result.add_column(column, justify="left" if not column else "right")

@@ -1,10 +1,10 @@
-"""Whether preprocessing gives every input its row, and the same result from run to run.
+"""Check that preprocessing gives a row for every input, and the same result in every run.
 
     python tests/benchmarks/preprocess_corpus.py [hostile] [corpus]
 
-`hostile`: the hostile files of the tests, and what became of each beside what must.
+`hostile`: the hostile files of the tests, with expected and actual status and reason.
 `corpus`: all clips of the research footage beside the clone, twice: counts, time, and a digest of
-shards and manifest, which must be the same.
+shards and manifest, which must be equal.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ def sources(out: Path) -> dict[str, tuple[str, str | None, str]]:
 
 
 def digest(out: Path) -> str:
-    """Of all shards and of the manifest without what the clock decides."""
+    """Digest of all shards and of the manifest without its times."""
     whole = hashlib.sha256()
     for shard in sorted((out / "shards").iterdir()):
         whole.update(shard.name.encode() + hashlib.sha256(shard.read_bytes()).digest())
@@ -79,7 +79,7 @@ def hostile(console: Console, folder: Path) -> None:
     preprocess(job([media], folder / "out"))
     found = sources(folder / "out")
     table = Table(title="hostile files")
-    for heading in ("what it is", "must be", "is"):
+    for heading in ("file", "expected", "actual"):
         table.add_column(heading)
     right = 0
     for file in files:
@@ -89,7 +89,7 @@ def hostile(console: Console, folder: Path) -> None:
         right += expected == given
         table.add_row(file.description, expected, given if expected == given else f"[red]{given}")
     console.print(table)
-    console.print(f"{right} of {len(files)} right")
+    console.print(f"{right} of {len(files)} as expected")
 
 
 def corpus(console: Console, folder: Path) -> None:
@@ -113,7 +113,7 @@ def corpus(console: Console, folder: Path) -> None:
 
 
 def main(parts: Sequence[str]) -> None:
-    """Run the parts asked for and print their tables."""
+    """Run the given parts and print their tables."""
     console = Console(width=130)
     with tempfile.TemporaryDirectory() as folder:
         if "hostile" in parts:

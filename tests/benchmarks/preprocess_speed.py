@@ -42,7 +42,13 @@ from mytalk_core.data.storage import open_store
 from mytalk_core.footage.listing import ListingConfig, list_sources
 from mytalk_core.footage.records import Records
 from mytalk_core.footage.run_account import RunAccount
-from mytalk_core.footage.unit_work import WorkConfig, WorkModels, config_id, extract_unit
+from mytalk_core.footage.unit_work import (
+    Extraction,
+    WorkConfig,
+    WorkModels,
+    config_id,
+    extract_unit,
+)
 from mytalk_core.footage.units import UnitConfig, cut_segments, pack_units
 from mytalk_core.footage.worker import WorkPlace
 from mytalk_core.media.probe import probe_video
@@ -97,11 +103,9 @@ def plain_loop(clips: Sequence[Path], out: Path) -> dict[str, float]:
     ]
     fetched = {source.title: source.url for source in sources}
     spent: dict[str, float] = defaultdict(float)
+    extraction = Extraction(Records(open_store(out)), CONFIG, "plain", models())
     for unit in pack_units("plain", segments, CONFIG.units):
-        records = Records(open_store(out))
-        report = extract_unit(
-            unit, fetched, records, CONFIG, "plain", models(), {}, lambda message: None
-        )
+        report = extract_unit(unit, fetched, extraction, {}, lambda message: None)
         for stage, tally in report["stages"].items():
             spent[stage] += tally["busy_seconds"]
     return spent

@@ -1,4 +1,4 @@
-"""The real pipeline over small shards: counts, splits, bytes, interruptions and bad input."""
+"""The curation pipeline on small shards: counts, splits, bytes, interruptions and bad input."""
 
 import io
 import json
@@ -33,7 +33,7 @@ from mytalk_core.data.shards import MEMBERS, iter_members, write_shard
 from mytalk_core.data.splits import SPLITS, SplitConfig
 from mytalk_core.data.storage import open_store
 from mytalk_core.errors import BadInputError, OutputError, Reason
-from pipelines.curate import curate
+from pipelines.curate import LOCAL_RUNNER, Execution, curate
 
 SPEAKERS = tuple(f"s{number}" for number in range(1, 9))
 CLIPS = 5  # of each speaker
@@ -67,7 +67,7 @@ def clip_row(speaker: str, number: int, shard: str) -> ManifestRow:
 
 
 def write_input(folder: Path) -> Path:
-    """Two shards of 40 clips, of which every speaker's 0 and 1 are poor, and a failed source."""
+    """Two shards of 40 clips, with two bad clips per speaker (0 and 1), and a failed source."""
     folder.mkdir()
     rows = []
     for number, speakers in enumerate((SPEAKERS[:4], SPEAKERS[4:])):
@@ -88,13 +88,13 @@ def write_input(folder: Path) -> Path:
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
-    """An input of the test's own."""
+    """A manifest with its shards."""
     return write_input(tmp_path / "in")
 
 
 @pytest.fixture(scope="module")
 def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run, to look at."""
+    """The folder of a finished run."""
     folder = tmp_path_factory.mktemp("curated")
     curate([write_input(folder / "in")], folder / "out", CONFIG)
     return folder / "out"
@@ -117,7 +117,7 @@ def test_the_funnel_counts_every_input_once_and_every_reason(curated: Path) -> N
     assert "face height >= 64 pixels" in (curated / "dataset_card.md").read_text()
 
 
-def test_shards_hold_the_kept_clips_unchanged_and_no_speaker_twice(curated: Path) -> None:
+def test_shards_hold_the_kept_clips_unchanged_and_splits_share_no_speaker(curated: Path) -> None:
     speakers: dict[str, set[str]] = {}
     keys: list[str] = []
     for split in SPLITS:
@@ -135,7 +135,7 @@ def test_shards_hold_the_kept_clips_unchanged_and_no_speaker_twice(curated: Path
     assert not speakers["train"] & speakers["val"]
 
 
-def test_the_index_points_at_the_bytes_of_each_sample(curated: Path) -> None:
+def test_the_index_has_the_byte_range_of_each_sample(curated: Path) -> None:
     index = pq.read_table(curated / "index.parquet").to_pylist()
     assert len(index) == len(SPEAKERS) * (CLIPS - 2)
     for row in index:
@@ -149,10 +149,10 @@ def test_the_index_points_at_the_bytes_of_each_sample(curated: Path) -> None:
 def test_the_manifest_has_a_decision_for_every_input(curated: Path) -> None:
     rows = {row["id"]: row for row in pq.read_table(curated / "manifest.parquet").to_pylist()}
     assert len(rows) == len(SPEAKERS) * CLIPS + 1
-    poor = rows[clip_key("s3_t", 0, 0, 0)]
-    assert (poor["status"], poor["reason"], poor["stage"]) == ("filtered", "too_short", "curate")
-    assert poor["reasons"] == ["too_short", "face_too_small"]
-    assert (poor["split"], poor["shard"]) == ("test", "")
+    bad = rows[clip_key("s3_t", 0, 0, 0)]
+    assert (bad["status"], bad["reason"], bad["stage"]) == ("filtered", "too_short", "curate")
+    assert bad["reasons"] == ["too_short", "face_too_small"]
+    assert (bad["split"], bad["shard"]) == ("test", "")
     assert rows[clip_key("s3_t", 0, 0, 4)]["shard"].startswith("test/shard-")
     assert rows["bad"]["reason"] == "not_media"
 
@@ -165,7 +165,7 @@ def test_curated_data_can_be_curated_again(curated: Path, tmp_path: Path) -> Non
     assert {name: once[name] for name in tars} == {name: twice[name] for name in tars}
 
 
-def test_another_run_elsewhere_gives_the_same_bytes(
+def test_a_run_in_another_folder_gives_the_same_bytes(
     curated: Path, manifest: Path, tmp_path: Path
 ) -> None:
     curate([manifest], tmp_path / "out", CONFIG)
@@ -177,7 +177,7 @@ def test_two_processes_give_the_same_bytes(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     workers = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
-    curate([manifest], tmp_path / "out", CONFIG, runner_options=workers, rows_per_range=8)
+    curate([manifest], tmp_path / "out", CONFIG, Execution(LOCAL_RUNNER, workers, 8))
     assert contents(tmp_path / "out") == contents(curated)
 
 
@@ -216,12 +216,12 @@ def test_the_same_manifest_twice_is_counted_once_and_a_copy_as_duplicates(
     assert copied.kept == twice.kept
     lines = {(line.step, line.reason): line for line in copied.lines}
     assert lines["gather", Reason.DUPLICATE].first.count == len(SPEAKERS) * CLIPS
-    # They are copies by content, too, but that is not what took them.
+    # They are copies by content, too, but an earlier step removed them.
     copies = lines["copies", Reason.DUPLICATE]
     assert (copies.first.count, copies.would.count) == (0, len(SPEAKERS) * CLIPS)
 
 
-def test_a_lost_shard_costs_its_own_clips(manifest: Path, tmp_path: Path) -> None:
+def test_clips_of_a_missing_shard_are_not_found(manifest: Path, tmp_path: Path) -> None:
     (manifest.parent / "shard-00001.tar").unlink()
     funnel = curate([manifest], tmp_path / "out", CONFIG)
     lines = {line.reason: line.first.count for line in funnel.lines}
@@ -229,7 +229,9 @@ def test_a_lost_shard_costs_its_own_clips(manifest: Path, tmp_path: Path) -> Non
     assert funnel.kept.count == 4 * (CLIPS - 2)
 
 
-def test_nothing_kept_is_a_finished_run_without_shards(manifest: Path, tmp_path: Path) -> None:
+def test_a_run_that_keeps_no_clip_is_complete_without_shards(
+    manifest: Path, tmp_path: Path
+) -> None:
     config = CurateConfig(filters=FilterConfig(min_seconds=60.0))
     funnel = curate([manifest], tmp_path / "out", config)
     assert funnel.kept.count == 0
@@ -238,16 +240,16 @@ def test_nothing_kept_is_a_finished_run_without_shards(manifest: Path, tmp_path:
 
 
 def with_copies(manifest: Path) -> Path:
-    """The input with people without a name, the same content twice, and a near copy."""
+    """The input with clips without a speaker name, an exact copy and a near copy."""
     random = np.random.default_rng(0)
     people = random.normal(0, 0.9 / 16, (3, 128))
     rows = []
     for row in read_manifest(manifest):
         if row.kind is Kind.CLIP:
-            who = people[SPEAKERS.index(row.speaker) % 3]
+            person = people[SPEAKERS.index(row.speaker) % 3]
             nameless = SPEAKERS.index(row.speaker) >= 4
             hashes = {"audio_hash": random.bytes(32), "picture_hash": random.bytes(16)}
-            face = tuple((who + random.normal(0, 0.01, 128)).tolist()) if nameless else ()
+            face = tuple((person + random.normal(0, 0.01, 128)).tolist()) if nameless else ()
             row = replace(row, embedding=face, speaker="" if nameless else row.speaker, **hashes)
         rows.append(row)
     by_key = {row.key: place for place, row in enumerate(rows) if row.key}
@@ -263,7 +265,7 @@ def with_copies(manifest: Path) -> Path:
     return manifest
 
 
-def test_copies_are_taken_and_say_what_stays(manifest: Path, tmp_path: Path) -> None:
+def test_copies_are_removed_with_the_name_of_the_kept_clip(manifest: Path, tmp_path: Path) -> None:
     curate([with_copies(manifest)], tmp_path / "out", CONFIG)
     rows = {row["id"]: row for row in pq.read_table(tmp_path / "out/manifest.parquet").to_pylist()}
     same = rows[clip_key("s1_t", 0, 0, 4)]
@@ -274,7 +276,7 @@ def test_copies_are_taken_and_say_what_stays(manifest: Path, tmp_path: Path) -> 
     assert "s2_t-00000-00-003" in near["message"]
 
 
-def test_people_without_a_name_are_grouped_and_stay_in_one_split(
+def test_clips_without_a_speaker_are_grouped_by_face_and_share_a_split(
     manifest: Path, tmp_path: Path
 ) -> None:
     curate([with_copies(manifest)], tmp_path / "out", CONFIG)
@@ -282,7 +284,7 @@ def test_people_without_a_name_are_grouped_and_stay_in_one_split(
     clips = [row for row in rows if row["kind"] == "clip"]
     assert all(row["speaker"] for row in clips)
     names = {row["title"]: row["speaker"] for row in clips}
-    # Speakers 4 and 7 of 0.. are the same person, as are none of the others.
+    # The speakers with indices 4 and 7 are the same person; all others are different.
     assert names["s5_t"] == names["s8_t"] != names["s6_t"] != names["s7_t"]
     assert names["s5_t"].startswith("face:")
     assert names["s1_t"] == "s1"
@@ -295,7 +297,7 @@ def test_people_without_a_name_are_grouped_and_stay_in_one_split(
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    """All that does not name the configuration, of which the manifests are a part."""
+    """Files that do not depend on the configuration id, which covers the manifests."""
     found = contents(folder)
     named = json.loads(found["funnel.json"])
     del named["configuration_id"]
@@ -303,16 +305,18 @@ def results(folder: Path) -> dict[str, bytes]:
     return {name: data for name, data in found.items() if name in RESULTS or name.endswith(".tar")}
 
 
-def test_ranges_order_and_number_of_manifests_do_not_show(manifest: Path, tmp_path: Path) -> None:
+def test_the_result_depends_on_neither_ranges_nor_order_nor_number_of_manifests(
+    manifest: Path, tmp_path: Path
+) -> None:
     curate([with_copies(manifest)], tmp_path / "one", CONFIG)
     expected = results(tmp_path / "one")
-    curate([manifest], tmp_path / "ranges", CONFIG, rows_per_range=3)
+    curate([manifest], tmp_path / "ranges", CONFIG, Execution(rows_per_range=3))
     assert results(tmp_path / "ranges") == expected
     rows = read_manifest(manifest)[::-1]
     halves = [manifest.with_name(f"half{part}.parquet") for part in range(2)]
     for part, path in enumerate(halves):
         write_manifest(path, rows[part::2])
-    curate(halves, tmp_path / "halves", CONFIG, rows_per_range=7)
+    curate(halves, tmp_path / "halves", CONFIG, Execution(rows_per_range=7))
     assert results(tmp_path / "halves") == expected
 
 
@@ -320,7 +324,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from mytalk_core.curation.passes import {module}
-from pipelines.curate import curate
+from pipelines.curate import Execution, curate
 from tests.pipelines.test_curate import CONFIG
 
 def dying(*given, real={module}.{function}, calls=[]):
@@ -330,7 +334,7 @@ def dying(*given, real={module}.{function}, calls=[]):
     return real(*given)
 
 {module}.{function} = dying
-curate([Path(sys.argv[1])], Path(sys.argv[2]), CONFIG, rows_per_range=8)
+curate([Path(sys.argv[1])], Path(sys.argv[2]), CONFIG, Execution(rows_per_range=8))
 """
 
 
@@ -349,11 +353,11 @@ def test_a_killed_run_is_continued_to_the_same_bytes(
     assert died.returncode == -signal.SIGKILL
     assert not (tmp_path / "out" / "_SUCCESS.json").exists()
     assert list((tmp_path / "out" / "_work").rglob("done/*"))
-    curate([manifest], tmp_path / "out", CONFIG, rows_per_range=8)
+    curate([manifest], tmp_path / "out", CONFIG, Execution(rows_per_range=8))
     assert contents(tmp_path / "out") == contents(curated)
 
 
-def test_a_dry_run_decides_the_same_without_shards(
+def test_a_dry_run_makes_the_same_decisions_without_shards(
     curated: Path, manifest: Path, tmp_path: Path
 ) -> None:
     for shard in manifest.parent.glob("*.tar"):
@@ -380,7 +384,7 @@ def test_a_shard_of_another_run_is_an_error_that_names_it(manifest: Path, tmp_pa
     assert not (tmp_path / "out" / "_SUCCESS.json").exists()
 
 
-def test_the_time_that_preprocessing_took_changes_nothing(
+def test_the_time_of_preprocessing_does_not_affect_the_result(
     curated: Path, manifest: Path, tmp_path: Path
 ) -> None:
     write_manifest(manifest, [replace(row, seconds_spent=7.0) for row in read_manifest(manifest)])
@@ -412,11 +416,11 @@ def test_a_bad_manifest_is_named_and_nothing_is_written(
 
 def test_an_unknown_runner_is_named(manifest: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="NoSuchRunner"):
-        curate([manifest], tmp_path / "out", CONFIG, runner="NoSuchRunner")
+        curate([manifest], tmp_path / "out", CONFIG, Execution("NoSuchRunner"))
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_of_something_else_is_left_alone(manifest: Path, tmp_path: Path) -> None:
+def test_a_folder_with_other_contents_is_not_changed(manifest: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     curate([manifest], out, CONFIG)
     before = contents(out)
@@ -427,12 +431,12 @@ def test_a_folder_of_something_else_is_left_alone(manifest: Path, tmp_path: Path
     assert contents(out) == before
 
 
-def test_what_cannot_be_written_is_an_error_of_the_output(manifest: Path, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_an_output_error(manifest: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     curate([manifest], out, CONFIG)
     (out / "_SUCCESS.json").unlink()
     (out / "dataset_card.md").unlink()
-    (out / "dataset_card.md").mkdir()  # in the way of the report
+    (out / "dataset_card.md").mkdir()  # blocks the report
     with pytest.raises(OutputError, match=r"dataset_card\.md"):
         curate([manifest], out, CONFIG)
     assert not (out / "_SUCCESS.json").exists()

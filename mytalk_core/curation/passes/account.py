@@ -1,4 +1,4 @@
-"""The account that people and machines read, from what the other passes counted."""
+"""Write the funnel and the dataset card from the counts of the other passes."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from mytalk_core.data.shard_index import SampleBytes
 from mytalk_core.errors import BadInputError
 
 _STRIPS = 6
-_TRIED = 60  # kept clips from which the strips are taken, so that their speakers differ
+_CANDIDATES = 60  # kept clips from which strips of different speakers are chosen
 
 
 def write_account(work: Work, _: int) -> None:
@@ -45,7 +45,7 @@ def write_account(work: Work, _: int) -> None:
 
 
 def _strips(work: Work) -> Iterator[Strip]:
-    """The first clips of the shuffle that can be shown, each of another speaker."""
+    """Yield pictures of the first readable clips of the shuffle, one per speaker."""
     shown: set[str] = set()
     for clip in _first_kept(work).to_pylist():
         if len(shown) == _STRIPS or clip["speaker"] in shown:
@@ -53,7 +53,7 @@ def _strips(work: Work) -> Iterator[Strip]:
         place = SampleBytes(clip["path"], clip["key"], clip["offset"], clip["size"])
         try:
             jpeg = sample_strip(place)
-        except BadInputError:  # a dry run may be far from the shards
+        except BadInputError:  # a dry run does not need the shards
             continue
         shown.add(clip["speaker"])
         yield Strip(clip["key"], clip["speaker"], clip["split"], jpeg)
@@ -65,6 +65,6 @@ def _first_kept(work: Work) -> pa.Table:
     for number in range(work.ranges):
         rows = read_batch(work.part("decided", number), columns=columns)
         tables.append(rows.filter(pc.equal(rows["losses"], 0)))
-        if sum(table.num_rows for table in tables) >= _TRIED:
+        if sum(table.num_rows for table in tables) >= _CANDIDATES:
             break
-    return pa.concat_tables(tables).slice(0, _TRIED)
+    return pa.concat_tables(tables).slice(0, _CANDIDATES)

@@ -1,4 +1,4 @@
-"""Copies of clips: by content, then by band of the perceptual hash, then connected."""
+"""Find copies of clips: by content, by band of the perceptual hash, then connected components."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ _ENTRIES_AT_ONCE = 2 * BANDS * ROWS_PER_RANGE
 
 
 def same_content(work: Work, number: int) -> None:
-    """Find the copies of each content, and send the others off by band."""
+    """Find the copies of each content, and partition the other clips by band."""
     copies, others = exact_copies(work.read("sketches", number))
     work.write_by_row("copies", number, copies)
     of_bands = entries(others)
@@ -41,8 +41,8 @@ def same_content(work: Work, number: int) -> None:
 def near(work: Work, number: int) -> None:
     """Find pairs of near copies that agree in a band.
 
-    Buckets that are common (silence, title music) make some ranges large; those are read several
-    times, each time for other groups.
+    Common values of a band (silence, title music) make some ranges large. Such a range is read
+    several times, each time for other groups, so that memory stays bounded.
     """
     limits = work.config.duplicates
     bands = [each["band"] for each in _entries(work, number)]
@@ -69,7 +69,7 @@ def _entries(work: Work, number: int) -> Iterator[Entries]:
 
 
 def connect_copies(work: Work, _: int) -> None:
-    """Choose the one to keep of all that are connected by pairs."""
+    """Choose the clip to keep of each connected component of pairs."""
     tables = [read_batch(work.part("pairs", number)) for number in range(work.ranges)]
     table = pa.concat_tables(tables)
     pairs = np.unique(np.stack([table["one"].to_numpy(), table["other"].to_numpy()], 1), axis=0)
@@ -79,7 +79,7 @@ def connect_copies(work: Work, _: int) -> None:
 
 
 def _sketches(work: Work, number: int, members: NDArray[np.int64]) -> pa.Table:
-    """What the choice needs to know of the members in one range."""
+    """Read the columns by which copies are ranked, for the members in one range."""
     own = place_in_range(members[range_of_rows(members) == number])
     columns = ["row", "key", "losses", "face_height"]
     rows = read_batch(work.part("judged", number), columns=columns).take(pa.array(own))

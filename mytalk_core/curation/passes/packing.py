@@ -1,4 +1,4 @@
-"""Kept clips into shards: in the order of speakers, dealt round, copied."""
+"""Pack kept clips into shards: sort by speaker, assign round-robin, copy."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _PLACED_SCHEMA = pa.schema([("row", pa.int64()), ("shard", pa.string()), ("offse
 
 
 def order_by_speaker(work: Work, number: int) -> None:
-    """Sort the clips of a range of speakers into the order in which they are dealt."""
+    """Sort the clips of a range of speakers into the order of assignment."""
     clips = work.read("kept", number)
     by = [("group", "ascending"), ("place", "ascending"), ("row", "ascending")]
     clips = clips.take(pc.sort_indices(clips, by))
@@ -30,7 +30,7 @@ def order_by_speaker(work: Work, number: int) -> None:
 
 
 def plan(work: Work, _: int) -> None:
-    """Decide how many shards each split has, and where each range of speakers begins."""
+    """Compute the number of shards of each split, and the first clip number of each range."""
     planned = {}
     for place, split in enumerate(_SPLITS):
 
@@ -46,8 +46,8 @@ def plan(work: Work, _: int) -> None:
     write_text(work.root / "plan.json", json.dumps(planned))
 
 
-def deal(work: Work, number: int) -> None:
-    """Send the clips of a range of speakers to their shards."""
+def assign(work: Work, number: int) -> None:
+    """Assign the clips of a range of speakers to shards, and partition them by shard."""
     planned = json.loads((work.root / "plan.json").read_text(encoding="utf-8"))
     total = sum(split["shards"] for split in planned.values())
     tables, before = [], 0
@@ -60,35 +60,35 @@ def deal(work: Work, number: int) -> None:
             tables.append(numbered.append_column("number", pa.array(before + own)))
         before += shards
     if tables:
-        dealt = pa.concat_tables(tables)
-        ranges = dealt["number"].to_numpy() * work.ranges // total
-        work.write("dealt", number, dealt, ranges)
+        assigned = pa.concat_tables(tables)
+        ranges = assigned["number"].to_numpy() * work.ranges // total
+        work.write("assigned", number, assigned, ranges)
 
 
 def pack(work: Work, number: int) -> None:
-    """Write a range of shards, and say where their clips stand now."""
+    """Write a range of shards, and record the place of each clip."""
     index, placed = [INDEX_SCHEMA.empty_table()], [_PLACED_SCHEMA.empty_table()]
     for clips in _shards(work, number):
         name = shard_name(clips["split"][0].as_py(), clips["shard"][0].as_py())
         path = work.folder.shard(name)
-        if not path.exists():  # else an earlier run of this configuration finished it
+        if not path.exists():  # written by an earlier run of this configuration
             copy_samples(path, _samples(clips))
         sizes = clips["size"].to_numpy()
         columns = {"shard": pa.repeat(name, len(sizes)), "offset": np.cumsum(sizes) - sizes}
-        stands = clips.drop_columns(["shard", "offset"])
+        located = clips.drop_columns(["shard", "offset"])
         for label, values in columns.items():
-            stands = stands.append_column(label, pa.array(values))
-        index.append(stands.select(INDEX_SCHEMA.names))
-        placed.append(stands.select(_PLACED_SCHEMA.names))
+            located = located.append_column(label, pa.array(values))
+        index.append(located.select(INDEX_SCHEMA.names))
+        placed.append(located.select(_PLACED_SCHEMA.names))
     write_batches(work.part("index", number), INDEX_SCHEMA, [pa.concat_tables(index)])
     work.write_by_row("placed", number, pa.concat_tables(placed))
 
 
 def _shards(work: Work, number: int) -> Iterator[pa.Table]:
-    """The clips of each shard, in the order in which they will stand."""
-    if not work.parts("dealt").exists():  # nothing is kept
+    """Yield the clips of each shard in their order in the shard."""
+    if not work.parts("assigned").exists():  # no clip is kept
         return
-    clips = work.read("dealt", number)
+    clips = work.read("assigned", number)
     by = [("number", "ascending"), ("place", "ascending"), ("row", "ascending")]
     clips = clips.take(pc.sort_indices(clips, by))
     _, starts, counts = np.unique(clips["number"].to_numpy(), return_index=True, return_counts=True)

@@ -1,4 +1,4 @@
-"""People whose names nobody knows: within titles, across titles, then back to their clips."""
+"""Group clips without a speaker name into people: within titles, then across titles."""
 
 from itertools import pairwise
 
@@ -18,12 +18,12 @@ from mytalk_core.curation.face_groups import (
 from mytalk_core.curation.passes.work import Work
 from mytalk_core.data.curated import write_table
 
-_BLOCK = 2048  # people that are compared with as many others at a time
+_BLOCK = 2048  # people per side of a block of distances
 _LINK_SCHEMA = pa.schema([("one", pa.int64()), ("other", pa.int64())])
 
 
 def within_titles(work: Work, number: int) -> None:
-    """Gather the faces of each title into people."""
+    """Cluster the faces of each title into people."""
     people, members = people_of_titles(work.read("faces", number), work.config.faces)
     write_batches(work.part("people", number), people.schema, [people])
     write_batches(work.part("members", number), members.schema, [members])
@@ -47,7 +47,7 @@ def across_titles(work: Work, number: int) -> None:
 
 
 def connect_people(work: Work, _: int) -> None:
-    """Name the groups, and describe them in the table that stays."""
+    """Name the groups of people, and write their table."""
     tables = [read_batch(work.part("people", number)) for number in range(work.ranges)]
     starts = np.cumsum([0, *(table.num_rows for table in tables)])
     people = pa.concat_tables(tables)
@@ -69,7 +69,7 @@ def _absolute(numbers: pa.ChunkedArray, starts: NDArray[np.int64]) -> NDArray[np
 
 
 def name_clips(work: Work, number: int) -> None:
-    """Send each person's name to the rows of the clips."""
+    """Send each person's name to the ranges of the person's clips."""
     members = read_batch(work.part("members", number))
     names = read_batch(work.part("names", 0), number)
     table = pa.table({"row": members["row"], "speaker": names["speaker"].take(members["person"])})

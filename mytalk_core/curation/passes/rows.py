@@ -1,4 +1,4 @@
-"""From manifests to decisions, and from decisions to the tables that stay."""
+"""Read manifests, decide on their rows, and write the output tables."""
 
 import os
 from collections.abc import Iterator
@@ -31,16 +31,16 @@ from mytalk_core.data.splits import speaker_group
 
 @dataclass(frozen=True)
 class ManifestPiece:
-    """A row group of a manifest: what one task reads."""
+    """A row group of a manifest, the input of one task."""
 
     number: int
-    path: str  # absolute; the shards stand beside it
+    path: str  # absolute; the shards are in the same folder
     digest: str
     row_group: int
 
 
 def scatter(work: Work, piece: ManifestPiece) -> None:
-    """Read rows, look whether their clips are there, and cut them by place in the shuffle."""
+    """Read rows, check that their clips exist, and partition them by place in the shuffle."""
     folder = Path(piece.path).parent
     batches = manifest_batches(Path(piece.path), ROWS_PER_RANGE, piece.row_group)
     for number, batch in enumerate(batches):
@@ -60,12 +60,12 @@ def scatter(work: Work, piece: ManifestPiece) -> None:
         for label, values in columns.items():
             rows = rows.append_column(label, values)
         hashed = np.frombuffer(b"".join(place[:8] for place in places), ">u8").astype(np.uint64)
-        # Pieces have fewer than 4096 batches: Parquet writers cut their groups before that.
+        # A piece has fewer than 4096 batches, because Parquet writers limit the size of row groups.
         work.write("rows", piece.number << 12 | number, rows, range_of(hashed, work.ranges))
 
 
 def _found(paths: list[str], rows: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Whether each shard is there and reaches to the end of the clip; one look at each shard."""
+    """Return whether each clip's shard exists and is long enough; one request per shard."""
     length = {path: _length(path) for path in set(paths)}
     ends = rows["offset"].to_numpy() + rows["size"].to_numpy()
     reach = np.array([length[path] for path in paths], np.int64)
@@ -83,7 +83,7 @@ def _length(path: str) -> int:
 
 
 def judge(work: Work, number: int) -> None:
-    """Decide what a row alone can tell, and send off what tells copies and people apart."""
+    """Apply the filters, then partition hashes by content and faces by title."""
     rows = decisions.judge(work.read("rows", number), work.config)
     rows = rows.append_column("row", row_numbers(number, rows.num_rows))
     write_batches(work.part("judged", number), rows.schema, [rows])
@@ -101,7 +101,7 @@ def judge(work: Work, number: int) -> None:
 
 
 def decide(work: Work, number: int) -> None:
-    """Decide on the rows of a range, count them, and send off those that are kept."""
+    """Complete the decisions of a range, count them, and partition kept clips by speaker."""
     rows = read_batch(work.part("judged", number))
     named = work.read("names_of_rows", number)
     places = place_in_range(named["row"].to_numpy()).tolist()
@@ -144,13 +144,13 @@ def _copies(work: Work, written_by: str, number: int, bit: int) -> pa.Table:
 
 
 def add_up(work: Work, number: int) -> None:
-    """Add up all that was counted under the names of a range."""
+    """Sum the tallies of a range of names."""
     table = funnel_table(work.read("tallies", number), work.rules)
     write_batches(work.part("funnel", number), table.schema, [table])
 
 
 def write_tables(work: Work, _: int) -> None:
-    """Put the ranges one after the other into the tables that stay."""
+    """Concatenate the ranges into the output tables."""
     folder = work.folder
     ranges = range(work.ranges)
     manifest = (_manifest_rows(work, number) for number in ranges)
@@ -162,7 +162,7 @@ def write_tables(work: Work, _: int) -> None:
 
 
 def _manifest_rows(work: Work, number: int) -> pa.Table:
-    """Rows with the shards that they are in now; those that are not kept are in none."""
+    """Rows of a range with their new shards; rows that are not kept have none."""
     rows = read_batch(work.part("decided", number))
     shards, offsets = [""] * rows.num_rows, np.zeros(rows.num_rows, np.int64)
     if not work.config.dry_run:
@@ -177,7 +177,7 @@ def _manifest_rows(work: Work, number: int) -> pa.Table:
 
 
 def funnel_tables(work: Work) -> Iterator[pa.Table]:
-    """The funnel part by part: totals first, then each speaker, then each source."""
+    """Yield the funnel in parts, in the order of `SCOPES`."""
     for scope in SCOPES:
         for number in range(work.ranges):
             table = read_batch(work.part("funnel", number))

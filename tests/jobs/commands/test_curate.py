@@ -1,4 +1,4 @@
-"""`mytalk curate` as a person or a scheduler calls it."""
+"""The command `mytalk curate`: options, output, warnings and exit codes."""
 
 import json
 import unicodedata
@@ -39,35 +39,35 @@ def manifest(tmp_path: Path) -> Path:
     return tmp_path / "manifest.parquet"
 
 
-def test_json_tells_the_funnel_and_the_options_reach_it(
+def test_json_output_is_the_funnel_of_the_given_options(
     manifest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--holdout", "s0, s1", "--val-share", "0", "--min-face", "101"]
     code = run(["curate", str(manifest), "--out", str(tmp_path / "out"), *options, "--json"])
-    told = json.loads(capfd.readouterr().out)
+    funnel = json.loads(capfd.readouterr().out)
     assert code == 0
-    assert {split: amount["count"] for split, amount in told["splits"].items()} == {
+    assert {split: amount["count"] for split, amount in funnel["splits"].items()} == {
         "train": 2,
         "val": 0,
         "test": 1,
     }
-    assert [line["speaker"] for line in told["speakers"]] == ["s0", "s1", "s2", "s3"]
+    assert [line["speaker"] for line in funnel["speakers"]] == ["s0", "s1", "s2", "s3"]
 
 
-def test_a_misspelt_held_out_speaker_is_refused_with_near_names(
+def test_a_misspelt_held_out_speaker_is_refused_with_similar_names(
     manifest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     command = ["curate", str(manifest), "--out", str(tmp_path / "out"), "--holdout"]
     assert run([*command, "s0,s22"]) == 2
-    told = capfd.readouterr().err
-    assert "no speaker is called 's22'" in told
-    assert "'s2'" in told
+    message = capfd.readouterr().err
+    assert "no speaker is called 's22'" in message
+    assert "'s2'" in message
     assert not (tmp_path / "out").exists()
     assert run([*command, "Mary"]) == 2
     assert "Speakers are s0, s1, s2, s3." in capfd.readouterr().err
 
 
-def test_speakers_are_held_out_whatever_the_form_of_their_names(
+def test_held_out_names_match_in_any_unicode_form(
     manifest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     names = ("王伟", unicodedata.normalize("NFD", "Zoë"), "Doe, Jane", " Иван ")
@@ -78,8 +78,8 @@ def test_speakers_are_held_out_whatever_the_form_of_their_names(
     holdout = f'王伟, "Doe, Jane",{unicodedata.normalize("NFC", "Zoë")}'
     options = ["--out", str(tmp_path / "out"), "--holdout", holdout, "--val-share", "0"]
     assert run(["curate", str(manifest), *options, "--json"]) == 0
-    told = json.loads(capfd.readouterr().out)
-    assert {line["speaker"]: line["split"] for line in told["speakers"]} == {
+    funnel = json.loads(capfd.readouterr().out)
+    assert {line["speaker"]: line["split"] for line in funnel["speakers"]} == {
         "王伟": "test",
         "Zoë": "test",
         "Doe, Jane": "test",
@@ -87,7 +87,7 @@ def test_speakers_are_held_out_whatever_the_form_of_their_names(
     }
 
 
-def test_names_that_differ_by_case_are_told_or_refused(
+def test_names_that_differ_by_case_give_a_warning_or_are_refused(
     manifest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     rows = read_manifest(manifest)
@@ -112,12 +112,12 @@ def test_a_dry_run_writes_the_card_and_no_shard(
     assert not list(out.rglob("*.tar"))
 
 
-def test_nothing_to_train_on_is_exit_code_1(manifest: Path, tmp_path: Path) -> None:
+def test_an_empty_train_split_is_exit_code_1(manifest: Path, tmp_path: Path) -> None:
     out = str(tmp_path / "out")
     assert run(["curate", str(manifest), "--out", out, "--min-seconds", "60"]) == 1
 
 
-def test_a_lost_shard_is_exit_code_1(
+def test_a_missing_shard_is_exit_code_1(
     manifest: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "shard.tar").unlink()
@@ -131,7 +131,7 @@ def test_a_bad_manifest_is_one_line_and_exit_code_2(
     bad = tmp_path / "manifest.parquet"
     bad.write_text("this is text")
     assert run(["curate", str(bad), "--out", str(tmp_path / "out"), "--quiet"]) == 2
-    told = capfd.readouterr()
-    assert told.err.count("\n") == 1
-    assert str(bad) in told.err
+    output = capfd.readouterr()
+    assert output.err.count("\n") == 1
+    assert str(bad) in output.err
     assert not (tmp_path / "out").exists()

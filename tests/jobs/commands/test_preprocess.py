@@ -10,10 +10,10 @@ from rich.console import Console
 from jobs.app import run
 from jobs.commands.preprocess import _line, _table
 from mytalk_core.data.manifest import Kind, Status, read_manifest
+from mytalk_core.footage.chunk_account import ChunkState
 from mytalk_core.footage.listing import ListingConfig
 from mytalk_core.footage.run_account import RunProgress
 from mytalk_core.footage.stages import Stage
-from mytalk_core.footage.worker import ChunkState
 
 
 @pytest.fixture(scope="module")

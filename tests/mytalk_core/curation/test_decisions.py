@@ -1,4 +1,4 @@
-"""What is decided about an input, and under which reasons it is counted."""
+"""Decisions on inputs, and the reasons under which they are counted."""
 
 from dataclasses import asdict, replace
 from itertools import permutations
@@ -39,8 +39,8 @@ NO_COPIES = pa.table({"number": [], "bit": [], "kept": []}).cast(
 )
 
 
-def seen(row: ManifestRow, found: bool = True, manifest: str = "m1") -> dict[str, Any]:
-    """A row as curation reads it."""
+def read(row: ManifestRow, found: bool = True, manifest: str = "m1") -> dict[str, Any]:
+    """A row with the columns that reading adds."""
     about = {"name": row.key or row.id, "place": b"0", "found": found, "manifest": manifest}
     return asdict(row) | about | {"path": f"/{manifest}/{row.shard}"}
 
@@ -58,69 +58,69 @@ def decided(*rows: dict[str, Any], copies: pa.Table = NO_COPIES) -> list[dict[st
     return decide(judged(*rows), copies, {}, CONFIG).to_pylist()
 
 
-def test_a_good_clip_is_kept_as_it_is() -> None:
-    (row,) = decided(seen(ROW))
+def test_a_good_clip_is_kept_unchanged() -> None:
+    (row,) = decided(read(ROW))
     assert (row["status"], row["reason"], row["reasons"]) == ("ok", None, [])
     assert row["split"] in ("train", "val")
 
 
-def test_all_reasons_count_and_the_first_is_the_rows() -> None:
-    (row,) = decided(seen(replace(ROW, duration_seconds=0.4, face_height=20.0)))
+def test_all_reasons_are_listed_and_the_first_is_the_reason_of_the_row() -> None:
+    (row,) = decided(read(replace(ROW, duration_seconds=0.4, face_height=20.0)))
     assert row["reasons"] == [Reason.TOO_SHORT, Reason.FACE_TOO_SMALL]
     assert (row["status"], row["reason"]) == (Status.FILTERED, Reason.TOO_SHORT)
     assert (row["message"], row["stage"]) == ("duration >= 1 s", "curate")
 
 
-def test_a_clip_lost_before_keeps_its_story_and_is_still_judged() -> None:
+def test_a_clip_that_failed_before_keeps_its_reason_and_is_still_judged() -> None:
     failed = replace(
         ROW, status=Status.FAILED, reason=Reason.DECODE_ERROR, stage="crop", face_height=20.0
     )
-    (row,) = decided(seen(failed, found=False))
+    (row,) = decided(read(failed, found=False))
     assert (row["status"], row["reason"], row["stage"]) == ("failed", "decode_error", "crop")
     assert row["reasons"] == [Reason.DECODE_ERROR, Reason.FACE_TOO_SMALL]
 
 
 def test_filters_for_clips_do_not_judge_a_failed_source() -> None:
     source = replace(ROW, kind=Kind.SOURCE, status=Status.FAILED, reason=Reason.NO_FACE, key="")
-    (row,) = decided(seen(replace(source, duration_seconds=0.1), found=False))
+    (row,) = decided(read(replace(source, duration_seconds=0.1), found=False))
     assert row["reasons"] == [Reason.NO_FACE]
     assert row["unmeasured"] == 0
 
 
 def test_filters_that_could_not_judge_are_marked() -> None:
-    (row,) = decided(seen(replace(ROW, yaw_degrees=float("nan"))))
+    (row,) = decided(read(replace(ROW, yaw_degrees=float("nan"))))
     marked = [rule.reason for bit, rule in enumerate(steps(CONFIG)) if row["unmeasured"] >> bit & 1]
     assert marked == [Reason.TOO_TURNED]
 
 
-def test_a_clip_without_bytes_fails_and_says_where_they_should_be() -> None:
-    (row,) = decided(seen(ROW, found=False))
+def test_a_clip_without_bytes_fails_with_the_name_of_its_shard() -> None:
+    (row,) = decided(read(ROW, found=False))
     assert row["reasons"] == [Reason.NOT_FOUND]
     assert (row["status"], row["error_class"]) == (Status.FAILED, ErrorClass.BAD_INPUT)
     assert "shard-00000.tar" in row["message"]
 
 
-def test_of_one_key_one_row_is_kept_whatever_the_order() -> None:
-    here, absent = seen(ROW), seen(ROW, found=False, manifest="m0")
-    copy = seen(ROW, manifest="m2")
+def test_one_row_per_key_is_kept_in_any_order() -> None:
+    here, absent = read(ROW), read(ROW, found=False, manifest="m0")
+    copy = read(ROW, manifest="m2")
     for rows in permutations([here, absent, copy]):
         result = decided(*rows)
         assert [row["manifest"] for row in result if not row["reasons"]] == ["m1"]
         assert sorted(row["reason"] or "" for row in result) == ["", "duplicate", "not_found"]
 
 
-def test_a_copy_names_the_one_that_stays_and_counts_after_the_filters() -> None:
+def test_a_copy_names_the_kept_clip_and_counts_after_the_filters() -> None:
     last = len(steps(CONFIG)) - 1
     copies = pa.table({"number": [0], "bit": [last], "kept": ["b-0"]})
-    (row,) = decided(seen(ROW), copies=copies)
+    (row,) = decided(read(ROW), copies=copies)
     assert (row["reason"], row["reasons"]) == ("near_duplicate", ["near_duplicate"])
     assert "b-0" in row["message"]
-    (small,) = decided(seen(replace(ROW, face_height=10.0)), copies=copies)
+    (small,) = decided(read(replace(ROW, face_height=10.0)), copies=copies)
     assert small["reasons"] == [Reason.FACE_TOO_SMALL, Reason.NEAR_DUPLICATE]
 
 
-def test_a_face_gives_a_name_where_there_is_none() -> None:
-    nameless = judged(seen(replace(ROW, speaker="")))
+def test_a_face_group_becomes_the_missing_speaker() -> None:
+    nameless = judged(read(replace(ROW, speaker="")))
     (row,) = decide(nameless, NO_COPIES, {0: "face:1"}, CONFIG).to_pylist()
     assert row["speaker"] == "face:1"
     held_out = replace(CONFIG, holdout=frozenset({"face:1"}))
@@ -128,14 +128,14 @@ def test_a_face_gives_a_name_where_there_is_none() -> None:
     assert row["split"] == "test"
 
 
-def test_a_source_that_went_well_is_no_input_of_its_own() -> None:
+def test_a_source_that_is_ok_is_not_an_input() -> None:
     source = replace(ROW, kind=Kind.SOURCE)
     rows = [source, replace(source, status=Status.FAILED), ROW]
     table = pa.Table.from_pylist([asdict(row) for row in rows], schema=MANIFEST_SCHEMA)
     assert is_input(table.to_batches()[0]).to_pylist() == [False, True, True]
 
 
-def test_the_configuration_names_the_result() -> None:
+def test_the_configuration_id_depends_on_settings_and_manifests_in_any_order() -> None:
     def name(config: CurateConfig, *digests: str) -> str:
         return configuration_id(configuration(config, digests))
 

@@ -1,4 +1,4 @@
-"""Every clip with a measurement is in one bin."""
+"""Each clip with a measurement is counted in one bin."""
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +30,7 @@ def test_each_value_is_in_the_bin_between_its_edges() -> None:
     assert histogram.unmeasured == 1
 
 
-def test_kept_are_those_that_nothing_took() -> None:
+def test_clips_without_losses_are_counted_as_kept() -> None:
     histogram = yaw(rows([1.0, 1.0, 3.0], [0, 4, 0]))
     assert (histogram.given.sum(), histogram.kept.sum()) == (3, 2)
 
@@ -41,7 +41,7 @@ def test_parts_add_up() -> None:
     assert (parts == count_values(table)).all()
 
 
-def test_what_nobody_measured_is_not_shown() -> None:
+def test_measurements_without_values_have_no_histogram() -> None:
     assert list(histograms(np.zeros(COUNTS_SHAPE, np.int64))) == []
 
 

@@ -1,4 +1,4 @@
-"""Copies are found by content and by hashes that nearly agree, whatever order they come in."""
+"""Copies are found by content and by similar hashes, independent of the order of clips."""
 
 import numpy as np
 import pyarrow as pa
@@ -48,7 +48,7 @@ def found(table: pa.Table, config: DuplicateConfig = CONFIG) -> set[Pair]:
     return {(int(one), int(other)) for one, other in pairs}
 
 
-def test_the_best_of_the_same_content_stays() -> None:
+def test_the_best_clip_of_equal_content_is_kept() -> None:
     table = sketches(
         {"content_hash": "a", "face_height": 200.0, "clean": False},
         {"content_hash": "a", "face_height": 90.0},
@@ -65,7 +65,7 @@ def test_the_best_of_the_same_content_stays() -> None:
     assert sorted(others["row"].to_pylist()) == [2, 3, 4, 5]
 
 
-def test_an_unmeasured_face_is_no_better_than_a_small_one() -> None:
+def test_an_unmeasured_face_ranks_below_a_small_one() -> None:
     table = sketches(
         {"content_hash": "a", "face_height": float("nan")},
         {"content_hash": "a", "face_height": 10.0},
@@ -110,12 +110,12 @@ def test_both_limits_are_inclusive(audio_bits: int, picture_bits: int, same: boo
     assert found(sketches(hashed(audio, picture), copy)) == ({(0, 1)} if same else set())
 
 
-def test_without_hashes_nothing_is_a_copy() -> None:
+def test_clips_without_hashes_are_not_copies() -> None:
     half = {"audio_hash": bytes(AUDIO_BYTES)}
     assert found(sketches({}, {}, half, half)) == set()
 
 
-def test_many_silent_clips_cost_no_square_and_copies_among_them_are_found() -> None:
+def test_copies_among_many_silent_clips_are_found_without_comparing_all_pairs() -> None:
     random = np.random.default_rng(0)
     silence = bytes(AUDIO_BYTES)
     pictures = [random.bytes(PICTURE_BYTES) for _ in range(600)]
@@ -128,7 +128,7 @@ def test_many_silent_clips_cost_no_square_and_copies_among_them_are_found() -> N
     assert len(np.unique(groups(every, band))) > 16 * 100
 
 
-def test_a_band_is_common_from_its_limit_on_however_it_is_counted() -> None:
+def test_common_bands_are_counted_over_all_arrays() -> None:
     parts = [np.array([5, 7, 7]), np.array([5, 7])]
     assert common_bands(parts, DuplicateConfig(common=3)).tolist() == [7]
     assert common_bands([], CONFIG).tolist() == []
@@ -136,7 +136,7 @@ def test_a_band_is_common_from_its_limit_on_however_it_is_counted() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.sets(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=12), st.randoms())
-def test_of_all_that_are_connected_one_stays(
+def test_one_clip_of_each_connected_component_is_kept(
     links: set[Pair], random: np.random.RandomState
 ) -> None:
     pairs = sorted({(min(pair), max(pair)) for pair in links if pair[0] != pair[1]})
@@ -147,7 +147,7 @@ def test_of_all_that_are_connected_one_stays(
     random.shuffle(pairs)
     shuffled = near_copies(table, np.array(pairs, np.int64).reshape(-1, 2)).sort_by("row")
     assert shuffled == expected
-    gone = set(expected["row"].to_pylist())
-    stay = set(members) - gone
-    assert all(pair[0] in gone or pair[1] in gone for pair in pairs)
-    assert set(expected["keeper"].to_pylist()) == stay
+    removed = set(expected["row"].to_pylist())
+    kept = set(members) - removed
+    assert all(pair[0] in removed or pair[1] in removed for pair in pairs)
+    assert set(expected["keeper"].to_pylist()) == kept

@@ -1,4 +1,4 @@
-"""Tables cut into ranges through files lose nothing and keep the order of the ranges."""
+"""Tables partitioned into ranges through files keep all rows and the order of the ranges."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mytalk_core.curation.exchange import hashes, range_of, read_batch, read_range, write_ranges
 
 
-def test_every_range_gets_its_rows_of_every_file(tmp_path: Path) -> None:
+def test_a_range_has_its_rows_from_every_file(tmp_path: Path) -> None:
     for number in range(3):
         ranges = np.array([2, 0, 2, 1])
         table = pa.table({"value": [f"{number}{each}" for each in "abcd"], "other": [1, 2, 3, 4]})
@@ -26,7 +26,7 @@ def test_every_range_gets_its_rows_of_every_file(tmp_path: Path) -> None:
     assert read_batch(tmp_path / "0.arrow", 2, ["other"]).to_pydict() == {"other": [1, 3]}
 
 
-def test_nothing_is_a_file_too(tmp_path: Path) -> None:
+def test_an_empty_table_is_written_and_read(tmp_path: Path) -> None:
     write_ranges(
         tmp_path / "0.arrow",
         pa.table({"value": pa.array([], pa.string())}),

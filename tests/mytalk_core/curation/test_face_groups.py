@@ -1,4 +1,4 @@
-"""Faces without a name: the same person is one group, strangers are not, in any order."""
+"""Faces of one person are one group and faces of different people are not, in any order."""
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,7 @@ PEOPLE = np.random.default_rng(0).normal(0, 0.9 / 16, (4, DIMENSIONS)).astype(np
 
 
 def clips(*faces: tuple[str, int, int]) -> pa.Table:
-    """Clips of (title, shot, person), each some 0.2 from the person's mean."""
+    """Clips of (title, shot, person), each about 0.2 from the person's mean."""
     random = np.random.default_rng(1)
     noise = random.normal(0, 0.2 / np.sqrt(DIMENSIONS), (len(faces), DIMENSIONS))
     return pa.table(
@@ -50,7 +50,7 @@ def grouped(people: pa.Table) -> list[str]:
     return group_names(people["smallest_key"].to_pylist(), pairs)
 
 
-def test_people_of_a_title_are_told_apart() -> None:
+def test_people_of_a_title_are_separated() -> None:
     people, members = people_of_titles(TWO_TITLES, CONFIG)
     assert people["clips"].to_pylist() == [2, 1, 1, 2]
     person = dict(zip(members["row"].to_pylist(), members["person"].to_pylist(), strict=True))
@@ -74,13 +74,13 @@ def test_the_same_person_is_one_group_across_titles() -> None:
     assert one.startswith("face:")
 
 
-def test_data_that_is_added_leaves_names_alone() -> None:
+def test_added_data_does_not_change_names() -> None:
     people, _ = people_of_titles(TWO_TITLES, CONFIG)
     more = pa.concat_tables([TWO_TITLES, clips(("c", 0, 0), ("c", 1, 3))])
     assert set(grouped(people)) < set(grouped(people_of_titles(more, CONFIG)[0]))
 
 
-def test_groups_say_how_sure_they_are() -> None:
+def test_groups_have_spread_and_margin() -> None:
     people, _ = people_of_titles(TWO_TITLES, CONFIG)
     table = describe_groups(people, grouped(people), block=2)
     assert sum(table["titles"].to_pylist()) == 4
@@ -90,13 +90,13 @@ def test_groups_say_how_sure_they_are() -> None:
     assert alone["margin"].to_pylist() == [float("inf")]
 
 
-def test_nobody_is_no_group() -> None:
+def test_no_clips_give_no_groups() -> None:
     people, members = people_of_titles(TWO_TITLES.slice(0, 0), CONFIG)
     assert people.num_rows == members.num_rows == describe_groups(people, []).num_rows == 0
 
 
 def connected(pairs: NDArray[np.int64], count: int) -> list[int]:
-    """The smallest number that each is connected with, found by walking."""
+    """The smallest member of each component, by repeated relaxation."""
     label = list(range(count))
     for _ in range(count):
         for one, other in pairs:
@@ -106,7 +106,9 @@ def connected(pairs: NDArray[np.int64], count: int) -> list[int]:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 12), st.integers(1, 12), st.integers(0, 2**32))
-def test_links_connect_what_is_near_and_are_few(some: int, others: int, seed: int) -> None:
+def test_few_links_give_the_components_of_all_close_pairs(
+    some: int, others: int, seed: int
+) -> None:
     points = np.random.default_rng(seed).normal(0, 0.05, (some + others, DIMENSIONS))
     points = points.astype(np.float32)
     left, right = points[:some], points[some:]

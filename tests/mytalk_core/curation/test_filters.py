@@ -1,4 +1,4 @@
-"""What the filters take away, at and around their limits."""
+"""Filters at and around their limits."""
 
 import math
 
@@ -24,11 +24,11 @@ STRICT = FilterConfig(
 )
 
 
-def taken(config: FilterConfig, column: str, value: float) -> list[Reason]:
+def rejections(config: FilterConfig, column: str, value: float) -> list[Reason]:
     return [
         each.reason
         for each in filters(config)
-        if each.column == column and each.takes(np.array([value]))[0]
+        if each.column == column and each.rejects(np.array([value]))[0]
     ]
 
 
@@ -49,25 +49,25 @@ def taken(config: FilterConfig, column: str, value: float) -> list[Reason]:
     ],
 )
 def test_a_limit_is_inclusive(column: str, limit: float, beyond: float, reason: Reason) -> None:
-    assert taken(STRICT, column, limit) == []
-    assert taken(STRICT, column, beyond) == [reason]
+    assert rejections(STRICT, column, limit) == []
+    assert rejections(STRICT, column, beyond) == [reason]
 
 
 @pytest.mark.parametrize("column", [each.column for each in filters(STRICT)])
-def test_what_was_not_measured_is_not_judged(column: str) -> None:
-    assert taken(STRICT, column, math.nan) == []
+def test_a_missing_measurement_is_not_rejected(column: str) -> None:
+    assert rejections(STRICT, column, math.nan) == []
 
 
-def test_zero_seconds_and_no_faces_were_not_measured() -> None:
+def test_zero_seconds_and_zero_faces_are_missing_measurements() -> None:
     rows = pa.table({"duration_seconds": [0.0, 2.0], "faces": [0, 1], "jitter": [0.0, 0.1]})
     for column in ("duration_seconds", "faces"):
         assert np.isnan(measured(rows, column)).tolist() == [True, False]
     assert not np.isnan(measured(rows, "jitter")).any()
 
 
-def test_limits_that_nobody_knows_are_off_unless_asked_for() -> None:
-    asked = {each.reason for each in filters(FilterConfig())}
-    assert asked == {Reason.TOO_SHORT, Reason.FACE_TOO_SMALL, Reason.TOO_TURNED}
+def test_limits_that_depend_on_the_footage_are_off_by_default() -> None:
+    enabled = {each.reason for each in filters(FilterConfig())}
+    assert enabled == {Reason.TOO_SHORT, Reason.FACE_TOO_SMALL, Reason.TOO_TURNED}
     nothing = FilterConfig(min_seconds=None, min_face_height=None, max_yaw_degrees=None)
     assert filters(nothing) == ()
 
@@ -78,8 +78,8 @@ def test_rules_name_their_limits() -> None:
 
 
 @given(height=st.floats(1.0, 500.0), loose=st.floats(1.0, 500.0), extra=st.floats(0.0, 500.0))
-def test_a_stricter_limit_never_brings_a_clip_back(
+def test_a_stricter_limit_keeps_no_additional_clip(
     height: float, loose: float, extra: float
 ) -> None:
-    if taken(FilterConfig(min_face_height=loose), "face_height", height):
-        assert taken(FilterConfig(min_face_height=loose + extra), "face_height", height)
+    if rejections(FilterConfig(min_face_height=loose), "face_height", height):
+        assert rejections(FilterConfig(min_face_height=loose + extra), "face_height", height)

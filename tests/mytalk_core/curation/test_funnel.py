@@ -1,4 +1,4 @@
-"""The funnel adds up."""
+"""Sums and lines of the funnel."""
 
 from typing import Any
 
@@ -60,7 +60,7 @@ def funnel() -> Funnel:
     return build_funnel([funnel_table(tallied(ROWS), RULES)], "0123", RULES)
 
 
-def test_first_and_would_are_counted_apart(funnel: Funnel) -> None:
+def test_first_and_would_are_counted_separately(funnel: Funnel) -> None:
     lines = {(line.step, line.reason): line for line in funnel.lines}
     short, small = lines["filter", Reason.TOO_SHORT], lines["filter", Reason.FACE_TOO_SMALL]
     assert (short.first.count, short.would.count) == (1, 1)
@@ -69,14 +69,14 @@ def test_first_and_would_are_counted_apart(funnel: Funnel) -> None:
     assert small.would.hours == 1.0
 
 
-def test_what_is_left_at_the_end_is_what_is_kept(funnel: Funnel) -> None:
+def test_the_amount_left_after_the_last_step_is_kept(funnel: Funnel) -> None:
     assert funnel.input.count == 5
     assert funnel.lines[-1].left == funnel.kept == Amount(2, 2 * 1_800_000)
     assert sum(line.first.count for line in funnel.lines) + funnel.kept.count == 5
     assert sum(each.count for each in funnel.splits.values()) == funnel.kept.count
 
 
-def test_limits_that_took_nothing_are_listed(funnel: Funnel) -> None:
+def test_limits_that_removed_nothing_are_listed(funnel: Funnel) -> None:
     listed = [line.reason for line in funnel.lines]
     assert listed == [Reason.NO_FACE, *(rule.reason for rule in RULES[1:])]
 
@@ -104,7 +104,7 @@ def test_unmeasured_inputs_are_counted(funnel: Funnel) -> None:
     assert lines[Reason.TOO_SHORT] == 0
 
 
-def test_sources_have_lines_of_their_own() -> None:
+def test_the_table_has_lines_for_each_source() -> None:
     table = funnel_table(tallied(ROWS), RULES).to_pylist()
     lines = [row for row in table if (row["scope"], row["name"]) == ("source", "a")]
     assert [(row["step"], row["reason"], row["left_clips"]) for row in lines] == [
@@ -118,15 +118,15 @@ def test_sources_have_lines_of_their_own() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(ROWS), max_size=20), st.integers(0, 20))
-def test_however_rows_are_cut_the_sums_are_the_same(rows: list[dict[str, Any]], cut: int) -> None:
+def test_the_sums_of_parts_equal_those_of_all_rows(rows: list[dict[str, Any]], cut: int) -> None:
     parts = pa.concat_tables([tallied(rows[cut:]), tallied(rows[:cut])])
     assert funnel_table(add_up(parts), RULES) == funnel_table(tallied(rows), RULES)
 
 
-def test_json_holds_all_of_it(funnel: Funnel) -> None:
+def test_a_funnel_survives_conversion_to_json(funnel: Funnel) -> None:
     assert funnel_from_json(funnel_json(funnel)) == funnel
 
 
-def test_nothing_in_nothing_out() -> None:
+def test_no_rows_give_an_empty_funnel() -> None:
     funnel = build_funnel([funnel_table(tallied([]), RULES)], "0123", RULES)
     assert funnel.input == funnel.kept == Amount()

@@ -1,4 +1,4 @@
-"""Lists and catalogues that were cut off or damaged: refused, or rows that fail; none is wrong."""
+"""Truncated or damaged lists are refused or give failed rows, never wrong rows."""
 
 from itertools import islice
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A child that crashes, hangs or grows takes only itself down, and says what it can."""
+"""A child that crashes, hangs or exhausts its memory does not affect its parent."""
 
 import ctypes
 import os
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mytalk_core.errors import BadInputError, MytalkError, Reason
-from mytalk_core.footage.isolated import ChildLostError, IsolatedProcess, IsolationConfig, Tell
+from mytalk_core.footage.isolated import ChildLostError, IsolatedProcess, IsolationConfig, Send
 
 CONFIG = IsolationConfig(memory_gigabytes=2.0, stall_seconds=3.0)
 
@@ -24,63 +24,63 @@ def child(monkeypatch):
         yield process
 
 
-def add(a: int, b: int, tell: Tell) -> int:
-    tell({"item": "sum"})
+def add(a: int, b: int, send: Send) -> int:
+    send({"item": "sum"})
     return a + b
 
 
-def crash(tell: Tell) -> None:
+def crash(send: Send) -> None:
     ctypes.string_at(0)
 
 
-def hang(tell: Tell) -> None:
+def hang(send: Send) -> None:
     time.sleep(60)
 
 
-def grow(tell: Tell) -> int:
+def grow(send: Send) -> int:
     return int(np.ones(2**30, np.float64).sum())
 
 
-def refuse(tell: Tell) -> None:
+def refuse(send: Send) -> None:
     raise BadInputError("is odd.", reason=Reason.NO_FACE, where="here", remedy="Even it.")
 
 
-def stumble(tell: Tell) -> None:
+def fail(send: Send) -> None:
     raise KeyError("gone")
 
 
-def greet(tell: Tell) -> str:
+def greet(send: Send) -> str:
     os.write(1, b"native greeting\n")
     print("hello")  # noqa: T201
     return "done"
 
 
-def process_id(tell: Tell) -> int:
+def process_id(send: Send) -> int:
     return os.getpid()
 
 
-def test_work_gives_its_result_and_tells_on_its_way(child):
-    told = []
-    assert child.call(add, 2, 3, told=told.append) == 5
-    assert told == [{"item": "sum"}]
+def test_a_call_returns_its_result_and_passes_on_messages(child):
+    messages = []
+    assert child.call(add, 2, 3, on_message=messages.append) == 5
+    assert messages == [{"item": "sum"}]
 
 
 def test_one_child_serves_many_calls(child):
     assert child.call(process_id) == child.call(process_id)
 
 
-def test_errors_come_over_as_they_were(child):
-    with pytest.raises(BadInputError) as ours:
+def test_errors_keep_their_type_and_text(child):
+    with pytest.raises(BadInputError) as typed:
         child.call(refuse)
-    assert str(ours.value) == "here: is odd. Even it."
-    assert ours.value.reason is Reason.NO_FACE
+    assert str(typed.value) == "here: is odd. Even it."
+    assert typed.value.reason is Reason.NO_FACE
     with pytest.raises(MytalkError) as bug:
-        child.call(stumble)
+        child.call(fail)
     assert bug.value.reason is Reason.INTERNAL
     assert "KeyError" in str(bug.value)
 
 
-def test_a_crash_is_told_and_the_next_call_works(child):
+def test_a_crash_raises_an_error_and_the_next_call_works(child):
     with pytest.raises(ChildLostError) as lost:
         child.call(crash)
     assert lost.value.reason is Reason.DECODER_CRASHED
@@ -95,13 +95,13 @@ def test_a_child_that_hangs_is_killed(child):
     assert child.call(add, 1, 1) == 2
 
 
-def test_memory_has_a_bound_that_the_child_survives(child):
+def test_the_child_survives_an_allocation_beyond_its_limit(child):
     with pytest.raises(MytalkError, match="MemoryError"):
         child.call(grow)
     assert child.call(add, 1, 1) == 2
 
 
-def test_what_native_code_prints_is_no_answer(child):
+def test_output_of_native_code_is_not_read_as_an_answer(child):
     assert child.call(greet) == "done"
 
 

@@ -1,4 +1,4 @@
-"""What users name becomes a stream of sources: each once, under a name of its own."""
+"""Inputs become a stream of sources, each once and with a unique title."""
 
 import os
 import unicodedata
@@ -53,7 +53,7 @@ def test_folders_name_speakers_in_any_script(tmp_path):
     assert all(clip_key(each.title, 0, 0, 0).isascii() for each in sources)
 
 
-def test_names_do_not_depend_on_where_footage_is_mounted(tmp_path):
+def test_names_do_not_depend_on_the_mount_point(tmp_path):
     found = []
     for mount in ("here/grid", "far/away/grid"):
         touch(*(tmp_path / mount / name for name in ("s1/a.mpg", "s1/a.mp4", "third/s1/a.mpg")))
@@ -75,7 +75,7 @@ def test_names_do_not_depend_on_where_footage_is_mounted(tmp_path):
         unique=True,
     )
 )
-def test_no_file_is_lost_to_another(tmp_path_factory, parts):
+def test_every_file_is_a_source_with_its_own_title(tmp_path_factory, parts):
     folder = tmp_path_factory.mktemp("footage")
     files = {folder / above / speaker / (stem + kind) for above, speaker, stem, kind in parts}
     touch(*files)
@@ -84,7 +84,7 @@ def test_no_file_is_lost_to_another(tmp_path_factory, parts):
     assert len({source.title for source in sources}) == len(files)
 
 
-def test_folders_of_one_name_differ_by_what_is_above_them(tmp_path):
+def test_folders_with_the_same_name_differ_by_their_parents(tmp_path):
     touch(tmp_path / "a/clips/x.mp4", tmp_path / "b/clips/x.mp4")
     assert [each.id for each in listed(tmp_path / "a/clips", tmp_path / "b/clips")] == [
         "a/clips/x.mp4",
@@ -104,14 +104,14 @@ def test_hidden_files_are_left_out_and_globs_are_sorted(tmp_path):
     assert [Path(each.url).name for each in listed(tmp_path / "*" / "*.mp4")] == ["a.mp4", "b.mp4"]
 
 
-def test_links_in_circles_end(tmp_path):
+def test_circular_links_are_not_followed(tmp_path):
     touch(tmp_path / "s" / "a.mp4")
     (tmp_path / "s" / "loop.mp4").symlink_to(tmp_path / "s" / "loop.mp4")
     (tmp_path / "s" / "up").symlink_to(tmp_path, target_is_directory=True)
     assert [Path(each.url).name for each in listed(tmp_path)] == ["a.mp4", "loop.mp4", "up"]
 
 
-def test_a_name_that_is_not_text_can_be_told(tmp_path):
+def test_a_name_that_is_not_utf8_is_printed_escaped(tmp_path):
     raw = os.fsdecode(b"caf\xe9.mp4")
     (tmp_path / raw).touch()
     (source,) = listed(tmp_path)
@@ -119,7 +119,7 @@ def test_a_name_that_is_not_text_can_be_told(tmp_path):
     assert printable(source.url).encode("utf-8").endswith(b"caf\\xe9.mp4")
 
 
-def test_what_is_not_there_is_named(tmp_path):
+def test_a_missing_input_is_named(tmp_path):
     for path in (tmp_path / "absent", tmp_path, tmp_path / "*.mp4"):
         with pytest.raises(BadInputError) as refused:
             listed(path)
@@ -151,7 +151,7 @@ def test_lists_name_ids_speakers_and_licences(tmp_path, kind):
     assert len({each.title for each in sources}) == 3
 
 
-def test_a_list_that_cannot_be_used_is_refused(tmp_path):
+def test_an_unusable_list_is_refused(tmp_path):
     for name, text in (
         ("a.csv", "video,speaker\nx.mp4,ann\n"),
         ("b.csv", "id,source\n1,\n"),
@@ -170,7 +170,7 @@ def test_a_list_is_read_row_by_row(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text("source\n" + "".join(f"{number}.mp4\n" for number in range(50_000)))
     stream = list_sources([str(path)], CONFIG)
-    assert next(stream).url.endswith("/0.mp4")  # without waiting for the others
+    assert next(stream).url.endswith("/0.mp4")  # before the other rows are read
 
 
 def test_object_stores_are_listed_like_folders(s3_url):
@@ -191,7 +191,7 @@ def test_object_stores_are_listed_like_folders(s3_url):
         listed("nosuch://bucket/x")
 
 
-def test_a_signed_address_is_one_file_whose_name_has_no_secret():
+def test_a_signed_address_has_one_name_without_secrets():
     site = Site(headers={"Content-Type": "video/mp4"})
     with serving(site):
         (source,) = listed(f"{site.url}?X-Amz-Signature=S3cr3t&X-Amz-Date=1")
@@ -201,7 +201,7 @@ def test_a_signed_address_is_one_file_whose_name_has_no_secret():
     assert (source.id, source.title, source.speaker) == (again.id, again.title, again.speaker)
 
 
-def test_a_row_that_may_not_be_used_is_a_source_with_its_problem(tmp_path):
+def test_an_unusable_row_is_a_source_with_its_problem(tmp_path):
     path = tmp_path / "list.csv"
     lines = [
         "source,speaker,id",

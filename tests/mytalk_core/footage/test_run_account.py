@@ -1,4 +1,4 @@
-"""Who reads all shards of a folder reads every clip of its manifest once, whatever happened."""
+"""After any sequence of runs, the shards of a folder hold each clip of its manifest once."""
 
 import tarfile
 import uuid
@@ -23,7 +23,7 @@ from tests.stored_runs import Run, film_of, stored_run, two_clips
 
 @pytest.fixture
 def film(tmp_path, run_ffmpeg) -> Callable[[str, float], Path]:
-    """Makes a film of some seconds."""
+    """A function that writes a film of some seconds."""
     (tmp_path / "films").mkdir()
 
     def make(name: str, seconds: float = 1.0) -> Path:
@@ -47,7 +47,7 @@ def names(store: Store) -> list[str]:
     return [name for name in store.names() if "/" in name and "identities" not in name]
 
 
-def test_footage_that_is_replaced_added_or_removed(run, film) -> None:
+def test_clips_follow_footage_that_is_replaced_added_or_removed(run, film) -> None:
     film("a.mp4")
     film("b.mp4", 4.0)
     assert run()["ok"] == 2
@@ -63,12 +63,12 @@ def test_footage_that_is_replaced_added_or_removed(run, film) -> None:
     added.unlink()
     run()
     assert run.check() == {"films_a": 2, "films_b": 4}
-    assert names(run.store) == before  # done again, as its shards were gone
+    assert names(run.store) == before  # extracted again, because the shards had been removed
     run()
     assert names(run.store) == before
 
 
-def test_files_of_the_user_stay(run, film) -> None:
+def test_files_of_the_user_are_kept(run, film) -> None:
     film("a.mp4")
     run()
     own = ["shards/mine.tar", "shards/README", "notes.txt", "units/old.parquet", "shards/x/a.tar"]
@@ -83,30 +83,30 @@ def test_files_of_the_user_stay(run, film) -> None:
 def test_a_retry_repeats_the_segments_that_failed(monkeypatch, run, film) -> None:
     film("a.mp4")
     film("b.mp4", 4.0)
-    made, asked = unit_work.extract_clips, []
+    made, calls = unit_work.extract_clips, []
 
     def flaky(segment: Segment, *arguments: Any) -> Iterator[Clip]:
-        asked.append((segment.source.title[:7], segment.number))
+        calls.append((segment.source.title[:7], segment.number))
         yield from made(segment, *arguments)
-        if asked[-1] == ("films_b", 1) and len(asked) < 5:
+        if calls[-1] == ("films_b", 1) and len(calls) < 5:
             raise StorageError("went away", reason=Reason.STORAGE_ERROR)
 
     monkeypatch.setattr(unit_work, "extract_clips", flaky)
     assert run() == {"failed": 1, "ok": 1}
     assert run.check() == {"films_a": 2, "films_b": 2}
     assert run() == {"failed": 1, "ok": 1}
-    assert len(asked) == 3
+    assert len(calls) == 3
     assert run("transient") == {"failed": 1, "ok": 1}
-    assert asked[3:] == [("films_b", 1)]
+    assert calls[3:] == [("films_b", 1)]
     assert run("transient") == {"ok": 2}
-    assert asked[4:] == [("films_b", 1)]
+    assert calls[4:] == [("films_b", 1)]
     assert run.check() == {"films_a": 2, "films_b": 4}
     assert run("failed") == {"ok": 2}
-    assert len(asked) == 5
+    assert len(calls) == 5
 
 
 @pytest.mark.parametrize("retry", ["none", "transient", "failed"])
-def test_a_unit_that_could_not_be_stored_is_done_by_the_next_run(run, film, retry) -> None:
+def test_a_unit_that_could_not_be_stored_is_extracted_by_the_next_run(run, film, retry) -> None:
     film("a.mp4")
     film("b.mp4", 4.0)
     run.refuses = lambda unit: (
@@ -127,7 +127,7 @@ def test_a_unit_that_could_not_be_stored_is_done_by_the_next_run(run, film, retr
     assert {name: undisturbed.store.read(name) for name in done} == done
 
 
-def test_shards_of_a_unit_that_was_given_up_go(run, film) -> None:
+def test_shards_of_an_unfinished_unit_are_removed(run, film) -> None:
     film("b.mp4", 4.0)
     run.refuses = lambda unit: OutputError("no", reason=Reason.DISK_FULL)
     run()
@@ -137,24 +137,24 @@ def test_shards_of_a_unit_that_was_given_up_go(run, film) -> None:
     assert run.check() == {}
 
 
-def test_storage_of_footage_that_does_not_answer_costs_nothing_done(monkeypatch, run, film) -> None:
+def test_results_are_kept_while_the_storage_of_footage_fails(monkeypatch, run, film) -> None:
     film("a.mp4")
     film("b.mp4")
     run()
     before = names(run.store)
-    true_identity = worker.file_identity
+    real_identity = worker.file_identity
 
     def failing(url: str) -> str:
         if url.endswith("b.mp4"):
             raise StorageError("503", reason=Reason.STORAGE_ERROR, where=url)
-        return true_identity(url)
+        return real_identity(url)
 
     monkeypatch.setattr(worker, "file_identity", failing)
     assert run() == {"ok": 2}
     assert names(run.store) == before
 
 
-def test_names_among_many() -> None:
+def test_unnamed_shards_are_found_among_many() -> None:
     named = NamedShards()
     assert named.unnamed(["shards/a.tar"]) == ["shards/a.tar"]
     named.add(f"shards/{number}.tar" for number in range(0, 1000, 2))
@@ -165,11 +165,13 @@ def test_names_among_many() -> None:
 
 
 @pytest.mark.parametrize("part", range(3))
-def test_storage_that_fails_at_any_place_of_a_run(run, film, tmp_path, part) -> None:
-    """The next run gives what an undisturbed one does.
+def test_a_run_after_any_storage_failure_gives_the_undisturbed_result(
+    run, film, tmp_path, part
+) -> None:
+    """Failing calls are divided among the parts.
 
-    Places are divided among the tests; of an object store, where runs are slower, every third is
-    tried here and all of them by `tests/benchmarks/storage_fuzz.py`.
+    With an object store, which is slower, every third is tested here and all of them by
+    `tests/benchmarks/storage_fuzz.py`.
     """
     film("a.mp4", 4.0)
     disturb = partial(local, tmp_path / "out") if run.store.local_path("x") else s3

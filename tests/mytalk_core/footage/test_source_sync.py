@@ -1,4 +1,4 @@
-"""Real footage whose sound is moved by known amounts is found out and mended."""
+"""The sync offset of real footage shifted by known amounts is measured and corrected."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def film(path: Path, landmarker_model: Path) -> Film:
 
 @pytest.fixture(scope="module")
 def sentences(grid_clips: list[Path], landmarker_model: Path) -> list[Film]:
-    """Two sentences each of three people whom no expert has seen."""
+    """Two sentences each of three speakers outside the expert's training data."""
     by_speaker: dict[str, list[Path]] = defaultdict(list)
     for path in grid_clips:
         by_speaker[path.parent.name].append(path)
@@ -50,7 +50,7 @@ def sentences(grid_clips: list[Path], landmarker_model: Path) -> list[Film]:
 
 @pytest.fixture(scope="module")
 def stranger(sample_clips: dict[str, SampleClip], landmarker_model: Path) -> Film:
-    """Some seconds of a man outside of the corpus."""
+    """A few seconds of a speaker outside the corpus."""
     return film(sample_clips["test_movie"].path, landmarker_model)
 
 
@@ -71,21 +71,21 @@ def shift_of(films: Sequence[Film], frames: int, expert: LightExpert) -> int:
 
 
 @pytest.mark.parametrize("frames", [-8, -3, 0, 5, 9])
-def test_a_known_shift_of_strangers_is_mended(sentences, expert, frames):
+def test_a_known_shift_of_unseen_speakers_is_corrected(sentences, expert, frames):
     for first in (0, 2, 4):
-        mended = shift_of(sentences[first : first + 2], frames, expert)
-        assert abs(mended - frames) <= 1 or mended == 0
+        shift = shift_of(sentences[first : first + 2], frames, expert)
+        assert abs(shift - frames) <= 1 or shift == 0
     assert abs(shift_of(sentences, frames, expert) - frames) <= 1
 
 
 @pytest.mark.parametrize("frames", [-6, 0, 4])
-def test_a_man_outside_of_the_corpus_is_mended(stranger, expert, frames):
+def test_a_known_shift_outside_the_corpus_is_corrected(stranger, expert, frames):
     found = score(offset_curve(stranger.lips, late(stranger.audio, frames), expert))
     assert abs(found.offset - frames) <= 1
     assert abs(shift_of([stranger], frames, expert) - frames) <= 1
 
 
-def test_the_sound_of_others_is_less_sure_and_moves_nothing(sentences, expert):
+def test_sound_of_another_speaker_has_less_confidence_and_causes_no_shift(sentences, expert):
     own = [score(offset_curve(each.lips, each.audio, expert)) for each in sentences]
     swapped = [
         Film(each.lips, sentences[(place + 3) % len(sentences)].audio)
@@ -98,33 +98,33 @@ def test_the_sound_of_others_is_less_sure_and_moves_nothing(sentences, expert):
     assert all(shift_of([each], 0, expert) == 0 for each in swapped)
 
 
-def test_silence_and_noise_are_not_sure_of_anything(stranger, expert):
+def test_silence_and_noise_have_low_confidence_and_cause_no_shift(stranger, expert):
     silence = np.zeros_like(stranger.audio)
     noise = np.random.default_rng(0).normal(0, 0.1, len(silence)).astype(np.float32)
     own = score(offset_curve(stranger.lips, stranger.audio, expert)).confidence
     for audio in (silence, noise):
-        strange = Film(stranger.lips, audio)
-        assert score(offset_curve(strange.lips, audio, expert)).confidence < own / 2
-        assert shift_of([strange], 0, expert) == 0
+        dubbed = Film(stranger.lips, audio)
+        assert score(offset_curve(dubbed.lips, audio, expert)).confidence < own / 2
+        assert shift_of([dubbed], 0, expert) == 0
 
 
-def dip(offset: int, depth: float) -> np.ndarray:
-    """A curve of distances with one dip."""
+def minimum_at(offset: int, depth: float) -> np.ndarray:
+    """A curve of distances with one minimum."""
     away = np.arange(-15, 16) - offset
     return 1.2 - depth * np.exp(-((away / 1.5) ** 2))
 
 
-def test_evidence_adds_up_over_clips_and_is_asked_for_by_length():
-    assert trusted_shift([dip(5, 0.4)], [75]) == 5
-    assert trusted_shift([dip(5, 0.06)] * 20, [75] * 20) == 0
-    assert trusted_shift([dip(5, 0.12)], [40]) == 0
-    assert trusted_shift([dip(5, 0.12)] * 6, [75] * 6) == 5
-    # Who is heard for longer counts for more.
-    assert trusted_shift([dip(5, 0.4), dip(-4, 0.4)], [250, 50]) == 5
+def test_evidence_accumulates_over_clips_and_the_margin_depends_on_duration():
+    assert trusted_shift([minimum_at(5, 0.4)], [75]) == 5
+    assert trusted_shift([minimum_at(5, 0.06)] * 20, [75] * 20) == 0
+    assert trusted_shift([minimum_at(5, 0.12)], [40]) == 0
+    assert trusted_shift([minimum_at(5, 0.12)] * 6, [75] * 6) == 5
+    # Clips are weighted by duration.
+    assert trusted_shift([minimum_at(5, 0.4), minimum_at(-4, 0.4)], [250, 50]) == 5
 
 
-def test_single_frames_the_edge_and_short_clips_are_left_alone():
-    assert trusted_shift([dip(1, 0.5)], [250]) == 0
-    assert trusted_shift([dip(15, 0.5)], [250]) == 0
-    assert trusted_shift([dip(6, 0.5)], [39]) == 0
+def test_single_frames_the_largest_offset_and_short_clips_cause_no_shift():
+    assert trusted_shift([minimum_at(1, 0.5)], [250]) == 0
+    assert trusted_shift([minimum_at(15, 0.5)], [250]) == 0
+    assert trusted_shift([minimum_at(6, 0.5)], [39]) == 0
     assert trusted_shift([], []) == 0

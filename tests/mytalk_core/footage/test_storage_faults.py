@@ -1,4 +1,4 @@
-"""Storage that fails while a unit is written: nothing is blamed, nothing counts as done."""
+"""Storage that fails while a unit is written: no segment is blamed and no record is left."""
 
 import errno
 import hashlib
@@ -20,12 +20,12 @@ from mytalk_core.footage.listing import Source
 from mytalk_core.footage.records import Records
 from mytalk_core.footage.stages import StageLog
 from mytalk_core.footage.track_parts import FootageConfig
-from mytalk_core.footage.unit_work import WorkConfig, WorkModels, extract_unit
+from mytalk_core.footage.unit_work import Extraction, WorkConfig, WorkModels, extract_unit
 from mytalk_core.footage.units import Segment, Unit
 from mytalk_core.speech.features import SpeechEncoder
 from tests.storage_faults import Faults, local, remote
 
-SOURCE = Source("a.mp4", "/films/a.mp4", "a_12345678", "somebody", "")
+SOURCE = Source("a.mp4", "/films/a.mp4", "a_12345678", "ann", "")
 SEGMENTS = tuple(Segment(SOURCE, n, 3, 90 * n, 90 * n + 90, 3.6) for n in range(3))
 UNIT = Unit("0123456789ab-0000", SEGMENTS)
 # Two clips of a segment and three in a shard, so that shards end within segments.
@@ -47,24 +47,24 @@ def clip(tmp_path_factory, sample_clips, run_ffmpeg, landmarker_model, whisper_d
 
 @dataclass
 class Work:
-    """Extracts the unit; the clips are made already, writing them is what is tried."""
+    """Extracts the unit from clips made beforehand, so that only writing is tested."""
 
     store: Store
     models: WorkModels
 
     def extract(self) -> None:
         fetched = {SOURCE.title: "a.mp4"}
-        records = Records(self.store)
-        extract_unit(UNIT, fetched, records, CONFIG, "id", self.models, {}, lambda message: None)
+        extraction = Extraction(Records(self.store), CONFIG, "id", self.models)
+        extract_unit(UNIT, fetched, extraction, {}, lambda message: None)
 
     def result(self) -> tuple[dict[str, str], list[str]]:
-        """Digests of all shards, and the rows without what the clock decides."""
+        """Digests of all shards, and the rows without their times."""
         shards = {
             name: hashlib.sha256(self.store.read(name)).hexdigest()
             for name in self.store.names("shards/")
         }
         rows = Records(self.store).read_unit(UNIT.name)
-        # By their text: measurements that were not taken are NaN, which equals nothing.
+        # As text: missing measurements are NaN, which does not equal itself.
         return shards, [repr(replace(row, seconds_spent=0.0)) for row in rows]
 
 
@@ -84,7 +84,7 @@ def work(monkeypatch, tmp_path, clip) -> Iterator[Callable[[Store], Work]]:
     return lambda store: Work(store, WorkModels(nothing, nothing, None, ()))
 
 
-def test_a_failure_at_any_place_of_a_local_folder_ends_the_unit(work, tmp_path) -> None:
+def test_any_failed_call_to_a_local_folder_ends_the_unit(work, tmp_path) -> None:
     undisturbed = work(open_store(tmp_path / "undisturbed"))
     points = Faults()
     with local(tmp_path, points):
@@ -108,7 +108,7 @@ def test_a_failure_at_any_place_of_a_local_folder_ends_the_unit(work, tmp_path) 
         assert tried.result() == undisturbed.result(), point
 
 
-def test_a_failure_at_any_place_of_an_object_store_ends_the_unit(work, tmp_path) -> None:
+def test_any_failed_call_to_an_object_store_ends_the_unit(work, tmp_path) -> None:
     undisturbed = work(open_store(f"memory://{tmp_path.name}/undisturbed"))
     points = Faults()
     with remote(MemoryFileSystem, points):
@@ -124,7 +124,7 @@ def test_a_failure_at_any_place_of_an_object_store_ends_the_unit(work, tmp_path)
             tried.extract()
         assert caught.value.error_class is ErrorClass.TRANSIENT, point
         assert not Records(tried.store).has_unit(UNIT.name), point
-        with remote(MemoryFileSystem, Faults(at, times=2)):  # it passes
+        with remote(MemoryFileSystem, Faults(at, times=2)):  # fewer than the retries
             tried.extract()
         assert tried.result() == undisturbed.result(), point
 
@@ -146,7 +146,7 @@ def test_a_segment_that_fails_half_way_leaves_no_clip(monkeypatch, work, tmp_pat
     assert [row.status for row in rows] == [*[Status.OK] * 3, Status.FAILED, *[Status.OK] * 3]
 
 
-def test_a_full_disk_is_no_fault_of_a_segment(monkeypatch, work, tmp_path) -> None:
+def test_a_full_disk_is_not_blamed_on_a_segment(monkeypatch, work, tmp_path) -> None:
     def full(*_: object) -> Iterator[Clip]:
         raise OSError(errno.ENOSPC, "No space left on device", "/tmp/sound.wav")
 
@@ -156,8 +156,8 @@ def test_a_full_disk_is_no_fault_of_a_segment(monkeypatch, work, tmp_path) -> No
     assert caught.value.reason is Reason.DISK_FULL
 
 
-def test_a_set_of_shards_is_closed_by_a_failure(tmp_path) -> None:
-    """Whoever goes on after it would note places in a shard that does not exist."""
+def test_a_failure_closes_the_set_of_shards(tmp_path) -> None:
+    """Otherwise later samples would get a place in a shard that does not exist."""
     sample = {"json": b"{}", "wav": bytes(5000)}
     store = open_store(tmp_path)
     faults = Faults("write 7 a-000.tar")  # of the second sample

@@ -1,4 +1,4 @@
-"""Footage that shows a face, and yet nothing to learn from."""
+"""Tracks that cannot show a speaker are dropped, with the reason."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ from mytalk_core.speech.features import SpeechEncoder
 
 
 class SilentEncoder(SpeechEncoder):
-    """Hears nothing."""
+    """Encodes any sound as zeros."""
 
     def __init__(self) -> None:
         """Needs no model."""
@@ -35,7 +35,7 @@ def extract(
     run_ffmpeg: Callable[..., Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str], list[Clip | DroppedTrack]]:
-    """A function: what 60 frames of a man who speaks give through a filter of ffmpeg."""
+    """A function that extracts clips from 60 frames of a speaker after an FFmpeg filter."""
 
     def extracted(video_filter: str) -> list[Clip | DroppedTrack]:
         path = tmp_path_factory.mktemp("footage") / "film.mp4"
@@ -51,7 +51,7 @@ def extract(
     return extracted
 
 
-LETTERS = ",".join(
+TEXT = ",".join(
     f"drawbox=x={x}:y=215:w=5:h=60:t=fill:color={('white', 'black')[x // 5 % 2]}"
     for x in range(190, 350, 5)
 )
@@ -66,9 +66,9 @@ LETTERS = ",".join(
         ("trim=start_frame=9:end_frame=10,loop=99:1:0,setpts=N/25/TB", Reason.STILL_FACE),
         ("crop=iw:212:0:0", Reason.MOUTH_OUTSIDE),
         ("crop=iw:212:0:0,pad=iw:480:0:100", Reason.MOUTH_OUTSIDE),
-        (LETTERS, Reason.MOUTH_COVERED),
+        (TEXT, Reason.MOUTH_COVERED),
     ],
-    ids=["as it is", "mirrored", "upside down", "still", "chin cut off", "letterbox", "letters"],
+    ids=["unchanged", "mirrored", "upside down", "still", "chin cut off", "letterbox", "text"],
 )
 def test_only_plausible_speakers_become_clips(
     extract: Callable[[str], list[Clip | DroppedTrack]], video_filter: str, reason: Reason | None
@@ -79,7 +79,7 @@ def test_only_plausible_speakers_become_clips(
     assert (reason in dropped) if reason else not dropped
 
 
-def test_a_face_that_is_too_small_is_told_from_none(
+def test_a_face_that_is_too_small_has_its_own_reason(
     extract: Callable[[str], list[Clip | DroppedTrack]],
 ) -> None:
     with pytest.raises(BadInputError, match=r"\d\d pixels high.*115 pixels") as refusal:

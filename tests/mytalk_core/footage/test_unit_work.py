@@ -13,7 +13,7 @@ from mytalk_core.media.limits import MediaLimits
 
 
 def probed(film: Path) -> ManifestRow:
-    """The row of one source after the first look at it."""
+    """Probe one source and return its row."""
     source = Source(id="film", url=str(film), title="film", speaker="", licence="")
     report = probe_sources(
         (source,), {"film": str(film)}, MediaLimits(), "config", {}, lambda message: None

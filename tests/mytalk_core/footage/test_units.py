@@ -1,4 +1,4 @@
-"""Footage cut into units: nothing lost, nothing twice, nothing too large, nothing moved."""
+"""Units hold every segment once and in order, and are limited in size."""
 
 from fractions import Fraction
 
@@ -34,7 +34,7 @@ def test_groups_hold_every_source_once_in_order(found):
     assert all(0 < len(group) <= CONFIG.chunk_most for group in groups)
 
 
-def test_a_source_more_changes_few_groups():
+def test_an_added_source_changes_few_groups():
     sources = [source(f"clip{number:05d}") for number in range(2000)]
     before = set(group_sources(sources, CONFIG))
     more = [*sources[:777], source("clip00776b"), *sources[777:]]
@@ -55,7 +55,7 @@ def test_segments_cover_a_source(seconds):
 
 
 @given(st.lists(st.integers(0, 400), max_size=60))
-def test_units_hold_every_segment_and_about_as_much_footage(lengths):
+def test_units_hold_every_segment_and_similar_amounts_of_footage(lengths):
     segments = [
         segment
         for number, length in enumerate(lengths)
@@ -68,7 +68,7 @@ def test_units_hold_every_segment_and_about_as_much_footage(lengths):
     assert units_from_json(units_to_json(units)) == units
 
 
-def test_a_chunk_is_named_by_all_that_decides_its_result():
+def test_the_name_of_a_chunk_depends_on_everything_that_affects_its_result():
     sources = [source("a"), source("b")]
     names = {
         chunk_name("config", sources, ["1", "2"]),
@@ -80,7 +80,7 @@ def test_a_chunk_is_named_by_all_that_decides_its_result():
     assert chunk_name("config", sources, ["1", "2"]) in names
 
 
-def test_a_segment_says_where_it_is():
+def test_the_location_of_a_segment_names_file_and_time():
     one, *_, last = cut_segments(source("film"), Fraction(3700), CONFIG)
     assert one.where == "/film, from 0:00:00"
     assert last.where == "/film, from 1:01:00"

@@ -1,4 +1,4 @@
-"""A worker does what it is asked, whatever the media do to the process that opens them."""
+"""A worker completes its units even where media kills the process that opens it."""
 
 import sys
 import threading
@@ -22,7 +22,7 @@ from mytalk_core.footage.track_parts import FootageConfig
 from mytalk_core.footage.unit_work import WorkConfig, WorkModels, config_id
 from mytalk_core.footage.worker import Worker, WorkPlace
 
-# Imported by every Python that starts with it on its path: what a broken decoder does.
+# A sitecustomize module, which every child imports: it replaces a decoder by a broken one.
 BROKEN = """
 import ctypes, time
 import numpy
@@ -66,7 +66,7 @@ def place(tmp_path, landmarker_model, whisper_dir) -> WorkPlace:
 
 @pytest.fixture
 def web(films: Path) -> Iterator[str]:
-    """The address of a server of the films that does not mind how a request is signed."""
+    """The address of a server of the films that accepts any signature."""
     handler = partial(SimpleHTTPRequestHandler, directory=str(films))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -79,7 +79,7 @@ def listed(folder: Path) -> tuple[Source, ...]:
 
 
 def work_off(place: WorkPlace, folder: Path) -> dict[str, ManifestRow]:
-    """Rows of the sources of a folder that is one chunk, by file name."""
+    """Process a folder that is one chunk; the rows of its sources by file name."""
     worker = Worker(place)
     state = worker.plan(listed(folder), "none")
     for unit in state.units:
@@ -108,7 +108,7 @@ def break_decoder(
         (GROW, Reason.OVER_LIMIT),
     ],
 )
-def test_a_file_that_kills_its_decoder_costs_one_row(
+def test_a_file_that_kills_its_decoder_fails_alone(
     monkeypatch, tmp_path, films, place, effect, reason
 ):
     break_decoder(monkeypatch, tmp_path / "broken", "clips", "iter_frames_at", effect)
@@ -124,7 +124,7 @@ def test_a_file_that_kills_its_decoder_costs_one_row(
     assert "b.mp4" in found["b.mp4"].message
 
 
-def test_a_header_that_kills_its_reader_costs_one_row(monkeypatch, tmp_path, films, place):
+def test_a_header_that_kills_the_probe_fails_alone(monkeypatch, tmp_path, films, place):
     break_decoder(monkeypatch, tmp_path / "broken", "unit_work", "probe_video", CRASH)
     worker = Worker(place)
     state = worker.plan(listed(films), "none")
@@ -134,7 +134,7 @@ def test_a_header_that_kills_its_reader_costs_one_row(monkeypatch, tmp_path, fil
     assert len(state.units) == 1
 
 
-def test_units_that_no_worker_lived_through_can_be_tried_again(films, place):
+def test_units_that_killed_every_worker_can_be_retried(films, place):
     worker = Worker(place)
     sources = listed(films)
     state = worker.plan(sources, "none")
@@ -154,8 +154,8 @@ def test_units_that_no_worker_lived_through_can_be_tried_again(films, place):
     worker.close()
 
 
-def test_a_retry_keeps_the_rows_of_what_was_ok(films, place):
-    (films / "b.mp4").write_text("I am no film")
+def test_a_retry_keeps_the_rows_of_successful_sources(films, place):
+    (films / "b.mp4").write_text("not a film")
     worker = Worker(place)
     sources = listed(films)
     state = worker.plan(sources, "none")
@@ -171,17 +171,15 @@ def test_a_retry_keeps_the_rows_of_what_was_ok(films, place):
     worker.close()
 
 
-def test_changed_content_is_another_chunk(films, place):
+def test_changed_content_changes_the_name_of_the_chunk(films, place):
     worker = Worker(place)
     before = worker.plan(listed(films), "none").name
-    (films / "b.mp4").write_text("I am another film")
+    (films / "b.mp4").write_text("other content")
     assert worker.plan(listed(films), "none").name != before
     worker.close()
 
 
-def test_rows_that_cannot_be_used_fail_alone_and_secrets_reach_no_record(
-    films, web, place, tmp_path
-):
+def test_unusable_rows_fail_alone_and_secrets_reach_no_record(films, web, place, tmp_path):
     def signed(secret: str) -> tuple[Source, ...]:
         rows = [
             f"http://user:{secret}@{web}/a.mp4?X-Amz-Date={secret}&X-Amz-Signature={secret}",
@@ -225,21 +223,20 @@ def test_rows_that_cannot_be_used_fail_alone_and_secrets_reach_no_record(
     worker.close()
 
 
-def test_of_remote_sources_one_copy_is_held_at_a_time(place, s3_url, films, tmp_path):
-    """However long the list is, and however little room there is for copies."""
+def test_one_copy_of_a_remote_source_is_held_at_a_time(place, s3_url, films, tmp_path):
     files = fsspec.filesystem("s3")
     for film in sorted(films.iterdir()):
         files.put_file(str(film), f"{s3_url}/{tmp_path.name}/{film.name}")
     sources = tuple(list_sources([f"{s3_url}/{tmp_path.name}"], ListingConfig()))
     worker = Worker(replace(place, scratch_bytes=1))
     held = []
-    survive = worker._survive
+    call_child = worker._call_child
 
     def counted(*arguments):
         held.append(sum(1 for path in place.scratch.rglob("*.mp4")))
-        return survive(*arguments)
+        return call_child(*arguments)
 
-    worker._survive = counted
+    worker._call_child = counted
     state = worker.plan(sources, "none")
     worker.close()
     assert held == [1, 1, 1]

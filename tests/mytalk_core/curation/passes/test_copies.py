@@ -1,4 +1,4 @@
-"""Near copies are found alike however little of a range is held at a time."""
+"""Near copies do not depend on the part of a range that is held in memory."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ ROWS = 300
 
 
 def found(folder: Path, ranges: int) -> set[tuple[int, int]]:
-    """Pairs of near copies among silent clips of which every tenth is a copy of the one before."""
+    """Pairs of near copies among silent clips, where every tenth is a copy of the one before."""
     random = np.random.default_rng(0)
     pictures = [random.bytes(16) for _ in range(ROWS)]
     for number in range(10, ROWS, 10):
@@ -48,7 +48,7 @@ def found(folder: Path, ranges: int) -> set[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("ranges", [1, 4])
-def test_what_is_held_at_a_time_does_not_show(
+def test_slices_of_a_range_give_the_pairs_of_the_whole(
     ranges: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = found(tmp_path / "whole", 1)
