@@ -126,20 +126,20 @@ class Run:
         return open_store(self.place.out)
 
     def rows(self) -> list[ManifestRow]:
-        """The manifest."""
+        """Rows of the manifest."""
         return rows_of(pq.read_table(io.BytesIO(self.store.read(MANIFEST))), MANIFEST)
 
     def content(self) -> tuple[dict[str, str], list[str]]:
-        """Digests of all shards, and the manifest without what the clock decides."""
+        """Digests of all shards, and the rows of the manifest without their times."""
         shards = {
             name: hashlib.sha256(self.store.read(name)).hexdigest()
             for name in self.store.names("shards/")
         }
-        # By their text: measurements that were not taken are NaN, which equals nothing.
+        # As text: missing measurements are NaN, which does not equal itself.
         return shards, [repr(replace(row, seconds_spent=0.0)) for row in self.rows()]
 
     def check(self) -> Counter[str]:
-        """Clips by title; each stands once in the manifest, and once in all shards."""
+        """Clips by title, after checking that manifest and shards hold each clip once."""
         rows = [row for row in self.rows() if row.kind is Kind.CLIP and row.status is Status.OK]
         keys = []
         for name in self.store.names("shards/"):

@@ -31,7 +31,7 @@ from mytalk_core.data.page import page_template
 from mytalk_core.media.output import atomic_path, make_folder
 
 _SPEAKERS_LISTED = 30
-_STRANGER_DISTANCE = 0.72  # smallest distance measured between faces of different people
+_OTHER_DISTANCE = 0.72  # smallest distance measured between faces of different people
 
 
 @dataclass(frozen=True)
@@ -194,12 +194,12 @@ def _group_quality(faces: pa.Table) -> dict[str, str]:
     if not faces.num_rows:
         return {}
     spread, margin = faces["spread"].to_numpy(), faces["margin"].to_numpy()
-    close = int((margin < _STRANGER_DISTANCE).sum())
+    close = int((margin < _OTHER_DISTANCE).sum())
     return {
         "groups": f"{faces.num_rows:,}, joined from {pc.sum(faces['titles']).as_py():,} in titles",
         "distance to their centre": f"median {np.median(spread):.2f}, largest {spread.max():.2f}",
         "distance to the nearest other group": f"median {np.median(margin):.2f}, "
         f"smallest {margin.min():.2f}",
         f"groups closer to another than the smallest distance measured between different people"
-        f" ({_STRANGER_DISTANCE})": f"{close:,}",
+        f" ({_OTHER_DISTANCE})": f"{close:,}",
     }

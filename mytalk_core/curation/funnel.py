@@ -132,10 +132,10 @@ def _lines(rows: list[dict[str, Any]], rules: Sequence[StepRule]) -> Iterator[Fu
     earlier stages that occur."""
     left = _input(rows) if rows else Amount()
     for number, rule in enumerate(rules):
-        taken = [row for row in rows if row["number"] == number]
-        if not taken and rule.reason is not None:
+        removed = [row for row in rows if row["number"] == number]
+        if not removed and rule.reason is not None:
             yield FunnelLine(rule.step, rule.reason, rule.rule, Amount(), Amount(), 0, left)
-        for row in taken:
+        for row in removed:
             after = _left(row)
             yield FunnelLine(
                 step=rule.step,

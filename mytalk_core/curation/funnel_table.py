@@ -81,8 +81,8 @@ def _events(rows: pa.Table, steps: int) -> pa.Table:
     every = np.arange(rows.num_rows)
     events = [(every, -1, np.full(len(every), -1), 0, 0)]  # row, step, first, would, unmeasured
     for number in range(steps):
-        taken = np.flatnonzero(losses >> np.uint32(number) & np.uint32(1))
-        events.append((taken, number, (first[taken] == number).astype(np.int64), 1, 0))
+        lost = np.flatnonzero(losses >> np.uint32(number) & np.uint32(1))
+        events.append((lost, number, (first[lost] == number).astype(np.int64), 1, 0))
         unknown = np.flatnonzero(unmeasured >> np.uint32(number) & np.uint32(1))
         events.append((unknown, number, np.zeros(len(unknown), np.int64), 0, 1))
     milliseconds = np.rint(rows["duration_seconds"].to_numpy() * 1000).astype(np.int64)
@@ -130,9 +130,9 @@ def funnel_table(tallies: pa.Table, rules: Sequence[StepRule]) -> pa.Table:
     lengths = np.diff(np.append(starts, sums.num_rows))
     left = {}
     for name in ("first_clips", "first_ms"):
-        gone = np.cumsum(sums[name].to_numpy())
-        before = np.concatenate([[0], gone])[starts]
-        left[name] = np.repeat(before, lengths) - gone
+        removed = np.cumsum(sums[name].to_numpy())
+        before = np.concatenate([[0], removed])[starts]
+        left[name] = np.repeat(before, lengths) - removed
     steps = pa.array([*(rule.step for rule in rules), "input"], pa.string())
     columns = {name: sums[name] for name in keys} | {
         "step": pc.take(steps, _from_the_end(sums["number"], len(rules))),

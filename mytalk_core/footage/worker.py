@@ -84,7 +84,7 @@ class Worker:
     def plan(self, sources: tuple[Source, ...], retry: Retry) -> ChunkState:
         """Plan a chunk and return the units left to do.
 
-        A chunk of which nothing is left, for example because no source can be opened, is closed.
+        A chunk with nothing left, for example because no source can be opened, is closed.
 
         Raises:
             OutputError, StorageError: where records cannot be read or written.

@@ -49,7 +49,7 @@ def sentences(grid_clips: list[Path], landmarker_model: Path) -> list[Film]:
 
 
 @pytest.fixture(scope="module")
-def stranger(sample_clips: dict[str, SampleClip], landmarker_model: Path) -> Film:
+def outsider(sample_clips: dict[str, SampleClip], landmarker_model: Path) -> Film:
     """A few seconds of a speaker outside the corpus."""
     return film(sample_clips["test_movie"].path, landmarker_model)
 
@@ -79,10 +79,10 @@ def test_a_known_shift_of_unseen_speakers_is_corrected(sentences, expert, frames
 
 
 @pytest.mark.parametrize("frames", [-6, 0, 4])
-def test_a_known_shift_outside_the_corpus_is_corrected(stranger, expert, frames):
-    found = score(offset_curve(stranger.lips, late(stranger.audio, frames), expert))
+def test_a_known_shift_outside_the_corpus_is_corrected(outsider, expert, frames):
+    found = score(offset_curve(outsider.lips, late(outsider.audio, frames), expert))
     assert abs(found.offset - frames) <= 1
-    assert abs(shift_of([stranger], frames, expert) - frames) <= 1
+    assert abs(shift_of([outsider], frames, expert) - frames) <= 1
 
 
 def test_sound_of_another_speaker_has_less_confidence_and_causes_no_shift(sentences, expert):
@@ -98,12 +98,12 @@ def test_sound_of_another_speaker_has_less_confidence_and_causes_no_shift(senten
     assert all(shift_of([each], 0, expert) == 0 for each in swapped)
 
 
-def test_silence_and_noise_have_low_confidence_and_cause_no_shift(stranger, expert):
-    silence = np.zeros_like(stranger.audio)
+def test_silence_and_noise_have_low_confidence_and_cause_no_shift(outsider, expert):
+    silence = np.zeros_like(outsider.audio)
     noise = np.random.default_rng(0).normal(0, 0.1, len(silence)).astype(np.float32)
-    own = score(offset_curve(stranger.lips, stranger.audio, expert)).confidence
+    own = score(offset_curve(outsider.lips, outsider.audio, expert)).confidence
     for audio in (silence, noise):
-        dubbed = Film(stranger.lips, audio)
+        dubbed = Film(outsider.lips, audio)
         assert score(offset_curve(dubbed.lips, audio, expert)).confidence < own / 2
         assert shift_of([dubbed], 0, expert) == 0
 
