@@ -14,6 +14,7 @@ from mytalk_core.media.clock import frame_time
 from mytalk_core.media.colour import to_rgb
 from mytalk_core.media.damage import DamageLog
 from mytalk_core.media.film_clock import film_clock
+from mytalk_core.media.frame_rate import TIMESTAMP_ROUNDING
 from mytalk_core.media.orientation import orientation_of
 from mytalk_core.media.plane_reader import PlaneReader, extended, missing_pixels
 from mytalk_core.media.planes import Planes
@@ -26,9 +27,6 @@ from mytalk_core.media.video_stream import (
     pixel_aspect,
     time_base,
 )
-
-# Containers with millisecond timestamps place a frame up to this far from its exact time.
-_CLOCK_TOLERANCE = Fraction(1, 1000)
 
 
 @dataclass(frozen=True)
@@ -125,23 +123,23 @@ def iter_frames_at(
     scaler = VideoReformatter()
     index = first
     shown: _SourceFrame | None = None
-    begin = frame_time(first, fps) + _CLOCK_TOLERANCE
+    begin = frame_time(first, fps) + TIMESTAMP_ROUNDING
     with video_from(Path(path), begin, threads, choice) as (stream, frames):
         unit = time_base(stream)
         length = 1 / film_clock(Path(path), stream.index).rate.fps
         for pts, frame, damaged, missing in frames:
-            start = pts * unit - _CLOCK_TOLERANCE
+            start = pts * unit - TIMESTAMP_ROUNDING
             while shown is not None and frame_time(index, fps) < start:
                 if index == end:
                     return
-                over = shown.pts * unit + length - _CLOCK_TOLERANCE
+                over = shown.pts * unit + length - TIMESTAMP_ROUNDING
                 stands_in = missing > 0 and frame_time(index, fps) >= over
                 yield shown.as_frame(index, stands_in)
                 index += 1
             aspect = pixel_aspect(stream, frame)
             shown = _SourceFrame(pts, frame, scaler, aspect, damaged)
         assert shown is not None  # decoding raises where there is no frame
-        over = shown.pts * unit + length - _CLOCK_TOLERANCE
+        over = shown.pts * unit + length - TIMESTAMP_ROUNDING
         while frame_time(index, fps) < over and index != end:
             yield shown.as_frame(index)
             index += 1

@@ -13,7 +13,7 @@ _UNKNOWN = Fraction(25)
 _SAME = Fraction(1, 100)
 
 # Containers with millisecond timestamps place a frame up to this far from its exact time.
-_ROUNDING = Fraction(1, 1000)
+TIMESTAMP_ROUNDING = Fraction(1, 1000)
 
 # A rate within this share of a standard rate is that rate; 24 and 24000/1001 are ten times farther.
 _STANDARD = Fraction(1, 10_000)
@@ -55,7 +55,7 @@ def nominal_rate(
     steps = [after - before for before, after in pairwise(starts)]
     if not steps:
         return FrameRate(stated[0] if stated else _UNKNOWN)
-    rounding = max(unit, _ROUNDING)
+    rounding = max(unit, TIMESTAMP_ROUNDING)
     middle = Fraction(median(steps)) * unit
     # Timestamps that count frames are exact.
     tolerance = rounding if 2 * rounding < middle else Fraction(0)
