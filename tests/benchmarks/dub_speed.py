@@ -1,12 +1,11 @@
-"""How fast a dub is and how much memory it takes, for films of growing length.
+"""Measure the speed and memory of a dub for films of growing length.
 
     python tests/benchmarks/dub_speed.py [SECONDS...]
     python tests/benchmarks/dub_speed.py FILM SPEECH [FILM SPEECH...]
 
-Runs `mytalk dub` as people do, in a process of its own, over 360x288 films of one person, or over
-the films that are given, and prints a table: frames a second over the whole command and over each
-stage, and the largest resident memory. Memory must not grow with the film. Run it on an idle
-machine; the load is printed beside the figures.
+Runs `mytalk dub` in a separate process on 360x288 films of one person, or on the given films, and
+prints a table: frames a second of the whole command and of each stage, and peak resident memory.
+Memory must not grow with the film. Run it on an idle machine; the table includes the load.
 """
 
 import json
@@ -38,20 +37,20 @@ class Measurement:
     frames: int
     rendered_frames: int
     wall_seconds: float  # of the whole process, start to end
-    cpu_seconds: float  # that it and its children had of all processors
+    cpu_seconds: float  # processor time of the process and its children
     stage_seconds: dict[str, float]
     peak_megabytes: float  # largest resident set of the process
-    load: float  # of the machine, mean of the last minute, at the end
+    load: float  # of the machine at the end, mean of the last minute
 
 
 def footage() -> list[Path]:
-    """Clips of one speaker: GRID sentences where they are at hand, else the sample clips."""
+    """Return clips of one speaker: GRID sentences if available, else the sample clips."""
     sentences = sorted(GRID_SPEAKER.glob("*.mpg"))
     return sentences or [clip.path for clip in sample_footage()]
 
 
 def joined(clips: Sequence[Path], seconds: int, out: Path, picture: bool) -> Path:
-    """The clips one after the other, over and over, up to `seconds`; picture or sound alone."""
+    """Concatenate clips repeatedly up to `seconds`; picture or sound only."""
     normal = (
         "scale=360:288:force_original_aspect_ratio=increase,crop=360:288,fps=25,setsar=1"
         if picture
@@ -71,8 +70,8 @@ def joined(clips: Sequence[Path], seconds: int, out: Path, picture: bool) -> Pat
     return out
 
 
-def made(clips: Sequence[Path], seconds: int, folder: Path) -> tuple[Path, Path]:
-    """A film of that length, and the clips' speech in another order."""
+def film_and_speech(clips: Sequence[Path], seconds: int, folder: Path) -> tuple[Path, Path]:
+    """Make a film of `seconds`, and speech from the same clips in another order."""
     return (
         joined(clips, seconds, folder / f"{seconds} s.mp4", picture=True),
         joined(clips[::-1], seconds, folder / f"speech_{seconds}.wav", picture=False),
@@ -80,7 +79,7 @@ def made(clips: Sequence[Path], seconds: int, folder: Path) -> tuple[Path, Path]
 
 
 def measure(film: Path, speech: Path, folder: Path) -> Measurement:
-    """Dub a film."""
+    """Dub a film and measure the process."""
     command = ["-m", "jobs.app", "--json", "dub", film, speech, "--out", folder / "dubbed.mp4"]
     start = time.monotonic()
     process = subprocess.Popen(
@@ -89,23 +88,23 @@ def measure(film: Path, speech: Path, folder: Path) -> Measurement:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
     )
-    assert process.stdout is not None  # asked for a pipe above
-    told = json.loads(process.stdout.read())
+    assert process.stdout is not None  # because stdout is a pipe
+    summary = json.loads(process.stdout.read())
     _, _, used = os.wait4(process.pid, 0)
     return Measurement(
         film=film.stem,
-        frames=told["frames"],
-        rendered_frames=told["rendered_frames"],
+        frames=summary["frames"],
+        rendered_frames=summary["rendered_frames"],
         wall_seconds=time.monotonic() - start,
         cpu_seconds=used.ru_utime + used.ru_stime,
-        stage_seconds=told["stage_seconds"],
+        stage_seconds=summary["stage_seconds"],
         peak_megabytes=used.ru_maxrss / 1024,
         load=os.getloadavg()[0],
     )
 
 
 def table(runs: Sequence[Measurement]) -> Table:
-    """The measurements, one film a column."""
+    """Return a table with one column per film."""
     result = Table(title=f"mytalk dub, {os.cpu_count()} CPUs")
     result.add_column("film")
     for run in runs:
@@ -133,12 +132,12 @@ def table(runs: Sequence[Measurement]) -> Table:
 
 
 def main(given: Sequence[str]) -> None:
-    """Measure films of these lengths, seconds, or these films, and print the table."""
+    """Measure films of these lengths in seconds, or these films, and print the table."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if all(each.isdigit() for each in given):
             clips = footage()
-            films = [made(clips, int(seconds), folder) for seconds in given or SECONDS]
+            films = [film_and_speech(clips, int(seconds), folder) for seconds in given or SECONDS]
         else:
             paths = [Path(each).absolute() for each in given]
             films = list(zip(paths[::2], paths[1::2], strict=True))

@@ -1,10 +1,10 @@
-"""How long it takes to read ten seconds out of a long film, early and late in it.
+"""Measure the time to read ten seconds of a long film, at its start, middle and end.
 
     python tests/benchmarks/film_parts.py [MINUTES]
 
-Frames at 25 a second and speech at 16 kHz, with one thread, as a worker with one processor reads
-its unit of work, from each kind of container. Prints a table in seconds. Late parts should cost
-what early ones do; transmissions and discs are read, though not decoded, up to the part.
+Reads frames at 25 a second and sound at 16 kHz with one thread, as a preprocessing worker does,
+from several containers. Prints a table in seconds. Late parts should cost as much as early ones;
+transport and program streams are read, but not decoded, up to the part.
 """
 
 import subprocess
@@ -33,7 +33,7 @@ ENCODINGS = {
 
 
 def long_film(minutes: int, out: Path) -> Path:
-    """The sample clip over and over, up to `minutes`."""
+    """Repeat the sample clip up to `minutes`."""
     clip = next(clip.path for clip in sample_footage() if clip.name == "jwp_intro")
     once = out.with_name(f"once{out.suffix}")
     program = [get_ffmpeg_exe(), "-nostdin", "-v", "fatal", "-y"]
@@ -45,14 +45,14 @@ def long_film(minutes: int, out: Path) -> Path:
 
 
 def seconds_for(film: Path, start: int) -> tuple[float, float]:
-    """Seconds to read the frames and the sound of the part from `start` seconds on."""
-    began = time.perf_counter()
+    """Measure the seconds to read the frames and the sound of the part at `start` seconds."""
+    started = time.perf_counter()
     first = start * int(FPS)
     frames = iter_frames_at(film, FPS, first, first + PART_SECONDS * int(FPS), threads=1)
     assert sum(1 for _ in frames) == PART_SECONDS * FPS
     between = time.perf_counter()
     assert len(read_audio(film, start=Fraction(start), duration=Fraction(PART_SECONDS))) > 0
-    return between - began, time.perf_counter() - between
+    return between - started, time.perf_counter() - between
 
 
 def main() -> None:

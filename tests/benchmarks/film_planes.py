@@ -1,10 +1,10 @@
-"""What a film's own samples cost a dub, in milliseconds of one core for each frame.
+"""Measure the cost of working on the YUV planes of a film, in ms of one core per frame.
 
     python tests/benchmarks/film_planes.py FILM [FRAMES]
 
-Prints what decoding, reading and changing a square region, checking the rest and encoding cost,
-and for some presets of the encoder the size and the PSNR of what comes out. Processor time is
-counted, so a machine that does other things distorts it little.
+Prints the cost of decoding, of reading and changing a square region, of checking the rest, and of
+encoding, and the size and PSNR for several presets of the encoder. Processor time is measured, so
+other load on the machine has little influence.
 """
 
 import os
@@ -33,14 +33,14 @@ PRESETS = (("ultrafast", 16), ("superfast", 16), ("veryfast", 14), ("fast", 16))
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    """Processor time of one call."""
+    """Return the processor time of one call."""
     start = time.process_time()
     work()
     return (time.process_time() - start) * 1000
 
 
 def luma_psnr(ours: list[PlaneFrame], theirs: list[PlaneFrame]) -> float:
-    """In dB, pooled over the frames."""
+    """Return the PSNR of the luma plane, dB, pooled over the frames."""
     peak = (1 << ours[0].planes.layout.bits) - 1
     pairs = zip(ours, theirs, strict=True)
     squares = [np.mean((one.planes.y.astype(float) - two.planes.y) ** 2) for one, two in pairs]
@@ -48,7 +48,7 @@ def luma_psnr(ours: list[PlaneFrame], theirs: list[PlaneFrame]) -> float:
 
 
 def write(out: Path, info: VideoInfo, crf: int, frames: list[PlaneFrame]) -> None:
-    """The frames as a film."""
+    """Write the frames as a film."""
     with encode.VideoWriter(out, info, crf) as writer:
         for frame in frames:
             writer.write(frame)
@@ -84,7 +84,7 @@ def main() -> None:
     console.print(table)
     table = Table("encode", "crf", "ms", "kB", "luma PSNR, dB", title=title)
     for preset, crf in PRESETS:
-        encode._FILM_PRESET = preset  # not for anyone else to choose
+        encode._FILM_PRESET = preset  # the encoder has no public option for it
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "out.mp4"
             cost = milliseconds(partial(write, out, info, crf, frames)) / len(frames)

@@ -1,13 +1,13 @@
-"""What preprocessing costs: beside a plain loop and a known detector, on more machines, in memory.
+"""Measure the speed, scaling and memory of preprocessing.
 
     python tests/benchmarks/preprocess_speed.py [engine] [nodes] [memory]
 
-`engine`: face frames a second of the whole pipeline on two CPUs, beside the same functions called
-in plain loops (one process, and two at once), and beside S3FD, the detector that Wav2Lip runs on
-every frame (the network of the face-alignment package; random weights take as long).
+`engine`: face frames a second of the whole pipeline on two CPUs, of the same functions in plain
+loops (one process, and two at once), and of S3FD, the detector that Wav2Lip runs on every frame
+(the network of the face-alignment package with random weights, which take the same time).
 `nodes`: the same work on one and on two simulated Ray nodes of one CPU each.
-`memory`: largest resident memory of the driver and of the workers for lists of 100, 1,000 and
-10,000 rows of short clips. Run it on an idle machine; the load is printed beside the figures.
+`memory`: peak resident memory of driver, workers and decoders for lists of 100, 1,000 and 10,000
+short clips. Run it on an idle machine; the tables include the load.
 """
 
 import os
@@ -56,7 +56,7 @@ from pipelines.preprocess import PreprocessJob, preprocess
 
 ROOT = Path(__file__).parents[2]
 GRID = ROOT / "../shared/data/grid"
-# Clips of the first two parts, and seconds of footage in a unit: enough units for two workers.
+# Clips of `engine` and `nodes`, and seconds of footage per unit: enough units for two workers.
 CLIPS, UNIT_SECONDS = 192, 24
 ROWS = (100, 1_000, 10_000)
 CONFIG = WorkConfig(units=UnitConfig(chunk_mean=8, chunk_most=16, unit_seconds=UNIT_SECONDS))
@@ -67,7 +67,7 @@ def models() -> WorkModels:
 
 
 def footage(folder: Path, count: int) -> list[Path]:
-    """Clips of three seconds: GRID sentences of many speakers, else pieces of the sample clips."""
+    """Return clips of three seconds: GRID sentences of many speakers, else sample clips."""
     speakers = [sorted(speaker.glob("*.mpg")) for speaker in sorted(GRID.glob("s*"))]
     turns = itertools.zip_longest(*speakers)
     found = [clip for turn in turns for clip in turn if clip is not None][:count]
@@ -94,7 +94,7 @@ def job(inputs: Sequence[Path], out: Path) -> PreprocessJob:
 
 
 def plain_loop(clips: Sequence[Path], out: Path) -> dict[str, float]:
-    """Seconds of each stage, all clips one after the other in this process, no engine around."""
+    """Extract all clips in this process without an engine; return the seconds of each stage."""
     sources = list(list_sources([str(clip) for clip in clips], ListingConfig()))
     segments = [
         segment
@@ -113,14 +113,14 @@ def plain_loop(clips: Sequence[Path], out: Path) -> dict[str, float]:
 
 def _timed_loop(arguments: tuple[list[Path], Path]) -> float:
     clips, out = arguments
-    plain_loop(clips[:2], out / "warm")  # models are loaded
+    plain_loop(clips[:2], out / "warm")  # loads the models
     start = time.monotonic()
     plain_loop(clips, out)
     return time.monotonic() - start
 
 
 def s3fd_seconds(width: int, height: int, batch: int, repeats: int) -> float:
-    """Seconds a frame of the S3FD network, random weights, on all CPUs, in batches of this size."""
+    """Return the seconds per frame of the S3FD network with random weights, on all CPUs."""
     import torch
     from face_alignment.detection.sfd.net_s3fd import s3fd
 
@@ -155,10 +155,10 @@ def engine(console: Console, folder: Path) -> None:
     rate = frames / wall
 
     table = Table(title=f"{len(clips)} clips, {frames} face frames, load {os.getloadavg()[0]:.1f}")
-    for heading in ("", "face frames/s", "the pipeline is faster by"):
+    for heading in ("", "face frames/s", "pipeline relative to it"):
         table.add_column(heading, justify="left" if not heading else "right")
     for name, speed in (
-        ("whole pipeline, 2 CPUs, from start to manifest", rate),
+        ("whole pipeline, 2 CPUs, start to manifest", rate),
         ("plain loops in two processes, models loaded", per_clip * len(many) / both),
         ("plain loop in one process, models loaded", per_clip * len(few) / alone),
         ("S3FD alone, 360x288, 2 CPUs, batches of 16 as in Wav2Lip", batched),
@@ -167,8 +167,8 @@ def engine(console: Console, folder: Path) -> None:
         table.add_row(name, f"{speed:.1f}", f"{rate / speed:.2f}")
     console.print(table)
     cost = 1 - rate * both / (per_clip * len(many))
-    console.print(f"cost of the engine, its start included: {cost:.0%}")
-    stages = Table(title="where the pipeline's time goes")
+    console.print(f"cost of the engine, including its start: {cost:.0%}")
+    stages = Table(title="time by stage")
     for heading in ("stage", "busy seconds", "ms a face frame"):
         stages.add_column(heading)
     for stage, tally in account.stages.items():
@@ -180,7 +180,7 @@ def engine(console: Console, folder: Path) -> None:
 def nodes(console: Console, folder: Path) -> None:
     clips = footage(folder, CLIPS)
     table = Table(title=f"{len(clips)} clips on simulated nodes of one CPU each")
-    for heading in ("nodes", "seconds", "of one node's", "load"):
+    for heading in ("nodes", "seconds", "relative to one node", "load"):
         table.add_column(heading, justify="right")
     first = 0.0
     for count in (1, 2):
@@ -200,10 +200,10 @@ def nodes(console: Console, folder: Path) -> None:
 
 
 class Watch:
-    """Samples the resident memory of this process and of those that it started, by their kind."""
+    """Sample the resident memory of this process and of its workers and decoders."""
 
     def __init__(self) -> None:
-        self.peak: dict[str, float] = defaultdict(float)  # megabytes of the largest of a kind
+        self.peak: dict[str, float] = defaultdict(float)  # megabytes, by kind of process
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -244,38 +244,38 @@ def memory(console: Console, folder: Path, counts: Sequence[int]) -> None:
         run = [get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y", *made, str(clip)]
         subprocess.run(run, check=True)
         clips.append(str(clip))
-    table = Table(title="largest resident memory, MB")
+    table = Table(title="peak resident memory, MB")
     for heading in ("rows", "seconds", "rows/s", "driver", "worker", "decoder", "load"):
         table.add_column(heading, justify="right")
     for count in counts:
         rows = {"id": [f"row{n}" for n in range(count)], "source": (clips * count)[:count]}
         path = folder / f"list{count}.parquet"
         pq.write_table(pa.table(rows | {"speaker": ["x"] * count}), path)
-        # A process of its own for each, so that none starts with the memory of the one before.
-        told_to = folder / f"rows{count}.json"
-        script = [sys.executable, __file__, "--one", path, folder / f"rows{count}", told_to]
+        # A separate process per run, so that no run inherits memory of the one before.
+        report = folder / f"rows{count}.json"
+        script = [sys.executable, __file__, "--one", path, folder / f"rows{count}", report]
         subprocess.run([*map(str, script)], check=True)
-        told = json.loads(told_to.read_text())
-        seconds, peak = told["seconds"], told["peak"]
+        measured = json.loads(report.read_text())
+        seconds, peak = measured["seconds"], measured["peak"]
         figures = [f"{peak[kind]:.0f}" for kind in ("driver", "worker", "decoder")]
         load = f"{os.getloadavg()[0]:.1f}"
         table.add_row(f"{count:,}", f"{seconds:.0f}", f"{count / seconds:.1f}", *figures, load)
     console.print(table)
 
 
-def one(path: Path, out: Path, told_to: Path) -> None:
-    """One run over a list; its time and memory as JSON."""
+def one(path: Path, out: Path, report: Path) -> None:
+    """Run once over a list and write time and memory as JSON to `report`."""
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     with Watch() as watch:
         start = time.monotonic()
         account: RunAccount = preprocess(job([path], out))
         seconds = time.monotonic() - start
     assert sum(account.sources.values()) == pq.read_metadata(path).num_rows
-    told_to.write_text(json.dumps({"seconds": seconds, "peak": watch.peak}))
+    report.write_text(json.dumps({"seconds": seconds, "peak": watch.peak}))
 
 
 def main(parts: Sequence[str]) -> None:
-    """Measure the parts asked for and print their tables."""
+    """Run the named parts and print their tables."""
     console = Console(width=110)
     with tempfile.TemporaryDirectory() as folder:
         if "engine" in parts:
