@@ -19,7 +19,10 @@ from tests.mytalk_core.data.test_shards import sample
 FRAMES, POINTS = 12, 478
 KEYS = [f"film-{shot:05d}-00-{part:03d}" for shot in range(2) for part in range(2)]
 # Copies a file of any fsspec storage to stdout, for the pipe: scheme of webdataset.
-CAT = "import fsspec, shutil, sys; shutil.copyfileobj(fsspec.open(sys.argv[1]).open(), sys.stdout.buffer)"
+CAT = (
+    "import fsspec, shutil, sys; "
+    "shutil.copyfileobj(fsspec.open(sys.argv[1]).open(), sys.stdout.buffer)"
+)
 
 
 @pytest.fixture(scope="module")
