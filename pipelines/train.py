@@ -49,7 +49,7 @@ from mytalk_core.motion.training import (
 )
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.training.event_log import EventLog
-from mytalk_core.training.loop import train
+from mytalk_core.training.loop import Hooks, Replica, train
 from mytalk_core.training.objective import Objective
 from mytalk_core.training.state import TrainingState, Validation
 from pipelines.cluster import connected
@@ -275,16 +275,15 @@ def _train_worker(settings: dict[str, TrainJob]) -> None:
         # Of a run that had come to its end nothing more is yielded.
         _write_results(job, objective, state)
     with ExitStack() as open_files:
-        judged = _event_writer(job, objective, state.step, open_files) if rank == 0 else _nobody
-        config = loop_config(job)
-        for saved in train(objective, config, state, device, rank, wrap, note, draws, judged):
+        hooks = Hooks(progress=note, draws=draws)
+        if rank == 0:
+            writer = _event_writer(job, objective, state.step, open_files)
+            hooks = replace(hooks, on_validation=writer)
+        config, replica = loop_config(job), Replica(rank, wrap)
+        for saved in train(objective, config, state, device, replica, hooks):
             if rank == 0:
                 _write_results(job, objective, saved)
             _report(saved, rank)
-
-
-def _nobody(found: Validation) -> None:
-    """Hears of a validation and does nothing."""
 
 
 def _event_writer(

@@ -1,4 +1,4 @@
-"""Clips of synthetic faces whose mouths follow what is heard."""
+"""Clips of synthetic faces whose mouths follow speech features."""
 
 from collections.abc import Callable
 
@@ -17,11 +17,11 @@ Film = Callable[..., Array]
 
 
 def itself(tensor: torch.Tensor) -> torch.Tensor:
-    """The sum over the one process there is."""
+    """Return the sum over a single process."""
     return tensor
 
 
-def clip_of(film: Array, speech: Array, speaker: str = "somebody") -> MotionClip:
+def clip_of(film: Array, speech: Array, speaker: str = "ann") -> MotionClip:
     moving = list(MESH478.moving)
     shape = face_motion(film, MESH478).shape
     rest = resting_shape(shape)
@@ -37,7 +37,7 @@ def clip_of(film: Array, speech: Array, speaker: str = "somebody") -> MotionClip
 
 
 def clips(talking_face: Film, count: int = 3, frames: int = 120) -> list[MotionClip]:
-    """Mouths that open as the first of 512 speech features says."""
+    """Return clips whose mouth opening follows the first of 512 speech features."""
     made = []
     for seed in range(count):
         random = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""A drawn face that speaks: clip samples whose landmarks, pictures and sound belong together."""
+"""A drawn talking face: clip samples with matching landmarks, pictures and sound."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -13,20 +13,20 @@ from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY
 
-SIZE = 96  # pixels, of source and crop alike: what the smallest renderer is made for
+SIZE = 96  # pixels, of source and crop: the input size of the smallest renderer
 _CROP = CropConfig()
 
 
 def speaking_clip(speaker: str, number: int, frames: int = 40, size: int = SIZE) -> ClipSample:
-    """A mouth that opens as far as the sound is loud and the first speech feature is large.
+    """Return a clip whose mouth opening follows the level of the sound and the first feature.
 
-    Every speaker has a face of their own, every number its own sentence. Crops are `size` pixels
-    wide, and so is the source.
+    The speaker determines the face, the number determines the sentence. Source and crops are
+    `size` pixels wide.
     """
     random = np.random.default_rng([*speaker.encode(), number])
     drive = np.convolve(random.random(frames + 4), np.ones(5) / 5, "valid") ** 2
     landmarks = np.stack([_landmarks(speaker, 0.3 * opening, size) for opening in drive])
-    # The head is never quite still.
+    # Small motion of the head.
     landmarks[..., :2] += random.normal(0, 0.002 * size, (frames, 1, 2))
     speech = np.zeros((2 * frames, 512), np.float16)
     speech[:, 0] = np.repeat(drive, 2)
@@ -61,7 +61,7 @@ def write_curated(
     frames: int = 40,
     size: int = SIZE,
 ) -> Path:
-    """A folder as curation leaves it: speakers by split, `clips` clips of each, and the index."""
+    """Write a curated folder with its index: `clips` clips of each speaker of each split."""
     rows = []
     for split, names in speakers.items():
         samples = [
@@ -81,7 +81,7 @@ def write_curated(
 
 
 def _landmarks(speaker: str, opening: float, size: int) -> np.ndarray:
-    """(478, 3) pixels of a frontal face whose lips are `opening` inter-ocular units apart."""
+    """Return (478, 3) pixels of a frontal face with this mouth opening in inter-ocular units."""
     random = np.random.default_rng([*speaker.encode()])
     points = random.uniform((-0.7, -0.6, -0.1), (0.7, 0.3, 0.1), (478, 3))
     points[list(MESH478.eye_corners)] = [[-0.5, 0, 0], [0.5, 0, 0]]
@@ -90,7 +90,7 @@ def _landmarks(speaker: str, opening: float, size: int) -> np.ndarray:
     points[MESH478.nose_base] = [0, 0.45, -0.1]
     width = random.uniform(0.28, 0.36)
     for contour, half, lift in ((MESH478.outer_lips, width, 0.06), (MESH478.inner_lips, width, 0)):
-        # From the left corner along the lower lip and back above.
+        # From the left corner along the lower lip and back along the upper lip.
         angle = np.pi - 2 * np.pi * np.arange(len(contour)) / len(contour)
         points[list(contour), 0] = half * np.cos(angle)
         points[list(contour), 1] = 0.75 + (lift + opening / 2) * np.sin(angle)
@@ -104,7 +104,7 @@ def _landmarks(speaker: str, opening: float, size: int) -> np.ndarray:
 
 
 def _picture(speaker: str, landmarks: np.ndarray, size: int) -> np.ndarray:
-    """(size, size, 3) skin, eyes, lips and what is between them."""
+    """Draw skin, eyes, lips and the inner mouth, (size, size, 3)."""
     skin = np.random.default_rng([*speaker.encode()]).integers(90, 220)
     picture = np.full((size, size, 3), (skin, skin * 0.8, skin * 0.7), np.uint8)
     flat = landmarks[:, :2]

@@ -36,7 +36,7 @@ from mytalk_core.appearance.perceptual import Lpips
 from mytalk_core.appearance.reference_choice import SHOWN
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.training.loop import LoopConfig, train
+from mytalk_core.training.loop import Hooks, LoopConfig, train
 from mytalk_core.training.state import TrainingState, Validation
 
 _WARMUP_STEPS = 10
@@ -219,7 +219,8 @@ def learn_actor(
     def advanced(step: int) -> None:
         progress(step, config.steps)
 
-    for _ in train(learner, _loop(config), state, device, progress=advanced, judged=judged):
+    hooks = Hooks(progress=advanced, on_validation=judged)
+    for _ in train(learner, _loop(config), state, device, hooks=hooks):
         if state.step >= config.steps or watch.seconds() > config.seconds:
             break
     if state.step > looks[-1].step:  # time ran out between two looks

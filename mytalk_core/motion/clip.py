@@ -1,4 +1,4 @@
-"""A sample as stage 1 learns from it: shapes of a face, and speech in its own and other voices."""
+"""Training clips of stage 1: shapes of a face, and speech features in one or several voices."""
 
 import zlib
 from collections.abc import Mapping
@@ -20,22 +20,22 @@ from mytalk_core.speech.voices import VoiceConfig, altered, retimed
 
 @dataclass(frozen=True)
 class MotionClip:
-    """A clip ready for training."""
+    """A training clip of T frames; M moving points, C points of the upper face."""
 
     speaker: str
     displacement: NDArray[np.float32]  # (T, 3 M) inter-ocular units
     rest: NDArray[np.float32]  # (3 M,) mean shape of the moving points
-    closed: NDArray[np.float32]  # (3 M,) displacement of the mouth when it is shut
-    shut: NDArray[np.bool_]  # (T,) where it is
+    closed: NDArray[np.float32]  # (3 M,) displacement of the shut mouth
+    shut: NDArray[np.bool_]  # (T,) whether the mouth is shut
     upper_face: NDArray[np.float32]  # (T, 3 C)
-    speech: NDArray[np.float16]  # (V, T, F) as it was recorded, then as others would say it
+    speech: NDArray[np.float16]  # (V, T, F) in V voices, the recorded one first
 
 
 def motion_clip(members: Mapping[str, bytes]) -> MotionClip:
-    """The clip of a shard's sample by its members, in its own voice; pictures are not decoded.
+    """Build the clip from the members of a shard's sample, in the recorded voice only.
 
     Raises:
-        BadInputError: where its speech features are not those of this version.
+        BadInputError: the sample has speech features of another version.
     """
     meta = decode_meta(members["json"])
     scheme = SCHEMES[meta.scheme]
@@ -57,15 +57,15 @@ def motion_clip(members: Mapping[str, bytes]) -> MotionClip:
 
 @dataclass(frozen=True)
 class VoicedClips:
-    """Makes clips whose speech is also heard in other voices, the same ones every time."""
+    """Build clips with altered voices, which depend only on the key of the sample."""
 
     encoder: SpeechEncoder
-    count: int  # other voices of a clip
-    share: float  # of clips that have any, 0..1
+    count: int  # altered voices of a clip
+    share: float  # of the clips that get altered voices, 0..1
     config: VoiceConfig
 
     def __call__(self, members: Mapping[str, bytes]) -> MotionClip:
-        """As `motion_clip`, with more voices."""
+        """Call `motion_clip` and append the altered voices."""
         clip = motion_clip(members)
         meta = decode_meta(members["json"])
         seed = zlib.crc32(meta.key.encode())

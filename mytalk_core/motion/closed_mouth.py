@@ -1,4 +1,4 @@
-"""The shut mouth of a person, as far as footage shows it."""
+"""The shape of a person's shut mouth, and the frames in which the mouth is shut."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,14 +6,14 @@ from numpy.typing import NDArray
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.shape import aperture
 
-# Inter-ocular: landmarks of shut lips tremble by about as much.
+# Noise of the opening of shut lips, inter-ocular units.
 _PARTED = 0.006
 
 
 def closed_mouth(
     shape: NDArray[np.float32], scheme: LandmarkScheme, share: float = 0.1
 ) -> NDArray[np.float32]:
-    """The shape (P, 3) of the shut mouth: mean of the `share` of frames that are least open."""
+    """Return the mean shape (P, 3) of the `share` of frames with the smallest mouth opening."""
     opening = aperture(shape, scheme)
     count = max(int(len(shape) * share), 1)
     closed: NDArray[np.float32] = shape[np.argsort(opening, kind="stable")[:count]].mean(axis=0)
@@ -23,10 +23,10 @@ def closed_mouth(
 def shut_frames(
     shape: NDArray[np.float32], scheme: LandmarkScheme, share: float = 0.15
 ) -> NDArray[np.bool_]:
-    """The frames (T,) whose mouth is shut: open by less than `share` of what it usually opens.
+    """Return the frames (T,) whose mouth opening is within `share` of its usual range.
 
-    From the least open tenth to the most open one of this person; lips that hardly part all the
-    time are shut all the time.
+    The range is from the 5 % to the 90 % quantile. Lips that never part further than landmark
+    noise are shut in all frames.
 
     Args:
         shape: (T, P, 3) aligned, inter-ocular units.

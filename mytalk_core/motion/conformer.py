@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class FeedForward(nn.Module):
-    """Position-wise network with its norm in front."""
+    """Position-wise feed-forward network with pre-normalisation."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class FeedForward(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, width) to the same."""
+        """Map (B, T, width) to the same shape."""
         result: Tensor = self.layers(x)
         return result
 
@@ -33,13 +33,13 @@ class ConvolutionModule(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.expand = nn.Conv1d(width, 2 * width, 1)
         self.depthwise = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width)
-        # Per frame, not the paper's batch norm: the motion must not depend on how film is cut.
+        # Layer norm in place of batch norm: the motion must not depend on where blocks are cut.
         self.middle = nn.LayerNorm(width)
         self.project = nn.Conv1d(width, width, 1)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, width) to the same."""
+        """Map (B, T, width) to the same shape."""
         y = F.glu(self.expand(self.norm(x).transpose(1, 2)), dim=1)
         y = self.middle(self.depthwise(y).transpose(1, 2)).transpose(1, 2)
         y = self.project(F.silu(y))
@@ -48,10 +48,10 @@ class ConvolutionModule(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head attention of `x` over `memory`; relative position as a bias that can be learnt."""
+    """Multi-head attention of `x` over `memory` with a learned bias per relative position."""
 
     def __init__(self, width: int, heads: int, reach: int, dropout: float) -> None:
-        """`reach` > 0: frames on either side that self-attention sees; 0: all, without order."""
+        """Set `reach` to the frames on either side for self-attention, 0 for an unordered set."""
         super().__init__()
         self.heads = heads
         self.reach = reach
@@ -64,7 +64,7 @@ class Attention(nn.Module):
             self.position_bias = nn.Parameter(torch.zeros(heads, 2 * reach + 1))
 
     def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
-        """(B, T, width) over (B, N, width); over itself where there is no memory."""
+        """Attend from (B, T, width) to (B, N, width), or to itself without memory."""
         y = self.norm(x)
         source = y if memory is None else memory
         query = self._split(self.query(y))
@@ -84,7 +84,7 @@ class Attention(nn.Module):
         return split
 
     def _bias(self, length: int) -> Tensor:
-        """(heads, T, T): a bias per distance, minus infinity beyond the reach."""
+        """Return (heads, T, T): a bias per distance, minus infinity beyond the reach."""
         place = torch.arange(length, device=self.position_bias.device)
         distance = place[None, :] - place[:, None]
         bias = self.position_bias[:, (distance.clamp(-self.reach, self.reach) + self.reach)]
@@ -106,7 +106,7 @@ class ConformerLayer(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x: Tensor, speech: Tensor, identity: Tensor) -> Tensor:
-        """(B, T, width) with speech (B, T, width) and identity tokens (B, N, width)."""
+        """Map `x` (B, T, width) with speech (B, T, width) and identity tokens (B, N, width)."""
         x = x + 0.5 * self.first(x)
         x = x + self.speech(speech)
         x = x + self.attention(x)

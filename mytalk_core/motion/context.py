@@ -1,4 +1,4 @@
-"""What stage 1 is told of a frame: the slow upper face, and speech on the motion clock."""
+"""Inputs of stage 1: the low-passed upper face, and the speech features of a sample."""
 
 from collections.abc import Mapping
 
@@ -12,15 +12,15 @@ from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY
 
-# The mesh moves cheeks and nose a little with the lips, so upper-face points would tell the model
-# the original mouth; averaged over this long they tell pose and person only.
+# The mesh moves cheeks and nose with the lips, so unfiltered points would leak the original mouth.
+# A Gaussian of this deviation leaves pose and person.
 _UPPER_FACE_SECONDS = 0.5
 
 
 def upper_face(
     shape: NDArray[np.float32], scheme: LandmarkScheme, fps: float
 ) -> NDArray[np.float32]:
-    """What the denoiser sees of the upper face, (T, 3 C): slow, so that no lips show in it."""
+    """Return the C points of the upper face low-passed over time, (T, 3 C)."""
     points = shape[:, list(scheme.pose_context)].reshape(len(shape), -1)
     slow: NDArray[np.float32] = gaussian_filter1d(
         points, _UPPER_FACE_SECONDS * fps, axis=0, mode="nearest"
@@ -29,16 +29,16 @@ def upper_face(
 
 
 def sample_speech(members: Mapping[str, bytes], meta: ClipMeta) -> NDArray[np.float16]:
-    """The features of a shard's sample, (M, F) at 50 Hz.
+    """Return the speech features of a shard's sample, (M, F) at 50 Hz.
 
     Raises:
-        BadInputError: where they are others than the models of this version know.
+        BadInputError: they are not of the kind that the models of this version use.
     """
     features = meta.versions.get(FEATURES_ENTRY)
     if features != FEATURES:
         raise BadInputError(
-            f"this sample has other speech features ({features or 'older ones'}) than"
-            f" {FEATURES}, which the models of this version know.",
+            f"this sample has speech features {features or 'of an older version'}, and the models"
+            f" of this version use {FEATURES}.",
             reason=Reason.BAD_CONFIGURATION,
             where=meta.key,
             remedy="Preprocess the footage again.",

@@ -1,4 +1,4 @@
-"""The denoiser: noisy lips and jaw, clean upper face, speech and identity to clean lips and jaw."""
+"""The denoiser of lip and jaw motion, conditioned on upper face, speech and identity."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from mytalk_core.motion.conformer import ConformerLayer
 
 @dataclass(frozen=True)
 class DenoiserConfig:
-    """Size of the denoiser."""
+    """Sizes of the denoiser."""
 
     # Width of the layers.
     width: int = 64
@@ -19,18 +19,18 @@ class DenoiserConfig:
     layers: int = 2
     # Attention heads.
     heads: int = 4
-    # Frames under the depthwise convolution; odd.
+    # Kernel of the depthwise convolution in frames; odd.
     kernel: int = 9
-    # Frames on either side that self-attention sees: half a second.
+    # Frames on either side to which self-attention reaches: half a second.
     reach: int = 12
-    # Share of activations dropped in training.
+    # Probability of dropout.
     dropout: float = 0.3
-    # Numbers to which a frame's speech features are projected: few, so that voices look alike.
+    # Dimensions to which speech features are projected; a low rank removes voice differences.
     speech_rank: int = 32
 
 
 def time_embedding(time: Tensor, width: int) -> Tensor:
-    """Sinusoids (B, width) of the diffusion time (B,) in 0..1."""
+    """Return sinusoids (B, width) of the diffusion time (B,) in 0..1."""
     scale = torch.exp(
         -math.log(10_000) * torch.arange(width // 2, device=time.device) / (width // 2)
     )
@@ -39,12 +39,12 @@ def time_embedding(time: Tensor, width: int) -> Tensor:
 
 
 class Denoiser(nn.Module):
-    """A stack of Conformer layers that predicts what a linear reading of the speech misses."""
+    """Conformer layers that predict the residual of a linear estimate of motion from speech."""
 
     def __init__(
         self, components: int, upper_face: int, speech: int, config: DenoiserConfig
     ) -> None:
-        """Args: numbers per frame of motion, upper face and speech."""
+        """Set the sizes per frame of motion, upper face and speech."""
         super().__init__()
         width = config.width
         self.config = config
@@ -74,13 +74,13 @@ class Denoiser(nn.Module):
         estimate: Tensor,
         identity: Tensor,
     ) -> Tensor:
-        """Predict clean motion.
+        """Predict clean motion, (B, T, components).
 
         Args:
             noisy: (B, T, components) motion at diffusion time `time` (B,), 0..1.
             upper_face: (B, T, upper face) clean points.
-            speech: (B, T, speech) features, standardised.
-            estimate: (B, T, components) what a linear map makes of the speech.
+            speech: (B, T, speech) standardised features.
+            estimate: (B, T, components) linear estimate from speech.
             identity: (B, N, width) tokens.
         """
         x = self.motion(torch.cat([noisy, estimate], dim=-1)) + self.upper_face(upper_face)

@@ -1,4 +1,4 @@
-"""The noise that motion starts from: each frame of a film has its own, whoever asks for it."""
+"""The initial noise of sampling, a function of seed and frame number."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 _BLOCK = 250
 
 
-def noise_of(first: int, end: int, components: int, seed: int) -> NDArray[np.float32]:
-    """Unit noise (end - first, components) of frames [first, end); the same for any first and end.
+def frame_noise(first: int, end: int, components: int, seed: int) -> NDArray[np.float32]:
+    """Return unit Gaussian noise (end - first, components) of frames [first, end).
 
-    `end` > `first` >= 0.
+    The noise of a frame does not depend on the range. `end` > `first` >= 0.
     """
     blocks = []
     for block in range(first // _BLOCK, -(-end // _BLOCK)):

@@ -1,62 +1,43 @@
-"""Classifier-free guidance: motion is driven away from what it would be without the speech."""
+"""Classifier-free guidance on speech."""
 
-from typing import Protocol
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from mytalk_core.motion.model import Conditions
 
-class Conditional(Protocol):
-    """A network of what `SpeechToMotion.forward` takes."""
-
-    def __call__(
-        self,
-        noisy: Tensor,
-        time: Tensor,
-        upper_face: Tensor,
-        speech: Tensor,
-        identity: Tensor,
-        closed: Tensor,
-    ) -> Tensor:
-        """Clean components (B, T, K)."""
+Denoise = Callable[[Tensor, Tensor, Conditions], Tensor]
+"""From noisy components (B, T, K), time (B,) and conditions to clean components, (B, T, K)."""
 
 
-def unheard(speech: Tensor) -> Tensor:
-    """What stands for no speech at all: zeros, the mean of standardised training speech.
+def without_speech(speech: Tensor) -> Tensor:
+    """Return the unconditional input in place of `speech`: zeros, the mean of training speech.
 
-    The reading of motion has no offset and makes nothing of it; that of closure says how often
-    mouths are shut.
+    The linear estimate of motion has no offset and is zero there; that of closure is the mean
+    probability of a shut mouth.
     """
     return torch.zeros_like(speech)
 
 
 def guided(
-    denoise: Conditional,
-    noisy: Tensor,
-    time: Tensor,
-    upper_face: Tensor,
-    speech: Tensor,
-    identity: Tensor,
-    closed: Tensor,
-    strength: float,
+    denoise: Denoise, noisy: Tensor, time: Tensor, conditions: Conditions, strength: float
 ) -> Tensor:
-    """Clean components (B, T, K) with the speech's share in them multiplied by `strength`.
+    """Return clean components (B, T, K) with the effect of speech multiplied by `strength`.
 
     Ho and Salimans 2022, "Classifier-free diffusion guidance", equation 6, in x_0: unconditional +
-    strength (conditional - unconditional), both in one pass of twice the batch. At strength 1 the
-    network's own answer, in a single pass.
-
-    Args:
-        noisy, time, upper_face, speech, identity, closed: as of `SpeechToMotion.forward`.
+    strength (conditional - unconditional), both in one pass of twice the batch. Strength 1 is the
+    plain prediction, without a second half of the batch.
     """
     if strength == 1:
-        return denoise(noisy, time, upper_face, speech, identity, closed)
-    conditional, unconditional = denoise(
-        noisy.repeat(2, 1, 1),
-        time.repeat(2),
-        upper_face.repeat(2, 1, 1),
-        torch.cat([speech, unheard(speech)]),
-        identity.repeat(2, 1, 1),
-        closed.repeat(2, 1),
-    ).chunk(2)
+        return denoise(noisy, time, conditions)
+    speech = conditions.speech
+    both = Conditions(
+        conditions.upper_face.repeat(2, 1, 1),
+        torch.cat([speech, without_speech(speech)]),
+        conditions.identity.repeat(2, 1, 1),
+        conditions.closed.repeat(2, 1),
+    )
+    predicted = denoise(noisy.repeat(2, 1, 1), time.repeat(2), both)
+    conditional, unconditional = predicted.chunk(2)
     return unconditional + strength * (conditional - unconditional)

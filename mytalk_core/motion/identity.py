@@ -1,4 +1,4 @@
-"""Who a face is, as its landmarks tell: tokens for the denoiser and a vector for the loss."""
+"""Identity of a face from landmarks: tokens for the denoiser and a vector for the loss."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class IdentityConfig:
-    """Size of the identity extractor."""
+    """Sizes of the identity extractor."""
 
-    # Tokens that the denoiser attends to.
+    # Tokens for the cross-attention of the denoiser.
     tokens: int = 4
     # Width of the per-frame network.
     hidden: int = 128
@@ -20,7 +20,7 @@ class IdentityConfig:
 
 
 class IdentityExtractor(nn.Module):
-    """Reads a *set* of frames: their order, and so the original performance, is not seen."""
+    """Encode a set of frames without their order, so that no performance leaks into it."""
 
     def __init__(self, coordinates: int, width: int, config: IdentityConfig) -> None:
         super().__init__()
@@ -35,10 +35,10 @@ class IdentityExtractor(nn.Module):
         self.vector = nn.Linear(2 * config.hidden, config.vector)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Aligned points (B, N, coordinates) of N frames in any order.
+        """Encode aligned points (B, N, coordinates) of N frames in any order.
 
         Returns:
-            tokens (B, tokens, width) and the identity vector (B, vector), of unit length.
+            tokens (B, tokens, width) and the unit identity vector (B, vector).
         """
         features = self.frame(frames)
         pooled = torch.cat([features.mean(dim=1), features.amax(dim=1)], dim=-1)
@@ -47,6 +47,6 @@ class IdentityExtractor(nn.Module):
 
 
 def identity_loss(source: Tensor, predicted: Tensor) -> Tensor:
-    """One minus the cosine of two identity vectors (B, D), averaged; 0..2 (paper, stage 1)."""
+    """Return the mean of one minus the cosine of identity vectors (B, D), 0..2."""
     loss: Tensor = (1 - (source * predicted).sum(dim=-1)).mean()
     return loss

@@ -1,4 +1,4 @@
-"""How much an error counts at each diffusion time, for networks that predict clean data."""
+"""Loss weights over diffusion time, for networks that predict clean data."""
 
 from typing import Literal
 
@@ -11,18 +11,17 @@ LossWeighting = Literal["uniform", "min-snr", "truncated-snr"]
 
 # The paper's gamma.
 _LARGEST_SNR = 5.0
-# Times, evenly spread, over which a weighting's mean is taken.
+# Number of times over which the mean weight is computed.
 _GRID = 1000
 
 
 def loss_weight(time: Tensor, weighting: LossWeighting, offset: float) -> Tensor:
-    """Weights (B,) of errors in x_0 at times (B,); their mean over all times is 1.
+    """Return the weights (B,) of x_0 errors at times (B,); their mean over all times is 1.
 
-    "uniform" counts all times alike. "min-snr" is min(SNR, 5): least where the data cannot be
-    seen (Hang et al. 2023, "Efficient diffusion training via min-SNR weighting strategy", section
-    3.4). "truncated-snr" is max(SNR, 1): never less than errors in the data count (Salimans and Ho
-    2022, "Progressive distillation for fast sampling of diffusion models", section 4), here
-    bounded by the same 5.
+    "uniform" is 1 at all times. "min-snr" is min(SNR, 5) (Hang et al. 2023, "Efficient diffusion
+    training via min-SNR weighting strategy", section 3.4). "truncated-snr" is max(SNR, 1)
+    (Salimans and Ho 2022, "Progressive distillation for fast sampling of diffusion models",
+    section 4), here bounded by 5 as well.
     """
     if weighting == "uniform":
         return torch.ones_like(time)

@@ -1,4 +1,4 @@
-"""Stage 1 as one model: what it is made of, how it predicts, how it is kept on disk."""
+"""The model of stage 1, speech to motion, and its file format."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,14 +19,14 @@ _ENTRY = "motion_config"
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """Everything that shapes the speech-to-motion model."""
+    """Configuration of the speech-to-motion model."""
 
     # Name of the landmark scheme.
     scheme: str = "mesh478"
-    # Motion frames (25 Hz) of speech on either side that a frame hears directly.
+    # Frames (25 Hz) of speech on either side in the windows of the linear estimate.
     speech_context: int = 3
-    # How far the estimate goes towards the shut mouth on the word of a reading that is sure of it.
-    # Chosen on training speakers left out of the fit: openings were most correlated at 0.7.
+    # Share of the shut mouth in the estimate where its probability is 1. On held-out training
+    # speakers the correlation of mouth openings was highest at 0.7.
     closure_share: float = 0.7
     space: MotionSpaceConfig = field(default_factory=MotionSpaceConfig)
     denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
@@ -35,7 +35,7 @@ class MotionConfig:
 
     @staticmethod
     def from_dict(fields: dict[str, object]) -> "MotionConfig":
-        """The inverse of `dataclasses.asdict`."""
+        """Invert `dataclasses.asdict`."""
         parts: dict[str, object] = dict(fields)
         for name, kind in (
             ("space", MotionSpaceConfig),
@@ -65,11 +65,21 @@ SIZES = {
 }
 
 
-class SpeechToMotion(nn.Module):
-    """Speech features and a face at rest to the motion of lips and jaw, at 25 frames a second.
+@dataclass(frozen=True)
+class Conditions:
+    """The inputs on which motion is conditioned; B sequences of T frames."""
 
-    Motion is displacement from the mean of the person's moving points, in face-aligned inter-ocular
-    units, flattened to (.., 3 M) for M moving points.
+    upper_face: Tensor  # (B, T, 3 C) clean points
+    speech: Tensor  # (B, T, 512) standardised features
+    identity: Tensor  # (B, N, width) tokens
+    closed: Tensor  # (B, K) components of the person's shut mouth
+
+
+class SpeechToMotion(nn.Module):
+    """Predict the motion of lips and jaw from speech features and the face at rest, at 25 Hz.
+
+    Motion is the displacement from the mean of the person's moving points, in face-aligned
+    inter-ocular units, flattened to (.., 3 M) for M moving points.
     """
 
     speech_mean: Tensor
@@ -95,28 +105,28 @@ class SpeechToMotion(nn.Module):
         self.register_buffer("speech_std", torch.ones(FEATURE_SIZE))
         # Ridge regression from a window of speech to components, fitted in closed form.
         self.register_buffer("speech_map", torch.zeros(window, components))
-        # Logistic regression from the same to whether the mouth is shut, likewise.
+        # Logistic regression from the same windows to a shut mouth, fitted in closed form.
         self.register_buffer("closure_map", torch.zeros(window))
         self.register_buffer("closure_offset", torch.tensor(-20.0))
 
     def standardise(self, speech: Tensor) -> Tensor:
-        """Speech features (.., 512) to zero mean and unit deviation over the training speech."""
+        """Scale features (.., 512) to zero mean and unit deviation over the training speech."""
         return (speech - self.speech_mean) / self.speech_std
 
-    def reading(self, heard: Tensor) -> tuple[Tensor, Tensor]:
-        """What two linear maps read from `windows` of standardised speech (.., T, W).
+    def reading(self, windowed: Tensor) -> tuple[Tensor, Tensor]:
+        """Apply both regressions to `windows` of standardised speech (.., T, W).
 
         Returns:
-            motion, components (.., T, K), and what share of the shut mouth is to be weighed in,
-            (.., T): its probability times `closure_share`.
+            components of motion (.., T, K), and the share of the shut mouth (.., T), its
+            probability times `closure_share`.
         """
-        shut = torch.sigmoid(heard @ self.closure_map + self.closure_offset)
-        return heard @ self.speech_map, self.config.closure_share * shut
+        shut = torch.sigmoid(windowed @ self.closure_map + self.closure_offset)
+        return windowed @ self.speech_map, self.config.closure_share * shut
 
     def estimate(self, speech: Tensor, closed: Tensor) -> Tensor:
-        """The motion (B, T, K) read from standardised speech (B, T, 512).
+        """Return the linear estimate of motion (B, T, K) from standardised speech (B, T, 512).
 
-        An average over what the mouth may do hardly ever shuts it, so the shut mouth is weighed in.
+        The regression to the mean hardly ever shuts the mouth, so the shut mouth is blended in.
 
         Args:
             closed: (B, K) components of the person's shut mouth.
@@ -124,48 +134,40 @@ class SpeechToMotion(nn.Module):
         moving, shut = self.reading(windows(speech, self.config.speech_context))
         return moving + shut[..., None] * (closed[:, None] - moving)
 
-    def forward(
-        self,
-        noisy: Tensor,
-        time: Tensor,
-        upper_face: Tensor,
-        speech: Tensor,
-        identity: Tensor,
-        closed: Tensor,
-    ) -> Tensor:
-        """Clean components (B, T, K).
-
-        Args:
-            noisy, time, upper_face, speech, identity: as of `Denoiser`, speech standardised.
-            closed: as of `estimate`.
-        """
+    def forward(self, noisy: Tensor, time: Tensor, conditions: Conditions) -> Tensor:
+        """Predict clean components (B, T, K) from noisy ones at diffusion time (B,), 0..1."""
         result: Tensor = self.denoiser(
-            noisy, time, upper_face, speech, self.estimate(speech, closed), identity
+            noisy,
+            time,
+            conditions.upper_face,
+            conditions.speech,
+            self.estimate(conditions.speech, conditions.closed),
+            conditions.identity,
         )
         return result
 
 
 def windows(speech: Tensor, context: int) -> Tensor:
-    """Frames (B, T, F) with `context` neighbours on either side: (B, T, (2 context + 1) F)."""
-    return edged(speech, context).unfold(1, 2 * context + 1, 1).transpose(2, 3).flatten(2)
+    """Stack frames (B, T, F) with `context` neighbours per side: (B, T, (2 context + 1) F)."""
+    return edge_padded(speech, context).unfold(1, 2 * context + 1, 1).transpose(2, 3).flatten(2)
 
 
-def edged(speech: Tensor, context: int) -> Tensor:
-    """Frames (B, T, F) with the first and the last of them repeated: (B, T + 2 context, F)."""
+def edge_padded(speech: Tensor, context: int) -> Tensor:
+    """Repeat the first and last of the frames (B, T, F): (B, T + 2 context, F)."""
     before, after = (end.expand(-1, context, -1) for end in (speech[:, :1], speech[:, -1:]))
     return torch.cat([before, speech, after], dim=1)
 
 
 def save_model(model: SpeechToMotion, path: Path) -> None:
-    """Write weights and configuration as one safetensors file."""
+    """Write weights and configuration as safetensors."""
     write_weights(path, model, _ENTRY, asdict(model.config))
 
 
 def load_model(path: Path) -> SpeechToMotion:
-    """Read what `save_model` wrote; nothing is unpickled.
+    """Read a file of `save_model`.
 
     Raises:
-        ModelError: where the file is missing or is no such model.
+        ModelError: the file is missing or is no speech-to-motion model.
     """
     return read_weights(
         path,

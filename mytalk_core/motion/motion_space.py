@@ -1,4 +1,4 @@
-"""Where motion lives: displacements of the moving points from a face's mean, in few components."""
+"""The motion space: principal components of displacements from the mean of a face."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from torch import Tensor, nn
 class MotionSpaceConfig:
     """Size of the motion space."""
 
-    # Principal components kept; 24 carry 99.8 % of the variance of lips and jaw.
+    # Principal components kept; 24 explain 99.8 % of the variance of lips and jaw.
     components: int = 24
-    # Smallest standard deviation, as a share of the first one's, by which a component is divided:
-    # keeps landmark noise in the last components from counting as much as the opening of a mouth.
+    # Lower bound of the standard deviations used for scaling, as a share of the first. It keeps
+    # landmark noise in the last components from weighing as much as the mouth opening.
     std_floor: float = 0.15
 
 
@@ -32,7 +32,7 @@ class MotionSpace(nn.Module):
         self._floor = config.std_floor
 
     def fit(self, covariance: NDArray[np.float64]) -> None:
-        """Set basis and deviations from the covariance of displacements, inter-ocular squared."""
+        """Fit the basis and deviations to the covariance of displacements, inter-ocular squared."""
         values, vectors = np.linalg.eigh(covariance)
         order = np.argsort(values)[::-1][: len(self.std)]
         # The sign of an eigenvector is arbitrary; fix it so that a refit gives the same basis.
@@ -43,9 +43,9 @@ class MotionSpace(nn.Module):
         self.std.copy_(torch.from_numpy(np.maximum(std, self._floor * std[0])))
 
     def encode(self, displacements: Tensor) -> Tensor:
-        """(..., coordinates) inter-ocular units to (..., components)."""
+        """Map (..., coordinates) in inter-ocular units to (..., components)."""
         return displacements @ self.basis.T / self.std
 
     def decode(self, components: Tensor) -> Tensor:
-        """The inverse of `encode`, up to the components left out."""
+        """Map components to displacements; the inverse of `encode` up to the dropped components."""
         return (components * self.std) @ self.basis

@@ -1,22 +1,21 @@
-"""How much of the motion is left in the noise at each diffusion time."""
+"""The cosine noise schedule."""
 
 import math
 
 import torch
 from torch import Tensor
 
-# The least share of signal: no logarithm of it is infinite.
+# Keeps the logarithm of the signal share finite.
 _LEAST_SHARE = 1e-5
 
 
 def signal_share(time: Tensor, offset: float) -> Tensor:
-    """The share of signal variance left at `time` in 0 (clean) .. 1 (noise).
+    """Return the share of signal variance at `time`, 0 (clean) to 1 (noise).
 
-    Cosine schedule: Nichol and Dhariwal, "Improved denoising diffusion probabilistic models",
-    2021, equation 17.
+    Nichol and Dhariwal, "Improved denoising diffusion probabilistic models", 2021, equation 17.
 
     Args:
-        offset: keeps the schedule from vanishing near time 0; the paper's s.
+        offset: s of the paper; keeps noise from vanishing near time 0.
     """
 
     def raw(at: Tensor | float) -> Tensor:
@@ -27,13 +26,13 @@ def signal_share(time: Tensor, offset: float) -> Tensor:
 
 
 def signal_to_noise(share: Tensor) -> Tensor:
-    """Variance of the signal over that of the noise, 0..inf; infinite at share 1."""
+    """Return the ratio of signal to noise variance, 0..inf; infinite at share 1."""
     ratio: Tensor = share / (1 - share)
     return ratio
 
 
 def add_noise(clean: Tensor, noise: Tensor, time: Tensor, offset: float) -> Tensor:
-    """The forward process in closed form, q(x_t | x_0) (Ho et al. 2020, equation 4).
+    """Sample the forward process q(x_t | x_0) in closed form (Ho et al. 2020, equation 4).
 
     Args:
         clean, noise: (B, ...) of the same shape.

@@ -1,4 +1,4 @@
-"""The motion of a whole film, block after block."""
+"""Motion of a whole film in blocks."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from mytalk_core.motion.known_face import KnownFace
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.stream import MotionStream
 
-# Frames generated at a time; memory grows with it, the result does not depend on it.
+# Frames generated at a time; sets memory use, not the result.
 _BLOCK = 500
 
 
@@ -22,10 +22,10 @@ def generate_motion(
     seed: int,
     guidance: float = 1.0,
 ) -> Iterator[NDArray[np.float32]]:
-    """Displacements of the moving points from the person's mean, block after block.
+    """Generate displacements of the moving points from the person's mean.
 
     Args:
-        speech: (T, F) features per frame at 25 Hz, float16 or float32, maybe mapped from disk.
+        speech: (T, F) features per frame at 25 Hz, float16 or float32; may be memory-mapped.
         upper_face: (T, 3 C) from `context.upper_face`.
         face, seed, guidance: as of `MotionStream`.
 

@@ -1,4 +1,4 @@
-"""What the speech encoder makes of sound that nobody speaks: examples of a shut mouth."""
+"""Speech features of non-speech sounds, as training examples of a shut mouth."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,13 +9,13 @@ from mytalk_core.speech.other_sounds import TRAINING_SOUNDS, Sound, other_sound,
 from mytalk_core.speech.per_frame import speech_per_frame
 
 _SECONDS = 8
-# Levels of a still room's noise and of other sounds, root mean square against full scale.
+# Levels of room noise and of other sounds, RMS relative to full scale.
 _ROOM_LEVELS = (1e-4, 1e-3, 5e-3)
 _SOUND_LEVELS = (5e-3, 5e-2)
 
 
 def quiet_features(encoder: SpeechEncoder) -> NDArray[np.float32]:
-    """Features at the motion rate, (S, F): silence, rooms and sounds that are no speech."""
+    """Encode silence, room noise and other sounds at the motion rate, (S, F)."""
     silence: Sound = np.zeros(_SECONDS * SPEECH_SAMPLE_RATE, np.float32)
     rooms = [other_sound(room, _SECONDS, level, seed=0) for level in _ROOM_LEVELS]
     others = [
@@ -24,7 +24,7 @@ def quiet_features(encoder: SpeechEncoder) -> NDArray[np.float32]:
         for level in _SOUND_LEVELS
     ]
     frames = int(_SECONDS * MOTION_FPS)
-    heard = [
+    features = [
         speech_per_frame(encoder.encode(sound), frames) for sound in [silence, *rooms, *others]
     ]
-    return np.concatenate(heard)
+    return np.concatenate(features)

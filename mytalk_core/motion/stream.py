@@ -1,4 +1,4 @@
-"""Motion as speech comes: windows with enough context that their seams do not exist."""
+"""Streaming generation of motion in blocks with full context, so that blocks leave no seams."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -7,29 +7,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mytalk_core.motion.frame_noise import noise_of
+from mytalk_core.motion.frame_noise import frame_noise
 from mytalk_core.motion.guidance import guided
 from mytalk_core.motion.known_face import KnownFace
-from mytalk_core.motion.model import SpeechToMotion
+from mytalk_core.motion.model import Conditions, SpeechToMotion
 from mytalk_core.motion.sampler import sample
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.per_frame import speech_frames
 
 
 def context_frames(model: SpeechToMotion) -> int:
-    """Frames on either side beyond which nothing can change a frame's motion."""
+    """Return the receptive field of a frame of motion, in frames per side."""
     denoiser = model.config.denoiser
     per_pass = denoiser.layers * (denoiser.reach + denoiser.kernel // 2)
     return model.config.diffusion.steps * per_pass + model.config.speech_context
 
 
 class MotionStream:
-    """Takes speech and upper face in pieces of any lengths, and gives motion in fixed blocks.
+    """Generate motion in fixed blocks from speech and upper face fed in pieces of any length.
 
-    A block is made once all frames that can change it are here, so the motion is that of the whole,
-    bit for bit the same however it came. A frame waits for `delay` more at most: with the shipped
-    weights and blocks of 25 frames, 155, or six seconds. At any time no more frames are held than a
-    block with the context on both its sides, and what was fed last.
+    A block is generated once its whole context is available, so the motion does not depend on how
+    it was fed, to the bit. The latency is `delay` frames at most: with the shipped weights and
+    blocks of 25 frames 155, or six seconds. Memory is bounded by a block with the context on both
+    sides and the piece that was fed last.
     """
 
     def __init__(
@@ -41,19 +41,16 @@ class MotionStream:
         block: int = 25,
         context: int | None = None,
     ) -> None:
-        """Frame 0 is the first that is fed.
+        """Start a stream at frame 0.
 
         Args:
-            face: of the person.
-            seed: the same seed gives the same motion, however long the film around it.
-            guidance: factor on what the speech does to the motion, see `guided`; other than 1 it
-                takes twice the time.
-            block: frames made at a time. Fewer come sooner, and take more time each, because the
-                context of every block is gone through again.
-            context: frames on either side that a block is made with; without, as many as can have
-                a say in it. Fewer come sooner, and the motion is no longer exactly the whole's:
-                frames that far away may say something, but trained networks hardly listen. With
-                the shipped weights and 35 (1.4 s), no point is off by more than about 1e-5.
+            seed: seed of the initial noise of all frames.
+            guidance: strength of `guided`; other than 1 it doubles the time.
+            block: frames generated at a time. Smaller blocks reduce latency and cost more per
+                frame, because every block recomputes its context.
+            context: frames on either side of a block; None: the receptive field. Less reduces
+                latency and makes the motion approximate. With the shipped weights and 35 (1.4 s)
+                no point is off by more than about 1e-5 inter-ocular units.
         """
         self._model = model
         self._device = model.speech_mean.device
@@ -64,23 +61,23 @@ class MotionStream:
         with torch.inference_mode():
             self._tokens, _ = model.identity(self._batch_of_one(face.shapes))
             self._closed = model.space.encode(self._batch_of_one(face.closed))
-        self._made = 0  # frames given so far
-        self._low = 0  # the first frame that is still held
+        self._made = 0  # frames generated so far
+        self._low = 0  # the first frame in the buffers
         self._speech: NDArray[np.float32] | None = None
         self._upper_face: NDArray[np.float32] | None = None
 
     @property
     def delay(self) -> int:
-        """Frames that must follow a frame before its motion is given, at most."""
+        """Largest number of frames that must follow a frame before its motion is yielded."""
         return self._block - 1 + self._context
 
     def feed(
         self, speech: NDArray[Any], upper_face: NDArray[np.float32]
     ) -> Iterator[NDArray[np.float32]]:
-        """Take the next frames and yield what motion they complete.
+        """Feed the next frames and yield the blocks of motion that they complete.
 
         Args:
-            speech: (t, F) features per frame at 25 Hz, float16 or float32; any t, also 0.
+            speech: (t, F) features per frame at 25 Hz, float16 or float32; t >= 0.
             upper_face: (t, 3 C) from `context.upper_face`, of the same frames.
 
         Yields:
@@ -93,31 +90,34 @@ class MotionStream:
         else:
             self._speech = np.concatenate([self._speech, speech], dtype=np.float32)
             self._upper_face = np.concatenate([self._upper_face, upper_face], dtype=np.float32)
-        while self._held_until() >= self._made + self._block + self._context:
+        while self._fed() >= self._made + self._block + self._context:
             yield self._next_block(self._made + self._block)
 
     def finish(self) -> Iterator[NDArray[np.float32]]:
-        """Say that nothing follows, and yield the rest of the motion as `feed` does."""
-        while (end := self._held_until()) > self._made:
+        """End the stream and yield the remaining motion as `feed` does."""
+        while (end := self._fed()) > self._made:
             yield self._next_block(min(self._made + self._block, end))
 
-    def _held_until(self) -> int:
+    def _fed(self) -> int:
+        """Return the number of frames fed so far."""
         return self._low + (0 if self._speech is None else len(self._speech))
 
     @torch.inference_mode()
     def _next_block(self, end: int) -> NDArray[np.float32]:
-        """The motion up to `end`; what no later frame needs is let go of."""
+        """Generate the motion up to `end` and drop the frames that no later block needs."""
         assert self._speech is not None and self._upper_face is not None
-        high = min(end + self._context, self._held_until()) - self._low
-        heard = self._model.standardise(self._batch_of_one(self._speech[:high]))
-        seen = self._batch_of_one(self._upper_face[:high])
+        high = min(end + self._context, self._fed()) - self._low
+        conditions = Conditions(
+            self._batch_of_one(self._upper_face[:high]),
+            self._model.standardise(self._batch_of_one(self._speech[:high])),
+            self._tokens,
+            self._closed,
+        )
         components = self._model.config.space.components
-        noise = noise_of(self._low, self._low + high, components, self._seed)
+        noise = frame_noise(self._low, self._low + high, components, self._seed)
 
         def denoise(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-            return guided(
-                self._model, noisy, time, seen, heard, self._tokens, self._closed, self._guidance
-            )
+            return guided(self._model, noisy, time, conditions, self._guidance)
 
         clean = sample(denoise, self._batch_of_one(noise), self._model.config.diffusion)
         moved = self._model.space.decode(clean[0, self._made - self._low : end - self._low])
@@ -138,15 +138,15 @@ def motion_of_audio(
     audio: Iterable[NDArray[np.float32]],
     upper_face: Callable[[int, int], NDArray[np.float32]],
 ) -> Iterator[NDArray[np.float32]]:
-    """Motion as audio comes: the motion of the whole, however the audio was cut.
+    """Generate motion from a stream of audio, independent of how the audio was cut.
 
-    A sound waits for the encoder's window, core and margin (nine seconds at most), then for
+    The latency is that of the encoder's window (core and margin, nine seconds at most) plus
     `MotionStream.delay`.
 
     Args:
-        stream: new.
-        audio: blocks of any lengths, 16 kHz mono, -1..1.
-        upper_face: gives the (end - first, 3 C) rows of motion frames [first, end).
+        stream: a new stream.
+        audio: blocks of any length, 16 kHz mono, -1..1.
+        upper_face: returns the (end - first, 3 C) rows of motion frames [first, end).
 
     Yields:
         (t, M, 3) as `MotionStream.feed`; ceil(25 x seconds of audio) frames in all.

@@ -1,4 +1,4 @@
-"""How one person speaks, learnt from footage of them with its own sound, in closed form."""
+"""Adaptation of the linear estimate to one person's footage, in closed form."""
 
 import copy
 from collections.abc import Sequence
@@ -14,35 +14,34 @@ from mytalk_core.motion.model import SpeechToMotion, windows
 
 @dataclass(frozen=True)
 class StyleConfig:
-    """How readily a model believes that a person differs from everybody else."""
+    """Strength and size of the adaptation."""
 
-    # Ridge on the correction, in frames: about as many frames of the person as this weigh as much
-    # as what the model knew before. Chosen on speakers of the training split, left out of the fit.
+    # Ridge on the correction in frames: this many frames of the person weigh about as much as the
+    # model's prior. Chosen on speakers of the training split that were left out of the fit.
     caution: float = 7_000.0
-    # Frames learnt from at most, evenly chosen: two minutes. The time grows with their cube.
+    # Largest number of frames used, at even distances: two minutes. Time grows with its cube.
     most_frames: int = 3000
 
 
 @dataclass(frozen=True)
 class StyleClip:
-    """A stretch of the person speaking in their own voice, sound and lips together."""
+    """Speech and lips of a person in one stretch of footage."""
 
     speech: NDArray[Any]  # (T, F) features per frame at 25 Hz
     displacement: NDArray[np.float32]  # (T, 3 M) of the moving points from their mean
-    closed: NDArray[np.float32]  # (3 M,) the same when the mouth is shut
+    closed: NDArray[np.float32]  # (3 M,) displacement of the shut mouth
 
 
 @torch.inference_mode()
 def with_style(
     model: SpeechToMotion, clips: Sequence[StyleClip], config: StyleConfig | None = None
 ) -> SpeechToMotion:
-    """A model whose linear reading of speech fits the person of `clips`; `model` stays as it is.
+    """Return a copy of `model` whose linear estimate is adapted to the person of `clips`.
 
-    All else the two share, so that a film of many people holds the network once.
-
-    The correction is the ridge regression of what the model's estimate misses of the person's
-    motion, solved in its dual form (Saunders, Gammerman, Vovk 1998): its size is that of the
-    frames, not of the features. Without clips it is none.
+    The copy shares all other tensors with `model`, so several people need one network in memory.
+    The correction is the ridge regression of the residual of the estimate, solved in the dual form
+    (Saunders, Gammerman, Vovk 1998), whose size is the number of frames, not of features. Without
+    clips nothing is corrected.
     """
     shared = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
     styled = copy.deepcopy(model, shared)
@@ -50,18 +49,18 @@ def with_style(
         return styled
     config = config or StyleConfig()
     device = model.speech_map.device
-    heard, missed = [], []
+    inputs, residuals = [], []
     for clip in clips:
         speech = torch.from_numpy(np.asarray(clip.speech, np.float32))[None].to(device)
         x = windows(model.standardise(speech), model.config.speech_context)[0]
         moved = model.space.encode(torch.from_numpy(clip.displacement).to(device))
         closed = model.space.encode(torch.from_numpy(clip.closed).to(device))
         moving, shut = (part[0] for part in model.reading(x[None]))
-        # Of the estimate the map is answerable for the share that is not the shut mouth's.
+        # The map contributes the share of the estimate that is not the shut mouth.
         open_share = (1 - shut)[:, None]
-        heard.append(open_share * x)
-        missed.append(moved - open_share * moving - shut[:, None] * closed)
-    x, y = torch.cat(heard), torch.cat(missed)
+        inputs.append(open_share * x)
+        residuals.append(moved - open_share * moving - shut[:, None] * closed)
+    x, y = torch.cat(inputs), torch.cat(residuals)
     if len(x) > config.most_frames:
         chosen = torch.linspace(0, len(x) - 1, config.most_frames, device=device).round().long()
         x, y = x[chosen], y[chosen]

@@ -1,4 +1,4 @@
-"""What stage 1 learns: the closed-form fits, batches, the losses of a step."""
+"""Training of stage 1: batches, losses and validation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
@@ -13,11 +13,11 @@ from torch.func import functional_call
 from mytalk_core.faces.shape import aperture_positions
 from mytalk_core.motion.clip import MotionClip, VoicedClips
 from mytalk_core.motion.closed_forms import ReadingConfig
-from mytalk_core.motion.guidance import unheard
+from mytalk_core.motion.guidance import without_speech
 from mytalk_core.motion.identity import identity_loss
 from mytalk_core.motion.known_face import known_face
 from mytalk_core.motion.loss_weighting import LossWeighting, loss_weight
-from mytalk_core.motion.model import MotionConfig, SpeechToMotion
+from mytalk_core.motion.model import Conditions, MotionConfig, SpeechToMotion
 from mytalk_core.motion.noise_schedule import add_noise
 from mytalk_core.motion.sampling import generate_motion
 from mytalk_core.speech.features import SpeechEncoder
@@ -29,41 +29,40 @@ from mytalk_core.sync.loss import sync_losses
 
 @dataclass(frozen=True)
 class MotionTrainingConfig:
-    """How the speech-to-motion model is trained."""
+    """Batches and losses of the speech-to-motion model."""
 
     # Clips per step and process.
     batch: int = 8
     # Frames of a training window.
     window: int = 64
-    # Share of examples that hear silence or a sound that nobody speaks, and must show a shut mouth.
+    # Share of examples with silence or a non-speech sound, whose target is a shut mouth.
     silent: float = 0.08
-    # Share of examples that hear nothing at all, so that the model also knows motion without
-    # speech, from which guidance leads away.
+    # Share of examples without speech input, the unconditional part of classifier-free guidance.
     unheard: float = 0.1
-    # How much errors count at each diffusion time.
+    # Loss weight over diffusion time.
     weighting: LossWeighting = "uniform"
-    # Other voices in which each clip is heard, where a process holds all of its clips.
+    # Altered voices of each clip, where a process holds all of its clips in memory.
     voices: int = 3
-    # Share of clips that are heard in one other voice, where clips come and go: making a voice
-    # takes longer than the steps for which a clip stays.
+    # Share of clips with one altered voice where clips are streamed: computing a voice takes
+    # longer than the steps for which a clip stays in memory.
     voiced_share: float = 0.125
     # Standard deviation of noise on standardised speech features.
     speech_noise: float = 0.6
-    # Weights of the losses beside that of the points.
+    # Weights of the losses relative to that of the points.
     velocity_weight: float = 1.0
     aperture_weight: float = 1.0
     closure_weight: float = 0.1
     sync_weight: float = 0.02
     identity_weight: float = 0.05
     contrast_weight: float = 0.05
-    # Frames that the identity extractor looks at.
+    # Frames given to the identity extractor.
     identity_frames: int = 16
-    # The linear readings of speech on which the layers build.
+    # The linear regressions on speech.
     reading: ReadingConfig = field(default_factory=ReadingConfig)
 
 
 def voiced_clips(encoder: SpeechEncoder, config: MotionTrainingConfig, whole: bool) -> VoicedClips:
-    """What makes clips out of samples; `whole`: they are made once and held."""
+    """Return the function that builds clips from samples; `whole`: all clips stay in memory."""
     if whole:
         return VoicedClips(encoder, config.voices, 1.0, VoiceConfig())
     return VoicedClips(encoder, 1, config.voiced_share, VoiceConfig())
@@ -71,7 +70,7 @@ def voiced_clips(encoder: SpeechEncoder, config: MotionTrainingConfig, whole: bo
 
 @dataclass(frozen=True)
 class MotionBatch:
-    """Examples of one step; B windows of T frames."""
+    """The examples of one step, B windows of T frames."""
 
     displacement: Tensor  # (B, T, 3 M)
     rest: Tensor  # (B, 3 M)
@@ -79,18 +78,18 @@ class MotionBatch:
     shut: Tensor  # (B, T) 1 where the mouth is shut, else 0
     upper_face: Tensor  # (B, T, 3 C)
     speech: Tensor  # (B, T, F) standardised, with noise
-    said: Tensor  # (B, T, F) features as recorded
-    spoken: Tensor  # (B,) 1 where somebody is heard to speak them, else 0
+    recorded: Tensor  # (B, T, F) features as recorded
+    has_speech: Tensor  # (B,) 1 where `speech` is speech, 0 where it is another sound or removed
     identity_frames: Tensor  # (B, N, 3 M) shapes of the person, any order
-    other_frames: Tensor  # (B, N, 3 M) the same person again, other frames
+    other_frames: Tensor  # (B, N, 3 M) shapes of the same person in other frames
 
     def to(self, device: torch.device) -> "MotionBatch":
-        """The same on another device."""
+        """Copy the batch to a device."""
         return MotionBatch(*(getattr(self, part.name).to(device) for part in fields(self)))
 
 
 class MotionBatches:
-    """Makes batches out of clips, with the noise that keeps voices from being learnt by heart."""
+    """Draw batches from clips and add noise to speech as regularisation."""
 
     def __init__(
         self,
@@ -98,28 +97,28 @@ class MotionBatches:
         quiet: NDArray[np.float32],
         config: MotionTrainingConfig,
     ) -> None:
-        """Args: `draw` gives a random clip; `quiet` (S, F) features of sound that nobody speaks."""
+        """Set `draw`, which returns a random clip, and `quiet`, (S, F) non-speech features."""
         self._draw = draw
         self._quiet = quiet
         self._config = config
 
     def batch(self, model: SpeechToMotion, random: np.random.Generator) -> MotionBatch:
-        """A batch for one step."""
+        """Return the batch of one step."""
         examples = [self._example(random) for _ in range(self._config.batch)]
         parts = [torch.from_numpy(np.stack(part)) for part in zip(*examples, strict=True)]
-        displacement, rest, closed, shut, upper, speech, spoken, frames, others = parts
+        displacement, rest, closed, shut, upper, speech, has_speech, frames, others = parts
         standard = (speech - model.speech_mean.cpu()) / model.speech_std.cpu()
         noise = torch.from_numpy(random.standard_normal(speech.shape, dtype=np.float32))
-        # One offset for the whole window: rooms, microphones and voices differ by such.
+        # One offset per window, as between rooms, microphones and voices.
         shift = torch.from_numpy(
             random.standard_normal((len(speech), 1, speech.shape[2]), dtype=np.float32)
         )
         standard = standard + self._config.speech_noise * (noise + 0.5 * shift)
-        deaf = torch.from_numpy(random.random(len(speech)) < self._config.unheard)
-        standard[deaf] = unheard(standard[deaf])
-        spoken = spoken * ~deaf
+        removed = torch.from_numpy(random.random(len(speech)) < self._config.unheard)
+        standard[removed] = without_speech(standard[removed])
+        has_speech = has_speech * ~removed
         return MotionBatch(
-            displacement, rest, closed, shut, upper, standard, speech, spoken, frames, others
+            displacement, rest, closed, shut, upper, standard, speech, has_speech, frames, others
         )
 
     def _example(self, random: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
@@ -128,16 +127,16 @@ class MotionBatches:
         frames = len(clip.displacement)
         first = int(random.integers(0, max(frames - config.window, 0) + 1))
         index = np.clip(np.arange(first, first + config.window), 0, frames - 1)
-        heard = clip.speech[random.integers(len(clip.speech))]
-        moved, speech = clip.displacement[index], heard[index].astype(np.float32)
+        voice = clip.speech[random.integers(len(clip.speech))]
+        moved, speech = clip.displacement[index], voice[index].astype(np.float32)
         shut = clip.shut[index].astype(np.float32)
-        spoken = np.ones((), np.float32)
+        has_speech = np.ones((), np.float32)
         if random.random() < config.silent:
             start = int(random.integers(0, len(self._quiet) - config.window))
             speech = self._quiet[start : start + config.window]
             moved = np.broadcast_to(clip.closed, moved.shape)
             shut = np.ones_like(shut)
-            spoken = np.zeros((), np.float32)
+            has_speech = np.zeros((), np.float32)
         shapes = clip.rest + clip.displacement
         one, other = (shapes[random.integers(0, frames, config.identity_frames)] for _ in range(2))
         upper = clip.upper_face[index]
@@ -148,7 +147,7 @@ class MotionBatches:
             shut,
             upper,
             speech,
-            spoken,
+            has_speech,
             one,
             other,
         )
@@ -161,96 +160,112 @@ def motion_losses(
     config: MotionTrainingConfig,
     noise: torch.Generator,
 ) -> dict[str, Tensor]:
-    """The losses of one step, already weighted; their sum is what is minimised.
+    """Return the weighted losses of one step by name; their sum is minimised.
 
     Args:
-        expert: the training copy, which does not learn.
+        expert: the training copy, frozen.
     """
-    clean = model.space.encode(batch.displacement)
-    time = torch.rand(len(clean), generator=noise, device=clean.device)
-    gauss = torch.randn(clean.shape, generator=noise, device=clean.device)
-    closed = model.space.encode(batch.closed)
-    tokens, source_identity = model.identity(batch.identity_frames)
-    # In dubbing the noisy motion comes from the model's own guesses, hardly ever from the truth. A
-    # denoiser that has seen only noisy truth trusts it more than the speech, and errors pile up.
-    with torch.no_grad():
-        first = torch.ones_like(time)
-        guess = model(gauss, first, batch.upper_face, batch.speech, tokens, closed)
-    trust = torch.rand(len(clean), 1, 1, generator=noise, device=clean.device) ** 3
-    seen = trust * clean + (1 - trust) * guess
-    noisy = add_noise(seen, gauss, time, model.config.diffusion.offset)
-    predicted = model(noisy, time, batch.upper_face, batch.speech, tokens, closed)
-
-    # Differences from frame to frame are lost in half precision.
-    with torch.autocast(predicted.device.type, enabled=False):
-        points = model.space.decode(predicted.float()).unflatten(2, (-1, 3))
-    truth = batch.displacement.unflatten(2, (-1, 3))
-    error = points - truth
+    predicted = _predict(model, batch, noise)
+    points, truth = predicted.points, batch.displacement.unflatten(2, (-1, 3))
     scale = truth.std()
     upper, lower = aperture_positions(model.scheme)
+    error = points - truth
     opening = (error[:, :, lower, 1] - error[:, :, upper, 1]) / scale
-    # Lips that should touch and do not are seen; a little further open or less is not.
+    # Only lips that are too far apart to touch are visible as an error.
     parted = opening.clamp(min=0) * batch.shut[..., None]
-    weight = loss_weight(time, config.weighting, model.config.diffusion.offset)
+    weight = loss_weight(predicted.time, config.weighting, model.config.diffusion.offset)
 
     def weighted(loss: Tensor) -> Tensor:
         return (weight * loss.flatten(1).mean(dim=1)).mean()
 
-    shapes = points.flatten(2) + batch.rest[:, None]
-    # The extractor itself must not learn to call every mouth the same.
-    frozen = {name: value.detach() for name, value in model.identity.named_parameters()}
-    _, predicted_identity = functional_call(model.identity, frozen, (shapes,))
-    _, other_identity = model.identity(batch.other_frames)
-    likeness = source_identity @ other_identity.T / 0.1
-    own = torch.arange(len(likeness), device=likeness.device)
+    identity, contrast = _identity_losses(model, batch, predicted)
     lips = points[:, :, : len(model.scheme.lips), :2]
+    point_errors = F.smooth_l1_loss(points / scale, truth / scale, beta=0.5, reduction="none")
+    velocity_errors = F.smooth_l1_loss(
+        points.diff(dim=1) / scale, truth.diff(dim=1) / scale, beta=0.2, reduction="none"
+    )
+    # A sum over the batch, so that a batch without speech costs nothing.
+    sync = (sync_losses(expert, lips, batch.recorded) * batch.has_speech).sum() / len(lips)
     return {
-        "points": weighted(
-            F.smooth_l1_loss(points / scale, truth / scale, beta=0.5, reduction="none")
-        ),
-        "velocity": config.velocity_weight
-        * weighted(
-            F.smooth_l1_loss(
-                points.diff(dim=1) / scale, truth.diff(dim=1) / scale, beta=0.2, reduction="none"
-            )
-        ),
+        "points": weighted(point_errors),
+        "velocity": config.velocity_weight * weighted(velocity_errors),
         "aperture": config.aperture_weight * weighted(opening.abs()) / 4,
         "closure": config.closure_weight * weighted(parted),
-        # Added up, so that a batch in which nobody speaks costs nothing.
-        "sync": config.sync_weight
-        * (sync_losses(expert, lips, batch.said) * batch.spoken).sum()
-        / len(lips),
-        "identity": config.identity_weight
-        * identity_loss(source_identity.detach(), predicted_identity),
-        "contrast": config.contrast_weight * F.cross_entropy(likeness, own),
+        "sync": config.sync_weight * sync,
+        "identity": config.identity_weight * identity,
+        "contrast": config.contrast_weight * contrast,
     }
 
 
+@dataclass(frozen=True)
+class _Prediction:
+    """The prediction of one step."""
+
+    points: Tensor  # (B, T, M, 3) displacements
+    time: Tensor  # (B,) diffusion time
+    identity: Tensor  # (B, D) vector of the conditioning frames
+
+
+def _predict(model: SpeechToMotion, batch: MotionBatch, noise: torch.Generator) -> _Prediction:
+    """Predict clean motion from noisy motion at a random diffusion time."""
+    clean = model.space.encode(batch.displacement)
+    time = torch.rand(len(clean), generator=noise, device=clean.device)
+    gauss = torch.randn(clean.shape, generator=noise, device=clean.device)
+    closed = model.space.encode(batch.closed)
+    tokens, identity = model.identity(batch.identity_frames)
+    conditions = Conditions(batch.upper_face, batch.speech, tokens, closed)
+    # In sampling, noisy motion derives from predictions, hardly ever from the truth. A denoiser
+    # trained on noisy truth alone trusts it more than speech, and errors accumulate.
+    with torch.no_grad():
+        guess = model(gauss, torch.ones_like(time), conditions)
+    trust = torch.rand(len(clean), 1, 1, generator=noise, device=clean.device) ** 3
+    start = trust * clean + (1 - trust) * guess
+    noisy = add_noise(start, gauss, time, model.config.diffusion.offset)
+    predicted = model(noisy, time, conditions)
+    # Half precision is too coarse for differences between frames.
+    with torch.autocast(predicted.device.type, enabled=False):
+        points = model.space.decode(predicted.float()).unflatten(2, (-1, 3))
+    return _Prediction(points, time, identity)
+
+
+def _identity_losses(
+    model: SpeechToMotion, batch: MotionBatch, predicted: _Prediction
+) -> tuple[Tensor, Tensor]:
+    """Return the loss of the predicted identity, and the contrastive loss of the extractor."""
+    shapes = predicted.points.flatten(2) + batch.rest[:, None]
+    # Frozen here: the extractor could lower this loss by mapping all mouths to one vector.
+    frozen = {name: value.detach() for name, value in model.identity.named_parameters()}
+    _, found = functional_call(model.identity, frozen, (shapes,))
+    _, other = model.identity(batch.other_frames)
+    similarity = predicted.identity @ other.T / 0.1
+    own = torch.arange(len(similarity), device=similarity.device)
+    identity = identity_loss(predicted.identity.detach(), found)
+    return identity, F.cross_entropy(similarity, own)
+
+
 def score_clips(model: SpeechToMotion, clips: Sequence[MotionClip]) -> dict[str, float]:
-    """What chooses the weights: lips by other speech than the clip's own; means over speakers.
+    """Compute the metrics that select weights, as means over speakers.
 
-    Cross: each clip is dubbed with the speech of the same speaker's next one, the last with the
-    first, and compared with the lips of that one, as `evaluation.cases.cross_cases` has it. Where
-    a speaker has a single clip, or nobody knows who speaks, its own speech has to do.
-
-    A quick judgement in training; the pose is taken out beforehand, so the numbers are close to
-    those of the evaluation but not the same.
+    Cross metrics: each clip is dubbed with the speech of the same speaker's next clip, the last
+    with the first, and compared with the lips of that clip, as in `evaluation.cases.cross_cases`.
+    A clip of unknown speaker, or the only one of a speaker, is dubbed with its own speech. The
+    pose is removed, so values are close to those of the evaluation but not equal.
 
     Returns:
-        `judged_by`, cross_lmd * (2 - cross_r), which decides; `cross_lmd` in inter-ocular units and
-        `cross_r`, correlation of the openings; `lmd` and `aperture_r`, the same of each clip with
-        its own speech.
+        `judged_by`, cross_lmd * (2 - cross_r), which selects; `cross_lmd` in inter-ocular units;
+        `cross_r`, correlation of the mouth openings; `lmd` and `aperture_r`, the same of each clip
+        with its own speech.
     """
     by_speaker: dict[str, list[MotionClip]] = {}
     for number, clip in enumerate(clips):
-        by_speaker.setdefault(clip.speaker or f"nobody knows {number}", []).append(clip)
+        by_speaker.setdefault(clip.speaker or f"unknown {number}", []).append(clip)
     scores = []
     for own in by_speaker.values():
         cross = [_lip_scores(model, *pair) for pair in zip(own, own[1:] + own[:1], strict=True)]
         same = [_lip_scores(model, clip, clip) for clip in own] if len(own) > 1 else cross
         scores.append(np.concatenate([np.mean(cross, axis=0), np.mean(same, axis=0)]))
     cross_lmd, cross_r, lmd, correlation = np.mean(scores, axis=0).tolist()
-    # Distance alone prefers lips that hardly move, correlation alone does not see how far they do.
+    # Distance alone favours lips that hardly move; correlation alone ignores how far they move.
     return {
         "judged_by": cross_lmd * (2 - cross_r),
         "cross_lmd": cross_lmd,
@@ -263,7 +278,7 @@ def score_clips(model: SpeechToMotion, clips: Sequence[MotionClip]) -> dict[str,
 def _lip_scores(
     model: SpeechToMotion, source: MotionClip, target: MotionClip
 ) -> tuple[float, float]:
-    """Lip distance and correlation of the openings of `source` dubbed with `target`'s speech."""
+    """Return lip distance and opening correlation of `source` dubbed with `target`'s speech."""
     lips = len(model.scheme.lips)
     upper, lower = aperture_positions(model.scheme)
     frames = min(len(source.displacement), len(target.displacement))
@@ -278,13 +293,13 @@ def _lip_scores(
     truth = (target.displacement + target.rest)[:frames].reshape(points.shape)
     distance = np.linalg.norm((points - truth)[:, :lips, :2], axis=-1).mean()
     openings = [np.abs(s[:, lower, 1] - s[:, upper, 1]).mean(axis=1) for s in (points, truth)]
-    # A mouth that never moves follows nothing.
+    # The correlation with a constant is undefined; count it as 0.
     moves = all(np.ptp(opening) > 0 for opening in openings)
     return float(distance), float(np.corrcoef(openings)[0, 1]) if moves else 0.0
 
 
 class MotionObjective:
-    """Stage 1 as the training loop sees it."""
+    """The objective of stage 1 for the training loop."""
 
     def __init__(
         self,
@@ -295,7 +310,7 @@ class MotionObjective:
         held_out: Sequence[MotionClip],
         device: torch.device,
     ) -> None:
-        """Args as of `MotionBatches`; `held_out` clips judge the model while it trains."""
+        """Set up `MotionBatches` of `draw` and `quiet`; validate on the `held_out` clips."""
         self.model = SpeechToMotion(size)
         self._config = config
         self._expert = load_expert(Purpose.TRAINING).to(device).requires_grad_(False)
@@ -304,13 +319,13 @@ class MotionObjective:
         self._device = device
 
     def batch(self, random: np.random.Generator, step: int) -> MotionBatch:
-        """The examples of one step."""
+        """Return the examples of one step."""
         return self._batches.batch(self.model, random).to(self._device)
 
     def losses(self, batch: MotionBatch, noise: torch.Generator) -> dict[str, Tensor]:
-        """The losses of one step."""
+        """Return the losses of one step."""
         return motion_losses(self.model, self._expert, batch, self._config, noise)
 
     def validate(self) -> dict[str, float]:
-        """Figures on the held-out clips, the one that decides first."""
+        """Return `score_clips` of the held-out clips."""
         return score_clips(self.model, self._held_out)

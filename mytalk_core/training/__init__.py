@@ -1,1 +1,1 @@
-"""The training loop that both models share, free of any engine."""
+"""The training loop that both models share."""

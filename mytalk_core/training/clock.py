@@ -1,4 +1,4 @@
-"""How long a run has taken, and how fast it is."""
+"""Duration and throughput of a training run."""
 
 import time
 
@@ -6,25 +6,25 @@ from mytalk_core.training.state import TrainingState
 
 
 class Clock:
-    """Keeps the times of a state: its seconds, and the rate of steps between validations."""
+    """Update the seconds and the steps per second of a training state."""
 
     def __init__(self, state: TrainingState) -> None:
         self._state = state
-        self._read = self._began = time.monotonic()
+        self._read = self._started = time.monotonic()
         self._step = state.step
 
     def read(self) -> None:
-        """Bring the seconds up to now."""
+        """Add the seconds since the last call to the state."""
         now = time.monotonic()
         self._state.seconds += now - self._read
         self._read = now
 
     def validation_begins(self) -> None:
-        """Note the rate of the steps since the last validation, or since this process began."""
-        seconds = time.monotonic() - self._began
+        """Record the rate of steps since the last validation or the start of the process."""
+        seconds = time.monotonic() - self._started
         self._state.rates.append((self._state.step - self._step) / seconds)
 
     def validation_ends(self) -> None:
-        """Start to measure the next rate."""
-        self._began = time.monotonic()
+        """Start measuring the next rate."""
+        self._started = time.monotonic()
         self._step = self._state.step

@@ -1,4 +1,4 @@
-"""What validations find, as TensorBoard reads it: one folder of event files for a run."""
+"""Validation results as TensorBoard event files, one folder per run."""
 
 import struct
 from collections.abc import Iterator
@@ -14,16 +14,16 @@ from mytalk_core.training.state import Validation
 
 
 class EventLog:
-    """Writes the validations of one run; a resumed run goes on in the same folder.
+    """Write the validations of one run; a resumed run continues in the same folder.
 
-    What an earlier process wrote of steps that were lost is cut off, so no step stands there twice.
+    Events after the step from which a run resumes are cut off, so no step is written twice.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        """Args: `step` is the one from which the run goes on, 0 for a new one."""
+        """Open the log at `step`, the step of the restored checkpoint or 0."""
         for file in sorted(folder.glob("events.out.tfevents.*")):
             _cut_after(file, step)
-        # Files of processes that start within a second would have the same name.
+        # TensorBoard names files by the second; the suffix separates restarts within one second.
         self._writer = SummaryWriter(str(folder), filename_suffix=f".from-{step}")
 
     def __enter__(self) -> "EventLog":
@@ -38,7 +38,7 @@ class EventLog:
         self._writer.close()
 
     def add(self, found: Validation, picture: NDArray[np.uint8]) -> None:
-        """Write one validation to disk; `picture` (H, W, 3) RGB shows what it looked at."""
+        """Write one validation to disk with `picture`, an (H, W, 3) RGB sample."""
         scalars = {
             **{f"loss/{name}": value for name, value in found.losses.items()},
             **{f"held_out/{name}": value for name, value in found.figures.items()},
@@ -52,10 +52,10 @@ class EventLog:
 
 
 def read_events(file: Path) -> Iterator[tuple[Event, int]]:
-    """The whole events of a file, each with the byte at which it ends.
+    """Yield the events of a file, each with the offset of its end in bytes.
 
     A file is a sequence of records: length (8 bytes), its checksum (4), the event, its checksum (4)
-    (TensorFlow's `record_writer.h`). A last one that a killed process left in part is passed over.
+    (TensorFlow's `record_writer.h`). A truncated last record is skipped.
     """
     data, end = file.read_bytes(), 0
     while len(data) >= end + 12:
@@ -67,7 +67,7 @@ def read_events(file: Path) -> Iterator[tuple[Event, int]]:
 
 
 def _cut_after(file: Path, step: int) -> None:
-    """Shorten a file to the events up to `step`; all that come later were written later."""
+    """Truncate a file before its first event after `step`; events are in order of steps."""
     kept = 0
     for event, end in read_events(file):
         if event.step > step:

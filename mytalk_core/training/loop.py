@@ -1,7 +1,6 @@
-"""Optimiser steps with warm-up, cosine decay, clipping, an average of the weights, early stopping.
+"""The training loop: AdamW, warm-up, cosine decay, clipping, weight averaging, early stopping.
 
-Randomness belongs to the step, not to the process, so that a run that was killed and resumed
-takes the same path as one that was not.
+Every step is seeded by its number, so a resumed run equals an uninterrupted one bit for bit.
 """
 
 import math
@@ -22,52 +21,77 @@ from mytalk_core.training.precision import autocast
 from mytalk_core.training.state import TrainingState, Validation
 from mytalk_core.training.validation import validate
 
-# Batches that are ready before their step, beside the one that is being made.
+# Batches that wait for their step while another one is loaded.
 _BATCHES_AHEAD = 1
+# Steps between checks whether a checkpoint is due.
+_CHECKPOINT_STEPS = 20
 
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How any of the models is optimised."""
+    """Hyperparameters of the loop."""
 
     # Optimiser steps.
     steps: int
     # Peak learning rate.
     learning_rate: float
-    # Share of the steps over which the rate rises.
+    # Share of the steps over which the rate rises linearly.
     warmup: float = 0.05
     weight_decay: float = 0.05
-    # Largest norm of the gradient.
+    # Gradients are scaled down to this norm.
     clip: float = 1.0
-    # Share of the averaged weights kept at a step.
+    # Decay of the exponential moving average of the weights, per step.
     average_decay: float = 0.995
     # Steps between validations.
     validate_every: int = 250
-    # Validations in a row without a better one after which the run ends before its last step.
+    # Validations without improvement after which the run stops early.
     patience: int = 8
     # Seconds between checkpoints.
     checkpoint_seconds: float = 120.0
-    # Kinds of device ("cuda", "cpu") on which steps run in half precision, where they have it.
+    # Device types ("cuda", "cpu") on which steps run in bfloat16 where the hardware supports it.
     half_precision_on: tuple[str, ...] = ("cuda",)
     seed: int = 0
 
 
 @dataclass(frozen=True)
+class Replica:
+    """The part of one process in data-parallel training."""
+
+    rank: int = 0  # only rank 0 validates
+    wrap: Callable[[nn.Module], nn.Module] = lambda module: module  # makes it data-parallel
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """Callbacks of the loop."""
+
+    # Called with the number of steps taken, after every step.
+    progress: Callable[[int], None] = lambda step: None
+    # Returns the number of clips drawn so far for the batches of this process.
+    draws: Callable[[], int] = lambda: 0
+    # Called after a validation, while the model still holds the averaged weights.
+    on_validation: Callable[[Validation], None] = lambda found: None
+
+
+_ALONE, _SILENT = Replica(), Hooks()
+
+
+@dataclass(frozen=True)
 class _Example:
-    """All that one step is given."""
+    """The input of one step."""
 
     batch: Any
     noise_seed: int
     dropout_seed: int
-    draws: int  # clips drawn up to and with this batch
+    draws: int  # clips drawn up to and including this batch
 
 
 class DivergedError(MytalkError):
-    """Losses became infinite or no numbers at all; the weights are lost."""
+    """A loss became infinite or NaN."""
 
 
 class LossModule(nn.Module):
-    """Losses as a module's output, so that data-parallel wrappers see the whole step."""
+    """The losses as a module, so that data-parallel wrappers cover the whole step."""
 
     def __init__(self, objective: Objective) -> None:
         super().__init__()
@@ -75,12 +99,12 @@ class LossModule(nn.Module):
         self._losses = objective.losses
 
     def forward(self, batch: Any, noise: torch.Generator) -> dict[str, Tensor]:
-        """As `Objective.losses`."""
+        """Call `Objective.losses`."""
         return self._losses(batch, noise)
 
 
 def learning_rate(step: int, config: LoopConfig) -> float:
-    """Linear warm-up, then half a cosine to a hundredth of the peak."""
+    """Return the rate of a step: linear warm-up, then a cosine down to 1 % of the peak."""
     warmup = max(int(config.warmup * config.steps), 1)
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
@@ -93,95 +117,146 @@ def train(
     config: LoopConfig,
     state: TrainingState,
     device: torch.device,
-    rank: int = 0,
-    wrap: Callable[[nn.Module], nn.Module] = lambda module: module,
-    progress: Callable[[int], None] = lambda step: None,
-    draws: Callable[[], int] = lambda: 0,
-    judged: Callable[[Validation], None] = lambda found: None,
+    replica: Replica = _ALONE,
+    hooks: Hooks = _SILENT,
 ) -> Iterator[TrainingState]:
-    """Train to the last step, or until nothing gets better; yields the state at checkpoints and
-    at the end. Of a run that had stopped before its last step nothing is yielded.
+    """Train to the last step or until patience runs out.
 
-    Raises:
-        DivergedError: where a loss is no longer finite; nothing of that is yielded.
+    Yield `state` at each checkpoint and at the end; nothing where it had stopped early already.
 
     Args:
-        state: new, or a checkpoint's; changed in place.
-        rank: this process; only 0 validates.
-        wrap: makes a module data-parallel.
-        progress: told the number of steps taken, after every step.
-        draws: how many clips the objective's batches have taken so far, for the state.
-        judged: told of every validation while the model still holds the weights that it is of.
+        state: new, or restored from a checkpoint; changed in place.
+
+    Raises:
+        DivergedError: a loss is no longer finite; that state is not yielded.
     """
     if state.stopped:
         return
-    model = objective.model.to(device)
-    if state.weights:
-        model.load_state_dict(state.weights)
-    wrapped = wrap(LossModule(objective))
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    plain = [p for p in model.parameters() if p.dim() <= 1]
-    groups: list[dict[str, Any]] = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": plain},
-    ]
-    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=0.0)
-    if state.optimiser:
-        optimiser.load_state_dict(state.optimiser)
-    average = {
-        name: value.to(device, copy=True)  # a checkpoint's are on the CPU
-        for name, value in (state.average or model.state_dict()).items()
-    }
-    unread: list[dict[str, Tensor]] = []
+    optimiser = _Optimiser(objective, config, state, device, replica.wrap)
     saved = time.monotonic()
     clock = Clock(state)
-    examples = _examples(objective, config, rank, state.step, draws)
+    examples = _examples(objective, config, replica.rank, state.step, hooks.draws)
     for example in prefetched(examples, _BATCHES_AHEAD):
-        noise = torch.Generator(device).manual_seed(example.noise_seed)
-        torch.manual_seed(example.dropout_seed)  # dropout draws from the process's state
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(state.step, config)
-        with autocast(device, device.type in config.half_precision_on, learning=True):
-            losses = wrapped(example.batch, noise)
-        optimiser.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()
-        nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        optimiser.step()
-        _average(average, model, min(config.average_decay, (1 + state.step) / (10 + state.step)))
-        state.step += 1
-        state.draws = example.draws
-        unread.append({name: loss.detach() for name, loss in losses.items()})
-        progress(state.step)
+        optimiser.step(example)
+        hooks.progress(state.step)
         last = state.step == config.steps
         if state.step % config.validate_every == 0 or last:
-            _read(unread, state)
-            losses_since = {name: float(np.mean(values)) for name, values in state.losses.items()}
-            state.losses = {}
+            losses = optimiser.mean_losses()
             clock.validation_begins()
-            if rank == 0:
+            if replica.rank == 0:
                 rate = learning_rate(state.step - 1, config)
-                validate(objective, average, state, losses_since, rate, judged)
+                validate(objective, optimiser.average, state, losses, rate, hooks.on_validation)
             clock.validation_ends()
-            state.stopped = not last and _of_first(state.since_best >= config.patience, device)
+            impatient = state.since_best >= config.patience
+            state.stopped = not last and _of_first_process(impatient, device)
             last = last or state.stopped
-        # Processes must agree on when to save, and their clocks do not.
-        if state.step % 20 == 0 or last:
-            late = time.monotonic() - saved > config.checkpoint_seconds
-            if _of_first(late, device) or last:
-                state.optimiser, state.average = optimiser.state_dict(), average
-                state.weights = model.state_dict()
+        # The first process decides when to save, because clocks differ.
+        if state.step % _CHECKPOINT_STEPS == 0 or last:
+            due = time.monotonic() - saved > config.checkpoint_seconds
+            if _of_first_process(due, device) or last:
+                optimiser.store()
                 saved = time.monotonic()
-                _read(unread, state)
                 clock.read()
                 yield state
         if last:
             return
 
 
+class _Optimiser:
+    """Take steps on a model; hold its optimiser, averaged weights and unread losses."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        config: LoopConfig,
+        state: TrainingState,
+        device: torch.device,
+        wrap: Callable[[nn.Module], nn.Module],
+    ) -> None:
+        """Move the model to the device and restore what `state` holds."""
+        self._config = config
+        self._state = state
+        self._device = device
+        self._model = objective.model.to(device)
+        if state.weights:
+            self._model.load_state_dict(state.weights)
+        self._losses = wrap(LossModule(objective))
+        groups: list[dict[str, Any]] = [
+            {
+                "params": [p for p in self._model.parameters() if p.dim() > 1],
+                "weight_decay": config.weight_decay,
+            },
+            {"params": [p for p in self._model.parameters() if p.dim() <= 1]},
+        ]
+        self._optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=0.0)
+        if state.optimiser:
+            self._optimiser.load_state_dict(state.optimiser)
+        self.average = {
+            name: value.to(device, copy=True)  # those of a checkpoint are on the CPU
+            for name, value in (state.average or self._model.state_dict()).items()
+        }
+        self._unread: list[dict[str, Tensor]] = []
+
+    def step(self, example: _Example) -> None:
+        """Take one optimiser step and update the average and the counts of the state."""
+        state = self._state
+        noise = torch.Generator(self._device).manual_seed(example.noise_seed)
+        torch.manual_seed(example.dropout_seed)  # dropout draws from the global generator
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate(state.step, self._config)
+        half_precision = self._device.type in self._config.half_precision_on
+        with autocast(self._device, half_precision, learning=True):
+            losses = self._losses(example.batch, noise)
+        self._optimiser.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        nn.utils.clip_grad_norm_(self._model.parameters(), self._config.clip)
+        self._optimiser.step()
+        decay = min(self._config.average_decay, (1 + state.step) / (10 + state.step))
+        _average(self.average, self._model, decay)
+        state.step += 1
+        state.draws = example.draws
+        self._unread.append({name: loss.detach() for name, loss in losses.items()})
+
+    def mean_losses(self) -> dict[str, float]:
+        """Return the means of the losses since the last call.
+
+        Raises:
+            DivergedError: one of them is not finite.
+        """
+        self._read_losses()
+        means = {name: float(np.mean(values)) for name, values in self._state.losses.items()}
+        self._state.losses = {}
+        return means
+
+    def store(self) -> None:
+        """Put weights, average, optimiser and losses into the state.
+
+        Raises:
+            DivergedError: a loss is not finite.
+        """
+        self._state.optimiser, self._state.average = self._optimiser.state_dict(), self.average
+        self._state.weights = self._model.state_dict()
+        self._read_losses()
+
+    def _read_losses(self) -> None:
+        """Move losses into the state. Reading them after every step would stall a GPU."""
+        for losses in self._unread:
+            for name, loss in losses.items():
+                self._state.losses.setdefault(name, []).append(float(loss))
+                if not math.isfinite(float(loss)):
+                    raise DivergedError(
+                        f"the loss {name!r} became {float(loss)} before step {self._state.step}.",
+                        reason=Reason.INTERNAL,
+                        remedy="If this happens from the first steps on a GPU, set"
+                        " TORCHDYNAMO_DISABLE=1 to train without compilation.",
+                    )
+        self._unread.clear()
+
+
 def _examples(
     objective: Objective, config: LoopConfig, rank: int, step: int, draws: Callable[[], int]
 ) -> Iterator[_Example]:
-    """What each step from `step` on is given; a function of the step, not of what was before."""
+    """Yield the input of each step from `step` on; each depends only on seed, rank and step."""
     for number in range(step, config.steps):
         random = np.random.default_rng([config.seed, rank, number])
         noise_seed = int(random.integers(2**62))
@@ -197,27 +272,9 @@ def _average(average: dict[str, Tensor], model: nn.Module, decay: float) -> None
             average[name].copy_(value)
 
 
-def _read(unread: list[dict[str, Tensor]], state: TrainingState) -> None:
-    """Move losses into the state; not after every step, for a GPU stands still while it is read.
-
-    Nothing of a run that has diverged is saved or judged.
-    """
-    for losses in unread:
-        for name, loss in losses.items():
-            state.losses.setdefault(name, []).append(float(loss))
-            if not math.isfinite(float(loss)):
-                raise DivergedError(
-                    f"the loss {name!r} became {float(loss)} before step {state.step}.",
-                    reason=Reason.INTERNAL,
-                    remedy="If it does so from the start on a GPU, set TORCHDYNAMO_DISABLE=1: then"
-                    " nothing is compiled.",
-                )
-    unread.clear()
-
-
-def _of_first(answer: bool, device: torch.device) -> bool:
-    """What the first process answers, in all of them."""
-    said = torch.tensor(float(answer), device=device)
+def _of_first_process(value: bool, device: torch.device) -> bool:
+    """Return the value of rank 0 in every process."""
+    shared = torch.tensor(float(value), device=device)
     if torch.distributed.is_initialized():
-        torch.distributed.broadcast(said, 0)
-    return bool(said)
+        torch.distributed.broadcast(shared, 0)
+    return bool(shared)

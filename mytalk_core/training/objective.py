@@ -1,4 +1,4 @@
-"""What the loop trains: a model, where its batches come from, and how it is judged."""
+"""The interface between the training loop and a model."""
 
 from typing import Any, Protocol
 
@@ -8,21 +8,20 @@ from torch import Tensor, nn
 
 
 class Objective(Protocol):
-    """What is trained: a model, where its batches come from, and how it is judged."""
+    """A model with its batches, losses and validation."""
 
     @property
     def model(self) -> nn.Module:
-        """Whose weights are trained."""
+        """The model whose weights are trained."""
 
     def batch(self, random: np.random.Generator, step: int) -> Any:
-        """The examples of one step, counted from 0.
+        """Return the examples of one step, counted from 0.
 
-        Called by another thread while earlier steps are taken: what it gives must not depend on
-        the weights that are trained.
+        Called ahead of the step in another thread: the result must not depend on the weights.
         """
 
     def losses(self, batch: Any, noise: torch.Generator) -> dict[str, Tensor]:
-        """The losses of one step, weighted; their sum is minimised."""
+        """Return the weighted losses of one step; their sum is minimised."""
 
     def validate(self) -> dict[str, float]:
-        """Figures of the model as it stands on held-out clips; less of the first is better."""
+        """Return metrics on held-out clips; the first selects weights, lower is better."""

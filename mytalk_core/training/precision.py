@@ -1,10 +1,10 @@
-"""Half precision where the hardware has it."""
+"""bfloat16 where the hardware supports it."""
 
 import torch
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is faster than float32 there: GPUs from Ampere on, CPUs with AVX512-BF16."""
+    """Whether bfloat16 beats float32: GPUs from Ampere on, CPUs with AVX512-BF16 or AMX."""
     if device.type == "cuda":
         supported: bool = torch.cuda.is_bf16_supported()
         return supported
@@ -13,11 +13,11 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 
 
 def autocast(device: torch.device, wanted: bool, learning: bool = False) -> torch.autocast:
-    """A context in which convolutions and matrix products run in bfloat16 if that helps.
+    """Return a context that runs convolutions and matrix products in bfloat16 where it is faster.
 
     Args:
-        learning: weights are cast anew at each use. A cast that was kept from a pass without
-            gradients would pass none on later, and its weight would never be learnt.
+        learning: disable the cache of cast weights. A cast cached under `no_grad` has no gradient,
+            so a later training pass that reused it would not update its weight.
     """
     return torch.autocast(
         device.type,

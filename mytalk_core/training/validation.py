@@ -1,4 +1,4 @@
-"""Judging the averaged weights on held-out clips, and keeping them where they are the best."""
+"""Validation of the averaged weights on held-out clips."""
 
 from collections.abc import Callable, Mapping
 
@@ -14,21 +14,23 @@ def validate(
     state: TrainingState,
     losses: Mapping[str, float],
     learning_rate: float,
-    judged: Callable[[Validation], None],
+    on_validation: Callable[[Validation], None],
 ) -> None:
-    """Judge the averaged weights and note it in the state; the model goes on as it was.
+    """Validate the averaged weights, record the result in the state and keep the best weights.
+
+    The model's own weights are restored afterwards.
 
     Args:
         losses: means since the last validation.
         learning_rate: of the last step.
-        judged: told of what was found while the model still holds the averaged weights.
+        on_validation: called while the model still holds the averaged weights.
     """
     model = objective.model
     current = {name: value.clone() for name, value in model.state_dict().items()}
     model.load_state_dict(average)
     model.eval()
     figures = objective.validate()
-    judged(Validation(state.step, losses, figures, learning_rate, state.rates[-1]))
+    on_validation(Validation(state.step, losses, figures, learning_rate, state.rates[-1]))
     model.train()
     model.load_state_dict(current)
     score = next(iter(figures.values()))

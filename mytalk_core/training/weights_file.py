@@ -22,22 +22,22 @@ def write_weights(
     config: dict[str, Any],
     notes: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Write the weights of `network` and its `config` (JSON values) under the name `entry`.
+    """Write the weights of `network`, and its `config` (JSON values) as metadata `entry`.
 
-    The same weights give the same bytes.
+    Equal weights give equal bytes.
 
     Args:
-        notes: what else is known of the weights, by name.
+        notes: further metadata.
     """
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     path.write_bytes(save(tensors, metadata={**notes, entry: json.dumps(config)}))
 
 
 def read_notes(path: Path) -> dict[str, str]:
-    """What `write_weights` was told of the weights beside their tensors.
+    """Return the metadata of a weights file.
 
     Raises:
-        OSError, SafetensorError: where the file is missing or is no such file.
+        OSError, SafetensorError: the file is missing or is no safetensors file.
     """
     with safe_open(path, framework="pt") as file:
         return dict(file.metadata() or {})
@@ -46,14 +46,14 @@ def read_notes(path: Path) -> dict[str, str]:
 def read_weights(
     path: Path, entry: str, build: Callable[[dict[str, Any]], Network], what: str, remedy: str
 ) -> Network:
-    """The network that `write_weights` wrote, ready to predict; nothing is unpickled.
+    """Read a network written by `write_weights`, in evaluation mode.
 
     Args:
-        build: makes the network from its configuration.
-        what, remedy: what the file should be, and what to give instead of another one.
+        build: creates the network from its configuration.
+        what, remedy: for the error: what the file should be, and what to give instead.
 
     Raises:
-        ModelError: where the file is missing or holds something else.
+        ModelError: the file is missing or holds something else.
     """
     try:
         with safe_open(path, framework="pt") as file:

@@ -36,7 +36,7 @@ from mytalk_core.data.model_store import pull
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.training import MotionObjective, MotionTrainingConfig, voiced_clips
 from mytalk_core.speech.features import SpeechEncoder
-from mytalk_core.training.loop import LoopConfig, train
+from mytalk_core.training.loop import Hooks, LoopConfig, Replica, train
 from mytalk_core.training.objective import Objective
 from mytalk_core.training.state import TrainingState
 from pipelines.training_job import TrainJob, appearance_config, buffer_config, loop_config
@@ -118,9 +118,10 @@ def step_rate(made: Subject) -> float:
 def training_rate(made: Subject) -> float:
     """Samples a second of the training loop; its first steps, which warm up, do not count."""
     times: list[float] = []
-    told = lambda step: times.append(time.monotonic())  # noqa: E731
-    for _ in train(made.objective, made.config, TrainingState(), CPU, rank=1, progress=told):
-        pass  # rank 1 does not validate
+    hooks = Hooks(progress=lambda step: times.append(time.monotonic()))
+    unvalidated = Replica(rank=1)
+    for _ in train(made.objective, made.config, TrainingState(), CPU, unvalidated, hooks):
+        pass
     warm = STEPS // 4
     return made.batch * (len(times) - 1 - warm) / (times[-1] - times[warm])
 

@@ -53,7 +53,7 @@ from mytalk_core.motion.denoiser import DenoiserConfig
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import MotionConfig
 from mytalk_core.motion.training import MotionObjective, MotionTrainingConfig
-from mytalk_core.training.loop import LoopConfig, train
+from mytalk_core.training.loop import Hooks, LoopConfig, Replica, train
 from mytalk_core.training.state import TrainingState
 
 CPU = torch.device("cpu")
@@ -122,8 +122,8 @@ def step_rate(subject: Subject, data: Path, world: int, rank: int) -> float:
     made.validate = lambda: {"none": 0.0}
     times: list[float] = []
     wrap = DistributedDataParallel if world > 1 else lambda module: module
-    told = lambda step: times.append(time.monotonic())  # noqa: E731
-    for _ in train(made, config, TrainingState(), CPU, rank, wrap, told):
+    hooks = Hooks(progress=lambda step: times.append(time.monotonic()))
+    for _ in train(made, config, TrainingState(), CPU, Replica(rank, wrap), hooks):
         pass
     return (len(times) - WARM) / (times[-1] - times[WARM - 1])
 

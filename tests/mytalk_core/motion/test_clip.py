@@ -1,4 +1,4 @@
-"""Clips in other voices: the same words at the same time, the same every time."""
+"""Training clips in altered voices: deterministic, with the timing of the recording."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,14 +23,14 @@ def encoder(whisper_dir: Path) -> SpeechEncoder:
 
 @pytest.fixture(scope="module")
 def members(encoder: SpeechEncoder, sample_clips: dict[str, SampleClip]) -> dict[str, bytes]:
-    """A made-up face that says what a man says for three seconds."""
-    sample = speaking_clip("somebody", 0, frames=75)
+    """A synthetic face with three seconds of recorded speech."""
+    sample = speaking_clip("ann", 0, frames=75)
     audio = read_audio(sample_clips["test_movie"].path)[:48_000]
-    said = replace(sample, audio=(audio * 32_767).astype(np.int16), speech=encoder.encode(audio))
-    return encode_sample(said)
+    dubbed = replace(sample, audio=(audio * 32_767).astype(np.int16), speech=encoder.encode(audio))
+    return encode_sample(dubbed)
 
 
-def test_voices_come_after_ones_own_and_are_the_same_every_time(
+def test_altered_voices_follow_the_recorded_one_and_are_deterministic(
     members: dict[str, bytes], encoder: SpeechEncoder
 ) -> None:
     plain = motion_clip(members)
@@ -44,7 +44,7 @@ def test_voices_come_after_ones_own_and_are_the_same_every_time(
     assert not np.array_equal(clip.speech[1], clip.speech[2])
 
 
-def test_a_share_of_clips_has_other_voices(
+def test_the_configured_share_of_clips_has_altered_voices(
     members: dict[str, bytes], encoder: SpeechEncoder
 ) -> None:
     made = VoicedClips(encoder, 1, 0.3, VoiceConfig())
@@ -57,24 +57,24 @@ def test_a_share_of_clips_has_other_voices(
     assert 5 <= voices.count(2) <= 20
 
 
-def test_another_voice_says_the_same_at_the_same_time(
+def test_altered_voices_keep_the_timing_of_the_recording(
     members: dict[str, bytes], encoder: SpeechEncoder
 ) -> None:
-    """Its features are nearest to one's own where neither is moved."""
+    """The similarity of features to the recording is highest at lag zero."""
     clip = VoicedClips(encoder, 6, 1.0, VoiceConfig(share=0.0))(members)
     own, *others = clip.speech.astype(np.float32)
     own = own - own.mean(axis=0)
 
-    def likeness(voice: np.ndarray, lag: int) -> float:
+    def similarity(voice: np.ndarray, lag: int) -> float:
         moved = np.roll(voice - voice.mean(axis=0), lag, axis=0)[5:-5]
         return float((moved * own[5:-5]).sum() / np.linalg.norm(moved) / np.linalg.norm(own[5:-5]))
 
     for voice in others:
-        assert max(range(-5, 6), key=lambda lag: likeness(voice, lag)) == 0
-        assert likeness(voice, 0) > 0.6
+        assert max(range(-5, 6), key=lambda lag: similarity(voice, lag)) == 0
+        assert similarity(voice, 0) > 0.6
 
 
 def test_features_of_another_version_are_refused(members: dict[str, bytes]) -> None:
     meta = replace(decode_meta(members["json"]), versions={})
-    with pytest.raises(BadInputError, match="older ones"):
+    with pytest.raises(BadInputError, match="of an older version"):
         motion_clip(members | {"json": encode_meta(meta)})

@@ -1,4 +1,4 @@
-"""The closed forms hit what is there to be hit, whoever holds the clips."""
+"""The closed-form fits recover known solutions, on any number of processes."""
 
 from dataclasses import replace
 
@@ -53,14 +53,14 @@ def test_the_closed_form_recovers_a_linear_map() -> None:
     np.testing.assert_allclose(model.speech_mean, 3, atol=0.25)
     np.testing.assert_allclose(model.speech_std, 2, atol=0.25)
     unseen = random.normal(3, 2, (50, 512))
-    heard = model.standardise(torch.from_numpy(unseen).float())[None]
-    found = model.space.decode(model.reading(heard)[0])[0].numpy()
-    # Up to the mean of the training speech, which the map, having no offset, cannot undo.
+    speech_windows = model.standardise(torch.from_numpy(unseen).float())[None]
+    found = model.space.decode(model.reading(speech_windows)[0])[0].numpy()
+    # Up to the mean of the training speech, because the map has no offset.
     expected = ((unseen - model.speech_mean.numpy()) / 2 @ truth @ directions) * 0.01
     assert np.abs(found - expected).max() < 0.05 * expected.std()
 
 
-def test_however_many_voices_a_clip_counts_the_same(talking_face: Film) -> None:
+def test_the_weight_of_a_clip_does_not_depend_on_its_voices(talking_face: Film) -> None:
     made = clips(talking_face, 2)
     plain, voiced = SpeechToMotion(SIZE), SpeechToMotion(SIZE)
     fit(plain, made, np.ones(2), ridge=1.0, total=itself)
@@ -72,11 +72,11 @@ def test_however_many_voices_a_clip_counts_the_same(talking_face: Film) -> None:
         )
 
 
-def test_processes_together_fit_what_one_would(talking_face: Film) -> None:
+def test_several_processes_fit_the_same_as_one(talking_face: Film) -> None:
     made = clips(talking_face, 2)
     whole = SpeechToMotion(SIZE)
     fit(whole, made, np.ones(2), ridge=1.0, total=itself)
-    # Both processes hold the same clips here, so every sum over them is twice one's own.
+    # Two processes with the same clips: every sum over processes is twice the local one.
     shared = SpeechToMotion(SIZE)
     fit(shared, made, np.ones(2), ridge=1.0, total=lambda tensor: 2 * tensor)
     for name in ("speech_mean", "speech_std", "speech_map", "closure_map", "closure_offset"):
@@ -85,7 +85,7 @@ def test_processes_together_fit_what_one_would(talking_face: Film) -> None:
         )
 
 
-def test_what_weighs_nothing_is_not_fitted(talking_face: Film) -> None:
+def test_clips_of_weight_zero_have_no_effect(talking_face: Film) -> None:
     made = clips(talking_face, 2)
     alone, outvoted = SpeechToMotion(SIZE), SpeechToMotion(SIZE)
     fit(alone, made[:1], np.ones(1), ridge=1.0, total=itself)
@@ -94,22 +94,22 @@ def test_what_weighs_nothing_is_not_fitted(talking_face: Film) -> None:
     torch.testing.assert_close(outvoted.speech_map, alone.speech_map, atol=1e-3, rtol=1e-2)
 
 
-def test_closure_is_read_where_mouths_shut_and_in_silence(talking_face: Film) -> None:
+def test_closure_is_predicted_where_mouths_shut_and_in_silence(talking_face: Film) -> None:
     made = clips(talking_face, 3)
     model = SpeechToMotion(SIZE)
     fit(model, made[:2], np.ones(2), ridge=0.1, total=itself)
     unseen = made[2]
-    said, silence = (
+    spoken, silence = (
         model.reading(model.standardise(torch.from_numpy(speech).float()))[1].numpy()
         for speech in (unseen.speech[0], QUIET)
     )
     assert 0.02 < unseen.shut.mean() < 0.6
-    assert said[unseen.shut].mean() > 3 * said[~unseen.shut].mean()
+    assert spoken[unseen.shut].mean() > 3 * spoken[~unseen.shut].mean()
     assert silence.min() > 0.8 * SIZE.closure_share
 
 
-def test_the_reading_of_closure_is_the_best_there_is(talking_face: Film) -> None:
-    """At the minimum of the penalised loss its slope is zero."""
+def test_the_regression_of_closure_is_optimal(talking_face: Film) -> None:
+    """The gradient of the penalised loss is zero."""
     made = clips(talking_face, 2)
     model = SpeechToMotion(SIZE)
     config = ReadingConfig(closure_ridge=0.05)
@@ -120,9 +120,9 @@ def test_the_reading_of_closure_is_the_best_there_is(talking_face: Film) -> None
     loss = config.closure_ridge * weights.square().sum() / 2
     sounds = [(torch.from_numpy(clip.speech[0]).float(), clip.shut, 0.5) for clip in made]
     for speech, shut, share in [*sounds, (torch.from_numpy(QUIET), np.ones(40, bool), 0.1)]:
-        heard = windows(model.standardise(speech)[None], 0)[0]
+        x = windows(model.standardise(speech)[None], 0)[0]
         loss = loss + share * torch.nn.functional.binary_cross_entropy_with_logits(
-            heard @ weights + offset, torch.from_numpy(shut).float()
+            x @ weights + offset, torch.from_numpy(shut).float()
         )
     loss.backward()
     assert weights.grad is not None and offset.grad is not None

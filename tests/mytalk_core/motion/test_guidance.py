@@ -1,17 +1,18 @@
-"""Guidance against its formula, and what it costs."""
+"""Guidance against its formula, and its cost."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mytalk_core.motion.guidance import guided, unheard
-from mytalk_core.motion.model import SpeechToMotion
+from mytalk_core.motion.guidance import guided, without_speech
+from mytalk_core.motion.model import Conditions, SpeechToMotion
 
 Lively = Callable[..., SpeechToMotion]
-Inputs = tuple[torch.Tensor, ...]
+Inputs = tuple[torch.Tensor, torch.Tensor, Conditions]
 
 
 @pytest.fixture(scope="module")
@@ -25,36 +26,32 @@ def inputs(model: SpeechToMotion) -> Inputs:
     return (
         torch.randn(2, 20, model.config.space.components, generator=draws),
         torch.tensor([0.5, 0.9]),
-        torch.randn(2, 20, 3 * len(model.scheme.pose_context), generator=draws),
-        torch.randn(2, 20, 512, generator=draws),
-        torch.randn(2, 4, model.config.denoiser.width, generator=draws),
-        torch.randn(2, model.config.space.components, generator=draws),
+        Conditions(
+            torch.randn(2, 20, 3 * len(model.scheme.pose_context), generator=draws),
+            torch.randn(2, 20, 512, generator=draws),
+            torch.randn(2, 4, model.config.denoiser.width, generator=draws),
+            torch.randn(2, model.config.space.components, generator=draws),
+        ),
     )
 
 
 class Counted:
-    """A model that remembers the batches it was asked for."""
+    """A model that records the sizes of its batches."""
 
     def __init__(self, model: SpeechToMotion) -> None:
         self.model = model
         self.batches: list[int] = []
 
     def __call__(
-        self,
-        noisy: torch.Tensor,
-        time: torch.Tensor,
-        upper_face: torch.Tensor,
-        speech: torch.Tensor,
-        identity: torch.Tensor,
-        closed: torch.Tensor,
+        self, noisy: torch.Tensor, time: torch.Tensor, conditions: Conditions
     ) -> torch.Tensor:
         self.batches.append(len(noisy))
-        clean: torch.Tensor = self.model(noisy, time, upper_face, speech, identity, closed)
+        clean: torch.Tensor = self.model(noisy, time, conditions)
         return clean
 
 
 @torch.inference_mode()
-def test_at_strength_one_the_model_is_asked_once_and_answers_itself(
+def test_strength_one_is_the_plain_prediction_in_one_pass(
     model: SpeechToMotion, inputs: Inputs
 ) -> None:
     counted = Counted(model)
@@ -63,7 +60,7 @@ def test_at_strength_one_the_model_is_asked_once_and_answers_itself(
 
 
 @torch.inference_mode()
-def test_any_other_strength_takes_one_pass_of_twice_the_batch(
+def test_other_strengths_take_one_pass_of_twice_the_batch(
     model: SpeechToMotion, inputs: Inputs
 ) -> None:
     counted = Counted(model)
@@ -74,23 +71,25 @@ def test_any_other_strength_takes_one_pass_of_twice_the_batch(
 @settings(deadline=None, max_examples=20)
 @given(strength=st.floats(0, 3))
 @torch.inference_mode()
-def test_the_share_of_the_speech_is_multiplied(
+def test_the_effect_of_speech_is_multiplied(
     model: SpeechToMotion, inputs: Inputs, strength: float
 ) -> None:
     """Ho and Salimans 2022, equation 6."""
-    noisy, time, upper_face, speech, identity, closed = inputs
-    heard = model(*inputs)
-    deaf = model(noisy, time, upper_face, unheard(speech), identity, closed)
-    assert (heard - deaf).abs().max() > 0.1
+    noisy, time, conditions = inputs
+    silent = replace(conditions, speech=without_speech(conditions.speech))
+    conditional, unconditional = model(*inputs), model(noisy, time, silent)
+    effect = conditional - unconditional
+    assert effect.abs().max() > 0.1
     torch.testing.assert_close(
-        guided(model, *inputs, strength), deaf + strength * (heard - deaf), atol=1e-4, rtol=1e-4
+        guided(model, *inputs, strength), unconditional + strength * effect, atol=1e-4, rtol=1e-4
     )
 
 
 @torch.inference_mode()
-def test_of_no_speech_nothing_is_read_but_how_often_mouths_are_shut(
+def test_the_estimate_without_speech_is_the_mean_share_of_the_shut_mouth(
     model: SpeechToMotion, inputs: Inputs
 ) -> None:
-    estimate = model.estimate(unheard(inputs[3]), inputs[5])
-    usual = model.config.closure_share * torch.sigmoid(model.closure_offset) * inputs[5]
+    closed = inputs[2].closed
+    estimate = model.estimate(without_speech(inputs[2].speech), closed)
+    usual = model.config.closure_share * torch.sigmoid(model.closure_offset) * closed
     torch.testing.assert_close(estimate, usual[:, None].expand_as(estimate))

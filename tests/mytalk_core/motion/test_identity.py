@@ -1,4 +1,4 @@
-"""The identity extractor sees a set of frames, not their order."""
+"""The identity extractor: order of frames, sizes, loss."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def extractor() -> IdentityExtractor:
     return IdentityExtractor(12, 10, CONFIG)
 
 
-def test_shapes_and_length(extractor: IdentityExtractor) -> None:
+def test_outputs_have_the_configured_shapes_and_unit_length(extractor: IdentityExtractor) -> None:
     tokens, vector = extractor(torch.randn(2, 5, 12))
     assert tokens.shape == (2, 3, 10)
     assert vector.shape == (2, 8)
@@ -25,20 +25,20 @@ def test_shapes_and_length(extractor: IdentityExtractor) -> None:
 
 @settings(deadline=None)
 @given(st.permutations(range(6)))
-def test_order_is_not_seen(extractor: IdentityExtractor, order: list[int]) -> None:
+def test_the_order_of_frames_has_no_effect(extractor: IdentityExtractor, order: list[int]) -> None:
     frames = torch.randn(2, 6, 12, generator=torch.Generator().manual_seed(0))
     for one, other in zip(extractor(frames), extractor(frames[:, order]), strict=True):
         torch.testing.assert_close(one, other)
 
 
-def test_frames_are_seen(extractor: IdentityExtractor) -> None:
+def test_a_changed_frame_changes_the_tokens(extractor: IdentityExtractor) -> None:
     frames = torch.randn(1, 6, 12)
     changed = frames.clone()
     changed[:, 2] += 1
     assert not torch.allclose(extractor(frames)[0], extractor(changed)[0])
 
 
-def test_the_loss_is_zero_for_the_same_and_two_for_the_opposite() -> None:
+def test_the_loss_is_zero_for_equal_and_two_for_opposite_vectors() -> None:
     one, other = torch.eye(4)[:2], torch.eye(4)[2:]
     assert identity_loss(one, one).item() == pytest.approx(0)
     assert identity_loss(one, -one).item() == pytest.approx(2)

@@ -1,4 +1,4 @@
-"""How errors count over diffusion time."""
+"""Loss weights over diffusion time."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ ALL: tuple[LossWeighting, ...] = ("uniform", "min-snr", "truncated-snr")
 
 @pytest.mark.parametrize("weighting", ALL)
 def test_the_mean_over_all_times_is_one(weighting: LossWeighting) -> None:
-    """So that another weighting changes neither the learning rate nor the balance of losses."""
+    """A weighting then changes neither the learning rate nor the balance of losses."""
     times = torch.rand(200_000, generator=torch.Generator().manual_seed(0))
     weights = loss_weight(times, weighting, OFFSET)
     assert weights.mean().item() == pytest.approx(1, abs=0.01)
@@ -23,7 +23,9 @@ def test_the_mean_over_all_times_is_one(weighting: LossWeighting) -> None:
 @pytest.mark.parametrize("weighting", ALL)
 @settings(deadline=None)
 @given(one=st.floats(0, 1), other=st.floats(0, 1))
-def test_noisier_never_counts_more(weighting: LossWeighting, one: float, other: float) -> None:
+def test_weights_do_not_increase_with_noise(
+    weighting: LossWeighting, one: float, other: float
+) -> None:
     early, late = loss_weight(torch.tensor(sorted((one, other))), weighting, OFFSET)
     assert 0 <= late <= early < float("inf")
 
@@ -33,7 +35,7 @@ def test_uniform_is_one_everywhere() -> None:
 
 
 @pytest.mark.parametrize(("weighting", "least"), [("min-snr", 0.0), ("truncated-snr", 1.0)])
-def test_between_its_bounds_a_weight_is_proportional_to_the_snr(
+def test_weights_are_proportional_to_the_snr_between_the_bounds(
     weighting: LossWeighting, least: float
 ) -> None:
     times = torch.tensor([0.3, 0.45, 0.7, 0.95, 0.1])

@@ -1,4 +1,4 @@
-"""The model on disk, and what it hears of the speech around a frame."""
+"""The model file, and windows of speech."""
 
 import json
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from mytalk_core.errors import ModelError, Reason
 from mytalk_core.motion.model import (
     SIZES,
+    Conditions,
     MotionConfig,
     SpeechToMotion,
     load_model,
@@ -22,7 +23,7 @@ from mytalk_core.motion.model import (
 Lively = Callable[..., SpeechToMotion]
 
 
-def test_a_saved_model_says_the_same(lively_model: Lively, tmp_path: Path) -> None:
+def test_a_saved_model_predicts_the_same(lively_model: Lively, tmp_path: Path) -> None:
     model = lively_model(speech_context=1)
     save_model(model, tmp_path / "motion.safetensors")
     loaded = load_model(tmp_path / "motion.safetensors")
@@ -32,16 +33,18 @@ def test_a_saved_model_says_the_same(lively_model: Lively, tmp_path: Path) -> No
     inputs = (
         torch.randn(2, 9, model.config.space.components),
         torch.tensor([0.3, 0.8]),
-        torch.randn(2, 9, 3 * len(scheme.pose_context)),
-        torch.randn(2, 9, 512),
-        torch.randn(2, 4, model.config.denoiser.width),
-        torch.randn(2, model.config.space.components),
+        Conditions(
+            torch.randn(2, 9, 3 * len(scheme.pose_context)),
+            torch.randn(2, 9, 512),
+            torch.randn(2, 4, model.config.denoiser.width),
+            torch.randn(2, model.config.space.components),
+        ),
     )
     with torch.no_grad():
         torch.testing.assert_close(loaded(*inputs), model(*inputs), atol=0, rtol=0)
 
 
-def test_the_same_weights_are_the_same_bytes(lively_model: Lively, tmp_path: Path) -> None:
+def test_equal_weights_give_equal_bytes(lively_model: Lively, tmp_path: Path) -> None:
     for name in ("one", "two"):
         save_model(lively_model(), tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
@@ -59,7 +62,7 @@ def test_weights_of_earlier_versions_take_the_defaults_of_newer_fields() -> None
 
 
 def text(path: Path) -> None:
-    path.write_text("these are no weights")
+    path.write_text("not a weights file")
 
 
 def nothing(path: Path) -> None:
@@ -83,17 +86,17 @@ def no_json(path: Path) -> None:
     save_file({"weight": torch.zeros(2)}, path, metadata={"motion_config": "depth 3"})
 
 
-def lacking(path: Path) -> None:
+def truncated(path: Path) -> None:
     save_model(SpeechToMotion(SIZES["tiny"]), path)
     path.write_bytes(path.read_bytes()[:-100])
 
 
 @pytest.mark.parametrize(
-    "spoil", [text, nothing, folder, other_tensors, other_fields, no_json, lacking]
+    "write", [text, nothing, folder, other_tensors, other_fields, no_json, truncated]
 )
-def test_what_is_no_model_is_refused(spoil: Callable[[Path], None], tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_refused(write: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "motion.safetensors"
-    spoil(path)
+    write(path)
     with pytest.raises(ModelError) as refused:
         load_model(path)
     assert refused.value.reason == Reason.MODEL_CORRUPT

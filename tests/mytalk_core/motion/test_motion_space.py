@@ -1,4 +1,4 @@
-"""Motion in few components and back."""
+"""Principal components of motion and their inverse."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def fitted(components: int = 4, floor: float = 0.0) -> MotionSpace:
     return space
 
 
-def test_components_are_the_directions_of_most_movement() -> None:
+def test_components_are_the_directions_of_largest_variance() -> None:
     space = fitted()
     np.testing.assert_allclose(space.std, DEVIATIONS, rtol=1e-4)
     np.testing.assert_allclose(np.abs(space.basis.numpy() @ DIRECTIONS.T), np.eye(4), atol=1e-4)
@@ -27,34 +27,34 @@ def test_components_are_the_directions_of_most_movement() -> None:
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_decode_is_the_inverse_of_encode_for_motion_that_was_seen(seed: int) -> None:
+def test_decode_inverts_encode_in_the_fitted_subspace(seed: int) -> None:
     random = np.random.default_rng(seed)
     motion = torch.from_numpy(random.normal(size=(2, 5, 4)) * DEVIATIONS @ DIRECTIONS).float()
     space = fitted(floor=0.5)
     torch.testing.assert_close(space.decode(space.encode(motion)), motion, atol=1e-5, rtol=1e-4)
 
 
-def test_encode_is_the_inverse_of_decode_always() -> None:
+def test_encode_inverts_decode() -> None:
     space = fitted(components=2)
     components = torch.randn(3, 7, 2)
     torch.testing.assert_close(space.encode(space.decode(components)), components)
 
 
-def test_components_of_seen_motion_have_unit_deviation() -> None:
+def test_components_of_fitted_motion_have_unit_deviation() -> None:
     random = np.random.default_rng(1)
     motion = random.normal(size=(20_000, 4)) * DEVIATIONS @ DIRECTIONS
     encoded = fitted().encode(torch.from_numpy(motion).float())
     np.testing.assert_allclose(encoded.std(dim=0), 1, atol=0.03)
 
 
-def test_faint_components_are_not_blown_up() -> None:
+def test_small_deviations_are_raised_to_the_floor() -> None:
     std = fitted(floor=0.3).std.numpy()
     np.testing.assert_allclose(std, [0.2, 0.1, 0.06, 0.06], rtol=1e-4)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_refit_gives_the_same_basis(sign: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the solver answers with the opposite eigenvectors."""
+    """The solver may return eigenvectors of the opposite sign."""
     expected = fitted().basis.clone()
     solve = np.linalg.eigh
 

@@ -1,4 +1,4 @@
-"""Noise against what can be worked out on paper."""
+"""The noise schedule against analytic values."""
 
 import math
 
@@ -17,13 +17,13 @@ def share(time: float) -> torch.Tensor:
     return signal_share(torch.tensor(time), OFFSET)
 
 
-def test_all_signal_at_the_start_and_next_to_none_at_the_end() -> None:
+def test_the_signal_share_is_one_at_time_zero_and_minimal_at_time_one() -> None:
     assert share(0.0).item() == pytest.approx(1)
     assert share(1.0).item() == pytest.approx(1e-5, abs=1e-6)
 
 
 def test_the_share_follows_the_cosine_of_the_paper() -> None:
-    """Nichol and Dhariwal 2021, equation 17, written out."""
+    """Nichol and Dhariwal 2021, equation 17."""
 
     def raw(time: float) -> float:
         return math.cos((time + OFFSET) / (1 + OFFSET) * math.pi / 2) ** 2
@@ -34,14 +34,14 @@ def test_the_share_follows_the_cosine_of_the_paper() -> None:
 
 @settings(deadline=None)
 @given(times, times)
-def test_the_share_only_falls(one: float, other: float) -> None:
+def test_the_share_decreases_with_time(one: float, other: float) -> None:
     early, late = sorted((one, other))
     assert share(early) >= share(late)
 
 
 @settings(deadline=None)
 @given(times, st.floats(0.1, 3))
-def test_noising_keeps_the_variance_it_should(time: float, deviation: float) -> None:
+def test_noised_data_have_the_expected_variance(time: float, deviation: float) -> None:
     draws = torch.Generator().manual_seed(0)
     clean = deviation * torch.randn(1, 20_000, generator=draws)
     noise = torch.randn(1, 20_000, generator=draws)
@@ -50,6 +50,6 @@ def test_noising_keeps_the_variance_it_should(time: float, deviation: float) -> 
     assert noisy.var().item() == pytest.approx(left * deviation**2 + 1 - left, rel=0.06)
 
 
-def test_signal_to_noise_is_the_ratio_of_their_variances() -> None:
+def test_signal_to_noise_is_the_ratio_of_variances() -> None:
     shares = torch.tensor([0.0, 0.5, 0.8, 1.0])
     torch.testing.assert_close(signal_to_noise(shares), torch.tensor([0.0, 1.0, 4.0, math.inf]))

@@ -1,4 +1,4 @@
-"""Samplers against what can be worked out on paper."""
+"""Samplers against analytic solutions."""
 
 from collections.abc import Callable
 
@@ -22,8 +22,8 @@ def share(time: float) -> torch.Tensor:
 
 @settings(deadline=None)
 @given(times, times)
-def test_a_step_with_the_truth_stays_on_the_forward_process(now: float, to: float) -> None:
-    """x_t of some noise becomes x_s of the same noise: the marginals of the paper."""
+def test_a_step_with_the_true_data_stays_on_the_forward_process(now: float, to: float) -> None:
+    """x_t becomes x_s of the same noise."""
     draws = torch.Generator().manual_seed(1)
     clean, noise = torch.randn(2, 3, 5, generator=draws)
     late, early = sorted((now + 0.01, to), reverse=True)
@@ -34,13 +34,12 @@ def test_a_step_with_the_truth_stays_on_the_forward_process(now: float, to: floa
     )
 
 
-def test_the_last_step_gives_what_the_network_says() -> None:
+def test_the_last_step_returns_the_prediction() -> None:
     noisy, clean = torch.randn(2, 4, 7)
     torch.testing.assert_close(ddim_step(noisy, clean, share(0.3), torch.tensor(1.0)), clean)
 
 
-def test_a_guess_that_moves_evenly_is_met_half_way() -> None:
-    """Where guesses are a line in lambda, the one used is that of the middle of the step."""
+def test_predictions_linear_in_lambda_are_extrapolated_to_the_middle_of_the_step() -> None:
 
     def log_snr(at: float) -> torch.Tensor:
         return 0.5 * (share(at) / (1 - share(at))).log()
@@ -55,7 +54,7 @@ def test_a_guess_that_moves_evenly_is_met_half_way() -> None:
 @solvers
 @settings(deadline=None)
 @given(steps=st.integers(1, 20), temperature=st.floats(0, 1))
-def test_with_an_oracle_sampling_ends_at_the_truth(
+def test_sampling_with_an_oracle_returns_the_truth(
     solver: Solver, steps: int, temperature: float
 ) -> None:
     truth = torch.linspace(-3, 3, 12).reshape(2, 6)
@@ -68,7 +67,7 @@ def test_with_an_oracle_sampling_ends_at_the_truth(
 
 
 @solvers
-def test_times_run_from_noise_towards_data(solver: Solver) -> None:
+def test_times_run_from_noise_to_data(solver: Solver) -> None:
     seen: list[float] = []
 
     def denoise(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
@@ -82,7 +81,7 @@ def test_times_run_from_noise_towards_data(solver: Solver) -> None:
 
 @solvers
 def test_the_same_noise_gives_the_same_data(solver: Solver) -> None:
-    """Nothing is drawn on the way: the seed of the noise is that of the sample."""
+    """The sampler itself draws no random numbers."""
     noise = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
     config = DiffusionConfig(steps=4, solver=solver)
     denoise = gaussian(1.0, 0.5)
@@ -93,7 +92,7 @@ def test_the_same_noise_gives_the_same_data(solver: Solver) -> None:
 
 
 def gaussian(mean: float, deviation: float) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """The best network for data N(mean, deviation^2): x_0's posterior mean is linear in x_t."""
+    """Return the optimal network for data N(mean, deviation^2), the posterior mean of x_0."""
 
     def posterior_mean(noisy: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
         a = signal_share(time, OFFSET).double()[:, None]
@@ -104,10 +103,9 @@ def gaussian(mean: float, deviation: float) -> Callable[[torch.Tensor, torch.Ten
 
 
 def error(mean: float, deviation: float, config: DiffusionConfig) -> float:
-    """Largest distance of samples from the end of the exact flow (Song et al. 2021, eq. 13).
+    """Return the largest distance of samples from the exact flow (Song et al. 2021, eq. 13).
 
-    The flow keeps each sample's place in its Gaussian: (x_t - sqrt(a) mean) / sqrt(a deviation^2 +
-    1 - a) is constant over time.
+    (x_t - sqrt(a) mean) / sqrt(a deviation^2 + 1 - a) is constant along the flow.
     """
     noise = torch.linspace(-2, 2, 9, dtype=torch.float64)[None]
     found = sample(gaussian(mean, deviation), noise, config)
@@ -119,13 +117,13 @@ def error(mean: float, deviation: float, config: DiffusionConfig) -> float:
 
 @solvers
 @pytest.mark.parametrize("temperature", [1.0, 0.3])
-def test_many_steps_end_where_the_exact_flow_does(solver: Solver, temperature: float) -> None:
+def test_many_steps_converge_to_the_exact_flow(solver: Solver, temperature: float) -> None:
     config = DiffusionConfig(steps=500, temperature=temperature, solver=solver)
     assert error(2.0, 0.5, config) < 0.02
 
 
 @pytest.mark.parametrize(("mean", "deviation"), [(2.0, 0.5), (0.0, 1.0), (1.0, 0.2), (0.0, 2.0)])
-def test_second_order_is_nearer_in_as_few_steps(mean: float, deviation: float) -> None:
+def test_second_order_is_more_accurate_at_equal_steps(mean: float, deviation: float) -> None:
     for steps in (4, 8, 16):
         first, second = (
             error(mean, deviation, DiffusionConfig(steps=steps, temperature=1.0, solver=solver))
@@ -134,8 +132,8 @@ def test_second_order_is_nearer_in_as_few_steps(mean: float, deviation: float) -
         assert second < first
 
 
-def test_errors_fall_by_the_order_of_the_solver() -> None:
-    """Twice the steps: half the error of DDIM, a quarter or less of DPM-Solver++(2M)'s."""
+def test_errors_decrease_by_the_order_of_the_solver() -> None:
+    """Twice the steps halve the error of DDIM and quarter that of DPM-Solver++(2M)."""
 
     def gain(solver: Solver) -> float:
         few, many = (

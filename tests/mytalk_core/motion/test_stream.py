@@ -1,4 +1,4 @@
-"""Motion that is made as speech comes is the motion of the whole."""
+"""Streamed motion equals the motion of the whole film."""
 
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +28,7 @@ def model(lively_model: Lively) -> SpeechToMotion:
 
 
 def inputs(model: SpeechToMotion, frames: int = FRAMES) -> tuple[Array, Array]:
-    """Speech and upper face."""
+    """Return speech features and upper face."""
     random = np.random.default_rng(0)
     speech = random.normal(size=(frames, 512)).astype(np.float32)
     upper = random.normal(0, 0.1, (frames, 3 * len(model.scheme.pose_context))).astype(np.float32)
@@ -46,11 +46,11 @@ def stream_of(model: SpeechToMotion, block: int = BLOCK, guidance: float = 1.0) 
 
 
 def fed(stream: MotionStream, speech: Array, upper: Array, sizes: Sequence[int]) -> Array:
-    """The motion of speech that comes in pieces of these lengths, the rest as one."""
+    """Return the motion of speech fed in pieces of these lengths and a last piece of the rest."""
     cuts = np.cumsum(sizes).clip(0, len(speech)).astype(int)
     blocks: list[Array] = []
-    for heard, seen in zip(np.split(speech, cuts), np.split(upper, cuts), strict=True):
-        blocks += stream.feed(heard, seen)
+    for piece, face_piece in zip(np.split(speech, cuts), np.split(upper, cuts), strict=True):
+        blocks += stream.feed(piece, face_piece)
     return np.concatenate([*blocks, *stream.finish()])
 
 
@@ -61,7 +61,7 @@ def whole(model: SpeechToMotion) -> Array:
 
 @settings(deadline=None, max_examples=25)
 @given(sizes=st.lists(st.integers(0, 90), max_size=12))
-def test_any_pieces_give_the_same_motion_to_the_bit(
+def test_motion_does_not_depend_on_the_pieces_to_the_bit(
     model: SpeechToMotion, whole: Array, sizes: list[int]
 ) -> None:
     found = fed(stream_of(model), *inputs(model), sizes)
@@ -70,20 +70,22 @@ def test_any_pieces_give_the_same_motion_to_the_bit(
 
 
 @pytest.mark.parametrize("block", [1, 7, 229, 230, 1000])
-def test_any_block_gives_the_same_motion(model: SpeechToMotion, whole: Array, block: int) -> None:
+def test_motion_does_not_depend_on_the_block_size(
+    model: SpeechToMotion, whole: Array, block: int
+) -> None:
     found = fed(stream_of(model, block), *inputs(model), [3, 100])
     assert found.shape == whole.shape == (FRAMES, len(model.scheme.moving), 3)
     np.testing.assert_allclose(found, whole, atol=1e-4 * whole.std())
 
 
-def test_less_context_would_leave_seams(model: SpeechToMotion, whole: Array) -> None:
-    """The comparisons above can see a seam."""
+def test_too_little_context_changes_the_motion(model: SpeechToMotion, whole: Array) -> None:
+    """The tolerance of the comparisons above is small enough to detect a seam."""
     stream = MotionStream(model, face(model), seed=3, block=BLOCK, context=4)
     assert stream.delay == BLOCK - 1 + 4
     assert np.abs(fed(stream, *inputs(model), []) - whole).max() > 0.01 * whole.std()
 
 
-def test_guided_motion_is_streamed_too(model: SpeechToMotion) -> None:
+def test_guided_motion_can_be_streamed(model: SpeechToMotion) -> None:
     speech, upper = inputs(model)
     blocks = generate_motion(model, speech, upper, face(model), seed=3, guidance=1.5)
     expected = np.concatenate(list(blocks))
@@ -92,23 +94,21 @@ def test_guided_motion_is_streamed_too(model: SpeechToMotion) -> None:
 
 
 @pytest.mark.parametrize("block", [1, BLOCK])
-def test_a_frame_waits_for_its_context_and_its_block_and_no_longer(
-    model: SpeechToMotion, block: int
-) -> None:
+def test_the_latency_is_context_and_block(model: SpeechToMotion, block: int) -> None:
     stream = stream_of(model, block)
     assert stream.delay == block - 1 + context_frames(model)
     speech, upper = inputs(model)
-    given_at: list[int] = []  # the frame after whose coming each was given
+    yielded_at: list[int] = []  # by frame of motion: the last frame fed before it was yielded
     for frame in range(120):
         for part in stream.feed(speech[frame : frame + 1], upper[frame : frame + 1]):
-            given_at += len(part) * [frame]
-    waited = np.array(given_at) - np.arange(len(given_at))
-    assert len(waited) >= block
-    assert waited.max() == stream.delay
-    assert waited.min() == context_frames(model)
+            yielded_at += len(part) * [frame]
+    latency = np.array(yielded_at) - np.arange(len(yielded_at))
+    assert len(latency) >= block
+    assert latency.max() == stream.delay
+    assert latency.min() == context_frames(model)
 
 
-def test_memory_does_not_grow_with_the_film(model: SpeechToMotion) -> None:
+def test_memory_does_not_grow_with_the_length_of_the_film(model: SpeechToMotion) -> None:
     stream = stream_of(model)
     speech, upper = inputs(model, 80)
     tracemalloc.start()
@@ -124,12 +124,12 @@ def test_memory_does_not_grow_with_the_film(model: SpeechToMotion) -> None:
     assert max(held[20:]) < 1.1 * max(held[5:20])
 
 
-def test_nothing_fed_gives_nothing(model: SpeechToMotion) -> None:
+def test_an_empty_stream_yields_nothing(model: SpeechToMotion) -> None:
     assert list(stream_of(model).finish()) == []
 
 
 class Loudness(SpeechEncoder):
-    """Features are how loud each 20 ms are, in 512 proportions; windows are cut as ever."""
+    """An encoder whose features are the level of 20 ms times 512 weights, in the usual windows."""
 
     def __init__(self) -> None:
         self._window = WindowConfig(core_seconds=2, margin_seconds=1)
@@ -144,7 +144,7 @@ class Loudness(SpeechEncoder):
 
 @settings(deadline=None, max_examples=10)
 @given(sizes=st.lists(st.integers(0, 3 * RATE), max_size=6), rest=st.integers(1, 2 * RATE))
-def test_audio_becomes_motion_as_it_comes(
+def test_motion_of_audio_does_not_depend_on_its_blocks(
     model: SpeechToMotion, sizes: list[int], rest: int
 ) -> None:
     samples = 5 * RATE + rest
@@ -163,8 +163,8 @@ def test_audio_becomes_motion_as_it_comes(
     np.testing.assert_array_equal(found, moved([audio]))
 
 
-def test_motion_comes_before_the_audio_ends(model: SpeechToMotion) -> None:
-    """A second of sound is moved to as soon as its window and its motion's context are heard."""
+def test_motion_of_audio_has_the_documented_latency(model: SpeechToMotion) -> None:
+    """The window of the encoder plus the delay of the stream."""
     audio = np.random.default_rng(4).normal(size=20 * RATE).astype(np.float32)
     taken = 0
 
@@ -177,12 +177,12 @@ def test_motion_comes_before_the_audio_ends(model: SpeechToMotion) -> None:
     seen = np.zeros((500, 3 * len(model.scheme.pose_context)), np.float32)
     stream = stream_of(model)
     moved = 0
-    waited = []
+    latencies = []
     for part in motion_of_audio(stream, Loudness(), blocks(), lambda first, end: seen[first:end]):
         if taken < len(audio):
-            waited.append(taken / RATE - moved / 25)
+            latencies.append(taken / RATE - moved / 25)
         moved += len(part)
     assert moved == 500
-    assert waited
-    # Core and margin of the window, the frames that a frame waits for, a block of sound.
-    assert max(waited) <= 2 + 1 + (stream.delay + 1) / 25 + 0.1
+    assert latencies
+    # Core and margin of the window, the delay of the stream, a block of audio.
+    assert max(latencies) <= 2 + 1 + (stream.delay + 1) / 25 + 0.1

@@ -1,4 +1,4 @@
-"""A person's way of speaking is learnt from little footage, and from none nothing is."""
+"""Adaptation of the linear estimate to a person."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ KEEN = StyleConfig(caution=20.0)
 
 @pytest.fixture
 def model() -> SpeechToMotion:
-    """One that reads nothing out of speech, over a basis of random directions."""
+    """A model whose linear estimate is zero, with a random basis."""
     torch.manual_seed(0)
     made = SpeechToMotion(SIZES["tiny"]).eval()
     coordinates = made.space.basis.shape[1]
@@ -24,45 +24,46 @@ def model() -> SpeechToMotion:
 
 
 def person(model: SpeechToMotion, seed: int, clips: int = 4) -> list[StyleClip]:
-    """Clips of somebody whose mouth follows three directions of the speech in their own way."""
+    """Return clips of a person whose mouth follows three directions of the speech features."""
     random = np.random.default_rng(seed)
     habit = random.normal(size=(3, model.space.basis.shape[0]))
     directions = np.random.default_rng(99).normal(size=(3, WIDTH)) / np.sqrt(WIDTH)
     made = []
     for _ in range(clips):
-        said = np.cumsum(random.normal(size=(FRAMES, 3)), axis=0)
-        said -= said.mean(axis=0)
-        components = torch.from_numpy((said @ habit).astype(np.float32))
-        speech = 3 * said @ directions * np.sqrt(WIDTH) + random.normal(size=(FRAMES, WIDTH))
+        content = np.cumsum(random.normal(size=(FRAMES, 3)), axis=0)
+        content -= content.mean(axis=0)
+        components = torch.from_numpy((content @ habit).astype(np.float32))
+        speech = 3 * content @ directions * np.sqrt(WIDTH) + random.normal(size=(FRAMES, WIDTH))
         moved = model.space.decode(components).numpy()
         made.append(StyleClip(speech.astype(np.float32), moved, np.zeros_like(moved[0])))
     return made
 
 
-def read(model: SpeechToMotion, clip: StyleClip) -> NDArray[np.float32]:
-    """What is read from a clip's speech, as displacements."""
+def estimated(model: SpeechToMotion, clip: StyleClip) -> NDArray[np.float32]:
+    """Return the linear estimate from a clip's speech as displacements."""
     speech = model.standardise(torch.from_numpy(clip.speech)[None])
     closed = model.space.encode(torch.from_numpy(clip.closed)[None])
     moved: NDArray[np.float32] = model.space.decode(model.estimate(speech, closed))[0].numpy()
     return moved
 
 
-def share_missed(model: SpeechToMotion, clip: StyleClip) -> float:
-    return float(np.square(read(model, clip) - clip.displacement).sum()) / float(
+def unexplained(model: SpeechToMotion, clip: StyleClip) -> float:
+    """Return the share of the variance that the estimate does not explain."""
+    return float(np.square(estimated(model, clip) - clip.displacement).sum()) / float(
         np.square(clip.displacement).sum()
     )
 
 
-def test_a_style_shows_in_clips_that_were_not_seen(model: SpeechToMotion) -> None:
+def test_a_style_generalises_to_other_clips_of_the_person(model: SpeechToMotion) -> None:
     *seen, unseen = person(model, seed=1)
     styled = with_style(model, seen, KEEN)
 
-    assert share_missed(model, unseen) == pytest.approx(1)
-    assert share_missed(styled, unseen) < 0.1
+    assert unexplained(model, unseen) == pytest.approx(1)
+    assert unexplained(styled, unseen) < 0.1
 
 
-def test_it_is_the_ridge_regression_of_what_was_missed(model: SpeechToMotion) -> None:
-    """The dual form against the primal one, around a map that is not zero."""
+def test_the_correction_is_the_ridge_regression_of_the_residual(model: SpeechToMotion) -> None:
+    """The dual form against the primal form, with an initial map that is not zero."""
     model.speech_map.copy_(0.01 * torch.randn_like(model.speech_map))
     context = model.config.speech_context
     (clip,) = person(model, seed=2, clips=1)
@@ -77,7 +78,9 @@ def test_it_is_the_ridge_regression_of_what_was_missed(model: SpeechToMotion) ->
     np.testing.assert_allclose(styled.speech_map, expected, atol=2e-4)
 
 
-def test_the_model_itself_stays_and_without_footage_nothing_changes(model: SpeechToMotion) -> None:
+def test_the_original_model_is_unchanged_and_no_clips_give_no_correction(
+    model: SpeechToMotion,
+) -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     styled, plain = with_style(model, person(model, seed=1)), with_style(model, [])
 
@@ -87,10 +90,10 @@ def test_the_model_itself_stays_and_without_footage_nothing_changes(model: Speec
         if name != "speech_map":
             torch.testing.assert_close(styled.state_dict()[name], value, atol=0, rtol=0)
     assert not torch.equal(styled.speech_map, model.speech_map)
-    assert styled.denoiser.output.weight is model.denoiser.output.weight  # held once
+    assert styled.denoiser.output.weight is model.denoiser.output.weight  # shared
 
 
-def test_more_caution_changes_less_and_hours_cost_what_minutes_do(model: SpeechToMotion) -> None:
+def test_caution_shrinks_the_correction_and_frames_are_subsampled(model: SpeechToMotion) -> None:
     clips = person(model, seed=3)
     changes = [
         float((with_style(model, clips, StyleConfig(caution)).speech_map).norm())
@@ -98,4 +101,4 @@ def test_more_caution_changes_less_and_hours_cost_what_minutes_do(model: SpeechT
     ]
     assert changes[0] > changes[1] > changes[2] > 0
     few = with_style(model, clips, StyleConfig(20.0, most_frames=100))
-    assert share_missed(few, clips[0]) < 0.2
+    assert unexplained(few, clips[0]) < 0.2

@@ -1,4 +1,4 @@
-"""What stage 1 learns from: closed forms that hit, losses that reach everything."""
+"""Training of stage 1: batches, losses, validation."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -53,18 +53,18 @@ def batch_and_model(
     return MotionBatches(lambda random: made[random.integers(len(made))], silence, config), model
 
 
-def test_batches_hear_every_voice_of_a_clip(talking_face: Film) -> None:
+def test_batches_use_every_voice_of_a_clip(talking_face: Film) -> None:
     made = clips(talking_face, 1)
     levels = np.arange(3, dtype=np.float16)[:, None, None]
     voiced = [replace(made[0], speech=np.zeros_like(made[0].speech) + levels)]
     batches, model = batch_and_model(voiced, PLAIN)
-    heard: set[int] = set()
+    found: set[int] = set()
     for seed in range(8):
         batch = batches.batch(model, np.random.default_rng(seed))
         level = batch.speech * model.speech_std + model.speech_mean
         assert (level.flatten(1).std(dim=1) < 1e-3).all()  # one voice in a window
-        heard |= set(level[:, 0, 0].round().int().tolist())
-    assert heard == {0, 1, 2}
+        found |= set(level[:, 0, 0].round().int().tolist())
+    assert found == {0, 1, 2}
 
 
 def test_the_closed_mouth_is_the_least_open(face_shape: Callable[[float], Array]) -> None:
@@ -76,7 +76,7 @@ def test_the_closed_mouth_is_the_least_open(face_shape: Callable[[float], Array]
     np.testing.assert_array_equal(closed_mouth(one, MESH478), one[0])
 
 
-def test_who_hears_silence_shuts_the_mouth(talking_face: Film) -> None:
+def test_silent_examples_have_a_shut_mouth(talking_face: Film) -> None:
     made = clips(talking_face, 1)
     batches, model = batch_and_model(made, replace(PLAIN, silent=1.0))
     batch = batches.batch(model, np.random.default_rng(0))
@@ -93,27 +93,27 @@ def test_who_hears_silence_shuts_the_mouth(talking_face: Film) -> None:
     assert shut.max() <= usual.quantile(0.1)
 
 
-def test_who_hears_nothing_moves_as_ever(talking_face: Film) -> None:
-    """Their motion is true, their speech is none: what guidance leads away from."""
+def test_examples_without_speech_keep_their_motion(talking_face: Film) -> None:
+    """The unconditional part of classifier-free guidance."""
     made = clips(talking_face, 1)
     plain, model = batch_and_model(made, PLAIN)
-    deaf, _ = batch_and_model(made, replace(PLAIN, unheard=1.0, speech_noise=0.6))
-    heard, nothing = (made.batch(model, np.random.default_rng(5)) for made in (plain, deaf))
-    assert heard.speech.any()
-    assert not nothing.speech.any()
-    torch.testing.assert_close(nothing.displacement[0], heard.displacement[0], atol=0, rtol=0)
+    removed, _ = batch_and_model(made, replace(PLAIN, unheard=1.0, speech_noise=0.6))
+    spoken, silent = (made.batch(model, np.random.default_rng(5)) for made in (plain, removed))
+    assert spoken.speech.any()
+    assert not silent.speech.any()
+    torch.testing.assert_close(silent.displacement[0], spoken.displacement[0], atol=0, rtol=0)
 
 
-def test_a_share_of_examples_hears_nothing(talking_face: Film) -> None:
+def test_the_configured_share_of_examples_has_no_speech(talking_face: Film) -> None:
     batches, model = batch_and_model(clips(talking_face, 1), replace(CONFIG, unheard=0.3))
-    heard = [
+    has_speech = [
         batches.batch(model, np.random.default_rng(seed)).speech.flatten(1).any(dim=1)
         for seed in range(100)
     ]
-    assert 0.62 < torch.cat(heard).float().mean() < 0.78
+    assert 0.62 < torch.cat(has_speech).float().mean() < 0.78
 
 
-def test_errors_count_as_the_weighting_says(talking_face: Film) -> None:
+def test_the_weighting_changes_the_losses_of_motion_only(talking_face: Film) -> None:
     batches, model = batch_and_model(clips(talking_face))
     batch = batches.batch(model, np.random.default_rng(0))
 
@@ -127,7 +127,9 @@ def test_errors_count_as_the_weighting_says(talking_face: Film) -> None:
     assert weighted["contrast"] == plain["contrast"]
 
 
-def test_batches_have_their_shapes_and_depend_on_the_seed_alone(talking_face: Film) -> None:
+def test_batches_have_the_documented_shapes_and_depend_on_the_seed_alone(
+    talking_face: Film,
+) -> None:
     batches, model = batch_and_model(clips(talking_face))
     batch = batches.batch(model, np.random.default_rng(3))
     assert batch.displacement.shape == (4, 16, COORDINATES)
@@ -141,7 +143,7 @@ def test_batches_have_their_shapes_and_depend_on_the_seed_alone(talking_face: Fi
     assert not torch.equal(batch.speech, other.speech)
 
 
-def test_clips_shorter_than_a_window_hold_their_last_frame(talking_face: Film) -> None:
+def test_clips_shorter_than_a_window_repeat_their_last_frame(talking_face: Film) -> None:
     made = clips(talking_face, 1, frames=10)
     batches, model = batch_and_model(made, replace(CONFIG, silent=0.0))
     moved = batches.batch(model, np.random.default_rng(0)).displacement
@@ -151,7 +153,7 @@ def test_clips_shorter_than_a_window_hold_their_last_frame(talking_face: Film) -
 def test_losses_are_finite_and_reach_every_weight(talking_face: Film) -> None:
     batches, model = batch_and_model(clips(talking_face))
     with torch.no_grad():
-        # New models repeat their linear reading; nothing below the last layer learns before it.
+        # The output layer is initialised to zero, which blocks gradients to the layers below.
         model.denoiser.output.weight.normal_(std=0.1)
     batch = batches.batch(model, np.random.default_rng(0))
     losses = motion_losses(model, EXPERT, batch, CONFIG, torch.Generator().manual_seed(0))
@@ -165,8 +167,10 @@ def test_losses_are_finite_and_reach_every_weight(talking_face: Film) -> None:
     assert untouched == []
 
 
-def test_the_identity_of_the_prediction_does_not_teach_the_extractor(talking_face: Film) -> None:
-    """It would learn to call every mouth the same."""
+def test_the_loss_of_the_predicted_identity_does_not_train_the_extractor(
+    talking_face: Film,
+) -> None:
+    """It would learn to map all mouths to one vector."""
     batches, model = batch_and_model(clips(talking_face))
     batch = batches.batch(model, np.random.default_rng(0))
     losses = motion_losses(model, EXPERT, batch, CONFIG, torch.Generator().manual_seed(0))
@@ -193,7 +197,7 @@ def test_a_perfect_prediction_has_no_loss_on_points(talking_face: Film) -> None:
 
 
 class Displaced(SpeechToMotion):
-    """Says the truth of a batch with the lower lip this much lower."""
+    """Predict the truth of a batch with the lower lip displaced downwards."""
 
     batch: MotionBatch
     by: float
@@ -214,14 +218,14 @@ def closure_loss(batches: MotionBatches, model: SpeechToMotion, by: float, shut:
     return losses["closure"].item()
 
 
-def test_only_parted_lips_that_should_touch_cost(talking_face: Film) -> None:
+def test_the_closure_loss_counts_only_parted_lips_that_should_touch(talking_face: Film) -> None:
     batches, model = batch_and_model(clips(talking_face), PLAIN)
     parted, pressed = (closure_loss(batches, model, by, shut=1.0) for by in (0.1, -0.1))
     assert parted > 20 * pressed
     assert closure_loss(batches, model, 0.1, shut=0.0) == 0
 
 
-def test_the_sync_expert_judges_speech_that_is_heard_and_as_it_was_said(talking_face: Film) -> None:
+def test_the_sync_loss_uses_recorded_features_of_examples_with_speech(talking_face: Film) -> None:
     made = clips(talking_face)
 
     def sync(config: MotionTrainingConfig) -> tuple[float, MotionBatch]:
@@ -230,50 +234,50 @@ def test_the_sync_expert_judges_speech_that_is_heard_and_as_it_was_said(talking_
         losses = motion_losses(model, EXPERT, batch, CONFIG, torch.Generator().manual_seed(0))
         return losses["sync"].item(), batch
 
-    heard, batch = sync(PLAIN)
+    plain, batch = sync(PLAIN)
     noisy, other = sync(replace(PLAIN, speech_noise=1.0))
-    assert heard > 0 and noisy > 0
-    torch.testing.assert_close(batch.said, other.said, atol=0, rtol=0)
+    assert plain > 0 and noisy > 0
+    torch.testing.assert_close(batch.recorded, other.recorded, atol=0, rtol=0)
     assert not torch.equal(batch.speech, other.speech)
     assert sync(replace(PLAIN, silent=1.0))[0] == 0
     assert sync(replace(PLAIN, unheard=1.0))[0] == 0
 
 
-def test_validation_prefers_the_model_that_listens(talking_face: Film) -> None:
+def test_validation_prefers_the_model_that_follows_speech(talking_face: Film) -> None:
     made = clips(talking_face)
     _, fitted = batch_and_model(made)
-    heard = score_clips(fitted.eval(), made)
-    assert next(iter(heard)) == "judged_by"
-    assert heard["judged_by"] == heard["cross_lmd"] * (2 - heard["cross_r"])
-    assert heard["aperture_r"] > 0.9
+    good = score_clips(fitted.eval(), made)
+    assert next(iter(good)) == "judged_by"
+    assert good["judged_by"] == good["cross_lmd"] * (2 - good["cross_r"])
+    assert good["aperture_r"] > 0.9
     with torch.no_grad():
         fitted.speech_map.mul_(-1)
-    deaf = score_clips(fitted, made)
-    assert deaf["lmd"] > heard["lmd"] and deaf["judged_by"] > heard["judged_by"]
-    assert deaf["aperture_r"] < 0 and deaf["cross_r"] < heard["cross_r"]
+    bad = score_clips(fitted, made)
+    assert bad["lmd"] > good["lmd"] and bad["judged_by"] > good["judged_by"]
+    assert bad["aperture_r"] < 0 and bad["cross_r"] < good["cross_r"]
 
 
-def test_lips_are_judged_by_the_speech_of_the_speakers_next_clip(talking_face: Film) -> None:
+def test_cross_metrics_use_the_speech_of_the_speakers_next_clip(talking_face: Film) -> None:
     made = clips(talking_face)
     _, model = batch_and_model(made)
     one, other = (replace(clip, speaker="ann") for clip in made[:2])
     found = score_clips(model.eval(), [one, other])
-    assert found["cross_r"] > 0.9  # the two films open their mouths at other times
+    assert found["cross_r"] > 0.9  # the two mouths open at different times
     alone = [score_clips(model, [clip]) for clip in (one, other)]
     assert found["lmd"] == np.mean([each["lmd"] for each in alone])
 
-    deaf = score_clips(model, [one, replace(other, speech=np.zeros_like(other.speech))])
-    assert deaf["cross_r"] < found["cross_r"] - 0.1
+    silent = score_clips(model, [one, replace(other, speech=np.zeros_like(other.speech))])
+    assert silent["cross_r"] < found["cross_r"] - 0.1
 
 
-def test_where_nobody_knows_who_speaks_no_two_clips_are_one_person(talking_face: Film) -> None:
+def test_clips_of_unknown_speakers_are_not_paired(talking_face: Film) -> None:
     made = [replace(clip, speaker="") for clip in clips(talking_face)[:2]]
     _, model = batch_and_model(clips(talking_face))
     found = score_clips(model.eval(), made)
     assert found["cross_lmd"] == found["lmd"]
 
 
-def test_the_objective_judges_its_own_model(talking_face: Film) -> None:
+def test_the_objective_scores_its_own_model_on_held_out_clips(talking_face: Film) -> None:
     made = clips(talking_face)
     device = torch.device("cpu")
     silence = np.zeros((40, 512), np.float32)
@@ -283,16 +287,17 @@ def test_the_objective_judges_its_own_model(talking_face: Film) -> None:
     assert objective.validate() == score_clips(objective.model, made)
 
 
-def test_speech_is_put_on_the_motion_clock() -> None:
+def test_speech_features_are_resampled_to_motion_frames() -> None:
     speech = np.arange(7, dtype=np.float16)[:, None].repeat(2, axis=1)
     assert speech_per_frame(speech, 3)[:, 0].tolist() == [0.5, 2.5, 4.5]
-    # Past the end the last row holds.
+    # The last row repeats past the end.
     assert speech_per_frame(speech, 5)[:, 0].tolist() == [0.5, 2.5, 4.5, 6, 6]
     assert speech_per_frame(speech[:0], 2).tolist() == [[0, 0], [0, 0]]
 
 
-def test_lips_do_not_show_in_the_upper_face(face_shape: Callable[[float], Array]) -> None:
-    """Cheeks twitch with the lips; what the model is told of them is too slow to tell."""
+def test_fast_motion_of_cheeks_is_filtered_from_the_upper_face(
+    face_shape: Callable[[float], Array],
+) -> None:
     film = np.stack([face_shape(0.1)] * 200)
     cheek = MESH478.pose_context[40]
     film[:, cheek, 1] += 0.02 * np.sin(2 * np.pi * 4 * np.arange(200) / 25)

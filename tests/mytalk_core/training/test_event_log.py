@@ -1,4 +1,4 @@
-"""TensorBoard's files: what stands in them, read back event by event."""
+"""TensorBoard event files, read back event by event."""
 
 import io
 from pathlib import Path
@@ -17,7 +17,7 @@ def found(step: int, score: float = 0.5) -> Validation:
 
 
 def events(folder: Path) -> list[tuple[int, str, float | bytes]]:
-    """Step, name and value of all that TensorBoard would show, in the order of the files."""
+    """Return step, name and value of every entry that TensorBoard would show, in file order."""
     read = []
     for file in sorted(folder.iterdir()):
         for event, _ in read_events(file):
@@ -46,7 +46,7 @@ def test_a_resumed_run_writes_no_step_twice(tmp_path: Path) -> None:
         for step in (10, 20, 30):
             log.add(found(step, score=1.0), PICTURE)
     (file,) = tmp_path.iterdir()
-    with file.open("ab") as torn:  # the process was killed as it wrote
+    with file.open("ab") as torn:  # as after a kill during a write
         torn.write(b"\x40\0\0\0\0\0\0\0abc")
     with EventLog(tmp_path, 25) as log:  # the last checkpoint
         for step in (30, 40):
@@ -55,8 +55,8 @@ def test_a_resumed_run_writes_no_step_twice(tmp_path: Path) -> None:
     assert scores == [(10, 1.0), (20, 1.0), (30, 2.0), (40, 2.0)]
 
 
-def test_what_stands_in_the_files_is_whole_for_other_readers(tmp_path: Path) -> None:
-    """Each file begins with its version, as TensorBoard demands, also where all was cut."""
+def test_each_file_begins_with_its_version_even_after_all_events_were_cut(tmp_path: Path) -> None:
+    """TensorBoard requires the version record."""
     with EventLog(tmp_path, 0) as log:
         log.add(found(10), PICTURE)
     with EventLog(tmp_path, 5) as log:

@@ -1,4 +1,4 @@
-"""Half precision: every weight is learnt, whatever passes without gradients come first."""
+"""bfloat16: a pass without gradients does not keep a weight from being trained."""
 
 import pytest
 import torch
@@ -8,7 +8,9 @@ from mytalk_core.training import precision
 from mytalk_core.training.precision import autocast
 
 
-def test_a_pass_without_gradients_takes_none_from_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_weight_gets_its_gradient_after_a_pass_without_gradients(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(precision, "has_fast_bfloat16", lambda device: True)
     layer = nn.Linear(4, 4)
     x = torch.ones(2, 4)
