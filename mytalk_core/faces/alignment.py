@@ -1,4 +1,4 @@
-"""Pose out, shape in: face-aligned coordinates in inter-ocular units, and the way back."""
+"""Face-aligned coordinates in inter-ocular units: removal of the pose and its inverse."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ Points = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Pose:
-    """Similarity transforms that carry aligned shapes to pixels: x = scale * R @ shape + t."""
+    """Similarity transforms from aligned shapes to pixels: x = scale * R @ shape + t."""
 
     rotation: NDArray[np.float32]  # (T, 3, 3)
     scale: NDArray[np.float32]  # (T,), pixels per inter-ocular unit
@@ -26,14 +26,14 @@ class Pose:
 def fit_similarity(
     source: NDArray[np.floating[Any]], target: NDArray[np.floating[Any]]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """The least-squares similarity from `source` onto `target`, frame by frame.
+    """Fit the least-squares similarity from `source` onto each frame of `target`.
 
     Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
     PAMI 1991, equations 40 to 42.
 
     Args:
         source: (N, D) one shape, D = 2 or 3.
-        target: (T, N, D) the shapes to reach.
+        target: (T, N, D) shapes.
 
     Returns:
         rotation (T, D, D), scale (T,), translation (T, D), with
@@ -45,7 +45,7 @@ def fit_similarity(
     covariance = np.einsum("tnd,ne->tde", target - target_mean[:, None], centred) / len(source)
     left, singular, right = np.linalg.svd(covariance)
     sign = np.ones_like(singular)
-    # A reflection would fit a face turned inside out; forbid it.
+    # Exclude reflections.
     sign[:, -1] = np.sign(np.linalg.det(left) * np.linalg.det(right))
     rotation = np.einsum("tde,te,tef->tdf", left, sign, right)
     scale = (singular * sign).sum(axis=1) / centred.var(axis=0).sum()
@@ -58,7 +58,7 @@ def fit_similarity(
 
 
 def inter_ocular(landmarks: Points, scheme: LandmarkScheme) -> NDArray[np.float32]:
-    """Distance of the outer eye corners, (T,), in the unit of `landmarks` (T, P, D)."""
+    """Return the distance of the outer eye corners, (T,), in the unit of `landmarks` (T, P, D)."""
     left, right = scheme.eye_corners
     distance: NDArray[np.float32] = np.linalg.norm(
         landmarks[:, left] - landmarks[:, right], axis=-1
@@ -67,10 +67,10 @@ def inter_ocular(landmarks: Points, scheme: LandmarkScheme) -> NDArray[np.float3
 
 
 def canonical_rigid(landmarks: Points, scheme: LandmarkScheme) -> Points:
-    """The rigid points of one person without pose: the shape to which that person is aligned.
+    """Return the pose-free rigid points of one person, the reference of alignment.
 
-    Generalised Procrustes mean of the rigid points over frames, eye corners level, origin between
-    them, unit inter-ocular distance.
+    Generalised Procrustes mean of the rigid points over frames, with level eye corners, the origin
+    between them and unit inter-ocular distance.
 
     Args:
         landmarks: (T, P, 3) pixels, finite.
@@ -93,7 +93,7 @@ def canonical_rigid(landmarks: Points, scheme: LandmarkScheme) -> Points:
 
 
 def _upright(mean: NDArray[np.float64], scheme: LandmarkScheme) -> NDArray[np.float64]:
-    """Rotation that puts the eye axis on x and the scheme's vertical into the x-y plane."""
+    """Return the rotation of the eye axis onto x and of the scheme's vertical into x-y."""
     left, right = (mean[scheme.rigid.index(corner)] for corner in scheme.eye_corners)
     upper, lower = (mean[scheme.rigid.index(point)] for point in scheme.vertical)
     x_axis = (right - left) / np.linalg.norm(right - left)
@@ -103,7 +103,7 @@ def _upright(mean: NDArray[np.float64], scheme: LandmarkScheme) -> NDArray[np.fl
 
 
 def fit_pose(landmarks: Points, rigid_shape: Points, scheme: LandmarkScheme) -> Pose:
-    """Pose of every frame relative to a person's rigid shape.
+    """Fit the pose of every frame relative to a person's rigid shape.
 
     Args:
         landmarks: (T, P, 3) pixels, finite.
@@ -113,22 +113,22 @@ def fit_pose(landmarks: Points, rigid_shape: Points, scheme: LandmarkScheme) -> 
 
 
 def to_shape(landmarks: Points, pose: Pose) -> Points:
-    """Pixels (T, N, 3) to face-aligned inter-ocular units (T, N, 3)."""
+    """Map pixels (T, N, 3) to face-aligned inter-ocular units (T, N, 3)."""
     centred = landmarks - pose.translation[:, None]
     shape: Points = np.einsum("tnd,tde->tne", centred, pose.rotation) / pose.scale[:, None, None]
     return shape
 
 
 def to_pixels(shape: Points, pose: Pose) -> Points:
-    """Face-aligned inter-ocular units (T, N, 3) to pixels: the inverse of `to_shape`."""
+    """Map face-aligned inter-ocular units (T, N, 3) to pixels; the inverse of `to_shape`."""
     turned = np.einsum("tnd,ted->tne", shape, pose.rotation)
     pixels: Points = turned * pose.scale[:, None, None] + pose.translation[:, None]
     return pixels
 
 
 def head_turn(pose: Pose) -> NDArray[np.float32]:
-    """Yaw of every frame in degrees, (T,); 0 faces the camera, positive turns to image right."""
-    # The third axis points out of the back of the head, away from where the face looks.
+    """Return the yaw in degrees, (T,): 0 faces the camera, positive turns to image right."""
+    # The third axis points out of the back of the head.
     yaw: NDArray[np.float32] = -np.degrees(
         np.arctan2(pose.rotation[:, 0, 2], pose.rotation[:, 2, 2])
     ).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Which face of one frame is which of another."""
+"""Association of faces between frames."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from mytalk_core.faces.shape import face_height
 def displacement(
     before: NDArray[np.float32], after: NDArray[np.float32], scheme: LandmarkScheme
 ) -> float:
-    """Mean distance in the picture between the points of two faces, in heights of the first.
+    """Return the mean 2D distance between the points of two faces, in heights of the first.
 
     Args:
         before, after: (P, 2 or 3) pixels.
@@ -21,12 +21,12 @@ def displacement(
 
 
 def cheapest_pairs(cost: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """The pairs (row, column) of least total cost; infinite costs are pairs that cannot be.
+    """Return the largest set of pairs (row, column) of least total cost; infinite costs exclude.
 
-    As many rows and columns are paired as can be, each at most once.
+    Each row and column is in at most one pair.
     """
     possible = np.isfinite(cost)
-    # Dearer than all possible pairs together, so that none is given up for an impossible one.
-    dear = cost[possible].sum() + 1
-    rows, columns = linear_sum_assignment(np.where(possible, cost, dear))
+    # Above the sum of all possible costs, so that no possible pair is lost to an excluded one.
+    excluded = cost[possible].sum() + 1
+    rows, columns = linear_sum_assignment(np.where(possible, cost, excluded))
     return [pair for pair in zip(rows.tolist(), columns.tolist(), strict=True) if possible[pair]]

@@ -1,6 +1,7 @@
-"""The one crop transform of the project: picture to face crop, and its inverse beside it.
+"""The crop transform from picture to face crop, and its inverse.
 
-Boxes follow landmarks, and so take square pixels; `stored_boxes` makes them take stored ones.
+Boxes apply to square pixels, as landmarks do; `square_pixels.stored_boxes` converts them to stored
+pixels.
 """
 
 from dataclasses import dataclass
@@ -15,29 +16,30 @@ from mytalk_core.faces.alignment import Pose
 
 Picture = TypeVar("Picture", NDArray[np.uint8], NDArray[np.float32])
 
-_SIZE_STEP = 48  # the renderer's windows are sixths and eighths of a crop
-_REACH = 2  # pixels on either side that cubic interpolation looks at
+_SIZE_STEP = 48  # the windows of the renderer are sixths and eighths of a crop
+_REACH = 2  # pixels per side under the kernel of cubic interpolation
 
 
 @dataclass(frozen=True)
 class CropConfig:
-    """Where the crop lies on the face. Preprocessing and dubbing must use the same."""
+    """Geometry of the crop. Preprocessing and dubbing must use the same."""
 
     # Width and height of the crop in pixels.
     size: int = 192
-    # Width and height of what it shows, in inter-ocular units: forehead to below an open jaw.
+    # Width and height in inter-ocular units: from the forehead to below an open jaw.
     extent: float = 2.4
-    # How far below the eyes its centre lies, in inter-ocular units.
+    # Distance of the centre below the eyes, inter-ocular units.
     below_eyes: float = 0.5
-    # Standard deviation, in seconds, of the Gaussian that smooths the transform over time.
+    # Standard deviation of the Gaussian that smooths the transform over time, seconds.
     smoothing_seconds: float = 0.08
 
 
 def crop_boxes(pose: Pose, config: CropConfig, fps: float) -> NDArray[np.float32]:
-    """Crop transforms that follow the head without its landmarks' jitter.
+    """Compute crop transforms that follow the head, smoothed against landmark jitter.
 
     Args:
-        pose: T frames at `fps` a second, finite.
+        pose: T frames, finite.
+        fps: frames per second.
 
     Returns:
         (T, 3, 2): rows [x, y, 1] in the pixels of the pose @ box are crop pixels.
@@ -55,20 +57,20 @@ def crop_boxes(pose: Pose, config: CropConfig, fps: float) -> NDArray[np.float32
 
 
 def apply_box(points: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Pixels of the picture (T, N, 2 or more) to crop pixels (T, N, 2)."""
+    """Map picture pixels (T, N, 2 or more) to crop pixels (T, N, 2)."""
     moved: NDArray[np.float32] = points[..., :2] @ boxes[:, :2] + boxes[:, 2:]
     return moved
 
 
 def invert_box(box: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The (3, 2) transform from crop pixels back to the picture."""
+    """Return the (3, 2) transform from crop pixels to picture pixels."""
     turn = np.linalg.inv(box[:2].astype(np.float64))
     return np.concatenate([turn, -box[2:] @ turn]).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Region:
-    """A rectangle of a film's frame: pixels left <= x < right, top <= y < bottom."""
+    """A rectangle of a frame: pixels left <= x < right, top <= y < bottom."""
 
     left: int
     top: int
@@ -77,36 +79,36 @@ class Region:
 
     @property
     def width(self) -> int:
-        """In pixels."""
+        """Width in pixels."""
         return self.right - self.left
 
     @property
     def height(self) -> int:
-        """In pixels."""
+        """Height in pixels."""
         return self.bottom - self.top
 
 
 def crop_size_for(
     inter_ocular: float, config: CropConfig, smallest: int = 192, largest: int = 960
 ) -> int:
-    """Width of the crop, pixels, that shows a face as large as the film does, or a little larger.
+    """Return the smallest crop width in pixels that does not shrink the face.
 
     Args:
         inter_ocular: distance of the outer eye corners in the film, pixels.
         smallest, largest: bounds, multiples of 48.
 
     Returns:
-        A multiple of 48, so that the windows which the renderer cuts out of it are whole pixels.
+        A multiple of 48, so that the windows of the renderer are whole pixels.
     """
     wanted = int(np.ceil(inter_ocular * config.extent / _SIZE_STEP)) * _SIZE_STEP
     return min(max(wanted, smallest), largest)
 
 
 def place(box: NDArray[np.float32], size: int, width: int, height: int) -> Region | None:
-    """The part of a film's frame, width x height pixels, that a crop of `size` pixels is cut from.
+    """Return the region of a frame of width x height that a crop of `size` pixels reads.
 
-    Its edges are even, as films with halved chroma want them, but for a film's own last odd row or
-    column. None where the crop lies outside the frame.
+    Its edges are even, for subsampled chroma, except at an odd last row or column of the frame.
+    None where the crop is outside the frame.
     """
     return region_around(np.array([[-1, -1], [size, size]], np.float32), box, width, height)
 
@@ -114,11 +116,11 @@ def place(box: NDArray[np.float32], size: int, width: int, height: int) -> Regio
 def region_around(
     crop_points: NDArray[np.float32], box: NDArray[np.float32], width: int, height: int
 ) -> Region | None:
-    """As `place`, of the upright rectangle in the crop that holds `crop_points` (N, 2)."""
+    """Return `place` of the bounding rectangle of `crop_points` (N, 2) in the crop."""
     (x_low, y_low), (x_high, y_high) = crop_points.min(axis=0), crop_points.max(axis=0)
     corners = [[x_low, y_low], [x_high, y_low], [x_low, y_high], [x_high, y_high]]
     placed = apply_box(np.array([corners], np.float32), invert_box(box)[None])[0]
-    # What interpolation reaches for beyond the outermost pixel.
+    # Include the margin that interpolation reads.
     low = np.floor(placed.min(axis=0)).astype(int) - _REACH
     high = np.ceil(placed.max(axis=0)).astype(int) + _REACH + 1
     left, top = (max(int(edge) // 2 * 2, 0) for edge in low)
@@ -131,11 +133,11 @@ def region_around(
 def cut_crop(
     image: Picture, box: NDArray[np.float32], size: int, origin: tuple[int, int] = (0, 0)
 ) -> Picture:
-    """The (size, size, 3) face crop of a frame; what lies outside the frame repeats its edge.
+    """Cut the (size, size, 3) face crop of a frame; edges are repeated outside the frame.
 
     Args:
-        image: (H, W, 3) 0..255, a frame, or the region of it that `place` gives.
-        origin: (left, top), where the region lies in the frame.
+        image: (H, W, 3) 0..255, a frame or its region from `place`.
+        origin: (left, top) of the region in the frame.
     """
     shift = box[2] + np.array(origin, np.float32) @ box[:2]
     return _resampled(image, np.vstack([box[:2], shift]), size, size)
@@ -144,10 +146,10 @@ def cut_crop(
 def put_back(
     crop: NDArray[np.float32], box: NDArray[np.float32], region: Region
 ) -> NDArray[np.float32]:
-    """What a crop shows of a region of the film: `cut_crop` undone.
+    """Resample a crop into a region of the frame; the inverse of `cut_crop`.
 
     Args:
-        crop: (S, S, 3) a picture, 0..255, or (S, S) shares 0..1, which stay between 0 and 1.
+        crop: (S, S, 3) picture 0..255, or (S, S) mask 0..1, which stays in that range.
     """
     inverse = invert_box(box)
     shift = inverse[2] - np.array([region.left, region.top], np.float32)
@@ -157,14 +159,14 @@ def put_back(
 def _resampled(
     picture: Picture, transform: NDArray[np.float32], width: int, height: int
 ) -> Picture:
-    """The picture carried by `transform` (3, 2): cubic where enlarged, averaged where shrunk."""
-    gain = float(np.linalg.norm(transform[:2], axis=1).min())  # of the side that is shrunk most
-    # Shrunk by less than a fifth, cubic interpolation leaves nothing to average away.
+    """Warp a picture by `transform` (3, 2): cubic for enlargement, area averages for reduction."""
+    gain = float(np.linalg.norm(transform[:2], axis=1).min())  # of the side reduced most
+    # Cubic interpolation does not alias at reductions below a fifth.
     samples = max(1, int(np.ceil(0.8 / gain)))
-    # Pixel centres: a pixel's middle is that of its samples, x_fine = samples * x + (samples-1)/2.
+    # The centre of a pixel is the centre of its samples: x_fine = samples * x + (samples-1)/2.
     fine = samples * transform
     fine[2] += (samples - 1) / 2
-    # Shares are smooth and must not overshoot.
+    # Masks must not overshoot.
     cubic = samples == 1 and picture.ndim == 3
     carried = cv2.warpAffine(
         picture,
@@ -175,7 +177,7 @@ def _resampled(
     )
     if samples > 1:
         carried = cv2.resize(carried, (width, height), interpolation=cv2.INTER_AREA)
-    # Cubic interpolation overshoots; whole numbers are cut off by OpenCV itself.
+    # Cubic interpolation overshoots; OpenCV itself saturates integers only.
     if cubic and picture.dtype == np.float32:
         carried = np.clip(carried, 0, 255, out=carried)
     return carried.astype(picture.dtype, copy=False)

@@ -1,4 +1,4 @@
-"""Who a face is: 128 numbers that lie close together for one person."""
+"""Face embeddings for identification: 128 dimensions from dlib's ResNet."""
 
 from pathlib import Path
 
@@ -11,21 +11,21 @@ from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.picture_quality import frame_sharpness
 
 EMBEDDING_NAME = "dlib ResNet v1, 128-d"
-"""To be named beside every identity number: other embeddings give other numbers."""
+"""Reported with every identity metric, because values depend on the embedding."""
 
-_CHIP_SIZE = 150  # pixels, what the network takes
+_CHIP_SIZE = 150  # pixels, input of the network
 _CHIP_PADDING = 0.25  # of the face's box on every side, as in its training
 # Left and right outer eye corner and nose base in the box of dlib's mean face.
 _MEAN_FACE = np.array([[0.1206, 0.2137], [0.8596, 0.2135], [0.4901, 0.6278]], np.float32)
-_EMBEDDED = 2  # frames of a clip
+_EMBEDDED = 2  # frames per clip
 
 
 class FaceEmbedder:
-    """Turns faces into 128 numbers: about 0.1 s a face on one core."""
+    """Embed faces in 128 dimensions, in about 0.1 s per face on one core."""
 
     def __init__(self, model: Path, scheme: LandmarkScheme) -> None:
         """Load the file of the model store's entry `face-embedding`."""
-        import dlib  # here, so that all that needs no embedding does without it
+        import dlib  # here, because most users of this module embed nothing
 
         self.scheme = scheme
         self._network = dlib.face_recognition_model_v1(str(model))
@@ -34,10 +34,10 @@ class FaceEmbedder:
     def embed(
         self, image: NDArray[np.uint8], landmarks: NDArray[np.float32]
     ) -> NDArray[np.float64]:
-        """The embedding (128,) of the face with `landmarks` (P, 2 or 3), pixels of `image`.
+        """Embed the face with `landmarks` (P, 2 or 3), pixels of `image`, as (128,).
 
-        Take the same landmarks for the source and the dubbed frame: the anchors lie above the
-        mouth, and then only pixels can make a difference.
+        To compare a source with its dubbed frame, pass the same landmarks for both: the anchors
+        are above the mouth, so that only pixels differ.
         """
         chip = self._chip(image, landmarks)
         return np.array(self._network.compute_face_descriptor(chip))
@@ -51,7 +51,7 @@ class FaceEmbedder:
 
 
 def identity_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Euclidean distance of two embeddings: one person's are mostly below 0.6, dlib's threshold."""
+    """Return the Euclidean distance of two embeddings; dlib's threshold of one person is 0.6."""
     return float(np.linalg.norm(a - b))
 
 
@@ -61,11 +61,11 @@ def clip_embedding(
     landmarks: NDArray[np.float32],
     boxes: NDArray[np.float32],
 ) -> NDArray[np.float64]:
-    """The embedding (128,) of a clip's face: mean over the sharpest two of its frontal frames.
+    """Embed the face of a clip, (128,): the mean over the two sharpest of its frontal frames.
 
-    Over 94 clips of 21 speakers of the GRID corpus a distance below 0.45 finds 99 % of the pairs of
-    one speaker and no other pair, below 0.5 all of them and 0.8 % too many, below 0.6 a sixth too
-    many. Each speaker was filmed on one day; other light and other clothes will need more.
+    On 94 clips of 21 speakers of the GRID corpus, a threshold of 0.45 finds 99 % of the pairs of
+    one speaker and no false pair; 0.5 finds all with 0.8 % false pairs, 0.6 with 17 %. Each speaker
+    was filmed on one day; other light and clothes increase distances.
 
     Args:
         crops: (T, S, S, 3) RGB.

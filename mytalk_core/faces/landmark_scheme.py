@@ -1,4 +1,4 @@
-"""Landmark schemes: which point of a face is which. Nothing else in the code knows an index."""
+"""Landmark schemes: the indices of face points by group. No other module uses an index."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,36 +6,36 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class LandmarkScheme:
-    """A numbering of face points and the groups of it that models and metrics use.
+    """A numbering of face points, and the groups used by models and metrics.
 
-    Left and right are the viewer's. All groups hold indices in [0, point_count).
+    Left and right are the viewer's. Groups hold indices in [0, point_count).
     """
 
     name: str
     point_count: int
-    # The outer lip contour, closed, from the left corner along the lower lip and back above.
+    # The closed outer lip contour: left corner, lower lip, right corner, upper lip.
     outer_lips: tuple[int, ...]
     # The inner lip contour in the same order.
     inner_lips: tuple[int, ...]
-    # The lower face outline from one ear lobe over the chin to the other.
+    # The outline of the lower face from ear lobe to ear lobe.
     jaw: tuple[int, ...]
-    # Points that no speech moves: eye corners, nose bridge, forehead. Used to align faces.
+    # Points that speech does not move (eye corners, nose bridge, forehead), used for alignment.
     rigid: tuple[int, ...]
-    # Upper-face points that tell a model the pose and the identity.
+    # Upper-face points from which a model infers pose and identity.
     pose_context: tuple[int, ...]
-    # The rims of the left and the right eye, which blinks move.
+    # The rims of the left and the right eye.
     eyes: tuple[tuple[int, ...], tuple[int, ...]]
     # Outer eye corners; their distance is the inter-ocular unit.
     eye_corners: tuple[int, int]
-    # Two rigid points, upper and lower, whose line is the vertical of the aligned face.
+    # Two rigid points, upper and lower, that define the vertical of the aligned face.
     vertical: tuple[int, int]
-    # Pairs (upper, lower) of inner lip points whose mean distance is the aperture.
+    # Pairs (upper, lower) of inner lip points whose mean distance is the mouth opening.
     aperture_pairs: tuple[tuple[int, int], ...]
     # Left and right inner mouth corner.
     mouth_corners: tuple[int, int]
-    # The point under the nose where the upper lip begins.
+    # The point between nose and upper lip.
     nose_base: int
-    # Cheek outline points at eye height, left and right: where the lower face begins.
+    # Outline points of the cheeks at eye height, left and right.
     cheeks: tuple[int, int]
 
     @cached_property
@@ -45,7 +45,7 @@ class LandmarkScheme:
 
     @cached_property
     def moving(self) -> tuple[int, ...]:
-        """The points that speech moves and stage 1 predicts: lips, then jaw."""
+        """The points that stage 1 predicts: lips, then jaw."""
         return self.lips + self.jaw
 
 
@@ -76,7 +76,7 @@ MESH478 = LandmarkScheme(
     cheeks=(234, 454),
 )
 
-# The 68 points of iBUG 300-W, as face-alignment gives them.
+# The 68 points of iBUG 300-W in the order of face-alignment.
 IBUG68 = LandmarkScheme(
     name="ibug68",
     point_count=68,

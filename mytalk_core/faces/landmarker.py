@@ -1,4 +1,4 @@
-"""Face landmarks of video frames: what every landmarker does, and the one of 478 points."""
+"""Face landmarks of video frames: the interface of landmarkers, and MediaPipe's 478 points."""
 
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -17,38 +17,37 @@ from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
 from mytalk_core.faces.second_detector import Agreement, SecondDetector
 from mytalk_core.faces.small_faces import tiles
 
-# Milliseconds between two frames as MediaPipe is told. It smooths the only face of a video as it
-# comes in, so that its landmarks follow the picture by up to half a frame; between moments that lie
-# hours apart it lets everything move as it does.
+# Milliseconds between the timestamps given to MediaPipe. It smooths the landmarks of a single face,
+# a lag of up to half a frame, but not between timestamps that are hours apart.
 _HOURS_APART = 10_000_000
 
 
 class Landmarker(Protocol):
-    """Finds the faces in the frames of one video at a time, shown in order."""
+    """Detect faces in the frames of one video at a time, given in order."""
 
     @property
     def scheme(self) -> LandmarkScheme:
-        """What its P points are."""
+        """The scheme of the P points."""
         ...
 
     def restart(self) -> None:
-        """Forget the current video."""
+        """Start a new video."""
         ...
 
     def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """Faces of the next frame, in no particular order, as they stand in it: not smoothed.
+        """Return the faces of the next frame in any order, not smoothed over time.
 
         Args:
             image: (H, W, 3) RGB.
 
         Returns:
-            For every face (P, 3) pixels; z is relative to the face's middle, in pixels,
-            positive away from the camera.
+            (P, 3) pixels per face; z is relative to the middle of the face, positive away from the
+            camera.
         """
         ...
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Free the networks."""
         ...
 
 
@@ -57,35 +56,33 @@ _DETECTOR = "face_detector.tflite"  # within the landmarker's bundle
 
 @dataclass(frozen=True)
 class LandmarkerConfig:
-    """How faces are found."""
+    """Detection of faces."""
 
-    # Most faces found in a frame.
+    # Largest number of faces per frame.
     max_faces: int = 1
-    # Confidence, 0..1, below which a detection is no face.
+    # Smallest confidence of a detection, 0..1.
     min_confidence: float = 0.5
-    # Frames between two looks for further faces, where more than one is wanted.
+    # Frames between searches for further faces, where `max_faces` is above 1.
     search_every: int = 5
 
 
 @dataclass(frozen=True)
 class _Search:
-    """What looks for faces that are not followed yet."""
+    """The networks that search for faces that are not tracked yet."""
 
     detector: vision.FaceDetector
     landmarker: vision.FaceLandmarker
 
 
 class MeshLandmarker:
-    """MediaPipe's face landmarker, made to give a face the same landmarks in any company.
+    """MediaPipe's face landmarker with landmarks that do not depend on the number of faces.
 
-    MediaPipe follows a face from frame to frame, which keeps its landmarks steady, only while it
-    sees as many faces as it was told to look for. So it is told the number of faces that are there.
-    Every few frames its detector alone, which costs little, looks for more; what it finds is
-    believed where a second landmarker, which costs more, finds it too.
+    MediaPipe tracks a face between frames, which keeps its landmarks stable, only while it finds
+    `num_faces` faces. So `num_faces` is kept at the number of visible faces. Every few frames the
+    cheap detector alone searches for more; a second landmarker, which costs more, confirms them.
 
-    All of it runs on one thread of its own. The exception of a signal comes up in the main thread,
-    wherever that is; raised between the halves of a native call it would free what the call still
-    reads, or free it twice.
+    All native calls run on one worker thread. A signal raises its exception in the main thread at
+    any point; between the steps of a native call it would free memory that is in use.
     """
 
     scheme: LandmarkScheme = MESH478
@@ -95,20 +92,20 @@ class MeshLandmarker:
         self._model = model
         self._config = config or LandmarkerConfig()
         self._frames = 0  # of the current video
-        self._shown = 0  # faces in its latest frame
-        self._second: SecondDetector | None = None  # loaded when it is first needed
+        self._visible = 0  # faces in its latest frame
+        self._second: SecondDetector | None = None  # loaded on first use
         self._thread = ThreadPoolExecutor(1)
         loading = self._thread.submit(self._load)
         try:
             loading.result()
         except BaseException:
-            # A signal while networks load: left open they print errors as the process ends.
+            # After a signal while networks load: open ones print errors at exit.
             self.close()
             raise
 
     def _load(self) -> None:
         self._search = self._open_search() if self._config.max_faces > 1 else None
-        self._follow(1)
+        self._track(1)
 
     def _open(self, faces: int, mode: vision.RunningMode) -> vision.FaceLandmarker:
         return vision.FaceLandmarker.create_from_options(
@@ -136,19 +133,19 @@ class MeshLandmarker:
             self._open(self._config.max_faces, vision.RunningMode.IMAGE),
         )
 
-    def _follow(self, faces: int) -> None:
+    def _track(self, faces: int) -> None:
         self._landmarker = self._open(faces, vision.RunningMode.VIDEO)
-        self._followed = faces
+        self._tracked = faces
 
     def restart(self) -> None:
-        """Forget the current video."""
+        """Start a new video."""
         self._thread.submit(self._restart).result()
 
     def _restart(self) -> None:
         self._landmarker.close()
-        self._follow(1)
+        self._track(1)
         self._frames = 0
-        self._shown = 0
+        self._visible = 0
 
     def check(self, image: NDArray[np.uint8], face: NDArray[np.float32]) -> Agreement:
         """Compare landmarks (478, 3), pixels, of a face in an image (H, W, 3) with a detector."""
@@ -160,10 +157,10 @@ class MeshLandmarker:
         return self._second.check(image, face, self.scheme)
 
     def small_face(self, images: Iterable[NDArray[np.uint8]]) -> float | None:
-        """Height, pixels, of a face that is too small to be found in whole images.
+        """Return the height in pixels of a face too small to be detected in whole images, or None.
 
         Args:
-            images: (H, W, 3) RGB; the search ends with the first one that shows a face.
+            images: (H, W, 3) RGB; the search ends at the first image with a face.
         """
         return self._thread.submit(self._small_face, images).result()
 
@@ -181,7 +178,7 @@ class MeshLandmarker:
         return None
 
     def close(self) -> None:
-        """Free the native networks, after what they are at."""
+        """Free the networks after the current call."""
         self._thread.submit(self._close)
         self._thread.shutdown()
 
@@ -205,7 +202,7 @@ class MeshLandmarker:
         self.close()
 
     def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """Faces of the next frame, (478, 3) pixels, as `Landmarker` says."""
+        """Return the faces of the next frame, (478, 3) pixels, as `Landmarker` does."""
         return self._thread.submit(self._detect, image).result()
 
     def _detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
@@ -216,28 +213,28 @@ class MeshLandmarker:
         height, width = image.shape[:2]
         size = np.array([width, height, width], np.float32)
         found = self._landmarker.detect_for_video(frame, self._frames * _HOURS_APART)
-        self._shown = len(found.face_landmarks)
+        self._visible = len(found.face_landmarks)
         return [
-            # One flat list: numpy takes a nested one four times as long.
+            # From a flat list: four times as fast as from a nested one.
             np.array([xyz for p in face for xyz in (p.x, p.y, p.z)], np.float32).reshape(-1, 3)
             * size
             for face in found.face_landmarks
         ]
 
     def _count(self, search: _Search, frame: mediapipe.Image) -> None:
-        """Follow as many faces as the frame shows, or more where more are followed already."""
-        there = max(self._shown, 1)
-        if there == self._config.max_faces:
+        """Set the number of tracked faces to that of the visible ones."""
+        visible = max(self._visible, 1)
+        if visible == self._config.max_faces:
             return
-        if len(search.detector.detect(frame).detections) > there:
-            there = max(len(search.landmarker.detect(frame).face_landmarks), there)
-        if there != self._followed:
+        if len(search.detector.detect(frame).detections) > visible:
+            visible = max(len(search.landmarker.detect(frame).face_landmarks), visible)
+        if visible != self._tracked:
             self._landmarker.close()
-            self._follow(there)
+            self._track(visible)
 
 
 def _media_pipe_image(image: NDArray[np.uint8]) -> mediapipe.Image:
-    # The native code reads rows back to back whatever the strides say.
+    # The native code ignores strides.
     return mediapipe.Image(
         image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image)
     )
@@ -246,12 +243,12 @@ def _media_pipe_image(image: NDArray[np.uint8]) -> mediapipe.Image:
 def track_largest_face(
     images: Iterable[NDArray[np.uint8]], landmarker: Landmarker
 ) -> Iterator[NDArray[np.float32]]:
-    """One face per frame, (P, 3) pixels, NaN where the frame shows none.
+    """Yield one face per frame, (P, 3) pixels, NaN without a face.
+
+    The first face is the largest; later ones are nearest to their predecessor.
 
     Args:
         images: frames (H, W, 3) RGB of one video.
-
-    The face nearest to the one before goes on; a new one starts with the largest.
     """
     landmarker.restart()
     missing = np.full((landmarker.scheme.point_count, 3), np.nan, np.float32)

@@ -1,11 +1,10 @@
-"""Whether something is in front of a mouth: a hand, a microphone, a cup.
+"""Detection of objects in front of a mouth: hands, microphones, cups.
 
-No model of things that come before faces is needed, because a run shows its face without them most
-of the time. What the lower face looks like is learnt from the run itself: colours and roughness at
-its places, relative to the upper face under the same light, and the few patterns in which they
-change together as it speaks, smiles and turns. Where a frame looks otherwise over an area, it is
-covered. That holds as long as less than half of a run is. What may be there for all of a run are
-letters, as of a burnt-in subtitle: they are rougher than any skin.
+The appearance of the unoccluded lower face is learned from the run itself, as colours and
+roughness at sample places relative to the upper face in the same light, with the principal
+patterns in which they vary as the face speaks, smiles and turns. A frame whose lower face deviates
+over an area is occluded. This requires that less than half of the run is occluded. Burnt-in
+letters may be present in all frames; they are detected by roughness, which exceeds that of skin.
 """
 
 from dataclasses import dataclass
@@ -20,43 +19,43 @@ from mytalk_core.faces.occlusion_sample import SamplePlaces, sample_places
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
-_BLOCK = 1000  # frames looked at together
-_MAD = 1.4826  # standard deviations in a median absolute deviation, of normal noise
-# Deviations of logarithms of luma, red over green, blue over green, and of roughness, below which
-# nothing is unlike: what compression and landmarks make of the same skin.
+_BLOCK = 1000  # frames processed together
+_MAD = 1.4826  # standard deviation of normal noise per median absolute deviation
+# Lower bounds of the standard deviations of log luma, red over green, blue over green, and of
+# roughness: the noise of compression and landmarks on the same skin.
 _LEAST = np.array([0.07, 0.035, 0.035, 0.12], np.float32)
-_DARK = 12.0  # of 255, added before logarithms: below it colours are noise
+_DARK = 12.0  # of 255, added before logarithms; colours below it are noise
 _SMOOTH = 8.0  # the same for roughness
-_LETTERS = 100  # roughness, of 255, from which a place belongs to letters; a beard has up to 60
-_FARTHEST = 6.0  # standard deviations: what is farther off is off all the same
+_LETTERS = 100  # least roughness of letters, of 255; a beard has up to 60
+_FARTHEST = 6.0  # standard deviations at which deviations saturate
 
 
 @dataclass(frozen=True)
 class OcclusionConfig:
-    """When a mouth counts as covered."""
+    """Thresholds of occlusion."""
 
-    # Share of the chin's area, 0..1, that must be unlike; and of the whole lower face, where the
-    # chin counts four times as much as the mouth, whose look changes with every word.
+    # Deviating share of the chin's area, 0..1, and of the whole lower face, in which the chin
+    # weighs four times as much as the mouth, whose appearance changes with every word.
     chin: float = 0.11
     lower_face: float = 0.36
-    # Share of the skin about the mouth, 0..1, that must be as rough as letters are. Faces have 0.09
-    # at most, subtitles of several kinds 0.5 and more.
+    # Share of the skin around the mouth, 0..1, with the roughness of letters. Faces have at most
+    # 0.09, subtitles of several kinds at least 0.5.
     written: float = 0.3
-    # Share of these limits from which on the frames before and after belong to it.
+    # Share of these thresholds above which adjacent frames belong to an occlusion.
     fading: float = 0.32
-    # Shortest time, seconds, that something is in front of a mouth; less is a slip of landmarks.
+    # Shortest occlusion, seconds; shorter ones are errors of landmarks.
     shortest: float = 0.1
-    # Gaps, seconds, up to which it is the same thing that goes on.
+    # Longest gap that is closed, seconds.
     bridge: float = 0.2
-    # Seconds left alone before and after: the mask is wider than the places that are looked at.
+    # Margin before and after, seconds: the mask is wider than the sampled places.
     margin: float = 0.08
-    # Mean squares of deviations between which a place goes from like to unlike.
+    # Mean squared deviations at which a place starts to deviate and fully deviates.
     like: float = 1.5
     unlike: float = 4.5
-    # Frames that a run's face is learnt from, spread over it.
+    # Frames from which the appearance is learned, at even distances.
     studied: int = 600
-    # Patterns in which the face may change, and the share of the studied frames, those most like
-    # their middle, from which these are learnt.
+    # Number of principal patterns, and the share of the studied frames, those nearest to the
+    # median, from which the patterns are learned.
     patterns: int = 6
     trusted: float = 0.55
 
@@ -69,19 +68,16 @@ def occluded(
     scheme: LandmarkScheme,
     config: OcclusionConfig,
 ) -> Flags:
-    """Of every frame of a run whether something is in front of the mouth.
+    """Return the frames (T,) of a run in which the mouth is occluded.
 
     Args:
-        samples: (T, N, 4) from `occlusion_sample`; may be mapped from disk.
-        yaw: (T,) degrees, as `head_turn` gives it.
-        facing: (T,) frames that show the face well enough to judge; the others are never flagged.
-        fps: frames a second.
-
-    Returns:
-        (T,) True where it is covered.
+        samples: (T, N, 4) from `occlusion_sample`; may be memory-mapped.
+        yaw: (T,) degrees, from `head_turn`.
+        facing: (T,) frames that show the face well enough; other frames are never flagged.
+        fps: frames per second.
     """
     cover = coverage(samples, yaw, facing, scheme, config)
-    return _stretches(cover, facing, fps, config)
+    return _occlusions(cover, facing, fps, config)
 
 
 def coverage(
@@ -91,9 +87,9 @@ def coverage(
     scheme: LandmarkScheme,
     config: OcclusionConfig,
 ) -> Floats:
-    """How much of the lower face looks unlike itself, (T,); 1 and more where it is covered.
+    """Return the deviation of the lower face over its threshold, (T,): occluded from 1 on.
 
-    Arguments as of `occluded`. Of a run too short to learn its face only letters count.
+    Arguments as in `occluded`. In a run too short to learn the appearance only letters count.
     """
     places = sample_places(scheme)
     result = np.where(facing, written_share(samples, scheme) / np.float32(config.written), 0)
@@ -102,20 +98,20 @@ def coverage(
     studied = known[steps.round().astype(int)]
     if len(studied) < 4 * config.patterns:
         return result
-    look = _learn(_logarithms(samples[studied], places), places, config)
+    appearance = _learn(_logarithms(samples[studied], places), places, config)
     for first in range(0, len(known), _BLOCK):
         frames = known[first : first + _BLOCK]
-        strange = look.strangeness(_logarithms(samples[frames], places))
-        unlike = _unlike_area(strange, yaw[frames], places, config)
+        residual = appearance.residual(_logarithms(samples[frames], places))
+        unlike = _deviating_area(residual, yaw[frames], places, config)
         result[frames] = np.maximum(result[frames], unlike)
     return result
 
 
 def written_share(samples: NDArray[np.uint8], scheme: LandmarkScheme) -> Floats:
-    """(T,) how much of the skin about the mouth is as rough as letters, 0..1.
+    """Return the share of the skin around the mouth with the roughness of letters, (T,), 0..1.
 
     Args:
-        samples: (T, N, 4) from `occlusion_sample`; may be mapped from disk.
+        samples: (T, N, 4) from `occlusion_sample`; may be memory-mapped.
     """
     places = sample_places(scheme)
     rough = samples[..., 3] >= _LETTERS
@@ -125,9 +121,9 @@ def written_share(samples: NDArray[np.uint8], scheme: LandmarkScheme) -> Floats:
 
 
 def _logarithms(samples: NDArray[np.uint8], places: SamplePlaces) -> Floats:
-    """(T, N, 4) logarithms of luma, red over green, blue over green, and of roughness.
+    """Return logarithms of luma, red over green, blue over green, and roughness, (T, N, 4).
 
-    All but the last relative to the upper face of the same frame.
+    All but roughness are relative to the upper face of the same frame.
     """
     values = samples.astype(np.float32)
     red, green, blue = np.moveaxis(np.log(values[..., :3] + _DARK), -1, 0)
@@ -138,28 +134,28 @@ def _logarithms(samples: NDArray[np.uint8], places: SamplePlaces) -> Floats:
 
 
 @dataclass(frozen=True)
-class _Look:
-    """How a face looks without anything before it; F = 4 N features."""
+class _Appearance:
+    """The appearance of an unoccluded face; F = 4 N features."""
 
-    middle: Floats  # (N, 4)
+    middle: Floats  # (N, 4) medians
     spread: Floats  # (N, 4) standard deviations
-    mean: Floats  # (F,) of the trusted frames, in deviations
+    mean: Floats  # (F,) of the trusted frames, in standard deviations
     patterns: Floats  # (K, F) orthonormal
-    least: Floats  # (K,) of each pattern in the trusted frames
-    most: Floats  # (K,)
-    light: Floats  # (N, L) the ways in which light may lie on the face
+    least: Floats  # (K,) smallest amount of each pattern in the trusted frames
+    most: Floats  # (K,) largest amount
+    light: Floats  # (N, L) smooth functions that model changes of light
 
-    def strangeness(self, kinds: Floats) -> Floats:
-        """(T, N) mean square of the deviations that no pattern explains, of `_logarithms`."""
+    def residual(self, kinds: Floats) -> Floats:
+        """Return the mean squared unexplained deviation of `_logarithms`, (T, N)."""
         apart = _without_light(kinds - self.middle, self.spread, self.light) / self.spread
         flat = apart.reshape(len(apart), -1) - self.mean
         rest = flat - self._explained(np.clip(flat, -_FARTHEST, _FARTHEST))
         squares = np.minimum(np.square(rest.reshape(apart.shape)), _FARTHEST**2)
-        strangeness: Floats = squares.mean(axis=-1)
-        return strangeness
+        residual: Floats = squares.mean(axis=-1)
+        return residual
 
     def _explained(self, flat: Floats) -> Floats:
-        """The patterns in it, as strong as they were ever seen, fitted to what they explain."""
+        """Fit the patterns robustly, with amounts limited to those of the trusted frames."""
         amounts: Floats = flat @ self.patterns.T
         for _ in range(3):
             weight = _cauchy(flat - amounts @ self.patterns, 2.5)
@@ -168,8 +164,8 @@ class _Look:
         return explained
 
 
-def _learn(kinds: Floats, places: SamplePlaces, config: OcclusionConfig) -> _Look:
-    """The look of a face from frames (S, N, 4), less than half of them covered."""
+def _learn(kinds: Floats, places: SamplePlaces, config: OcclusionConfig) -> _Appearance:
+    """Learn the appearance from frames (S, N, 4), of which less than half are occluded."""
     x, y = places.resting[:, 0], places.resting[:, 1] - 0.5
     light = np.stack([np.ones_like(x), x, y, np.square(x) - 0.1], axis=1).astype(np.float32)
     middle = np.median(kinds, axis=0)
@@ -186,18 +182,19 @@ def _learn(kinds: Floats, places: SamplePlaces, config: OcclusionConfig) -> _Loo
     mean = flat.mean(axis=0)
     patterns = np.linalg.svd(flat - mean, full_matrices=False)[2][: config.patterns]
     amounts = (flat - mean) @ patterns.T
-    return _Look(middle, spread, mean, patterns, amounts.min(axis=0), amounts.max(axis=0), light)
+    least, most = amounts.min(axis=0), amounts.max(axis=0)
+    return _Appearance(middle, spread, mean, patterns, least, most, light)
 
 
 def _spread(apart: Floats) -> Floats:
-    """Robust standard deviations over frames (S, N, 4) -> (N, 4)."""
+    """Return robust standard deviations over frames, (S, N, 4) to (N, 4)."""
     off = np.abs(apart - np.median(apart, axis=0))
     spread: Floats = np.maximum(_MAD * np.median(off, axis=0), _LEAST)
     return spread
 
 
 def _without_light(apart: Floats, spread: Floats, light: Floats) -> Floats:
-    """Deviations (T, N, 4) without what another light explains: smooth over the whole face."""
+    """Remove from deviations (T, N, 4) the smooth part, which a change of light explains."""
     result = apart.copy()
     for kind, ways in enumerate((light, light[:, :3], light[:, :3])):
         now = apart[..., kind] / spread[:, kind]
@@ -211,7 +208,7 @@ def _without_light(apart: Floats, spread: Floats, light: Floats) -> Floats:
 
 
 def _weighted_fit(values: Floats, weight: Floats, columns: Floats, ridge: float) -> Floats:
-    """Amounts (T, K) of columns (F, K) in rows (T, F), by weighted least squares with a ridge."""
+    """Fit columns (F, K) to rows (T, F) by weighted ridge regression; return amounts (T, K)."""
     normal = np.einsum("tf,fi,fj->tij", weight, columns, columns, optimize=True)
     normal += ridge * np.eye(columns.shape[1], dtype=np.float32)
     right = (weight * values) @ columns
@@ -224,18 +221,18 @@ def _cauchy(off: Floats, scale: float) -> Floats:
     return weight
 
 
-def _unlike_area(
-    strange: Floats, yaw: NDArray[np.float32], places: SamplePlaces, config: OcclusionConfig
+def _deviating_area(
+    residual: Floats, yaw: NDArray[np.float32], places: SamplePlaces, config: OcclusionConfig
 ) -> Floats:
-    """(T,) the area that is unlike, over the limits: 1 and more where a face is covered."""
+    """Return the deviating area over its thresholds, (T,): a face is occluded from 1 on."""
     lower = ~places.upper_face
     resting = places.resting[lower]
     apart = np.linalg.norm(resting[:, None] - resting, axis=-1)
-    # Where places are dense, each stands for less of the face.
+    # Dense places represent less area each.
     area = (1 / np.exp(-np.square(apart / 0.11)).sum(axis=1)).astype(np.float32)
     near = np.exp(-np.square(apart / 0.085)).astype(np.float32)
-    seen = _seen(resting[:, 0], yaw)
-    smooth = ((strange[:, lower] * seen) @ near) / np.maximum(seen @ near, 0.2 * near.sum(axis=1))
+    seen = _visibility(resting[:, 0], yaw)
+    smooth = ((residual[:, lower] * seen) @ near) / np.maximum(seen @ near, 0.2 * near.sum(axis=1))
     unlike = np.clip((smooth - config.like) / (config.unlike - config.like), 0, 1)
 
     def covered_share(where: Flags) -> Floats:
@@ -253,16 +250,16 @@ def _unlike_area(
     return over
 
 
-def _seen(across: Floats, yaw: NDArray[np.float32]) -> Floats:
-    """(T, N) 0..1 how well places are seen, as on a cylinder that turns: its far side is not."""
+def _visibility(across: Floats, yaw: NDArray[np.float32]) -> Floats:
+    """Return the visibility of places, (T, N), 0..1, with the head as a turning cylinder."""
     angle = np.arcsin(np.clip(across / 0.75, -1, 1)) + np.radians(yaw)[:, None]
     ramp = np.clip((np.cos(angle) - 0.2) / 0.35, 0, 1)
     seen: Floats = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
     return seen
 
 
-def _stretches(cover: Floats, facing: Flags, fps: float, config: OcclusionConfig) -> Flags:
-    """Frames of the stretches in which a mouth is covered, with their margins."""
+def _occlusions(cover: Floats, facing: Flags, fps: float, config: OcclusionConfig) -> Flags:
+    """Return the frames of all occlusions with their margins."""
     steady = median_filter(cover, 3, mode="nearest")
     fading = steady >= config.fading
     covered = np.zeros(len(cover), np.bool_)
@@ -279,7 +276,7 @@ def _stretches(cover: Floats, facing: Flags, fps: float, config: OcclusionConfig
 
 
 def without_gaps(flags: Flags, longest: int) -> Flags:
-    """Flags (T,) with gaps of at most `longest` frames between two flagged ones closed."""
+    """Close gaps of at most `longest` frames between flags (T,)."""
     closed = flags.copy()
     gaps, count = label(~flags)
     for gap in range(1, count + 1):
@@ -291,6 +288,6 @@ def without_gaps(flags: Flags, longest: int) -> Flags:
 
 
 def widened(flags: Flags, frames: int) -> Flags:
-    """Flags (T,) and as many frames on either side of each flagged one."""
+    """Extend flags (T,) by a number of frames on either side."""
     near: Flags = maximum_filter1d(flags, 2 * frames + 1, mode="constant")
     return near

@@ -1,8 +1,7 @@
-"""What a frame shows of a face, so small that a film's first look can keep it for every frame.
+"""Samples of colour and roughness on a face, small enough to store for every frame of a film.
 
-Colour and roughness at some places of the lower face, and of the upper face as the measure of its
-light. The places hang on landmarks, so they follow the skin as a head turns and a jaw drops, and
-lie on whatever is in front of it.
+They are taken at places of the lower face, and of the upper face as a reference of light. Places
+are means of landmarks, so they follow the skin, and sample any object in front of it.
 """
 
 from dataclasses import dataclass
@@ -17,33 +16,32 @@ from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
 Floats = NDArray[np.float32]
 
-# Pixels along the larger side of what the places span, in the picture that is looked at, and what
-# is seen around them.
+# Size in pixels of the bounding box of the places in the sampled crop, and the margin around it.
 _SPAN, _AROUND = 80, 8
 _ROUGHNESS_GAIN = 4  # of 255; skin has 1 to 10
 
 
 @dataclass(frozen=True)
 class SamplePlaces:
-    """N places of a face."""
+    """N sample places of a face."""
 
-    weights: Floats  # (N, P) every place is a mean of landmarks with these weights
+    weights: Floats  # (N, P) weights of landmarks; every place is a weighted mean
     chin: NDArray[np.bool_]  # (N,) between lower lip and jaw
     upper_lip: NDArray[np.bool_]  # (N,) between upper lip, nose and cheeks
     mouth: NDArray[np.bool_]  # (N,) on and between the lips
-    # (N, 2) where they lie on a face at rest, about, in inter-ocular units; y down from the eyes.
+    # (N, 2) approximate positions on a face at rest, inter-ocular units; y down from the eyes.
     resting: Floats
 
     @property
     def upper_face(self) -> NDArray[np.bool_]:
-        """(N,) the others: on skin that is never covered when a mouth is."""
+        """(N,) all other places, on skin that objects in front of a mouth do not cover."""
         others: NDArray[np.bool_] = ~(self.chin | self.upper_lip | self.mouth)
         return others
 
 
 @lru_cache
 def sample_places(scheme: LandmarkScheme) -> SamplePlaces:
-    """The places that are looked at."""
+    """Return the sample places of a scheme."""
     points = np.eye(scheme.point_count)
     half = len(scheme.outer_lips) // 2
     lower = points[list(scheme.outer_lips[: half + 1])]
@@ -71,11 +69,11 @@ def sample_places(scheme: LandmarkScheme) -> SamplePlaces:
 def occlusion_sample(
     image: NDArray[np.uint8], face: NDArray[np.float32], scheme: LandmarkScheme
 ) -> NDArray[np.uint8]:
-    """Colour and roughness at the places of a frame's face.
+    """Sample colour and roughness at the places of a face.
 
     Args:
-        image: (H, W, 3) RGB, of which only the face is touched.
-        face: (P, 3) pixels; NaN where there is none.
+        image: (H, W, 3) RGB; only the region of the face is read.
+        face: (P, 3) pixels; NaN without a face.
 
     Returns:
         (N, 4): RGB and the standard deviation of fine detail; 0 without a face.
@@ -91,7 +89,7 @@ def occlusion_sample(
     small = cut_crop(image, box, size)
     luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     detail = luma - cv2.GaussianBlur(luma, (0, 0), 2)
-    # The running sums of the blur fall below 0 by rounding, where there is no detail at all.
+    # Rounding in the running sums of the blur can give values below 0.
     rough = _ROUGHNESS_GAIN * np.sqrt(np.maximum(cv2.blur(detail * detail, (5, 5)), 0))
     seen = np.dstack([cv2.blur(small, (3, 3)), np.minimum(rough, 255).astype(np.uint8)])
     x, y = (gain * places + shift).T.astype(np.float32)
@@ -100,7 +98,7 @@ def occlusion_sample(
 
 
 def _along(line: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Places at shares 0..1 of a line's way, counted in its points: (K, P)."""
+    """Interpolate a line at shares 0..1 of its number of points, (K, P)."""
     place = shares * (len(line) - 1)
     first = np.minimum(place.astype(int), len(line) - 2)
     rest = (place - first)[:, None]
@@ -111,12 +109,12 @@ def _along(line: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np
 def _between(
     inner: NDArray[np.float64], outer: NDArray[np.float64], shares: tuple[float, ...]
 ) -> NDArray[np.float64]:
-    """Places at shares of the way from one line to another: (K * len(shares), P)."""
+    """Interpolate at shares between two lines, (K * len(shares), P)."""
     return np.concatenate([(1 - share) * inner + share * outer for share in shares])
 
 
 def _upper_face(points: NDArray[np.float64], scheme: LandmarkScheme) -> NDArray[np.float64]:
-    """Under the eyes, beside the nose, along it and on the forehead."""
+    """Return places under the eyes, beside and along the nose, and on the forehead."""
     high, low = (points[point] for point in scheme.vertical)
     nose = points[scheme.nose_base]
     places = [(1 - share) * high + share * low for share in (0.3, 0.45, 0.6, 0.8, 1.0)]
@@ -130,7 +128,7 @@ def _upper_face(points: NDArray[np.float64], scheme: LandmarkScheme) -> NDArray[
 
 
 def _resting(scheme: LandmarkScheme) -> NDArray[np.float64]:
-    """(P, 2) about where the landmarks used here lie on a face at rest."""
+    """Return approximate positions (P, 2) of the landmarks used here on a face at rest."""
     face = np.zeros((scheme.point_count, 2))
     count = len(scheme.outer_lips)
     angle = np.pi - 2 * np.pi * np.arange(count) / count

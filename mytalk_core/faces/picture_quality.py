@@ -1,4 +1,4 @@
-"""How good the picture and the landmarks of a face are."""
+"""Quality of face pictures and landmarks: sharpness and jitter."""
 
 import cv2
 import numpy as np
@@ -7,26 +7,26 @@ from numpy.typing import NDArray
 from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
-_SAMPLED = 15  # frames of a clip that are looked at; more tell nothing new
+_SAMPLED = 15  # frames of a clip
 
 
 def frame_sharpness(crop: NDArray[np.uint8]) -> float:
-    """Standard deviation of the Laplacian of a picture's luma, relative to its mean luma.
+    """Return the standard deviation of the Laplacian of luma, relative to mean luma.
 
-    A gain of brightness cancels out; what an upscaled or defocused face lacks is what is measured.
-    Comparable only between pictures of one size.
+    It is invariant to gain, low for upscaled or defocused faces, and comparable only between
+    pictures of one size.
 
     Args:
         crop: (S, S, 3) RGB.
     """
     luma = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    # Rounding and compression leave steps of one level, which are not detail.
+    # Suppress steps of one level from rounding and compression.
     smooth = cv2.GaussianBlur(luma, (3, 3), 0)
     return float(cv2.Laplacian(smooth, cv2.CV_32F).std() / max(float(luma.mean()), 1.0))
 
 
 def sharpness(crops: NDArray[np.uint8]) -> float:
-    """Median of `frame_sharpness` over some frames of a clip (T, S, S, 3) RGB, 0 and larger.
+    """Return the median `frame_sharpness` of frames of a clip (T, S, S, 3) RGB, at least 0.
 
     Crops of 128 pixels of the GRID corpus give 0.040 to 0.066; the same blurred by 1.5 pixels, or
     scaled up four times, 0.016 to 0.028; scaled up twice 0.031 to 0.052.
@@ -36,10 +36,10 @@ def sharpness(crops: NDArray[np.uint8]) -> float:
 
 
 def landmark_jitter(landmarks: NDArray[np.float32], scheme: LandmarkScheme) -> float:
-    """Noise of the rigid points from frame to frame, standard deviation in inter-ocular units.
+    """Return the standard deviation of the temporal noise of the rigid points.
 
-    The fourth difference over time leaves nothing of a head that moves smoothly and of white noise
-    the square root of 70 times its standard deviation. The GRID corpus gives 0.0002 to 0.0013.
+    The fourth difference over time removes smooth motion and scales white noise by the square root
+    of 70. The GRID corpus gives 0.0002 to 0.0013.
 
     Args:
         landmarks: (T, P, 3) pixels, finite.

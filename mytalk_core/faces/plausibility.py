@@ -1,4 +1,4 @@
-"""Whether landmarks can be a speaker's: what must hold before a face is drawn or learnt from."""
+"""Plausibility of face tracks: conditions for rendering a face or training on it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,29 +15,29 @@ from mytalk_core.faces.small_faces import FacelessImages
 from mytalk_core.faces.stillness import is_still
 from mytalk_core.faces.tracks import Track
 
-# Share of the outer lip points, 0..1, that may lie outside the picture. There, landmarks are a
-# guess, and a mouth that is cut off cannot be drawn.
+# Largest share of outer lip points outside the picture, 0..1. Landmarks are guesses there, and a
+# mouth that is cut off cannot be rendered.
 _MOST_OUTSIDE = 0.1
-# Share of the chin, 0..1, that may lie on one flat colour, and what counts as one: distance of a
-# place from the median colour and its roughness, of 255. Skin has 0.04 at most.
+# Largest share of the chin on one flat colour, 0..1; skin has at most 0.04. A place is flat by its
+# distance from the median colour and its roughness, of 255.
 _MOST_FLAT = 0.25
 _SAME_COLOUR, _NO_DETAIL = 2, 4
 
-# Share of a track's frames, 0..1, in which the mouth may be hidden at most.
+# Largest share of a track's frames with a hidden mouth, 0..1.
 _MOST_HIDDEN = 0.1
-# Limits of `Agreement`, for the median of a track's frames. Right landmarks have 0.05 and more
-# upright, wrong ones -0.06 and less; right ones are 0.14 away at most. Printed by
+# Limits of `Agreement` for the median of a track's frames. Correct landmarks have `upright` of at
+# least 0.05 and a distance of at most 0.14, wrong ones `upright` of at most -0.06. Measured by
 # tests/benchmarks/face_plausibility.py.
 _LEAST_UPRIGHT = 0.0
 _LARGEST_DISTANCE = 0.35  # inter-ocular units
 
 Check = Callable[[NDArray[np.uint8], NDArray[np.float32]], Agreement]
-"""Compares landmarks of a face in an image with a second detector."""
+"""Compare the landmarks of a face in an image with a second detector."""
 
 
 @dataclass(frozen=True)
 class CheckedFace:
-    """What was found of one face in one frame."""
+    """The checks of one face in one frame."""
 
     agreement: Agreement
     on_bar: bool  # from `on_flat_colour`
@@ -46,17 +46,17 @@ class CheckedFace:
 
 @dataclass(frozen=True)
 class MouthFlags:
-    """Of some of a track's frames what hides the mouth."""
+    """Reasons for a hidden mouth in N frames of a track."""
 
-    outside: NDArray[np.bool_]  # (N,) it lies beyond the picture
-    written: NDArray[np.bool_]  # (N,) letters lie over it
+    outside: NDArray[np.bool_]  # (N,) the mouth is outside the picture
+    written: NDArray[np.bool_]  # (N,) letters cover the mouth
 
 
 class CheckedFaces:
-    """Compares the faces of some frames with a second detector, for tracks that are known later."""
+    """Check the faces of some frames with a second detector, before their tracks are known."""
 
     def __init__(self, check: Check, every: int, scheme: LandmarkScheme) -> None:
-        """`every`: frames from one comparison to the next."""
+        """Set the interval between checks, `every`, in frames."""
         self._check = check
         self._every = max(every, 1)
         self._scheme = scheme
@@ -66,12 +66,14 @@ class CheckedFaces:
     def observe(
         self, frame: int, image: NDArray[np.uint8], faces: Mapping[int, NDArray[np.float32]]
     ) -> None:
-        """The faces of a frame, (P, 3) pixels each, by their rows; `image` is (H, W, 3) RGB.
+        """Check a frame if it is due; call for every frame in which faces were searched for.
 
-        To be called for every frame in which faces were searched for.
+        Args:
+            image: (H, W, 3) RGB.
+            faces: (P, 3) pixels each, by row.
         """
         self.faceless.observe(frame, image, bool(faces))
-        # Not the first frame: what a landmarker finds in it is its roughest guess.
+        # Not the first frame, in which landmarks are least accurate.
         if frame % self._every != self._every - 1:
             return
         for row, face in faces.items():
@@ -83,10 +85,7 @@ class CheckedFaces:
             )
 
     def misplaced(self, track: Track) -> bool:
-        """Whether landmarks do not fit their face, as most of the compared frames say.
-
-        A track without a compared frame is taken as right, here and below.
-        """
+        """Whether landmarks do not fit the face in most checked frames; False without any."""
         own = [each.agreement for each in self.of(track)]
         if not own:
             return False
@@ -95,7 +94,7 @@ class CheckedFaces:
         return upright < _LEAST_UPRIGHT or distance > _LARGEST_DISTANCE
 
     def mouth(self, track: Track) -> MouthFlags:
-        """What hides the mouth in the compared frames; the picture's edge does not count."""
+        """Return flags of the checked frames; `outside` means on a bar, not beyond the edge."""
         own = self.of(track)
         return MouthFlags(
             np.array([each.on_bar for each in own], np.bool_),
@@ -103,7 +102,7 @@ class CheckedFaces:
         )
 
     def of(self, track: Track) -> list[CheckedFace]:
-        """The compared frames of a track."""
+        """Return the checked frames of a track."""
         return [self._checked[row] for row in track.rows.tolist() if row in self._checked]
 
 
@@ -114,19 +113,17 @@ def track_fault(
     scheme: LandmarkScheme,
     fps: float,
 ) -> Reason | None:
-    """Why a track cannot be a speaker's, if it cannot.
-
-    The reason is IMPLAUSIBLE_FACE, MOUTH_OUTSIDE, MOUTH_COVERED or STILL_FACE.
+    """Return IMPLAUSIBLE_FACE, MOUTH_OUTSIDE, MOUTH_COVERED, STILL_FACE, or None if plausible.
 
     Args:
-        checked: of the same footage; None where the landmarker has no second detector. How much
-            landmarks of still faces move was not measured of it either.
-        mouth: of frames spread over the track.
-        fps: frames a second.
+        checked: of the same footage; None for a landmarker without a second detector, for which
+            the thresholds of stillness were not measured either.
+        mouth: of frames at even distances over the track.
+        fps: frames per second.
     """
     if checked is not None and checked.misplaced(track):
         return Reason.IMPLAUSIBLE_FACE
-    # Before stillness: where a mouth is hidden, landmarks are a guess, which does not move.
+    # Before stillness, because guessed landmarks of a hidden mouth do not move.
     if _share(mouth.outside) > _MOST_HIDDEN:
         return Reason.MOUTH_OUTSIDE
     if _share(mouth.written) > _MOST_HIDDEN:
@@ -143,10 +140,10 @@ def _share(flags: NDArray[np.bool_]) -> float:
 def mouth_outside(
     landmarks: NDArray[np.float32], width: int, height: int, scheme: LandmarkScheme
 ) -> NDArray[np.bool_]:
-    """Of every frame whether the picture's edge cuts the mouth off, (T,); False without a face.
+    """Return the frames (T,) in which the picture's edge cuts off the mouth; False without a face.
 
     Args:
-        landmarks: (T, P, 2 or more) pixels, NaN where there is no face.
+        landmarks: (T, P, 2 or more) pixels, NaN without a face.
         width, height: of the picture, pixels.
     """
     lips = landmarks[:, list(scheme.outer_lips), :2]
@@ -156,18 +153,18 @@ def mouth_outside(
 
 
 def written_over(samples: NDArray[np.uint8], scheme: LandmarkScheme) -> NDArray[np.bool_]:
-    """Of every frame whether letters lie over the mouth, (T,), as those of a burnt-in subtitle.
+    """Return the frames (T,) in which letters, as of burnt-in subtitles, cover the mouth.
 
     Args:
-        samples: (T, N, 4) from `occlusion_sample`; may be mapped from disk.
+        samples: (T, N, 4) from `occlusion_sample`; may be memory-mapped.
     """
     return written_share(samples, scheme) >= OcclusionConfig().written
 
 
 def on_flat_colour(samples: NDArray[np.uint8], scheme: LandmarkScheme) -> NDArray[np.bool_]:
-    """Of every frame whether the chin lies on one flat colour, (T,): on a bar beside the picture.
+    """Return the frames (T,) in which the chin is on a flat colour, as of a letterbox bar.
 
-    Landmarkers continue a face into the bars of a letterboxed film as they do beyond its edge.
+    Landmarkers extrapolate a face into bars as they do beyond the edge of the picture.
 
     Args:
         samples: (T, N, 4) from `occlusion_sample`; frames without a face are flat.

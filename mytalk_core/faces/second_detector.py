@@ -1,9 +1,9 @@
-"""A second detector that checks whether landmarks fit the face that a picture shows.
+"""Check of landmarks by a second face detector.
 
-A landmarker gives a well-formed mesh whatever lies beneath: of a face that is upside down it puts
-the lips over the eyes. The detector of the landmarker's bundle is given the face turned upright by
-its landmarks. If it scores higher when that crop is turned by 180 degrees, the landmarks are wrong.
-The distance of its own eyes and mouth from those of the landmarks is a further check.
+A landmarker always returns a well-formed mesh; on an upside-down face it places the lips over the
+eyes. So the detector of the landmarker's bundle runs on the face turned upright by its landmarks.
+If it scores higher on the same crop turned by 180 degrees, the landmarks are wrong. The distance
+between the eyes and mouths of both is a further check.
 """
 
 import zipfile
@@ -19,26 +19,26 @@ from mytalk_core.faces.crop import apply_box, cut_crop
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
 _DETECTOR = "face_detector.tflite"  # within the landmarker's bundle
-_SIZE = 128  # pixels, what the network takes
+_SIZE = 128  # pixels, input of the network
 _EXTENT = 4.0  # width of the crop, inter-ocular units: twice that of a face
-_BELOW_EYES = 0.5  # where their middle lies, inter-ocular units
-_LEAST_SCORE = 0.1  # lower ones are not reported by the detector
-# Score from which the crop need not be turned for comparison. Wrong landmarks score 0.85 at most
-# over the footage of tests/benchmarks/face_plausibility.py.
+_BELOW_EYES = 0.5  # centre of the crop, inter-ocular units
+_LEAST_SCORE = 0.1  # lower scores are not reported by the detector
+# Score above which the turned crop is not tried. Wrong landmarks score at most 0.85 on the footage
+# of tests/benchmarks/face_plausibility.py.
 _CERTAIN = 0.88
-# The detector's keypoints: the eyes in the picture from left to right, nose tip, mouth.
+# Keypoints of the detector: eyes in the picture from left to right, nose tip, mouth.
 _LEFT_EYE, _RIGHT_EYE, _MOUTH = 0, 1, 3
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well a detector and the landmarks of one face in one frame agree."""
+    """Agreement of detector and landmarks on one face in one frame."""
 
-    # Score, 0..1, of the face turned upright by its landmarks, minus that of the same crop turned
-    # by 180 degrees; negative where the landmarks are upside down.
+    # Score, 0..1, of the face turned upright by its landmarks, minus that of the crop turned by a
+    # further 180 degrees; negative where the landmarks are upside down.
     upright: float
-    # Largest distance of the detector's eyes and mouth from those of the landmarks, inter-ocular
-    # units; infinite where it detects no face.
+    # Largest distance between the eyes and mouths of both, inter-ocular units; infinite where the
+    # detector finds no face.
     distance: float
 
 
@@ -64,7 +64,7 @@ class SecondDetector:
     def check(
         self, image: NDArray[np.uint8], face: NDArray[np.float32], scheme: LandmarkScheme
     ) -> Agreement:
-        """Compare landmarks with what the detector finds.
+        """Compare landmarks with the detection.
 
         Args:
             image: (H, W, 3) RGB.
@@ -79,7 +79,7 @@ class SecondDetector:
         return Agreement(score - other, float(distance))
 
     def _detect(self, crop: NDArray[np.uint8]) -> tuple[float, NDArray[np.float32] | None]:
-        """The best face's score and its eyes and mouth, (3, 2) pixels of the crop."""
+        """Return the score of the best face and its eyes and mouth, (3, 2) pixels of the crop."""
         picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=crop)
         found = self._detector.detect(picture).detections
         if not found:
@@ -93,13 +93,14 @@ class SecondDetector:
 def _upright_crop(
     image: NDArray[np.uint8], face: NDArray[np.float32], scheme: LandmarkScheme
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], float]:
-    """The face turned upright by its landmarks, (128, 128, 3).
+    """Turn a face upright by its landmarks.
 
     Returns:
-        The crop; eyes and mouth of the landmarks in it, (3, 2); its inter-ocular unit, pixels.
+        crop (128, 128, 3); eyes and mouth of the landmarks in it, (3, 2); its inter-ocular unit in
+        pixels.
     """
     left, right = (face[corner] for corner in scheme.eye_corners)
-    # With depth: the unit of a turned head is that of the same head from the front.
+    # With depth, so that the unit does not depend on the yaw.
     unit = max(float(np.linalg.norm(right - left)), 1.0)
     across = (right - left)[:2] / max(float(np.linalg.norm((right - left)[:2])), 1e-6)
     down = np.array([-across[1], across[0]])
@@ -113,5 +114,5 @@ def _upright_crop(
 
 
 def _turned(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Upside down."""
+    """Turn by 180 degrees."""
     return np.ascontiguousarray(crop[::-1, ::-1])

@@ -1,7 +1,7 @@
-"""Faces too small for the landmarker: found by other means, so that a message can give the size.
+"""Detection of faces that are too small for the landmarker, for error messages.
 
-MediaPipe's detector sees a whole image in 128 x 128 pixels and finds faces from some 15 of them on.
-In tiles of the image it finds smaller ones.
+MediaPipe's detector scales a whole image to 128 x 128 pixels and finds faces of about 15 of them
+or more. In tiles of the image it finds smaller ones.
 """
 
 from collections import deque
@@ -11,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 SMALLEST_SHARE = 0.12
-"""Height of the smallest face found in a whole image, as a share of the image's longer side.
+"""Height of the smallest face detected in a whole image, as a share of the longer side.
 
-Measured on faces of three people in images of 1280 x 720, 720 x 576 and 360 x 640 pixels, where
-the smallest face found was 10 to 14 % high. tests/benchmarks/face_plausibility.py prints it.
+Measured on three people in images of 1280 x 720, 720 x 576 and 360 x 640 pixels, where it was 10 to
+14 %, by tests/benchmarks/face_plausibility.py.
 """
 
-_TILINGS = (2, 4, 8)  # tiles along the longer side, without their overlap
+_TILINGS = (2, 4, 8)  # tiles along the longer side, without overlap
 _SMALLEST_TILE = 64  # pixels
-_SEARCHED = 4  # images of a film
+_SEARCHED = 4  # images per film
 
 
 def tiles(image: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Square parts of an image (H, W, 3), large ones first, each half over its neighbours."""
+    """Yield square tiles of an image (H, W, 3), largest first, with an overlap of one half."""
     height, width = image.shape[:2]
     for tiling in _TILINGS:
         size = max(height, width) // tiling
@@ -35,40 +35,40 @@ def tiles(image: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
 
 
 def _starts(length: int, size: int) -> list[int]:
-    """First pixels of tiles along a side, the last of which ends with it."""
+    """Return the first pixels of tiles along a side; the last tile ends at its end."""
     last = max(length - size, 0)
     count = -(-2 * last // size) + 1
     return [round(last * number / max(count - 1, 1)) for number in range(count)]
 
 
 class FacelessImages:
-    """A few images of footage in which no face was found so far, in constant memory."""
+    """A few images of footage without a detected face, in constant memory."""
 
     def __init__(self) -> None:
         self._kept: deque[NDArray[np.uint8]] | None = deque(maxlen=_SEARCHED)
 
     def observe(self, index: int, image: NDArray[np.uint8], face: bool) -> None:
-        """The next image, (H, W, 3) RGB; the first one with a face ends the collection."""
+        """Add the next image, (H, W, 3) RGB; the first one with a face clears the collection."""
         if face:
             self._kept = None
         elif self._kept is not None and index & (index + 1) == 0:  # 0, 1, 3, 7, 15, ...
             self._kept.append(image)
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
-        """The images, the latest first."""
+        """Iterate over the images, latest first."""
         return reversed(self._kept or ())
 
 
 def too_small_text(face: float, width: int, height: int) -> str:
-    """What is wrong with footage whose face was found in a tile only, as a clause for people.
+    """Return the clause of an error message for footage whose face was found in a tile only.
 
     Args:
-        face: its height, pixels.
+        face: height of the face, pixels.
         width, height: of the images, pixels.
     """
     side = max(width, height)
     return (
         f"a face {face:.0f} pixels high, {face / side:.0%} of the picture's longer side, is too"
-        f" small: faces are found from {SMALLEST_SHARE:.0%} on, here"
+        f" small: the smallest face that is detected has {SMALLEST_SHARE:.0%}, here"
         f" {SMALLEST_SHARE * side:.0f} pixels"
     )

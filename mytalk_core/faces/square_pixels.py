@@ -1,8 +1,7 @@
-"""Films whose pixels are not square: faces are found, measured and cropped as viewers see them.
+"""Anamorphic films: conversion between stored pixels and square pixels.
 
-Landmarks and crop boxes of every film are in square pixels: those of its picture stretched, along
-one side, to the shape in which it is shown. Of a film with square pixels these are its own. Only
-where stored pixels are read or written is a box carried over to them.
+Landmarks and crop boxes are always in square pixels, those of the picture stretched along one side
+to its display aspect. Boxes are converted to stored pixels where these are read or written.
 """
 
 from fractions import Fraction
@@ -11,16 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# No film is squeezed by more than this; a header that says so is damaged.
+# Larger values come from damaged headers.
 _LARGEST_ASPECT = 4
 
 
 def square_scale(pixel_aspect: Fraction) -> tuple[float, float]:
-    """Square pixels along a stored pixel's width and height; one of them is 1, the other more.
+    """Return the width and height of a stored pixel in square pixels; the smaller one is 1.
 
     Args:
-        pixel_aspect: width of a stored pixel over its height; beyond 4 either way it is taken
-            for damage, and the pixels for square.
+        pixel_aspect: width over height of a stored pixel; above 4 or below 1/4 it is ignored.
     """
     if not 1 <= max(pixel_aspect, 1 / pixel_aspect) <= _LARGEST_ASPECT:
         return 1.0, 1.0
@@ -28,24 +26,24 @@ def square_scale(pixel_aspect: Fraction) -> tuple[float, float]:
 
 
 def square_size(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, int]:
-    """Width and height of a picture in square pixels."""
+    """Return width and height of a picture in square pixels."""
     across, down = square_scale(pixel_aspect)
     return round(width * across), round(height * down)
 
 
 def squared(image: NDArray[np.uint8], pixel_aspect: Fraction) -> NDArray[np.uint8]:
-    """A picture (H, W, 3) in square pixels; the same object where it has them."""
+    """Stretch a picture (H, W, 3) to square pixels; return the same object if it has them."""
     across, down = square_scale(pixel_aspect)
     if across == down == 1:
         return image
-    # By the factors, not to a size, so that what is rounded is the edge and not the scale.
+    # By factors, not to a size, so that rounding affects the edge and not the scale.
     return cv2.resize(  # type: ignore[return-value]
         image, None, fx=across, fy=down, interpolation=cv2.INTER_LINEAR
     )
 
 
 def stored_boxes(boxes: NDArray[np.float32], pixel_aspect: Fraction) -> NDArray[np.float32]:
-    """Crop transforms from square pixels as ones from the stored pixels.
+    """Convert crop transforms of square pixels to those of stored pixels.
 
     Args:
         boxes: (.., 3, 2) rows [x, y, 1] in square pixels @ box are crop pixels.
@@ -53,7 +51,7 @@ def stored_boxes(boxes: NDArray[np.float32], pixel_aspect: Fraction) -> NDArray[
     across, down = square_scale(pixel_aspect)
     if across == down == 1:
         return boxes
-    # Whole numbers are the middles of pixels; stretching keeps the outer edges in place.
+    # Integers are pixel centres; stretching keeps the outer edges in place.
     stretch = np.array(
         [[across, 0, 0], [0, down, 0], [(across - 1) / 2, (down - 1) / 2, 1]], np.float64
     )

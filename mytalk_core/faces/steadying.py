@@ -1,11 +1,11 @@
-"""Landmarks without the shake of the network that found them, and no later than the picture.
+"""Removal of landmark jitter without lag.
 
-A bilateral filter over time (Tomasi and Manduchi, 1998): every point is averaged with itself in the
-frames before and after, as far as it stood in the same place there. What moves is left as it is,
-and nothing is averaged across a cut, where everything stands elsewhere.
+A bilateral filter over time (Tomasi and Manduchi, 1998): every point is averaged with its positions
+in neighbouring frames, weighted by their closeness. Moving points stay as they are, and nothing is
+averaged across a cut.
 
-Pictures are cropped and drawn by steady landmarks. Motion is learnt from those that were found:
-lips speak in steps as small as the shake, too, and steadied ones follow the sound less closely.
+Filtered landmarks are used for cropping and rendering. Training uses the detected ones: lips also
+move by amounts as small as the jitter, and filtered lips follow speech less closely.
 """
 
 from collections.abc import Iterator
@@ -16,20 +16,20 @@ from numpy.typing import NDArray
 from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
-# Distance at which a point hardly counts as in the same place any more, inter-ocular: some five
-# times the shake of landmarks, and a tenth of a wide open mouth.
+# Scale of closeness, inter-ocular units: about five times the jitter of landmarks, and a tenth of a
+# wide open mouth.
 _SAME_PLACE = 0.01
-# Seconds that are looked at on either side of a frame.
+# Seconds on either side of a frame.
 _REACH = 0.16
-_BLOCK = 1000  # frames at a time, so that a film of any length fits in memory
+_BLOCK = 1000  # frames in memory at a time
 
 
 def steadied(
     landmarks: NDArray[np.float32], scheme: LandmarkScheme, fps: float
 ) -> NDArray[np.float32]:
-    """Landmarks (T, P, 3) of one face, pixels, steadied; NaN, no face, stays and does not spread.
+    """Filter landmarks (T, P, 3) of one face, pixels; NaN without a face stays NaN.
 
-    The filter looks as far ahead as back: reversed landmarks come out reversed.
+    The filter is symmetric in time.
     """
     return np.concatenate(list(steadied_blocks(landmarks, scheme, fps)))
 
@@ -37,7 +37,7 @@ def steadied(
 def steadied_blocks(
     landmarks: NDArray[np.float32], scheme: LandmarkScheme, fps: float
 ) -> Iterator[NDArray[np.float32]]:
-    """As `steadied`, (n, P, 3) at a time, for landmarks mapped from disk."""
+    """Yield `steadied` in blocks (n, P, 3), for memory-mapped landmarks."""
     reach = max(round(_REACH * fps), 1)
     for first in range(0, len(landmarks), _BLOCK):
         end = min(first + _BLOCK, len(landmarks))

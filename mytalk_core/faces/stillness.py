@@ -1,9 +1,8 @@
-"""A face that never moves: a photograph, a painting, a film that stands still.
+"""Detection of still faces: photographs, paintings, frozen frames.
 
-Landmarks of a still face move nevertheless, with noise and with the camera. So what the pose
-explains is taken out, and the rest is compared with what landmarks of still faces do. Footage in
-which a person neither speaks nor blinks for its whole length cannot be told from a photograph; it
-gives nothing to learn from either.
+Landmarks of a still face move with noise and with the camera. So the part explained by the pose is
+removed, and the rest is compared with thresholds measured on photographs. Footage in which a person
+neither speaks nor blinks cannot be distinguished from a photograph, and is useless for training.
 """
 
 from itertools import pairwise
@@ -18,27 +17,27 @@ from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.shape import aperture
 from mytalk_core.faces.tracks import Track
 
-# All in inter-ocular units, over windows of two seconds and more; a face is still below all three.
-# The largest ratio to these limits is 0.75 at most for 95 % of photographs, with noise and a moving
-# camera, and 1.4 at least for people who speak; tests/benchmarks/face_plausibility.py prints both.
-_APERTURE = 0.0135  # deviation of the opening of the lips
-_LIPS = 0.0045  # deviation of the lip points that the pose does not explain
-_BLINK = 0.018  # range of the opening of the eyes, which a blink changes by 0.03 and more
+# In inter-ocular units over windows of at least two seconds; a face is still below all three. The
+# largest ratio to these limits is at most 0.75 for 95 % of photographs, with noise and a moving
+# camera, and at least 1.4 for speaking people, by tests/benchmarks/face_plausibility.py.
+_APERTURE = 0.0135  # standard deviation of the mouth opening
+_LIPS = 0.0045  # standard deviation of lip points not explained by the pose
+_BLINK = 0.018  # range of the eye opening, which a blink changes by at least 0.03
 
-_SHORTEST = 2.0  # seconds; less is not judged, as people hold still for that long
-_WINDOW = 3.0  # seconds judged together
+_SHORTEST = 2.0  # seconds; people hold still for shorter times
+_WINDOW = 3.0  # seconds of a window
 _STILL_WINDOWS = 0.9  # share of the windows that must be still
-_SMOOTH = 0.2  # seconds over which lips are averaged, against noise
+_SMOOTH = 0.2  # seconds over which lips are averaged
 _BLINK_SECONDS = 0.12  # shorter changes of the eyes are noise
-_POSES = 5  # patterns of the pose that are taken out, at most
+_POSES = 5  # largest number of pose components removed
 
 
 def is_still(track: Track, scheme: LandmarkScheme, fps: float) -> bool:
-    """Whether a face moves so little that it must be a picture of one.
+    """Whether a face moves so little that it is a still picture.
 
     Args:
-        track: with landmarks as they were found.
-        fps: frames a second.
+        track: with landmarks as detected, not filtered.
+        fps: frames per second.
     """
     frames = track.end - track.first
     if frames < _SHORTEST * fps:
@@ -54,7 +53,7 @@ def is_still(track: Track, scheme: LandmarkScheme, fps: float) -> bool:
 
 
 def movement_ratio(landmarks: NDArray[np.float32], scheme: LandmarkScheme, fps: float) -> float:
-    """The largest of a face's movements over its limit; below 1 it is still.
+    """Return the largest ratio of a movement to its limit; a face is still below 1.
 
     Args:
         landmarks: (T, P, 3) pixels, finite.
@@ -67,28 +66,28 @@ def movement_ratio(landmarks: NDArray[np.float32], scheme: LandmarkScheme, fps: 
 def face_movement(
     landmarks: NDArray[np.float32], scheme: LandmarkScheme, fps: float
 ) -> tuple[float, float, float]:
-    """How much a face moves without its pose, inter-ocular units.
+    """Measure the movement of a face without its pose, inter-ocular units.
 
     Args:
         landmarks: (T, P, 3) pixels, finite.
 
     Returns:
-        The deviation of the opening of the lips; the deviation of the lip points that the pose does
-        not explain, root mean square; the range of the opening of the eyes.
+        standard deviation of the mouth opening; RMS deviation of the lip points not explained by
+        the pose; range of the eye opening.
     """
     motion = face_motion(landmarks, scheme)
     opening = float(aperture(motion.shape, scheme).std())
     lips = motion.shape[:, list(scheme.lips), :2].reshape(len(landmarks), -1)
     width = max(round(_SMOOTH * fps), 1)
     unexplained = _without_pose(lips, motion.pose, width)
-    deviation = float(np.sqrt(2 * np.square(unexplained).mean()))  # two coordinates a point
+    deviation = float(np.sqrt(2 * np.square(unexplained).mean()))  # two coordinates per point
     span = 2 * round(_BLINK_SECONDS * fps / 2) + 1
     eyes = median_filter(_eye_opening(motion.shape, scheme), max(span, 3), mode="nearest")
     return opening, deviation, float(np.ptp(eyes))
 
 
 def _eye_opening(shape: NDArray[np.float32], scheme: LandmarkScheme) -> NDArray[np.float32]:
-    """Height of the eyes, (T,): twice the mean distance of their rims from the middle line."""
+    """Return the eye opening, (T,): twice the mean distance of the rims from the middle line."""
     heights = []
     for rim in scheme.eyes:
         rows = shape[:, list(rim), 1]
@@ -98,7 +97,7 @@ def _eye_opening(shape: NDArray[np.float32], scheme: LandmarkScheme) -> NDArray[
 
 
 def _without_pose(values: NDArray[np.float32], pose: Pose, width: int) -> NDArray[np.float64]:
-    """Values (T, V) averaged over `width` frames, without what follows the pose linearly."""
+    """Average values (T, V) over `width` frames and remove their linear regression on the pose."""
     frames = len(values)
     place = pose.translation[:, :2] / pose.scale.mean()
     known = np.column_stack([pose.rotation.reshape(frames, 9), np.log(pose.scale), place])
