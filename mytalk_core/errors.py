@@ -1,4 +1,4 @@
-"""The errors a user can meet, each with what was wrong, where, and what to do about it."""
+"""Errors for users: what was wrong, where, and what to do about it."""
 
 from enum import StrEnum
 
@@ -6,15 +6,15 @@ from mytalk_core.redaction import redacted
 
 
 class ErrorClass(StrEnum):
-    """Who can do something about a failure; decides whether a retry makes sense."""
+    """Class of a failure; decides whether a retry makes sense."""
 
     TRANSIENT = "transient"  # the same input may work later: network, disk space, a lost worker
-    BAD_INPUT = "bad_input"  # only another input will work
-    BUG = "bug"  # only a change of this program will help
+    BAD_INPUT = "bad_input"  # the input must be changed
+    BUG = "bug"  # the program must be changed
 
 
 class Reason(StrEnum):
-    """The closed list of why an input, clip or title was filtered or failed."""
+    """Why an input, clip or title was filtered or failed; a closed list."""
 
     NOT_FOUND = "not_found"
     UNREADABLE = "unreadable"
@@ -24,21 +24,21 @@ class Reason(StrEnum):
     NO_AUDIO_STREAM = "no_audio_stream"
     NO_FRAMES = "no_frames"
     DECODE_ERROR = "decode_error"
-    DECODER_CRASHED = "decoder_crashed"  # native code died over it, twice
-    TIMED_OUT = "timed_out"  # it took longer than anything of its length may
-    OVER_LIMIT = "over_limit"  # longer, larger or with more streams than is allowed
-    NOT_ALLOWED = "not_allowed"  # a list names a file or an address that lists may not name
-    FORBIDDEN_FORMAT = "forbidden_format"  # it names other files or addresses, as playlists do
-    STORAGE_ERROR = "storage_error"  # a file system or object store did not answer
-    INTERLACED = "interlaced"  # its frames hold two instants each, or are marked so
+    DECODER_CRASHED = "decoder_crashed"  # the process died in native code, twice
+    TIMED_OUT = "timed_out"  # exceeded the time limit for its length
+    OVER_LIMIT = "over_limit"  # longer, larger or with more streams than allowed
+    NOT_ALLOWED = "not_allowed"  # a list names a file or address outside of what it may name
+    FORBIDDEN_FORMAT = "forbidden_format"  # refers to other files or addresses, like playlists
+    STORAGE_ERROR = "storage_error"  # a file system or object store failed
+    INTERLACED = "interlaced"  # frames consist of two fields, or are marked so
     FORMAT_CHANGES = "format_changes"  # size, pixel format or colours change within the film
     NO_FACE = "no_face"
     FACE_TOO_SMALL = "face_too_small"
     TOO_SHORT = "too_short"
     TOO_TURNED = "too_turned"
-    IMPLAUSIBLE_FACE = "implausible_face"  # landmarks do not fit it, as where it is upside down
-    STILL_FACE = "still_face"  # it never moves, as in a photograph
-    MOUTH_OUTSIDE = "mouth_outside"  # of the picture
+    IMPLAUSIBLE_FACE = "implausible_face"  # landmarks do not fit the face, e.g. upside down
+    STILL_FACE = "still_face"  # does not move, e.g. in a photograph
+    MOUTH_OUTSIDE = "mouth_outside"  # of the frame
     MOUTH_COVERED = "mouth_covered"
     OUT_OF_SYNC = "out_of_sync"
     WEAK_SYNC = "weak_sync"
@@ -57,20 +57,20 @@ class Reason(StrEnum):
     OUTPUT_NOT_WRITABLE = "output_not_writable"
     DISK_FULL = "disk_full"
     OUTPUT_IN_USE = "output_in_use"  # another run writes there
-    NO_CLUSTER = "no_cluster"  # Ray did not answer, or has no machine that can do the work
+    NO_CLUSTER = "no_cluster"  # Ray did not answer, or no node has the required resources
     WORKER_LOST = "worker_lost"
-    CHECK_FAILED = "check_failed"  # a finished film is not what it must be, and was not kept
+    CHECK_FAILED = "check_failed"  # a finished film failed its checks and was not kept
     INTERNAL = "internal"
 
 
 class MytalkError(Exception):
-    """A failure that a user can understand; its texts hold no secrets of addresses.
+    """A failure with a message for the user; secrets in addresses are removed from its texts.
 
     Attributes:
         what: one sentence, what was wrong.
-        where: the file, row or field it was wrong in; empty where nothing more can be said.
-        remedy: what to do about it; empty where `what` says it already.
-        reason: the entry of the closed list that manifests and status rows carry.
+        where: the file, row or field; may be empty.
+        remedy: what to do about it; may be empty.
+        reason: the reason code in manifests and status rows.
     """
 
     error_class = ErrorClass.BUG
@@ -88,7 +88,7 @@ class MytalkError(Exception):
         return f"{place}{self.what}{remedy}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Keyword-only arguments do not survive the default pickling, and errors cross processes.
+        # Errors are sent between processes; default pickling loses keyword-only arguments.
         return (_rebuild, (type(self), self.what, self.reason, self.where, self.remedy))
 
 
@@ -99,7 +99,7 @@ def _rebuild(
 
 
 def error_to_json(error: Exception) -> dict[str, str]:
-    """An error as JSON has it; one that is not ours is a bug, with its type and text."""
+    """Return an error as JSON fields; one that is not a MytalkError as INTERNAL."""
     if not isinstance(error, MytalkError):
         error = MytalkError(f"{type(error).__name__}: {error}", reason=Reason.INTERNAL)
     return {
@@ -112,7 +112,7 @@ def error_to_json(error: Exception) -> dict[str, str]:
 
 
 def error_from_json(fields: dict[str, str]) -> "MytalkError":
-    """The inverse of `error_to_json`; of kinds defined elsewhere, the one here that it is of."""
+    """Invert `error_to_json`; a subclass defined elsewhere becomes its base class here."""
     kinds = {kind.__name__: kind for kind in _kinds()}
     return kinds.get(fields["kind"], MytalkError)(
         fields["what"],
@@ -127,24 +127,24 @@ def _kinds() -> tuple[type[MytalkError], ...]:
 
 
 class BadInputError(MytalkError):
-    """The file, row or option given cannot be used; another one may."""
+    """A given file, row or option cannot be used."""
 
     error_class = ErrorClass.BAD_INPUT
 
 
 class ModelError(MytalkError):
-    """A model file is missing or is not the one its checksum names."""
+    """A model file is missing or does not match its checksum."""
 
     error_class = ErrorClass.BAD_INPUT
 
 
 class StorageError(MytalkError):
-    """A file system or object store failed in a way that may pass."""
+    """A file system or object store failed for a transient reason."""
 
     error_class = ErrorClass.TRANSIENT
 
 
 class OutputError(MytalkError):
-    """A result could not be written; nothing stands under its final name."""
+    """A result could not be written; its final name does not exist or is unchanged."""
 
     error_class = ErrorClass.TRANSIENT

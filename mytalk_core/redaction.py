@@ -1,31 +1,29 @@
-"""Secrets in addresses and texts: what must not reach a file, a terminal or a log is left out here.
+"""Remove secrets from addresses and texts before they reach a file, a terminal or a log.
 
-Addresses carry secrets in two places: `user:password@` before the host, and parameters that sign a
-request. What is left is the same however often an address is signed, so it also serves as the
-address's identity.
+Secrets in an address are `user:password@` before the host and parameters that sign a request. The
+redacted address is the same for every signature, so it also identifies the address.
 """
 
 import re
 from urllib.parse import quote, unquote
 
 REMOVED = "[removed]"
-"""Stands for a secret that is named in a text."""
+"""Replaces a named secret in a text."""
 
-# Parameters whose value is a secret, in lower case; a name also counts behind a prefix such as
-# `x-amz-` or `access_`.
+# Names of parameters whose value is a secret, in lower case, with any prefix such as `x-amz-`.
 _SECRET = re.compile(
     r"(?:.*[-_])?(?:signature|sig|credential|credentials|security-token|token|password|passwd|pwd"
     r"|secret|api-?key|apikey|access-?key|accesskey|accountkey|accesskeyid|secretkey"
     r"|secretaccesskey|authorization|auth|jwt|awsaccesskeyid|googleaccessid|policy)",
 )
-# What a signature is made of: without the signature useless, and different each time.
+# Parameters that belong to a signature and differ each time.
 _SIGNED_WITH = re.compile(
     r"x-amz-.*|x-goog-.*|expires|key-pair-id|sv|ss|srt|sp|se|st|spr|sip|sr|si|sdd|ses"
     r"|skoid|sktid|skt|ske|sks|skv|saoid|suoid|scid",
 )
 _USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{1,2})([^/?#\s\"'<>]*)@")
 _QUERY = re.compile(r"[?#]([^\s\"'<>?#]*=[^\s\"'<>#]*)")
-# In texts that are no addresses, such as answers of stores.
+# Named secrets in other texts, such as error messages of stores.
 _NAMED = re.compile(
     r"\b(X-Amz-(?:Signature|Credential|Security-Token)|X-Goog-(?:Signature|Credential)"
     r"|AWSAccessKeyId|aws_secret_access_key|aws_session_token|AccountKey|SharedAccessSignature"
@@ -37,9 +35,9 @@ _CONTAINER_SCHEMES = ("abfs:", "abfss:", "wasb:", "wasbs:", "az:")  # container@
 
 
 def redacted(text: str) -> str:
-    """`text` without the secrets of the addresses in it, and without values that are named secrets.
+    """Return `text` without secrets in addresses and without the values of named secrets.
 
-    Anything else stays as it is: paths, and parameters that choose what an address means.
+    Paths and other parameters are unchanged.
     """
     if ":/" in text and "@" in text:
         text = _USER.sub(_without_user, text)
@@ -69,7 +67,7 @@ def _without_secrets(match: re.Match[str]) -> str:
 
 
 def _without_nested(field: str) -> str:
-    """A parameter whose value may be an address of its own, quoted."""
+    """Redact a parameter whose value may be a percent-encoded address."""
     if "%" not in field:
         return field
     name, equals, value = field.partition("=")

@@ -1,8 +1,7 @@
-"""What a command will write, compared with what it reads, before any work.
+"""Check the outputs of a command before it starts.
 
-An output that is one of the inputs would be lost, half read; an output that cannot be written
-would be noticed after hours. Both are found here, for every command in the same way. What killed
-processes left in the place is removed, before its free space is tried.
+Refuse outputs that would overwrite an input, and outputs that cannot be written. Temporary files of
+killed processes are removed first, because they may fill the disk.
 """
 
 import errno
@@ -19,22 +18,22 @@ from mytalk_core.data.storage import is_local, local_file, open_store
 from mytalk_core.errors import BadInputError, OutputError, Reason
 from mytalk_core.media.leftovers import sweep_leftovers
 
-# Other names of the same store.
+# Protocols that name the same store.
 _ALIASES = {"s3a": "s3", "gcs": "gs", "abfss": "abfs"}
-# What is left of a URL in a `Path`, which folds slashes.
+# A URL that was converted to a `Path`, which folds slashes.
 _FOLDED_URL = re.compile(r"[a-z][a-z0-9+.-]+:/(?!/)", re.IGNORECASE)
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True)
 class Output:
-    """Something that a command writes."""
+    """A file or folder that a command writes."""
 
     url: str | Path
-    """File, or folder of which everything is the command's own; a path or a URL."""
+    """Path or URL; a folder belongs to the command with all its content."""
 
     is_folder: bool = False
-    """Whether all below it may be replaced or removed."""
+    """Whether everything below may be replaced or removed."""
 
 
 def check_output_files(
@@ -43,23 +42,23 @@ def check_output_files(
     option: str = "--out",
     suffixes: Sequence[str] = (),
 ) -> None:
-    """Check the file that `option` names, and the files that are written beside it.
+    """Check the file given with `option` and the files that are written beside it.
 
     Args:
-        outputs: the named file first.
+        outputs: the file given with `option`, then the others.
         inputs: files and folders that the command reads, as paths or URLs; they need not exist.
-        suffixes: how the first file's name may end, in lower case; any where empty.
+        suffixes: allowed suffixes of the first file, in lower case; empty: any.
 
     Raises:
-        BadInputError: BAD_CONFIGURATION where a name ends otherwise, or an output is one of the
+        BadInputError: BAD_CONFIGURATION if the suffix is not allowed, or an output is one of the
             inputs, by its name, a link or a URL.
-        OutputError: OUTPUT_NOT_WRITABLE or DISK_FULL where a file cannot be made there.
+        OutputError: OUTPUT_NOT_WRITABLE or DISK_FULL if a file cannot be created there.
     """
     named = outputs[0]
     _refuse_url(named, option)
     if suffixes and named.suffix.lower() not in suffixes:
         raise BadInputError(
-            f"is no name for what is written here: it ends in {' or '.join(suffixes)}.",
+            f"has the wrong suffix: its name ends in {' or '.join(suffixes)}.",
             reason=Reason.BAD_CONFIGURATION,
             where=str(named),
             remedy=f"Name another file with {option}.",
@@ -81,19 +80,18 @@ def check_output_folder(
     read_whole: Sequence[str | Path] = (),
     option: str = "--out",
 ) -> None:
-    """Check the folder that `option` names, which need not exist, and what is written below it.
+    """Check the folder given with `option` and the outputs below it. The folder need not exist.
 
     Args:
-        root: a path, or a URL where `option` takes one.
-        outputs: what is written; their URLs are relative to `root`.
+        root: a path, or a URL if `option` accepts one. The store of a URL is not accessed.
+        outputs: files and folders to be written, relative to `root`.
         inputs: files and folders that the command reads, as paths or URLs; they need not exist.
-        read_whole: folders and globs, as paths or URLs: all that lies below or matches is read.
+        read_whole: folders and globs, as paths or URLs, of which all files are read.
 
     Raises:
-        BadInputError: BAD_CONFIGURATION as `check_output_files`, also where an input lies in a
-            folder that is the command's own, or an output would be read as an input.
-        OutputError: OUTPUT_NOT_WRITABLE or DISK_FULL where the folder, or one of the files, cannot
-            be made. Of a URL it is not known before the first file is put.
+        BadInputError: BAD_CONFIGURATION as `check_output_files`, or an input is in a folder that
+            may be replaced, or an output would be read as an input.
+        OutputError: OUTPUT_NOT_WRITABLE or DISK_FULL if the folder or a file cannot be created.
     """
     if isinstance(root, Path):
         _refuse_url(root, option)
@@ -119,18 +117,18 @@ def check_output_folder(
 
 @dataclass(frozen=True)
 class _Place:
-    """Where something stands, comparable however it was spelled."""
+    """A canonical path or URL."""
 
-    text: str  # as it was given
-    name: str  # without links, aliases and doubled slashes
-    identity: tuple[int, int] | None  # device and number of a local file that exists
+    text: str  # as given
+    name: str  # without links, aliases and repeated slashes
+    identity: tuple[int, int] | None  # device and inode of a local file that exists
 
 
 class _Places:
-    """Finds out where files stand. Catalogues have many in few folders, which are kept in mind."""
+    """Canonicalises paths and URLs; caches folders, because catalogues have few of them."""
 
     def __init__(self) -> None:
-        self._folders: dict[str, str] = {}  # without links
+        self._folders: dict[str, str] = {}  # path -> real path
 
     def of(self, url: str | Path) -> _Place:
         text = str(url)
@@ -165,10 +163,10 @@ def _compare(outputs: Sequence[Output], inputs: Iterable[str | Path], option: st
         given = places.of(url)
         same = names.get(given.name) or (given.identity and identities.get(given.identity))
         if same:
-            raise _lost(same, f"is the same as {given.text}, which would be lost.", option)
+            raise _conflict(same, f"is the same as {given.text}, which would be lost.", option)
         for folder in folders:
             if _is_below(given.name, folder.name):
-                raise _lost(folder, f"is replaced, and holds {given.text}.", option)
+                raise _conflict(folder, f"is replaced, and contains {given.text}.", option)
         if is_local(given.text) and os.path.isdir(given.name):
             for file in files:
                 _refuse_link_into(given, file, option)
@@ -177,7 +175,7 @@ def _compare(outputs: Sequence[Output], inputs: Iterable[str | Path], option: st
 def _refuse_inside(
     root: str | Path, outputs: Sequence[Output], read_whole: Sequence[str | Path], option: str
 ) -> None:
-    """Refuse results that stand where everything is taken for an input."""
+    """Refuse outputs in a folder or glob of which all files are inputs."""
     places = _Places()
     folder = places.of(root)
     files = [places.of(each.url) for each in outputs if not each.is_folder]
@@ -185,8 +183,8 @@ def _refuse_inside(
         given = places.of(url)
         inside = folder.name == given.name or _is_below(folder.name, given.name)
         if inside or any(_matches(file.name, given.name) for file in files):
-            what = f"would be read as an input, since {given.text} is read whole."
-            raise _lost(folder, what, option)
+            what = f"would be read as an input, because all files of {given.text} are read."
+            raise _conflict(folder, what, option)
 
 
 def _is_below(name: str, folder: str) -> bool:
@@ -194,15 +192,15 @@ def _is_below(name: str, folder: str) -> bool:
 
 
 def _matches(name: str, pattern: str) -> bool:
-    """Whether a glob would give `name`."""
+    """Return whether a glob matches `name`."""
     if "**" in pattern:
-        return fnmatchcase(name, pattern.replace("**/", "*"))  # which crosses slashes
+        return fnmatchcase(name, pattern.replace("**/", "*"))  # * of fnmatch matches slashes too
     parts, wanted = name.split("/"), pattern.split("/")
     return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
 
 
 def _refuse_link_into(folder: _Place, file: _Place, option: str) -> None:
-    """Refuse an output that is, by a link, a file below an input folder."""
+    """Refuse an output that is a symbolic or hard link to a file below an input folder."""
     own = local_file(file.text)
     if file.identity is None:
         return
@@ -213,7 +211,7 @@ def _refuse_link_into(folder: _Place, file: _Place, option: str) -> None:
             for path, status in _files_below(folder.name)
         )
     if linked:
-        raise _lost(file, f"is a link to a file of {folder.text}, which would be lost.", option)
+        raise _conflict(file, f"is a link to a file of {folder.text}, which would be lost.", option)
 
 
 def _files_below(folder: str) -> Iterable[tuple[str, os.stat_result]]:
@@ -229,7 +227,7 @@ def _files_below(folder: str) -> Iterable[tuple[str, os.stat_result]]:
 def _refuse_url(path: Path, option: str) -> None:
     if _FOLDED_URL.match(str(path)):
         raise BadInputError(
-            "is a URL; this command writes to folders of this machine.",
+            "is a URL, but this command writes to local folders only.",
             reason=Reason.BAD_CONFIGURATION,
             where=str(path),
             remedy=f"Name a path with {option}.",
@@ -237,7 +235,7 @@ def _refuse_url(path: Path, option: str) -> None:
 
 
 def _try_to_write(output: Path, folder: Path) -> None:
-    """Make a file without a name in an existing folder: rights and free space are known then."""
+    """Write an unnamed file in an existing folder, to test permissions and free space."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"\0")
@@ -249,7 +247,7 @@ def _try_to_write(output: Path, folder: Path) -> None:
                 where=str(output),
                 remedy="Free some space, or write to another disk.",
             ) from error
-        raise _not_writable(output, f"{folder} is closed to you ({error.strerror})") from error
+        raise _not_writable(output, f"{folder} is not writable ({error.strerror})") from error
 
 
 def _not_writable(path: Path, why: str) -> OutputError:
@@ -261,7 +259,7 @@ def _not_writable(path: Path, why: str) -> OutputError:
     )
 
 
-def _lost(output: _Place, what: str, option: str) -> BadInputError:
+def _conflict(output: _Place, what: str, option: str) -> BadInputError:
     return BadInputError(
         what,
         reason=Reason.BAD_CONFIGURATION,

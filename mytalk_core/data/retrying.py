@@ -1,7 +1,7 @@
-"""Storage that fails is asked again for minutes where that may help, and at once not where not.
+"""Classify errors of storages and retry operations that failed for a transient reason.
 
-Every store has errors of its own. What happened is read from their HTTP status where they carry
-one, here or in the error that caused them, else from the number of the operating system.
+Each storage library has its own exceptions. An error is classified by the HTTP status of the
+exception or of one in its chain of causes, else by its errno.
 """
 
 import errno
@@ -31,19 +31,19 @@ _T = TypeVar("_T")
 
 _VARIABLE = "MYTALK_RETRY_SECONDS"
 _TRIES, _FEWEST_TRIES = 10, 4
-# Of the time in all: the first pause and the longest. They double from the one to the other.
+# The first and the longest pause, as shares of the total time. Pauses double in between.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1 / 300, 1 / 4
 _BEAT_SECONDS = 2.0
 
 
 class Failure(Enum):
-    """What a storage's error means."""
+    """Class of a storage's error."""
 
-    ABSENT = "absent"  # nothing stands there
-    REFUSED = "refused"  # it may not be read, or not in this way
-    MALFORMED = "malformed"  # no address that this storage knows
-    OURS = "ours"  # an error of this program, or one that says already what it is
-    PASSING = "passing"  # overloaded, restarting, out of reach
+    ABSENT = "absent"  # no such file
+    REFUSED = "refused"  # no permission, or an unsupported operation
+    MALFORMED = "malformed"  # not a valid address of this storage
+    OURS = "ours"  # a bug, or a MytalkError
+    PASSING = "passing"  # transient: overloaded, restarting, out of reach
 
 
 _LASTING_ERRNO = {
@@ -55,12 +55,12 @@ _LASTING_ERRNO = {
     ),
 }
 _ABSENT_STATUS = frozenset({404, 410})
-# Time-outs, conflicts, too many requests; codes from 500 on are passing but for two.
+# Timeouts, conflicts, too many requests; statuses from 500 on are transient except for two.
 _PASSING_STATUS = frozenset({408, 409, 423, 425, 429})
 _LASTING_STATUS = frozenset({501, 505})
-# S3 answers 400 to these although the same request may succeed.
+# S3 error codes that come with status 400 although a retry may succeed.
 _PASSING_S3 = frozenset({"RequestTimeout", "BadDigest", "IncompleteBody", "SlowDown"})
-# By name: of packages of which only those in use are installed.
+# By name, because the packages that define them may not be installed.
 _REFUSING = frozenset(
     {
         "NoCredentialsError",
@@ -70,37 +70,36 @@ _REFUSING = frozenset(
     }
     | {"DefaultCredentialsError", "ParamValidationError"}
 )
-# Of aiohttp, which gives some of them a status that no server sent.
+# aiohttp gives some of these a status that no server sent.
 _BROKEN_OFF = frozenset({"ClientPayloadError", "HttpProcessingError", "ServerConnectionError"})
 
 
 @dataclass(frozen=True)
 class RetryConfig:
-    """How long a storage that fails in passing is asked again."""
+    """How long transient failures are retried."""
 
-    # Seconds in all; the environment variable MYTALK_RETRY_SECONDS replaces it.
+    # Total seconds; the environment variable MYTALK_RETRY_SECONDS replaces it.
     seconds: float = 300.0
 
 
 def retry_config() -> RetryConfig:
-    """What this process is configured to do. Its children and Ray's workers inherit it."""
+    """Return the configuration of this process, which child processes and Ray workers inherit."""
     given = os.environ.get(_VARIABLE)
     try:
         return RetryConfig(float(given)) if given else RetryConfig()
     except ValueError:
         raise BadInputError(
-            f"{given!r} is no number of seconds.",
+            f"{given!r} is not a number of seconds.",
             reason=Reason.BAD_CONFIGURATION,
             where=_VARIABLE,
         ) from None
 
 
 def failure_of(error: BaseException) -> Failure:
-    """What an error of a storage means."""
+    """Return the class of a storage's error."""
     if isinstance(error, TypeError | ImportError | MytalkError):
         return Failure.OURS
-    # Of a web server that cannot be reached fsspec says that the file does not exist; the cause
-    # says why.
+    # fsspec raises FileNotFoundError for a web server out of reach; the cause has the reason.
     for each in _causes(error):
         if isinstance(each, MytalkError):
             return Failure.OURS
@@ -116,11 +115,11 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def persistently(action: Callable[[], _T], where: str, retry: RetryConfig | None = None) -> _T:
-    """What `action` gives, tried again, after growing pauses, where storage fails in passing.
+    """Return the result of `action`, retried with growing pauses after transient failures.
 
     Raises:
-        StorageError: STORAGE_ERROR where the last try failed as well.
-        BadInputError: NOT_FOUND, UNREADABLE or BAD_CONFIGURATION where trying again would not help.
+        StorageError: STORAGE_ERROR if the last attempt failed as well.
+        BadInputError: NOT_FOUND, UNREADABLE or BAD_CONFIGURATION for other failures.
     """
     seconds = (retry or retry_config()).seconds
     attempts = Retrying(
@@ -139,7 +138,7 @@ def persistently(action: Callable[[], _T], where: str, retry: RetryConfig | None
             return attempts(action)
     except Exception as error:
         failure = failure_of(error)
-        # One of ours may come in what a library makes of it.
+        # A library may wrap a MytalkError.
         ours = next((each for each in _causes(error) if isinstance(each, MytalkError)), None)
         if ours:
             raise ours from None
@@ -149,7 +148,7 @@ def persistently(action: Callable[[], _T], where: str, retry: RetryConfig | None
 
 
 def typed_error(failure: Failure, error: Exception, where: str) -> MytalkError:
-    """What a user is shown of an error of a storage."""
+    """Return a storage's error as a MytalkError."""
     if failure is Failure.ABSENT:
         return BadInputError(
             "there is nothing here.", reason=Reason.NOT_FOUND, where=where, remedy="Check the URL."
@@ -158,13 +157,13 @@ def typed_error(failure: Failure, error: Exception, where: str) -> MytalkError:
         return BadInputError(f"cannot be read: {error}.", reason=Reason.UNREADABLE, where=where)
     if failure is Failure.MALFORMED:  # such as names that no bucket may have
         return BadInputError(
-            f"is no address that this storage knows: {error}.",
+            f"is not a valid address of this storage: {error}.",
             reason=Reason.BAD_CONFIGURATION,
             where=where,
         )
-    last = next(reversed(list(_causes(error))))  # fsspec's own may say less
+    last = next(reversed(list(_causes(error))))  # more specific than fsspec's own
     return StorageError(
-        f"the storage failed at every try, last with {type(last).__name__}: {last}.",
+        f"the storage failed at every attempt, last with {type(last).__name__}: {last}.",
         reason=Reason.STORAGE_ERROR,
         where=where,
         remedy="Run the same command again later.",
@@ -176,7 +175,7 @@ _ALIVE: ContextVar[Callable[[], None] | None] = ContextVar("_ALIVE", default=Non
 
 @contextmanager
 def while_waiting(alive: Callable[[], None]) -> Iterator[None]:
-    """Call `alive`, from a thread, every two seconds in which this block waits for a storage."""
+    """Call `alive` from a thread every two seconds while this block waits for a storage."""
     before = _ALIVE.set(alive)
     try:
         yield
@@ -206,7 +205,7 @@ def _beating() -> Iterator[None]:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, the one that it was raised for, and so on."""
+    """Yield the error and the chain of its causes."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:

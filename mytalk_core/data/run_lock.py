@@ -1,12 +1,12 @@
-"""One run at a time in a folder of results: a lock that its holder renews while it lives.
+"""A lock that allows one run at a time in a folder of results, renewed by a heartbeat.
 
-Two runs would take each other's unfinished files for leftovers. The lock is a small file in the
-folder, so that it holds between machines and on object stores. Whether its holder lives is judged
-by whether the file changes while one watches, never by comparing the clocks of two machines; on the
-holder's own machine its process says so at once.
+Concurrent runs would take each other's unfinished files for leftovers. The lock is a small file in
+the folder, so it works between machines and on object stores. A holder is alive if the file changes
+while it is watched; clocks of two machines are never compared. On the holder's own machine its
+process is looked up instead.
 
-Object stores cannot make a file only where there is none. There two runs that start within the same
-second may both believe that they hold the lock until the first renewal, which ends one of them.
+A file is created on an object store without a condition. Two runs that start there within the same
+second may both hold the lock until the first heartbeat, which ends one of them.
 """
 
 import json
@@ -27,32 +27,32 @@ from mytalk_core.media.output import atomic_path, make_folder
 from mytalk_core.media.process_identity import machine, process_start
 
 LOCK_FILE = "run-lock.json"
-_OLD_SECONDS = 60.0  # a file that is not being written any more
+_OLD_SECONDS = 60.0  # age of a temporary lock file that is no longer being written
 
 
 @dataclass(frozen=True)
 class LockConfig:
-    """How fast a lock is renewed and given up."""
+    """Intervals of heartbeats and of the check for a dead holder."""
 
-    # Seconds between renewals.
+    # Seconds between heartbeats.
     beat_seconds: float = 5.0
-    # Seconds without a renewal, by the clock of who watches, after which its holder is dead.
+    # Seconds without a heartbeat, by the clock of the watching process, that prove a dead holder.
     stale_seconds: float = 20.0
-    # Seconds between reads of who watches.
+    # Seconds between reads of the watching process.
     watch_seconds: float = 1.0
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock."""
+    """The process that holds a lock; content of the lock's file."""
 
-    token: str  # of this run alone
+    token: str  # unique to this run
     host: str
-    machine: str  # names the machine since its start, and the processes that see each other
+    machine: str  # identifies the boot of a machine and the process namespace
     process: int
-    process_start: str  # tells a process from a later one of the same number
-    started: str  # date and time, by the holder's clock; for people
-    beat: int = 0  # renewals
+    process_start: str  # distinguishes a process from a later one with the same id
+    started: str  # date and time by the holder's clock, for display
+    beat: int = 0  # number of heartbeats
 
     def __str__(self) -> str:
         return f"process {self.process} on {self.host}, since {self.started}"
@@ -66,22 +66,22 @@ class RunLock:
         self._where = where
 
     def check(self) -> None:
-        """Make sure that the lock is still held; cheap.
+        """Check that the lock is still held; reads a flag in memory.
 
         Raises:
-            OutputError: OUTPUT_IN_USE where another run has taken it over.
+            OutputError: OUTPUT_IN_USE if another run has taken it over.
         """
         if self._lost.is_set():
             raise OutputError(
                 "another run took this folder over, because this one did not renew its lock.",
                 reason=Reason.OUTPUT_IN_USE,
                 where=self._where,
-                remedy="Let the other run finish; the same command then does what is missing.",
+                remedy="Let the other run finish, then run the same command to continue.",
             )
 
 
 def is_lock(name: str) -> bool:
-    """Whether a file of this name is a lock, or was to become one when its writer was killed."""
+    """Return whether a file of this name is a lock, or a temporary file of one."""
     return Path(LOCK_FILE).stem in name
 
 
@@ -92,15 +92,15 @@ def run_lock(
     name: str = LOCK_FILE,
     config: LockConfig = LockConfig(),
 ) -> Iterator[RunLock]:
-    """Hold the lock of a folder of results for as long as the block lasts.
+    """Hold the lock of a folder of results within the block.
 
     Args:
-        say: called with a sentence where the lock of a run that died is taken over.
-        name: of the lock's file; runs that share no file in the folder have locks of their own.
+        say: called with a message if the lock of a dead run is taken over.
+        name: file name of the lock; runs that share no files in the folder use different names.
 
     Raises:
-        BadInputError: OUTPUT_IN_USE where another run holds it; the text names that run.
-        OutputError, StorageError: where the folder cannot be written or read.
+        BadInputError: OUTPUT_IN_USE if another run holds it; the text names that run.
+        OutputError, StorageError: the folder cannot be written or read.
     """
     file, mine = _LockFile(store, name), _this_process()
     holder = file.create(mine)
@@ -110,7 +110,7 @@ def run_lock(
                 f"another run writes here: {holder}.",
                 reason=Reason.OUTPUT_IN_USE,
                 where=store.url,
-                remedy="Wait until it has ended, stop it, or write to another folder.",
+                remedy="Wait until it ends, stop it, or write to another folder.",
             )
         say(f"{store.url}: taking over from a run that died: {holder}.")
         file.write(mine)
@@ -136,7 +136,7 @@ class _LockFile:
     name: str
 
     def read(self) -> Holder | None:
-        """The holder of the lock; None where it is free."""
+        """Return the holder of the lock; None if it is free."""
         try:
             return Holder(**json.loads(self.store.read(self.name)))
         except BadInputError as error:
@@ -145,49 +145,49 @@ class _LockFile:
             raise
         except (ValueError, TypeError) as error:
             raise BadInputError(
-                "is not the lock of a run of this version.",
+                "is not a lock file of this version.",
                 reason=Reason.OUTPUT_IN_USE,
                 where=f"{self.store.url}/{self.name}",
                 remedy="Remove it if no run writes here.",
             ) from error
 
     def write(self, holder: Holder) -> None:
-        """Write the lock whether there is one or not."""
+        """Write the lock unconditionally."""
         with self.store.publish(self.name) as temporary:
             temporary.write_text(_as_json(holder))
 
     def create(self, mine: Holder) -> Holder | None:
-        """Write the lock where there is none; else the one that stands there."""
+        """Write the lock if it is free and return None, else return its holder."""
         path = self.store.local_path(self.name)
         if path is None:
-            there = self.read()
-            if there is None:
+            holder = self.read()
+            if holder is None:
                 self.write(mine)
-            return there
+            return holder
         make_folder(path.parent)
         while True:
-            there = self.read()
-            if there is not None:
-                return there
+            holder = self.read()
+            if holder is not None:
+                return holder
             finished = path.with_name(f".{path.stem}.{mine.token}.part{path.suffix}")
             with suppress(FileExistsError):
                 with atomic_path(finished) as temporary:
                     temporary.write_text(_as_json(mine))
                 try:
-                    os.link(finished, path)  # makes a whole file, and only where there is none
+                    os.link(finished, path)  # atomic; fails if the file exists
                 finally:
                     finished.unlink()
                 return None
 
     def release(self, mine: Holder) -> None:
         """Remove the lock if it is still `mine`."""
-        with suppress(MytalkError, OSError):  # the next run finds that its holder is dead
-            there = self.read()
-            if there is not None and there.token == mine.token:
+        with suppress(MytalkError, OSError):  # the next run detects a dead holder
+            holder = self.read()
+            if holder is not None and holder.token == mine.token:
                 self.store.remove(self.name)
 
     def sweep(self) -> None:
-        """Remove what killed holders left of a lock half written."""
+        """Remove temporary lock files of killed holders."""
         path = self.store.local_path(self.name)
         for leftover in path.parent.glob(f".*{path.stem}.*.part*") if path else ():
             with suppress(OSError):
@@ -198,14 +198,14 @@ class _LockFile:
 def _renew(
     file: _LockFile, mine: Holder, seconds: float, lost: threading.Event, ended: threading.Event
 ) -> None:
-    # Not for minutes, or the lock would look abandoned once the storage works again.
+    # Retries of minutes would make the lock look abandoned after the storage has recovered.
     file = replace(file, store=replace(file.store, retry=RetryConfig(seconds)))
     beat = 0
     while not ended.wait(seconds):
-        # Storage that fails for a while is not a reason to end a run that works.
+        # A run goes on while its storage fails.
         with suppress(MytalkError, OSError):
-            there = file.read()
-            if there is not None and there.token != mine.token:
+            holder = file.read()
+            if holder is not None and holder.token != mine.token:
                 lost.set()
                 return
             beat += 1
@@ -213,7 +213,7 @@ def _renew(
 
 
 def _is_dead(file: _LockFile, holder: Holder, config: LockConfig) -> bool:
-    """Whether a lock's holder lives no more; waits until that is known."""
+    """Return whether a lock's holder is dead; may wait for `stale_seconds`."""
     if holder.machine and holder.machine == machine():
         return process_start(holder.process) != holder.process_start
     since = time.monotonic()
@@ -221,7 +221,7 @@ def _is_dead(file: _LockFile, holder: Holder, config: LockConfig) -> bool:
         time.sleep(config.watch_seconds)
         now = file.read()
         if now is None:
-            return True  # it has just ended
+            return True  # the run has ended meanwhile
         if now != holder:
             return False
     return True

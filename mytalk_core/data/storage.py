@@ -1,4 +1,4 @@
-"""One place for results, on a file system or an object store; a name holds a whole file or none."""
+"""Storage of files in a folder or object store; a file appears under its name when complete."""
 
 import io
 from collections.abc import Callable, Iterable, Iterator
@@ -16,8 +16,7 @@ from mytalk_core.data.web_access import web_options
 from mytalk_core.errors import BadInputError, OutputError, Reason
 from mytalk_core.media.output import atomic_path, make_folder, temporary_root, work_folder
 
-# Stores that footage may come from and results go to. Others of fsspec's run commands, or read
-# indexes that name further addresses.
+# Protocols for footage and results. Others of fsspec run commands or follow addresses in indexes.
 _READ_ONLY = frozenset({"http", "https"})
 PROTOCOLS = _READ_ONLY | {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"}
 
@@ -28,34 +27,34 @@ _BUFFER_BYTES = 2**20
 
 
 def is_local(url: str) -> bool:
-    """Whether `url` is a path or a file:// URL, rather than an address elsewhere."""
+    """Return whether `url` is a path or a file:// URL."""
     return "://" not in url or url.startswith("file://")
 
 
 def local_file(url: str) -> Path:
-    """The path that a local `url` names."""
+    """Return the path of a local `url`."""
     return Path(url.removeprefix("file://"))
 
 
 def remote_file(url: str) -> tuple[Any, str]:
-    """The fsspec file system of a remote `url`, and its path there.
+    """Return the fsspec file system of a remote `url`, and its path there.
 
-    File systems are kept by fsspec for each process, so asking again costs nothing.
+    fsspec caches file systems per process, so repeated calls are cheap.
 
     Raises:
-        BadInputError: BAD_CONFIGURATION where the store is not among `PROTOCOLS` or its package
-            is not installed.
+        BadInputError: BAD_CONFIGURATION if the protocol is not in `PROTOCOLS` or its package is
+            not installed.
     """
     protocol = url.split("://", 1)[0].lower()
     if protocol not in PROTOCOLS or "::" in url:
         raise BadInputError(
-            f"{protocol}:// is not a storage that is known here.",
+            f"{protocol}:// is not a supported storage.",
             reason=Reason.BAD_CONFIGURATION,
             where=url,
             remedy=f"Use a path or one of {', '.join(sorted(PROTOCOLS))}.",
         )
     try:
-        # Others write there too, so a list of names from before would mislead.
+        # No cache of listings: other processes write there too.
         options = web_options() if protocol in _READ_ONLY else {}
         system, path = fsspec.core.url_to_fs(url, use_listings_cache=False, **options)
     except ImportError as error:
@@ -68,10 +67,10 @@ def remote_file(url: str) -> tuple[Any, str]:
 
 
 def remote_files(url: str) -> Iterator[str]:
-    """Addresses of the files that a remote `url` names, in the same order every time.
+    """Yield the URLs of the files at a remote `url`, in a fixed order.
 
-    They are the file itself, all below a folder but hidden ones, or those that a glob matches.
-    One folder is in memory at a time.
+    A file yields itself, a folder all files below it except hidden ones, a glob its matches. One
+    folder is in memory at a time.
 
     Raises:
         BadInputError: NOT_FOUND, UNREADABLE or BAD_CONFIGURATION.
@@ -82,7 +81,7 @@ def remote_files(url: str) -> Iterator[str]:
         names: Iterable[str] = _matching(system, path, url)
     else:
         info = persistently(lambda: system.info(path), url)
-        # A web server has no folders, but pages of links.
+        # A page of links is the folder of a web server.
         folder = info.get("type") == "directory" or info.get("mimetype") == "text/html"
         names = _walk(system, path, url) if folder or path.endswith("/") else [path]
     for name in names:
@@ -90,13 +89,13 @@ def remote_files(url: str) -> Iterator[str]:
 
 
 def is_pattern(url: str) -> bool:
-    """Whether a remote `url` is a glob. To web servers `?` begins what is asked of them."""
+    """Return whether a remote `url` is a glob. In a web address `?` starts the query."""
     web = url.lower().startswith(tuple(f"{each}://" for each in _READ_ONLY))
     return bool(_GLOB & set(url.partition("?")[0] if web else url))
 
 
 def _matching(system: Any, pattern: str, url: str) -> list[str]:
-    """Files that a glob matches; hidden ones only where it names their dot."""
+    """Return the files that a glob matches; hidden ones only if its last part starts with a dot."""
     found = persistently(lambda: system.glob(pattern, detail=True), url)
     hidden = pattern.rpartition("/")[2].startswith(".")
     return sorted(
@@ -123,11 +122,11 @@ def _is_shown(name: str, folder: str) -> bool:
 
 
 def open_remote(url: str, in_order: bool = False) -> BinaryIO:
-    """A remote file opened for reading and seeking, whose reads survive a storage's failures.
+    """Open a remote file for reading and seeking; failed reads are retried.
 
     Args:
-        in_order: read from its start to its end, so that nothing is read ahead. Files of web
-            servers can only be read so.
+        in_order: the file is read from start to end, without read-ahead. Files on web servers are
+            always read in this way and cannot be sought.
 
     Raises:
         BadInputError, StorageError: as `persistently`, here and from every read.
@@ -137,16 +136,16 @@ def open_remote(url: str, in_order: bool = False) -> BinaryIO:
 
 
 class _Remote(io.RawIOBase):
-    """A file of fsspec that is opened again, at the same place, after a read that failed.
+    """An fsspec file that is reopened at the same position after a failed read.
 
-    A web server is asked for the whole file in one request, as not all of them know ranges.
+    A file on a web server is read in one request, because not all servers support ranges.
     """
 
     def __init__(self, system: Any, path: str, where: str, in_order: bool) -> None:
         self._system, self._path, self._where = system, path, where
-        self._place = 0
+        self._position = 0
         self._streams = where.lower().startswith(tuple(_READ_ONLY))
-        # A web server sends a stream where no block size is named.
+        # A block size of 0 makes fsspec read from a web server as a stream.
         self._options: dict[str, Any] = {"cache_type": "none"} if in_order else {}
         if self._streams:
             self._options = {"block_size": 0}
@@ -161,17 +160,17 @@ class _Remote(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if self._streams:
             raise io.UnsupportedOperation("seek")
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._file.size}[whence]
-        self._place = start + offset
-        return self._place
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size}[whence]
+        self._position = start + offset
+        return self._position
 
     def tell(self) -> int:
-        return self._place
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
         data = persistently(lambda: self._read(len(buffer)), self._where)
         buffer[: len(data)] = data
-        self._place += len(data)
+        self._position += len(data)
         return len(data)
 
     def close(self) -> None:
@@ -186,11 +185,11 @@ class _Remote(io.RawIOBase):
         try:
             if self._file is None:
                 self._file = self._opened()
-                skipped = self._place if self._streams else 0
+                skipped = self._position if self._streams else 0
                 while skipped and (data := self._file.read(min(skipped, _BUFFER_BYTES))):
                     skipped -= len(data)
             if not self._streams:
-                self._file.seek(self._place)
+                self._file.seek(self._position)
             return cast(bytes, self._file.read(count))
         except BaseException:
             self._file = None
@@ -199,26 +198,26 @@ class _Remote(io.RawIOBase):
 
 @dataclass(frozen=True)
 class Store:
-    """A folder, or all below a prefix of an object store. Can be sent to other processes.
+    """A folder, or a prefix of an object store. Picklable.
 
-    Names are relative, with slashes; none of their parts is empty or begins with a dot, so that
-    none leaves the folder. Methods raise ValueError for other names; BadInputError, NOT_FOUND or
-    UNREADABLE, or BAD_CONFIGURATION for a URL that its storage refuses; StorageError where storage
-    failed and may work later.
+    Names are relative, with slashes; no part of a name is empty or starts with a dot, so a name
+    cannot leave the folder. Methods raise ValueError for other names; BadInputError (NOT_FOUND,
+    UNREADABLE, or BAD_CONFIGURATION for a URL that the storage refuses); StorageError for a
+    transient failure.
     """
 
-    url: str  # as the user wrote it, without a slash at the end
-    # How long a failing storage is asked again; None: as this process is configured.
+    url: str  # as given, without a trailing slash
+    # Retries after transient failures; None: the configuration of this process.
     retry: RetryConfig | None = None
 
     def exists(self, name: str) -> bool:
-        """Whether a file stands under `name`."""
+        """Return whether a file exists under `name`."""
         path = self.local_path(name)
         if path is not None:
             return path.is_file()
         system, remote = self._remote(name)
         try:
-            # Not `isfile`, which takes a store that does not answer for one without the file.
+            # Not `isfile`, which returns False for a store that does not answer.
             info = self._persistently(lambda: system.info(remote), name)
         except BadInputError as error:
             if error.reason is Reason.NOT_FOUND:
@@ -227,7 +226,7 @@ class Store:
         return bool(info["type"] == "file")
 
     def read(self, name: str) -> bytes:
-        """The whole content."""
+        """Return the whole content."""
         path = self.local_path(name)
         if path is not None:
             return self._persistently(path.read_bytes, name)
@@ -235,14 +234,17 @@ class Store:
         return self._persistently(lambda: cast(bytes, system.cat_file(remote)), name)
 
     def open_read(self, name: str) -> BinaryIO:
-        """The file opened for reading and seeking; the caller closes it."""
+        """Open the file for reading and seeking; the caller closes it."""
         path = self.local_path(name)
         if path is not None:
             return self._persistently(lambda: path.open("rb"), name)
         return open_remote(self._where(name))
 
     def names(self, prefix: str = "") -> Iterator[str]:
-        """Names of finished files that begin with `prefix`, in order; none where no folder is."""
+        """Yield the sorted names of complete files that start with `prefix`.
+
+        A folder that does not exist has none.
+        """
         folder = prefix.rpartition("/")[0]
         if folder:
             _check_name(folder)
@@ -252,13 +254,13 @@ class Store:
 
     @contextmanager
     def publish(self, name: str) -> Iterator[Path]:
-        """A local temporary path; what was written there stands under `name` when the block ends.
+        """Yield a local temporary path whose file replaces `name` when the block ends.
 
-        Nothing stands there before, and where the block fails what was there stays. On an object
-        store the finished file is put at once; a put that is cut short leaves nothing.
+        If the block fails, an existing file is unchanged. To an object store the complete file is
+        put in one operation; an interrupted put leaves nothing.
 
         Raises:
-            OutputError: DISK_FULL, OUTPUT_NOT_WRITABLE, or of a folder STORAGE_ERROR.
+            OutputError: DISK_FULL, OUTPUT_NOT_WRITABLE, or STORAGE_ERROR in a local folder.
             StorageError: STORAGE_ERROR.
         """
         path = self.local_path(name)
@@ -283,10 +285,10 @@ class Store:
                 ) from error
 
     def remove(self, name: str) -> None:
-        """Remove a file; nothing happens where none stands.
+        """Remove a file if it exists.
 
         Raises:
-            OutputError: OUTPUT_NOT_WRITABLE where that is not allowed.
+            OutputError: OUTPUT_NOT_WRITABLE if that is not allowed.
             StorageError: STORAGE_ERROR.
         """
         path = self.local_path(name)
@@ -305,7 +307,7 @@ class Store:
                 ) from error
 
     def local_path(self, name: str) -> Path | None:
-        """Where `name` stands on this machine's file systems; None for an object store."""
+        """Return the path of `name` in a folder of this machine; None for an object store."""
         _check_name(name)
         return local_file(self.url) / name if is_local(self.url) else None
 
@@ -337,11 +339,10 @@ class Store:
 
 
 def open_store(url: str | Path) -> Store:
-    """The store at a path or a URL. Nothing is made or asked before it is used.
+    """Return the store at a path or URL, without accessing it.
 
     Raises:
-        BadInputError: BAD_CONFIGURATION where the URL's storage is not known or cannot be
-            written to.
+        BadInputError: BAD_CONFIGURATION if the URL's protocol is not supported or is read-only.
     """
     text = str(url)
     if not is_local(text):
@@ -362,4 +363,4 @@ def _has_hidden_part(name: str) -> bool:
 
 def _check_name(name: str) -> None:
     if not all(name.split("/")) or _has_hidden_part(name) or "\0" in name:
-        raise ValueError(f"not a name of a file in a store: {name!r}")
+        raise ValueError(f"invalid name of a file in a store: {name!r}")

@@ -1,4 +1,4 @@
-"""What became of the titles of a catalogue: the status table, and the record of a finished one."""
+"""The status table of a catalogue's titles, and the completion record of each title."""
 
 import json
 import secrets
@@ -22,21 +22,21 @@ _RECORD_FILE = "done.json"
 _JOURNAL = "status-journal"
 _NUMBER = "number"
 
-# The table is written again after so many seconds, and after so many times what that took last.
+# The table is rewritten after this many seconds, and this multiple of the last rewrite's duration.
 _COMPACT_SECONDS = 30.0
 _COMPACT_SHARE = 50.0
 
 
 @dataclass(frozen=True)
 class DubbedTitle:
-    """What the dub of one title gave."""
+    """The result of dubbing one title."""
 
     film: Path
     report: Path
     frames: int  # of the film
-    warning: str = ""  # what a person should look at although it went well
-    rendered_frames: int = 0  # of these, with new lips
-    left_alone: Mapping[str, int] = field(default_factory=dict)  # the others by reason
+    warning: str = ""  # to be reviewed although the dub succeeded
+    rendered_frames: int = 0  # frames with re-rendered lips
+    left_alone: Mapping[str, int] = field(default_factory=dict)  # other frames by reason
 
 
 class TitleStatus(StrEnum):
@@ -44,29 +44,29 @@ class TitleStatus(StrEnum):
 
     OK = "ok"
     FAILED = "failed"
-    SKIPPED = "skipped-as-done"  # an earlier run made the very film that this one would make
+    SKIPPED = "skipped-as-done"  # an earlier run made the same film
 
 
 @dataclass(frozen=True)
 class TitleResult:
-    """One row of a catalogue and what became of it."""
+    """A row of a catalogue and its result; a row of the status table."""
 
     id: str
     video: str
     speech: str
-    language: str  # as the catalogue gives it
+    language: str  # as in the catalogue
     status: TitleStatus
     reason: Reason | None = None  # of a failed title
     error_class: ErrorClass | None = None  # of a failed title
-    message: str = ""  # of a failed title, what was wrong; else empty
-    warning: str = ""  # what a person should look at although it went well
+    message: str = ""  # of a failed title
+    warning: str = ""  # to be reviewed although the dub succeeded
     film: str = ""  # path relative to the folder of the status table
-    report: str = ""  # the same
+    report: str = ""  # likewise
     frames: int = 0
-    rendered_frames: int = 0  # of these, with new lips
-    left_alone: str = ""  # JSON, the others by reason, such as {"no_face": 12}
-    seconds: float = 0.0  # that the work took
-    config_id: str = ""  # of what went into the film; empty where that cannot be known
+    rendered_frames: int = 0  # frames with re-rendered lips
+    left_alone: str = ""  # other frames by reason, as JSON such as {"no_face": 12}
+    seconds: float = 0.0  # elapsed
+    config_id: str = ""  # digest of inputs and configuration; empty if unknown
 
 
 STATUS_SCHEMA = pa.schema(
@@ -87,27 +87,27 @@ STATUS_SCHEMA = pa.schema(
         ("left_alone", pa.string()),
         ("seconds", pa.float64()),
         ("config_id", pa.string()),
-        (_NUMBER, pa.int64()),  # of its row in the catalogue, from 0
+        (_NUMBER, pa.int64()),  # index of the row in the catalogue, from 0
     ]
 )
 
 
 class StatusTable:
-    """The status table of a run: `out/status.parquet`, and beside it a journal of what is new.
+    """The status table of a run: `out/status.parquet` and a journal of new results beside it.
 
-    A result is one appended line. The table itself is written again now and then, so that the cost
-    of a result does not grow with the catalogue, and when the run ends. `read_status` merges both,
-    also after the writer was killed.
+    A result is appended to the journal as one line, so its cost does not grow with the catalogue.
+    The table is rewritten from time to time and when the run ends. `read_status` merges both, also
+    after the writer was killed.
     """
 
     def __init__(self, out: Path, results: Iterable[tuple[int, TitleResult]]) -> None:
-        """Write the table of what is known when a run starts.
+        """Write the table with the results known at the start.
 
         Args:
-            results: with each the number of its row in the catalogue, from 0.
+            results: (index of the row in the catalogue from 0, result).
 
         Raises:
-            OutputError: where the folder cannot be written or the disk is full.
+            OutputError: the folder cannot be written or the disk is full.
         """
         self._out = out
         self._results = dict(results)
@@ -118,10 +118,10 @@ class StatusTable:
                 other.unlink(missing_ok=True)
 
     def add(self, number: int, result: TitleResult) -> None:
-        """Keep a result.
+        """Record a result.
 
         Raises:
-            OutputError: where the folder cannot be written or the disk is full.
+            OutputError: the folder cannot be written or the disk is full.
         """
         self._results[number] = result
         line = json.dumps({_NUMBER: number, **asdict(result)})
@@ -138,7 +138,7 @@ class StatusTable:
         """Write the whole table and remove the journal.
 
         Raises:
-            OutputError: where the folder cannot be written or the disk is full.
+            OutputError: the folder cannot be written or the disk is full.
         """
         self._compact()
         self._journal.unlink(missing_ok=True)
@@ -146,25 +146,25 @@ class StatusTable:
     def _compact(self) -> None:
         start = time.monotonic()
         _write_table(self._out, sorted(self._results.items()), self._journal.name)
-        # Until here a line stands in both; which of them is read makes no difference.
+        # Before this, a killed writer leaves the same rows in the table and in the journal.
         self._journal.unlink(missing_ok=True)
         self._compacted_at = time.monotonic()
         self._compact_seconds = self._compacted_at - start
 
 
 def write_status(out: Path, results: Iterable[TitleResult]) -> None:
-    """Write `out/status.parquet`, one row per result in the order given, complete or not at all.
+    """Write `out/status.parquet` atomically, one row per result in the given order.
 
     Raises:
-        OutputError: where the folder cannot be written or the disk is full.
+        OutputError: the folder cannot be written or the disk is full.
     """
     _write_table(out, list(enumerate(results)), "")
 
 
 def read_status(out: Path) -> list[TitleResult]:
-    """The rows of `out/status.parquet` and of its journal, in the order of the catalogue."""
+    """Return the rows of `out/status.parquet` and its journal, in the order of the catalogue."""
     table = pq.read_table(out / STATUS_FILE)
-    # Tables of earlier versions have no numbers.
+    # Tables of earlier versions have no column of row numbers.
     rows = {row.get(_NUMBER, place): row for place, row in enumerate(table.to_pylist())}
     journal = (table.schema.metadata or {}).get(_JOURNAL.encode(), b"").decode()
     rows |= {row[_NUMBER]: row for row in _journal_rows(out / journal) if journal}
@@ -175,7 +175,7 @@ def _journal_rows(journal: Path) -> Iterator[dict[str, Any]]:
     if not journal.is_file():
         return
     for line in journal.read_text(encoding="utf-8").splitlines():
-        with suppress(ValueError):  # a line that its writer was killed over
+        with suppress(ValueError):  # an incomplete line of a killed writer
             yield json.loads(line)
 
 
@@ -187,21 +187,21 @@ def _write_table(out: Path, numbered: list[tuple[int, TitleResult]], journal: st
 
 
 def title_folder(out: Path, title: str) -> Path:
-    """Where film, report and record of the title with this id stand."""
+    """Return the folder of a title's film, report and completion record."""
     return out / title
 
 
 def title_files(title: str) -> tuple[str, str, str]:
-    """Film, report and record of a title, relative to the folder of the status table."""
+    """Return film, report and completion record, relative to the folder of the status table."""
     film = f"{title}/{title}.mp4"
     return film, f"{film}.report.html", f"{title}/{_RECORD_FILE}"
 
 
 def write_record(out: Path, result: TitleResult) -> None:
-    """Note that a title is finished; written last, when film and report stand.
+    """Write a title's completion record, after its film and report.
 
     Raises:
-        OutputError: where the folder cannot be written or the disk is full.
+        OutputError: the folder cannot be written or the disk is full.
     """
     record = {**asdict(result), "film_bytes": (out / result.film).stat().st_size}
     with atomic_path(title_folder(out, result.id) / _RECORD_FILE) as temporary:
@@ -209,9 +209,9 @@ def write_record(out: Path, result: TitleResult) -> None:
 
 
 def finished(out: Path, title: str, config_id: str) -> TitleResult | None:
-    """What the record of a title says, if that is the film that `config_id` would make.
+    """Return the result in a title's completion record if it was made with `config_id`, else None.
 
-    None also where film or report were removed or the film has another size than it had.
+    Return None also if film or report were removed, or the film's size changed.
     """
     try:
         record = json.loads((title_folder(out, title) / _RECORD_FILE).read_text(encoding="utf-8"))
@@ -220,16 +220,15 @@ def finished(out: Path, title: str, config_id: str) -> TitleResult | None:
         film, report = out / result.film, out / result.report
         same = film.stat().st_size == size and report.is_file()
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # none, or not one of ours: the title is made again
+        return None  # no valid record
     return result if same and result.config_id == config_id else None
 
 
 def start_title(out: Path, title: str) -> Path:
-    """The folder of a title, ready to be dubbed into: it exists and claims nothing.
+    """Create and return the folder of a title, and prepare it for a dub.
 
-    Takes away the old record, so that a film in the making is never mistaken for a finished one,
-    and the temporary files that a killed worker left behind. An old film stays until the new one
-    replaces it.
+    Remove the old completion record, so that an unfinished film is never taken for a finished one,
+    and the temporary files of killed workers. An old film remains until the new one replaces it.
     """
     folder = title_folder(out, title)
     make_folder(folder)
