@@ -107,7 +107,7 @@ def evaluate(
     if part in (Part.ALL, Part.MOTION):
         weights = motion or shipped_weights("motion")
         with progress("measuring motion", None) as advance:
-            from mytalk_core.evaluation.motion_section import evaluate_motion
+            from mytalk_core.evaluation.motion_section import MotionEvaluation, evaluate_motion
             from mytalk_core.evaluation.spoken import Recognised, WordFolder
             from mytalk_core.motion.model import load_model
             from mytalk_core.speech.features import SpeechEncoder
@@ -116,9 +116,8 @@ def evaluate(
             whisper = pull("whisper-base")
             speak = WordFolder(words) if words else Recognised(whisper)
             encoder = SpeechEncoder(whisper)
-            sections.append(
-                evaluate_motion(data[0], split.value, model, encoder, advance, speak=speak)
-            )
+            options = MotionEvaluation(speak=speak)
+            sections.append(evaluate_motion(data[0], split.value, model, encoder, advance, options))
         about["motion weights"] = f"{weights.name}, SHA-256 {sha256_of(weights)[:16]}"
     if part in (Part.ALL, Part.APPEARANCE):
         weights = renderer or shipped_weights("appearance")
@@ -134,6 +133,8 @@ def evaluate(
                 pull("perceptual-alexnet"), pull("face-landmarker"), pull("face-embedding")
             ) as judges:
                 sections.append(evaluate_appearance(data, split.value, drawing, judges, advance))
+                if judges.independent and judges.independent.reader is None:
+                    note(judges.independent.statement)
         about["renderer weights"] = f"{weights.name}, SHA-256 {sha256_of(weights)[:16]}"
 
     document = out / "evaluation.html"

@@ -1,7 +1,7 @@
-"""How alike two pictures look, by features of networks that were trained to name objects.
+"""Perceptual distances of pictures, by features of networks trained for classification.
 
-VGG16's features are for losses, LPIPS for judging. Both are frozen. The weights come from the model
-store (`perceptual-vgg16`, `perceptual-alexnet`), which say whose they are.
+VGG16 features serve losses, LPIPS serves evaluation. Both are frozen. The weights come from the
+model store (`perceptual-vgg16`, `perceptual-alexnet`), which names their origin.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ from torch.nn import functional as F
 
 Network = Literal["alexnet", "vgg16"]
 
-# The mean and deviation of ImageNet's pictures in 0..1, which these networks expect to be taken
-# out. LPIPS states the same for pictures in -1..1.
+# Mean and standard deviation of ImageNet in 0..1, which the networks' inputs are normalised by.
+# LPIPS states the same for pictures in -1..1.
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
 
-# Zhang et al. keep this from the divisor; under the root it also keeps gradients finite where a
-# picture is flat.
+# Zhang et al. add it to the divisor; under the root it also keeps gradients finite where a picture
+# is flat.
 _TINY = 1e-20
 
 
@@ -30,8 +30,8 @@ _TINY = 1e-20
 class _Convolution:
     stride: int
     padding: int
-    pool: int  # the window that is maximised over before it, with stride 2; 0 for none
-    tapped: bool  # whether LPIPS compares what comes out of it
+    pool: int  # window of the max pooling before it, with stride 2; 0 for none
+    tapped: bool  # whether LPIPS compares its output
 
 
 _VGG16 = tuple(
@@ -51,7 +51,7 @@ _PREFIXES = {"vgg16": "VGG16_0", "alexnet": "AlexNet_0"}
 
 
 class _Features(nn.Module):
-    """The first convolutions of a network. Their weights do not train and are saved nowhere."""
+    """The first convolutions of a network. Their weights are not trained and not saved."""
 
     def __init__(self, weights: Mapping[str, Tensor], network: Network, taps: int) -> None:
         super().__init__()
@@ -83,9 +83,10 @@ class _Features(nn.Module):
 class VggFeatures(_Features):
     """VGG16 (Simonyan and Zisserman 2015) up to a layer.
 
-    Called with RGB (B, 3, H, W) in 0..1, H and W at least 16, it gives the first `taps` of relu1_2
-    (B, 64, H, W), relu2_2 (B, 128, H/2, W/2), relu3_3 (B, 256, H/4, W/4), relu4_3 (B, 512, H/8,
-    W/8) and relu5_3 (B, 512, H/16, W/16); sizes are rounded down. What lies behind is not computed.
+    The input is RGB (B, 3, H, W) in 0..1, H and W at least 16. The output is the first `taps` of
+    relu1_2 (B, 64, H, W), relu2_2 (B, 128, H/2, W/2), relu3_3 (B, 256, H/4, W/4), relu4_3
+    (B, 512, H/8, W/8) and relu5_3 (B, 512, H/16, W/16), sizes rounded down. Later layers are not
+    computed.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], taps: int = 5) -> None:
@@ -95,45 +96,45 @@ class VggFeatures(_Features):
 class Lpips(nn.Module):
     """Learned perceptual distance of pictures (Zhang et al., CVPR 2018, version 0.1).
 
-    Features of five layers are scaled to length one at every place; the squares of their
-    differences are weighed per channel, averaged over places and summed over layers. 0 for equal
-    pictures; larger is worse. RGB (B, 3, H, W) in 0..1, H and W at least 32.
+    Features of five layers are normalised to unit length at every position; the squares of their
+    differences are weighted per channel, averaged over positions and summed over layers. 0 for
+    equal pictures; larger is worse. RGB (B, 3, H, W) in 0..1, H and W at least 32.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], network: Network) -> None:
         super().__init__()
-        self._features = _Features(weights, network, taps=5)
+        self._network = _Features(weights, network, taps=5)
         for index in range(5):
             head = weights[f"NetLinLayer_{index}.Conv_0.kernel"].reshape(1, -1, 1, 1)
             self.register_buffer(f"head_{index}", head, persistent=False)
 
     def forward(self, pictures: Tensor, others: Tensor) -> Tensor:
-        """The distance of each pair, (B,)."""
-        layers = self._differences(self.look(pictures), self.look(others))
+        """Return the distance of each pair, (B,)."""
+        layers = self._differences(self.features(pictures), self.features(others))
         return torch.stack([layer.mean(dim=(1, 2, 3)) for layer in layers]).sum(dim=0)
 
     def spatial(self, pictures: Tensor, others: Tensor) -> Tensor:
-        """The distance at every pixel, (B, 1, H, W), for means over a region.
+        """Return the distance at every pixel, (B, 1, H, W), for means over a region.
 
-        Layers are brought to the pictures' size bilinearly, as in the authors' `spatial` form.
+        Layers are resized bilinearly to the pictures' size, as in the authors' `spatial` form.
         """
-        return self.compare(self.look(pictures), self.look(others), pictures.shape[-2:])
+        return self.compare(self.features(pictures), self.features(others), pictures.shape[-2:])
 
-    def look(self, pictures: Tensor) -> list[Tensor]:
-        """What `compare` takes of pictures: done once for one that many are compared with."""
+    def features(self, pictures: Tensor) -> list[Tensor]:
+        """Return the normalised features that `compare` takes, for reuse between comparisons."""
         return [
             maps / (maps.square().sum(dim=1, keepdim=True) + _TINY).sqrt()
-            for maps in self._features(pictures)
+            for maps in self._network(pictures)
         ]
 
     def compare(self, some: list[Tensor], other: list[Tensor], size: Sequence[int]) -> Tensor:
-        """`spatial` of what was looked at, for pictures of `size` (H, W)."""
+        """Return `spatial` of two pictures of `size` (H, W) from their features."""
         layers = self._differences(some, other)
         grown = [F.interpolate(layer, tuple(size), mode="bilinear") for layer in layers]
         return torch.stack(grown).sum(dim=0)
 
     def _differences(self, some: list[Tensor], other: list[Tensor]) -> list[Tensor]:
-        """By layer (B, 1, h, w)."""
+        """Return the weighted squared differences of each layer, (B, 1, h, w)."""
         return [
             ((a - b).square() * self.get_buffer(f"head_{index}")).sum(dim=1, keepdim=True)
             for index, (a, b) in enumerate(zip(some, other, strict=True))
@@ -141,10 +142,10 @@ class Lpips(nn.Module):
 
 
 def perceptual_vgg(path: Path, taps: int = 5) -> VggFeatures:
-    """VGG16's features from the file of the model `perceptual-vgg16`."""
+    """Load VGG16 features from the file of the model `perceptual-vgg16`."""
     return VggFeatures(load_file(path), taps)
 
 
 def perceptual_lpips(path: Path, network: Network = "alexnet") -> Lpips:
-    """LPIPS from the file of the model `perceptual-alexnet` or `perceptual-vgg16`."""
+    """Load LPIPS from the file of the model `perceptual-alexnet` or `perceptual-vgg16`."""
     return Lpips(load_file(path), network)

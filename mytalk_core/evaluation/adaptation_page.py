@@ -1,4 +1,4 @@
-"""The report beside a renderer that learnt an actor: its gain per minute, and mouths to look at."""
+"""The report of an adapted renderer: its gain per minute, and a strip of mouths."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ _SHOWN = 8  # frames in a strip
 
 @dataclass(frozen=True)
 class AdaptationPage:
-    """All that the page says."""
+    """The contents of the page."""
 
     films: Sequence[str]  # names of the files
     weights: str  # name of the file that was written
-    shipped: str  # name of the file that learning began with
+    shipped: str  # name of the file of the initial weights
     record: AdaptationRecord
     strip: NDArray[np.uint8]  # (3 S, N S, 3) RGB: truth, shipped, adapted, as `mouth_strip` gives
     settings: dict[str, str]  # of the adaptation, by name
 
 
 def mouth_strip(exams: Sequence[Exam], shipped: Renderer, adapted: Renderer) -> NDArray[np.uint8]:
-    """Windows of frames kept back, evenly chosen: true above, then as each renderer draws them."""
+    """Arrange evenly chosen held-out windows: true in the first row, then one row per renderer."""
     rows, columns = window_slices(exams[0].crops.pictures.shape[1])
     true = [each.crops for each in exams]
     drawn = ([dubbed(each, model) for each in exams] for model in (shipped, adapted))
@@ -45,7 +45,7 @@ def mouth_strip(exams: Sequence[Exam], shipped: Renderer, adapted: Renderer) -> 
 
 
 def write_adaptation_page(path: Path, page: AdaptationPage) -> None:
-    """Write the page as one HTML file that needs nothing but itself, complete or not at all.
+    """Write the page atomically, as one self-contained HTML file.
 
     Raises:
         OutputError: where the folder cannot be written or the disk is full.
@@ -70,7 +70,7 @@ def write_adaptation_page(path: Path, page: AdaptationPage) -> None:
 
 
 def gain_figure(looks: Sequence[Look], name: str, chosen_step: int) -> Figure:
-    """A score on the frames that choose, over minutes; the look that was chosen is marked.
+    """Plot a score on the validation frames over minutes; the chosen checkpoint is marked.
 
     Args:
         name: a field of `Scores`.

@@ -1,4 +1,4 @@
-"""Figures that stage 2 is accepted by and that compare rows of its tables."""
+"""Acceptance figures of stage 2, which compare rows of its tables."""
 
 import math
 from collections.abc import Iterator
@@ -11,12 +11,13 @@ _WORST = Metric("worst_below_mean", "worst speaker's PSNR under the mean (dB)", 
 
 
 def acceptance_table(own: MetricTable) -> MetricTable:
-    """LPIPS over that of the nearest of four references, and the worst speaker.
+    """Return LPIPS relative to the nearest of four references, and the worst speaker.
 
-    How far the worst speaker's PSNR lies under the mean over speakers stands with that speaker.
+    The difference between the mean PSNR over speakers and the worst speaker's is listed with that
+    speaker.
 
     Args:
-        own: of reconstruction.
+        own: the table of reconstruction.
     """
     found = {
         _LPIPS: list(_lpips_over_pasted(own)),
@@ -27,7 +28,7 @@ def acceptance_table(own: MetricTable) -> MetricTable:
 
 
 def _lpips_over_pasted(own: MetricTable) -> Iterator[Measurement]:
-    """Of every clip, weighed so that a speaker's value is the ratio of the two means."""
+    """Yield the ratio of every clip; its weight makes a speaker's value the ratio of means."""
     pasted = {
         (m.speaker, m.clip): m.value
         for m in own.measurements

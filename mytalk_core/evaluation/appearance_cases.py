@@ -1,4 +1,4 @@
-"""The cases of stage 2 out of data sets: every clip with its own lips, and with another one's."""
+"""The cases of stage 2: every clip of the data sets with its own lips and with another clip's."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -25,9 +25,10 @@ class _Lips:
 
 
 class AppearanceCases:
-    """Cases of the clips of a split of one or more data sets, whose crops may differ in size.
+    """Cases of a split of one or more data sets, whose crops may differ in size.
 
-    A speaker who is in more than one data set is another one in each: the footage is.
+    A speaker present in several data sets counts as a different speaker in each, since the footage
+    differs.
     """
 
     def __init__(self, data: Sequence[str | Path], split: Split) -> None:
@@ -43,13 +44,13 @@ class AppearanceCases:
                 self._sets[index.speakers[number]].add(name)
 
     def __len__(self) -> int:
-        """How many clips there are."""
+        """Return the number of clips."""
         return sum(map(len, self._indices.values()))
 
     def __iter__(self) -> Iterator[list[RedrawCase]]:
-        """Clip after clip: its reconstruction, and its cross where its speaker has another clip.
+        """Yield each clip's reconstruction and, if its speaker has another clip, its cross.
 
-        The lips of a cross are those of the speaker's next clip by key, of the last the first's.
+        A cross has the lips of the speaker's next clip by key; the last clip has the first's.
         """
         mask = MaskConfig()
         for name, index in self._indices.items():
@@ -64,7 +65,7 @@ class AppearanceCases:
                 yield cases
 
     def _following(self, name: str, index: ClipIndex) -> dict[str, _Lips]:
-        """By key of a clip the lips of the next one of its speaker; pictures are not decoded."""
+        """Return the lips of the speaker's next clip by clip key; pictures are not decoded."""
         by_speaker: dict[str, list[_Lips]] = defaultdict(list)
         for members in iter_clips(index):
             meta = decode_meta(members["json"])
@@ -90,7 +91,7 @@ def _in_turn(own: list[_Lips]) -> Iterator[tuple[_Lips, _Lips]]:
 
 
 def _name(folder: str | Path, data: Sequence[str | Path]) -> str:
-    """The last part of a path, or all of it where that would not tell data sets apart."""
+    """Return the last part of a path, or the whole path where another data set shares it."""
     last = PurePosixPath(str(folder)).name
     alike = [other for other in data if PurePosixPath(str(other)).name == last]
     return last if len(alike) == 1 else str(folder)

@@ -1,4 +1,4 @@
-"""The cases that stage 2 draws worst, and one of each speaker, as pictures."""
+"""Pictures of the worst cases of stage 2 and of one case of each speaker."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -13,8 +13,8 @@ FAILURES_NOTE = (
     "The worst cases of ours by each measure, some frames from left to right. Cross has no truth."
 )
 EXAMPLES_NOTE = (
-    "Of each speaker the first clip that was measured, whatever came of it: with its own lips, and"
-    " with those of the speaker's next clip."
+    "The first clip measured of each speaker, regardless of its scores: with its own lips, and with"
+    " those of the speaker's next clip."
 )
 
 _Badness = Callable[[float], float]
@@ -30,7 +30,7 @@ _OWN_WAYS: Mapping[str, tuple[str, _Badness]] = {
     "identity_l2": ("identity L2", lambda value: value),
 }
 _CROSS_WAYS: Mapping[str, tuple[str, _Badness]] = {
-    "asked_lmd": ("lips from asked", lambda value: value),
+    "asked_lmd": ("lips from target", lambda value: value),
     "asked_r": ("opening r", lambda value: -value),
     "sharpness": ("sharpness", _apart_from_one),
     "flicker": ("flicker", lambda value: value),
@@ -40,15 +40,15 @@ _CROSS_WAYS: Mapping[str, tuple[str, _Badness]] = {
 
 @dataclass
 class AppearancePictures:
-    """Keeps the pictures of a few cases while all are drawn."""
+    """Collects the pictures of the worst and the first cases while all are drawn."""
 
-    # By way to fail: how bad the worst case so far is, its fault in words, and that case.
+    # The worst case so far by metric: its badness, a description of the fault, and the case.
     _worst: dict[str, tuple[float, str, ShownCase]] = field(default_factory=dict)
-    # By speaker and whether it is a reconstruction: the first case.
+    # The first case by speaker and whether it is a reconstruction.
     _first: dict[tuple[str, bool], ShownCase] = field(default_factory=dict)
 
     def add(self, case: RedrawCase, ours: Pictures, scores: Mapping[str, float]) -> None:
-        """Look at what ours (N, C, C, 3) made of a case."""
+        """Add a case with the pictures of ours, (N, C, C, 3), and their scores."""
         ways = _OWN_WAYS if case.is_reconstruction else _CROSS_WAYS
         shown: ShownCase | None = None
         for metric, (title, badness) in ways.items():
@@ -63,7 +63,7 @@ class AppearancePictures:
             self._first[first] = shown or _shown(case, ours)
 
     def failures(self) -> tuple[ShownCase, ...]:
-        """The worst cases, each once, with all that it is worst by."""
+        """Return the worst cases, each once, with every metric by which it is the worst."""
         faults: dict[ShownCase, list[str]] = {}
         for _, fault, shown in self._worst.values():
             faults.setdefault(shown, []).append(fault)
@@ -75,7 +75,7 @@ class AppearancePictures:
         )
 
     def examples(self) -> tuple[ShownCase, ...]:
-        """One reconstruction and one cross of each speaker."""
+        """Return one reconstruction and one cross of each speaker."""
         return tuple(shown for _, shown in sorted(self._first.items(), key=lambda item: item[0]))
 
 

@@ -1,4 +1,4 @@
-"""Stage 2 against copying: clips of held-out people drawn again, and what judges say of them."""
+"""Stage 2 against copying baselines, on clips of held-out speakers."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -18,8 +18,12 @@ from mytalk_core.evaluation.appearance_scores import (
     truth_of,
 )
 from mytalk_core.evaluation.identity import csim
+from mytalk_core.evaluation.independent_judge import (
+    LIP_METRICS as INDEPENDENT_LIP_METRICS,
+)
+from mytalk_core.evaluation.independent_judge import TRUE_LIP_METRICS, independent_lip_scores
 from mytalk_core.evaluation.lip_fidelity import leak_scores, lip_scores
-from mytalk_core.evaluation.pasting import CLIP_PASTED, MEAN_MOUTH
+from mytalk_core.evaluation.pasting import CLIP_PASTED, MEAN_MOUTH, PASTED
 from mytalk_core.evaluation.redrawing import (
     APART,
     OURS,
@@ -43,7 +47,7 @@ OTHER_CLIP = "another clip of the person"
 
 _PICTURE_METRICS = (
     Metric("psnr_mouth", "PSNR mouth (dB)", "higher", 2),
-    Metric("psnr_mouth_pooled", "the same, pooled (dB)", "higher", 2),
+    Metric("psnr_mouth_pooled", "PSNR mouth, pooled (dB)", "higher", 2),
     Metric("ssim_mouth", "SSIM mouth", "higher"),
 )
 _LPIPS_METRICS = (
@@ -51,7 +55,7 @@ _LPIPS_METRICS = (
     Metric("lpips_face", "LPIPS lower face", "lower"),
 )
 _LIP_METRICS = (
-    Metric("asked_lmd", "lips from asked", "lower", 4),
+    Metric("asked_lmd", "lips from target", "lower", 4),
     Metric("asked_r", "opening r", "higher"),
     Metric("asked_r_pooled", "opening r, pooled", "higher"),
     Metric("found", "faces found", "higher", 2),
@@ -73,56 +77,49 @@ _IDENTITY_METRICS = (
     Metric("csim", "CSIM", "higher", 4),
 )
 
-# One has the lips of ours, the other those of nobody: the landmarker need not look.
-_UNSEEN = frozenset({RAW, MEAN_MOUTH})
-# Has no face of its own, or one that says no more than what is compared already: an embedding takes
-# 0.1 s.
-_FACELESS = frozenset({RAW, APART, CLIP_PASTED, MEAN_MOUTH, TRUTH, UNTOUCHED})
+# Methods whose lips are not measured: RAW has those of ours, a mean mouth has no shape of its own.
+_LIPS_SKIPPED = frozenset({RAW, MEAN_MOUTH})
+# The independent judge takes over half a second a picture, so it measures these only.
+_INDEPENDENTLY_JUDGED = frozenset({OURS, PASTED, TRUTH, UNTOUCHED})
+# Methods without an identity score: it would repeat another method's, and an embedding takes 0.1 s.
+_IDENTITY_SKIPPED = frozenset({RAW, APART, CLIP_PASTED, MEAN_MOUTH, TRUTH, UNTOUCHED})
 
 
 @dataclass
 class AppearanceTables:
-    """Measurements of reconstruction and of cross as they come in, clip after clip."""
+    """Measurements of reconstruction and cross, added clip by clip."""
 
     drawers: Mapping[str, Drawer]
     judges: Judges
     own: list[Measurement] = field(default_factory=list)
     cross: list[Measurement] = field(default_factory=list)
-    # By speaker and clip: the embedding of one of its true frames.
+    # The embedding of one true frame, by speaker and clip.
     _faces: dict[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
 
     def add(self, case: RedrawCase) -> tuple[dict[str, Pictures], dict[str, float]]:
-        """Draw a case by every method and measure it; what they drew, and the scores of ours."""
+        """Draw a case by every method and measure it.
+
+        Returns:
+            The pictures by method, (N, C, C, 3) each, and the scores of ours.
+        """
         drawn = drawings(case, self.drawers)
         untouched = TRUTH if case.is_reconstruction else UNTOUCHED
         pictures = {**drawn, untouched: case.pictures}
         blind = None
         if self.judges.lips and not case.is_reconstruction:
             blind = in_place(case, drawn_blind(case, self.drawers[OURS]))
-        # Judging networks of one thread each look while pictures are compared.
-        with ThreadPoolExecutor(1) as other:
-            looking = other.submit(self._looked_at, case, pictures, blind)
-            scores = self._compared(case, pictures)
-            seen = looking.result()
+        # The judging networks, of one thread each, run while pictures are compared.
+        with ThreadPoolExecutor(1) as executor:
+            judged = executor.submit(self._judge_scores, case, pictures, blind)
+            scores = self._pixel_scores(case, pictures)
+            for method, found in judged.result().items():
+                scores[method] |= found
         rows = self.own if case.is_reconstruction else self.cross
         for method, found in scores.items():
-            found |= seen[method]
-            weights = {f"{name}_weight" for name in found} & found.keys()
-            rows += [
-                Measurement(
-                    method,
-                    case.speaker,
-                    name,
-                    value,
-                    case.source,
-                    found.get(f"{name}_weight", 0.0) or 1.0,
-                )
-                for name, value in found.items()
-                if name not in weights
-            ]
+            rows += _measurements(case, method, found)
         return drawn, scores[OURS]
 
-    def _compared(
+    def _pixel_scores(
         self, case: RedrawCase, drawn: Mapping[str, Pictures]
     ) -> dict[str, dict[str, float]]:
         source, lpips = source_texture(case), self.judges.lpips
@@ -133,21 +130,37 @@ class AppearanceTables:
                 scores[name] |= picture_scores(case, each, lpips, truth)
         return scores
 
-    def _looked_at(
+    def _judge_scores(
         self, case: RedrawCase, drawn: Mapping[str, Pictures], blind: Pictures | None
     ) -> dict[str, dict[str, float]]:
         reader, embedder = self.judges.lips, self.judges.embedder
         scores: dict[str, dict[str, float]] = {name: {} for name in drawn}
-        unseen = reader.find(blind) if reader and blind is not None else None
+        blind_found = reader.find(blind) if reader and blind is not None else None
         for name, each in drawn.items():
-            if reader and reader.scheme == case.scheme and name not in _UNSEEN:
+            if reader and reader.scheme == case.scheme and name not in _LIPS_SKIPPED:
                 found = reader.find(each)
                 scores[name] |= lip_scores(case, found)
-                if unseen is not None:
-                    scores[name] |= leak_scores(case, found, unseen)
-            if embedder and name not in _FACELESS:
+                if blind_found is not None:
+                    scores[name] |= leak_scores(case, found, blind_found)
+            if embedder and name not in _IDENTITY_SKIPPED:
                 face = middle_face(case, each, embedder)
                 scores[name] |= _identity(face, self._true_face(case, embedder))
+        for name, found_scores in self._independent_scores(case, drawn).items():
+            scores[name] |= found_scores
+        return scores
+
+    def _independent_scores(
+        self, case: RedrawCase, drawn: Mapping[str, Pictures]
+    ) -> dict[str, dict[str, float]]:
+        judge = self.judges.independent
+        if judge is None or judge.reader is None:
+            return {}
+        own = judge.reader.find(case.pictures)
+        scores = {}
+        for name in _INDEPENDENTLY_JUDGED & drawn.keys():
+            untouched = name in (TRUTH, UNTOUCHED)
+            found = own if untouched else judge.reader.find(drawn[name])
+            scores[name] = independent_lip_scores(case, found, own, judge.reader.scheme)
         return scores
 
     def _true_face(self, case: RedrawCase, embedder: FaceEmbedder) -> NDArray[np.float64]:
@@ -157,27 +170,31 @@ class AppearanceTables:
         return self._faces[clip]
 
     def tables(self) -> dict[str, MetricTable]:
-        """What was measured so far, by title."""
+        """Return the tables of everything measured so far, by title."""
         judges = self.judges
+        independent = judges.independent is not None and judges.independent.reader is not None
         lips = _LIP_METRICS if judges.lips else ()
+        own_lips = lips + (TRUE_LIP_METRICS if independent else ())
+        cross_lips = lips + (INDEPENDENT_LIP_METRICS if independent else ())
         identity = _IDENTITY_METRICS if judges.embedder else ()
         near = _PICTURE_METRICS + (_LPIPS_METRICS if judges.lpips else ())
         own = MetricTable(
-            near + lips + _TEXTURE_METRICS + identity,
+            near + own_lips + _TEXTURE_METRICS + identity,
             self.own + self._between_clips(),
             frozenset({TRUTH, OTHER_CLIP}),
         )
         tables = {RECONSTRUCTION: own}
         if self.cross:
+            leak = _LEAK_METRICS if judges.lips else ()
             tables[CROSS] = MetricTable(
-                lips + (_LEAK_METRICS if judges.lips else ()) + _TEXTURE_METRICS + identity,
+                cross_lips + leak + _TEXTURE_METRICS + identity,
                 self.cross + self._between_clips(),
                 frozenset({UNTOUCHED, OTHER_CLIP}),
             )
         return tables | {DERIVED: acceptance_table(own)}
 
     def _between_clips(self) -> list[Measurement]:
-        """True faces of each clip and of the speaker's next one, the last and the first."""
+        """Compare the true faces of each clip and the speaker's next, the last with the first."""
         rows = []
         by_speaker = defaultdict(list)
         for (speaker, _), face in sorted(self._faces.items(), key=lambda item: item[0]):
@@ -189,12 +206,24 @@ class AppearanceTables:
         return rows
 
 
+def _measurements(case: RedrawCase, method: str, scores: Mapping[str, float]) -> list[Measurement]:
+    """Return one measurement per score; a score `NAME_weight` is the weight of `NAME`."""
+    weights = {f"{name}_weight" for name in scores} & scores.keys()
+    return [
+        Measurement(
+            method, case.speaker, name, value, case.source, scores.get(f"{name}_weight", 0.0) or 1.0
+        )
+        for name, value in scores.items()
+        if name not in weights
+    ]
+
+
 def drawings(case: RedrawCase, drawers: Mapping[str, Drawer]) -> dict[str, Pictures]:
-    """What every method makes of a case, (N, C, C, 3); ours without blending, too."""
+    """Draw a case by every method, (N, C, C, 3) each, and by ours also without blending."""
     found = {}
     for method, draw in drawers.items():
         if method == APART and not case.is_reconstruction:
-            continue  # ours is, there
+            continue  # equal to ours in cross
         drawn = draw(case)
         found[method] = in_place(case, drawn)
         if method == OURS:

@@ -1,4 +1,4 @@
-"""What a model must beat: methods that need no training worth the name, and the truth.
+"""Baselines of stage 1 that need little or no training, and the truth.
 
 A baseline maps a `DubCase` to aligned shapes (frames, M, 3) in inter-ocular units.
 """
@@ -25,31 +25,31 @@ from mytalk_core.speech.loudness import loudness_dbfs
 
 
 def truth(case: DubCase) -> Points:
-    """The lips that the speech belongs to: the upper bound."""
+    """Return the lips of the clip that the speech belongs to: the upper bound."""
     return case.truth
 
 
 def true_motion(case: DubCase) -> Points:
-    """The true motion on the source's face: what is left is how far the two clips' means differ.
+    """Return the true motion on the source's mean shape; its error is the difference of the means.
 
-    They do by posture, which no method of ours sees of the target, and by what is said.
+    The means differ by posture, which no method knows of the target, and by the words spoken.
     """
     moved: Points = case.rest + (case.truth - case.target.rest)
     return moved
 
 
 def source_untouched(case: DubCase) -> Points:
-    """The lips of the source, whatever is heard. In reconstruction they are the truth."""
+    """Return the source's own lips; in reconstruction they are the truth."""
     return case.source.shape[: case.frames]
 
 
 def still_mouth(case: DubCase) -> Points:
-    """The source's mean shape in every frame."""
+    """Return the source's mean shape in every frame."""
     return np.repeat(case.rest[None], case.frames, axis=0)
 
 
 def relative_loudness(audio: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
-    """Level of the sound under each frame in dB below the loudest one: (frames, 1), <= 0.
+    """Return the sound level of each frame in dB relative to the loudest, (frames, 1), <= 0.
 
     Args:
         audio: (N,) 16 kHz; frames past its end are silent.
@@ -61,10 +61,10 @@ def relative_loudness(audio: NDArray[np.float32], frames: int) -> NDArray[np.flo
 
 
 def speech_windows(speech: NDArray[np.float16], frames: int, context: int) -> NDArray[np.float32]:
-    """Speech features of each frame and `context` frames on either side.
+    """Return the speech features of each frame and of `context` frames on either side.
 
-    The features of one frame (40 ms) are the mean of its two rows; past the ends the nearest
-    frame stands.
+    The features of one frame (40 ms) are the mean of its two rows; the end frames are repeated
+    beyond the ends.
 
     Args:
         speech: (M, F) at 50 Hz, F = 512.
@@ -84,20 +84,20 @@ def speech_windows(speech: NDArray[np.float16], frames: int, context: int) -> ND
 class RidgeConfig:
     """Ridge regression from speech features to displacement from the clip's mean shape."""
 
-    # Frames of speech seen on either side, at 25 fps.
+    # Frames of speech on either side, at 25 fps.
     context: int = 3
     # Penalties tried, relative to the unit variance of the standardised inputs.
     penalties: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
-    # Groups of speakers, each left out once to choose the penalty.
+    # Groups of speakers for cross-validation of the penalty.
     folds: int = 3
 
 
 @dataclass(frozen=True)
 class SpeechRidge:
-    """The lips as a linear function of the speech features around each frame."""
+    """Lips as a linear function of the speech features around each frame."""
 
     model: LinearMap
-    penalty: float  # the one chosen
+    penalty: float  # chosen by cross-validation
     context: int  # frames
 
     def __call__(self, case: DubCase) -> Points:
@@ -106,9 +106,9 @@ class SpeechRidge:
 
 
 def fit_speech_ridge(clips: Sequence[MotionClip], config: RidgeConfig | None = None) -> SpeechRidge:
-    """Fit on training clips of at least two speakers; the penalty is chosen on speakers left out.
+    """Fit on training clips of at least two speakers, with the penalty chosen across speakers.
 
-    Takes one (F, F) float64 matrix per fold, F = 512 (2 context + 1): 103 MB at the default.
+    Memory: one (F, F) float64 matrix per fold, F = 512 (2 context + 1): 103 MB at the default.
     """
     config = config or RidgeConfig()
     folds = [
@@ -126,7 +126,7 @@ def fit_speech_ridge(clips: Sequence[MotionClip], config: RidgeConfig | None = N
 
 
 def _speaker_folds(clips: Sequence[MotionClip], count: int) -> list[list[MotionClip]]:
-    """Clips in up to `count` folds of whole speakers, the largest speakers dealt out first."""
+    """Split clips into up to `count` folds of whole speakers, the largest speakers first."""
     by_speaker: dict[str, list[MotionClip]] = defaultdict(list)
     for clip in clips:
         by_speaker[clip.speaker].append(clip)
@@ -138,7 +138,7 @@ def _speaker_folds(clips: Sequence[MotionClip], count: int) -> list[list[MotionC
 
 @dataclass(frozen=True)
 class LoudnessOpening:
-    """The lips as a linear function of how loud each frame is."""
+    """Lips as a linear function of the loudness of each frame."""
 
     model: LinearMap
 
@@ -148,7 +148,7 @@ class LoudnessOpening:
 
 
 def fit_loudness_opening(clips: Sequence[MotionClip]) -> LoudnessOpening:
-    """Least squares on training clips."""
+    """Fit by least squares on training clips."""
     sums = moments(
         (
             relative_loudness(clip.audio, len(clip.shape)),

@@ -1,4 +1,4 @@
-"""What is dubbed with what: a case holds all that a method may see, and the answer."""
+"""Cases of stage 1: a clip, the speech that drives it, and the true lip motion."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -24,19 +24,19 @@ from mytalk_core.speech.phones import Phone
 
 @dataclass(frozen=True)
 class MotionClip:
-    """A clip without its pictures, at 25 fps. M points are the scheme's `moving` ones."""
+    """A clip without its pictures, at 25 fps. The M points are the scheme's `moving`."""
 
     key: str
-    speaker: str  # the title where nobody knows the name
+    speaker: str  # the title where the name is unknown
     scheme: LandmarkScheme
     shape: Points  # (T, M, 3) aligned, inter-ocular units
-    closed: Points  # (M, 3) the shut mouth
-    upper_face: NDArray[np.float32]  # (T, 3 C) what stage 1 sees of the upper face
+    closed: Points  # (M, 3) the closed mouth
+    upper_face: NDArray[np.float32]  # (T, 3 C) upper-face input of stage 1
     speech: NDArray[np.float16]  # (2T', 512) speech features at 50 Hz
     audio: NDArray[np.float32]  # (N,) 16 kHz mono, -1..1
     source: str = ""  # path or URL of the footage
-    start: Fraction = Fraction(0)  # seconds of the footage's sound at which the clip's begins
-    phones: tuple[Phone, ...] = ()  # seconds of the clip; none where nobody looked for them
+    start: Fraction = Fraction(0)  # start of the clip in the footage's sound, seconds
+    phones: tuple[Phone, ...] = ()  # times in seconds of the clip; empty where not aligned
 
     @property
     def rest(self) -> Points:
@@ -45,41 +45,41 @@ class MotionClip:
 
     @property
     def known(self) -> KnownFace:
-        """What stage 1 is told of the face."""
+        """The face as an input of stage 1."""
         return known_face(self.shape.reshape(len(self.shape), -1), self.closed_displacement)
 
     @property
     def closed_displacement(self) -> NDArray[np.float32]:
-        """What stage 1 is told of the shut mouth, (3 M,)."""
+        """The closed mouth's displacement from the mean shape, (3 M,), an input of stage 1."""
         displacement: NDArray[np.float32] = (self.closed - self.rest).reshape(-1)
         return displacement
 
 
 @dataclass(frozen=True)
 class DubCase:
-    """The pictures of one clip, the speech of another or the same, and how the lips then move."""
+    """The pictures of one clip with the speech and the true lips of another clip or the same."""
 
-    source: MotionClip  # whose pictures are dubbed
-    target: MotionClip  # whose speech is heard, and whose lips are the answer
+    source: MotionClip  # gives the face
+    target: MotionClip  # gives the speech and the true lips
 
     @property
     def frames(self) -> int:
-        """Frames that both clips have."""
+        """The number of frames that both clips have."""
         return min(len(self.source.shape), len(self.target.shape))
 
     @property
     def rest(self) -> Points:
-        """(M, 3) the zero of displacements: all that the source tells, nothing of the target."""
+        """The origin of displacements, (M, 3): the source's mean shape."""
         return self.source.rest
 
     @property
     def truth(self) -> Points:
-        """(frames, M, 3)"""
+        """The true shapes, (frames, M, 3)."""
         return self.target.shape[: self.frames]
 
 
 def read_motion_clips(samples: Iterable[Members]) -> Iterator[MotionClip]:
-    """The clips of samples in order; pictures are not decoded."""
+    """Yield the clips of samples in order; pictures are not decoded."""
     for members in samples:
         meta = decode_meta(members["json"])
         scheme = SCHEMES[meta.scheme]
@@ -100,12 +100,12 @@ def read_motion_clips(samples: Iterable[Members]) -> Iterator[MotionClip]:
 
 
 def reconstruction_cases(clips: Iterable[MotionClip]) -> list[DubCase]:
-    """Every clip with its own speech."""
+    """Return every clip with its own speech."""
     return [DubCase(clip, clip) for clip in clips]
 
 
 def cross_cases(clips: Iterable[MotionClip]) -> list[DubCase]:
-    """Every clip with the speech of the same speaker's next clip by key, the last with the first.
+    """Return every clip with the speech of its speaker's next clip by key, the last with the first.
 
     Speakers with a single clip have no case.
     """
@@ -121,27 +121,27 @@ def cross_cases(clips: Iterable[MotionClip]) -> list[DubCase]:
 
 
 Encode = Callable[[NDArray[np.float32]], NDArray[np.float16]]
-"""Sound (N,) of 16 kHz to features (M, 512) at 50 Hz."""
+"""Maps 16 kHz sound (N,) to features (M, 512) at 50 Hz."""
 
-_OTHER_SOUND_LEVEL = 0.03  # root mean square against full scale: as loud as speech
+_OTHER_SOUND_LEVEL = 0.03  # RMS relative to full scale, the level of speech
 
 
 def silence_cases(clips: Iterable[MotionClip], encode: Encode) -> list[DubCase]:
-    """Every clip with digital silence of its own length. What is called true is the shut mouth."""
+    """Return every clip with digital silence of its own length; the truth is the closed mouth."""
     features: dict[int, NDArray[np.float16]] = {}
     cases = []
     for clip in clips:
         silence = np.zeros(_samples(clip), np.float32)
         if len(silence) not in features:
             features[len(silence)] = encode(silence)
-        cases.append(_shut_case(clip, silence, features[len(silence)]))
+        cases.append(_closed_case(clip, silence, features[len(silence)]))
     return cases
 
 
 def other_sound_cases(clips: Iterable[MotionClip], encode: Encode) -> list[DubCase]:
-    """Every clip with a sound that is no speech, of kinds that no model learns from, in turn.
+    """Return every clip with a non-speech sound; the truth is the closed mouth.
 
-    What is called true is the shut mouth.
+    The sounds alternate between the kinds that are reserved for evaluation.
     """
     cases = []
     for number, clip in enumerate(clips):
@@ -149,7 +149,7 @@ def other_sound_cases(clips: Iterable[MotionClip], encode: Encode) -> list[DubCa
         samples = _samples(clip)
         seconds = -(-samples // SPEECH_SAMPLE_RATE)
         sound = other_sound(source, seconds, _OTHER_SOUND_LEVEL, seed=number)[:samples]
-        cases.append(_shut_case(clip, sound, encode(sound)))
+        cases.append(_closed_case(clip, sound, encode(sound)))
     return cases
 
 
@@ -157,8 +157,8 @@ def _samples(clip: MotionClip) -> int:
     return int(len(clip.shape) * SPEECH_SAMPLE_RATE / MOTION_FPS)
 
 
-def _shut_case(
+def _closed_case(
     clip: MotionClip, sound: NDArray[np.float32], speech: NDArray[np.float16]
 ) -> DubCase:
-    shut = np.repeat(clip.closed[None], len(clip.shape), axis=0)
-    return DubCase(clip, replace(clip, shape=shut, speech=speech, audio=sound, phones=()))
+    closed = np.repeat(clip.closed[None], len(clip.shape), axis=0)
+    return DubCase(clip, replace(clip, shape=closed, speech=speech, audio=sound, phones=()))

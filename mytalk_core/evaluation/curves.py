@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 
 @dataclass(frozen=True)
 class HeldOutFigure:
-    """A figure of the validation, as people read it."""
+    """How a validation figure is shown."""
 
     title: str
-    sign: int = 1  # -1 where validation negates it, because there less is better
+    sign: int = 1  # -1 where validation negates it so that less is better
 
 
 HELD_OUT = {
@@ -22,19 +22,19 @@ HELD_OUT = {
     "aperture_r": HeldOutFigure("aperture correlation by own speech, held out (more is better)"),
     "negative_mouth_psnr": HeldOutFigure("mouth PSNR in dB, held out (more is better)", -1),
 }
-"""The names that validation gives; all other names of a history but `step` are losses."""
+"""Validation figures by name; all other names of a history except `step` are losses."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A figure and what it shows."""
+    """A figure with its title."""
 
     title: str
     figure: Figure
 
 
 def training_curves(history: Sequence[Mapping[str, float]]) -> list[Curve]:
-    """The losses in one picture, then every held-out figure in its own.
+    """Plot the losses in one figure, then every held-out figure in its own.
 
     Args:
         history: one entry per validation, at least one: `step`, the losses, the held-out figures.
@@ -51,9 +51,9 @@ def training_curves(history: Sequence[Mapping[str, float]]) -> list[Curve]:
 
 
 def best_figure(history: Sequence[Mapping[str, float]], score: float) -> tuple[str, str]:
-    """What the validation's `score` means, and its value as people read it.
+    """Return the title of the figure that chooses the weights, and `score` as shown.
 
-    The first held-out figure of a history is the one that chooses the weights.
+    It is the first held-out figure of a history.
     """
     name = next(name for name in history[-1] if name in HELD_OUT)
     return HELD_OUT[name].title, f"{HELD_OUT[name].sign * score:.4f}"

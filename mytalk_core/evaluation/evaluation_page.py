@@ -1,4 +1,4 @@
-"""The page of an evaluation: tables, how to read them, and the cases that went worst."""
+"""The page of an evaluation: tables, notes and the worst cases."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from mytalk_core.media.output import atomic_path
 def write_evaluation_page(
     path: Path, sections: Sequence[Section], about: Mapping[str, str]
 ) -> None:
-    """Write the page as one HTML file that needs nothing but itself, complete or not at all.
+    """Write the page of an evaluation, self-contained and atomically.
 
     Args:
         about: names weights and data.

@@ -1,4 +1,4 @@
-"""The cases on which a method fails worst, each with its numbers and a picture of what happened."""
+"""The worst cases of a method, each with its scores and a picture."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -20,21 +20,20 @@ from mytalk_core.faces.shape import signed_opening
 from mytalk_core.media.clock import MOTION_FPS
 from mytalk_core.speech.phones import BILABIALS
 
-# Cases shown for each way to fail.
-_EACH = 2
-# Moments of a case whose lips are drawn, at least this many frames apart.
-_MOMENTS = 6
+_CASES_PER_METRIC = 2
+# Frames of a case whose lips are drawn, and the least distance between two of them.
+_DRAWN_FRAMES = 6
 _APART = 5  # frames
 FAILURES_NOTE = (
-    "The worst cases by each measure. Above: opening of the mouth over time, M, B and P shaded;"
-    " triangles mark the moments whose lips are drawn below, with the mean distance from the truth."
+    "The worst cases by each measure. Above: mouth opening over time, M, B and P shaded; triangles"
+    " mark the frames whose lips are drawn below, with the mean distance from the truth."
 )
-"""What to know of the pictures."""
+"""Explains the pictures."""
 
 _COLOURS = {TRUTH: "black", OURS: "#d0482b", RIDGE: "#3b7dd8"}
 
 Badness = Callable[[Sequence[float]], float]
-"""The values of a metric on one clip to how bad they are; 0 is no fault at all."""
+"""Maps the values of a metric on one clip to a badness; 0 is no fault."""
 
 _WAYS: Mapping[str, tuple[str, Badness, Callable[[Sequence[float]], str]]] = {
     "lmd": ("LMD", lambda values: values[0], lambda values: f"{values[0]:.4f}"),
@@ -55,11 +54,11 @@ _WAYS: Mapping[str, tuple[str, Badness, Callable[[Sequence[float]], str]]] = {
 def worst_cases(
     table: MetricTable, cases: Sequence[DubCase], methods: Mapping[str, Method]
 ) -> tuple[ShownCase, ...]:
-    """Where ours is worst by distance, correlation, closure and sync, two cases of each.
+    """Return the two cases on which ours is worst by each of distance, correlation, closure, sync.
 
     Args:
-        table: of `cases`, measured.
-        methods: drawn are ours, the truth and, where there is one, ridge.
+        table: the measurements of `cases`.
+        methods: of these, ours, the truth and ridge (if present) are drawn.
     """
     faults = _faults(table)
     chosen = {case.target.key: case for case in cases if case.target.key in faults}
@@ -83,7 +82,7 @@ def _what(case: DubCase) -> str:
 
 
 def _faults(table: MetricTable) -> dict[str, list[str]]:
-    """By key of the clip, in the order of the metrics."""
+    """Describe the faults of the worst clips, by clip key in the order of the metrics."""
     faults: dict[str, list[str]] = defaultdict(list)
     for metric, (title, badness, text) in _WAYS.items():
         by_clip: dict[str, list[float]] = defaultdict(list)
@@ -91,7 +90,7 @@ def _faults(table: MetricTable) -> dict[str, list[str]]:
             if (each.method, each.metric) == (OURS, metric) and not np.isnan(each.value):
                 by_clip[each.clip].append(each.value)
         worst = sorted(by_clip, key=lambda clip: (-badness(by_clip[clip]), clip))
-        for clip in worst[:_EACH]:
+        for clip in worst[:_CASES_PER_METRIC]:
             if badness(by_clip[clip]) == 0:
                 break
             faults[clip].append(f"{title} {text(by_clip[clip])}")
@@ -99,34 +98,34 @@ def _faults(table: MetricTable) -> dict[str, list[str]]:
 
 
 def _picture(case: DubCase, methods: Mapping[str, Method]) -> str:
-    """Openings over time above, the lips at the moments of the greatest error below."""
+    """Draw openings over time above, and the lips at the frames of the greatest error below."""
     lips = {
         name: method(case)[:, : len(case.source.scheme.lips)] for name, method in methods.items()
     }
     error = np.linalg.norm((lips[OURS] - lips[TRUTH])[..., :2], axis=-1).mean(axis=1)
-    moments = _moments(error)
+    frames = _worst_frames(error)
     with matplotlib.rc_context({"font.size": 9}):
         figure = Figure(figsize=(9.0, 4.6), layout="constrained")
-        grid = figure.add_gridspec(2, len(moments), height_ratios=(1.7, 1))
-        _draw_openings(figure.add_subplot(grid[0, :]), case, lips, moments)
-        for column, moment in enumerate(moments):
+        grid = figure.add_gridspec(2, len(frames), height_ratios=(1.7, 1))
+        _draw_openings(figure.add_subplot(grid[0, :]), case, lips, frames)
+        for column, frame in enumerate(frames):
             axes = figure.add_subplot(grid[1, column])
-            _draw_lips(axes, case, {name: some[moment] for name, some in lips.items()})
-            axes.set_title(f"{moment / float(MOTION_FPS):.2f} s, {error[moment]:.3f}", fontsize=9)
+            _draw_lips(axes, case, {name: some[frame] for name, some in lips.items()})
+            axes.set_title(f"{frame / float(MOTION_FPS):.2f} s, {error[frame]:.3f}", fontsize=9)
         return svg_uri(figure)
 
 
-def _moments(error: NDArray[np.floating]) -> list[int]:
-    """Frames of the greatest errors, apart from each other, by time."""
+def _worst_frames(error: NDArray[np.floating]) -> list[int]:
+    """Return the frames of the greatest errors, at least _APART apart, in order of time."""
     found: list[int] = []
     for frame in np.argsort(-error, kind="stable").tolist():
         if all(abs(frame - other) >= _APART for other in found):
             found.append(frame)
-    return sorted(found[:_MOMENTS])
+    return sorted(found[:_DRAWN_FRAMES])
 
 
 def _draw_openings(
-    axes: Axes, case: DubCase, lips: Mapping[str, Points], moments: Sequence[int]
+    axes: Axes, case: DubCase, lips: Mapping[str, Points], frames: Sequence[int]
 ) -> None:
     fps = float(MOTION_FPS)
     times = np.arange(case.frames) / fps
@@ -147,8 +146,8 @@ def _draw_openings(
                 ha="center",
             )
     axes.plot(
-        [moment / fps for moment in moments],
-        np.zeros(len(moments)),
+        [frame / fps for frame in frames],
+        np.zeros(len(frames)),
         marker="^",
         linestyle="",
         color="grey",

@@ -1,4 +1,4 @@
-"""The methods of stage 1 that are measured: ours in its variants, and what it must beat."""
+"""The methods of stage 1 that are measured: the model in its variants, and the baselines."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ from mytalk_core.motion.style import StyleClip, with_style
 from mytalk_core.speech.per_frame import speech_per_frame
 
 Method = Callable[[DubCase], Points]
-"""A case to aligned shapes (frames, M, 3), inter-ocular units."""
+"""Maps a case to aligned shapes (frames, M, 3), inter-ocular units."""
 
 OURS = "ours"
 STYLED = "ours, own style"
@@ -35,13 +35,13 @@ TRUTH = "truth"
 TRUE_MOTION = "true motion, source's face"
 GATED = "ours + voice gate"
 
-# Other clips of a person that their style is learnt from at most: half a minute of GRID.
+# Other clips of a person used as style references at most: half a minute of GRID.
 STYLE_CLIPS = 10
 
 
 @dataclass(frozen=True)
 class ModelMotion:
-    """The lips that the trained model asks for."""
+    """The lips that the trained model predicts."""
 
     model: SpeechToMotion
     seed: int = 0
@@ -60,12 +60,12 @@ class ModelMotion:
         return shape
 
     def seeded(self, seed: int) -> "ModelMotion":
-        """The same with other noise."""
+        """Return the same method with another noise seed."""
         return replace(self, seed=seed)
 
 
 class StyledMotion:
-    """The trained model once it has seen the person speak in other clips than the case's."""
+    """The trained model with style references from other clips of the person."""
 
     def __init__(self, model: SpeechToMotion, clips: Sequence[MotionClip]) -> None:
         self._model = model
@@ -75,7 +75,7 @@ class StyledMotion:
 
     def __call__(self, case: DubCase) -> Points:
         own = self._clips[case.source.speaker]
-        # Those that follow the case's: not the same few for all of a person's cases.
+        # The clips that follow the case's, so that a person's cases use different references.
         after = [clip.key for clip in own].index(case.source.key) + 1
         hidden = (case.source.key, case.target.key)
         others = [clip for clip in own[after:] + own[:after] if clip.key not in hidden]
@@ -93,7 +93,7 @@ def _style_clip(clip: MotionClip) -> StyleClip:
 
 
 def gated_silence(case: DubCase) -> Points:
-    """What a dub shows where voice activity hears nobody: the gate is shut, and so the mouth."""
+    """Return the closed mouth, which a dub shows where voice activity detection finds no voice."""
     return np.repeat(case.source.closed[None], case.frames, axis=0)
 
 
@@ -103,10 +103,10 @@ def speaking_methods(
     train: Sequence[MotionClip],
     ridge: RidgeConfig | None = None,
 ) -> dict[str, Method]:
-    """Ours and what it must beat on `clips`; ridge and loudness are fitted on `train`.
+    """Return the model and the baselines; ridge and loudness are fitted on `train`.
 
-    Where a speaker has three clips or more, ours is also shown the others of the person. Without
-    two speakers to choose its penalty with, there is no ridge.
+    Where a speaker has three clips or more, the model is also measured with style references. Ridge
+    needs two training speakers to choose its penalty and is left out otherwise.
     """
     methods: dict[str, Method] = {OURS: ModelMotion(model)}
     if max(Counter(clip.speaker for clip in clips).values()) > 2:
@@ -122,15 +122,15 @@ def speaking_methods(
 
 
 def cross_methods(speaking: Mapping[str, Method]) -> dict[str, Method]:
-    """The methods on speech of another clip, with what even the true motion would miss there."""
+    """Add the true motion on the source's face to the methods."""
     return {**speaking, TRUE_MOTION: true_motion}
 
 
 def silence_methods(speaking: Mapping[str, Method]) -> dict[str, Method]:
-    """The methods that know what to do with silence.
+    """Return the methods that apply to silence.
 
-    Loudness is left out: it is measured against a clip's loudest frame, which silence has not.
+    Loudness is left out: it is relative to a clip's loudest frame, which silence does not have.
     """
-    heard = (OURS, STYLED, RIDGE, STILL)
-    own = {name: method for name, method in speaking.items() if name in heard}
+    applicable = (OURS, STYLED, RIDGE, STILL)
+    own = {name: method for name, method in speaking.items() if name in applicable}
     return {OURS: own[OURS], GATED: gated_silence, **own, SOURCE: source_untouched}

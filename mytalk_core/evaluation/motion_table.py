@@ -1,4 +1,4 @@
-"""How methods of stage 1 do on cases: speech of their own, other speech, silence."""
+"""Tables of the methods of stage 1 on speech, other sound and silence."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -23,7 +23,7 @@ from mytalk_core.sync.clip import lip_motion
 from mytalk_core.sync.expert import SyncExpert
 from mytalk_core.sync.score import SHORTEST, lse_like
 
-SEEDS = 4  # by which diversity is measured
+SEEDS = 4  # for the diversity table
 
 SPEAKING_METRICS = (
     Metric("lmd", "LMD", "lower", 4),
@@ -46,7 +46,7 @@ DIVERSITY_METRICS = (
 SILENCE_METRICS = (
     Metric("lip_leak", "LipLeak", "lower"),
     Metric("aspect_ratio", "mouth aspect ratio", "neither"),
-    Metric("lmd", "distance from the shut mouth", "neither", 4),
+    Metric("lmd", "distance from the closed mouth", "neither", 4),
     Metric("velocity_error", "motion per frame", "lower", 4),
 )
 
@@ -57,7 +57,7 @@ def speaking_table(
     expert: SyncExpert,
     step: Callable[[], None],
 ) -> MetricTable:
-    """Every method on cases with speech; `step` is called after each case."""
+    """Measure every method on cases with speech; `step` is called after each case."""
     rows: list[Measurement] = []
     for case in cases:
         for name, method in methods.items():
@@ -75,7 +75,7 @@ def speaking_table(
 
 
 def closure_table(methods: Mapping[str, Method], cases: Sequence[DubCase]) -> MetricTable:
-    """Of M, B and P and of open vowels alone: quick, for models that are being built."""
+    """Measure only M, B, P and open vowels, a quick check during development."""
     rows = [
         row
         for case in cases
@@ -86,8 +86,8 @@ def closure_table(methods: Mapping[str, Method], cases: Sequence[DubCase]) -> Me
 
 
 def _closure(method: str, case: DubCase, shape: Points) -> list[Measurement]:
-    """One measurement for each phone that is judged, 1 where the lips are shut."""
-    # The truth is another clip's face in another posture; all other methods move the source's.
+    """Return one measurement for each M, B, P and open vowel, 1 where the lips are closed."""
+    # The truth is the target's face in its own posture; all other methods move the source's.
     face = case.target if method == TRUTH else case.source
     opening = signed_opening(_flat_lips(case, shape), face.scheme)
     most = lip_range(face.shape, face.closed, face.scheme).closed_below
@@ -103,10 +103,10 @@ def _closure(method: str, case: DubCase, shape: Points) -> list[Measurement]:
 
 
 def cross_over_own(cross: MetricTable, own: MetricTable) -> MetricTable:
-    """How many times as far off lips are in cross as where the same clip is reconstructed.
+    """Return the ratio of the lip distance in cross to that in reconstruction of the same clips.
 
-    A speaker's value is the ratio of the two mean distances. Methods without fault in
-    reconstruction have none.
+    A speaker's value is the ratio of the two means. Methods with zero distance in reconstruction
+    have no value.
     """
     below = {(m.method, m.clip): m.value for m in own.measurements if m.metric == "lmd"}
     rows = [
@@ -118,10 +118,10 @@ def cross_over_own(cross: MetricTable, own: MetricTable) -> MetricTable:
 
 
 def diversity_table(methods: Mapping[str, Method], cases: Sequence[DubCase]) -> MetricTable:
-    """How far apart the lips of a method are that differ in nothing but the seed.
+    """Measure the distance between lips of a method that differ only in the seed.
 
-    Beside it, that distance as a share of the mean distance between two frames of the truth.
-    Methods without a seed say the same every time.
+    The second metric is that distance as a share of the mean distance between two frames of the
+    truth. Methods without a seed have distance 0.
     """
     rows: list[Measurement] = []
     for case in cases:
@@ -144,7 +144,7 @@ def diversity_table(methods: Mapping[str, Method], cases: Sequence[DubCase]) -> 
 def silence_table(
     methods: Mapping[str, Method], cases: Sequence[DubCase], step: Callable[[], None]
 ) -> MetricTable:
-    """Every method on cases with silence; `step` is called after each case."""
+    """Measure every method on cases with silence; `step` is called after each case."""
     rows: list[Measurement] = []
     for case in cases:
         for name, method in methods.items():
@@ -163,7 +163,7 @@ def _speaking_scores(case: DubCase, shape: Points, expert: SyncExpert) -> dict[s
             "lse_distance": sync.distance,
             "lse_confidence": sync.confidence,
         }
-        if np.ptp(predicted, axis=0).any():  # lips that never move are late for nothing
+        if np.ptp(predicted, axis=0).any():  # lips that never move have no offset
             late = abs(sync.offset)
             scores |= {"lse_abs_offset": late, "in_step": float(late <= 1)}
     return scores
@@ -180,5 +180,5 @@ def _silence_scores(case: DubCase, shape: Points) -> dict[str, float]:
 
 
 def _flat_lips(case: DubCase, shape: Points) -> Points:
-    """The lips (T, L, 2) of moving points (T, M, 3)."""
+    """Return the lips (T, L, 2) of moving points (T, M, 3)."""
     return shape[:, : len(case.source.scheme.lips), :2]

@@ -1,6 +1,6 @@
-"""What a renderer must beat: mouths copied out of other frames of the clip, and their mean.
+"""Baselines of stage 2: mouths copied from other frames of the clip, and their mean.
 
-All are `Drawer`s. A copy is carried by the similarity that fits its rigid upper face.
+All are `Drawer`s. A copy is mapped by the similarity that fits its rigid upper face.
 """
 
 import cv2
@@ -16,11 +16,10 @@ MEAN_MOUTH = "mean mouth of the references"
 
 
 def nearest_lips(lips: Points, others: Points) -> NDArray[np.intp]:
-    """For every frame the one of `others` with the nearest lip shape.
+    """Find the nearest lip shape in `others` for every frame.
 
     Args:
-        lips: (T, L, D) aligned lips; others: (R, L, D), aligned to the same face; NaN for frames
-            that may not be chosen is not allowed here: leave them out.
+        lips: (T, L, D) aligned lips; others: (R, L, D), aligned to the same face, finite.
 
     Returns:
         (T,) indices in [0, R).
@@ -30,21 +29,21 @@ def nearest_lips(lips: Points, others: Points) -> NDArray[np.intp]:
 
 
 def nearest_reference_pasted(case: RedrawCase) -> Drawn:
-    """Of four frames over the opening of the mouth, that whose lips are nearest to those asked."""
+    """Paste that of four frames over the mouth opening whose lips are nearest to the target."""
     four = case.over_opening(4)
-    return _pasted(case, four[nearest_lips(case.asked_lips[case.frames], case.lips[four])])
+    return _pasted(case, four[nearest_lips(case.target_lips[case.frames], case.lips[four])])
 
 
 def nearest_frame_pasted(case: RedrawCase) -> Drawn:
-    """The frame of the whole clip whose lips are nearest; never the frame itself or beside it."""
-    distance = _lip_distance(case.asked_lips[case.frames], case.lips)
+    """Paste the frame of the whole clip whose lips are nearest, the frame's vicinity excluded."""
+    distance = _lip_distance(case.target_lips[case.frames], case.lips)
     apart = np.abs(np.arange(len(case.lips)) - case.frames[:, None])
     distance[apart <= NEAR] = np.inf
     return _pasted(case, distance.argmin(axis=1))
 
 
 def mean_mouth(case: RedrawCase) -> Drawn:
-    """The mean of the references."""
+    """Return the mean of the references."""
     count = len(case.frames)
     copies = [_pasted(case, np.full(count, reference)) for reference in case.references]
     mean: Drawn = np.mean(copies, axis=0, dtype=np.float32)
@@ -59,7 +58,7 @@ PASTING = {
 
 
 def _lip_distance(lips: Points, others: Points) -> NDArray[np.float32]:
-    """Mean distance of lip points, (T, R)."""
+    """Return the mean distances of lip points, (T, R)."""
     distance: NDArray[np.float32] = np.stack(
         [np.linalg.norm(others - each, axis=-1).mean(axis=-1) for each in lips]
     )
@@ -67,7 +66,7 @@ def _lip_distance(lips: Points, others: Points) -> NDArray[np.float32]:
 
 
 def _pasted(case: RedrawCase, copied: NDArray[np.intp]) -> Drawn:
-    """Frames `copied` (N,), each carried to the frame that is drawn."""
+    """Map the frames `copied` (N,) onto the frames to draw."""
     rigid = list(case.scheme.rigid)
     size = case.crops.pictures.shape[1]
     pictures = []

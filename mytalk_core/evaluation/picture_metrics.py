@@ -1,4 +1,4 @@
-"""How near a dubbed picture is to the true one. Pictures are (H, W, 3) uint8 RGB."""
+"""Metrics of a dubbed picture against the true one. Pictures are (H, W, 3) uint8 RGB."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,13 @@ _PEAK = 255.0
 
 
 def mouth_region(points: NDArray[np.float32], size: tuple[int, int], margin: float = 0.25) -> Mask:
-    """The region of mouth metrics: a box about the lips, (H, W).
+    """Return the region of mouth metrics, a box around the lips, (H, W).
 
     Args:
         points: (L, 2 or more) lip points of the true frame in pixels.
         size: (H, W) pixels.
-        margin: how far the lips' bounding box grows on each side, as a share of its own width
-            (left and right) or height (above and below).
+        margin: growth of the lips' bounding box on each side, as a share of its own width (left
+            and right) or height (above and below).
     """
     low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
     grow = margin * (high - low)
@@ -29,7 +29,7 @@ def mouth_region(points: NDArray[np.float32], size: tuple[int, int], margin: flo
 
 
 def psnr(dubbed: Picture, true: Picture, region: Mask | None = None) -> float:
-    """Peak signal-to-noise ratio in dB over `region` (not empty) or the whole picture.
+    """Return the peak signal-to-noise ratio in dB over `region` (not empty) or the whole picture.
 
     10 log10(255^2 / mean squared error over pixels and channels); infinite for equal pictures.
     """
@@ -41,13 +41,13 @@ def psnr(dubbed: Picture, true: Picture, region: Mask | None = None) -> float:
 
 
 def ssim(dubbed: Picture, true: Picture, region: Mask | None = None) -> float:
-    """Structural similarity, at most 1, meaned over `region` or the whole picture.
+    """Return the mean structural similarity over `region` or the whole picture, at most 1.
 
     Wang et al., "Image quality assessment: from error visibility to structural similarity",
-    IEEE TIP 2004: Gaussian window, sigma 1.5; channels are meaned. Pictures are at least 11 pixels
+    IEEE TIP 2004: Gaussian window, sigma 1.5; mean over channels. Pictures are at least 11 pixels
     wide and high.
     """
-    if region is not None:  # what lies farther away than the window reaches changes nothing
+    if region is not None:  # pixels beyond the window's reach have no effect
         around = _surroundings(region)
         dubbed, true, region = dubbed[around], true[around], region[around]
     _, local = structural_similarity(  # type: ignore[no-untyped-call]
@@ -64,8 +64,8 @@ def ssim(dubbed: Picture, true: Picture, region: Mask | None = None) -> float:
 
 
 def _surroundings(region: Mask) -> tuple[slice, slice]:
-    """The box of a region, wide enough for the window of `ssim` to see all that it may see."""
-    reach = 10  # pixels; the window reaches 5, and wants 11 to stand in
+    """Return the box of a region, enlarged by more than the reach of the window of `ssim`."""
+    reach = 10  # pixels; the window reaches 5, and needs 11 pixels of picture
     rows, columns = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
     return (
         slice(max(int(rows[0]) - reach, 0), int(rows[-1]) + reach + 1),
@@ -74,9 +74,6 @@ def _surroundings(region: Mask) -> tuple[slice, slice]:
 
 
 def outside_change(dubbed: Picture, source: Picture, mask: Mask) -> int:
-    """The largest change of any channel of a pixel that is not in `mask` (H, W), 0..255.
-
-    Before encoding it must be 0.
-    """
+    """Return the largest change of any channel outside `mask` (H, W), 0..255; 0 before encoding."""
     change = np.abs(dubbed.astype(np.int16) - source)[~mask]
     return int(change.max(initial=0))

@@ -1,11 +1,11 @@
-"""Which few of many samples to show: the best, the middle one and the worst."""
+"""Selection of the best, the median and the worst of many samples."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 
 class Scored(Protocol):
-    """What has a score; more is better."""
+    """An item with a score; more is better."""
 
     @property
     def score(self) -> float:
@@ -16,7 +16,7 @@ Sample = TypeVar("Sample", bound=Scored)
 
 
 def best_median_worst(samples: Sequence[Sample]) -> dict[str, Sample]:
-    """By what each is, at least one; no sample is there twice, so of one there is only the best."""
+    """Return the selected samples by name, without repetition: a single sample is the best."""
     ranked = sorted(samples, key=lambda sample: -sample.score)
     shown: dict[int, str] = {}
     for name, place in (("best", 0), ("worst", len(ranked) - 1), ("median", len(ranked) // 2)):

@@ -1,7 +1,7 @@
-"""Frames of a clip to draw again, with the lips of the clip itself or of another of the speaker.
+"""Frames of a clip to redraw, with the clip's own lips or those of another clip of the speaker.
 
-In reconstruction the true pictures are known. In cross, which is what dubbing does, they are not:
-the head, the light and the references are of one clip, and the lips move as in the other.
+In reconstruction the true pictures are known. In cross, as in a dub, they are not: the head, the
+light and the references belong to one clip, the lip motion to the other.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,73 +47,73 @@ APART = "ours, from other moments"
 
 REFERENCES = SHOWN
 _BLEND = BlendConfig()
-_GRAIN_FRAMES = 9  # in a row, from which a clip's grain is measured
-# Measured are runs of consecutive frames, which flicker needs, spread over the clip.
+_GRAIN_FRAMES = 9  # consecutive frames from which a clip's grain is measured
+# Runs of consecutive frames, which flicker needs, are measured; they are spread over the clip.
 RUNS = 3
 RUN = 5
-# Frames beside a measured one that are nearly it: no reference, and nothing to paste.
+# Frames on either side of a measured frame that are too similar to be references or to be pasted.
 NEAR = 2
 
 
 @dataclass(frozen=True)
 class RedrawCase:
-    """A clip of T frames, N of them to draw again, and K to look at. Points are crop pixels."""
+    """A clip of T frames: N to redraw and K reference frames. Points are crop pixels."""
 
     speaker: str
-    source: str  # key of the clip whose pictures they are
-    target: str  # key of the clip whose lips are asked for; the same in reconstruction
+    source: str  # key of the clip that gives the pictures
+    target: str  # key of the clip that gives the lips; the same in reconstruction
     scheme: LandmarkScheme
     fps: float
-    crops: FaceCrops  # of all T frames, with the points asked for
+    crops: FaceCrops  # of all T frames, with the target points
     landmarks: Points  # (T, P, 2) of the clip itself
     lips: Points  # (T, L, 3) of the clip itself, aligned, inter-ocular units
-    asked_lips: Points  # (T, L, 3) asked for, likewise
+    target_lips: Points  # (T, L, 3) likewise
     runs: tuple[slice, ...]  # of consecutive frames to draw
-    references: NDArray[np.int64]  # (K,) far from all of them
+    references: NDArray[np.int64]  # (K,) reference frames, none in or near a run
 
     @property
     def is_reconstruction(self) -> bool:
-        """Whether the clip's own pictures are the answer."""
+        """Whether the clip's own pictures are the truth."""
         return self.source == self.target
 
     @cached_property
     def frames(self) -> NDArray[np.int64]:
-        """(N,) the frames to draw, run after run."""
+        """The frames to draw, (N,), run after run."""
         return np.concatenate([np.arange(run.start, run.stop) for run in self.runs])
 
     @cached_property
     def usable(self) -> NDArray[np.bool_]:
-        """(T,) whether a frame is none of those to draw, nor nearly one."""
+        """Whether a frame is at least NEAR frames away from every frame to draw, (T,)."""
         usable = np.ones(len(self.landmarks), bool)
         for run in self.runs:
             usable[max(run.start - NEAR, 0) : run.stop + NEAR] = False
         return usable
 
     @cached_property
-    def moments(self) -> Moments:
-        """(T,) seconds."""
+    def timestamps(self) -> Moments:
+        """Times of the frames, (T,) seconds."""
         return np.arange(len(self.landmarks)) / self.fps
 
     @cached_property
-    def asked(self) -> Mouths:
-        """Of all frames for which lips are asked."""
-        mouths = mouths_of(self.crops, self.moments, self.scheme)
-        return mouths.choose(np.arange(len(self.asked_lips)))
+    def target_mouths(self) -> Mouths:
+        """The target mouths of all frames that have target lips."""
+        mouths = mouths_of(self.crops, self.timestamps, self.scheme)
+        return mouths.choose(np.arange(len(self.target_lips)))
 
     def serving(self, count: int, among: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
-        """`count` references as a dub chooses them, out of the usable frames `among` (T,)."""
+        """Choose `count` references as a dub does, out of the usable frames in `among` (T,)."""
         free = np.flatnonzero(self.usable if among is None else self.usable & among)
-        own = mouths_of(self.own, self.moments, self.scheme).choose(free)
-        return free[serving_frames(unlikeness(self.asked, own), count)]
+        own = mouths_of(self.own, self.timestamps, self.scheme).choose(free)
+        return free[serving_frames(unlikeness(self.target_mouths, own), count)]
 
     def over_opening(self, count: int) -> NDArray[np.int64]:
-        """`count` usable frames, evenly over the opening of the mouth."""
+        """Choose `count` usable frames evenly over the sorted mouth opening."""
         opening = aperture(self.landmarks, self.scheme)
         return spread_by_opening(np.where(self.usable, opening, np.float32(np.nan)), count)
 
     @cached_property
     def pictures(self) -> Pictures:
-        """(N, C, C, 3) RGB: the clip's own frames, which surround what is drawn."""
+        """The clip's own frames at the frames to draw, (N, C, C, 3) RGB."""
         own = self.crops.pictures[self.frames]
         return own.astype(np.uint8, copy=False)
 
@@ -124,31 +124,31 @@ class RedrawCase:
         return FaceCrops(
             self.crops.pictures,
             points,
-            points,  # the renderer looks at no motion of a reference
+            points,  # the renderer ignores the motion of a reference
             points,
             self.crops.mask_outlines,
             self.crops.face_points,
         )
 
     @cached_property
-    def shown(self) -> FaceCrops:
-        """The references with their own points."""
+    def reference_crops(self) -> FaceCrops:
+        """The reference frames with their own points."""
         return self.own.choose(self.references)
 
     @cached_property
     def unit(self) -> NDArray[np.float32]:
-        """(N,) the inter-ocular distance of every frame to draw, pixels."""
+        """The inter-ocular distance of every frame to draw, (N,) pixels."""
         return inter_ocular(self.landmarks[self.frames], self.scheme)
 
     @cached_property
     def masks(self) -> NDArray[np.uint8]:
-        """(N, C, C) 1 where the face is drawn anew."""
+        """The masks, (N, C, C), 1 where the face is redrawn."""
         masks, _ = crop_regions(self.crops.choose(self.frames))
         return masks
 
     @cached_property
     def shares(self) -> NDArray[np.float32]:
-        """(N, C, C) 0..1 how much of the finest detail is the drawing's."""
+        """The drawing's share of the finest detail after blending, (N, C, C) 0..1."""
         size = self.masks.shape[1]
         return np.stack(
             [
@@ -159,7 +159,7 @@ class RedrawCase:
 
     @cached_property
     def hulls(self) -> tuple[FaceHulls, ...]:
-        """N: of every frame to draw, as its face is and as it is asked for."""
+        """The hulls of every frame to draw, over its own and its target points."""
         own = self.landmarks[:, list(self.scheme.moving)]
         return tuple(
             face_hulls(
@@ -170,7 +170,7 @@ class RedrawCase:
 
     @cached_property
     def grain(self) -> Grain:
-        """Of the clip, from frames in a row of which none is drawn."""
+        """The clip's grain, measured on consecutive frames before the first run."""
         start = self.runs[0].start
         quiet = self.crops.choose(slice(max(start - _GRAIN_FRAMES, 0), start))
         _, skins = crop_regions(quiet)
@@ -178,79 +178,81 @@ class RedrawCase:
 
 
 Drawer = Callable[[RedrawCase], Drawn]
-"""Draws the frames of a case, (N, C, C, 3) RGB 0..255; only what the masks cover counts."""
+"""Draws the frames of a case, (N, C, C, 3) RGB 0..255; pixels outside the masks are ignored."""
+
+
+@dataclass(frozen=True)
+class _Target:
+    """The lips to draw."""
+
+    key: str  # of the clip they come from
+    landmarks: Points  # (T, P, 3) source pixels
+    lips: Points  # (T', L, 3) aligned, inter-ocular units; T' <= T
 
 
 def reconstruction_case(sample: ClipSample, speaker: str, mask: MaskConfig) -> RedrawCase:
-    """A clip with its own lips."""
+    """Return a clip with its own lips as the target."""
     scheme = SCHEMES[sample.meta.scheme]
     sample = _steady(sample)
     motion = face_motion(sample.landmarks, scheme)
-    return _case(sample, speaker, sample.meta.key, sample.landmarks, motion, None, mask)
+    lips = motion.shape[:, list(scheme.lips)]
+    target = _Target(sample.meta.key, sample.landmarks, lips)
+    return _case(sample, speaker, target, motion, mask)
 
 
 def cross_case(
     sample: ClipSample, speaker: str, target: str, shape: Points, mask: MaskConfig
 ) -> RedrawCase:
-    """A clip with the lips and the jaw of another one, put on its own resting face and posed.
+    """Return a clip with another clip's lips and jaw, on its own resting face and posed.
 
     Args:
         target: the other clip's key.
-        shape: (T', M, 3) aligned moving points of the other clip; only frames that both clips
-            have are drawn.
+        shape: (T', M, 3) aligned moving points of the other clip; frames past the end of the
+            shorter clip are not drawn.
     """
     scheme = SCHEMES[sample.meta.scheme]
     sample = _steady(sample)
     moving = list(scheme.moving)
     motion = face_motion(sample.landmarks, scheme)
     frames = min(len(shape), len(sample.landmarks))
-    asked = motion.shape[:, moving].copy()
-    asked[:frames] = resting_shape(asked) + (shape[:frames] - resting_shape(shape))
+    moved = motion.shape[:, moving].copy()
+    moved[:frames] = resting_shape(moved) + (shape[:frames] - resting_shape(shape))
     landmarks = sample.landmarks.copy()
-    landmarks[:, moving] = to_pixels(asked, motion.pose)
-    return _case(sample, speaker, target, landmarks, motion, asked[:frames], mask)
+    landmarks[:, moving] = to_pixels(moved, motion.pose)
+    lips = moved[:frames, : len(scheme.lips)]
+    return _case(sample, speaker, _Target(target, landmarks, lips), motion, mask)
 
 
 def _steady(sample: ClipSample) -> ClipSample:
-    """The sample with landmarks as the renderer knows them."""
+    """Return the sample with steadied landmarks, as the renderer is trained on."""
     return replace(sample, landmarks=steady_landmarks(sample.landmarks, sample.meta))
 
 
 def _case(
-    sample: ClipSample,
-    speaker: str,
-    target: str,
-    asked_landmarks: Points,
-    motion: FaceMotion,
-    asked_shape: Points | None,
-    mask: MaskConfig,
+    sample: ClipSample, speaker: str, target: _Target, motion: FaceMotion, mask: MaskConfig
 ) -> RedrawCase:
     scheme = SCHEMES[sample.meta.scheme]
-    landmarks = apply_box(sample.landmarks, sample.boxes)
-    lips = motion.shape[:, list(scheme.lips)]
-    asked = lips if asked_shape is None else asked_shape[:, : len(scheme.lips)]
-    runs = spread_runs(len(asked), RUNS, RUN)
     case = RedrawCase(
         speaker=speaker,
         source=sample.meta.key,
-        target=target,
+        target=target.key,
         scheme=scheme,
         fps=float(sample.meta.fps),
-        crops=face_crops(sample.crops, asked_landmarks, sample.boxes, motion, scheme, mask),
-        landmarks=landmarks,
-        lips=lips,
-        asked_lips=asked,
-        runs=runs,
+        crops=face_crops(sample.crops, target.landmarks, sample.boxes, motion, scheme, mask),
+        landmarks=apply_box(sample.landmarks, sample.boxes),
+        lips=motion.shape[:, list(scheme.lips)],
+        target_lips=target.lips,
+        runs=spread_runs(len(target.lips), RUNS, RUN),
         references=np.empty(0, np.int64),
     )
     return replace(case, references=case.serving(REFERENCES))
 
 
 def spread_runs(frames: int, count: int, length: int) -> tuple[slice, ...]:
-    """Runs of consecutive frames, each in the middle of an equal part of the clip.
+    """Return runs of consecutive frames, each in the middle of an equal part of the clip.
 
-    Fewer than `count`, and shorter ones, where a clip is so short that more than half of it would
-    lie in a run or near one: there must be frames to look at.
+    There are fewer or shorter runs than requested where more than half of the clip would be in a
+    run or near one, so that frames remain for references.
     """
     count = max(min(count, frames // (2 * (length + 2 * NEAR))), 1)
     length = max(min(length, frames // 2 - 2 * NEAR), 1)
@@ -262,40 +264,42 @@ def spread_runs(frames: int, count: int, length: int) -> tuple[slice, ...]:
 def renderer_drawer(
     renderer: Renderer, apart: bool = False, others: Sequence[AlbumPage] = ()
 ) -> Drawer:
-    """What the renderer draws, looking at the references of the case, and at frames of `others`.
+    """Return a drawer that uses the renderer with the case's references and frames of `others`.
 
-    In reconstruction it may look at all of them, as those may that paste. In cross, or if `apart`,
-    it avoids those of nearly the same moment, as in a dub.
+    In reconstruction all references are equally eligible, as for the pasting baselines. In cross,
+    or if `apart`, references close in time are avoided, as in a dub.
 
     Args:
-        others: pages of other clips of the person, whose moments are NaN.
+        others: pages of other clips of the person, with NaN timestamps.
     """
 
     def draw(case: RedrawCase) -> Drawn:
-        shown = case.moments[case.references]
+        times = case.timestamps[case.references]
         if case.is_reconstruction and not apart:
-            shown[:] = np.nan  # of no moment, so near none
-        known, when = with_others(case.shown, shown, case.asked, others, case.scheme, AlbumConfig())
-        person = encode_person(renderer, known, when, case.scheme)
+            times[:] = np.nan  # near no frame
+        known, known_times = with_others(
+            case.reference_crops, times, case.target_mouths, others, case.scheme, AlbumConfig()
+        )
+        person = encode_person(renderer, known, known_times, case.scheme)
         crops = case.crops.choose(case.frames)
-        return redraw(renderer, crops, case.moments[case.frames], person, case.scheme)
+        return redraw(renderer, crops, case.timestamps[case.frames], person, case.scheme)
 
     return draw
 
 
 def drawn_blind(case: RedrawCase, draw: Drawer) -> Drawn:
-    """What `draw` makes of a case where nothing tells it how the frames' own mouths stood.
+    """Draw a case without information on the frames' own mouths.
 
-    What it sees of a face around the mouth is of half a clip later, and of the references none is
-    within SAME_MOMENT of what it draws, or as near as that in a clip so short: whatever it has in
-    common with the original's mouth, the landmarks asked for have.
+    The face around the mouth is replaced by that of half a clip later, and no reference is within
+    SAME_MOMENT of the frames drawn (or as far away as a short clip allows). What the result has in
+    common with the original mouth comes from the target landmarks.
     """
     pictures = case.crops.pictures.copy()
     later = (case.frames + len(pictures) // 2) % len(pictures)
     pictures[case.frames] = case.crops.pictures[later]
     drawn = []
     for run in case.runs:
-        away = np.abs(case.moments[:, None] - case.moments[run]).min(axis=1)
+        away = np.abs(case.timestamps[:, None] - case.timestamps[run]).min(axis=1)
         far = away >= min(SAME_MOMENT, away[case.usable].max())
         crops = replace(case.crops, pictures=pictures)
         references = case.serving(REFERENCES, far)
@@ -304,11 +308,11 @@ def drawn_blind(case: RedrawCase, draw: Drawer) -> Drawn:
 
 
 def in_place(case: RedrawCase, drawn: Drawn) -> Pictures:
-    """Drawn pictures blended into the clip's own frames as a dub does; (N, C, C, 3) RGB."""
+    """Blend drawn pictures into the clip's own frames as a dub does; (N, C, C, 3) RGB."""
     frames = case.frames.tolist()
     return blended_crops(case.pictures, drawn, case.masks, case.hulls, frames, case.grain, _BLEND)
 
 
 def as_drawn(drawn: Drawn) -> Pictures:
-    """Drawn pictures up to the very edge of their masks."""
+    """Convert drawn pictures to 8 bits without blending."""
     return np.rint(drawn).clip(0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What the renderer does to single clips: frames drawn again with their true landmarks."""
+"""Single clips redrawn with their true landmarks, as samples for reports."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from mytalk_core.evaluation.redrawn_strip import redrawn_strip
 
 @dataclass(frozen=True)
 class RedrawnSample:
-    """Some frames of a clip, from what went in to what came out and how far that is off."""
+    """Some redrawn frames of a clip, with their inputs and score."""
 
     key: str
     score: float  # PSNR of the mouth region in dB, mean over frames
@@ -25,12 +25,12 @@ class RedrawnSample:
 
     @property
     def title(self) -> str:
-        """Clip and figure in one line."""
+        """Clip and score in one line."""
         return f"{self.key}: mouth PSNR {self.score:.2f} dB"
 
 
 def redrawn_samples(samples: Iterable[ClipSample], renderer: Renderer) -> list[RedrawnSample]:
-    """Every clip, its frames evenly spread in time."""
+    """Redraw every clip, its frames evenly spread in time."""
     return [_sample(sample, renderer) for sample in samples]
 
 
@@ -42,7 +42,7 @@ def _sample(sample: ClipSample, renderer: Renderer) -> RedrawnSample:
 
 
 def redrawn_figure(sample: RedrawnSample) -> Figure:
-    """The strip as a figure."""
+    """Return the strip as a figure."""
     figure = Figure(figsize=(9, 9 * sample.strip.shape[0] / sample.strip.shape[1]))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.imshow(sample.strip)

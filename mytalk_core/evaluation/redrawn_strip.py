@@ -1,4 +1,4 @@
-"""Frames of a case as people judge them: what went in, what came out, what it should have been."""
+"""A contact sheet of a case: inputs, output and truth."""
 
 import cv2
 import numpy as np
@@ -15,10 +15,10 @@ _MAGNIFIED = 4  # times
 
 
 def redrawn_strip(case: RedrawCase, drawn: Pictures) -> NDArray[np.uint8]:
-    """Some frames of a case, evenly spread in time, from left to right; (H, W, 3) RGB.
+    """Arrange some frames of a case, evenly spread in time, from left to right; (H, W, 3) RGB.
 
-    Rows: source and masked, whole crops; then the lower face of the references, the landmarks asked
-    for, and the output; in reconstruction the truth, and what differs from it, magnified.
+    Rows: source and masked source as whole crops; then the lower face of the references, the target
+    landmarks and the output; in reconstruction also the truth and the magnified difference from it.
 
     Args:
         drawn: (N, C, C, 3) RGB, of all frames drawn.
@@ -46,8 +46,8 @@ def redrawn_strip(case: RedrawCase, drawn: Pictures) -> NDArray[np.uint8]:
 
 def _landmarks(case: RedrawCase, places: NDArray[np.int64]) -> Pictures:
     size = case.pictures.shape[1]
-    asked = to_window(case.crops.points[case.frames[places]], size, _SIDE) * _SIDE
-    drawings = [draw_landmarks(points, _SIDE, case.scheme) for points in asked]
+    target = to_window(case.crops.points[case.frames[places]], size, _SIDE) * _SIDE
+    drawings = [draw_landmarks(points, _SIDE, case.scheme) for points in target]
     return np.stack(drawings).transpose(0, 2, 3, 1)
 
 

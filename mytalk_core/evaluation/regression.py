@@ -1,4 +1,4 @@
-"""Ridge regression in closed form, from sums alone: memory does not grow with the data."""
+"""Ridge regression in closed form from running sums, so that memory does not grow with the data."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Moments:
-    """Sums over rows of inputs x (F) and outputs y (K): all that least squares needs to know."""
+    """Sums over rows of inputs x (F) and outputs y (K), sufficient for least squares."""
 
     count: int
     x: Matrix  # (F,) sum of x
@@ -41,16 +41,16 @@ class LinearMap:
     bias: Matrix  # (K,)
 
     def __call__(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
-        """(N, F) to (N, K)."""
+        """Map (N, F) to (N, K)."""
         return (x @ self.weights + self.bias).astype(np.float32)
 
 
 def moments(
     pairs: Iterable[tuple[NDArray[np.floating], NDArray[np.floating]]], block_rows: int = 2048
 ) -> Moments:
-    """Sums over all rows of (x (n, F), y (n, K)) pairs, at least one, in float64.
+    """Sum over all rows of (x (n, F), y (n, K)) pairs, at least one, in float64.
 
-    Rows are gathered into blocks of about `block_rows`, which is what matrix products like.
+    Rows are gathered into blocks of about `block_rows` for fast matrix products.
     """
     total: Moments | None = None
     for x, y in _blocks(pairs, block_rows):
@@ -75,15 +75,14 @@ def _blocks(
 
 
 def ridge(sums: Moments, penalty: float) -> LinearMap:
-    """The W that minimises |Z W - (y - mean y)|^2 / n + penalty |W|^2, Z the standardised inputs.
+    """Minimise |Z W - (y - mean y)|^2 / n + penalty |W|^2 over W, Z the standardised inputs.
 
-    Hoerl and Kennard, "Ridge regression", Technometrics 1970. An input that never changes gets
-    weight zero.
+    Hoerl and Kennard, "Ridge regression", Technometrics 1970. A constant input gets weight zero.
     """
     mean_x, mean_y = sums.x / sums.count, sums.y / sums.count
     covariance = sums.xx / sums.count - np.outer(mean_x, mean_x)
     deviation = np.sqrt(np.maximum(np.diag(covariance), 0))
-    # Where rounding is all there is, dividing by it would blow it up.
+    # Dividing by a deviation that is rounding error would amplify it.
     alive = deviation > 1e-6 * (1 + np.abs(mean_x))
     gain = np.where(alive, 1 / np.where(alive, deviation, 1), 0)
     correlation = covariance * gain[:, None] * gain
@@ -94,7 +93,7 @@ def ridge(sums: Moments, penalty: float) -> LinearMap:
 
 
 def squared_error(model: LinearMap, sums: Moments) -> float:
-    """Sum over rows of |model(x) - y|^2, from the sums of those rows."""
+    """Return the sum over rows of |model(x) - y|^2 from the sums of those rows."""
     w, b = model.weights, model.bias
     quadratic = float(np.einsum("fk,fk->", w, sums.xx @ w))
     cross = float(np.einsum("fk,fk->", w, sums.xy))
@@ -109,10 +108,10 @@ def squared_error(model: LinearMap, sums: Moments) -> float:
 
 
 def choose_penalty(folds: Sequence[Moments], penalties: Sequence[float]) -> float:
-    """The penalty with the least error on each fold of what the other folds teach.
+    """Return the penalty with the least cross-validation error.
 
     Args:
-        folds: at least two; rows that resemble each other (one speaker's) must share a fold.
+        folds: at least two; similar rows (one speaker's) must share a fold.
     """
     total = reduce(Moments.__add__, folds)
     errors = dict.fromkeys(penalties, 0.0)

@@ -1,4 +1,4 @@
-"""One held-out clip as a model in training treats it: what event logs show at each validation."""
+"""Pictures of one held-out clip for the event log of a training run."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,12 @@ from mytalk_core.motion.model import SpeechToMotion
 
 
 def motion_picture(model: SpeechToMotion, members: Members) -> NDArray[np.uint8]:
-    """Opening of the mouth and outlines of the lips, truth against ours, own speech: (H, W, 3)."""
+    """Draw mouth opening and lip outlines, truth and model, own speech: (H, W, 3) RGB."""
     (sample,) = lip_samples(list(read_motion_clips([members])), model)
     return rgb(lip_figure(sample))
 
 
 def appearance_picture(model: Renderer, members: Members) -> NDArray[np.uint8]:
-    """Frames of the clip from what goes in to what comes out and the truth: (H, W, 3)."""
+    """Draw frames of the clip with the inputs, the output and the truth: (H, W, 3) RGB."""
     (sample,) = redrawn_samples([decode_sample(members)], model)
     return sample.strip

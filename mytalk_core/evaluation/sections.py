@@ -1,4 +1,4 @@
-"""The document of an evaluation: sections of tables with what must be known to read them."""
+"""The document of an evaluation: sections of tables with the notes that define them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,30 +7,35 @@ from dataclasses import dataclass
 from mytalk_core.evaluation.shown_case import ShownCase
 from mytalk_core.evaluation.tables import MetricTable, counted
 
+INTERVAL_NOTE = (
+    " In brackets: 95 % confidence interval of the mean for other clips of the same speakers; other"
+    " speakers may differ by more."
+)
+
 
 @dataclass(frozen=True)
 class Section:
-    """What one of the models was measured by."""
+    """The measurements of one model."""
 
     name: str  # "motion" or "appearance"
-    title: str  # for people
+    title: str  # shown to the user
     notes: tuple[str, ...]  # unit, clips, definitions; one paragraph each
     tables: Mapping[str, MetricTable]  # by title
     failures: Sequence[ShownCase] = ()  # the worst cases
-    failures_note: str = ""  # what to know of their pictures
-    examples: Sequence[ShownCase] = ()  # how it usually goes
+    failures_note: str = ""  # explains their pictures
+    examples: Sequence[ShownCase] = ()  # typical cases
     examples_note: str = ""  # how they were chosen
 
 
 def footage_note(keys_by_speaker: Mapping[str, Sequence[str]], split: str) -> str:
-    """Which clips were measured, in words: speakers and how many clips of each."""
+    """Describe the clips measured: speakers and number of clips of each."""
     each = ", ".join(f"{name} ({len(keys)})" for name, keys in sorted(keys_by_speaker.items()))
     clips = counted(sum(len(keys) for keys in keys_by_speaker.values()), "clip")
     return f"Split {split}: {clips} of {counted(len(keys_by_speaker), 'speaker')}: {each}."
 
 
 def to_markdown(sections: Sequence[Section], about: Mapping[str, str]) -> str:
-    """The document for people; `about` names weights and data."""
+    """Return the document as Markdown; `about` names weights and data."""
     lines = ["# Evaluation", ""]
     lines += [f"- {name}: {value}" for name, value in about.items()]
     for section in sections:
@@ -46,12 +51,12 @@ def to_markdown(sections: Sequence[Section], about: Mapping[str, str]) -> str:
 
 
 def to_json(sections: Sequence[Section], about: Mapping[str, str]) -> str:
-    """The document for machines: `about`, then tables by section and title."""
+    """Return the document as JSON: `about`, then tables by section and title."""
     return json.dumps({"about": dict(about), **as_dict(sections)}, indent=2) + "\n"
 
 
 def as_dict(sections: Sequence[Section]) -> dict[str, object]:
-    """Notes and tables by section, of numbers, texts, lists and dicts only."""
+    """Return notes, tables and failures by section, of JSON types only."""
     return {
         section.name: {
             "notes": list(section.notes),

@@ -1,18 +1,18 @@
-"""A case of an evaluation with a picture of what happened."""
+"""A case of an evaluation with a picture."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class ShownCase:
-    """One of the worst cases, or one that shows how it usually goes."""
+    """One of the worst cases, or a typical one."""
 
     speaker: str
     source: str  # key of the clip whose lips were moved
-    target: str  # key of the clip that says how
-    what: str  # for people: what was made of which clips
-    faults: tuple[str, ...]  # for people: by what it is among the worst, and the number
-    picture: str  # a picture as a data URI
+    target: str  # key of the clip that gives the motion
+    what: str  # description of the clips
+    faults: tuple[str, ...]  # metrics by which it is among the worst, with values
+    picture: str  # data URI
 
     @property
     def text(self) -> str:

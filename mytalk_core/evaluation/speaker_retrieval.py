@@ -1,4 +1,4 @@
-"""How well the identity vector of stage 1 tells people apart whom it was never shown."""
+"""Retrieval of held-out speakers by the identity vector of stage 1."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,18 +20,17 @@ CHANCE = "chance"
 
 
 def retrieval_table(model: SpeechToMotion, clips: Sequence[MotionClip]) -> MetricTable:
-    """Rank-1 retrieval: whose is the clip nearest to each clip, by what the extractor says of it.
+    """Measure rank-1 retrieval of speakers by the identity vector.
 
-    The first half of a clip is looked for among the second halves of all other clips, by cosine.
-    Beside it: the mean shape of the same points without any network, by Euclidean distance, and
-    the share that a clip drawn at random would get right. Speakers with a single clip are only
-    ever found, never looked for.
+    The query is the first half of a clip, the gallery the second halves of all other clips, by
+    cosine. Baselines: the mean shape of the same points, by Euclidean distance, and chance.
+    Speakers with a single clip are in the gallery only.
     """
     shapes = [clip.shape.reshape(len(clip.shape), -1) for clip in clips]
     halves = [(shape[: len(shape) // 2], shape[len(shape) // 2 :]) for shape in shapes]
     vectors = [np.stack([_vector(model, half[side]) for half in halves]) for side in (0, 1)]
     means = [np.stack([half[side].mean(axis=0) for half in halves]) for side in (0, 1)]
-    likeness = {
+    similarity = {
         IDENTITY_VECTOR: vectors[0] @ vectors[1].T,
         MEAN_SHAPE: -np.linalg.norm(means[0][:, None] - means[1][None], axis=-1),
     }
@@ -41,8 +40,8 @@ def retrieval_table(model: SpeechToMotion, clips: Sequence[MotionClip]) -> Metri
         own = counts[clip.speaker] - 1
         if not own:
             continue
-        for method, alike in likeness.items():
-            others = alike[index].copy()
+        for method, similarities in similarity.items():
+            others = similarities[index].copy()
             others[index] = -np.inf
             found = clips[int(np.argmax(others))].speaker == clip.speaker
             rows.append(Measurement(method, clip.speaker, RETRIEVAL.name, float(found), clip.key))
@@ -53,7 +52,7 @@ def retrieval_table(model: SpeechToMotion, clips: Sequence[MotionClip]) -> Metri
 
 @torch.inference_mode()
 def _vector(model: SpeechToMotion, shapes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The identity vector (D,) of (T, 3 M) moving points."""
+    """Return the identity vector (D,) of moving points (T, 3 M)."""
     frames = torch.from_numpy(identity_shapes(shapes))[None].to(model.speech_mean.device)
     _, vector = model.identity(frames)
     found: NDArray[np.float32] = vector[0].cpu().numpy()

@@ -1,4 +1,4 @@
-"""Which phones the clips of an evaluation hold, from files of words or by recognition."""
+"""Phones of the clips of an evaluation, from word files or speech recognition."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -21,16 +21,16 @@ from mytalk_core.speech.transcript import Segment
 from mytalk_core.speech.word_files import WORD_FILES, read_words
 
 _ENGLISH = "en"
-# Between clips that are recognised together: a breath, shorter than what ends a stretch.
+# Between clips that are recognised together: shorter than the silence that ends a speech segment.
 _PAUSE = np.zeros(SPEECH_SAMPLE_RATE // 2, np.float32)
 
 
 @dataclass(frozen=True)
 class SpokenClips:
-    """Clips with their phones, and where those come from."""
+    """Clips with their phones and the origin of these."""
 
     clips: tuple[MotionClip, ...]
-    account: str  # for people: how words and phones were found, and how many
+    account: str  # for the report: sources and counts of words and phones
 
 
 Speak = Callable[[Sequence[MotionClip]], SpokenClips]
@@ -42,23 +42,24 @@ class WordFolder:
     """Words from files: `<speaker>/<source>.<ending>` or `<source>.<ending>` in a folder.
 
     `source` is the name of the footage that a clip was cut from, without its ending; endings are
-    those of `WORD_FILES`. Times are those of the footage. Names are compared as `normal_name`
-    gives them, so a file system's form of Unicode does not matter, and no name leaves the folder.
+    those of `WORD_FILES`. Times are those of the footage. Names are compared after `normal_name`,
+    so that the file system's form of Unicode has no effect and no name leaves the folder.
     """
 
     folder: Path
 
     def __call__(self, clips: Sequence[MotionClip]) -> SpokenClips:
-        """The clips with their phones; those without a file keep none.
+        """Return the clips with their phones; clips without a file have none.
 
         Raises:
-            BadInputError: where there is no such folder, no clip has a file, or one is bad.
+            BadInputError: where the folder does not exist, no clip has a file, or a file is
+                invalid.
         """
         named = self._files()
         files = {clip.key: _file_of(clip, named) for clip in clips}
         if not any(files.values()):
             raise BadInputError(
-                "no clip has a file of words here.",
+                "no clip has a word file in this folder.",
                 reason=Reason.NOT_FOUND,
                 where=str(self.folder),
                 remedy=f"Name them SPEAKER/SOURCE or SOURCE, with {', '.join(WORD_FILES)}.",
@@ -68,10 +69,10 @@ class WordFolder:
             file = files[clip.key]
             return _within(read_words(file), clip, clip.start) if file else ()
 
-        return _spoken(clips, words, f"the files of words in {self.folder.name}")
+        return _spoken(clips, words, f"the word files in {self.folder.name}")
 
     def _files(self) -> dict[tuple[str, str], Path]:
-        """Files of words by the names of folder and file, without the ending; first ending wins."""
+        """Return word files by folder and file name without the ending; the first ending wins."""
         found: dict[tuple[str, str], Path] = {}
         for ending in reversed(WORD_FILES):
             for path in sorted(self.folder.glob(f"*{ending}")):
@@ -83,27 +84,27 @@ class WordFolder:
 
 @dataclass(frozen=True)
 class Recognised:
-    """Words as Whisper hears them; people who speak another language than English say none."""
+    """Words as Whisper recognises them; speakers of other languages than English have none."""
 
     model_dir: Path
 
     def __call__(self, clips: Sequence[MotionClip]) -> SpokenClips:
-        """The clips with their phones."""
+        """Return the clips with their phones."""
         recogniser = Recogniser(self.model_dir)
         words: dict[str, tuple[Segment, ...]] = {}
         by_speaker: dict[str, list[MotionClip]] = defaultdict(list)
         for clip in clips:
             by_speaker[clip.speaker].append(clip)
         for own in by_speaker.values():
-            # Whisper hears half a minute in the time of a second: it is given all clips at once.
+            # Whisper takes as long for one second as for thirty, so clips are concatenated.
             lengths = [len(clip.audio) + len(_PAUSE) for clip in own]
             starts = accumulate(lengths[:-1], initial=0)
             sound = np.concatenate([part for clip in own for part in (clip.audio, _PAUSE)])
-            heard = recogniser.transcribe(sound)
-            if heard.language == _ENGLISH:
+            transcript = recogniser.transcribe(sound)
+            if transcript.language == _ENGLISH:
                 for clip, first in zip(own, starts, strict=True):
                     start = Fraction(first, SPEECH_SAMPLE_RATE)
-                    words[clip.key] = _within(heard.segments, clip, start)
+                    words[clip.key] = _within(transcript.segments, clip, start)
         return _spoken(clips, lambda clip: words.get(clip.key, ()), "Whisper's own recognition")
 
 
@@ -134,10 +135,10 @@ def _spoken(
 
 
 def _within(segments: Sequence[Segment], clip: MotionClip, start: Fraction) -> tuple[Segment, ...]:
-    """What of a recording's words is said in the clip, which begins at its second `start`.
+    """Return the words of a recording within the clip that starts at its second `start`.
 
-    Of a segment that runs over the clip's edge, words with times stay, each on its own. Times
-    returned are the clip's.
+    A segment that crosses the clip's edge is split into its timed words. Times returned are
+    relative to the clip.
     """
     end = start + Fraction(len(clip.audio), SPEECH_SAMPLE_RATE)
     pieces: list[Segment] = []

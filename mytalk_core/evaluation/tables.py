@@ -15,61 +15,61 @@ _RESAMPLES = 1000
 _COVERED = (2.5, 97.5)  # percent
 
 OVERALL = "all"
-"""What stands for the mean over speakers, each speaker counting the same."""
+"""Key of the mean over speakers, each speaker weighted equally."""
 
 
 @dataclass(frozen=True)
 class Metric:
     """A column."""
 
-    name: str  # as measurements carry it
-    title: str  # as people read it, with the unit
+    name: str  # as in measurements and JSON
+    title: str  # as shown, with the unit
     better: Literal["higher", "lower", "neither"]
     decimals: int = 3
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One number of one clip (or of anything else that belongs to one speaker)."""
+    """One value of one clip, or of another item that belongs to one speaker."""
 
     method: str
     speaker: str
     metric: str
-    value: float  # NaN where the metric says nothing about this clip
-    clip: str = ""  # key of the clip whose speech it was, where one asks
-    weight: float = 1.0  # how much it counts in a mean; > 0
+    value: float  # NaN where the metric is undefined for this clip
+    clip: str = ""  # key of the clip, where tables are compared clip by clip
+    weight: float = 1.0  # in means; > 0
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A value as it is printed."""
+    """A value as printed."""
 
     text: str
-    best: bool  # among the methods that compete
-    interval: str  # within which the value lies, empty where nothing is known of it
+    best: bool  # among the methods that are no references
+    interval: str  # confidence interval in brackets; empty where unknown
 
 
 @dataclass(frozen=True)
 class MetricTable:
-    """Methods by metrics, with the measurements they come from."""
+    """Methods by metrics, with the underlying measurements."""
 
     metrics: Sequence[Metric]
     measurements: Sequence[Measurement]
-    # Methods that do not compete for the best value: the truth, above all.
+    # Methods excluded from the best value, such as the truth.
     references: frozenset[str] = field(default_factory=frozenset)
 
     @cached_property
     def methods(self) -> list[str]:
-        """In the order in which they were measured."""
+        """The methods, in the order in which they were measured."""
         return list(dict.fromkeys(m.method for m in self.measurements))
 
     @cached_property
     def speakers(self) -> list[str]:
-        """In alphabetical order."""
+        """The speakers, in alphabetical order."""
         return sorted({m.speaker for m in self.measurements})
 
     def value(self, method: str, metric: str, speaker: str = OVERALL) -> float:
-        """Mean over a speaker's clips, or over the speakers' means; NaN where nothing is known."""
+        """Return the mean over a speaker's clips, or over speakers' means; NaN where unknown."""
         if speaker == OVERALL:
             return _mean(self.value(method, metric, one) for one in self.speakers)
         values, weights = self._known(method, metric, speaker)
@@ -78,15 +78,15 @@ class MetricTable:
     def interval(
         self, method: str, metric: str, speaker: str = OVERALL
     ) -> tuple[float, float] | None:
-        """Where `value` lies with 95 % confidence, were other clips of these speakers measured.
+        """Return the 95 % confidence interval of `value` for other clips of the same speakers.
 
-        Percentile bootstrap over each speaker's clips (Efron 1979); the same numbers every time.
-        None where no speaker has two clips. Other speakers may differ by more.
+        Percentile bootstrap over each speaker's clips (Efron 1979) with a fixed seed. None where
+        no speaker has two clips. Other speakers may differ by more.
         """
-        asked = method, metric, speaker
-        if asked not in self._intervals:
-            self._intervals[asked] = self._bootstrapped(*asked)
-        return self._intervals[asked]
+        key = method, metric, speaker
+        if key not in self._intervals:
+            self._intervals[key] = self._bootstrapped(*key)
+        return self._intervals[key]
 
     def _bootstrapped(self, method: str, metric: str, speaker: str) -> tuple[float, float] | None:
         speakers = self.speakers if speaker == OVERALL else [speaker]
@@ -105,14 +105,14 @@ class MetricTable:
     def _known(
         self, method: str, metric: str, speaker: str
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Values and weights."""
+        """Return the known values and their weights."""
         found = self._values.get((method, metric, speaker), [])
         values, weights = np.array(found, np.float64).reshape(-1, 2).T
         return values, weights
 
     @cached_property
     def _values(self) -> dict[tuple[str, str, str], list[tuple[float, float]]]:
-        """Known values and their weights by method, metric and speaker."""
+        """Known values with weights, by method, metric and speaker."""
         found = defaultdict(list)
         for each in self.measurements:
             if not math.isnan(each.value):
@@ -122,27 +122,24 @@ class MetricTable:
 
     @cached_property
     def _intervals(self) -> dict[tuple[str, str, str], tuple[float, float] | None]:
-        """What `interval` has found so far: a page, a text and a terminal ask for the same."""
+        """Cache of `interval`, which page, text and terminal all use."""
         return {}
 
     def to_markdown(self) -> str:
-        """One table over all speakers, then one per speaker; the best value of a metric is bold.
+        """Return one table over all speakers, then one per speaker, as Markdown.
 
-        In brackets stands `interval`.
+        The best value of a metric is bold; `interval` follows in brackets.
         """
         parts = [f"### Mean over {counted(len(self.speakers), 'speaker')}\n\n{self._grid(OVERALL)}"]
         parts += [f"### {speaker}\n\n{self._grid(speaker)}" for speaker in self.speakers]
         return "\n".join(parts)
 
     def to_json(self) -> str:
-        """`to_dict` as text."""
+        """Return `to_dict` as JSON text."""
         return json.dumps(self.to_dict(), indent=2)
 
     def to_dict(self) -> dict[str, object]:
-        """The same numbers for machines: metric, method, then `all` and every speaker.
-
-        What is not known is None, null in JSON.
-        """
+        """Return values and intervals by metric, method, and speaker or `all`; None if unknown."""
         numbers = {
             metric.name: {
                 method: {
@@ -172,7 +169,7 @@ class MetricTable:
         }
 
     def rows(self, speaker: str = OVERALL) -> list[tuple[str, list[Cell]]]:
-        """Every method with its cells, one for each metric."""
+        """Return every method with its cells, one for each metric."""
         best = {metric.name: self._best(metric, speaker) for metric in self.metrics}
         rows = []
         for method in self.methods:
@@ -181,7 +178,7 @@ class MetricTable:
                 _text(self.value(method, metric.name, speaker), metric.decimals)
                 for metric in self.metrics
             ]
-            # Compared as printed, so that equal-looking values are equally good.
+            # Compared as printed, so that values that look equal are marked alike.
             cells = [
                 Cell(
                     text,
@@ -219,12 +216,12 @@ class MetricTable:
 def measurements(
     method: str, speaker: str, scores: Iterable[tuple[str, float]], clip: str = ""
 ) -> list[Measurement]:
-    """One clip's scores by metric name as rows of a table."""
+    """Return one clip's scores by metric name as measurements."""
     return [Measurement(method, speaker, name, value, clip) for name, value in scores]
 
 
 def counted(count: int, noun: str) -> str:
-    """`1 clip`, `2 clips`."""
+    """Return a count with its noun, such as `1 clip` or `2 clips`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
@@ -238,7 +235,7 @@ def _text(value: float, decimals: int) -> str:
 
 
 def _range_text(interval: tuple[float, float] | None, decimals: int) -> str:
-    """In brackets; empty where nothing is known or nothing varies."""
+    """Format an interval in brackets; empty where it is unknown or has zero width."""
     if interval is None:
         return ""
     low, high = (_text(end, decimals) for end in interval)

@@ -1,7 +1,7 @@
-"""Whether a drawn mouth has the texture of film: sharp, steady, and without a seam.
+"""Texture metrics of a drawn mouth: sharpness, flicker and seam.
 
-None of it needs a true picture; the clip's own frames are the standard. Pictures are (N, C, C, 3)
-RGB, 0..255; only their luma (BT.601) is looked at.
+They need no true picture; the clip's own frames are the standard. Pictures are (N, C, C, 3) RGB,
+0..255; only their luma (BT.601) is used.
 """
 
 from collections.abc import Sequence
@@ -14,39 +14,38 @@ from numpy.typing import NDArray
 Luma = NDArray[np.float32]
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-# What is finer than this many inter-ocular units is detail: in a face as large as in 360x288 film,
-# a pixel or so.
+# Detail is finer than this many inter-ocular units: about a pixel of a face in 360x288 film.
 DETAIL = 0.015
-# Width of the strips on either side of the rim, in shares of the crop's.
+# Width of the strips on either side of the rim, as a share of the crop's.
 _BESIDE = 0.05
 
 
 def luma(pictures: NDArray[Any]) -> Luma:
-    """Brightness, (N, C, C), 0..255."""
+    """Return the luma, (N, C, C), 0..255."""
     brightness: Luma = pictures.astype(np.float32) @ _LUMA
     return brightness
 
 
 def detail_energy(brightness: Luma, region: NDArray[np.bool_], unit: float) -> float:
-    """Mean square of a picture (C, C) less its Gaussian blur, within `region` (C, C).
+    """Return the mean square of a picture (C, C) minus its Gaussian blur, within `region` (C, C).
 
     Args:
-        unit: the inter-ocular distance in pixels; the blur's deviation is `DETAIL` of it, so that
-            the same face has the same energy at any resolution.
+        unit: the inter-ocular distance in pixels; the blur's standard deviation is `DETAIL` of it,
+            so that the same face has the same energy at any resolution.
     """
     fine = brightness - cv2.GaussianBlur(brightness, (0, 0), DETAIL * unit)
     return float(np.square(fine[region]).mean())
 
 
 def unsteadiness(brightness: Luma, masks: NDArray[np.bool_], runs: Sequence[slice]) -> float:
-    """Mean absolute second difference over time, |x[t-1] - 2 x[t] + x[t+1]|, within the masks.
+    """Return the mean absolute second difference over time within the masks.
 
-    Even motion and fading have little of it, flicker and jitter have much. NaN where no run has
-    three frames.
+    |x[t-1] - 2 x[t] + x[t+1]| is small for even motion and fading, large for flicker and jitter.
+    NaN where no run has three frames.
 
     Args:
         brightness, masks: (N, C, C), run after run.
-        runs: places of consecutive frames among the N.
+        runs: positions of consecutive frames among the N.
     """
     found = []
     for run in runs:
@@ -62,16 +61,16 @@ def rim_contrast(
     shares: NDArray[np.float32],
     units: NDArray[np.float32],
 ) -> float:
-    """Gradient at the rim of what is drawn over that beside it, meaned over N pictures.
+    """Return the gradient at the drawing's rim over that beside it, mean over N pictures.
 
-    The rim reaches from the mask's edge, and the pixels next to it, to where nothing but the
-    drawing shows. Compare with the same of the clip's own frames: a contour of the face in the rim
-    is no seam. `DETAIL` is blurred away first, or a drawing without grain would be praised for an
-    edge as faint as grain. NaN for pictures without any gradient.
+    The rim extends from the mask's edge and the adjacent pixels to where only the drawing is
+    visible. Compare with the value of the clip's own frames, since a contour of the face in the rim
+    is no seam. `DETAIL` is blurred away first, because otherwise a drawing without grain would
+    score well for an edge as faint as grain. NaN for pictures without any gradient.
 
     Args:
-        masks: (N, C, C) where is drawn.
-        shares: (N, C, C) 0..1 how much of the drawn picture shows.
+        masks: (N, C, C) the drawn region.
+        shares: (N, C, C) 0..1 the drawing's share.
         units: (N,) inter-ocular distances, pixels.
     """
     at_rim, beside_rim = [], []

@@ -1,4 +1,4 @@
-"""The report beside trained weights, as a page and as text: curves, samples, tables, settings."""
+"""The report of a training run, as HTML and Markdown: curves, samples, tables, settings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,20 +16,20 @@ from mytalk_core.media.output import atomic_path, make_folder
 
 @dataclass(frozen=True)
 class TrainingPage:
-    """All that the page says."""
+    """The contents of the report."""
 
     title: str
-    facts: Mapping[str, str]  # what one wants to know first, by name
+    facts: Mapping[str, str]  # the summary at the top, by name
     history: Sequence[Mapping[str, float]]  # one entry per validation, as `training_curves` has it
-    configuration: Mapping[str, Mapping[str, str]]  # settings by what they belong to
-    best_score: float  # of the validation that chose the weights, as validation gives it
+    configuration: Mapping[str, Mapping[str, str]]  # settings by group
+    best_score: float  # of the validation that chose the weights
     held_out: Section
-    samples: Mapping[str, Figure]  # held-out clips, by what they show
-    notes: Sequence[str] = ()  # what must be known of the data
+    samples: Mapping[str, Figure]  # held-out clips, by caption
+    notes: Sequence[str] = ()  # remarks on the data
 
 
 def settings(config: Any) -> dict[str, str]:
-    """The fields of a configuration (a dataclass) as text; those of nested ones with a dot."""
+    """Return the fields of a configuration dataclass as text; nested names are joined by dots."""
     return {name: str(value) for name, value in _flat(asdict(config), "").items()}
 
 
@@ -45,7 +45,7 @@ def _flat(fields: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def write_training_page(path: Path, page: TrainingPage) -> None:
-    """Write the page as one HTML file that needs nothing but itself, complete or not at all.
+    """Write the report atomically, as one self-contained HTML file.
 
     Raises:
         OutputError: where the folder cannot be written or the disk is full.
@@ -59,7 +59,7 @@ def write_training_page(path: Path, page: TrainingPage) -> None:
 
 
 def write_training_text(path: Path, page: TrainingPage) -> None:
-    """Write the same as Markdown; its pictures go into a folder beside it, named like the file.
+    """Write the report as Markdown; its pictures go into a folder beside it, named like the file.
 
     Raises:
         OutputError: where the folder cannot be written or the disk is full.

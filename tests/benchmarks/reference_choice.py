@@ -58,7 +58,7 @@ Choice: TypeAlias = Callable[[RedrawCase], NDArray[np.int64]]
 def covering(count: int, case: RedrawCase) -> NDArray[np.int64]:
     """Those that stand for all, whatever is asked for."""
     free = np.flatnonzero(case.usable)
-    own = mouths_of(case.own, case.moments, case.scheme).choose(free)
+    own = mouths_of(case.own, case.timestamps, case.scheme).choose(free)
     return free[covering_frames(own.lips, own.anchors, count)]
 
 

@@ -1,4 +1,6 @@
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,12 @@ from jobs.app import run
 from mytalk_core.appearance.checkpoint import save_renderer
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.data import model_store
 from mytalk_core.data.model_store import pull
 from mytalk_core.errors import MytalkError
+from mytalk_core.evaluation import appearance_section
+from mytalk_core.evaluation.appearance_scores import Judges
+from mytalk_core.evaluation.independent_judge import IndependentJudge
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import SpeechToMotion, save_model
 from tests.synthetic_face import write_curated
@@ -66,6 +72,23 @@ def test_appearance_is_one_json_document_for_machines(
     assert own["values"]["csim"]["ours"]["jo"] > 0.5
     assert own["values"]["lpips_mouth"]["ours"]["jo"] > 0
     assert json.loads((tmp_path / "evaluation.json").read_text()) == told
+
+
+def test_the_absence_of_the_independent_judge_is_printed(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @contextmanager
+    def no_independent_judge(*files: Path) -> Iterator[Judges]:
+        yield Judges(independent=IndependentJudge(None, "weights are not installed"))
+
+    monkeypatch.setattr(appearance_section, "stored_judges", no_independent_judge)
+    monkeypatch.setattr(model_store, "pull", lambda name: Path(name))
+    assert run(arguments(folder, tmp_path, "appearance")) == 0
+    assert "weights are not installed" in capsys.readouterr().err
+    assert "weights are not installed" in (tmp_path / "evaluation.html").read_text()
 
 
 def test_motion_wants_a_single_data_set(

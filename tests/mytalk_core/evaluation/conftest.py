@@ -1,4 +1,4 @@
-"""Clips of real people for what must look at pictures, without sound."""
+"""Clips of real people, without sound, for tests of picture metrics."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -23,7 +23,7 @@ from tests.synthetic_face import speaking_clip
 def film_clip(
     sample_clips: dict[str, SampleClip], landmarker_model: Path
 ) -> Iterator[Callable[[str, int], ClipSample]]:
-    """The first frames of a sample film by its name, cut out as preprocessing does."""
+    """Read the first frames of a sample film by its name, cropped as in preprocessing."""
     with MeshLandmarker(landmarker_model) as landmarker:
 
         def read(name: str, frames: int) -> ClipSample:

@@ -1,4 +1,4 @@
-"""The page beside a renderer that learnt an actor."""
+"""The page of an adapted renderer."""
 
 import re
 from pathlib import Path
@@ -37,9 +37,7 @@ def record(helped: bool) -> AdaptationRecord:
 
 
 @pytest.mark.parametrize("helped", [True, False])
-def test_the_page_says_what_was_gained_and_needs_nothing_but_itself(
-    helped: bool, tmp_path: Path
-) -> None:
+def test_the_page_is_self_contained_and_shows_the_gain(helped: bool, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     page = AdaptationPage(
         films=["a <film>.mp4"],
@@ -61,6 +59,6 @@ def test_the_page_says_what_was_gained_and_needs_nothing_but_itself(
     assert not re.search(r"https?:|url\(", html)
 
 
-def test_the_look_that_was_chosen_is_marked() -> None:
+def test_the_chosen_checkpoint_is_marked() -> None:
     one, other = (svg(gain_figure(LOOKS, "psnr", chosen)) for chosen in (40, 80))
     assert one != other

@@ -29,7 +29,7 @@ def reconstruction() -> MetricTable:
     return MetricTable(METRICS, measured, frozenset({"truth"}))
 
 
-def test_lpips_is_the_ratio_of_a_speakers_means() -> None:
+def test_lpips_ratio_is_the_ratio_of_a_speakers_means() -> None:
     table = acceptance_table(reconstruction())
     assert table.value("ours", "lpips_over_pasted", "ann") == pytest.approx(0.3 / 0.6)
     assert table.value("ours", "lpips_over_pasted", "li") == pytest.approx(0.4)
@@ -37,7 +37,7 @@ def test_lpips_is_the_ratio_of_a_speakers_means() -> None:
     assert "truth" not in table.methods
 
 
-def test_the_worst_speaker_stands_with_their_distance_from_the_mean() -> None:
+def test_the_worst_speaker_has_its_distance_from_the_mean() -> None:
     table = acceptance_table(reconstruction())
     # ann 31, li 27: the mean is 29.
     assert table.value("ours", "worst_below_mean") == pytest.approx(2)
@@ -45,7 +45,7 @@ def test_the_worst_speaker_stands_with_their_distance_from_the_mean() -> None:
     assert math.isnan(table.value("ours", "worst_below_mean", "ann"))
 
 
-def test_what_was_not_judged_is_no_column() -> None:
+def test_unmeasured_metrics_have_no_column() -> None:
     measured = rows("ours", "psnr_mouth", 30.0, 32.0, 27.0)
     table = acceptance_table(MetricTable(METRICS[:1], measured))
     assert [metric.name for metric in table.metrics] == ["worst_below_mean"]

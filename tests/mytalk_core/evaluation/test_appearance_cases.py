@@ -7,7 +7,7 @@ from mytalk_core.evaluation.appearance_cases import AppearanceCases
 from tests.synthetic_face import write_curated
 
 
-def test_every_clip_has_its_own_lips_and_those_of_the_speakers_next(tmp_path: Path) -> None:
+def test_every_clip_has_a_reconstruction_and_a_cross(tmp_path: Path) -> None:
     cases = AppearanceCases([write_curated(tmp_path, {"test": ["ann", "li"]}, clips=3)], "test")
     assert len(cases) == 6
     found = list(cases)
@@ -25,7 +25,7 @@ def test_a_speaker_with_a_single_clip_has_no_cross(tmp_path: Path) -> None:
     assert [len(clip) for clip in cases] == [1]
 
 
-def test_a_speaker_of_two_data_sets_is_another_one_in_each(tmp_path: Path) -> None:
+def test_a_speaker_of_two_data_sets_counts_twice(tmp_path: Path) -> None:
     data = [
         write_curated(tmp_path / "small", {"test": ["ann", "li"]}, clips=2),
         write_curated(tmp_path / "large", {"test": ["ann"]}, clips=2, frames=30),
@@ -38,13 +38,13 @@ def test_a_speaker_of_two_data_sets_is_another_one_in_each(tmp_path: Path) -> No
     assert {len(case.landmarks) for case in large} == {30}
 
 
-def test_data_sets_of_one_name_are_told_apart(tmp_path: Path) -> None:
+def test_data_sets_of_equal_name_are_distinguished_by_path(tmp_path: Path) -> None:
     data = [write_curated(tmp_path / one / "data", {"test": ["ann"]}) for one in ("a", "b")]
     speakers = {case.speaker for clip in AppearanceCases(data, "test") for case in clip}
     assert speakers == {f"ann in {folder}" for folder in data}
 
 
-def test_a_data_set_without_clips_of_the_split_is_refused(tmp_path: Path) -> None:
+def test_a_data_set_without_clips_of_the_split_is_rejected(tmp_path: Path) -> None:
     data = write_curated(tmp_path, {"train": ["ann"]})
     with pytest.raises(BadInputError, match="no clips of the split 'test'"):
         AppearanceCases([data], "test")

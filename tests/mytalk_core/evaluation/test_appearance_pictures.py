@@ -27,12 +27,12 @@ def cross() -> RedrawCase:
 
 
 def rows(strip: np.ndarray, count: int) -> np.ndarray:
-    """(count, side, W, 3), without the names in the margin."""
+    """Split a strip into rows (count, side, W, 3), without the names in the margin."""
     side = len(strip) // count
     return strip.reshape(count, side, -1, 3)[:, :, -5 * side :]
 
 
-def test_a_strip_shows_what_went_in_and_how_far_off_it_is(own):
+def test_a_strip_shows_inputs_output_and_difference(own):
     source, masked, references, landmarks, output, truth, difference = rows(
         redrawn_strip(own, own.pictures), 7
     )
@@ -40,7 +40,7 @@ def test_a_strip_shows_what_went_in_and_how_far_off_it_is(own):
     assert np.array_equal(output, truth)
     assert not difference.any()
     assert landmarks.max() == 255 and (landmarks == 0).mean() > 0.8
-    # Of the references as many as there are places.
+    # As many references as columns.
     assert not (references == 255).all(axis=(0, 2)).any()
 
 
@@ -55,7 +55,7 @@ def test_cross_has_no_truth(own, cross):
     )
 
 
-def test_the_worst_of_each_kind_is_kept_once_with_all_its_faults(own, cross):
+def test_the_worst_case_is_kept_once_with_all_its_faults(own, cross):
     pictures = AppearancePictures()
     nan = float("nan")
     pictures.add(own, own.pictures, {"psnr_mouth": 30.0, "lpips_mouth": nan})
@@ -69,7 +69,7 @@ def test_the_worst_of_each_kind_is_kept_once_with_all_its_faults(own, cross):
     assert pictures.failures()[1].text.startswith("sharpness 0.5: ann, ann_0-00000-00-000 with the")
 
 
-def test_examples_are_the_first_of_each_speaker_whatever_came_of_them(own, cross):
+def test_examples_are_the_first_cases_of_each_speaker(own, cross):
     pictures = AppearancePictures()
     for case in (own, cross, own):
         pictures.add(case, case.pictures, {"psnr_mouth": 30.0})

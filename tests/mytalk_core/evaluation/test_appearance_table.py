@@ -52,18 +52,18 @@ def sample():
 
 @pytest.fixture(scope="module")
 def own(sample):
-    """With skin that is not quite even."""
+    """A reconstruction whose skin has some grain."""
     noise = np.random.default_rng(0).integers(-4, 5, sample.crops.shape)
     grainy = (sample.crops.astype(int) + noise).clip(0, 255).astype(np.uint8)
     return reconstruction_case(replace(sample, crops=grainy), "ann", MaskConfig())
 
 
-def test_the_truth_is_as_sharp_steady_and_seamless_as_itself(own):
+def test_texture_scores_of_the_truth_are_one(own):
     scores = texture_scores(own, own.pictures, source_texture(own))
     assert scores == {"sharpness": 1, "flicker": 1, "seam": 1, "outside": 0}
 
 
-def test_a_still_source_without_texture_is_nothing_to_compare_with(sample):
+def test_texture_scores_of_a_flat_still_source_are_nan(sample):
     flat = replace(sample, crops=np.full_like(sample.crops, 128))
     case = reconstruction_case(flat, "ann", MaskConfig())
     scores = texture_scores(case, case.pictures, source_texture(case))
@@ -71,7 +71,7 @@ def test_a_still_source_without_texture_is_nothing_to_compare_with(sample):
     assert scores["outside"] == 0
 
 
-def test_noise_in_the_mouth_is_sharp_and_flickers(own):
+def test_noise_in_the_mouth_raises_sharpness_and_flicker(own):
     random = np.random.default_rng(0)
     noise = own.masks[..., None] * random.normal(0, 20, own.pictures.shape)
     drawn = (own.pictures + noise).clip(0, 255).astype(np.uint8)
@@ -95,11 +95,11 @@ def test_picture_scores_of_the_truth_and_of_a_known_error(own):
     assert scores["psnr_mouth_pooled"] == pytest.approx(10 * np.log10(255**2 / error))
 
 
-def test_the_tables_have_every_speaker_and_nothing_that_was_not_judged(tmp_path, renderer):
+def test_tables_have_every_speaker_and_no_metric_without_its_judge(tmp_path, renderer):
     data = write_curated(tmp_path, {"test": ["ann", "li"]})
     steps = []
     section = evaluate_appearance(
-        [data], "test", renderer, Judges(), lambda *told: steps.append(told)
+        [data], "test", renderer, Judges(), lambda *progress: steps.append(progress)
     )
     assert steps == [(1, 4)] * 4
     assert list(section.tables) == [RECONSTRUCTION, CROSS, DERIVED]
@@ -117,13 +117,13 @@ def test_the_tables_have_every_speaker_and_nothing_that_was_not_judged(tmp_path,
     judged = {metric.name for table in (own, cross) for metric in table.metrics}
     assert not judged & {"csim", "identity_l2", "lpips_mouth", "asked_lmd", "own_r"}
     notes = " ".join(section.notes)
-    assert "Not measured here: LPIPS, where lips are found again, identity" in notes
+    assert "Not measured here: LPIPS, lips found again, identity" in notes
     assert "4 clips of 2 speakers" in notes
     assert len(section.examples) == 4
     assert section.failures
 
 
-def test_further_methods_stand_beside_ours(own, renderer):
+def test_further_methods_are_measured_beside_ours(own, renderer):
     drawers = {OURS: renderer_drawer(renderer), "theirs": PASTING[PASTED], **PASTING}
     tables = AppearanceTables(drawers, Judges())
     tables.add(own)
@@ -156,12 +156,12 @@ def real_cases(film_clip):
     ]
 
 
-def test_judges_tell_a_person_and_their_lips_on_real_footage(real_cases, renderer, judges):
+def test_judges_rank_methods_on_real_footage(real_cases, renderer, judges):
     tables = AppearanceTables({OURS: renderer_drawer(renderer), **PASTING}, judges)
     for case in real_cases:
         tables.add(case)
     own, cross = (tables.tables()[title] for title in (RECONSTRUCTION, CROSS))
-    # What the landmarker itself is off by, and a mouth that is only nearly right.
+    # The landmarker's own error, and that of a similar mouth.
     assert own.value(TRUTH, "asked_lmd") < 0.015
     assert own.value(TRUTH, "asked_lmd") < own.value(PASTED, "asked_lmd") < 0.1
     assert own.value(TRUTH, "asked_r") > 0.9

@@ -18,7 +18,7 @@ POINTS = 57
 
 
 def clip(key: str, speaker: str, frames: int = 40, lag: int = 0) -> MotionClip:
-    """A speaker whose shape is linear in the speech features, and open as the sound is loud.
+    """A speaker whose shape is linear in the speech features and whose opening follows loudness.
 
     `lag`: frames by which the lips come after the feature that moves them.
     """
@@ -61,7 +61,7 @@ def test_a_case_has_the_frames_that_both_clips_have():
         assert method(case).shape == (30, POINTS, 3)
 
 
-def test_truth_source_and_rest_are_what_they_say(clips):
+def test_truth_source_and_rest_return_their_shapes(clips):
     case = cross_cases(clips)[0]
     assert np.array_equal(truth(case), case.target.shape)
     assert np.array_equal(source_untouched(case), case.source.shape)
@@ -69,7 +69,7 @@ def test_truth_source_and_rest_are_what_they_say(clips):
 
 
 @pytest.mark.parametrize("lag", [-3, 0, 2])
-def test_the_ridge_finds_linear_lips_that_lag_within_its_reach(lag):
+def test_ridge_recovers_linear_lips_within_its_context(lag):
     known = [clip(f"{s}-{n}", s, lag=lag) for s in ("ann", "bernd", "li") for n in range(3)]
     stranger = [clip("jo-0", "joan-of", lag=lag), clip("jo-1", "joan-of", lag=lag)]
     config = RidgeConfig(context=3, penalties=(1e-3, 1.0))
@@ -80,7 +80,7 @@ def test_the_ridge_finds_linear_lips_that_lag_within_its_reach(lag):
         assert ridge(case)[inside] == pytest.approx(case.truth[inside], abs=2e-3)
 
 
-def test_loudness_opens_a_mouth_that_loudness_opens(clips):
+def test_loudness_baseline_recovers_an_opening_driven_by_loudness(clips):
     opening = fit_loudness_opening(clips)
     case = reconstruction_cases(clips)[0]
     r = np.corrcoef(opening(case)[:, 0, 0], case.truth[:, 0, 0])[0, 1]
@@ -101,6 +101,6 @@ def test_a_window_holds_the_features_of_the_frames_around():
     assert windows[0].tolist() == [0, 0, 0, 1, 2]
 
 
-def test_features_that_end_early_are_held():
+def test_features_that_end_early_repeat_the_last_frame():
     speech = np.ones((11, 512), np.float16)
     assert speech_windows(speech, frames=8, context=1).shape == (8, 3 * 512)

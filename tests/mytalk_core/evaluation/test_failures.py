@@ -44,7 +44,7 @@ def table() -> MetricTable:
             Measurement(OURS, "jo", "lmd", distance, key),
             Measurement(OURS, "jo", "aperture_r", r, key),
             Measurement(OURS, "jo", "lse_abs_offset", offset, key),
-            Measurement("ridge", "jo", "lmd", 7.0, "e"),  # whose faults are not asked for
+            Measurement("ridge", "jo", "lmd", 7.0, "e"),  # faults of other methods are ignored
             *(Measurement(OURS, "jo", "closure", float(each), key) for each in closed),
         ]
     return MetricTable(SPEAKING_METRICS, rows)
@@ -56,7 +56,7 @@ def section(table: MetricTable, cases: list[DubCase]) -> Section:
     return Section("motion", "Speech to motion", ("a note",), {"cross": table}, failures)
 
 
-def test_at_most_two_of_every_kind_are_shown_and_only_faults(section: Section) -> None:
+def test_at_most_two_cases_per_metric_are_shown_and_only_faults(section: Section) -> None:
     assert {failure.target: failure.faults for failure in section.failures} == {
         "a": ("LMD 0.9000",),
         "b": ("LMD 0.8000", "aperture r 0.10", "M, B, P not closed 1 of 2"),
@@ -65,7 +65,7 @@ def test_at_most_two_of_every_kind_are_shown_and_only_faults(section: Section) -
     }
 
 
-def test_a_case_is_drawn_with_its_lip_sounds_the_same_every_time(
+def test_a_case_is_drawn_reproducibly_with_its_bilabials(
     section: Section, table: MetricTable, cases: list[DubCase]
 ) -> None:
     drawn = base64.b64decode(section.failures[0].picture.partition(",")[2]).decode()

@@ -55,7 +55,7 @@ def mouth(openings: list[float], width: float = 0.5) -> np.ndarray:
     scale=st.floats(0.2, 5),
     shift=st.tuples(st.floats(-300, 300), st.floats(-300, 300)),
 )
-def test_a_moved_turned_and_zoomed_picture_has_the_same_lips(angle, scale, shift):
+def test_aligned_lips_are_invariant_to_similarities(angle, scale, shift):
     true = face()
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     moved = true[..., :2] @ turn * scale + shift
@@ -76,7 +76,7 @@ def test_a_lip_shift_is_measured_in_inter_ocular_units():
     assert lmd(*aligned) == pytest.approx(0.05, rel=1e-3)
 
 
-def test_depth_does_not_enter_aligned_lips():
+def test_aligned_lips_ignore_depth():
     true = face()
     reference = rigid_reference(true, MESH478)
     flattened = true * np.array([1, 1, 0], np.float32)
@@ -85,7 +85,7 @@ def test_depth_does_not_enter_aligned_lips():
     )
 
 
-def test_velocity_ignores_a_constant_difference_and_sees_jitter():
+def test_velocity_error_ignores_a_constant_difference_but_not_jitter():
     true = np.zeros((4, LIPS, 2), np.float32)
     jitter = true.copy()
     jitter[1::2, :, 0] = 0.01
@@ -93,7 +93,7 @@ def test_velocity_ignores_a_constant_difference_and_sees_jitter():
     assert velocity_error(jitter, true) == pytest.approx(0.01)
 
 
-def test_cross_lmd_compares_what_both_clips_have():
+def test_cross_lmd_compares_the_frames_of_both_clips():
     spoken = mouth([0.1, 0.2, 0.3])
     assert cross_lmd(mouth([0.1, 0.2]), spoken) == 0
     assert cross_lmd(spoken[::-1], spoken) > 0
@@ -112,7 +112,7 @@ def test_leak_is_the_share_of_frames_with_an_open_mouth():
 
 
 @pytest.mark.parametrize(("gain", "expected"), [(0.3, 1.0), (-0.3, -1.0)])
-def test_correlation_is_blind_to_size_and_knows_direction(gain, expected):
+def test_correlation_ignores_scale_and_keeps_sign(gain, expected):
     openings = np.array([0.02, 0.1, 0.05, 0.2])
     predicted = mouth(list(0.1 + gain * openings))
     r = aperture_correlation(predicted, mouth(list(openings)), MESH478)
@@ -137,7 +137,7 @@ SERIES = st.lists(st.floats(-1, 1), min_size=6, max_size=20).map(np.array)
 
 
 @given(SERIES, st.floats(0.1, 5), st.floats(-3, 3))
-def test_correlation_is_that_of_numpy_and_knows_no_unit(series, gain, offset):
+def test_correlation_equals_numpys_and_ignores_the_unit(series, gain, offset):
     other = np.sin(np.arange(len(series)))
     if series.std() < 1e-3:
         return
@@ -147,19 +147,19 @@ def test_correlation_is_that_of_numpy_and_knows_no_unit(series, gain, offset):
     assert correlation(-series, other) == pytest.approx(-expected, abs=1e-6)
 
 
-def test_what_a_third_series_explains_does_not_count_as_correlation():
+def test_partial_correlation_removes_a_third_series():
     random = np.random.default_rng(0)
     given_, one, other = random.normal(size=(3, 4000))
     a, b = given_ + 0.5 * one, 2 * given_ - 0.5 * other
     assert correlation(a, b) > 0.8
     assert abs(partial_correlation(a, b, given_[:, None])) < 0.05
     assert partial_correlation(a + one, 3 * one, given_[:, None]) == pytest.approx(1, abs=1e-6)
-    # The textbook's formula.
+    # Textbook formula.
     b = b + 0.4 * one
     ab, ag, bg = correlation(a, b), correlation(a, given_), correlation(b, given_)
     expected = (ab - ag * bg) / np.sqrt((1 - ag**2) * (1 - bg**2))
     assert partial_correlation(a, b, given_[:, None]) == pytest.approx(expected, abs=1e-6)
-    # All that is given is taken out at once.
+    # Several given series are removed together.
     both = np.stack([given_, one], axis=1)
     assert abs(partial_correlation(a + other, b, both)) > 0.9
     assert abs(partial_correlation(a + random.normal(size=4000), b, both)) < 0.05

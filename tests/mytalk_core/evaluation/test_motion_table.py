@@ -34,7 +34,8 @@ from mytalk_core.evaluation.motion_methods import (
     silence_methods,
     speaking_methods,
 )
-from mytalk_core.evaluation.motion_section import CROSS, OTHER_SOUND, OWN, evaluate_motion
+from mytalk_core.evaluation.motion_notes import CROSS, OTHER_SOUND, OWN
+from mytalk_core.evaluation.motion_section import MotionEvaluation, evaluate_motion
 from mytalk_core.evaluation.motion_table import closure_table, diversity_table, silence_table
 from mytalk_core.evaluation.sections import Section
 from mytalk_core.motion.model import SIZES, SpeechToMotion
@@ -45,7 +46,7 @@ RIDGE_CONFIG = RidgeConfig(context=0, penalties=(0.01,))
 
 
 class QuietEncoder:
-    """Stands in for the speech encoder: to it every sound is silence."""
+    """A stub of the speech encoder that encodes every sound as silence."""
 
     def encode(self, audio: np.ndarray) -> np.ndarray:
         return np.zeros((-(-len(audio) // 320), 512), np.float16)
@@ -72,7 +73,12 @@ def clips(curated: Path) -> list[MotionClip]:
 def section(curated: Path, model: SpeechToMotion) -> Section:
     steps: list[tuple[int, int]] = []
     section = evaluate_motion(
-        curated, "test", model, QuietEncoder(), lambda *told: steps.append(told), RIDGE_CONFIG
+        curated,
+        "test",
+        model,
+        QuietEncoder(),
+        lambda *progress: steps.append(progress),
+        MotionEvaluation(ridge=RIDGE_CONFIG),
     )
     total = 4 * 4  # reconstruction, cross, silence, other sound of two clips of two speakers
     assert steps == [(1, total)] * total
@@ -90,7 +96,7 @@ def test_all_methods_are_measured_on_all_speakers(section):
         assert table.speakers == ["jo", "kim"]
 
 
-def test_the_truth_is_without_fault_and_the_source_only_of_its_own_speech(section):
+def test_the_truth_has_no_error_and_the_source_only_in_reconstruction(section):
     reconstruction, cross = section.tables[OWN], section.tables[CROSS]
     for table in (reconstruction, cross):
         assert table.value(TRUTH, "lmd") == 0
@@ -100,7 +106,7 @@ def test_the_truth_is_without_fault_and_the_source_only_of_its_own_speech(sectio
     assert cross.value(SOURCE, "aperture_r") < 0.5
 
 
-def test_the_true_motion_on_another_clip_s_face_misses_its_posture_alone(section):
+def test_true_motion_on_another_clips_face_differs_only_in_posture(section):
     cross, ratio = section.tables[CROSS], section.tables["what another clip's speech costs"]
     assert 0 < cross.value(TRUE_MOTION, "lmd") < cross.value(STILL, "lmd")
     assert cross.value(TRUE_MOTION, "velocity_error") == pytest.approx(0, abs=1e-6)
@@ -109,7 +115,7 @@ def test_the_true_motion_on_another_clip_s_face_misses_its_posture_alone(section
     assert TRUTH not in ratio.methods
 
 
-def test_only_what_has_a_seed_is_diverse(clips, model):
+def test_only_methods_with_a_seed_are_diverse(clips, model):
     model = copy.deepcopy(model)
     model.space.basis.copy_(torch.linalg.qr(torch.randn(model.space.basis.shape[::-1]))[0].T)
     torch.nn.init.normal_(model.denoiser.output.weight, std=0.1)
@@ -119,7 +125,7 @@ def test_only_what_has_a_seed_is_diverse(clips, model):
     assert table.value(OURS, "diversity") > 0
 
 
-def test_the_baselines_follow_the_speech_of_strangers(section):
+def test_baselines_follow_the_speech_of_held_out_speakers(section):
     cross = section.tables[CROSS]
     for method in (RIDGE, LOUDNESS):
         assert cross.value(method, "aperture_r") > 0.8
@@ -127,14 +133,14 @@ def test_the_baselines_follow_the_speech_of_strangers(section):
     assert np.isnan(cross.value(STILL, "aperture_r"))
 
 
-def test_the_gate_shuts_the_mouth_and_the_speaking_source_leaks(section):
+def test_the_gate_closes_the_mouth_and_the_speaking_source_leaks(section):
     silence = section.tables["silence"]
     assert silence.value(GATED, "lip_leak") == 0
     assert silence.value(GATED, "velocity_error") == 0
     assert silence.value(SOURCE, "lip_leak") > silence.value(GATED, "lip_leak")
 
 
-def test_no_method_sees_the_target(clips, model):
+def test_no_method_uses_the_targets_face(clips, model):
     case = cross_cases(clips)[0]
     elsewhere = np.roll(case.target.shape, 7, axis=0) * 1.1
     changed = type(case)(
@@ -145,10 +151,10 @@ def test_no_method_sees_the_target(clips, model):
             assert np.array_equal(method(case), method(changed)), name
 
 
-def test_style_comes_from_the_person_s_other_clips_alone(clips, model):
+def test_style_comes_only_from_the_persons_other_clips(clips, model):
     mine = [replace(clips[0], key=f"one-{number}") for number in range(4)]
     case = DubCase(mine[0], mine[1])
-    model = copy.deepcopy(model)  # untrained, it knows no direction to move in
+    model = copy.deepcopy(model)  # untrained, so it predicts no motion
     model.space.basis.copy_(torch.linalg.qr(torch.randn(model.space.basis.shape[::-1]))[0].T)
 
     def shape(*changed):
@@ -160,11 +166,11 @@ def test_style_comes_from_the_person_s_other_clips_alone(clips, model):
         return StyledMotion(model, shown)(case)
 
     np.testing.assert_array_equal(shape(0), shape())  # whose lips are moved
-    np.testing.assert_array_equal(shape(1), shape())  # whose speech is heard
+    np.testing.assert_array_equal(shape(1), shape())  # whose speech is sounds
     assert not np.array_equal(shape(2), shape())
 
 
-def test_ours_begins_where_the_source_rests(clips, model):
+def test_an_untrained_model_gives_the_sources_mean_shape(clips, model):
     # Untrained, the model's motion is zero.
     case = cross_cases(clips)[0]
     assert ModelMotion(model)(case) == pytest.approx(
@@ -178,19 +184,19 @@ def test_silence_lasts_as_long_as_the_clip_it_dubs(clips):
         assert np.array_equal(case.truth[3], case.source.closed)
 
 
-def test_other_sounds_are_as_long_as_the_clip_and_not_all_alike(clips):
-    heard: list[np.ndarray] = []
+def test_other_sounds_differ_and_are_as_long_as_the_clip(clips):
+    sounds: list[np.ndarray] = []
 
     def encode(sound):
-        heard.append(sound)
+        sounds.append(sound)
         return QuietEncoder().encode(sound)
 
-    for case, sound in zip(other_sound_cases(clips, encode), heard, strict=True):
+    for case, sound in zip(other_sound_cases(clips, encode), sounds, strict=True):
         assert case.target.audio is sound
         assert case.frames == len(case.source.shape) == len(sound) / 640
         assert np.array_equal(case.truth[3], case.source.closed)
         assert sound.std() > 0.01
-    assert not np.array_equal(heard[0][:8000], heard[1][:8000])
+    assert not np.array_equal(sounds[0][:8000], sounds[1][:8000])
 
 
 def test_a_mouth_that_stays_open_on_silence_leaks(clips):
@@ -205,16 +211,16 @@ def test_a_mouth_that_stays_open_on_silence_leaks(clips):
     assert table.value("agape", "aspect_ratio") > table.value(OURS, "aspect_ratio")
 
 
-def test_the_notes_say_what_was_measured_in_which_unit(section):
+def test_the_notes_state_clips_and_unit(section):
     text = " ".join(section.notes)
     assert "4 clips of 2 speakers: jo (2), kim (2)" in text
     assert "outer eye corners is 1" in text
     assert "6 clips of 3 speakers" in text
 
 
-def test_one_training_speaker_and_single_clips_leave_out_what_cannot_be(tmp_path, model):
+def test_single_training_speaker_and_single_clips_leave_out_ridge_and_cross(tmp_path, model):
     data = write_curated(tmp_path / "data", {"train": ["ann"], "test": ["jo"]}, clips=1)
-    section = evaluate_motion(data, "test", model, QuietEncoder(), lambda *told: None)
+    section = evaluate_motion(data, "test", model, QuietEncoder(), lambda done, total: None)
     assert list(section.tables) == [OWN, "diversity over 4 seeds", "silence", OTHER_SOUND]
     assert RIDGE not in section.tables["silence"].methods
     assert "no ridge" in " ".join(section.notes) and "no cross" in " ".join(section.notes)
@@ -222,10 +228,10 @@ def test_one_training_speaker_and_single_clips_leave_out_what_cannot_be(tmp_path
 
 def test_a_split_without_clips_is_bad_input(curated, model):
     with pytest.raises(BadInputError, match="val"):
-        evaluate_motion(curated, "val", model, QuietEncoder(), lambda *told: None)
+        evaluate_motion(curated, "val", model, QuietEncoder(), lambda done, total: None)
 
 
-def test_closure_is_judged_by_the_range_of_the_face_that_moves(clips):
+def test_closure_uses_the_range_of_the_face_that_moves(clips):
     clip = clips[0]
     shut = int(np.argmin(clip.shape[:, clip.scheme.lips.index(14), 1]))
     said = [Phone(name, Fraction(shut, 25), Fraction(shut + 1, 25)) for name in ("B", "IY")]
@@ -238,6 +244,6 @@ def test_closure_is_judged_by_the_range_of_the_face_that_moves(clips):
     }
     table = closure_table(methods, [case])
     assert [table.value(name, "closure") for name in methods] == [1, 0, 1, 1]
-    # A mouth that is always shut closes on every M, B and P, and is found out by the vowels.
+    # A mouth that is always closed passes on every M, B and P and fails on the vowels.
     assert table.value(GATED, "shut_vowels") == 1
     assert table.value(STILL, "shut_vowels") == 0

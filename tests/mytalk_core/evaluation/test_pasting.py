@@ -26,7 +26,7 @@ def test_the_nearest_lips_are_those_of_the_same_shape():
 
 
 @pytest.mark.parametrize("drawer", PASTING.values(), ids=PASTING)
-def test_copying_a_picture_that_is_the_same_gives_the_truth(sample, drawer):
+def test_pasting_identical_pictures_gives_the_truth(sample, drawer):
     still = replace(
         sample,
         landmarks=np.repeat(sample.landmarks[:1], 40, axis=0),
@@ -39,7 +39,7 @@ def test_copying_a_picture_that_is_the_same_gives_the_truth(sample, drawer):
 
 @pytest.mark.parametrize("drawer", PASTING.values(), ids=PASTING)
 def test_copies_follow_the_head(sample, drawer):
-    # The picture moves by whole pixels and the landmarks with it.
+    # The picture and its landmarks move by whole pixels.
     shifts = np.array([(0, 0), (5, 3)] * 20)
     moved = replace(
         sample,
@@ -53,20 +53,20 @@ def test_copies_follow_the_head(sample, drawer):
     assert np.abs(drawn - case.pictures)[inside].mean() < 1
 
 
-def test_a_frame_is_never_answered_by_itself_or_its_neighbours(sample):
+def test_a_frame_is_never_pasted_from_itself_or_its_neighbours(sample):
     marked = replace(sample, crops=np.zeros_like(sample.crops))
     marked.crops[:] = np.arange(40, dtype=np.uint8)[:, None, None, None] * 5
     case = case_of(marked)
     copied = np.rint(nearest_frame_pasted(case)[:, 64, 64, 0] / 5).astype(int)
     assert (np.abs(copied - case.frames) > NEAR).all()
-    # Of the frames that are left, the one with the nearest lips.
+    # The remaining frame with the nearest lips.
     for frame, found in zip(case.frames, copied, strict=True):
         distance = np.linalg.norm(case.lips - case.lips[frame], axis=-1).mean(axis=1)
         allowed = np.abs(np.arange(40) - frame) > NEAR
         assert distance[found] == pytest.approx(distance[allowed].min())
 
 
-def test_the_mean_mouth_is_that_of_the_references(sample):
+def test_the_mean_mouth_is_the_mean_of_the_references(sample):
     marked = replace(sample, crops=np.zeros_like(sample.crops))
     marked.crops[:] = np.arange(40, dtype=np.uint8)[:, None, None, None] * 5
     case = case_of(marked)

@@ -17,13 +17,13 @@ def test_psnr_of_a_constant_error_is_its_closed_form(picture, step):
     assert psnr(picture + np.uint8(step), picture) == pytest.approx(20 * np.log10(255 / step))
 
 
-def test_psnr_of_noise_is_that_of_its_variance():
+def test_psnr_of_noise_follows_from_its_variance():
     grey = np.full((200, 200, 3), 128, np.uint8)
     noisy = np.rint(128 + np.random.default_rng(1).normal(0, 10, grey.shape)).astype(np.uint8)
     assert psnr(noisy, grey) == pytest.approx(10 * np.log10(255**2 / 100), abs=0.1)
 
 
-def test_a_region_sees_only_its_own_errors(picture):
+def test_psnr_of_a_region_ignores_errors_outside(picture):
     region = np.zeros(picture.shape[:2], bool)
     region[5:15, 10:20] = True
     dubbed = picture.copy()

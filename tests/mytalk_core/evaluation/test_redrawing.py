@@ -44,7 +44,7 @@ def sample():
 
 @pytest.fixture(scope="module")
 def steady(sample) -> Points:
-    """The landmarks that the renderer is told of."""
+    """Steadied landmarks, the renderer's input."""
     return steadied(sample.landmarks, MESH478, 25)
 
 
@@ -65,7 +65,7 @@ def cross(sample, other) -> RedrawCase:
 
 
 @given(st.integers(2, 400), st.integers(1, 5), st.integers(1, 20))
-def test_runs_lie_inside_the_clip_and_leave_half_of_it_to_look_at(frames, count, length):
+def test_runs_are_inside_the_clip_and_leave_half_of_it_for_references(frames, count, length):
     runs = spread_runs(frames, count, length)
     assert 1 <= len(runs) <= count
     free = np.ones(frames, bool)
@@ -84,7 +84,7 @@ def test_clips_of_three_seconds_have_three_runs_of_five():
     assert [run.stop - run.start for run in spread_runs(25, 3, 5)] == [5]
 
 
-def test_no_reference_is_a_measured_frame_or_nearly_one(own, cross):
+def test_no_reference_is_in_or_near_a_run(own, cross):
     for case in (own, cross):
         free = {*range(40)} - {
             frame for run in case.runs for frame in range(run.start - NEAR, run.stop + NEAR)
@@ -95,13 +95,13 @@ def test_no_reference_is_a_measured_frame_or_nearly_one(own, cross):
         assert apart.min() > NEAR
 
 
-def test_the_references_are_those_that_a_dub_would_choose(own, cross):
-    """By the lips that are asked for, out of usable frames as they are, the own moment avoided."""
+def test_references_are_chosen_as_in_a_dub(own, cross):
+    """By the target lips, out of usable frames, with frames close in time avoided."""
     for case in (own, cross):
-        free, asked = np.flatnonzero(case.usable), np.arange(len(case.asked_lips))
-        moments = np.arange(len(case.landmarks)) / 25
-        known = mouths_of(case.shown, moments[case.references], MESH478)
-        every = mouths_of(case.crops, moments, MESH478).choose(asked)
+        free, target = np.flatnonzero(case.usable), np.arange(len(case.target_lips))
+        timestamps = np.arange(len(case.landmarks)) / 25
+        known = mouths_of(case.reference_crops, timestamps[case.references], MESH478)
+        every = mouths_of(case.crops, timestamps, MESH478).choose(target)
         assert {*case.references.tolist()} == {*free.tolist()}  # so few are all shown
         four = case.serving(4)
         places = [case.references.tolist().index(frame) for frame in four.tolist()]
@@ -110,48 +110,48 @@ def test_the_references_are_those_that_a_dub_would_choose(own, cross):
     assert own.serving(4).tolist() != cross.serving(4).tolist()
 
 
-def test_references_are_shown_with_their_own_points_though_others_are_asked_for(
-    sample, steady, cross
-):
+def test_references_have_their_own_points_in_cross(sample, steady, cross):
     own = apply_box(steady[:, MOVING], sample.boxes)[cross.references]
-    assert cross.shown.points == pytest.approx(own, abs=1e-4)
-    assert np.array_equal(cross.shown.pictures, sample.crops[cross.references])
+    assert cross.reference_crops.points == pytest.approx(own, abs=1e-4)
+    assert np.array_equal(cross.reference_crops.pictures, sample.crops[cross.references])
 
 
-def test_in_reconstruction_the_clips_own_steady_points_are_asked_for(sample, steady, own):
+def test_in_reconstruction_the_target_is_the_clips_steadied_points(sample, steady, own):
     assert own.is_reconstruction
     assert own.crops.points == pytest.approx(apply_box(steady[:, MOVING], sample.boxes), abs=1e-4)
     shaking = apply_box(sample.landmarks[:, MOVING], sample.boxes)
     assert np.abs(own.crops.points - shaking).mean() > 0.01
-    assert np.array_equal(own.asked_lips, own.lips)
+    assert np.array_equal(own.target_lips, own.lips)
     assert own.frames.tolist() == sorted(set(own.frames.tolist()))
 
 
-def test_in_cross_the_others_motion_is_on_the_clips_own_face_and_pose(sample, steady, other, cross):
+def test_in_cross_the_other_clips_motion_is_on_the_clips_face_and_pose(
+    sample, steady, other, cross
+):
     mine, its = (face_motion(each, MESH478) for each in (steady, other.landmarks))
-    asked = resting_shape(mine.shape[:, MOVING]) + (
+    target = resting_shape(mine.shape[:, MOVING]) + (
         its.shape[:, MOVING] - resting_shape(its.shape[:, MOVING])
     )
     frames = cross.frames
     assert frames.max() < len(other.landmarks)
-    placed = to_pixels(asked, mine.pose[: len(asked)])
-    expected = apply_box(placed, sample.boxes[: len(asked)])[frames]
+    placed = to_pixels(target, mine.pose[: len(target)])
+    expected = apply_box(placed, sample.boxes[: len(target)])[frames]
     assert cross.crops.points[frames] == pytest.approx(expected, abs=1e-3)
-    assert cross.asked_lips == pytest.approx(asked[:, : len(MESH478.lips)], abs=1e-5)
-    # What surrounds the mouth, the mask and the pose are the clip's own.
+    assert cross.target_lips == pytest.approx(target[:, : len(MESH478.lips)], abs=1e-5)
+    # The surroundings of the mouth, the mask and the pose are the clip's own.
     assert np.array_equal(cross.pictures, sample.crops[frames])
     own = reconstruction_case(sample, "ann", MaskConfig())
     assert np.array_equal(cross.crops.mask_outlines, own.crops.mask_outlines)
 
 
-def test_a_clip_with_its_own_motion_is_asked_for_what_it_does(sample, steady):
+def test_a_cross_with_the_clips_own_motion_has_its_own_points(sample, steady):
     shape = face_motion(steady, MESH478).shape[:, MOVING]
     case = cross_case(sample, "ann", "itself", shape, MaskConfig())
     own = reconstruction_case(sample, "ann", MaskConfig())
     assert case.crops.points == pytest.approx(own.crops.points, abs=1e-2)
 
 
-def test_whatever_is_drawn_nothing_changes_outside_the_mask(own):
+def test_nothing_changes_outside_the_mask(own):
     random = np.random.default_rng(0)
     drawn = own.pictures.astype(np.float32)
     drawn += own.masks[..., None] * random.normal(0, 60, drawn.shape).astype(np.float32)
@@ -163,7 +163,7 @@ def test_whatever_is_drawn_nothing_changes_outside_the_mask(own):
     assert own.shares.max() == pytest.approx(1)
 
 
-def test_the_truth_put_in_place_stays_the_truth(own):
+def test_blending_the_truth_gives_the_truth(own):
     placed = in_place(own, own.pictures.astype(np.float32))
     assert np.abs(placed.astype(int) - own.pictures).max() <= 1
 
@@ -185,17 +185,18 @@ def test_the_renderer_draws_crops_of_any_size(sample, own):
     assert renderer_drawer(renderer)(case).shape == (len(case.frames), side, side, 3)
 
 
-def test_a_blind_drawing_knows_nothing_of_the_frames_it_draws(cross):
-    """Noise in them, and in all of nearly their moment, changes nothing, bit for bit."""
+def test_a_blind_drawing_does_not_depend_on_the_frames_it_draws(cross):
+    """Noise in them, and in all frames close in time, leaves the result bit-identical."""
     torch.manual_seed(0)
     draw = renderer_drawer(Renderer(SIZES["tiny"]).eval())
     frames = len(cross.landmarks)
-    slow = replace(cross, fps=10.0)  # so that there are frames of other moments
+    slow = replace(cross, fps=10.0)  # so that there are frames of other timestamps
     run = slow.runs[0]
     alone = replace(slow, runs=(run,))
-    apart = np.abs(slow.moments[:, None] - slow.moments[run]).min(axis=1)
+    apart = np.abs(slow.timestamps[:, None] - slow.timestamps[run]).min(axis=1)
     near = apart < SAME_MOMENT
-    near[(np.arange(run.start, run.stop) + frames // 2) % frames] = False  # seen around the mouth
+    # The surroundings of the mouth are taken from here.
+    near[(np.arange(run.start, run.stop) + frames // 2) % frames] = False
     assert near[run].all()
     noisy = slow.crops.pictures.copy()
     noisy[near] = np.random.default_rng(0).integers(0, 256, noisy[near].shape)
@@ -205,20 +206,20 @@ def test_a_blind_drawing_knows_nothing_of_the_frames_it_draws(cross):
     assert not np.array_equal(draw(alone), draw(other))
 
 
-def test_a_blind_drawing_has_all_runs_in_their_order(cross):
-    """Each of them a case of its own, with the landmarks that are asked for there."""
-    asked = []
+def test_a_blind_drawing_draws_all_runs_in_order(cross):
+    """Each run is drawn as a case of its own, with its target landmarks."""
+    target = []
 
     def draw(case: RedrawCase) -> np.ndarray:
-        asked.append(case.crops.points[case.frames])
+        target.append(case.crops.points[case.frames])
         return np.repeat(case.frames[:, None, None, None], 3, axis=3).astype(np.float32)
 
     drawn = drawn_blind(cross, draw)
     assert drawn[:, 0, 0, 0].tolist() == cross.frames.tolist()
-    assert np.array_equal(np.concatenate(asked), cross.crops.points[cross.frames])
+    assert np.array_equal(np.concatenate(target), cross.crops.points[cross.frames])
 
 
-def test_only_in_reconstruction_references_may_be_of_nearly_the_same_moment(own, cross):
+def test_references_close_in_time_are_avoided_except_in_reconstruction(own, cross):
     torch.manual_seed(0)
     renderer = Renderer(SIZES["tiny"]).eval()
     usual, apart = renderer_drawer(renderer), renderer_drawer(renderer, apart=True)

@@ -17,7 +17,7 @@ def test_a_linear_map_is_recovered(random):
     assert model.bias == pytest.approx(bias, abs=1e-6)
 
 
-def test_sums_do_not_depend_on_how_rows_were_cut(random):
+def test_sums_do_not_depend_on_the_block_size(random):
     x, y = random.normal(size=(100, 4)), random.normal(size=(100, 2))
     whole = moments([(x, y)])
     cut = moments([(x[:7], y[:7]), (x[7:60], y[7:60]), (x[60:], y[60:])], block_rows=20)
@@ -32,7 +32,7 @@ def test_a_large_penalty_leaves_the_mean(random):
     assert model(x) == pytest.approx(np.repeat(y.mean(0)[None], 50, 0), abs=1e-4)
 
 
-def test_an_input_that_never_changes_has_no_say(random):
+def test_a_constant_input_has_weight_zero(random):
     x = np.column_stack([random.normal(size=50), np.full(50, 7.0)])
     model = ridge(moments([(x, x[:, :1])]), penalty=0.0)
     assert model.weights[1, 0] == 0

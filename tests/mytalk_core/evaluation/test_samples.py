@@ -1,4 +1,4 @@
-"""Single clips in reports: which are shown, that truth and ours are what they are called."""
+"""Single clips in reports: their selection, and the labels of truth and ours."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ class Shown:
     score: float
 
 
-def test_the_best_the_middle_and_the_worst_are_shown_each_once() -> None:
+def test_best_median_and_worst_are_shown_once_each() -> None:
     five = [Shown(score) for score in (3, 1, 5, 2, 4)]
     assert best_median_worst(five) == {"best": Shown(5), "median": Shown(3), "worst": Shown(1)}
     assert list(best_median_worst(five[:2])) == ["best", "worst"]
@@ -40,9 +40,9 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, bytes]]:
     return [read_clip(index, number) for number in range(len(index))]
 
 
-def test_a_clip_is_compared_with_the_one_whose_speech_it_is_given(members) -> None:
+def test_a_lip_sample_is_compared_with_the_clip_that_gives_the_speech(members) -> None:
     torch.manual_seed(0)
-    model = SpeechToMotion(SIZES["tiny"]).eval()  # says nothing: its lips stay at rest
+    model = SpeechToMotion(SIZES["tiny"]).eval()  # untrained: its lips stay at rest
     clips = list(read_motion_clips(members))
     one, other = lip_samples(clips, model)
     lips = one.truth.shape[1]
@@ -59,7 +59,7 @@ def test_a_clip_is_compared_with_the_one_whose_speech_it_is_given(members) -> No
     assert len(figure.axes) == 9
 
 
-def test_a_clip_is_shown_from_what_went_in_to_how_far_off_it_is(members) -> None:
+def test_a_redrawn_sample_shows_inputs_output_and_difference(members) -> None:
     torch.manual_seed(0)
     renderer = Renderer(RENDERER_SIZES["tiny"]).eval()
     (sample,) = redrawn_samples([decode_sample(members[0])], renderer)
@@ -70,7 +70,7 @@ def test_a_clip_is_shown_from_what_went_in_to_how_far_off_it_is(members) -> None
     assert (figure.axes[0].images[0].get_array() == sample.strip).all()
 
 
-def test_event_logs_get_pixels(members, tmp_path: Path) -> None:
+def test_pictures_for_event_logs_are_rgb_pixels(members, tmp_path: Path) -> None:
     torch.manual_seed(0)
     for picture in (
         motion_picture(SpeechToMotion(SIZES["tiny"]).eval(), members[0]),

@@ -19,7 +19,7 @@ from tests.synthetic_face import write_curated
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[MotionClip]:
-    """Two clips of each of three people, in which they say almost the same."""
+    """Two clips of each of three people with nearly the same motion."""
     folder = write_curated(tmp_path_factory.mktemp("retrieval"), {"test": ["jo", "kim", "li"]}, 1)
     own = list(read_motion_clips(iter_clips(clip_index(folder, "test"))))
     return [
@@ -35,15 +35,15 @@ def model() -> SpeechToMotion:
     return SpeechToMotion(SIZES["tiny"]).eval()
 
 
-def test_faces_of_their_own_are_found_again(clips: list[MotionClip], model: SpeechToMotion) -> None:
+def test_distinct_faces_are_retrieved(clips: list[MotionClip], model: SpeechToMotion) -> None:
     table = retrieval_table(model, clips)
     assert table.value(MEAN_SHAPE, "retrieval") == 1
     assert table.value(IDENTITY_VECTOR, "retrieval") > table.value(CHANCE, "retrieval")
     assert table.value(CHANCE, "retrieval") == pytest.approx(1 / 5)
 
 
-def test_people_who_look_alike_are_confused(clips: list[MotionClip], model: SpeechToMotion) -> None:
-    # Whoever looks like a clip is somebody else.
+def test_similar_faces_are_confused(clips: list[MotionClip], model: SpeechToMotion) -> None:
+    # The most similar clip is of another person.
     swapped = [
         replace(clip, speaker=speaker) for clip, speaker in zip(clips, "abbcca", strict=True)
     ]
@@ -51,7 +51,7 @@ def test_people_who_look_alike_are_confused(clips: list[MotionClip], model: Spee
     assert table.value(MEAN_SHAPE, "retrieval") == 0
 
 
-def test_who_has_a_single_clip_is_not_looked_for(
+def test_speakers_with_a_single_clip_are_no_query(
     clips: list[MotionClip], model: SpeechToMotion
 ) -> None:
     table = retrieval_table(model, clips[:3])

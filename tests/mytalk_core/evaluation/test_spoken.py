@@ -25,7 +25,7 @@ def names(clip: MotionClip) -> list[str]:
     return [phone.name for phone in clip.phones]
 
 
-def test_words_are_looked_for_by_speaker_and_by_source(clip: MotionClip, tmp_path: Path) -> None:
+def test_word_files_are_found_by_speaker_and_by_source(clip: MotionClip, tmp_path: Path) -> None:
     (tmp_path / "one.align").write_text("0 20000 please")
     assert names(WordFolder(tmp_path)([clip]).clips[0]) == ["P", "L", "IY", "Z"]
     (tmp_path / "jo").mkdir()
@@ -38,7 +38,7 @@ def test_words_are_looked_for_by_speaker_and_by_source(clip: MotionClip, tmp_pat
 
 
 @pytest.mark.parametrize(("spoken", "folder"), [("王伟", "王伟"), ("Zoë", "Zoe\u0308")])
-def test_folders_of_words_are_named_in_any_form(
+def test_word_folders_match_in_any_unicode_form(
     clip: MotionClip, tmp_path: Path, spoken: str, folder: str
 ) -> None:
     (tmp_path / folder).mkdir()
@@ -46,7 +46,7 @@ def test_folders_of_words_are_named_in_any_form(
     assert names(WordFolder(tmp_path)([replace(clip, speaker=spoken)]).clips[0]) == ["B", "AY"]
 
 
-def test_a_speakers_name_leads_out_of_no_folder(clip: MotionClip, tmp_path: Path) -> None:
+def test_a_speakers_name_cannot_leave_the_folder(clip: MotionClip, tmp_path: Path) -> None:
     (tmp_path / "words").mkdir()
     (tmp_path / "one.align").write_text("0 20000 by")
     for name in ("..", str(tmp_path), "x" * 300):
@@ -54,7 +54,7 @@ def test_a_speakers_name_leads_out_of_no_folder(clip: MotionClip, tmp_path: Path
             WordFolder(tmp_path / "words")([replace(clip, speaker=name)])
 
 
-def test_words_of_a_film_are_those_within_the_clip(clip: MotionClip, tmp_path: Path) -> None:
+def test_only_words_within_the_clip_are_kept(clip: MotionClip, tmp_path: Path) -> None:
     (tmp_path / "one.align").write_text("0 99000 now\n100000 115000 by\n120000 150000 please")
     later = replace(clip, start=Fraction(4))
     found = WordFolder(tmp_path)([later]).clips[0]
@@ -62,7 +62,7 @@ def test_words_of_a_film_are_those_within_the_clip(clip: MotionClip, tmp_path: P
     assert 0 <= found.phones[0].start < found.phones[-1].end <= Fraction(15, 25)
 
 
-def test_a_folder_without_any_word_is_bad_input(clip: MotionClip, tmp_path: Path) -> None:
+def test_a_folder_without_word_files_is_bad_input(clip: MotionClip, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"SPEAKER/SOURCE") as caught:
         WordFolder(tmp_path)([clip])
     assert caught.value.reason is Reason.NOT_FOUND
@@ -72,13 +72,13 @@ def test_recognition_gives_every_clip_its_own_words(
     clip: MotionClip, shared_data: Path, whisper_dir: Path
 ) -> None:
     # "bin blue by f six soon", "bin blue by f seven please"
-    heard = [
+    clips = [
         replace(clip, key=name, audio=read_audio(shared_data / "grid" / "s2" / f"{name}.mpg"))
         for name in ("bbbf6s", "bbbf7p")
     ]
-    found = Recognised(whisper_dir)(heard)
+    found = Recognised(whisper_dir)(clips)
     for each in found.clips:
         lips = [phone for phone in each.phones if phone.name in BILABIALS]
-        assert len(lips) >= 2  # a base-sized model may mishear a word
+        assert len(lips) >= 2  # a base-sized model may misrecognise a word
         assert 0 < lips[0].start < lips[-1].end < 3
     assert "Whisper" in found.account

@@ -28,17 +28,17 @@ def table() -> MetricTable:
     return MetricTable(METRICS, rows, references=frozenset({"truth"}))
 
 
-def test_speakers_count_the_same_however_many_clips_they_have(table):
+def test_speakers_have_equal_weight_regardless_of_clip_count(table):
     assert table.value("ridge", "lmd", "s5") == pytest.approx(0.03)
     assert table.value("ridge", "lmd") == pytest.approx(0.02)
 
 
-def test_what_says_nothing_is_left_out_of_a_mean(table):
+def test_nan_is_left_out_of_a_mean(table):
     assert table.value("ridge", "r") == pytest.approx(0.7)
     assert math.isnan(table.value("still", "r"))
 
 
-def test_the_best_is_bold_and_the_truth_does_not_compete(table):
+def test_the_best_value_is_bold_and_references_are_excluded(table):
     overall = table.to_markdown().split("### s26")[0].splitlines()
     assert "| truth | 0.0000 | 1.00 | 0.20 |" in overall
     assert "| still | 0.0400 | n/a | 0.00 |" in overall
@@ -51,7 +51,7 @@ def test_every_speaker_has_a_table(table):
     assert "| truth | n/a | n/a | n/a |" in text.split("### s26")[1].split("### s5")[0]
 
 
-def test_values_that_print_alike_are_equally_good():
+def test_values_that_print_alike_are_all_bold():
     rows = [
         *measurements("a", "x", [("lmd", 0.02001)]),
         *measurements("b", "x", [("lmd", 0.02002)]),
@@ -59,7 +59,7 @@ def test_values_that_print_alike_are_equally_good():
     assert MetricTable(METRICS[:1], rows).to_markdown().count("**0.0200**") == 4
 
 
-def test_json_carries_the_same_numbers_and_null_for_the_unknown(table):
+def test_json_has_the_same_numbers_and_null_for_unknown(table):
     data = json.loads(table.to_json())
     assert data["values"]["lmd"]["ridge"]["all"] == pytest.approx(0.02)
     assert data["values"]["r"]["still"]["s5"] is None
@@ -67,9 +67,9 @@ def test_json_carries_the_same_numbers_and_null_for_the_unknown(table):
 
 
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=12), st.floats(-1, 1))
-def test_an_interval_stays_among_the_values_and_a_lone_clip_adds_none(values, other):
+def test_an_interval_is_within_the_values_and_a_single_clip_has_none(values, other):
     rows = [m for value in values for m in measurements("a", "x", [("lmd", value)])]
-    rows += measurements("a", "y", [("lmd", other)])  # of one clip nothing is known but itself
+    rows += measurements("a", "y", [("lmd", other)])  # a single clip has no interval
     table = MetricTable(METRICS[:1], rows)
 
     low, high = table.interval("a", "lmd", "x")
@@ -79,8 +79,8 @@ def test_an_interval_stays_among_the_values_and_a_lone_clip_adds_none(values, ot
     assert both == pytest.approx(((low + other) / 2, (high + other) / 2), abs=1e-6)
 
 
-def test_an_interval_covers_what_more_clips_would_show():
-    """Of 200 samples of 20 normal numbers about 95 % have intervals around the true mean."""
+def test_intervals_have_95_percent_coverage():
+    """About 95 % of 200 samples of 20 normal numbers have intervals around the true mean."""
     random = np.random.default_rng(3)
     hits = 0
     for _ in range(200):

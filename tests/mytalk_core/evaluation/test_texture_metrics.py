@@ -34,7 +34,7 @@ def test_detail_grows_with_the_square_of_contrast_and_ignores_brightness(contras
     assert ratio == pytest.approx(contrast**2, rel=1e-3)
 
 
-def test_blur_takes_detail_and_shading_has_none():
+def test_blur_removes_detail_and_shading_has_none():
     picture = noise()
     before = detail_energy(picture, EVERYWHERE, 80)
     assert detail_energy(cv2.GaussianBlur(picture, (0, 0), 1.5), EVERYWHERE, 80) < 0.2 * before
@@ -45,7 +45,7 @@ def test_blur_takes_detail_and_shading_has_none():
 
 
 def test_the_same_picture_has_the_same_detail_at_twice_the_size():
-    # What is much coarser than a pixel at both sizes.
+    # Structure much coarser than a pixel at both sizes.
     small = cv2.GaussianBlur(noise(sigma=200), (0, 0), 3)
     large = cv2.resize(small, (192, 192), interpolation=cv2.INTER_CUBIC)
     region = np.zeros((96, 96), bool)
@@ -56,7 +56,7 @@ def test_the_same_picture_has_the_same_detail_at_twice_the_size():
     )
 
 
-def test_even_motion_is_steady_and_flicker_is_not():
+def test_even_motion_has_no_unsteadiness_and_flicker_has():
     time = np.arange(5, dtype=np.float32)[:, None, None]
     still = np.broadcast_to(noise(), (5, 96, 96)) * np.ones_like(time)
     fading = still + 3 * time
@@ -66,7 +66,7 @@ def test_even_motion_is_steady_and_flicker_is_not():
     assert unsteadiness(flicker, masks, runs) == pytest.approx(6, rel=1e-4)
 
 
-def test_flicker_counts_within_the_masks_and_not_between_runs():
+def test_unsteadiness_counts_within_masks_and_runs():
     pictures = np.zeros((6, 4, 4), np.float32)
     pictures[3:] = 50  # another run
     pictures[:, 0] = np.arange(6)[:, None] % 2 * 9
@@ -78,8 +78,8 @@ def test_flicker_counts_within_the_masks_and_not_between_runs():
     assert np.isnan(unsteadiness(pictures, masks, [slice(0, 2)]))
 
 
-def test_a_seam_shows_at_the_rim_and_one_inside_does_not():
-    # A disc that takes over within some pixels, a little inside its edge.
+def test_rim_contrast_detects_a_seam_at_the_rim_only():
+    # A disc that fades in over some pixels, just inside its edge.
     y, x = np.mgrid[:96, :96] - 47.5
     radius = np.hypot(x, y)
     masks, picture = (radius < 32)[None], noise(sigma=4)[None]
@@ -93,8 +93,8 @@ def test_a_seam_shows_at_the_rim_and_one_inside_does_not():
     assert np.isnan(rim_contrast(np.zeros_like(picture), masks, shares, unit))
 
 
-def test_a_drawing_without_grain_is_not_praised_for_it():
-    # Shading with grain upon it, and a drawing of the shading alone.
+def test_rim_contrast_does_not_reward_missing_grain():
+    # Shading with grain, and a drawing of the shading alone.
     y, x = np.mgrid[:96, :96] - 47.5
     shading = (128 + 40 * np.sin(x / 9) * np.cos(y / 7)).astype(np.float32)
     radius = np.hypot(x, y)

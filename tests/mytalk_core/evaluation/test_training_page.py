@@ -22,7 +22,7 @@ HISTORY = [
 ]
 
 
-def test_losses_share_a_picture_and_every_held_out_figure_has_its_own():
+def test_losses_share_a_figure_and_held_out_figures_have_their_own():
     losses, psnr = training_curves(HISTORY)
     assert b"picture" in svg(losses.figure) and b"edges" in svg(losses.figure)
     assert psnr.title == "mouth PSNR in dB, held out (more is better)"
@@ -40,12 +40,12 @@ def test_a_history_of_one_entry_with_an_unknown_figure_is_drawn():
     assert len(training_curves(history)) == 3
 
 
-def test_what_decides_is_called_what_it_is():
+def test_the_deciding_figure_has_its_title():
     title, value = best_figure([{"step": 2, "points": 0.5, "judged_by": 0.02, "lmd": 0.01}], 0.02)
     assert title.startswith("cross-LMD x (2 - cross aperture r)") and value == "0.0200"
 
 
-def test_a_negated_score_is_read_as_what_it_means():
+def test_a_negated_score_is_shown_with_its_sign_restored():
     assert best_figure(HISTORY, -30.1) == ("mouth PSNR in dB, held out (more is better)", "30.1000")
 
 
@@ -83,7 +83,7 @@ def page() -> TrainingPage:
     )
 
 
-def test_the_page_shows_all_and_refers_to_nothing_outside(page, tmp_path: Path):
+def test_the_page_shows_all_and_is_self_contained(page, tmp_path: Path):
     write_training_page(tmp_path / "page.html", page)
     html = (tmp_path / "page.html").read_text()
     for said in (
@@ -102,7 +102,7 @@ def test_the_page_shows_all_and_refers_to_nothing_outside(page, tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
 
-def test_the_text_says_the_same_and_its_pictures_are_there(page, tmp_path: Path):
+def test_the_markdown_has_the_same_contents_and_its_pictures(page, tmp_path: Path):
     write_training_text(tmp_path / "page.report.md", page)
     text = (tmp_path / "page.report.md").read_text()
     for said in ("30.1000", "**0.0200**", "0.0300", "Unit: one.", "worst: s5_1", "Not curated."):
