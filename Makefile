@@ -6,6 +6,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	&& echo $$p && break; done)
 # Arguments for pytest: make test ARGS="tests/jobs -k help"
 ARGS ?=
+# Processes that run tests: two for the whole suite, none beside pytest's own for a part of it.
+TEST_PROCESSES ?= $(if $(ARGS),0,2)
 
 run := PYTHONPATH="$(CURDIR)" "$(VENV)/bin/python" -m
 mytalk := $(run) jobs.app
@@ -43,8 +45,10 @@ demo: dependencies
 	@echo "report: $(CURDIR)/$(film).report.html"
 
 # The fault handler prints the Python stack when native code crashes, also after the last test.
+# Modules keep their order, because the tests on Ray come first.
 test: dependencies
-	@PYTHONFAULTHANDLER=1 $(run) pytest $(ARGS)
+	@PYTHONFAULTHANDLER=1 $(run) pytest --numprocesses $(TEST_PROCESSES) --dist loadgroup \
+		--no-loadscope-reorder --durations 10 $(ARGS)
 
 # BENCH: a module of tests/benchmarks; ARGS: its arguments, e.g. BENCH=preprocess_speed ARGS="engine".
 BENCH ?= dub_speed

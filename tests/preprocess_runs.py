@@ -1,47 +1,82 @@
-"""Small preprocessing jobs for tests, comparison of their results, and killing of processes."""
+"""Small runs of preprocessing for tests, and functions that compare and disturb them."""
 
 import hashlib
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from mytalk_core.data.manifest import ManifestRow, read_manifest
+from mytalk_core.data.manifest import Kind, ManifestRow, read_manifest
 from mytalk_core.data.shard_set import ShardBounds
+from mytalk_core.data.storage import open_store
 from mytalk_core.footage.attempts import Retry
-from mytalk_core.footage.listing import ListingConfig
+from mytalk_core.footage.listing import ListingConfig, list_sources
+from mytalk_core.footage.records import Records
+from mytalk_core.footage.run_account import RunAccount, RunProgress, write_account
 from mytalk_core.footage.track_parts import FootageConfig
 from mytalk_core.footage.unit_work import WorkConfig, WorkModels, config_id
-from mytalk_core.footage.units import UnitConfig
-from mytalk_core.footage.worker import WorkPlace
+from mytalk_core.footage.units import UnitConfig, group_sources
+from mytalk_core.footage.worker import Worker, WorkPlace
 from pipelines.preprocess import PreprocessJob
 
-# Small chunks, units and shards, so that a few seconds of footage give several of each.
+# Small chunks, units and shards, so that few seconds of footage make several of each.
 CONFIG = WorkConfig(
     footage=FootageConfig(clip_seconds=3),
     units=UnitConfig(chunk_mean=3, chunk_most=3, unit_seconds=4),
     shards=ShardBounds(megabytes=100, samples=2),
 )
+# A unit for each film of `write_films`.
+UNIT_PER_FILM = replace(CONFIG, units=replace(CONFIG.units, unit_seconds=2))
 
 
 def job(
-    footage: Path | str, out: Path | str, models: WorkModels, retry: Retry = "none"
+    footage: Path | str,
+    out: Path | str,
+    models: WorkModels,
+    retry: Retry = "none",
+    config: WorkConfig = CONFIG,
 ) -> PreprocessJob:
     place = WorkPlace(
         out=str(out),
-        config=CONFIG,
-        config_id=config_id(CONFIG, models),
+        config=config,
+        config_id=config_id(config, models),
         models=models,
         scratch=Path("/nowhere"),
     )
     return PreprocessJob((str(footage),), ListingConfig(), place, retry)
 
 
+def write_films(folder: Path, clip: Path, run_ffmpeg: Callable[..., Path]) -> Path:
+    """Write three films of 1.4 s of a speaker to `folder/man`."""
+    (folder / "man").mkdir(parents=True)
+    for start in range(3):
+        part = ["-ss", str(start), "-i", clip, "-t", "1.4"]
+        run_ffmpeg(folder / "man" / f"{start}.mp4", *part)
+    return folder
+
+
+def preprocess_here(work: PreprocessJob, worker: Worker | None = None) -> RunAccount:
+    """Preprocess in this process, with one worker and its child, without Ray."""
+    progress = RunProgress(work.inputs, work.listing, lambda progress: None)
+    sources = list_sources(work.inputs, work.listing)
+    with closing(worker or Worker(work.place)) as worker:
+        for number, chunk in enumerate(group_sources(sources, work.place.config.units)):
+            state = worker.plan(chunk, work.retry)
+            progress.log.merge(state.stages)
+            progress.chunk_named(number, state.name)
+            for unit in state.units:
+                progress.log.merge(worker.extract(unit))
+            if state.units:
+                state = worker.finish(state.name)
+            progress.chunk_done(state, found=False)
+    return write_account(Records(open_store(work.place.out)), work.place, progress)
+
+
 def shards(out: Path) -> dict[str, str]:
-    """SHA-256 of every shard by name."""
+    """The SHA-256 of every shard, by file name."""
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted((out / "shards").iterdir())
@@ -49,36 +84,53 @@ def shards(out: Path) -> dict[str, str]:
 
 
 def rows(out: Path) -> list[ManifestRow]:
-    """Rows of the manifest without their times."""
+    """The manifest with all durations of work set to zero."""
     return [replace(row, seconds_spent=0.0) for row in read_manifest(out / "manifest.parquet")]
 
 
+def source_rows(out: Path) -> dict[str, ManifestRow]:
+    """The rows of sources, by address."""
+    return {row.source: row for row in rows(out) if row.kind is Kind.SOURCE}
+
+
 def same(one: Path, other: Path) -> bool:
-    # As text: missing measurements are NaN, which does not equal itself.
+    """Whether shards and manifests of two runs are equal."""
+    # Compared as text: measurements that were not taken are NaN, which equals nothing.
     return shards(one) == shards(other) and repr(rows(one)) == repr(rows(other))
 
 
-def kill_when(
-    ready: Callable[[], bool], victims: Callable[[], list[int] | None]
-) -> threading.Thread:
-    """Wait in a thread until `ready`, then kill the processes that `victims` returns, if any."""
+class Killer:
+    """A thread that waits for a condition and then kills processes."""
 
-    def work() -> None:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            if ready() and (found := victims()) is not None:
-                for victim in found:
+    def __init__(self, ready: Callable[[], bool], victims: Callable[[], list[int]]) -> None:
+        """Args:
+        ready: the condition.
+        victims: returns the ids of the processes to kill; called until it returns any.
+        """
+        self.killed: list[int] = []
+        self._ready = ready
+        self._victims = victims
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work)
+
+    def __enter__(self) -> "Killer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self.killed and not self._stop.wait(0.02):
+            if self._ready():
+                self.killed = self._victims()
+                for victim in self.killed:
                     os.kill(victim, signal.SIGKILL)
-                return
-            time.sleep(0.05)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    return thread
 
 
-def processes(words: str) -> list[int] | None:
-    """Descendants of this process whose command line contains these words; None without any."""
+def processes(words: str) -> list[int]:
+    """Descendants of this process whose command line contains `words`."""
     parents, lines = {}, {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -95,9 +147,9 @@ def processes(words: str) -> list[int] | None:
         return process == os.getpid()
 
     found = [process for process, line in lines.items() if words.encode() in line]
-    return [process for process in found if is_ours(process)] or None
+    return [process for process in found if is_ours(process)]
 
 
 def records(out: Path) -> int:
-    """Number of units that are done."""
+    """The number of units that have a record."""
     return len(list((out / "units").glob("*.parquet")))

@@ -1,13 +1,48 @@
-"""The cluster of the tests that run on Ray."""
+"""A Ray cluster of two machines for tests that lose one."""
+
+from collections.abc import Iterator
 
 import pytest
 import ray
+from ray.cluster_utils import Cluster
 
 
-@pytest.fixture(scope="module")
-def two_cpus():
-    """One local cluster for the module, as small as the smallest machine."""
-    ray.shutdown()
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
+class Machines:
+    """A head without CPUs, as on Kubernetes, and two machines of one CPU each."""
+
+    def __init__(self) -> None:
+        self._cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        self.address = self._cluster.address
+        self.complete()
+
+    def complete(self) -> None:
+        """Start machines until there are two."""
+        while len(self._cluster.worker_nodes) < 2:
+            self._cluster.add_node(num_cpus=1)
+
+    def lose(self) -> str:
+        """Kill a machine and return its node id."""
+        lost = next(iter(self._cluster.worker_nodes))
+        self._cluster.remove_node(lost, allow_graceful=False)
+        return str(lost.node_id)
+
+    def close(self) -> None:
+        """End the cluster."""
+        self._cluster.shutdown()
+
+
+@pytest.fixture(scope="session")
+def machines_to_lose() -> Iterator[Machines]:
+    """The machines, started once; after a loss there is one of them."""
+    found = Machines()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def two_machines(machines_to_lose: Machines) -> Iterator[Machines]:
+    """A connection of this process to two machines."""
+    machines_to_lose.complete()
+    ray.init(address=machines_to_lose.address, log_to_driver=False)
+    yield machines_to_lose
     ray.shutdown()

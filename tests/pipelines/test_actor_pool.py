@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import ray
-from ray.cluster_utils import Cluster
 
 from mytalk_core.data.catalogue import CatalogueRow
 from mytalk_core.data.title_status import DubbedTitle, TitleStatus
@@ -16,18 +15,7 @@ from pipelines.actor_pool import ActorPool, PoolConfig, Shape, Task, settle_any
 from pipelines.cluster import machines
 from pipelines.dub import dub_catalogue
 
-
-@pytest.fixture(scope="module")
-def cluster():
-    """A head without CPUs, as on Kubernetes, and two machines of one CPU."""
-    ray.shutdown()
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    for _ in range(2):
-        cluster.add_node(num_cpus=1)
-    ray.init(address=cluster.address, log_to_driver=False)
-    yield cluster
-    ray.shutdown()
-    cluster.shutdown()
+pytestmark = pytest.mark.xdist_group("ray")
 
 
 class Work:
@@ -82,7 +70,7 @@ def run(make, calls: list[tuple[str, tuple[object, ...]]]) -> list[object]:
     return came
 
 
-def test_a_machine_without_models_is_left_out_and_its_work_is_done_elsewhere(cluster):
+def test_a_machine_without_models_is_left_out_and_its_work_is_done_elsewhere(two_machines):
     sick, healthy = machines()
     given = run(partial(healthy_but_on, sick), [("where", (number,)) for number in range(6)])
     assert sorted(given) == [(number, healthy) for number in range(6)]
@@ -91,7 +79,7 @@ def test_a_machine_without_models_is_left_out_and_its_work_is_done_elsewhere(clu
     assert given == [healthy] * 4
 
 
-def test_what_fails_in_passing_is_tried_again_and_all_else_ends_only_its_task(cluster):
+def test_what_fails_in_passing_is_tried_again_and_all_else_ends_only_its_task(two_machines):
     lasting = StorageError("no answer.", reason=Reason.STORAGE_ERROR)
     given = run(
         Work,
@@ -126,7 +114,7 @@ def make_dubber(journal: Path):
     return dub
 
 
-def test_a_catalogue_outlives_the_loss_of_a_machine(cluster, tmp_path):
+def test_a_catalogue_outlives_the_loss_of_a_machine(two_machines, tmp_path):
     journal = tmp_path / "journal"
     rows = []
     for number in range(6):
@@ -134,11 +122,10 @@ def test_a_catalogue_outlives_the_loss_of_a_machine(cluster, tmp_path):
         video.touch()
         speech.write_text(str(number))
         rows.append(CatalogueRow(f"t{number}", video, speech, "en", script=None))
-    lost = cluster.list_all_nodes()[-1]
     results = []
     for result in dub_catalogue(rows, tmp_path / "out", partial(make_dubber, journal), {}):
         if not results:
-            cluster.remove_node(lost, allow_graceful=False)
+            two_machines.lose()
         results.append(result)
     assert {result.id for result in results} == {row.id for row in rows}
     assert {result.status for result in results} == {TitleStatus.OK}

@@ -1,10 +1,10 @@
-"""Real footage, and some that is none, into shards: what comes out, and what is done again."""
+"""Real footage and files that are no media, preprocessed: results, interruptions, repeated runs."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +18,27 @@ from mytalk_core.data.shards import iter_members, iter_samples
 from mytalk_core.errors import BadInputError, ErrorClass, OutputError, Reason
 from mytalk_core.footage.run_account import RunAccount
 from mytalk_core.footage.unit_work import WorkModels, config_id
+from mytalk_core.footage.worker import Worker
 from mytalk_core.media.clock import MOTION_FPS
 from pipelines.preprocess import preprocess
-from tests.preprocess_runs import CONFIG, job, kill_when, processes, records, rows, same, shards
+from tests.preprocess_runs import (
+    CONFIG,
+    UNIT_PER_FILM,
+    Killer,
+    job,
+    preprocess_here,
+    processes,
+    records,
+    rows,
+    same,
+    shards,
+    write_films,
+)
+
+pytestmark = pytest.mark.xdist_group("ray")
+
+# Files that every run writes at its end.
+ENDS = ("manifest.parquet", "report.html", "summary.json")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +48,7 @@ def models(landmarker_model, whisper_dir) -> WorkModels:
 
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory, sample_clips, run_ffmpeg) -> Path:
-    """Three films of a speaking man, one of them cut into segments, and files that give no clip."""
+    """Three films of a speaker, one of them cut into segments, and files that give no clip."""
     folder = tmp_path_factory.mktemp("somewhere") / "footage"
     man = folder / "man"
     man.mkdir(parents=True)
@@ -46,18 +64,23 @@ def footage(tmp_path_factory, sample_clips, run_ffmpeg) -> Path:
 
 
 def written(out: Path) -> dict[str, int]:
-    """When every file was written, nanoseconds."""
+    """The time at which each file was written, nanoseconds."""
     files = [path for path in out.rglob("*") if path.is_file()]
     return {str(path.relative_to(out)): path.stat().st_mtime_ns for path in files}
 
 
+def without_ends(times: dict[str, int]) -> dict[str, int]:
+    """`times` without the files that every run writes at its end."""
+    return {name: at for name, at in times.items() if name not in ENDS}
+
+
 @pytest.fixture(scope="module")
 def done(footage, tmp_path_factory, models, two_cpus) -> tuple[Path, RunAccount, list[float]]:
-    """A run without any disturbance: its folder, its account, the sources done as it was told."""
+    """A run without interruptions: its folder, its account, the reported counts of sources."""
     out = tmp_path_factory.mktemp("done")
-    told: list[float] = []
-    account = preprocess(job(footage, out, models), lambda state: told.append(state.done))
-    return out, account, told
+    progress: list[float] = []
+    account = preprocess(job(footage, out, models), lambda state: progress.append(state.done))
+    return out, account, progress
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +88,8 @@ def samples(done) -> list[ClipSample]:
     return list(iter_samples(sorted((done[0] / "shards").glob("*.tar"))))
 
 
-def test_every_file_has_a_row_that_says_what_became_of_it(done):
-    out, account, told = done
+def test_every_file_has_a_row_with_its_result(done):
+    out, account, progress = done
     found = {Path(row.source).name: row for row in rows(out) if row.kind is Kind.SOURCE}
 
     assert {name: (row.status, row.reason, row.stage) for name, row in found.items()} == {
@@ -86,7 +109,7 @@ def test_every_file_has_a_row_that_says_what_became_of_it(done):
     assert account.sources == {"failed": 2, "filtered": 1, "ok": 3}
     assert account.reasons == {"no_audio_stream": 1, "no_face": 1, "not_media": 1}
     assert account.classes == {"bad_input": 2}
-    assert max(told) <= 6
+    assert max(progress) <= 6
 
 
 def test_the_summary_counts_what_the_manifest_lists(done):
@@ -105,7 +128,7 @@ def test_the_summary_counts_what_the_manifest_lists(done):
     assert all(stage["busy_seconds"] > 0 for stage in stages.values())
 
 
-def test_clips_have_rows_with_what_filters_look_at(done):
+def test_rows_of_clips_have_the_columns_that_filters_read(done):
     out, _, _ = done
     clips = [row for row in rows(out) if row.kind is Kind.CLIP]
     titles = {row.source: row.title for row in rows(out) if row.kind is Kind.SOURCE}
@@ -134,7 +157,7 @@ def test_clips_have_rows_with_what_filters_look_at(done):
     assert len({row.content_hash for row in clips}) == len(clips)
 
 
-def test_rows_say_where_the_bytes_of_a_sample_are(done):
+def test_rows_locate_the_bytes_of_a_sample(done):
     out, _, _ = done
     members = {
         key: each for path in (out / "shards").iterdir() for key, each in iter_members([path])
@@ -156,7 +179,7 @@ def test_shards_are_bounded(done):
         assert 1 <= len(list(iter_members([path]))) <= CONFIG.shards.samples
 
 
-def test_samples_hold_what_the_contract_says(done, samples):
+def test_samples_have_the_shapes_and_types_of_the_schema(done, samples):
     keys = {row.key for row in rows(done[0]) if row.kind is Kind.CLIP}
     assert {sample.meta.key for sample in samples} == keys
     for sample in samples:
@@ -170,11 +193,11 @@ def test_samples_hold_what_the_contract_says(done, samples):
         assert (sample.speech.shape[1], sample.speech.dtype) == (512, np.float16)
         assert abs(len(sample.speech) - 2 * count) <= 4
         assert np.isfinite(sample.landmarks).all()
-        assert np.abs(sample.audio).max() > 300  # somebody speaks
+        assert np.abs(sample.audio).max() > 300  # there is speech
         assert len(sample.audio) == pytest.approx(count * 640, abs=3 * 640)
 
 
-def test_boxes_bring_the_mouth_to_one_place_of_the_crop(samples):
+def test_boxes_align_the_mouth_within_the_crop(samples):
     for sample in samples:
         lips = sample.landmarks[:, [13, 14, 61, 291], :2].mean(axis=1)
         placed = np.einsum("ti,tij->tj", np.c_[lips, np.ones(len(lips))], sample.boxes)
@@ -184,111 +207,146 @@ def test_boxes_bring_the_mouth_to_one_place_of_the_crop(samples):
         assert (placed < 0.85 * size).all()
 
 
-def test_the_same_again_does_nothing(done, footage, models):
-    out, account, _ = done
-    ends = ("manifest.parquet", "report.html", "summary.json")
-    before = {name: at for name, at in written(out).items() if name not in ends}
-    manifest = rows(out)
-    again = preprocess(job(footage, out, models))
+@pytest.fixture
+def copied(done, tmp_path) -> Path:
+    """A copy of the folder of the finished run."""
+    return shutil.copytree(done[0], tmp_path / "copied")
 
-    assert {n: at for n, at in written(out).items() if n not in ends} == before
-    assert repr(rows(out)) == repr(manifest)
+
+def test_the_same_run_again_does_nothing(done, copied, footage, models):
+    _, account, _ = done
+    before, manifest = without_ends(written(copied)), rows(copied)
+    again = preprocess(job(footage, copied, models))
+
+    assert without_ends(written(copied)) == before
+    assert repr(rows(copied)) == repr(manifest)
     assert (again.sources, again.tracks) == (account.sources, account.tracks)
     assert all(stage["done"] == 0 for stage in again.stages.values())
 
 
-def test_a_unit_without_its_record_is_done_again_and_no_other(done, footage, models):
-    out, _, _ = done
-    before, digests, manifest = written(out), shards(out), rows(out)
-    record = min((out / "units").iterdir())
-    chunk = out / "chunks" / f"{record.stem.rpartition('-')[0]}.parquet"
+def test_only_a_unit_without_a_record_is_done_again(copied, footage, models):
+    before, digests, manifest = written(copied), shards(copied), rows(copied)
+    record = min((copied / "units").iterdir())
+    chunk = copied / "chunks" / f"{record.stem.rpartition('-')[0]}.parquet"
     record.unlink()
     chunk.unlink()
-    preprocess(job(footage, out, models))
+    preprocess_here(job(footage, copied, models))
 
-    assert (shards(out), repr(rows(out))) == (digests, repr(manifest))
-    changed = {name for name, at in written(out).items() if before.get(name) != at}
-    ends = {"manifest.parquet", "report.html", "summary.json"}
-    own = {f"units/{record.name}", f"chunks/{chunk.name}", *ends}
+    assert (shards(copied), repr(rows(copied))) == (digests, repr(manifest))
+    changed = {name for name, at in written(copied).items() if before.get(name) != at}
+    own = {f"units/{record.name}", f"chunks/{chunk.name}", *ENDS}
     assert own <= changed
     assert {name for name in changed - own if not name.startswith(f"shards/{record.stem}")} == set()
 
 
 def test_nothing_but_results_and_records_is_left(done):
-    kinds = Counter(Path(name).parts[0] for name in written(done[0]))
-    ends = {"manifest.parquet", "report.html", "summary.json"}
-    assert set(kinds) == {"plans", "units", "chunks", "shards", *ends}
+    kinds = {Path(name).parts[0] for name in written(done[0])}
+    assert kinds == {"plans", "units", "chunks", "shards", *ENDS}
 
 
-def test_another_configuration_is_another_run(done, footage, models):
-    _out, _, _ = done
+def test_another_configuration_is_another_run(models):
     other = replace(CONFIG, footage=replace(CONFIG.footage, smallest_face=20))
     assert config_id(other, models) != config_id(CONFIG, models)
     assert config_id(CONFIG, replace(models, versions=())) != config_id(CONFIG, models)
 
 
-@pytest.mark.parametrize("victim", ["ray::_Worker", "mytalk_core.footage.isolated"])
-def test_killed_workers_and_decoders_change_nothing(done, footage, tmp_path, models, victim):
+@pytest.fixture(scope="module")
+def films(tmp_path_factory, sample_clips, run_ffmpeg) -> Path:
+    """Three films of 1.4 s, each a unit of its own."""
+    folder = tmp_path_factory.mktemp("films")
+    return write_films(folder / "films", sample_clips["jwp_intro"].path, run_ffmpeg)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(films, tmp_path_factory, models) -> Path:
+    """The result of `films` without Ray and without interruptions."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    preprocess_here(job(films, out, models, config=UNIT_PER_FILM))
+    assert records(out) == 3
+    return out
+
+
+def test_killed_workers_change_nothing(undisturbed, films, tmp_path, models, two_cpus):
+    """Both extraction workers are killed while the third unit is at work or waits for one."""
     out = tmp_path / "out"
-    killer = kill_when(lambda: records(out) >= 1, lambda: processes(victim))
-    preprocess(job(footage, out, models))
-    killer.join()
-    assert same(out, done[0])
+    with Killer(lambda: records(out) >= 1, lambda: processes("ray::_Worker")) as killer:
+        preprocess(job(films, out, models, config=UNIT_PER_FILM))
+    assert killer.killed
+    assert same(out, undisturbed)
+
+
+def test_a_killed_decoder_changes_nothing(undisturbed, films, tmp_path, models):
+    """The child is killed when it reports the first item of the second unit."""
+    work = job(films, tmp_path / "out", models, config=UNIT_PER_FILM)
+    worker = Worker(work.place)
+    child, killed = worker._child, []
+    call = child.call
+
+    def disturbed(*arguments, told):
+        def kill(message):
+            if not killed and records(tmp_path / "out") == 1:
+                killed.append(child._process.pid)
+                child._process.kill()
+            told(message)
+
+        return call(*arguments, told=kill)
+
+    child.call = disturbed
+    preprocess_here(work, worker)
+    assert killed
+    assert same(tmp_path / "out", undisturbed)
 
 
 COMMAND = """
 import sys
 from pathlib import Path
 sys.path[:0] = {path!r}
-import ray
-ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
 from mytalk_core.footage.unit_work import WorkModels
-from tests.preprocess_runs import job
+from tests.preprocess_runs import UNIT_PER_FILM, job
 from pipelines.preprocess import preprocess
 models = WorkModels(Path({landmarker!r}), Path({encoder!r}), None, {versions!r})
-preprocess(job({footage!r}, {out!r}, models))
+work = job({footage!r}, {out!r}, models, config=UNIT_PER_FILM)
+preprocess(work, address={address!r})
 """
 
 
-def test_a_killed_driver_is_continued_by_the_same_command(done, footage, tmp_path, models):
+def test_the_same_command_continues_the_run_of_a_killed_driver(
+    undisturbed, films, tmp_path, models, ray_address, two_cpus
+):
     out = tmp_path / "out"
     script = COMMAND.format(
         path=[str(Path(__file__).parents[2]), *sys.path],
         landmarker=str(models.landmarker),
         encoder=str(models.speech_encoder),
         versions=models.versions,
-        footage=str(footage),
+        footage=str(films),
         out=str(out),
+        address=ray_address,
     )
     driver = subprocess.Popen([sys.executable, "-c", script])
-    killer = kill_when(lambda: records(out) >= 1, lambda: [driver.pid])
-    assert driver.wait() == -signal.SIGKILL
-    killer.join()
+    with Killer(lambda: records(out) >= 1, lambda: [driver.pid]):
+        assert driver.wait() == -signal.SIGKILL
     assert not (out / "manifest.parquet").exists()
-    assert 1 <= records(out) < records(done[0])
+    assert records(out) >= 1
 
-    preprocess(job(footage, out, models))
-    assert same(out, done[0])
+    preprocess(job(films, out, models, config=UNIT_PER_FILM))
+    assert same(out, undisturbed)
 
 
-def test_retries_take_only_what_failed(
-    footage, tmp_path, models, run_ffmpeg, sample_clips, two_cpus
-):
-    films = tmp_path / "films" / "man"
-    films.mkdir(parents=True)
-    for name in ("c_text.mp4", "d_movie.mp4"):
-        (films / name).symlink_to(footage / "man" / name)
+def test_retries_take_only_what_failed(films, tmp_path, models):
+    footage = tmp_path / "films" / "man"
+    footage.mkdir(parents=True)
+    (footage / "a_text.mp4").write_text("I am no film.")
+    (footage / "b_film.mp4").symlink_to(films / "man" / "0.mp4")
     out = tmp_path / "out"
-    first = preprocess(job(tmp_path / "films", out, models))
+    first = preprocess_here(job(tmp_path / "films", out, models))
     assert first.sources == {"failed": 1, "ok": 1}
-    before = written(out)
+    before = without_ends(written(out))
 
-    assert preprocess(job(tmp_path / "films", out, models, "transient")).sources == first.sources
-    ends = ("manifest.parquet", "report.html", "summary.json")
-    assert {n: at for n, at in written(out).items() if n not in ends} == {
-        n: at for n, at in before.items() if n not in ends
-    }
-    again = preprocess(job(tmp_path / "films", out, models, "failed"))
+    transient = preprocess_here(job(tmp_path / "films", out, models, "transient"))
+    assert transient.sources == first.sources
+    assert without_ends(written(out)) == before
+    again = preprocess_here(job(tmp_path / "films", out, models, "failed"))
     assert again.sources == first.sources
     assert again.stages["probe"]["failed"] == 1
     assert again.stages["shots"]["done"] == 0  # what was ok is left alone
@@ -302,7 +360,7 @@ def test_an_input_that_is_missing_is_refused(tmp_path, models, two_cpus):
     assert not (tmp_path / "out").exists()
 
 
-def test_an_output_that_cannot_be_made_is_an_error(tmp_path, footage, models, two_cpus):
+def test_an_output_folder_that_cannot_be_created_is_an_error(tmp_path, footage, models, two_cpus):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file"):
         preprocess(job(footage, tmp_path / "file" / "out", models))

@@ -1,9 +1,8 @@
-"""Both models trained for real on drawn faces: tiny, a few steps, two processes."""
+"""Training of both models on drawn faces: the smallest size, few steps, two processes."""
 
 import json
-import os
 import shutil
-import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,45 +27,57 @@ from mytalk_core.motion.training import MotionTrainingConfig
 from mytalk_core.training.event_log import read_events
 from pipelines.train import TrainingFailedError, TrainResult, run_training
 from pipelines.training_job import TrainJob, buffer_config, run_name
+from tests.preprocess_runs import Killer, processes
 from tests.small_judges import write_small_judges
 from tests.synthetic_face import write_curated
 
-STEPS = {"motion": 160, "appearance": 40}
+STEPS = {"motion": 100, "appearance": 20}
 JUDGED_BY = {"motion": "judged_by", "appearance": "mouth_lpips"}
 BUFFER = BufferConfig(capacity=2, draws_per_clip=5)  # of the three clips of each process
+# The closed-form predictions have no effect, so that there is something left to learn.
+NO_READINGS = ReadingConfig(motion_ridge=1e6, closure_ridge=1e6)
+RECIPE = MotionTrainingConfig(voices=0, voiced_share=0.0, reading=NO_READINGS)
 
-pytestmark = pytest.mark.usefixtures("two_cpus")
+pytestmark = [pytest.mark.usefixtures("fast_polls", "two_cpus"), pytest.mark.xdist_group("ray")]
+
+
+@pytest.fixture(scope="module")
+def fast_polls() -> Iterator[None]:
+    """Ray Train asks its workers for their state every 0.2 s instead of every 2 s."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+        yield
 
 
 @pytest.fixture(scope="module")
 def curated(tmp_path_factory) -> Path:
-    """Clips of drawn faces that speak, as curation lays them out: more than the buffer holds."""
+    """Clips of drawn talking faces, as curation stores them: more than the buffer holds."""
     speakers = {"train": ["ann", "bo"], "val": ["cy"]}
     return write_curated(tmp_path_factory.mktemp("curated"), speakers, clips=3)
 
 
 class Training:
-    """A run that has ended, and what it takes to start it again."""
+    """A finished run that can be started again."""
 
     def __init__(self, job: TrainJob) -> None:
         self.job = job
-        self.told: list[int] = []
+        self.steps: list[int] = []  # as reported
         self.result = self.again()
 
     def again(self) -> TrainResult:
-        return run_training(self.job, lambda step, _: self.told.append(step))
+        return run_training(self.job, lambda step, _: self.steps.append(step))
 
     def scores(self) -> np.ndarray:
-        """What is to fall, (validations,): the error on held-out clips.
+        """The error on held-out clips, (validations,).
 
-        The losses of the steps leap with the noise and the light that batches are shown in.
+        It is compared instead of the losses, which vary with the noise and light of each batch.
         """
         return np.array([entry[JUDGED_BY[self.job.model]] for entry in self.result.history])
 
 
 @pytest.fixture(scope="module")
 def judges(tmp_path_factory) -> JudgingModels:
-    """Networks that judge pictures, of few channels and any weights."""
+    """Networks that compare images, with few channels and random weights."""
     folder = tmp_path_factory.mktemp("judges")
     return write_small_judges(folder)
 
@@ -75,10 +86,6 @@ def judges(tmp_path_factory) -> JudgingModels:
 def training(request, curated, whisper_dir, judges, tmp_path_factory) -> Training:
     out = tmp_path_factory.mktemp("trained")
     steps = STEPS[request.param]
-    # Drawn faces do not say what their features tell, so no other voice can tell it either.
-    # The readings are kept from saying anything, so that there is something left to learn.
-    silenced = ReadingConfig(motion_ridge=1e6, closure_ridge=1e6)
-    recipe = MotionTrainingConfig(voices=0, voiced_share=0.0, reading=silenced)
     job = TrainJob(
         request.param,
         curated,
@@ -88,7 +95,7 @@ def training(request, curated, whisper_dir, judges, tmp_path_factory) -> Trainin
         whisper_dir,
         2,
         buffer=BUFFER,
-        motion=recipe,
+        motion=RECIPE,
         judges=judges,
         patience=20,
     )
@@ -105,10 +112,10 @@ def test_the_error_on_held_out_clips_falls(training):
     assert training.result.history[-1]["step"] == training.job.steps
 
 
-def test_the_average_is_what_is_judged_and_shipped(training):
-    """The weights on disk are those that the best validation saw, averages all of them."""
+def test_averaged_weights_are_validated_and_shipped(training):
+    """The stored weights are the averages at the best validation."""
     if training.job.model == "motion":
-        pytest.skip("one model shows it")
+        pytest.skip("shown with one model")
     scores = training.scores()
     assert training.result.best_score == scores.min()
     state, shipped = last_state(training.job), load_file(training.job.weights)
@@ -122,7 +129,7 @@ def test_the_average_is_what_is_judged_and_shipped(training):
 
 
 def renderer_of(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The renderer's half of what is trained, under its own names."""
+    """The weights of the renderer, under its own names."""
     return {
         name.removeprefix("renderer."): weight
         for name, weight in weights.items()
@@ -131,17 +138,17 @@ def renderer_of(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def last_state(job: TrainJob) -> dict[str, Any]:
-    """What the run's last checkpoint holds."""
+    """The content of the last checkpoint of the run."""
     folders = (job.out / "checkpoints").rglob("state.pt")
     last = max(folders, key=lambda path: path.stat().st_mtime_ns)
     state: dict[str, Any] = torch.load(last, weights_only=True)
     return state
 
 
-def test_the_critic_stays_behind(training):
-    """It is trained, kept in checkpoints for a run to go on with, and not shipped."""
+def test_the_critic_is_not_shipped(training):
+    """It is trained and stored in checkpoints, from which a run continues."""
     if training.job.model == "motion":
-        pytest.skip("there is none")
+        pytest.skip("motion has no critic")
     shipped = load_file(training.job.weights)
     assert set(shipped) == set(Renderer(SIZES["tiny"]).state_dict())
     assert not any("critic" in name for name in shipped)
@@ -152,15 +159,15 @@ def test_the_critic_stays_behind(training):
     )
 
 
-def test_detail_is_judged_after_a_part_of_the_run(training):
+def test_detail_losses_start_after_a_share_of_the_run(training):
     if training.job.model == "motion":
-        pytest.skip("the renderer's alone")
+        pytest.skip("a loss of the renderer")
     judged = [entry["step"] for entry in training.result.history if "perceptual" in entry]
     assert judged[0] == pytest.approx(0.3 * training.job.steps, abs=2)
     assert judged[-1] == training.job.steps
 
 
-def test_the_weights_are_the_best_and_load(training):
+def test_the_best_weights_are_stored_and_load(training):
     load = load_model if training.job.model == "motion" else load_renderer
     model = load(training.result.weights)
 
@@ -171,7 +178,7 @@ def test_the_weights_are_the_best_and_load(training):
     assert record["best_score"] == training.result.best_score < float("inf")
 
 
-def test_nothing_unfinished_is_left(training):
+def test_no_temporary_file_is_left(training):
     left = {path.name for path in training.job.out.iterdir()}
     assert left == {
         training.job.weights.name,
@@ -181,81 +188,68 @@ def test_nothing_unfinished_is_left(training):
     }
 
 
-def test_the_same_again_returns_what_is_there(training):
+def test_the_same_job_again_returns_the_stored_result(training):
     written = training.job.weights.stat().st_mtime_ns
-    training.told.clear()
+    training.steps.clear()
 
     assert training.again() == training.result
     assert training.job.weights.stat().st_mtime_ns == written
-    assert training.told == []  # not a step was taken
+    assert training.steps == []  # not a step was taken
 
 
-def test_a_run_goes_on_after_its_last_checkpoint(training):
+def test_a_finished_run_without_its_history_is_restored_from_its_last_checkpoint(training):
+    if training.job.model == "appearance":
+        pytest.skip("shown with one model")
     record = json.loads(training.job.record.read_text())
-    if training.job.model == "motion":  # as of a run that was stopped before it was judged at all
-        training.job.record.write_text(json.dumps({**record, "history": []}))
-    else:  # all that is left of a run that was stopped: its checkpoints
-        training.job.record.unlink()
+    # As after a run that was stopped before its first validation.
+    training.job.record.write_text(json.dumps({**record, "history": []}))
     weights = training.job.weights.read_bytes()
-    training.told.clear()
+    training.steps.clear()
     again = training.again()
 
     assert again.history == training.result.history
     assert training.job.weights.read_bytes() == weights
-    assert training.told == []  # its last checkpoint was that of the last step
+    assert training.steps == []  # its last checkpoint was that of the last step
 
 
 def own_train_workers() -> list[int]:
-    """Process ids of the training workers that this process's cluster runs."""
-    parents = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            _, name, rest = status.read_text().replace("(", ")").split(")", 2)
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it has just ended
-        parents[int(status.parent.name)] = (name, int(rest.split()[1]))
-
-    def is_ours(pid: int) -> bool:
-        return pid == os.getpid() or (pid in parents and is_ours(parents[pid][1]))
-
-    # The system keeps the first fifteen letters of a name.
-    return [pid for pid, (name, _) in parents.items() if "RayTrainWo" in name and is_ours(pid)]
+    """Ids of the training processes of this process's cluster."""
+    return processes("ray::RayTrainWorker")
 
 
 def lists_checkpoints(snapshot: Path) -> bool:
-    """Whether Ray knows a checkpoint of the run by now: it asks its workers every other second."""
+    """Whether Ray's record of a run lists a checkpoint."""
     try:
         return bool(json.loads(snapshot.read_text())["checkpoint_results"])
     except ValueError:
-        return False  # it is just being written
+        return False  # it is being written
 
 
-def test_a_run_whose_worker_was_killed_ends_as_if_it_had_not_been(training, tmp_path):
-    """The buffer holds less than the data, so the place in the stream matters too."""
+def test_a_run_continues_exactly_after_a_worker_was_killed(training, tmp_path):
+    """The buffer holds less than the data, so the position in the stream matters too."""
     if training.job.model == "appearance":
-        pytest.skip("its own test kills all of its workers")
-    killed: list[int] = []
-    later: list[int] = []
-
-    def kill_one(step: int, _: int) -> None:
-        if killed:
-            later.append(step)
-        elif step > 20 and any(map(lists_checkpoints, tmp_path.rglob("*snapshot.json"))):
-            os.kill(own_train_workers()[0], signal.SIGKILL)
-            killed.append(step)
-
+        pytest.skip("shown with one model")
     job = replace(training.job, out=tmp_path, checkpoint_seconds=0)
-    result = run_training(job, kill_one)
+    steps: list[int] = []
 
-    assert killed and killed[0] < job.steps
-    assert min(later, default=job.steps) > 20  # it did not begin anew
+    def checkpointed() -> bool:
+        return any(map(lists_checkpoints, tmp_path.rglob("*snapshot.json")))
+
+    def one_of_two() -> list[int]:
+        return own_train_workers()[:1]
+
+    with Killer(checkpointed, one_of_two) as killer:
+        result = run_training(job, lambda step, _: steps.append(step) if killer.killed else None)
+
+    assert killer.killed
+    assert min(steps, default=job.steps) > 20  # it did not start from the beginning
     assert result.history == training.result.history
     assert result.weights.read_bytes() == training.result.weights.read_bytes()
-    assert logged(job) == logged(training.job)  # no step twice, none left out
+    assert logged(job) == logged(training.job)  # no step twice, none missing
 
 
 def logged(job: TrainJob) -> list[tuple[int, str, float]]:
-    """Step, name and value of the scalars that TensorBoard reads, but those of the clock."""
+    """Step, name and value of the scalars that TensorBoard reads, without those that time steps."""
     (run,) = (job.out / "tensorboard").iterdir()
     return sorted(
         (event.step, value.tag, value.simple_value)
@@ -282,56 +276,51 @@ def test_tensorboard_shows_the_history_and_a_sample_at_every_validation(training
     assert pictures == [entry["step"] for entry in training.result.history]
 
 
-def test_the_record_says_how_long_it_took(training):
+def test_the_record_has_the_times_of_the_run(training):
     result = training.result
     assert len(result.steps_per_second) == len(result.history)
     assert result.seconds > 0 and min(result.steps_per_second) > 0
     assert not result.stopped_early
 
 
-def test_a_run_that_gets_no_better_stops_early_and_is_done(training, tmp_path):
-    if training.job.model == "appearance":
-        pytest.skip("one model shows it")
-    job = replace(training.job, out=tmp_path, steps=300, patience=1)
-    stopped = Training(job)
-    *before, last = stopped.scores()
-
-    assert stopped.result.stopped_early
-    assert stopped.result.history[-1]["step"] < job.steps
-    assert last >= min(before) == stopped.result.best_score
-    assert json.loads(job.record.read_text())["stopped_early"]
-
-    for lost in ([], [job.record]):  # what is there is enough, and so is its last checkpoint
-        for path in lost:
-            path.unlink()
-        stopped.told.clear()
-        assert stopped.again() == stopped.result
-        assert stopped.told == []
-
-
-def test_preprocessed_clips_are_split_by_the_names_of_their_speakers(tmp_path, whisper_dir):
+def test_preprocessed_clips_train_until_nothing_improves(training, tmp_path):
+    """Speakers are split by name. The stopped run counts as finished."""
+    if training.job.model == "motion":
+        pytest.skip("shown with one model")
     names = [f"speaker{number}" for number in range(40)]
     held_out = [n for n in names if assign_split(n, n, frozenset(), SplitConfig()) == "val"][:1]
     speakers = [*held_out, *(name for name in names[:3] if name not in held_out)]
     data = tmp_path / "data"
     write_preprocessed(data, speakers)
-    # The readings are kept from saying anything, so that there is something left to learn.
-    silenced = ReadingConfig(motion_ridge=1e6, closure_ridge=1e6)
-    recipe = MotionTrainingConfig(voices=0, voiced_share=0.0, reading=silenced)
-    job = TrainJob(
-        "motion", data, tmp_path / "out", "tiny", 2, whisper_dir, 1, buffer=BUFFER, motion=recipe
-    )
-    result = run_training(job, lambda *_: None)
-    assert [entry["step"] for entry in result.history] == [1, 2]
-    assert set(clip_index(data, "val").speakers) == set(held_out)
+    job = replace(training.job, data=data, out=tmp_path / "out", workers=1, patience=1)
+    stopped = Training(job)
+    *before, last = stopped.scores()
 
-    write_preprocessed(tmp_path / "few", [name for name in speakers if name not in held_out])
+    assert set(clip_index(data, "val").speakers) == set(held_out)
+    assert stopped.result.stopped_early
+    assert stopped.result.history[-1]["step"] < job.steps
+    assert last >= min(before) == stopped.result.best_score
+    assert json.loads(job.record.read_text())["stopped_early"]
+
+    for lost in ([], [job.record]):  # the record is enough, and so is the last checkpoint
+        for path in lost:
+            path.unlink()
+        stopped.steps.clear()
+        assert stopped.again() == stopped.result
+        assert stopped.steps == []
+
+
+def test_preprocessed_clips_without_held_out_speakers_are_refused(tmp_path, whisper_dir):
+    names = [f"speaker{number}" for number in range(40)]
+    trained = [n for n in names if assign_split(n, n, frozenset(), SplitConfig()) != "val"][:2]
+    write_preprocessed(tmp_path / "few", trained)
+    job = TrainJob("motion", tmp_path / "few", tmp_path / "out", "tiny", 2, whisper_dir, 1)
     with pytest.raises(BadInputError, match="--val-share"):
-        run_training(replace(job, data=tmp_path / "few"), lambda *_: None)
+        run_training(job, lambda *_: None)
 
 
 def write_preprocessed(folder: Path, speakers: list[str]) -> None:
-    """The folder that preprocessing leaves, as far as training reads it: shards and manifest."""
+    """Write the part of the output of preprocessing that training reads: shards and manifest."""
     write_curated(folder, {"train": speakers})
     rows = pq.read_table(folder / "index.parquet").to_pylist()
     (folder / "index.parquet").unlink()
@@ -355,7 +344,7 @@ def write_preprocessed(folder: Path, speakers: list[str]) -> None:
     )
 
 
-def test_only_a_run_of_the_same_name_is_continued(training, curated, tmp_path):
+def test_the_name_of_a_run_covers_all_that_decides_its_weights(training, curated, tmp_path):
     job = training.job
     assert run_name(replace(job, out=tmp_path, checkpoint_seconds=1.0)) == run_name(job)
     others = [
@@ -374,7 +363,7 @@ def test_only_a_run_of_the_same_name_is_continued(training, curated, tmp_path):
     assert run_name(replace(job, data=data)) != run_name(job)
 
 
-def test_data_that_is_none_is_refused(tmp_path, whisper_dir):
+def test_missing_data_is_refused(tmp_path, whisper_dir):
     job = TrainJob("motion", tmp_path / "none", tmp_path / "out", "tiny", 2, whisper_dir, 1)
     with pytest.raises(BadInputError) as refusal:
         run_training(job, lambda *_: None)
@@ -382,14 +371,14 @@ def test_data_that_is_none_is_refused(tmp_path, whisper_dir):
     assert not job.out.exists()
 
 
-def test_more_workers_than_places_are_refused(curated, tmp_path, whisper_dir):
+def test_more_workers_than_cpus_are_refused(curated, tmp_path, whisper_dir):
     job = TrainJob("motion", curated, tmp_path / "out", "tiny", 2, whisper_dir, 3)
     with pytest.raises(BadInputError, match="3 workers need a CPU each, and Ray has 2"):
         run_training(job, lambda *_: None)
 
 
 @pytest.mark.parametrize("size, wanted", [("cpu", 192), ("gpu512", 768)])
-def test_crops_without_a_window_of_whole_pixels_are_refused_before_any_work(
+def test_crops_of_a_size_that_is_no_multiple_of_6_are_refused_before_any_work(
     tmp_path, whisper_dir, size, wanted
 ):
     data = write_curated(tmp_path / "data", {"train": ["ann"], "val": ["cy"]}, clips=1, size=100)
@@ -402,7 +391,7 @@ def test_crops_without_a_window_of_whole_pixels_are_refused_before_any_work(
     assert not job.out.exists()
 
 
-def test_as_many_clips_are_held_as_memory_has_room_for(tmp_path, whisper_dir):
+def test_the_buffer_holds_as_many_clips_as_fit_into_memory(tmp_path, whisper_dir):
     """Clips of crops that are twice as wide fill four times the memory."""
     held = []
     for size in (240, 480):
@@ -415,7 +404,7 @@ def test_as_many_clips_are_held_as_memory_has_room_for(tmp_path, whisper_dir):
     assert held[0] * 250 * 240 * 240 * 3 < 5 << 30
 
 
-def test_shards_that_are_none_end_the_run_with_one_line(curated, tmp_path, whisper_dir):
+def test_a_corrupt_shard_ends_the_run_with_one_line(curated, tmp_path, whisper_dir):
     data = tmp_path / "data"
     shutil.copytree(curated, data)
     shard = data / "train" / "shard-00000.tar"
