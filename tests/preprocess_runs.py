@@ -1,4 +1,4 @@
-"""Small runs of preprocessing for tests, and functions that compare and disturb them."""
+"""Small preprocessing jobs for tests, comparison of their results, and killing of processes."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ from mytalk_core.footage.units import UnitConfig, group_sources
 from mytalk_core.footage.worker import Worker, WorkPlace
 from pipelines.preprocess import PreprocessJob
 
-# Small chunks, units and shards, so that few seconds of footage make several of each.
+# Small chunks, units and shards, so that a few seconds of footage give several of each.
 CONFIG = WorkConfig(
     footage=FootageConfig(clip_seconds=3),
     units=UnitConfig(chunk_mean=3, chunk_most=3, unit_seconds=4),
@@ -95,7 +95,7 @@ def source_rows(out: Path) -> dict[str, ManifestRow]:
 
 def same(one: Path, other: Path) -> bool:
     """Whether shards and manifests of two runs are equal."""
-    # Compared as text: measurements that were not taken are NaN, which equals nothing.
+    # As text: missing measurements are NaN, which does not equal itself.
     return shards(one) == shards(other) and repr(rows(one)) == repr(rows(other))
 
 

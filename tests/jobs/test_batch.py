@@ -1,20 +1,22 @@
-"""`mytalk batch` as a person or a scheduler meets it; what dubs a title is a stand-in."""
+"""`mytalk batch` as users and schedulers call it: a cheap dubber, and the real one once."""
 
 import json
 from pathlib import Path
 
 import pytest
-import ray
 
 from jobs.app import run
 from mytalk_core.data.catalogue import CatalogueRow
-from mytalk_core.data.title_status import DubbedTitle, read_status
+from mytalk_core.data.title_status import DubbedTitle, TitleStatus, read_status
 from mytalk_core.dubbing import title
 from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.media.decode import iter_frames
+
+pytestmark = [pytest.mark.usefixtures("two_cpus"), pytest.mark.xdist_group("ray")]
 
 
 def stand_in(config):
-    """In place of `stored_dubber`: films that hold their speech, none of a video called empty."""
+    """Replaces `stored_dubber`: a film is a copy of its speech; a video called empty fails."""
 
     def dub(row: CatalogueRow, film: Path, beat) -> DubbedTitle:
         if row.video.stem == "empty":
@@ -28,22 +30,11 @@ def stand_in(config):
     return dub
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _two_cpus():
-    ray.shutdown()
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
-
-
-@pytest.fixture(autouse=True)
-def _light(monkeypatch):
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch) -> Path:
+    """Inputs of the cheap dubber, which replaces the real one."""
     monkeypatch.setattr(title, "stored_dubber", stand_in)
     monkeypatch.setattr(title, "recipe", lambda given_models, config: {"weights": "abc"})
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
     for name in ("film.mp4", "empty.mp4", "en.wav", "fr.wav"):
         (tmp_path / name).write_text(name)
     return tmp_path
@@ -116,3 +107,28 @@ def test_a_folder_that_cannot_be_written_is_exit_code_1(folder, capsys):
     blocked = folder / "film.mp4" / "out"
     assert run(["batch", catalogue(folder, "film.mp4,en.wav,en"), "--out", str(blocked)]) == 1
     assert str(blocked) in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("dub_models")
+def test_a_real_title_is_dubbed_by_the_stored_models(tmp_path, capsys, run_ffmpeg, sample_clips):
+    """One second of a talking person with another second of their speech."""
+    run_ffmpeg(tmp_path / "film.mp4", "-i", sample_clips["jwp_intro"].path, "-t", "1")
+    speech = ["-ss", "1", "-i", sample_clips["test_movie"].path, "-t", "1", "-vn"]
+    run_ffmpeg(tmp_path / "speech.wav", *speech)
+    out = tmp_path / "out"
+    arguments = [
+        "--json",
+        "batch",
+        catalogue(tmp_path, "film.mp4,speech.wav,en"),
+        "--out",
+        str(out),
+    ]
+    assert run(arguments) == 0
+    (title_row,) = json.loads(capsys.readouterr().out)["titles"]
+
+    frames = sum(1 for _ in iter_frames(tmp_path / "film.mp4"))
+    assert sum(1 for _ in iter_frames(out / title_row["film"])) == frames
+    (row,) = read_status(out)
+    assert (row.status, row.frames) == (TitleStatus.OK, frames)
+    assert row.rendered_frames > 0.9 * frames
+    assert "data:image/jpeg" in (out / row.report).read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -94,10 +95,16 @@ def manifest(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run."""
+    """The folder of a finished run; its input is beside it. Tests only read it."""
     folder = tmp_path_factory.mktemp("curated")
     curate([write_input(folder / "in")], folder / "out", CONFIG)
     return folder / "out"
+
+
+@pytest.fixture
+def finished(curated: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run for the test to change."""
+    return shutil.copytree(curated, tmp_path / "out")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -165,13 +172,6 @@ def test_curated_data_can_be_curated_again(curated: Path, tmp_path: Path) -> Non
     assert {name: once[name] for name in tars} == {name: twice[name] for name in tars}
 
 
-def test_a_run_in_another_folder_gives_the_same_bytes(
-    curated: Path, manifest: Path, tmp_path: Path
-) -> None:
-    curate([manifest], tmp_path / "out", CONFIG)
-    assert contents(tmp_path / "out") == contents(curated)
-
-
 def test_two_processes_give_the_same_bytes(
     curated: Path, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,26 +181,23 @@ def test_two_processes_give_the_same_bytes(
     assert contents(tmp_path / "out") == contents(curated)
 
 
-def test_a_finished_run_is_not_repeated(manifest: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    first = curate([manifest], out, CONFIG)
-    times = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
-    assert curate([manifest], out, CONFIG) == first
-    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == times
+def test_a_finished_run_is_not_repeated(manifest: Path, finished: Path) -> None:
+    times = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
+    funnel = funnel_from_json((finished / "funnel.json").read_text())
+    assert curate([manifest], finished, CONFIG) == funnel
+    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == times
 
 
-def test_an_interrupted_run_writes_only_what_is_missing(manifest: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    curate([manifest], out, CONFIG)
-    complete = contents(out)
-    finished, lost, *_ = shards_of(out, "train")
+def test_an_interrupted_run_writes_only_what_is_missing(manifest: Path, finished: Path) -> None:
+    complete = contents(finished)
+    kept, lost, *_ = shards_of(finished, "train")
     lost.unlink()
     for name in ("_SUCCESS.json", "index.parquet", "funnel.json"):
-        (out / name).unlink()
-    written = finished.stat().st_mtime_ns
-    curate([manifest], out, CONFIG)
-    assert contents(out) == complete
-    assert finished.stat().st_mtime_ns == written
+        (finished / name).unlink()
+    written = kept.stat().st_mtime_ns
+    curate([manifest], finished, CONFIG)
+    assert contents(finished) == complete
+    assert kept.stat().st_mtime_ns == written
 
 
 def test_the_same_manifest_twice_is_counted_once_and_a_copy_as_duplicates(
@@ -265,9 +262,18 @@ def with_copies(manifest: Path) -> Path:
     return manifest
 
 
-def test_copies_are_removed_with_the_name_of_the_kept_clip(manifest: Path, tmp_path: Path) -> None:
-    curate([with_copies(manifest)], tmp_path / "out", CONFIG)
-    rows = {row["id"]: row for row in pq.read_table(tmp_path / "out/manifest.parquet").to_pylist()}
+@pytest.fixture(scope="module")
+def curated_copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run over people without a name and copies."""
+    folder = tmp_path_factory.mktemp("curated_copies")
+    curate([with_copies(write_input(folder / "in"))], folder / "out", CONFIG)
+    return folder / "out"
+
+
+def test_copies_are_removed_with_the_name_of_the_kept_clip(curated_copies: Path) -> None:
+    rows = {
+        row["id"]: row for row in pq.read_table(curated_copies / "manifest.parquet").to_pylist()
+    }
     same = rows[clip_key("s1_t", 0, 0, 4)]
     assert (same["reason"], same["shard"]) == ("duplicate", "")
     assert same["message"] == "same content as s1_t-00000-00-003"
@@ -277,10 +283,9 @@ def test_copies_are_removed_with_the_name_of_the_kept_clip(manifest: Path, tmp_p
 
 
 def test_clips_without_a_speaker_are_grouped_by_face_and_share_a_split(
-    manifest: Path, tmp_path: Path
+    curated_copies: Path,
 ) -> None:
-    curate([with_copies(manifest)], tmp_path / "out", CONFIG)
-    rows = pq.read_table(tmp_path / "out" / "manifest.parquet").to_pylist()
+    rows = pq.read_table(curated_copies / "manifest.parquet").to_pylist()
     clips = [row for row in rows if row["kind"] == "clip"]
     assert all(row["speaker"] for row in clips)
     names = {row["title"]: row["speaker"] for row in clips}
@@ -292,7 +297,7 @@ def test_clips_without_a_speaker_are_grouped_by_face_and_share_a_split(
     for row in clips:
         splits.setdefault(row["speaker"], set()).add(row["split"])
     assert all(len(each) == 1 for each in splits.values())
-    faces = pq.read_table(tmp_path / "out" / "speakers.parquet").to_pylist()
+    faces = pq.read_table(curated_copies / "speakers.parquet").to_pylist()
     assert {row["speaker"] for row in faces} == {names[f"s{n}_t"] for n in (5, 6, 7)}
 
 
@@ -306,10 +311,10 @@ def results(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_result_depends_on_neither_ranges_nor_order_nor_number_of_manifests(
-    manifest: Path, tmp_path: Path
+    curated_copies: Path, manifest: Path, tmp_path: Path
 ) -> None:
-    curate([with_copies(manifest)], tmp_path / "one", CONFIG)
-    expected = results(tmp_path / "one")
+    expected = results(curated_copies)
+    with_copies(manifest)
     curate([manifest], tmp_path / "ranges", CONFIG, Execution(rows_per_range=3))
     assert results(tmp_path / "ranges") == expected
     rows = read_manifest(manifest)[::-1]
@@ -420,26 +425,22 @@ def test_an_unknown_runner_is_named(manifest: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_with_other_contents_is_not_changed(manifest: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    curate([manifest], out, CONFIG)
-    before = contents(out)
+def test_a_folder_with_other_contents_is_not_changed(manifest: Path, finished: Path) -> None:
+    before = contents(finished)
     with pytest.raises(BadInputError, match="another configuration"):
-        curate([manifest], out, CurateConfig())
+        curate([manifest], finished, CurateConfig())
     with pytest.raises(BadInputError, match="something else"):
         curate([manifest], manifest.parent, CONFIG)
-    assert contents(out) == before
+    assert contents(finished) == before
 
 
-def test_a_file_that_cannot_be_written_is_an_output_error(manifest: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    curate([manifest], out, CONFIG)
-    (out / "_SUCCESS.json").unlink()
-    (out / "dataset_card.md").unlink()
-    (out / "dataset_card.md").mkdir()  # blocks the report
+def test_a_file_that_cannot_be_written_is_an_output_error(manifest: Path, finished: Path) -> None:
+    (finished / "_SUCCESS.json").unlink()
+    (finished / "dataset_card.md").unlink()
+    (finished / "dataset_card.md").mkdir()  # blocks the report
     with pytest.raises(OutputError, match=r"dataset_card\.md"):
-        curate([manifest], out, CONFIG)
-    assert not (out / "_SUCCESS.json").exists()
+        curate([manifest], finished, CONFIG)
+    assert not (finished / "_SUCCESS.json").exists()
 
 
 def test_the_completion_record_names_configuration_and_versions(curated: Path) -> None:

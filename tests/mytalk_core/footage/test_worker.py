@@ -1,5 +1,6 @@
 """A worker completes its units even where media kills the process that opens it."""
 
+import select
 import sys
 import threading
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import fsspec
 import pytest
@@ -15,7 +17,7 @@ from mytalk_core.data.list_access import ListAccess
 from mytalk_core.data.manifest import Kind, ManifestRow, Status
 from mytalk_core.data.storage import open_store
 from mytalk_core.errors import ErrorClass, Reason
-from mytalk_core.footage.isolated import IsolationConfig
+from mytalk_core.footage import isolated
 from mytalk_core.footage.listing import ListingConfig, Source, list_sources
 from mytalk_core.footage.records import Records
 from mytalk_core.footage.track_parts import FootageConfig
@@ -24,19 +26,20 @@ from mytalk_core.footage.worker import Worker, WorkPlace
 
 # A sitecustomize module, which every child imports: it replaces a decoder by a broken one.
 BROKEN = """
-import ctypes, time
+import ctypes, pathlib, time
 import numpy
 from mytalk_core.footage import clips, unit_work
 
 def broken(path, *arguments, **options):
     if path.name == "b.mp4":
+        pathlib.Path({marker!r}).touch()
         {effect}
     return decode(path, *arguments, **options)
 
 {module}.{name}, decode = broken, {module}.{name}
 """
 CRASH = "ctypes.string_at(0)"
-HANG = "time.sleep(600)"
+HANG = "time.sleep(3600)"
 GROW = "numpy.ones(2**40)"
 
 
@@ -60,7 +63,6 @@ def place(tmp_path, landmarker_model, whisper_dir) -> WorkPlace:
         config_id=config_id(config, models),
         models=models,
         scratch=tmp_path / "scratch",
-        isolation=IsolationConfig(stall_seconds=20.0),
     )
 
 
@@ -93,11 +95,27 @@ def work_off(place: WorkPlace, folder: Path) -> dict[str, ManifestRow]:
 
 def break_decoder(
     monkeypatch: pytest.MonkeyPatch, folder: Path, module: str, name: str, effect: str
-) -> None:
+) -> Path:
+    """Make `module.name` of new processes fail for b.mp4; return the file they write before."""
     folder.mkdir()
-    text = BROKEN.format(module=module, name=name, effect=effect)
+    marker = folder / "reached"
+    text = BROKEN.format(module=module, name=name, effect=effect, marker=str(marker))
     (folder / "sitecustomize.py").write_text(text)
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+    return marker
+
+
+def stall_at(monkeypatch: pytest.MonkeyPatch, marker: Path) -> None:
+    """Let the wait for the child's next message time out as soon as `marker` exists."""
+
+    def wait(reading: list[int], *others: object) -> tuple[list[int], list[int], list[int]]:
+        while not marker.exists():
+            if (ready := select.select(reading, [], [], 0.05))[0]:
+                return ready
+        marker.unlink()
+        return [], [], []
+
+    monkeypatch.setattr(isolated, "select", SimpleNamespace(select=wait))
 
 
 @pytest.mark.parametrize(
@@ -107,19 +125,24 @@ def break_decoder(
         (HANG, Reason.TIMED_OUT),
         (GROW, Reason.OVER_LIMIT),
     ],
+    ids=["crash", "hang", "grow"],
 )
 def test_a_file_that_kills_its_decoder_fails_alone(
     monkeypatch, tmp_path, films, place, effect, reason
 ):
-    break_decoder(monkeypatch, tmp_path / "broken", "clips", "iter_frames_at", effect)
-    if effect is HANG:
-        place = replace(place, isolation=IsolationConfig(stall_seconds=6.0))
-    found = work_off(place, films)
-    assert {name: (row.status, row.reason) for name, row in found.items()} == {
+    marker = break_decoder(monkeypatch, tmp_path / "broken", "clips", "iter_frames_at", effect)
+    expected = {
         "a.mp4": (Status.OK, None),
         "b.mp4": (Status.FAILED, reason),
         "c.mp4": (Status.OK, None),
     }
+    if effect is not CRASH:  # one file after the broken one is enough
+        (films / "a.mp4").unlink()
+        del expected["a.mp4"]
+    if effect is HANG:
+        stall_at(monkeypatch, marker)
+    found = work_off(place, films)
+    assert {name: (row.status, row.reason) for name, row in found.items()} == expected
     assert found["b.mp4"].error_class is ErrorClass.BAD_INPUT
     assert "b.mp4" in found["b.mp4"].message
 
