@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.app import run
 from mytalk_core.data.manifest import Kind, Status, read_manifest
 from mytalk_core.dubbing.dub import DubConfig, DubResult
 from mytalk_core.dubbing.inputs import Inputs, open_inputs
@@ -26,11 +25,13 @@ from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.faces.shape import aperture
 from mytalk_core.footage.listing import ListingConfig, list_sources
+from mytalk_core.footage.unit_work import WorkConfig, WorkModels
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.decode import iter_frames
 from mytalk_core.media.probe import probe_audio, probe_video
 from mytalk_core.speech.recognition import Recogniser
 from tests.cases import CUT_FRAME, FRAMES, PEOPLE, CaseInputs, run_program
+from tests.preprocess_runs import job, preprocess_here
 
 # Inputs of preprocessing.
 _FOOTAGE = ("upside.mp4", "chin.mp4", "jump30.ts", "jump3600.ts", "cover.mov", "anamorphic.mp4")
@@ -92,8 +93,10 @@ class CaseRunner:
     def manifest(self) -> Path:
         """Preprocess `_FOOTAGE` and the folders of people; return the path of the manifest."""
         out = self._folder / "shards"
-        footage = [str(self.inputs.made(name)) for name in (*_FOOTAGE, "names")]
-        assert run(["--quiet", "preprocess", *footage, "--out", str(out)]) in (0, 1)
+        models = WorkModels(self.landmarker, self._models.speech_encoder, None, ())
+        work = job(self._folder, out, models, config=WorkConfig())
+        footage = tuple(str(self.inputs.made(name)) for name in (*_FOOTAGE, "names"))
+        preprocess_here(replace(work, inputs=footage))
         return out / "manifest.parquet"
 
     def clips(self, name: str) -> list[int]:
@@ -218,7 +221,7 @@ def anamorphic(runner: CaseRunner) -> CaseResult:
 
 def voice_in(speech: str) -> Callable[[CaseRunner], CaseResult]:
     def measure(runner: CaseRunner) -> CaseResult:
-        dub = runner.dub("A.mp4", speech)
+        dub = runner.dub("short.mp4", speech)
         channels = probe_audio(dub.result.film).channels
         measured = f"{'voice' if dub.voiced else 'no voice'}, {channels} channels in the film"
         return CaseResult("speech is found, or refused in advance", measured, dub.voiced)

@@ -69,6 +69,11 @@ def _film(inputs: CaseInputs, out: Path) -> Path:
     return inputs.ff(out, "-i", source, "-t", "3", *_X264, "-pix_fmt", "yuv420p", *_AAC)
 
 
+def _short(inputs: CaseInputs, out: Path) -> Path:
+    """The first second, for checks that need few frames."""
+    return inputs.ff(out, "-i", inputs.made("A.mp4"), "-t", 1, *_X264, *_AAC)
+
+
 def _speech(inputs: CaseInputs, out: Path) -> Path:
     return inputs.ff(out, "-i", inputs.footage.speech, "-t", "3", "-vn", "-ac", 1, "-ar", 44100)
 
@@ -88,11 +93,13 @@ def _cut_first(inputs: CaseInputs, out: Path) -> Path:
     return inputs.ff(out, "-i", inputs.made("A.mp4"), "-frames:v", CUT_FRAME, "-an", *_X264)
 
 
-def _filtered(graph: str, codec: tuple[str, ...]) -> Callable[[CaseInputs, Path], Path]:
+def _filtered(
+    graph: str, codec: tuple[str, ...], film: str = "A.mp4"
+) -> Callable[[CaseInputs, Path], Path]:
     """Return a recipe that filters the film's picture."""
 
     def make(inputs: CaseInputs, out: Path) -> Path:
-        return inputs.ff(out, "-i", inputs.made("A.mp4"), "-vf", graph, *codec, "-c:a", "copy")
+        return inputs.ff(out, "-i", inputs.made(film), "-vf", graph, *codec, "-c:a", "copy")
 
     return make
 
@@ -136,7 +143,7 @@ def _dv(inputs: CaseInputs, out: Path) -> Path:
 
 
 def _mirror(inputs: CaseInputs, out: Path) -> Path:
-    return inputs.ff(out, "-display_hflip", "-i", inputs.made("A.mp4"), "-c", "copy")
+    return inputs.ff(out, "-display_hflip", "-i", inputs.made("short.mp4"), "-c", "copy")
 
 
 def _jump(seconds: int) -> Callable[[CaseInputs, Path], Path]:
@@ -228,7 +235,7 @@ def _alpha(inputs: CaseInputs, out: Path) -> Path:
         "geq='if(lt(hypot(X-180,Y-144),140),255,0)'"
     )
     graph = "[0:v][1:v]alphamerge=shortest=1,format=yuva444p10le"
-    codec = ("-c:v", "prores_ks", "-profile:v", 4444, "-c:a", "pcm_s24le", "-t", 2)
+    codec = ("-c:v", "prores_ks", "-profile:v", 4444, "-c:a", "pcm_s24le", "-t", 1)
     films = ("-i", inputs.made("A.mp4"), "-f", "lavfi", "-i", disc)
     return inputs.ff(out, *films, "-filter_complex", graph, *codec)
 
@@ -251,6 +258,7 @@ def _tracks(inputs: CaseInputs, out: Path) -> Path:
 
 RECIPES: dict[str, Callable[[CaseInputs, Path], Path]] = {
     "A.mp4": _film,
+    "short.mp4": _short,
     "B.wav": _speech,
     "cut.mp4": _cut,
     "cutA.mp4": _cut_first,
@@ -273,7 +281,7 @@ RECIPES: dict[str, Callable[[CaseInputs, Path], Path]] = {
     "capitals.csv": _list([["Source", "Speaker"], ["A.mp4", "one"]], ",", "\n"),
     "burnt.mp4": _burnt,
     "alpha.mov": _alpha,
-    "bw.mp4": _filtered("hue=s=0", _FINE),
+    "bw.mp4": _filtered("hue=s=0", _FINE, "short.mp4"),
     "cover.mov": _cover,
     "tracks.mkv": _tracks,
 }
