@@ -47,8 +47,8 @@ demo: dependencies
 # The fault handler prints the Python stack when native code crashes, also after the last test.
 # Modules keep their order, because the tests on Ray come first.
 test: dependencies
-	@PYTHONFAULTHANDLER=1 $(run) pytest --numprocesses $(TEST_PROCESSES) --dist loadgroup \
-		--no-loadscope-reorder --durations 10 $(ARGS)
+	@PYTHONFAULTHANDLER=1 $(run) pytest --numprocesses $(TEST_PROCESSES) --no-loadscope-reorder \
+		--durations 10 $(ARGS)
 
 # BENCH: a module of tests/benchmarks; ARGS: its arguments, e.g. BENCH=preprocess_speed ARGS="engine".
 BENCH ?= dub_speed

@@ -12,7 +12,7 @@ from mytalk_core.dubbing import title
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.decode import iter_frames
 
-pytestmark = [pytest.mark.usefixtures("two_cpus"), pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.usefixtures("two_cpus")
 
 
 def stand_in(config):

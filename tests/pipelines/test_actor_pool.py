@@ -5,7 +5,6 @@ import time
 from functools import partial
 from pathlib import Path
 
-import pytest
 import ray
 
 from mytalk_core.data.catalogue import CatalogueRow
@@ -14,8 +13,6 @@ from mytalk_core.errors import ErrorClass, ModelError, MytalkError, Reason, Stor
 from pipelines.actor_pool import ActorPool, PoolConfig, Shape, Task, settle_any
 from pipelines.cluster import machines
 from pipelines.dub import dub_catalogue
-
-pytestmark = pytest.mark.xdist_group("ray")
 
 
 class Work:

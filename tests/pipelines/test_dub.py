@@ -20,7 +20,7 @@ from pipelines.dub import WORKER_CPUS, BatchConfig, dub_catalogue, worker_shape
 RECIPE = {"weights": "abc"}
 
 
-pytestmark = [pytest.mark.usefixtures("two_cpus"), pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.usefixtures("two_cpus")
 
 
 def make_dubber(journal: Path):

@@ -35,8 +35,6 @@ from tests.preprocess_runs import (
     write_films,
 )
 
-pytestmark = pytest.mark.xdist_group("ray")
-
 # Files that every run writes at its end.
 ENDS = ("manifest.parquet", "report.html", "summary.json")
 

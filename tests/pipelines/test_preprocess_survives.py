@@ -23,8 +23,6 @@ from tests.preprocess_runs import (
     write_films,
 )
 
-pytestmark = pytest.mark.xdist_group("ray")
-
 
 @pytest.fixture(scope="module")
 def models(landmarker_model, whisper_dir) -> WorkModels:

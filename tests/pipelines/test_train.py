@@ -38,7 +38,7 @@ BUFFER = BufferConfig(capacity=2, draws_per_clip=5)  # of the three clips of eac
 NO_READINGS = ReadingConfig(motion_ridge=1e6, closure_ridge=1e6)
 RECIPE = MotionTrainingConfig(voices=0, voiced_share=0.0, reading=NO_READINGS)
 
-pytestmark = [pytest.mark.usefixtures("fast_polls", "two_cpus"), pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.usefixtures("fast_polls", "two_cpus")
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,6 @@ from mytalk_core.footage.listing import ListingConfig
 from mytalk_core.footage.run_account import RunProgress
 from mytalk_core.footage.stages import Stage
 
-pytestmark = pytest.mark.xdist_group("ray")
-
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory, sample_clips, run_ffmpeg) -> Path:
