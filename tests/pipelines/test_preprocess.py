@@ -280,14 +280,14 @@ def test_a_killed_decoder_changes_nothing(undisturbed, films, tmp_path, models):
     child, killed = worker._child, []
     call = child.call
 
-    def disturbed(*arguments, told):
+    def disturbed(*arguments, on_message):
         def kill(message):
             if not killed and records(tmp_path / "out") == 1:
                 killed.append(child._process.pid)
                 child._process.kill()
-            told(message)
+            on_message(message)
 
-        return call(*arguments, told=kill)
+        return call(*arguments, on_message=kill)
 
     child.call = disturbed
     preprocess_here(work, worker)
