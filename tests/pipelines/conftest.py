@@ -1,10 +1,13 @@
 """A Ray cluster of two machines for tests that lose one."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
 import ray
 from ray.cluster_utils import Cluster
+
+from pipelines.cluster import machines
 
 
 class Machines:
@@ -44,5 +47,7 @@ def two_machines(machines_to_lose: Machines) -> Iterator[Machines]:
     """A connection of this process to two machines."""
     machines_to_lose.complete()
     ray.init(address=machines_to_lose.address, log_to_driver=False)
+    while len(machines()) != 2:  # Ray may not have noticed yet that a lost one is gone
+        time.sleep(0.1)
     yield machines_to_lose
     ray.shutdown()
