@@ -1,4 +1,4 @@
-"""Which frames of a run keep their own mouth, why, and how drawing fades out before them."""
+"""Which frames of a track keep their own mouth, why, and how drawing fades out before them."""
 
 from dataclasses import dataclass, field
 
@@ -29,10 +29,18 @@ class LeftAloneConfig:
 
 
 @dataclass(frozen=True)
-class RunPlan:
-    """What happens to each of the T frames of a run."""
+class HiddenMouth:
+    """Frames of a track, (T,) each, that cannot be drawn whatever the head does."""
 
-    strength: NDArray[np.float32]  # (T,) 0..1 how much of the drawing shows; 0 leaves a frame alone
+    outside: Flags  # the mouth is beyond the picture
+    unseen: Flags  # no face was detected
+
+
+@dataclass(frozen=True)
+class DrawingPlan:
+    """What happens to each of the T frames of a track."""
+
+    strength: NDArray[np.float32]  # (T,) 0..1 opacity of the drawn mouth; 0 leaves a frame alone
     reasons: tuple[LeftAlone | None, ...]  # of each frame; None where it is drawn
 
     @property
@@ -47,50 +55,52 @@ class RunPlan:
         return wholly
 
 
-def plan_run(
+def plan_drawing(
     pose: Pose,
     samples: NDArray[np.uint8],
-    outside: Flags,
+    hidden: HiddenMouth,
     fps: float,
     scheme: LandmarkScheme,
     config: LeftAloneConfig,
-) -> RunPlan:
-    """Decide for every frame of a run whether it is drawn.
+) -> DrawingPlan:
+    """Decide for every frame of a track whether it is drawn.
 
     Args:
         pose: of its T frames, finite.
         samples: (T, N, 4) from `occlusion_sample`; may be mapped from disk.
-        outside: (T,) frames whose mouth lies beyond the picture.
         fps: frames a second.
     """
     yaw = head_turn(pose)
     turned = turned_away(yaw, config.largest_turn, config.returned_turn)
-    covered = occluded(samples, yaw, ~(turned | outside), fps, scheme, config.occlusion)
-    alone = without_gaps(turned | outside | covered, round(config.shortest_drawn * fps))
+    shown = ~(turned | hidden.outside | hidden.unseen)
+    covered = occluded(samples, yaw, shown, fps, scheme, config.occlusion)
+    alone = without_gaps(~shown | covered, round(config.shortest_drawn * fps))
     reasons: list[LeftAlone | None] = []
     for frame, is_alone in enumerate(alone):
         reason: LeftAlone | None
-        if outside[frame]:
+        if hidden.unseen[frame]:
+            reason = LeftAlone.NO_FACE
+        elif hidden.outside[frame]:
             reason = LeftAlone.OUTSIDE
         elif turned[frame]:
             reason = LeftAlone.TURNED
         elif covered[frame]:
             reason = LeftAlone.COVERED
         else:
-            # What lies between two such stretches is left alone for what came before it.
+            # A frame between two such stretches takes the reason of the one before it.
             reason = reasons[-1] if is_alone else None
         reasons.append(reason)
-    return RunPlan(fading(alone, round(config.fade * fps)), tuple(reasons))
+    return DrawingPlan(fading(alone, round(config.fade * fps)), tuple(reasons))
 
 
 def turned_away(yaw: NDArray[np.float32], largest: float, returned: float) -> Flags:
-    """Frames (T,) from where the head turns by more than `largest` to where it is back.
+    """Frames (T,) from where the head turns by more than `largest` to where it has returned.
 
     Args:
         yaw: (T,) degrees; largest, returned: degrees, the first larger.
     """
     turn = np.abs(yaw)
-    # What was last beyond one of the limits decides; at first nothing was.
+    # The limit that was crossed last decides; a track starts as not turned away.
     events = np.where(turn > largest, 1, np.where(turn < returned, 0, -1))
     events[0] = max(events[0], 0)
     last = np.maximum.accumulate(np.where(events >= 0, np.arange(len(events)), 0))
@@ -99,7 +109,7 @@ def turned_away(yaw: NDArray[np.float32], largest: float, returned: float) -> Fl
 
 
 def fading(alone: Flags, frames: int) -> NDArray[np.float32]:
-    """How much is drawn, (T,): 0 where frames are left alone, rising to 1 over `frames` beside."""
+    """Opacity of the drawing, (T,): 0 in frames left alone, rising to 1 over `frames` frames."""
     places = np.arange(len(alone))
     stops = np.flatnonzero(alone)
     if len(stops) == 0:

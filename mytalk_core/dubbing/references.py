@@ -1,8 +1,7 @@
-"""What a run's rendering is shown of its person: reference crops, and the grain of the film."""
+"""What the renderer is given of the person of a track: reference crops, and the film's grain."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +19,11 @@ from mytalk_core.appearance.reference_choice import (
     spread,
     unlikeness,
 )
-from mytalk_core.dubbing.film_faces import FilmFaces, Person
 from mytalk_core.dubbing.geometry import FaceGeometry, posed_boxes
-from mytalk_core.dubbing.progress import Progress
-from mytalk_core.faces.crop import CropConfig, apply_box, cut_crop, place
-from mytalk_core.faces.landmark_scheme import LandmarkScheme
+from mytalk_core.dubbing.title_plan import PlannedTrack
+from mytalk_core.faces.crop import apply_box, cut_crop, place
 from mytalk_core.faces.square_pixels import stored_boxes
+from mytalk_core.films.progress import Progress
 from mytalk_core.media.decode import PlaneFrame, iter_planes
 from mytalk_core.media.plane_regions import region_rgb
 from mytalk_core.media.planes import Planes
@@ -34,28 +32,28 @@ from mytalk_core.media.probe import VideoInfo
 
 # Frames in a row from which the grain is measured.
 _GRAIN_FRAMES = 9
-# Frames of a run among which references are chosen, and for which; more tell nothing new.
+# Frames of a track among which references are chosen, and for which; more change nothing.
 _STUDIED = 1000
 
 Frames = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class RunLook:
-    """How the person of a run looks; crops of C pixels."""
+class TrackAppearance:
+    """What the person of a track looks like; crops of C pixels."""
 
-    references: FaceCrops  # K frames, float pictures; those that serve most first
-    moments: Moments  # (K,) of them
+    references: FaceCrops  # K frames, float pictures; the most useful first
+    timestamps: Moments  # (K,) of them
     grain: Grain
 
 
 @dataclass(frozen=True)
-class RunMouths:
-    """The mouths of a run as they are and as they will be, of frames spread over it."""
+class TrackMouths:
+    """The mouths of a track in the film and as they are to be drawn, in frames spread over it."""
 
-    frames: Frames  # (K,) of the film: those that may be shown
+    frames: Frames  # (K,) of the track: those that may be references
     own: Mouths  # (K,) of them
-    asked: Mouths  # (T,) that the run is drawn with
+    target: Mouths  # (T,) that the track is drawn with
 
 
 def film_crop(planes: Planes, box: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -70,119 +68,125 @@ def film_crop(planes: Planes, box: NDArray[np.float32], size: int) -> NDArray[np
     return cut_crop(pixels, box, size, (region.left, region.top)).astype(np.float32, copy=False)
 
 
-def study_mouths(
-    run: tuple[int, int],
-    geometry: Iterable[FaceGeometry],
-    starts: Sequence[Fraction],
-    usable: NDArray[np.bool_],
-    crop: CropConfig,
-    scheme: LandmarkScheme,
-) -> RunMouths:
-    """The mouths of a run.
+def study_mouths(planned: PlannedTrack, geometry: Iterable[FaceGeometry]) -> TrackMouths:
+    """Measure the mouths of a track.
+
+    Frames that show the mouth well may be references; all frames, where there is none.
 
     Args:
-        geometry: of all its frames, in crops of `crop.size`.
-        starts: of each of its frames, seconds of the film.
-        usable: (T,) which of its frames show the mouth well; all count where none does.
+        geometry: of all its frames.
     """
+    track, usable = planned.track, planned.drawing.usable
     among = np.flatnonzero(usable if usable.any() else ~usable)
     known = among[spread(len(among), _STUDIED)]
-    asked = spread(run[1] - run[0], _STUDIED)
+    targets = spread(len(track), _STUDIED)
     own_parts: list[Mouths] = []
-    asked_parts: list[Mouths] = []
+    target_parts: list[Mouths] = []
     for block in geometry:
-        first, end = block.first - run[0], block.first - run[0] + len(block.boxes)
         for frames, points, parts in (
             (known, block.own, own_parts),
-            (asked, block.points, asked_parts),
+            (targets, block.points, target_parts),
         ):
-            some = frames[(frames >= first) & (frames < end)]
-            moments = np.array([float(starts[frame]) for frame in some])
-            here = some - first
+            here = frames[(frames >= block.first) & (frames < block.first + len(block.boxes))]
+            at = here - block.first
+            timestamps = np.array([float(track.starts[frame]) for frame in here])
             parts.append(
-                mouths_at(points[here], block.face_points[here], moments, crop.size, scheme)
+                mouths_at(
+                    points[at], block.face_points[at], timestamps, planned.crop.size, track.scheme
+                )
             )
-    return RunMouths(run[0] + known, joined_mouths(own_parts), joined_mouths(asked_parts))
+    return TrackMouths(known, joined_mouths(own_parts), joined_mouths(target_parts))
 
 
-def choose_references(mouths: RunMouths, count: int) -> Frames:
-    """Frames of a run that it is best drawn from, (K,), those that serve most first."""
-    return mouths.frames[serving_frames(unlikeness(mouths.asked, mouths.own), count)]
+def choose_references(mouths: TrackMouths, count: int) -> Frames:
+    """Frames of a track that serve best as references, (K,), the most useful first."""
+    return mouths.frames[serving_frames(unlikeness(mouths.target, mouths.own), count)]
 
 
-def typical_frames(mouths: RunMouths, count: int) -> Frames:
-    """Frames of a run that stand for all of it, (K,), the most typical first."""
+def typical_frames(mouths: TrackMouths, count: int) -> Frames:
+    """Frames that represent a whole track, (K,), the most typical first."""
     return mouths.frames[covering_frames(mouths.own.lips, mouths.own.anchors, count)]
 
 
-def film_looks(
+def film_appearances(
     video: VideoInfo,
-    faces: FilmFaces,
-    people: Sequence[Person],
+    tracks: Sequence[PlannedTrack],
     chosen: Sequence[Frames],
-    crops: Sequence[CropConfig],
-    scheme: LandmarkScheme,
     progress: Progress,
-) -> Iterator[RunLook]:
-    """The look of each run's person in order, in one pass over the film.
+) -> Iterator[TrackAppearance]:
+    """The appearance of each track in order, in one pass over the film.
 
-    The film is read no farther than the looks that are asked for, and one is in memory at a time.
+    The film is read no further than the appearances that are taken. In memory are those of the
+    next track and of tracks at the same time.
 
     Args:
-        chosen, crops: of each run, the frames as of `choose_references` or `typical_frames`.
-        progress: told until the first run's look is there; for the others nobody waits.
+        tracks: by first frame.
+        chosen: of each track, frames from `choose_references` or `typical_frames`.
+        progress: called until the first appearance is complete; the others are read ahead.
     """
-    frames = prefetched(iter_planes(video.path, choice=video.choice, even=video.even), 4)
-    for number, (run, person) in enumerate(zip(faces.runs, people, strict=True)):
-        shown = set(chosen[number].tolist())
-        in_a_row = set(_grain_frames(run, int(chosen[number][0])))
-        last = max(shown | in_a_row)
-        references: dict[int, FaceCrops] = {}
-        grainy: list[FaceCrops] = []
-        for frame in frames:
-            if number == 0:
-                progress("choosing reference frames", frame.index, last)
-            if frame.index in shown or frame.index in in_a_row:
-                crop = _reference(
-                    frame, faces, run, person, scheme, crops[number], float(video.fps)
-                )
-                if frame.index in shown:
-                    references[frame.index] = crop
-                if frame.index in in_a_row:
-                    grainy.append(crop)
-            if frame.index == last:
-                break
-        order = chosen[number].tolist()
-        known = joined_crops([references[frame] for frame in order])
-        moments = np.array([float(faces.starts[frame]) for frame in order])
-        yield RunLook(known, moments, _grain(joined_crops(grainy)))
+    waiting = [_Collected(planned, own) for planned, own in zip(tracks, chosen, strict=True)]
+    films = prefetched(iter_planes(video.path, choice=video.choice, even=video.even), 4)
+    first = waiting[0] if waiting else None
+    while waiting:
+        while not waiting[0].complete:
+            frame = next(films)
+            if waiting[0] is first:
+                progress("choosing reference frames", frame.index, first.last)
+            for each in waiting:
+                if each.planned.track.first > frame.index:
+                    break
+                each.offer(frame)
+        yield waiting.pop(0).appearance()
 
 
-def _grain_frames(run: tuple[int, int], middle: int) -> range:
-    """Frames in a row about a reference, which shows the face unobstructed."""
-    first = min(max(middle - _GRAIN_FRAMES // 2, run[0]), max(run[1] - _GRAIN_FRAMES, run[0]))
-    return range(first, min(first + _GRAIN_FRAMES, run[1]))
+class _Collected:
+    """The crops of a track that were collected so far."""
+
+    def __init__(self, planned: PlannedTrack, chosen: Frames) -> None:
+        """Args: `chosen`: reference frames of the track."""
+        self.planned = planned
+        track = planned.track
+        self._chosen = (track.first + chosen).tolist()
+        self._grain = list(_grain_frames(track.first, track.end, self._chosen[0]))
+        self._crops: dict[int, FaceCrops] = {}
+        self._wanted = {*self._chosen, *self._grain}
+        self.last = max(self._wanted)  # frame of the film
+        self.complete = False
+
+    def offer(self, frame: PlaneFrame) -> None:
+        """Take what is wanted of the next frame of the film."""
+        if frame.index in self._wanted:
+            self._crops[frame.index] = _reference(frame, self.planned)
+        self.complete = self.complete or frame.index >= self.last
+
+    def appearance(self) -> TrackAppearance:
+        """Put together what was collected."""
+        track = self.planned.track
+        return TrackAppearance(
+            joined_crops([self._crops[frame] for frame in self._chosen]),
+            np.array([float(track.starts[frame - track.first]) for frame in self._chosen]),
+            _grain(joined_crops([self._crops[frame] for frame in self._grain])),
+        )
 
 
-def _reference(
-    frame: PlaneFrame,
-    faces: FilmFaces,
-    run: tuple[int, int],
-    person: Person,
-    scheme: LandmarkScheme,
-    crop: CropConfig,
-    fps: float,
-) -> FaceCrops:
-    span = (frame.index, frame.index + 1)
-    pose, box = posed_boxes(faces, run, span, person, scheme, crop, fps)
-    own = apply_box(np.asarray(faces.landmarks[span[0] : span[1], list(scheme.moving)]), box)
+def _grain_frames(first: int, end: int, middle: int) -> range:
+    """Consecutive frames around a reference, which shows the face unobstructed."""
+    first = min(max(middle - _GRAIN_FRAMES // 2, first), max(end - _GRAIN_FRAMES, first))
+    return range(first, min(first + _GRAIN_FRAMES, end))
+
+
+def _reference(frame: PlaneFrame, planned: PlannedTrack) -> FaceCrops:
+    track, outlines, size = planned.track, planned.person.outlines, planned.crop.size
+    place = frame.index - track.first
+    pose, box = posed_boxes(track, (place, place + 1), planned.person, planned.crop)
+    own = apply_box(np.asarray(track.landmarks[place : place + 1, list(track.scheme.moving)]), box)
     return FaceCrops(
-        pictures=film_crop(frame.planes, stored_boxes(box[0], faces.pixel_aspect), crop.size)[None],
+        pictures=film_crop(frame.planes, stored_boxes(box[0], track.pixel_aspect), size)[None],
         points=own,
         before=own,
         after=own,
-        mask_outlines=posed(person.outlines.mask, pose, box),
-        face_points=posed(person.outlines.face, pose, box),
+        mask_outlines=posed(outlines.mask, pose, box),
+        face_points=posed(outlines.face, pose, box),
     )
 
 

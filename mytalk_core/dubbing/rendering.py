@@ -1,8 +1,8 @@
-"""The second look at a film: every frame with its new lips, as a stream, in the film's samples."""
+"""Draw new lips into the frames of a film, as a stream, in the film's own samples."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import partial
 from typing import TypeAlias
 
@@ -16,10 +16,11 @@ from mytalk_core.appearance.conditioning import fill_regions
 from mytalk_core.appearance.face_crops import FaceCrops
 from mytalk_core.appearance.face_hulls import face_hulls
 from mytalk_core.appearance.grain import Grain
-from mytalk_core.appearance.redraw import PersonReferences, encode_person, redraw
+from mytalk_core.appearance.redraw import encode_person, redraw
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.dubbing.geometry import FaceGeometry
-from mytalk_core.dubbing.references import RunLook, film_crop
+from mytalk_core.dubbing.references import TrackAppearance, film_crop
+from mytalk_core.dubbing.title_plan import PlannedTrack, Segment
 from mytalk_core.faces.crop import invert_box
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.media.decode import PlaneFrame
@@ -37,168 +38,198 @@ class DubbedFrame:
     """A frame of the dubbed film beside its source."""
 
     source: PlaneFrame
-    dubbed: PlaneFrame  # the same object where nothing was re-rendered
-    opening: float  # asked mouth opening, inter-ocular units; NaN where no sample was changed
-    outside_change: int  # largest change of a sample outside the mask before encoding
+    dubbed: PlaneFrame  # the same object where no sample was changed
+    # Target mouth opening, inter-ocular units, by number of the track, of each face that was drawn.
+    openings: tuple[tuple[int, float], ...]
+    outside_change: int  # largest change of a sample outside the masks before encoding
 
 
 @dataclass(frozen=True)
-class RunToRender:
-    """A run with all that its frames need."""
+class TrackToDraw:
+    """A planned track, and what its frames are drawn with."""
 
-    first: int  # frame of the film
-    end: int
-    look: RunLook
-    geometry: Iterator[FaceGeometry]
-    starts: Sequence[Fraction]  # of each of its frames, seconds of the film
-    strength: NDArray[np.float32]  # of each of its frames, 0..1; 0 where it is left alone
-    renderer: Renderer  # the shipped one, or the person's own
+    planned: PlannedTrack
+    geometry: Iterator[FaceGeometry]  # of all its frames
+    renderer: Renderer  # the shipped one, or the one that learned the person
 
 
 @dataclass(frozen=True)
-class _Waiting:
-    """A frame that is to be drawn, and its place in a block of geometry."""
+class _Redraw:
+    """One face of one frame, with its new crop."""
 
-    frame: PlaneFrame
+    number: int  # of the track
     block: FaceGeometry
-    at: int
-    moment: float  # seconds of the film
+    at: int  # place of the frame in the block
     strength: float
+    crop: FaceCrops  # of one frame
+    drawn: NDArray[np.float32]  # (C, C, 3)
+    grain: Grain
+    scheme: LandmarkScheme
 
 
 _Finish: TypeAlias = Callable[[], DubbedFrame]
-"""The rest of the work on a frame, once its crop is drawn."""
+"""The rest of the work on a frame, once its crops are drawn."""
 
 
 def render_film(
-    frames: Iterable[PlaneFrame], runs: Iterator[RunToRender], scheme: LandmarkScheme
+    frames: Iterable[PlaneFrame],
+    segments: Sequence[Segment],
+    tracks: Sequence[TrackToDraw],
+    appearances: Iterator[TrackAppearance],
 ) -> Iterator[DubbedFrame]:
-    """Every frame of the film in order, with new lips where its run says so.
+    """Every frame of the film in order, with new lips where a segment has redraws.
 
-    Crops are put into their frames by a thread of its own while the next ones are drawn.
+    A second thread puts crops into their frames while the next ones are drawn.
 
     Args:
-        runs: in order of time, without overlap; each is asked for when it begins.
+        segments: of the film.
+        tracks: that the segments refer to.
+        appearances: of each track, in order; each is taken when its track is first drawn.
     """
-    drawn = _drawn_film(frames, runs, scheme)
+    drawn = _drawn_film(frames, segments, _Drawings(tracks, appearances))
     return mapped_ahead(lambda finish: finish(), drawn, threads=1, depth=_BATCH)
 
 
 def _drawn_film(
-    frames: Iterable[PlaneFrame], runs: Iterator[RunToRender], scheme: LandmarkScheme
+    frames: Iterable[PlaneFrame], segments: Sequence[Segment], drawings: "_Drawings"
 ) -> Iterator[_Finish]:
-    drawing: _RunDrawing | None = None
-    following = next(runs, None)
+    following = deque(segments)
+    waiting: list[PlaneFrame] = []  # of the first of them
     for frame in frames:
-        if drawing is not None and frame.index >= drawing.run.end:
-            yield from drawing.finish()
-            drawing = None
-        if following is not None and frame.index >= following.first:
-            drawing = _RunDrawing(following, scheme)
-            following = next(runs, None)
-        if drawing is None:
-            yield partial(_untouched, frame)
+        if following and frame.index >= following[0].end:
+            yield from drawings.draw(waiting, following.popleft())
+            waiting = []
+            drawings.release(frame.index)
+        if following and frame.index >= following[0].first:
+            waiting.append(frame)
+            if len(waiting) == _BATCH:
+                yield from drawings.draw(waiting, following[0])
+                waiting = []
         else:
-            yield from drawing.feed(frame)
-    if drawing is not None:
-        yield from drawing.finish()
-
-
-class _RunDrawing:
-    """Draws the frames of one run in batches, and gives all of them back in order."""
-
-    def __init__(self, run: RunToRender, scheme: LandmarkScheme) -> None:
-        self.run = run
-        self._block = next(run.geometry)
-        self._scheme = scheme
-        self._person = encode_person(run.renderer, run.look.references, run.look.moments, scheme)
-        self._waiting: list[_Waiting] = []
-
-    def feed(self, frame: PlaneFrame) -> Iterator[_Finish]:
-        """The next frame of the run; what is done by now."""
-        while frame.index >= self._block.first + len(self._block.boxes):
-            self._block = next(self.run.geometry)
-        strength = float(self.run.strength[frame.index - self.run.first])
-        if strength <= 0:
-            yield from self.finish()
             yield partial(_untouched, frame)
-            return
-        at = frame.index - self._block.first
-        moment = float(self.run.starts[frame.index - self.run.first])
-        self._waiting.append(_Waiting(frame, self._block, at, moment, strength))
-        if len(self._waiting) == _BATCH:
-            yield from self.finish()
+    if following:
+        yield from drawings.draw(waiting, following[0])
 
-    def finish(self) -> Iterator[_Finish]:
-        """The frames that wait."""
-        if self._waiting:
-            yield from _rendered(
-                self._waiting, self.run.renderer, self._person, self.run.look.grain, self._scheme
+
+class _Drawings:
+    """The tracks that are being drawn."""
+
+    def __init__(
+        self, tracks: Sequence[TrackToDraw], appearances: Iterator[TrackAppearance]
+    ) -> None:
+        self._tracks = tracks
+        self._appearances = appearances
+        self._given = 0  # appearances taken
+        self._current: dict[int, _TrackDrawing] = {}
+
+    def draw(self, frames: Sequence[PlaneFrame], segment: Segment) -> Iterator[_Finish]:
+        """Draw the faces of some frames of a segment."""
+        if not frames:
+            return
+        redraws = [self._drawing(number).draw(frames) for number in segment.redraws]
+        for frame, faces in zip(frames, zip(*redraws, strict=True), strict=True):
+            yield partial(_composed, frame, faces)
+
+    def release(self, frame: int) -> None:
+        """Forget the tracks that end before a frame."""
+        for number in [*self._current]:
+            if self._tracks[number].planned.track.end <= frame:
+                del self._current[number]
+
+    def _drawing(self, number: int) -> "_TrackDrawing":
+        while self._given <= number:
+            track, appearance = self._tracks[self._given], next(self._appearances)
+            self._current[self._given] = _TrackDrawing(self._given, track, appearance)
+            self._given += 1
+        return self._current[number]
+
+
+class _TrackDrawing:
+    """Draws the crops of one track."""
+
+    def __init__(self, number: int, track: TrackToDraw, appearance: TrackAppearance) -> None:
+        self._number = number
+        self._track = track
+        self._grain = appearance.grain
+        self._scheme = track.planned.track.scheme
+        self._person = encode_person(
+            track.renderer, appearance.references, appearance.timestamps, self._scheme
+        )
+        self._block = next(track.geometry)
+
+    def draw(self, frames: Sequence[PlaneFrame]) -> list[_Redraw]:
+        """Draw consecutive frames of the track, all with a strength above 0."""
+        places = [self._place(frame) for frame in frames]
+        size = self._person.windows.shape[-1] * 3 // 2
+        crops = FaceCrops(
+            np.stack(
+                [
+                    film_crop(frame.planes, block.boxes[at], size)
+                    for frame, (block, at) in zip(frames, places, strict=True)
+                ]
+            ),
+            *(
+                np.stack([getattr(block, name)[at] for block, at in places])
+                for name in ("points", "before", "after", "mask_outlines", "face_points")
+            ),
+        )
+        track, strength = self._track.planned.track, self._track.planned.drawing.strength
+        own = [frame.index - track.first for frame in frames]
+        timestamps = np.array([float(track.starts[place]) for place in own])
+        drawn = redraw(self._track.renderer, crops, timestamps, self._person, self._scheme)
+        return [
+            _Redraw(
+                number=self._number,
+                block=block,
+                at=at,
+                strength=float(strength[place]),
+                crop=crops.choose(slice(row, row + 1)),
+                drawn=drawn[row],
+                grain=self._grain,
+                scheme=self._scheme,
             )
-        self._waiting = []
+            for row, (place, (block, at)) in enumerate(zip(own, places, strict=True))
+        ]
+
+    def _place(self, frame: PlaneFrame) -> tuple[FaceGeometry, int]:
+        """The block of geometry that has a frame, and the frame's place in it."""
+        place = frame.index - self._track.planned.track.first
+        while place >= self._block.first + len(self._block.boxes):
+            self._block = next(self._track.geometry)
+        return self._block, place - self._block.first
 
 
 def _untouched(frame: PlaneFrame) -> DubbedFrame:
-    return DubbedFrame(frame, frame, float("nan"), 0)
+    return DubbedFrame(frame, frame, (), 0)
 
 
-def _rendered(
-    waiting: list[_Waiting],
-    renderer: Renderer,
-    person: PersonReferences,
-    grain: Grain,
-    scheme: LandmarkScheme,
-) -> Iterator[_Finish]:
-    size = person.windows.shape[-1] * 3 // 2
-    crops = FaceCrops(
-        np.stack([film_crop(one.frame.planes, one.block.boxes[one.at], size) for one in waiting]),
-        *(
-            np.stack([getattr(one.block, name)[one.at] for one in waiting])
-            for name in ("points", "before", "after", "mask_outlines", "face_points")
-        ),
-    )
-    moments = np.array([one.moment for one in waiting])
-    drawn = redraw(renderer, crops, moments, person, scheme)
-    for number, one in enumerate(waiting):
-        crop = crops.choose(slice(number, number + 1))
-        yield partial(_composed, one, crop, drawn[number], grain, scheme)
+def _composed(frame: PlaneFrame, faces: Sequence[_Redraw]) -> DubbedFrame:
+    """Put the drawn faces into a frame, one after the other."""
+    planes, outside = frame.planes, 0
+    openings: list[tuple[int, float]] = []
+    for face in faces:
+        drawn = _in_film(face, planes, frame.index)
+        if not _differ(planes, drawn):
+            continue
+        openings.append((face.number, float(face.block.opening[face.at])))
+        change = _outside_change(
+            planes, drawn, face.crop.mask_outlines[0], face.block.boxes[face.at]
+        )
+        planes, outside = drawn, max(outside, change)
+    if not openings:
+        return _untouched(frame)
+    return DubbedFrame(frame, replace(frame, planes=planes), tuple(openings), outside)
 
 
-def _composed(
-    one: _Waiting,
-    crop: FaceCrops,
-    drawn: NDArray[np.float32],
-    grain: Grain,
-    scheme: LandmarkScheme,
-) -> DubbedFrame:
-    planes = _in_film(one, crop, drawn, grain, scheme)
-    source = one.frame
-    if not _differ(source.planes, planes):
-        return _untouched(source)
-    outline, box = crop.mask_outlines[0], one.block.boxes[one.at]
-    return DubbedFrame(
-        source,
-        replace(source, planes=planes),
-        float(one.block.opening[one.at]),
-        _outside_change(source.planes, planes, outline, box),
-    )
-
-
-def _in_film(
-    one: _Waiting,
-    crop: FaceCrops,
-    drawn: NDArray[np.float32],
-    grain: Grain,
-    scheme: LandmarkScheme,
-) -> Planes:
+def _in_film(face: _Redraw, planes: Planes, frame: int) -> Planes:
     """The film's picture with a redrawn crop in its place."""
+    crop, at = face.crop, face.at
     film = crop.pictures[0].astype(np.float32, copy=False)
     mask, _ = fill_regions(crop.mask_outlines[0], crop.face_points[0], len(film))
-    hulls = face_hulls(one.block.own[one.at], crop.points[0], crop.face_points[0], scheme)
-    picture, share = blend(film, drawn, mask, hulls, one.frame.index, grain, _BLEND)
-    planes = one.frame.planes
-    box = one.block.boxes[one.at]
-    patch = composite(picture, share, box, planes.width, planes.height, one.strength)
+    hulls = face_hulls(face.block.own[at], crop.points[0], crop.face_points[0], face.scheme)
+    picture, share = blend(film, face.drawn, mask, hulls, frame, face.grain, _BLEND)
+    box = face.block.boxes[at]
+    patch = composite(picture, share, box, planes.width, planes.height, face.strength)
     if patch is None:
         return planes
     height, width = patch.share.shape
@@ -217,7 +248,7 @@ def _differ(before: Planes, after: Planes) -> bool:
 def _outside_change(
     before: Planes, after: Planes, outline: NDArray[np.float32], box: NDArray[np.float32]
 ) -> int:
-    """Largest change of a sample outside the mask's outline, drawn anew in the film's pixels."""
+    """Largest change of a sample outside the mask's outline, drawn again in the film's pixels."""
     inverse = invert_box(box)
     placed = np.rint(outline @ inverse[:2] + inverse[2:]).astype(np.int32)
     inside = np.zeros((before.height, before.width), np.uint8)

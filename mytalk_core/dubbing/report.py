@@ -1,4 +1,4 @@
-"""The report beside a dubbed film: one page that shows what was changed, and how well."""
+"""The report beside a dubbed film: one page that shows what was changed, and how it was checked."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ import numpy as np
 
 from mytalk_core.data.page import page_template
 from mytalk_core.dubbing import report_curve
+from mytalk_core.dubbing.delivery_checks import Check
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
-from mytalk_core.dubbing.report_curve import MouthCurve, Panel, curve_panels
+from mytalk_core.dubbing.report_curve import FilmCurve, Panel, curve_panels
 from mytalk_core.dubbing.report_pictures import FramePair, close_up, frame_picture
 from mytalk_core.dubbing.title_adaptation import TitleAdaptation
 from mytalk_core.media.damage import DamagedStretch, damage_text
@@ -35,16 +36,20 @@ class PassedThrough:
 
 
 @dataclass(frozen=True)
-class Check:
-    """Something that must hold for every dub, and whether it did."""
+class ReportedFace:
+    """A face of the film, whether it was dubbed, and why not."""
 
-    ok: bool
-    text: str  # what was found, with its numbers
+    shot: int  # number, from 1
+    interval: Interval  # when it is seen
+    portrait: str | None  # data URI
+    drawn_frames: int
+    left_alone: Mapping[LeftAlone, int]  # its other frames by reason, the most frequent first
+    style: str | None  # what was learned of the actor's style; None: the face is not dubbed
 
 
 @dataclass(frozen=True)
 class DubReport:
-    """All that the page says. T is the number of frames of the film."""
+    """The content of the page."""
 
     title: str
     source: VideoInfo  # the film before
@@ -54,15 +59,15 @@ class DubReport:
     speech: str  # name of the speech's file
     transcript: Transcript  # of the speech
     pairs: tuple[FramePair, ...]  # by time
-    curve: MouthCurve  # of T frames
+    curve: FilmCurve
+    faces: tuple[ReportedFace, ...]  # those that are dubbed first
     passed_through: tuple[PassedThrough, ...]  # by first frame
     left_alone: Mapping[LeftAlone, int]  # frames by reason, the most frequent first
-    styles: tuple[tuple[Fraction, str], ...]  # from when on, what the film taught of its actor
     stage_seconds: Mapping[str, float]  # in the order of the work
     checks: Mapping[str, Check]
     versions: Mapping[str, str]  # of programs and models
     damage: tuple[DamagedStretch, ...] = ()  # of the film before
-    adaptation: TitleAdaptation | None = None  # None where nobody asked for it
+    adaptation: TitleAdaptation | None = None  # None where it was not requested
     notes: tuple[str, ...] = ()  # on the inputs, for people
     speech_track: str = ""  # of its audio tracks, such as "1 of 1 (pcm_s16le, 48000 Hz, 1 channel)"
 
@@ -180,9 +185,13 @@ def _stages(report: DubReport) -> list[dict[str, object]]:
     ]
 
 
-def _mean_openings(curve: MouthCurve) -> tuple[float, float] | None:
-    """Mean mouth opening of source and dub in inter-ocular units; None without any face."""
-    known = np.isfinite(curve.asked) & np.isfinite(curve.source)
-    if not known.any():
+def _mean_openings(curve: FilmCurve) -> tuple[float, float] | None:
+    """Mean mouth opening of source and dub in inter-ocular units; None where nothing is drawn."""
+    targets, sources = [], []
+    for mouth in curve.mouths:
+        known = np.isfinite(mouth.target) & np.isfinite(mouth.source)
+        targets.append(mouth.target[known])
+        sources.append(mouth.source[known])
+    if not sum(map(len, targets)):
         return None
-    return float(curve.source[known].mean()), float(curve.asked[known].mean())
+    return float(np.concatenate(sources).mean()), float(np.concatenate(targets).mean())

@@ -1,7 +1,7 @@
-"""The curve of a report: mouth opening over loudness, cut into short panels like lines of music.
+"""The curve of a report: mouth opening over loudness, in panels of a few seconds.
 
-A film of any length stays legible on a screen of any width, because a page sets as many panels
-side by side as fit. Here is where everything lies in a panel; the template draws it.
+A page sets as many panels side by side as fit, so a film of any length stays legible on a screen of
+any width. This module computes the positions in a panel; the template draws it.
 """
 
 from collections import defaultdict
@@ -33,12 +33,20 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class MouthCurve:
-    """Mouth opening and loudness of each frame of a film; T frames."""
+    """Mouth opening of one track with T frames."""
 
-    times: NDArray[np.float64]  # (T,) seconds from the first frame, rising
-    asked: NDArray[np.float64]  # (T,) opening of the dub, inter-ocular units; NaN without a face
-    source: NDArray[np.float64]  # (T,) opening of the source, the same
-    loudness: NDArray[np.float64]  # (T,) dBFS of the dub's speech
+    times: NDArray[np.float64]  # (T,) seconds from the film's first frame, rising
+    target: NDArray[np.float64]  # (T,) of the dub, inter-ocular units; NaN where nothing is drawn
+    source: NDArray[np.float64]  # (T,) of the film, the same
+
+
+@dataclass(frozen=True)
+class FilmCurve:
+    """Loudness of each of a film's F frames, and the mouth opening of each of its tracks."""
+
+    times: NDArray[np.float64]  # (F,) seconds from the first frame, rising
+    loudness: NDArray[np.float64]  # (F,) dBFS of the dub's speech
+    mouths: tuple[MouthCurve, ...]  # by first frame
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ class Panel:
     """A few seconds of the curve, in SVG units; paths are SVG path data."""
 
     start: int  # seconds
-    asked: str
+    target: str
     source: str
     loudness: str
     voice: tuple[Span, ...]
@@ -86,7 +94,7 @@ class Panel:
 
 
 def curve_panels(
-    curve: MouthCurve,
+    curve: FilmCurve,
     duration: Fraction,
     voice: Sequence[Interval],
     passed_through: Sequence[Interval],
@@ -105,15 +113,13 @@ def curve_panels(
     for number, start in enumerate(range(0, max(ceil(duration), 1), PANEL_SECONDS)):
         # What is said after the film's end is not in it.
         panel = Interval(Fraction(start), min(Fraction(start + PANEL_SECONDS), duration))
-        # One frame beyond either edge, so that lines run on into the neighbouring panel.
-        first = max(int(np.searchsorted(curve.times, start)) - 1, 0)
-        last = int(np.searchsorted(curve.times, start + PANEL_SECONDS)) + 1
-        x = (curve.times[first:last] - start) * _SCALE
+        shown = _shown_frames(curve.times, start)
+        x = (curve.times[shown] - start) * _SCALE
         yield Panel(
             start=start,
-            asked=_line(x, _opening_y(curve.asked[first:last], top)),
-            source=_line(x, _opening_y(curve.source[first:last], top)),
-            loudness=_area(x, _loudness_y(curve.loudness[first:last])),
+            target=_mouth_lines(curve.mouths, [each.target for each in curve.mouths], start, top),
+            source=_mouth_lines(curve.mouths, [each.source for each in curve.mouths], start, top),
+            loudness=_area(x, _loudness_y(curve.loudness[shown])),
             voice=_spans(voice_in[number], panel),
             passed_through=_spans(passed_in[number], panel),
             words=tuple(_placed(words_in[number], panel)),
@@ -127,6 +133,26 @@ def curve_panels(
         )
 
 
+def _shown_frames(times: NDArray[np.float64], start: int) -> slice:
+    """Frames of a panel, with one more beyond either edge for lines into the next panel."""
+    first = max(int(np.searchsorted(times, start)) - 1, 0)
+    return slice(first, int(np.searchsorted(times, start + PANEL_SECONDS)) + 1)
+
+
+def _mouth_lines(
+    mouths: Sequence[MouthCurve], openings: Sequence[NDArray[np.float64]], start: int, top: float
+) -> str:
+    """Path data of the openings of all tracks that a panel shows."""
+    lines = []
+    for mouth, opening in zip(mouths, openings, strict=True):
+        if mouth.times[-1] < start or mouth.times[0] > start + PANEL_SECONDS:
+            continue
+        shown = _shown_frames(mouth.times, start)
+        x = (mouth.times[shown] - start) * _SCALE
+        lines.append(_line(x, _opening_y(opening[shown], top)))
+    return "".join(lines)
+
+
 def _by_panel(timed: Iterable[tuple[_T, Interval]]) -> dict[int, list[_T]]:
     """What touches each panel, by the panel's number, in the order given."""
     found: defaultdict[int, list[_T]] = defaultdict(list)
@@ -138,10 +164,10 @@ def _by_panel(timed: Iterable[tuple[_T, Interval]]) -> dict[int, list[_T]]:
     return found
 
 
-def _largest_opening(curve: MouthCurve) -> float:
+def _largest_opening(curve: FilmCurve) -> float:
     """The top of the scale, a whole number of steps."""
-    values = np.concatenate([curve.asked, curve.source])
-    largest = float(np.max(values[np.isfinite(values)], initial=0.0))
+    openings = [values for mouth in curve.mouths for values in (mouth.target, mouth.source)]
+    largest = max((float(np.nanmax(each, initial=0.0)) for each in openings), default=0.0)
     return max(ceil(largest / _OPENING_STEP), 2) * _OPENING_STEP
 
 

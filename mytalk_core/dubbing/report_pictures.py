@@ -10,22 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.dubbing.track_choice import PictureBox, box_around
+
 T = TypeVar("T")
 
 _FRAME_WIDTH = 640  # pixels at most
-_CLOSE_UP_SIZE = 280  # pixels, width and height
+CLOSE_UP_SIZE = 280  # pixels, width and height
 _JPEG_QUALITY = 88
 # A close-up is this much wider than the lips, so that chin and nose base are in it.
 _MOUTH_MARGIN = 1.9
-
-
-@dataclass(frozen=True)
-class MouthBox:
-    """A square around a mouth, in pixels of the frame; it may reach beyond the frame's edges."""
-
-    left: int
-    top: int
-    size: int
 
 
 @dataclass(frozen=True)
@@ -35,22 +28,19 @@ class FramePair:
     time: Fraction  # seconds from the film's first frame
     source: NDArray[np.uint8]  # (H, W, 3) RGB, square pixels
     dubbed: NDArray[np.uint8]  # (H, W, 3) RGB
-    mouth: MouthBox | None  # what the close-up shows; none where the frame has no face
+    mouth: PictureBox | None  # what the close-up shows; none where the frame has no face
 
 
-def mouth_box(lips: NDArray[np.float32]) -> MouthBox:
+def mouth_box(lips: NDArray[np.float32]) -> PictureBox:
     """The close-up around lip points (N, 2 or more) in pixels of the frame."""
-    low, high = lips[:, :2].min(axis=0), lips[:, :2].max(axis=0)
-    size = max(int(np.ceil((high - low).max() * _MOUTH_MARGIN)), 1)
-    left, top = np.rint((low + high - size) / 2).astype(int)
-    return MouthBox(int(left), int(top), size)
+    return box_around(lips, _MOUTH_MARGIN)
 
 
 class TellingFrames(Generic[T]):
-    """What shows best what a dub changes, kept while a film goes by: the largest changes.
+    """Selects the frames of a film with the largest changes, while its frames pass.
 
-    One of each stretch of the film, and two at least half a stretch apart: neighbours across a
-    boundary show the same.
+    One of each stretch of the film, at least half a stretch apart: neighbours across a boundary
+    show the same.
     """
 
     def __init__(self, total: int, count: int) -> None:
@@ -63,7 +53,7 @@ class TellingFrames(Generic[T]):
         self._kept: list[T] = []
 
     def offer(self, frame: int, change: float, what: T) -> None:
-        """The next frame of the film; `change` is NaN where it has no face."""
+        """Add the next frame of the film; `change` is NaN where no face was drawn."""
         while self._lengths and frame >= self._end:
             self._next_stretch()
         larger = self._best is None or change > self._best[1]
@@ -71,7 +61,7 @@ class TellingFrames(Generic[T]):
             self._best = (frame, change, what)
 
     def finish(self) -> tuple[T, ...]:
-        """What was kept, at most one of each stretch, in order."""
+        """The selected frames, at most one of each stretch, in order."""
         while self._lengths:
             self._next_stretch()
         return tuple(self._kept)
@@ -95,11 +85,15 @@ def frame_picture(image: NDArray[np.uint8]) -> str:
     return _jpeg(_resized(image, size))
 
 
-def close_up(image: NDArray[np.uint8], box: MouthBox) -> str:
-    """The part of a frame (H, W, 3) RGB in `box` as a data URI; its edge repeats outside it."""
+def close_up(image: NDArray[np.uint8], box: PictureBox, size: int = CLOSE_UP_SIZE) -> str:
+    """The part of a frame (H, W, 3) RGB in `box` as a data URI; its edge repeats outside it.
+
+    Args:
+        size: width and height of the picture, pixels.
+    """
     rows = np.clip(np.arange(box.top, box.top + box.size), 0, image.shape[0] - 1)
     columns = np.clip(np.arange(box.left, box.left + box.size), 0, image.shape[1] - 1)
-    return _jpeg(_resized(image[np.ix_(rows, columns)], (_CLOSE_UP_SIZE, _CLOSE_UP_SIZE)))
+    return _jpeg(_resized(image[np.ix_(rows, columns)], (size, size)))
 
 
 def _resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""How the actor speaks, shown by another clip of them than the film."""
+"""Learn how an actor speaks from another clip of them than the film."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,47 +7,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import MaskConfig
-from mytalk_core.dubbing.film_faces import observe_film, require_runs, study_person
-from mytalk_core.dubbing.own_style import OwnStyleConfig, learn_own_style
-from mytalk_core.dubbing.progress import Progress
-from mytalk_core.dubbing.speech_motion import encode_speech
-from mytalk_core.faces.landmarker import MeshLandmarker
+from mytalk_core.dubbing.film_faces import faces_to_learn_from
+from mytalk_core.dubbing.listening import encode_speech
+from mytalk_core.dubbing.own_style import OwnStyle, OwnStyleConfig, learn_own_style
+from mytalk_core.dubbing.person import study_person
+from mytalk_core.dubbing.tools import DubTools
+from mytalk_core.films.progress import Progress
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.probe import probe_video
-from mytalk_core.motion.model import SpeechToMotion
-from mytalk_core.speech.features import SpeechEncoder
 
 
 @dataclass(frozen=True)
 class StyleReference:
-    """What a clip taught."""
+    """What a clip shows of its actor."""
 
-    model: SpeechToMotion  # in the style of the person
-    identity: NDArray[np.float32]  # (N, 3 M) shapes for the identity extractor
-    told: str  # for the report: what was learnt, or why nothing was
+    style: OwnStyle
+    shapes: NDArray[np.float32]  # (N, 3 M) for the identity extractor
 
 
 def learn_style_reference(
-    path: Path,
-    model: SpeechToMotion,
-    encoder: SpeechEncoder,
-    landmarker: MeshLandmarker,
-    config: OwnStyleConfig,
-    work: Path,
-    progress: Progress,
+    path: Path, tools: DubTools, config: OwnStyleConfig, work: Path, progress: Progress
 ) -> StyleReference:
-    """Learn from the longest run of the face that the clip shows.
+    """Learn from the longest track that the clip shows.
 
-    What is not borne out, by the rules of `learn_own_style`, is not learnt; the face's shapes go to
-    the identity extractor in any case.
+    The style is subject to the tests of `learn_own_style`; the shapes of the face are used in any
+    case.
 
     Args:
         path: a film with sound.
-        landmarker: finds faces; what it follows is forgotten.
-        work: folder for arrays, which exists.
+        work: folder for arrays; it exists.
 
     Raises:
-        BadInputError: as `observe_film` and `require_runs`.
+        BadInputError: as `faces_to_learn_from`.
     """
     stage = "learning the style that the other clip shows"
 
@@ -57,13 +48,13 @@ def learn_style_reference(
     info = probe_video(path)
     folder = work / "style"
     folder.mkdir()
-    faces = observe_film(info, landmarker, folder, learning)
-    require_runs(faces, info.path)
-    run = max(faces.runs, key=lambda each: each[1] - each[0])
-    person = study_person(faces, run, model.scheme, MaskConfig())
-    duration = faces.end
-    sound = encode_speech(
-        read_audio(info.path, choice=info.choice), duration, encoder, folder / "sound", learning
+    faces = faces_to_learn_from(info, tools.landmarker, folder, learning)
+    track = max(faces.tracks, key=len)
+    person = study_person(track, MaskConfig())
+    sound = read_audio(info.path, choice=info.choice)
+    features = encode_speech(
+        sound, faces.timing.end, tools.speech_encoder, folder / "sound", learning
     )
-    learnt = learn_own_style(model, faces, run, person, sound, config)
-    return StyleReference(learnt.model, person.known.shapes, f"from {path.name}: {learnt.told}")
+    style = learn_own_style(tools.motion, track, person, features.read(), config)
+    summary = f"from {path.name}: {style.summary}"
+    return StyleReference(OwnStyle(summary, style.speech_map), person.known.shapes)

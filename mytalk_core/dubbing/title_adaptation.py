@@ -1,7 +1,7 @@
-"""The renderer learns the actor of a title from the title itself, once: what it learns is kept.
+"""The renderer learns the actor of a title from the title itself, once: the result is kept.
 
-One renderer for all runs of a film, since a film with one face in a frame has, mostly, one actor;
-each run is drawn, in learning too, from references of its own.
+One renderer serves all tracks of a film, since most films with one face in a frame have one actor.
+Each track is drawn, also during learning, from its own reference frames.
 """
 
 import hashlib
@@ -9,9 +9,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mytalk_core.appearance.actor_frames import Take
 from mytalk_core.appearance.adaptation import AdaptationConfig, AdaptationRecord, Adapted, adapt
@@ -23,99 +20,94 @@ from mytalk_core.data.cache import cache_root
 from mytalk_core.data.checked_file import sha256_of
 from mytalk_core.data.model_store import model, pull
 from mytalk_core.data.recipe import ResultKind, checksums, made_with
-from mytalk_core.dubbing.film_faces import (
-    FilmFaces,
-    Person,
-    observe_film,
-    require_runs,
-    study_person,
-)
+from mytalk_core.dubbing.film_faces import faces_to_learn_from
 from mytalk_core.dubbing.left_alone import LeftAloneConfig
 from mytalk_core.dubbing.models import DubModels
-from mytalk_core.dubbing.progress import Progress
-from mytalk_core.dubbing.run_plans import plan_runs
 from mytalk_core.dubbing.title_frames import Frames, collect_takes, spread_pairs
+from mytalk_core.dubbing.title_plan import PlanConfig, PlannedTrack, plan_title
+from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.crop import CropConfig
-from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
 from mytalk_core.faces.landmarker import MeshLandmarker
+from mytalk_core.films.progress import Progress
 from mytalk_core.media.output import make_folder
 from mytalk_core.media.probe import VideoInfo, probe_video
 
 STAGE = "learning the actor's look"
 
 JUDGE = "perceptual-alexnet"
-"""The model in the store that says whether learning helped."""
+"""The model in the store that decides whether learning helped."""
 
-# Pairs of frames that are learnt from and judged by, at most: more do not fit into two minutes.
+# Pairs of frames to learn from and to judge by, at most: more do not fit into two minutes.
 PAIRS = 300
 
 
 @dataclass(frozen=True)
 class TitleAdaptation:
-    """What a title taught the renderer of its actor."""
+    """What the renderer learned of the actor of a title."""
 
-    renderer: Renderer  # that redraws the title
+    weights: Path | None  # of the renderer that draws the title; None: the shipped one
     record: AdaptationRecord | None  # None where the title was too short to learn from
-    from_cache: bool  # whether it was learnt at an earlier time
-    told: str  # for the report: what came of it
+    from_cache: bool  # whether an earlier dub learned it
+    summary: str  # for the report
+
+    def renderer(self, shipped: Renderer) -> Renderer:
+        """The renderer that draws the title, on the device of the shipped one.
+
+        Raises:
+            ModelError: where the weights are damaged.
+        """
+        if self.weights is None:
+            return shipped
+        return load_adapted(self.weights).renderer.to(next(shipped.parameters()).device)
 
 
 def adapt_to_title(
     video: VideoInfo,
-    faces: FilmFaces,
-    people: Sequence[Person],
-    usable: Sequence[NDArray[np.bool_]],
-    renderer: Renderer,
-    models: DubModels,
-    crop: CropConfig,
-    mask: MaskConfig,
-    scheme: LandmarkScheme,
+    tracks: Sequence[PlannedTrack],
+    tools: DubTools,
+    plan: PlanConfig,
     config: AdaptationConfig,
     progress: Progress,
 ) -> TitleAdaptation:
-    """The renderer as it has learnt the actor of a film, now or in an earlier dub of it.
+    """Learn the actor of a film, or take what an earlier dub of it learned.
 
     Args:
-        people: of each run.
-        usable: of each run the frames that may teach: those that show the whole lower face, from
-            where it can be redrawn.
-        renderer: the shipped one, on the device where it shall learn, from `models`.
-        crop: how faces are cropped; the size is the renderer's, whatever stands there.
-        mask: with which `people` were studied.
+        tracks: of which frames with a strength of 1 are learned from.
+        plan: with which they were planned.
 
     Raises:
         BadInputError: as decoding does.
-        ModelError: where what was kept is damaged, or the judging network is missing.
-        OutputError: where the cache cannot be written; nothing stands there then.
+        ModelError: where the kept result is damaged, or the judging network is missing.
+        OutputError: where the cache cannot be written; nothing new is stored then.
     """
-    chosen = spread_pairs(faces.runs, usable, PAIRS)
+    renderer = tools.renderer
+    chosen = spread_pairs([each.drawing.usable for each in tracks], PAIRS)
     if not sum(map(len, chosen)):
-        return TitleAdaptation(renderer, None, False, "no two frames in a row to learn from")
-    crop = learning_crop(crop, renderer)
+        return TitleAdaptation(None, None, False, "no two consecutive frames to learn from")
+    crop = learning_crop(plan.crop, renderer)
     settings = {
         "config": asdict(config),
         "crop": asdict(crop),
-        "mask": asdict(mask),
-        "scheme": scheme.name,
-        "runs": faces.runs,
+        "mask": asdict(plan.mask),
+        "scheme": tracks[0].track.scheme.name,
+        "tracks": [(each.track.first, each.track.end) for each in tracks],
     }
-    key = adaptation_key(Path(video.path), models, chosen, settings)
+    key = adaptation_key(Path(video.path), tools.files, chosen, settings)
     kept = cache_root() / "adapted" / f"{key}.safetensors"
     if kept.is_file():
-        adapted = load_adapted(kept)
-        adapted.renderer.to(next(renderer.parameters()).device)
-        return TitleAdaptation(adapted.renderer, adapted.record, True, _told(adapted.record, True))
-    takes = collect_takes(video, faces, people, chosen, crop, scheme, progress, STAGE)
+        record = load_adapted(kept).record
+        return TitleAdaptation(kept, record, True, _summary(record, True))
+    takes = collect_takes(video, tracks, chosen, crop.size, progress, STAGE)
     try:
         adapted = learn(renderer, takes, config, progress)
     except BadInputError as error:
         if error.reason is not Reason.TOO_SHORT:
             raise
-        return TitleAdaptation(renderer, None, False, error.what)
+        return TitleAdaptation(None, None, False, error.what)
     make_folder(kept.parent)
     save_adapted(adapted, kept)
-    return TitleAdaptation(adapted.renderer, adapted.record, False, _told(adapted.record, False))
+    return TitleAdaptation(kept, adapted.record, False, _summary(adapted.record, False))
 
 
 def learn(
@@ -139,23 +131,22 @@ def film_takes(
     work: Path,
     progress: Progress,
 ) -> list[Take]:
-    """What an actor can be learnt from in a film that is not going to be dubbed.
+    """Frames to learn an actor from, of a film that is not going to be dubbed.
 
     Args:
-        landmarker: finds faces; what it follows is forgotten.
         pairs: of frames, at most.
         work: an empty folder for arrays, which the takes do not need.
 
     Raises:
-        BadInputError: as `observe_film` and `require_runs`.
+        BadInputError: as `faces_to_learn_from`.
     """
     info = probe_video(film)
-    faces = observe_film(info, landmarker, work, progress)
-    require_runs(faces, info.path)
-    people = [study_person(faces, run, MESH478, MaskConfig()) for run in faces.runs]
-    usable = [plan.usable for plan in plan_runs(info, faces, people, MESH478, LeftAloneConfig())]
-    chosen = spread_pairs(faces.runs, usable, pairs)
-    return collect_takes(info, faces, people, chosen, crop, MESH478, progress, STAGE)
+    faces = faces_to_learn_from(info, landmarker, work, progress)
+    tracks = plan_title(info, faces, PlanConfig(MaskConfig(), crop, LeftAloneConfig())).tracks
+    if not tracks:
+        return []
+    chosen = spread_pairs([each.drawing.usable for each in tracks], pairs)
+    return collect_takes(info, tracks, chosen, crop.size, progress, STAGE)
 
 
 def adaptation_key(
@@ -164,9 +155,9 @@ def adaptation_key(
     chosen: Sequence[Frames],
     settings: Mapping[str, object],
 ) -> str:
-    """A name for all that decides what is learnt: film, models, frames, settings and software.
+    """A key of all that decides what is learned: film, models, frames, settings and software.
 
-    Film and models are known by their bytes, wherever they lie and whatever they are called.
+    Film and models are identified by their bytes, not by their paths.
 
     Args:
         settings: JSON values.
@@ -185,8 +176,8 @@ def adaptation_key(
     return hashed.hexdigest()
 
 
-def _told(record: AdaptationRecord, from_cache: bool) -> str:
+def _summary(record: AdaptationRecord, from_cache: bool) -> str:
     minutes = f"{record.seconds / 60:.1f} min"
-    when = f"learnt at an earlier time, in {minutes}" if from_cache else f"learnt in {minutes}"
+    when = f"learned by an earlier dub, in {minutes}" if from_cache else f"learned in {minutes}"
     used = "used" if record.helped else "no better than the shipped weights, which are used"
     return f"{when} and {record.steps} steps from {record.learnt_frames} frames; {used}"

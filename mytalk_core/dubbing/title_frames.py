@@ -1,6 +1,7 @@
-"""Frames of a film from which its actor is learnt: pairs spread over it, as crops."""
+"""Frames of a film from which its actor is learned: pairs spread over it, as crops."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,16 +10,15 @@ from mytalk_core.appearance.actor_frames import Take
 from mytalk_core.appearance.batches import RUN
 from mytalk_core.appearance.clip import AppearanceClip
 from mytalk_core.appearance.face_crops import FaceCrops, posed
-from mytalk_core.dubbing.film_faces import FilmFaces, Person
-from mytalk_core.dubbing.geometry import posed_boxes
-from mytalk_core.dubbing.progress import Progress
+from mytalk_core.dubbing.geometry import joined_poses, posed_boxes
 from mytalk_core.dubbing.references import film_crop
+from mytalk_core.dubbing.title_plan import PlannedTrack
 from mytalk_core.faces.alignment import Pose
-from mytalk_core.faces.crop import CropConfig, apply_box
-from mytalk_core.faces.landmark_scheme import LandmarkScheme
+from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.shape import aperture
 from mytalk_core.faces.square_pixels import stored_boxes
-from mytalk_core.media.decode import iter_planes
+from mytalk_core.films.progress import Progress
+from mytalk_core.media.decode import PlaneFrame, iter_planes
 from mytalk_core.media.prefetch import prefetched
 from mytalk_core.media.probe import VideoInfo
 
@@ -28,28 +28,23 @@ _DECODED_AHEAD = 4
 Frames = NDArray[np.int64]
 
 
-def spread_pairs(
-    runs: Sequence[tuple[int, int]], usable: Sequence[NDArray[np.bool_]], count: int
-) -> list[Frames]:
+def spread_pairs(usable: Sequence[NDArray[np.bool_]], count: int) -> list[Frames]:
     """At most `count` pairs of consecutive frames, evenly over all that may be used.
 
     Args:
-        runs: (first frame, end frame), in order of time.
-        usable: of each run whether its frames show the whole lower face, (end - first,).
+        usable: of each track, by first frame, whether its frames show the whole lower face, (T,).
 
     Returns:
-        Of each run its frames (N,), rising; N is even and may be 0.
+        Of each track its frames (N,), rising; N is even and may be 0.
     """
-    starts = [
-        first + _apart(np.flatnonzero(good[:-1] & good[1:]))
-        for (first, _), good in zip(runs, usable, strict=True)
-    ]
-    every = np.concatenate(starts)
-    places = np.unique(np.linspace(0, len(every) - 1, min(count, len(every))).round().astype(int))
-    kept = every[places]
+    starts = [_apart(np.flatnonzero(good[:-1] & good[1:])) for good in usable]
+    total = sum(map(len, starts))
+    kept = np.zeros(total, np.bool_)
+    kept[np.linspace(0, total - 1, min(count, total)).round().astype(int)] = True
+    edges = np.cumsum([len(each) for each in starts])[:-1]
     return [
-        (part[:, None] + np.arange(RUN)).reshape(-1)
-        for part in (kept[(kept >= first) & (kept < end)] for first, end in runs)
+        (each[chosen][:, None] + np.arange(RUN)).reshape(-1)
+        for each, chosen in zip(starts, np.split(kept, edges), strict=True)
     ]
 
 
@@ -64,92 +59,81 @@ def _apart(starts: Frames) -> Frames:
 
 def collect_takes(
     video: VideoInfo,
-    faces: FilmFaces,
-    people: Sequence[Person],
+    tracks: Sequence[PlannedTrack],
     chosen: Sequence[Frames],
-    crop: CropConfig,
-    scheme: LandmarkScheme,
+    size: int,
     progress: Progress,
     stage: str,
 ) -> list[Take]:
-    """A take of each run that has chosen frames, in one pass over the film.
+    """A take of each track that has chosen frames, in one pass over the film.
 
     Memory holds the crops, 110 kB each at 192 pixels, and a few pictures of the film.
 
     Args:
-        people, chosen: of each run; the frames as `spread_pairs` gives them.
-        crop: of all runs.
+        chosen: of each track, frames from `spread_pairs`.
+        size: of the crops, pixels.
     """
-    fps = float(video.fps)
-    poses, boxes, pictures = [], [], []
-    place_of: dict[int, tuple[int, int]] = {}
-    for number, frames in enumerate(chosen):
-        place_of |= {frame: (number, place) for place, frame in enumerate(frames.tolist())}
-        found = [
-            posed_boxes(
-                faces, faces.runs[number], (first, first + RUN), people[number], scheme, crop, fps
-            )
-            for first in frames[::RUN].tolist()
-        ]
-        poses.append([pose for pose, _ in found])
-        boxes.append(np.concatenate([np.empty((0, 3, 2), np.float32), *(box for _, box in found)]))
-        pictures.append(np.empty((len(frames), crop.size, crop.size, 3), np.uint8))
-    if not place_of:
+    takes = [
+        _TakeFrames(replace(planned, crop=replace(planned.crop, size=size)), frames)
+        for planned, frames in zip(tracks, chosen, strict=True)
+        if len(frames)
+    ]
+    if not takes:
         return []
-    last = max(place_of)
+    last = max(take.last for take in takes)
     for frame in prefetched(
         iter_planes(video.path, choice=video.choice, even=video.even), _DECODED_AHEAD
     ):
         progress(stage, frame.index, last)
-        if (where := place_of.get(frame.index)) is not None:
-            number, place = where
-            box = stored_boxes(boxes[number][place], faces.pixel_aspect)
-            cut = film_crop(frame.planes, box, crop.size)
-            pictures[number][place] = np.rint(cut)
+        for take in takes:
+            take.offer(frame)
         if frame.index == last:
             break
-    return [
-        _take(faces, run, person, frames, _joined(pose), box, shown, scheme, fps)
-        for run, person, frames, pose, box, shown in zip(
-            faces.runs, people, chosen, poses, boxes, pictures, strict=True
+    return [take.finish() for take in takes]
+
+
+class _TakeFrames:
+    """The chosen frames of one track, and their crops as the film is read."""
+
+    def __init__(self, planned: PlannedTrack, frames: Frames) -> None:
+        self._planned = planned
+        self._frames = frames
+        track, crop = planned.track, planned.crop
+        found = [
+            posed_boxes(track, (first, first + RUN), planned.person, crop)
+            for first in frames[::RUN].tolist()
+        ]
+        self._pose: Pose = joined_poses([pose for pose, _ in found])
+        self._boxes = np.concatenate([boxes for _, boxes in found])
+        self._pictures = np.empty((len(frames), crop.size, crop.size, 3), np.uint8)
+        self._place = {frame: place for place, frame in enumerate((track.first + frames).tolist())}
+        self.last = max(self._place)  # frame of the film
+
+    def offer(self, frame: PlaneFrame) -> None:
+        """Cut the crop of the next frame of the film, if it was chosen."""
+        if (place := self._place.get(frame.index)) is not None:
+            box = stored_boxes(self._boxes[place], self._planned.track.pixel_aspect)
+            cut = film_crop(frame.planes, box, self._planned.crop.size)
+            self._pictures[place] = np.rint(cut)
+
+    def finish(self) -> Take:
+        """The take, once all frames were offered."""
+        track, outlines = self._planned.track, self._planned.person.outlines
+        moving = list(track.scheme.moving)
+
+        def points(at: Frames) -> NDArray[np.float32]:
+            inside = np.clip(at, 0, len(track) - 1)
+            return apply_box(np.asarray(track.landmarks[inside])[:, moving], self._boxes)
+
+        crops = FaceCrops(
+            pictures=self._pictures,
+            points=points(self._frames),
+            before=points(self._frames - 1),
+            after=points(self._frames + 1),
+            mask_outlines=posed(outlines.mask, self._pose, self._boxes),
+            face_points=posed(outlines.face, self._pose, self._boxes),
         )
-        if len(frames)
-    ]
-
-
-def _joined(poses: Sequence[Pose]) -> Pose:
-    return Pose(
-        np.concatenate([pose.rotation for pose in poses]),
-        np.concatenate([pose.scale for pose in poses]),
-        np.concatenate([pose.translation for pose in poses]),
-    )
-
-
-def _take(
-    faces: FilmFaces,
-    run: tuple[int, int],
-    person: Person,
-    frames: Frames,
-    pose: Pose,
-    boxes: NDArray[np.float32],
-    pictures: NDArray[np.uint8],
-    scheme: LandmarkScheme,
-    fps: float,
-) -> Take:
-    moving = list(scheme.moving)
-
-    def points(at: Frames) -> NDArray[np.float32]:
-        inside = np.clip(at, run[0], run[1] - 1)
-        return apply_box(np.asarray(faces.landmarks[inside])[:, moving], boxes)
-
-    landmarks = np.asarray(faces.landmarks[frames])
-    crops = FaceCrops(
-        pictures=pictures,
-        points=points(frames),
-        before=points(frames - 1),
-        after=points(frames + 1),
-        mask_outlines=posed(person.outlines.mask, pose, boxes),
-        face_points=posed(person.outlines.face, pose, boxes),
-    )
-    opening = aperture(landmarks, scheme) * np.linalg.norm(boxes[:, 0], axis=-1)
-    return Take(AppearanceClip(crops, opening, pose.rotation.reshape(-1, 9), scheme), frames, fps)
+        landmarks = np.asarray(track.landmarks[self._frames])
+        opening = aperture(landmarks, track.scheme) * np.linalg.norm(self._boxes[:, 0], axis=-1)
+        clip = AppearanceClip(crops, opening, self._pose.rotation.reshape(-1, 9), track.scheme)
+        return Take(clip, track.first + self._frames, float(track.fps))

@@ -8,22 +8,23 @@ import torch
 
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.renderer import Renderer
-from mytalk_core.dubbing.film_faces import FILM_LANDMARKER
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.faces.landmarker import MeshLandmarker
+from mytalk_core.films.film_range import FILM_LANDMARKER
 from mytalk_core.motion.model import SpeechToMotion, load_model
 from mytalk_core.speech.features import SpeechEncoder
+from mytalk_core.speech.recognition import Recogniser
 
 
 class DubTools:
-    """What the files of `DubModels` hold, each loaded when it is first asked for, and kept.
+    """The networks of `DubModels`, each loaded when it is first used, and kept.
 
-    No title may change a network: what learns from a title (a style, an actor) is a copy, and
-    belongs to the title. The landmarker starts afresh with each film. For one thread at a time.
+    No title changes a network: a style or an adapted renderer is a copy that belongs to the title.
+    The landmarker restarts with each film. For one thread at a time.
     """
 
     def __init__(self, files: DubModels) -> None:
-        """Loads nothing yet; a file that is missing or another is found by the first title."""
+        """Load nothing yet; a missing or damaged file is an error of the first title."""
         self.files = files
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -38,13 +39,18 @@ class DubTools:
         return SpeechEncoder(self.files.speech_encoder)
 
     @cached_property
+    def recogniser(self) -> Recogniser:
+        """Recognises the words of a speech and their times."""
+        return Recogniser(self.files.speech_encoder)
+
+    @cached_property
     def motion(self) -> SpeechToMotion:
         """Speech to motion, without any person's style."""
         return load_model(self.files.motion).to(self._device)
 
     @cached_property
     def renderer(self) -> Renderer:
-        """Motion to pixels, before it has learnt any actor."""
+        """Motion to pixels, not adapted to any actor."""
         return load_renderer(self.files.renderer).to(self._device)
 
     def __enter__(self) -> Self:
@@ -56,6 +62,6 @@ class DubTools:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Free what native code holds."""
+        """Free the resources of native code."""
         if "landmarker" in self.__dict__:
             self.landmarker.close()

@@ -52,23 +52,29 @@ class MouthFlags:
     written: NDArray[np.bool_]  # (N,) letters cover the mouth
 
 
-class CheckedFaces:
-    """Check the faces of some frames with a second detector, before their tracks are known."""
+class FaceChecker:
+    """Compares the faces of some frames with a second detector, before their tracks are known."""
 
     def __init__(self, check: Check, every: int, scheme: LandmarkScheme) -> None:
-        """Set the interval between checks, `every`, in frames."""
+        """Args: `every`: frames from one comparison to the next."""
         self._check = check
         self._every = max(every, 1)
         self._scheme = scheme
-        self._checked: dict[int, CheckedFace] = {}  # by row of the face
+        self._found: dict[int, CheckedFace] = {}
         self.faceless = FacelessImages()
+
+    @property
+    def checked(self) -> "CheckedFaces":
+        """The faces compared so far."""
+        return CheckedFaces(self._found)
 
     def observe(
         self, frame: int, image: NDArray[np.uint8], faces: Mapping[int, NDArray[np.float32]]
     ) -> None:
-        """Check a frame if it is due; call for every frame in which faces were searched for.
+        """Add a frame in which faces were searched.
 
         Args:
+            frame: counted from where the landmarker was restarted.
             image: (H, W, 3) RGB.
             faces: (P, 3) pixels each, by row.
         """
@@ -78,11 +84,18 @@ class CheckedFaces:
             return
         for row, face in faces.items():
             sample = occlusion_sample(image, face, self._scheme)[None]
-            self._checked[row] = CheckedFace(
+            self._found[row] = CheckedFace(
                 self._check(image, face),
                 bool(on_flat_colour(sample, self._scheme)[0]),
                 bool(written_over(sample, self._scheme)[0]),
             )
+
+
+@dataclass(frozen=True)
+class CheckedFaces:
+    """The faces that were compared with a second detector."""
+
+    by_row: Mapping[int, CheckedFace]
 
     def misplaced(self, track: Track) -> bool:
         """Whether landmarks do not fit the face in most checked frames; False without any."""
@@ -102,8 +115,8 @@ class CheckedFaces:
         )
 
     def of(self, track: Track) -> list[CheckedFace]:
-        """Return the checked frames of a track."""
-        return [self._checked[row] for row in track.rows.tolist() if row in self._checked]
+        """The compared frames of a track."""
+        return [self.by_row[row] for row in track.rows.tolist() if row in self.by_row]
 
 
 def track_fault(

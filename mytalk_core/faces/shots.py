@@ -1,6 +1,7 @@
-"""Where a film cuts, found while its frames pass by."""
+"""Hard cuts in a sequence of frames."""
 
 from collections import deque
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -35,58 +36,58 @@ class ShotConfig:
 
 
 class ShotDetector:
-    """Finds hard cuts in frames shown one after the other; it holds a dozen small pictures."""
+    """Finds hard cuts in consecutive frames; keeps a dozen small pictures.
+
+    A change of picture is a cut unless the picture from before comes back soon, as after a flash.
+    Both are decided from the frames around the change alone, so that a detector that starts some
+    frames before a part of a film finds there what one finds that has seen the whole film.
+    """
 
     def __init__(self, config: ShotConfig, fps: Fraction) -> None:
         self._config = config
         self._fps = fps
         self._detector = AdaptiveDetector(
             adaptive_threshold=config.threshold,
-            min_scene_len=0,  # two cuts close to each other are judged here
+            min_scene_len=0,  # changes close to each other are judged by `decide_cuts`
             window_width=config.window_frames,
             min_content_val=config.least_change,
             luma_only=True,
         )
         self._shortest = int(config.shortest_seconds * float(fps))
-        # The pictures up to now, as many as a flash and the detector's look ahead can span.
+        # The latest pictures, as many as a flash and the look-ahead of the detector can span.
         self._recent: deque[tuple[int, NDArray[np.uint8]]] = deque(
             maxlen=self._shortest + config.window_frames + 2
         )
-        self._cuts: list[int] = []
-        self._settled = 0
+        self.changes: list[int] = []
+        """Frames that show another picture than the frame before, ascending."""
+        self.returns: set[tuple[int, int]] = set()
+        """Pairs of changes, close to each other, with the same picture before and after."""
+
+    @property
+    def run_up(self) -> int:
+        """Frames before a part of a film that must be observed to find the same changes in it."""
+        return self._shortest + 2 * self._config.window_frames + 2
+
+    @property
+    def look_ahead(self) -> int:
+        """Frames after a change that must be observed before it is in `changes`."""
+        return self._config.window_frames
 
     def observe(self, index: int, image: NDArray[np.uint8]) -> None:
-        """Show the next frame, (H, W, 3) RGB; `index` counts from 0."""
+        """Add the next frame, (H, W, 3) RGB; `index` counts from 0."""
         picture = self._shrunk(image)
         if not self._recent:
             for before in range(self._config.window_frames):
-                self._look(before - self._config.window_frames, picture)
+                self._compare(before - self._config.window_frames, picture)
         self._recent.append((index, picture))
-        self._look(index, picture)
-        # A cut is known once the frames after it are, and can still turn out to begin a flash.
-        self._settled = max(index - self._config.window_frames - self._shortest + 1, 0)
+        self._compare(index, picture)
 
-    @property
-    def settled(self) -> int:
-        """Frames before this one are in the shots that `cuts_so_far` says, whatever follows."""
-        return self._settled
-
-    @property
-    def cuts_so_far(self) -> list[int]:
-        """First frames of new shots, ascending; of those from `settled` on some may go again.
-
-        Another thread than the one that observes reads `settled` first, then a copy of this.
-        """
-        return self._cuts
-
-    def cuts(self) -> list[int]:
-        """First frames of new shots, ascending. Ends the film: call it once, after the last."""
+    def finish(self) -> None:
+        """Find the changes in the last frames. Call it once, after the last frame."""
         if self._recent:
             last, picture = self._recent[-1]
             for after in range(self._config.window_frames):
-                self._look(last + 1 + after, picture)
-            self._settled = last + 1
-        return self._cuts
+                self._compare(last + 1 + after, picture)
 
     def _shrunk(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = image.shape[:2]
@@ -97,22 +98,23 @@ class ShotDetector:
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         return cv2.cvtColor(small, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
 
-    def _look(self, index: int, picture: NDArray[np.uint8]) -> None:
-        """Let the detector see a frame; before the first and after the last one stand copies.
+    def _compare(self, index: int, picture: NDArray[np.uint8]) -> None:
+        """Run the detector on a frame; copies stand in before the first and after the last one.
 
-        Without these it would not look at the frames that have no neighbours on one side.
+        Without these it would skip the frames that have no neighbours on one side.
         """
         found = self._detector.process_frame(self._time(index), picture)
-        for cut in (time.frame_num - self._config.window_frames for time in found):
-            if self._cuts and self._was_flash(self._cuts[-1], cut):
-                self._cuts.pop()
-            else:
-                self._cuts.append(cut)
+        for change in (time.frame_num - self._config.window_frames for time in found):
+            for before in self.changes[-self._shortest :]:
+                if change - before < self._shortest and self._returned(before, change):
+                    self.returns.add((before, change))
+            self.changes.append(change)
 
-    def _was_flash(self, start: int, end: int) -> bool:
-        if end - start >= self._shortest:
-            return False
+    def _returned(self, start: int, end: int) -> bool:
+        """Whether frame `end` shows what the frame before `start` showed."""
         recent = dict(self._recent)
+        if start - 1 not in recent:
+            return False
         comparison = ContentDetector(self._config.least_change, min_scene_len=0, luma_only=True)
         comparison.process_frame(self._time(0), recent[start - 1])
         return not comparison.process_frame(self._time(1), recent[end])
@@ -120,3 +122,18 @@ class ShotDetector:
     def _time(self, index: int) -> FrameTimecode:
         # Time codes cannot be negative.
         return FrameTimecode(index + self._config.window_frames, self._fps)
+
+
+def decide_cuts(changes: Sequence[int], returns: Set[tuple[int, int]]) -> list[int]:
+    """First frames of new shots, ascending: the changes without those that begin or end a flash.
+
+    Args:
+        changes, returns: as `ShotDetector` has them after the last frame.
+    """
+    cuts: list[int] = []
+    for change in changes:
+        if cuts and (cuts[-1], change) in returns:
+            cuts.pop()
+        else:
+            cuts.append(change)
+    return cuts

@@ -1,12 +1,11 @@
 """Who is where over time: the faces of frames linked to tracks, of one person in one shot each."""
 
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,25 +28,29 @@ class TrackConfig:
 
 
 class FaceRows(Protocol):
-    """Keeps the detected faces of a film by row number."""
+    """What is kept of the detected faces of a film, by row number: landmarks or samples."""
 
-    def add(self, face: NDArray[np.float32]) -> int:
-        """Keep a face (P, 3); its row, which is one more than the row before."""
+    def take(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Copy some rows, (N, ...): landmarks (N, P, 3), for example."""
         ...
 
-    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The faces of these rows, (N, P, 3), a copy."""
+
+class FaceStore(Protocol):
+    """Keeps detected faces as they come."""
+
+    def add(self, face: NDArray[np.float32]) -> int:
+        """Keep a face (P, 3); return its row, which is one more than the row before."""
         ...
 
 
 class FacesInMemory:
-    """Faces in memory, some 6 kB each with 478 points: for a segment of a film, not for a film."""
+    """Faces in memory, 6 kB each with 478 points: for a segment of a film, not for a whole film."""
 
     def __init__(self) -> None:
         self._faces: list[NDArray[np.float32]] = []
 
     def add(self, face: NDArray[np.float32]) -> int:
-        """As `FaceRows` says."""
+        """As `FaceStore` says."""
         self._faces.append(face)
         return len(self._faces) - 1
 
@@ -131,73 +134,46 @@ class _Trail:
 
 
 @dataclass(frozen=True)
-class _Detections:
-    """The faces of a frame."""
+class FrameFaces:
+    """The faces detected in one frame."""
 
     frame: int
-    faces: list[NDArray[np.float32]]  # (P, 3) each
-    rows: list[int]
+    landmarks: Sequence[NDArray[np.float32]]  # (P, 3) pixels each, in any order
+    rows: Sequence[int]  # of the `FaceRows` that keep them
 
 
 class TrackBuilder:
-    """Links the faces of consecutive frames to tracks, shot by shot, as the cuts become known.
+    """Links the faces of consecutive frames to tracks, shot by shot.
 
-    It holds the faces of frames whose shot is not known yet, and a few numbers of every detection
-    of the current shot.
+    It holds a few numbers of every detection of the current shot.
     """
 
     def __init__(
-        self,
-        scheme: LandmarkScheme,
-        config: TrackConfig,
-        fps: Fraction,
-        faces: FaceRows | None = None,
+        self, scheme: LandmarkScheme, config: TrackConfig, fps: Fraction, faces: FaceRows
     ) -> None:
-        """Args: `faces` keeps what is found; without it, memory does."""
+        """Args: `faces` keeps the landmarks of all detections."""
         self._scheme = scheme
         self._config = config
-        # A millionth of a frame forgives what a decimal fraction loses as a binary one.
+        # The millionth makes up for the rounding of decimal fractions to binary ones.
         self._bridge = int(config.bridge_seconds * float(fps) + 1e-6)
-        self._faces = FacesInMemory() if faces is None else faces
-        self._waiting: deque[_Detections] = deque()
+        self._faces = faces
         self._shot = 0
         self._trails: list[_Trail] = []  # of the current shot
-        self._live: list[_Trail] = []  # those of them that may go on
+        self._live: list[_Trail] = []  # those of them that a face may still continue
 
-    def observe(self, frame: int, faces: list[NDArray[np.float32]]) -> list[int]:
-        """Add the faces of a frame, (P, 3) pixels each, in any order; `frame` must rise.
+    def observe(self, found: FrameFaces, shot: int) -> list[Track]:
+        """Add a frame; frame and shot numbers must not fall.
 
         Returns:
-            The row of each.
+            The tracks of the previous shot where this frame is in another one, by number.
         """
-        rows = [self._faces.add(face) for face in faces]
-        self._waiting.append(_Detections(frame, faces, rows))
-        return rows
-
-    def advance(self, cuts: Sequence[int], settled: int) -> list[Track]:
-        """Tracks of the shots that are over, by shot and number; each is given once.
-
-        Args:
-            cuts: first frames of new shots, ascending; no track goes across one.
-            settled: frames before this one are known to be in the shots that `cuts` make.
-        """
-        done: list[Track] = []
-        while self._waiting and self._waiting[0].frame < settled:
-            detections = self._waiting.popleft()
-            shot = bisect_right(cuts, detections.frame)
-            if shot != self._shot:
-                done += self._close()
-                self._shot = shot
-            self._link(detections)
+        done = self.finish() if shot != self._shot else []
+        self._shot = shot
+        self._link(found)
         return done
 
-    def finish(self, cuts: Sequence[int]) -> list[Track]:
-        """All tracks that were not given yet; `cuts` as `ShotDetector.cuts` gives them."""
-        end = self._waiting[-1].frame + 1 if self._waiting else 0
-        return [*self.advance(cuts, end), *self._close()]
-
-    def _close(self) -> list[Track]:
-        """The tracks of the current shot, which is over."""
+    def finish(self) -> list[Track]:
+        """End the current shot; return its tracks by number."""
         trails = sorted(self._trails, key=lambda trail: (trail.frames[0], trail.left))
         self._trails, self._live = [], []
         return [
@@ -205,37 +181,37 @@ class TrackBuilder:
             for number, trail in enumerate(trails)
         ]
 
-    def _link(self, found: _Detections) -> None:
+    def _link(self, found: FrameFaces) -> None:
         self._live = [
             trail for trail in self._live if found.frame - trail.frames[-1] <= self._bridge + 1
         ]
         pairs = {column: row for row, column in self._pairs(self._live, found)}
-        begun: list[_Trail] = []
-        for column, (face, row) in enumerate(zip(found.faces, found.rows, strict=True)):
+        started: list[_Trail] = []
+        for column, (face, row) in enumerate(zip(found.landmarks, found.rows, strict=True)):
             if column in pairs:
                 trail = self._live[pairs[column]]
             else:
                 trail = _Trail(float(face[:, 0].mean()))
-                begun.append(trail)
+                started.append(trail)
             trail.add(found.frame, face, row)
-        self._trails += begun
-        self._live += begun
+        self._trails += started
+        self._live += started
 
-    def _pairs(self, trails: list[_Trail], found: _Detections) -> list[tuple[int, int]]:
+    def _pairs(self, trails: list[_Trail], found: FrameFaces) -> list[tuple[int, int]]:
         """Which trail goes on with which face: the assignment with the least total distance.
 
         Distances are taken from where a face was heading, which keeps apart people who cross.
         """
-        if len(trails) == len(found.faces) == 1:
+        if len(trails) == len(found.landmarks) == 1:
             # As in most frames of most films; the rest of the comparison could not change it.
-            last, (face,) = trails[0].latest[-1], found.faces
+            last, (face,) = trails[0].latest[-1], found.landmarks
             if displacement(last, face, self._scheme) <= self._config.largest_jump:
                 return [(0, 0)]
-        cost = np.full((len(trails), len(found.faces)), np.inf)
+        cost = np.full((len(trails), len(found.landmarks)), np.inf)
         for row, trail in enumerate(trails):
             last = trail.latest[-1]
             ahead = last[:, :2] + trail.heading(found.frame)
-            for column, face in enumerate(found.faces):
+            for column, face in enumerate(found.landmarks):
                 from_ahead = displacement(ahead, face, self._scheme)
                 nearest = min(from_ahead, displacement(last, face, self._scheme))
                 if nearest <= self._config.largest_jump:

@@ -67,10 +67,11 @@ def _presence(track: Track, scheme: LandmarkScheme) -> float:
     return float(height * len(track.frames) ** 0.5)
 
 
-def seen_stretches(track: Track, within: Frames) -> list[Frames]:
-    """The stretches of a track's frames in which its face was found throughout."""
+def seen_span(track: Track, within: Frames) -> Frames | None:
+    """The frames of a track in a span of the film, from the first to the last that show its face.
+
+    Returns:
+        None where no frame of the span shows it.
+    """
     frames = track.frames[(track.frames >= within[0]) & (track.frames < within[1])]
-    if len(frames) == 0:
-        return []
-    parts = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)
-    return [(int(part[0]), int(part[-1]) + 1) for part in parts]
+    return (int(frames[0]), int(frames[-1]) + 1) if len(frames) else None

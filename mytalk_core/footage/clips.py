@@ -5,7 +5,7 @@ is remembered in between, the rest decoded again, so that memory never holds the
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,25 +14,21 @@ from numpy.typing import NDArray
 
 from mytalk_core.data.names import printable
 from mytalk_core.data.schema import ClipMeta, ClipSample
-from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.crop import cut_crop
-from mytalk_core.faces.embedding import FaceEmbedder, clip_embedding
+from mytalk_core.faces.embedding import clip_embedding
 from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
-from mytalk_core.faces.landmarker import Landmarker, MeshLandmarker
 from mytalk_core.faces.picture_hash import picture_hash
 from mytalk_core.faces.picture_quality import landmark_jitter, sharpness
-from mytalk_core.faces.plausibility import CheckedFaces
 from mytalk_core.faces.shape import aperture, face_height
-from mytalk_core.faces.small_faces import too_small_text
-from mytalk_core.faces.square_pixels import squared, stored_boxes
-from mytalk_core.faces.tracks import Track, simultaneous_faces
-from mytalk_core.films.observing import FilmObserver, ObserverConfig
+from mytalk_core.faces.square_pixels import stored_boxes
+from mytalk_core.faces.tracks import simultaneous_faces
+from mytalk_core.footage.footage_models import FootageModels
+from mytalk_core.footage.segment_faces import find_tracks
 from mytalk_core.footage.source_sync import offset_curve, trusted_shift
 from mytalk_core.footage.stages import Stage, StageLog
 from mytalk_core.footage.track_parts import (
     DroppedTrack,
     FootageConfig,
-    Observed,
     TrackPart,
     judge_track,
 )
@@ -40,11 +36,9 @@ from mytalk_core.footage.units import Segment
 from mytalk_core.media.audio import pcm16, read_audio
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE, sample_at
 from mytalk_core.media.decode import Frame, iter_frames_at
-from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.fingerprint import audio_hash
 from mytalk_core.speech.loudness import loudness_dbfs, loudness_shift, opening_offset
 from mytalk_core.speech.voice_activity import speech_mask, voice_intervals
-from mytalk_core.sync.light_expert import LightExpert
 from mytalk_core.sync.offsets import score
 
 _RATE = int(MOTION_FPS)
@@ -52,23 +46,6 @@ _RATE = int(MOTION_FPS)
 _SOUND_MARGIN = Fraction(1)
 # Decoded pictures remembered from the first look to the second, bytes.
 _REMEMBERED = 128 * 2**20
-# A picture that stands for longer is a still, without a speaker. In frames.
-_STILL = _RATE
-# Frames from one comparison with the second detector to the next: at least one in a track.
-_CHECKED_EVERY = 20
-# How much longer than its header says a file may turn out to be, in segments.
-_OVERRUN = 2
-
-
-@dataclass(frozen=True)
-class FootageModels:
-    """The models that look and listen."""
-
-    landmarker: Landmarker
-    encoder: SpeechEncoder
-    embedder: FaceEmbedder | None  # for footage whose speakers nobody named
-    sync: LightExpert = field(default_factory=LightExpert)
-    inspector: MeshLandmarker | None = None  # the landmarker, where it can check its faces
 
 
 @dataclass(frozen=True)
@@ -148,7 +125,7 @@ def extract_clips(
             is too small.
     """
     pictures = _Pictures()
-    tracks, observed = _find_tracks(segment, path, models, config, pictures, log)
+    tracks, observed = find_tracks(segment, path, models, config, pictures.remember, log)
     with log.timed(Stage.TRACKS):
         faces = simultaneous_faces(tracks)
         parts: list[TrackPart] = []
@@ -224,87 +201,6 @@ def extract_clips(
             picture_hash=pictured,
             embedding=embedding,
         )
-
-
-def _find_tracks(
-    segment: Segment,
-    path: Path,
-    models: FootageModels,
-    config: FootageConfig,
-    pictures: _Pictures,
-    log: StageLog,
-) -> tuple[list[Track], Observed]:
-    """Every face of a segment followed through its shots; frames count from the segment's first.
-
-    Damaged frames show no face, nor do those that stand still.
-
-    Raises:
-        BadInputError: as decoding does; OVER_LIMIT where the file goes on far beyond what its
-            header says; NO_FACE where no frame shows one, FACE_TOO_SMALL where it is too small.
-    """
-    log.damaged_frames = 0
-    shots = ObserverConfig(config.shots, config.tracks)
-    observer = FilmObserver(models.landmarker, MOTION_FPS, shots)
-    checked = _checked_faces(models)
-    width = height = 0
-    frames = iter_frames_at(path, MOTION_FPS, segment.first, segment.end, threads=1)
-    longest = _OVERRUN * (segment.seconds + config.clip_seconds) * _RATE
-    index = -1
-    found = False
-    shown, since = -1, 0  # the source frame on screen, and the first frame that shows it
-    while True:
-        with log.timed(Stage.SHOTS):
-            frame = next(frames, None)
-            if frame is None:
-                break
-            index = frame.index - segment.first
-            if index > longest:
-                raise BadInputError(
-                    "goes on far longer than its header says.",
-                    reason=Reason.OVER_LIMIT,
-                    where=segment.where,
-                    remedy="Write it anew, for example with ffmpeg -c copy.",
-                )
-            image = squared(frame.image, frame.pixel_aspect)
-            observer.find_shots(index, image)
-            pictures.remember(frame)
-        with log.timed(Stage.TRACKS):
-            if frame.pts != shown:
-                shown, since = frame.pts, index
-            log.damaged_frames += frame.damaged
-            shows = index - since < _STILL and not frame.damaged
-            faces = observer.find_faces(index, image if shows else None)
-            found = bool(faces) or found
-            height, width = image.shape[:2]
-            if checked is not None and shows:
-                checked.observe(index, image, {each.row: each.landmarks for each in faces})
-    log.count(Stage.SHOTS, done=1, seconds=(index + 1) / _RATE)
-    with log.timed(Stage.TRACKS):
-        if not found:
-            raise _no_face(segment, models, checked, width, height)
-        observed = Observed(width, height, models.landmarker.scheme, checked)
-        return [track for shot in observer.finish() for track in shot.tracks], observed
-
-
-def _checked_faces(models: FootageModels) -> CheckedFaces | None:
-    if models.inspector is None:
-        return None
-    return CheckedFaces(models.inspector.check, _CHECKED_EVERY, models.landmarker.scheme)
-
-
-def _no_face(
-    segment: Segment, models: FootageModels, checked: CheckedFaces | None, width: int, height: int
-) -> BadInputError:
-    """Why a segment gives nothing: its face is too small, or there is none."""
-    if models.inspector is not None and checked is not None:
-        face = models.inspector.small_face(checked.faceless)
-        if face is not None:
-            return BadInputError(
-                f"shows no face that can be used: {too_small_text(face, width, height)}.",
-                reason=Reason.FACE_TOO_SMALL,
-                where=segment.where,
-            )
-    return BadInputError("shows no face.", reason=Reason.NO_FACE, where=segment.where)
 
 
 def _read_sound(segment: Segment, path: Path) -> _Sound:

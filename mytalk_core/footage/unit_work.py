@@ -41,7 +41,8 @@ from mytalk_core.footage.account import (
     probed_row,
     segment_row,
 )
-from mytalk_core.footage.clips import Clip, FootageModels, extract_clips
+from mytalk_core.footage.clips import Clip, extract_clips
+from mytalk_core.footage.footage_models import FootageModels
 from mytalk_core.footage.isolated import Send
 from mytalk_core.footage.listing import Source
 from mytalk_core.footage.records import Records, row_to_json

@@ -58,6 +58,7 @@ def iter_frames(
     choice: StreamChoice = PLAYERS_CHOICE,
     damage: DamageLog | None = None,
     even: bool = False,
+    begin: Fraction = Fraction(0),
 ) -> Iterator[Frame]:
     """Yield every frame of the video stream in display order; pts increase strictly.
 
@@ -68,13 +69,14 @@ def iter_frames(
         exact: as in `to_rgb`.
         damage: collects the damage that was concealed.
         even: as in `PlaneReader`.
+        begin: seconds after the first frame's start. Iteration starts with a frame at or before
+            it, and `Frame.index` counts from there.
 
     Raises:
         BadInputError: as `probe_video`; DECODE_ERROR as `decoded_frames`.
     """
     scaler = VideoReformatter()
-    with open_video(Path(path), threads, choice) as (container, stream):
-        shown = decoded_frames(container, stream, Path(path), damage)
+    with video_from(Path(path), begin, threads, choice, damage) as (stream, shown):
         for index, (pts, frame, damaged, _) in enumerate(shown):
             image = _upright(frame, scaler, exact, even)
             aspect = pixel_aspect(stream, frame)

@@ -11,7 +11,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
+def prefetched(items: Iterable[T], depth: int) -> Generator[T]:
     """Yield the items in order, produced by another thread up to `depth` ahead.
 
     An error in producing an item is raised in its place.

@@ -13,6 +13,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from mytalk_core.media.container import clock_may_jump
+from mytalk_core.media.damage import DamageLog
 from mytalk_core.media.film_clock import Keyframe, film_clock
 from mytalk_core.media.frame_format import FrameFormat, format_of
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
@@ -39,11 +40,15 @@ _RUN_UPS = (0, 2, 12)
 
 @contextmanager
 def video_from(
-    path: Path, begin: Fraction, threads: int, choice: StreamChoice = PLAYERS_CHOICE
+    path: Path,
+    begin: Fraction,
+    threads: int,
+    choice: StreamChoice = PLAYERS_CHOICE,
+    damage: DamageLog | None = None,
 ) -> Iterator[tuple[VideoStream, TimedFrames]]:
     """Provide the video stream and its `decoded_frames` from a frame at or before `begin`.
 
-    `begin` is in seconds after the first frame's start. Where seeking is not certain to give the
+    `begin` is in seconds after the first frame's start; damage is added to `damage`. Where seeking is not certain to give the
     pictures and times of a full decode, everything is decoded.
 
     Raises:
@@ -53,7 +58,7 @@ def video_from(
     if begin > _WORTH_SEEKING:
         with open_video(path, threads, choice) as (container, stream):
             entry = _entry(container, stream, path, begin)
-            frames = _sought(container, stream, path, entry) if entry else None
+            frames = _sought(container, stream, path, entry, damage) if entry else None
             if frames is not None:
                 yield stream, frames
                 return
@@ -62,9 +67,9 @@ def video_from(
             # The packets before it are read but not decoded.
             after = _frames_after(container, stream, entry.known)
             start = StreamEntry(entry.zero, entry.frame_format, entry.known.jumps)
-            yield stream, with_clean_clock(after, stream, path, start)
+            yield stream, with_clean_clock(after, stream, path, start, damage)
         else:
-            yield stream, decoded_frames(container, stream, path)
+            yield stream, decoded_frames(container, stream, path, damage)
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,11 @@ def _entry(
 
 
 def _sought(
-    container: InputContainer, stream: VideoStream, path: Path, entry: _Entry
+    container: InputContainer,
+    stream: VideoStream,
+    path: Path,
+    entry: _Entry,
+    damage: DamageLog | None,
 ) -> TimedFrames | None:
     """Yield frames from a keyframe at or before the entry; None where none is found."""
     if entry.jumping:
@@ -117,7 +126,7 @@ def _sought(
                 continue
             if head.pts <= entry.begin:
                 start = StreamEntry(entry.zero, entry.frame_format)
-                return with_clean_clock(chain([head], frames), stream, path, start)
+                return with_clean_clock(chain([head], frames), stream, path, start, damage)
     except (av.error.FFmpegError, StopIteration):
         pass  # a full decode reports it
     return None

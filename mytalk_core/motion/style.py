@@ -43,10 +43,8 @@ def with_style(
     (Saunders, Gammerman, Vovk 1998), whose size is the number of frames, not of features. Without
     clips nothing is corrected.
     """
-    shared = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
-    styled = copy.deepcopy(model, shared)
     if not clips:
-        return styled
+        return _copy(model)
     config = config or StyleConfig()
     device = model.speech_map.device
     inputs, residuals = [], []
@@ -67,5 +65,23 @@ def with_style(
     gram = (x @ x.T).double()
     gram.diagonal().add_(config.caution)
     correction = x.T @ torch.linalg.solve(gram, y.double()).float()
+    styled = _copy(model)
     styled.speech_map = model.speech_map + correction
     return styled
+
+
+def with_speech_map(model: SpeechToMotion, speech_map: NDArray[np.float32]) -> SpeechToMotion:
+    """The model with the linear reading of speech of one that `with_style` made from it.
+
+    Args:
+        speech_map: its `speech_map`; `model` is not changed and shares everything else.
+    """
+    styled = _copy(model)
+    styled.speech_map = torch.from_numpy(speech_map).to(model.speech_map.device)
+    return styled
+
+
+def _copy(model: SpeechToMotion) -> SpeechToMotion:
+    """A copy that shares all tensors."""
+    shared = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
+    return copy.deepcopy(model, shared)

@@ -15,7 +15,8 @@ from mytalk_core.data.storage import Store, open_store
 from mytalk_core.errors import ErrorClass, MytalkError, OutputError, Reason
 from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.footage import unit_work
-from mytalk_core.footage.clips import Clip, FootageModels, extract_clips
+from mytalk_core.footage.clips import Clip, extract_clips
+from mytalk_core.footage.footage_models import FootageModels
 from mytalk_core.footage.listing import Source
 from mytalk_core.footage.records import Records
 from mytalk_core.footage.stages import StageLog

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.landmarker import LandmarkerConfig, MeshLandmarker
-from mytalk_core.footage.clips import Clip, FootageModels, extract_clips
+from mytalk_core.footage.clips import Clip, extract_clips
+from mytalk_core.footage.footage_models import FootageModels
 from mytalk_core.footage.listing import Source
 from mytalk_core.footage.stages import StageLog
 from mytalk_core.footage.track_parts import DroppedTrack, FootageConfig
