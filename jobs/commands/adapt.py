@@ -56,7 +56,6 @@ def adapt(
     from mytalk_core.appearance.adapted_file import save_adapted
     from mytalk_core.appearance.checkpoint import load_renderer
     from mytalk_core.data.model_store import pull
-    from mytalk_core.dubbing.film_faces import FILM_LANDMARKER
     from mytalk_core.dubbing.models import shipped_weights
     from mytalk_core.dubbing.title_adaptation import PAIRS, film_takes, learn, learning_crop
     from mytalk_core.evaluation.adaptation_page import (
@@ -67,6 +66,7 @@ def adapt(
     from mytalk_core.evaluation.training_page import settings
     from mytalk_core.faces.crop import CropConfig
     from mytalk_core.faces.landmarker import MeshLandmarker
+    from mytalk_core.films.film_range import FILM_LANDMARKER
     from mytalk_core.media.output import work_folder
 
     weights = renderer or shipped_weights("appearance")

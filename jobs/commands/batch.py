@@ -70,7 +70,7 @@ def batch(
     written = [STATUS_FILE, *(path for row in rows for path in title_files(row.id))]
     check_output_folder(out, [Output(path) for path in written], [catalogue, *read])
 
-    from mytalk_core.dubbing.dub import DubConfig
+    from mytalk_core.dubbing.config import DubConfig
     from mytalk_core.dubbing.models import named_models
     from mytalk_core.dubbing.title import recipe, stored_dubber
     from pipelines.dub import BatchConfig, dub_catalogue

@@ -115,7 +115,7 @@ def dub(
     given = [path for path in (video, speech, script, style, motion, renderer) if path]
     check_output_files([out, report_path(out)], given, suffixes=_SUFFIXES)
 
-    from mytalk_core.dubbing.inputs import open_inputs
+    from mytalk_core.dubbing.inputs import TitleFiles, open_inputs
     from mytalk_core.media.stream_choice import StreamChoice
     from mytalk_core.speech.languages import check_language
 
@@ -123,32 +123,33 @@ def dub(
         check_language(language, "--language")
     # Before seconds go into loading models.
     inputs = open_inputs(
-        video,
-        speech,
-        script,
-        style,
-        StreamChoice(video=video_track, audio=audio_track),
-        StreamChoice(audio=speech_track),
-        language,
-        even_size,
+        TitleFiles(
+            video,
+            speech,
+            script,
+            style,
+            StreamChoice(video=video_track, audio=audio_track),
+            StreamChoice(audio=speech_track),
+            language,
+            even_size,
+        )
     )
     notes(inputs.losses)  # before minutes go into the work
 
-    from mytalk_core.dubbing.dub import DubConfig
+    from mytalk_core.dubbing.config import DubConfig
     from mytalk_core.dubbing.left_alone_reason import LeftAlone
     from mytalk_core.dubbing.models import stored_models
     from mytalk_core.dubbing.notes import input_notes
     from mytalk_core.dubbing.title import dub_title, length_warning, nothing_drawn_warning
+    from mytalk_core.dubbing.tools import DubTools
     from mytalk_core.media.damage import damage_text
-    from mytalk_core.speech.recognition import Recogniser
     from mytalk_core.speech.script import faults_to_json
 
-    models = stored_models(motion, renderer)
-    with stages() as report:
+    with stages() as report, DubTools(stored_models(motion, renderer)) as tools:
         dubbed, transcript = dub_title(
             inputs,
             out,
-            models,
+            tools,
             DubConfig(
                 seed=seed,
                 articulation=articulation,
@@ -157,7 +158,6 @@ def dub(
                 strict=strict,
                 even_size=even_size,
             ),
-            Recogniser(models.speech_encoder),
             report,
         )
 

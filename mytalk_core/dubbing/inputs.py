@@ -1,4 +1,4 @@
-"""The files of a title, checked before a model is loaded or a second spent on them."""
+"""The files of a title, checked before any model is loaded."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from mytalk_core.speech.transcript import Segment
 
 @dataclass(frozen=True)
 class Inputs:
-    """The files of a title, found usable as far as that shows without a model."""
+    """The files of a title, usable as far as can be checked without a model."""
 
     video: Path
     speech: Path
@@ -25,45 +25,53 @@ class Inputs:
     speech_tracks: StreamChoice = PLAYERS_CHOICE  # which sound of the speech's file
     script_faults: tuple[ScriptFault, ...] = ()  # of lines that are skipped or overlap
     language: str = ""  # BCP 47 tag of the speech; empty where unknown
-    losses: tuple[str, ...] = ()  # what the dub cannot keep of the film or the speech, for people
+    losses: tuple[str, ...] = ()  # messages: what the dub cannot keep of the film or the speech
 
 
-def open_inputs(
-    video: Path,
-    speech: Path,
-    script: Path | None,
-    style: Path | None = None,
-    film_tracks: StreamChoice = PLAYERS_CHOICE,
-    speech_tracks: StreamChoice = PLAYERS_CHOICE,
-    language: str = "",
-    even_size: bool = False,
-) -> Inputs:
-    """Check a title's files.
+@dataclass(frozen=True)
+class TitleFiles:
+    """The files of a title as a person names them."""
+
+    video: Path
+    speech: Path
+    script: Path | None = None
+    style: Path | None = None  # another film of the actor, to learn from how they speak
+    film_tracks: StreamChoice = PLAYERS_CHOICE  # picture and own sound of the film
+    speech_tracks: StreamChoice = PLAYERS_CHOICE  # which sound of the speech's file
+    language: str = ""  # BCP 47 tag of the speech; empty where unknown
+    even_size: bool = False  # whether a film of odd size is extended to an even one
+
+
+def open_inputs(title: TitleFiles) -> Inputs:
+    """Check the files of a title.
 
     Raises:
         BadInputError: as `check_picture`, `probe_audio` and `read_script`; NO_AUDIO_STREAM where
             the film that is to show a style has no sound.
     """
-    info = check_picture(video, film_tracks)
-    probe_audio(speech, speech_tracks)
-    if style and not check_picture(style).has_audio:
+    info = check_picture(title.video, title.film_tracks)
+    probe_audio(title.speech, title.speech_tracks)
+    if title.style and not check_picture(title.style).has_audio:
         raise BadInputError(
-            "has no sound, so it shows no style.",
+            "has no sound, so no style can be learned from it.",
             reason=Reason.NO_AUDIO_STREAM,
-            where=str(style),
-            remedy="Give a film in which the actor is seen and heard to speak.",
+            where=str(title.style),
+            remedy="Give a film in which the actor speaks, with its sound.",
         )
-    said = read_script(script) if script else Script()
+    script = read_script(title.script) if title.script else Script()
     return Inputs(
-        video,
-        speech,
-        said.lines,
-        style,
-        film_tracks,
-        speech_tracks,
-        said.faults,
-        language,
-        (*_picture_losses(info, even_size), *_sound_losses(speech, speech_tracks)),
+        title.video,
+        title.speech,
+        script.lines,
+        title.style,
+        title.film_tracks,
+        title.speech_tracks,
+        script.faults,
+        title.language,
+        (
+            *_picture_losses(info, title.even_size),
+            *_sound_losses(title.speech, title.speech_tracks),
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from mytalk_core.data.recipe import ResultKind, checksums, made_with
 from mytalk_core.data.title_status import DubbedTitle
 from mytalk_core.dubbing.config import DubConfig
 from mytalk_core.dubbing.dub import DubResult, dub
-from mytalk_core.dubbing.inputs import Inputs, open_inputs
+from mytalk_core.dubbing.inputs import Inputs, TitleFiles, open_inputs
 from mytalk_core.dubbing.left_alone_reason import counts_text
 from mytalk_core.dubbing.models import DubModels, NamedModels, stored_models
 from mytalk_core.dubbing.monitor import Monitor
@@ -69,11 +69,13 @@ class TitleDubber:
             BadInputError, ModelError, OutputError: as `open_inputs` and `dub_title`.
         """
         inputs = open_inputs(
-            row.video,
-            row.speech,
-            row.script,
-            language=row.language,
-            even_size=self._config.even_size,
+            TitleFiles(
+                row.video,
+                row.speech,
+                row.script,
+                language=row.language,
+                even_size=self._config.even_size,
+            )
         )
         result, transcript = dub_title(inputs, film, self._tools, self._config, lambda *_: beat())
         warnings = (

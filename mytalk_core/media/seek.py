@@ -48,8 +48,8 @@ def video_from(
 ) -> Iterator[tuple[VideoStream, TimedFrames]]:
     """Provide the video stream and its `decoded_frames` from a frame at or before `begin`.
 
-    `begin` is in seconds after the first frame's start; damage is added to `damage`. Where seeking is not certain to give the
-    pictures and times of a full decode, everything is decoded.
+    `begin` is in seconds after the first frame's start; damage is added to `damage`. Where seeking
+    is not certain to give the pictures and times of a full decode, everything is decoded.
 
     Raises:
         BadInputError: as `open_video`; the frames as `decoded_frames`.
