@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.data.manifest import Kind, Status, read_manifest
-from mytalk_core.dubbing.dub import DubConfig, DubResult
-from mytalk_core.dubbing.inputs import Inputs, open_inputs
+from mytalk_core.dubbing.config import DubConfig
+from mytalk_core.dubbing.dub import DubResult
+from mytalk_core.dubbing.inputs import Inputs, TitleFiles, open_inputs
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.title import dub_title
 from mytalk_core.dubbing.tools import DubTools
@@ -29,7 +30,6 @@ from mytalk_core.footage.unit_work import WorkConfig, WorkModels
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.decode import iter_frames
 from mytalk_core.media.probe import probe_audio, probe_video
-from mytalk_core.speech.recognition import Recogniser
 from tests.cases import CUT_FRAME, FRAMES, PEOPLE, CaseInputs, run_program
 from tests.preprocess_runs import job, preprocess_here
 
@@ -69,10 +69,8 @@ class CaseRunner:
     def __init__(self, inputs: CaseInputs, folder: Path, models: DubModels) -> None:
         self.inputs = inputs
         self._folder = folder
-        self._models = models
         self.landmarker = models.landmarker
         self._tools = DubTools(models)
-        self._recogniser = Recogniser(models.speech_encoder)
         self._dubs: dict[tuple[str, str], Dub] = {}
 
     def dub(self, film: str, speech: str = "B.wav") -> Dub:
@@ -82,10 +80,9 @@ class CaseRunner:
             BadInputError: where it is refused.
         """
         if (film, speech) not in self._dubs:
-            inputs = open_inputs(self.inputs.made(film), self.inputs.made(speech), None)
+            inputs = open_inputs(TitleFiles(self.inputs.made(film), self.inputs.made(speech)))
             out = self._folder / f"{film}-{speech}.mp4"
-            arguments = (self._models, DubConfig(), self._recogniser, lambda *_: None, self._tools)
-            result, transcript = dub_title(inputs, out, *arguments)
+            result, transcript = dub_title(inputs, out, self._tools, DubConfig(), lambda *_: None)
             self._dubs[film, speech] = Dub(inputs, result, bool(transcript.voice))
         return self._dubs[film, speech]
 

@@ -103,7 +103,7 @@ def plan_title(video: VideoInfo, faces: ChosenTracks, config: PlanConfig) -> Tit
     return TitlePlan(
         faces.timing,
         tuple(tracks),
-        _segments(tracks),
+        segments_of(tracks),
         tuple(others),
         # A frame with several faces is left alone if all of them are.
         tuple(
@@ -141,7 +141,8 @@ def _not_drawn(track: FaceTrack, drawing: DrawingPlan) -> OtherTrack:
     return OtherTrack(track.shot, track.number, track.first, track.end, reason, portrait)
 
 
-def _segments(tracks: Sequence[PlannedTrack]) -> tuple[Segment, ...]:
+def segments_of(tracks: Sequence[PlannedTrack]) -> tuple[Segment, ...]:
+    """The segments of a film: longest ranges of frames with the same redraws."""
     redraws: dict[int, tuple[int, ...]] = {}
     for number, planned in enumerate(tracks):
         for frame in (np.flatnonzero(planned.drawing.strength > 0) + planned.track.first).tolist():

@@ -1,7 +1,7 @@
 """Face landmarks of video frames: the interface of landmarkers, and MediaPipe's 478 points."""
 
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -238,34 +238,3 @@ def _media_pipe_image(image: NDArray[np.uint8]) -> mediapipe.Image:
     return mediapipe.Image(
         image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image)
     )
-
-
-def track_largest_face(
-    images: Iterable[NDArray[np.uint8]], landmarker: Landmarker
-) -> Iterator[NDArray[np.float32]]:
-    """Yield one face per frame, (P, 3) pixels, NaN without a face.
-
-    The first face is the largest; later ones are nearest to their predecessor.
-
-    Args:
-        images: frames (H, W, 3) RGB of one video.
-    """
-    landmarker.restart()
-    missing = np.full((landmarker.scheme.point_count, 3), np.nan, np.float32)
-    last: NDArray[np.float32] | None = None
-    for image in images:
-        faces = landmarker.detect(image)
-        if not faces:
-            yield missing
-            continue
-        last = _next_of_track(faces, last)
-        yield last
-
-
-def _next_of_track(
-    faces: list[NDArray[np.float32]], last: NDArray[np.float32] | None
-) -> NDArray[np.float32]:
-    if last is None:
-        return max(faces, key=lambda face: float(np.ptp(face[:, 1])))
-    centre = last.mean(axis=0)
-    return min(faces, key=lambda face: float(np.linalg.norm(face.mean(axis=0) - centre)))

@@ -98,7 +98,7 @@ def join_ranges(
     edges = [0, *cuts, lengths[-1]] if lengths[-1] else []
     return FilmObservation(
         starts=tuple(start for each in ranges for start in each.starts),
-        end=ranges[-1].end,
+        end=max(each.end for each in ranges),
         shots=tuple(
             Shot(number, first, end, tuple(track for track in tracks if track.shot == number))
             for number, (first, end) in enumerate(pairwise(edges))

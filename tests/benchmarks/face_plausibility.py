@@ -33,6 +33,7 @@ from mytalk_core.faces.occlusion import written_share
 from mytalk_core.faces.occlusion_sample import occlusion_sample
 from mytalk_core.faces.plausibility import (
     CheckedFaces,
+    FaceChecker,
     MouthFlags,
     mouth_outside,
     on_flat_colour,
@@ -41,8 +42,9 @@ from mytalk_core.faces.plausibility import (
 )
 from mytalk_core.faces.shape import face_height
 from mytalk_core.faces.stillness import movement_ratio
-from mytalk_core.faces.tracks import Track
-from mytalk_core.films.observing import FilmObserver, ObserverConfig
+from mytalk_core.faces.tracks import FacesInMemory, Track
+from mytalk_core.films.joining import join_ranges
+from mytalk_core.films.observing import ObserverConfig, RangeObserver, RangeScanner, SeenFrame
 from mytalk_core.media.decode import iter_frames
 
 DATA = Path(__file__).parents[2] / "../shared/data"
@@ -135,16 +137,18 @@ LIMITS = {
 def tracks_of(
     images: list[Image], landmarker: MeshLandmarker
 ) -> Iterator[tuple[Track, CheckedFaces, list[Image]]]:
-    checked = CheckedFaces(landmarker.check, _EVERY, MESH478)
-    observer = FilmObserver(landmarker, _FPS, ObserverConfig())
-    for number, image in enumerate(images):
-        observer.find_shots(number, image)
-        found = observer.find_faces(number, image)
-        checked.observe(number, image, {each.row: each.landmarks for each in found})
-    for shot in observer.finish():
-        for track in shot.tracks:
-            if track.end - track.first >= _LEAST_FRAMES:
-                yield track, checked, images
+    checker = FaceChecker(landmarker.check, _EVERY, MESH478)
+    config, faces = ObserverConfig(), FacesInMemory()
+    scanner = RangeScanner(config, _FPS)
+    observer = RangeObserver(landmarker, config, faces, checker)
+    for scanned in scanner.scan(
+        SeenFrame(number / _FPS, (number + 1) / _FPS, image) for number, image in enumerate(images)
+    ):
+        observer.observe(scanned)
+    film = join_ranges([observer.finish(scanner)], [faces], MESH478, config, _FPS)
+    for track in film.tracks:
+        if track.end - track.first >= _LEAST_FRAMES:
+            yield track, film.checked, images
 
 
 def measured(

@@ -30,7 +30,7 @@ from mytalk_core.faces.landmarker import LandmarkerConfig, MeshLandmarker
 from mytalk_core.faces.picture_hash import picture_hash
 from mytalk_core.faces.picture_quality import landmark_jitter, sharpness
 from mytalk_core.faces.shots import ShotConfig, ShotDetector
-from mytalk_core.faces.tracks import TrackBuilder, TrackConfig
+from mytalk_core.faces.tracks import FacesInMemory, FrameFaces, TrackBuilder, TrackConfig
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.decode import iter_frames
 from mytalk_core.speech.fingerprint import audio_hash
@@ -58,7 +58,7 @@ def main() -> None:
         detector = ShotDetector(ShotConfig(), FPS)
         for index, image in enumerate(images):
             detector.observe(index, image)
-        detector.cuts()
+        detector.finish()
 
     def landmarks(film: list[np.ndarray], most: int) -> None:
         found.clear()
@@ -66,10 +66,11 @@ def main() -> None:
             found.extend(landmarker.detect(image) for image in film)
 
     def tracks() -> None:
-        builder = TrackBuilder(MESH478, TrackConfig(), FPS)
+        kept = FacesInMemory()
+        builder = TrackBuilder(MESH478, TrackConfig(), FPS, kept)
         for index, faces in enumerate(found):
-            builder.observe(index, faces)
-        builder.finish([])
+            builder.observe(FrameFaces(index, faces, [kept.add(face) for face in faces]), 0)
+        builder.finish()
 
     each = len(images)
     table = Table("every frame", "ms", title=f"{clip.name}: {each} frames of {images[0].shape}")

@@ -32,11 +32,12 @@ from mytalk_core.data.samples import sample_footage
 from mytalk_core.faces.alignment import Pose, head_turn, inter_ocular, to_pixels
 from mytalk_core.faces.face_motion import face_motion, resting_shape
 from mytalk_core.faces.landmark_scheme import MESH478
-from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
+from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.faces.occlusion import OcclusionConfig, occluded
 from mytalk_core.faces.occlusion_sample import occlusion_sample
 from mytalk_core.media.decode import iter_frames
 from mytalk_core.media.probe import probe_video
+from tests.largest_face import track_largest_face
 from tests.occluders import KINDS, Visit, draw_sprite, skin_of, with_visit
 
 ROOT = Path(__file__).parents[2]

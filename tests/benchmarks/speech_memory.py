@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mytalk_core.dubbing.speech_motion import encode_speech
+from mytalk_core.dubbing.listening import encode_speech
 from mytalk_core.media.audio import read_audio
 from mytalk_core.speech.features import FEATURE_SIZE, SpeechEncoder, WindowConfig
 from mytalk_core.speech.loudness import loudness_dbfs

@@ -13,7 +13,7 @@ import pytest
 from mytalk_core.curation.decisions import CurateConfig, configuration, configuration_id
 from mytalk_core.data import recipe as recipes
 from mytalk_core.data.recipe import RECIPES, ResultKind, checksums, made_with
-from mytalk_core.dubbing.dub import DubConfig
+from mytalk_core.dubbing.config import DubConfig
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.title import recipe as title_recipe
 from mytalk_core.dubbing.title_adaptation import adaptation_key

@@ -9,8 +9,9 @@ import pytest
 from mytalk_core.data.catalogue import CatalogueRow
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.dubbing import title
-from mytalk_core.dubbing.dub import DubConfig, DubResult
-from mytalk_core.dubbing.inputs import open_inputs
+from mytalk_core.dubbing.config import DubConfig
+from mytalk_core.dubbing.dub import DubResult
+from mytalk_core.dubbing.inputs import TitleFiles, open_inputs
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.audio import pcm16, read_audio
@@ -40,7 +41,7 @@ def test_the_loss_of_opacity_is_said_before_work(
 ) -> None:
     source = sample_clips["test_movie"].path
     film = run_ffmpeg(tmp_path / name, "-i", source, *_HALF, *_OPACITY[name])
-    (loss,) = open_inputs(film, source, None).losses
+    (loss,) = open_inputs(TitleFiles(film, source)).losses
     assert str(film) in loss
     assert "alpha channel" in loss
 
@@ -54,7 +55,7 @@ def test_opaque_films_are_no_matter(
 ) -> None:
     source = sample_clips["test_movie"].path
     film = run_ffmpeg(tmp_path / name, "-i", source, *_HALF, *_OPAQUE[name])
-    assert open_inputs(film, source, None).losses == ()
+    assert open_inputs(TitleFiles(film, source)).losses == ()
 
 
 def test_interlaced_films_are_refused(
@@ -74,7 +75,7 @@ def test_interlaced_films_are_refused(
     )
     for video, style in ((film, None), (source, film)):
         with pytest.raises(BadInputError) as caught:
-            open_inputs(video, source, None, style)
+            open_inputs(TitleFiles(video, source, style=style))
         assert caught.value.reason is Reason.INTERLACED
         assert caught.value.where == str(film)
 
@@ -119,7 +120,7 @@ def test_channels_that_a_film_cannot_have_are_reported_before_work(
         file.setsampwidth(2)
         file.setframerate(16_000)
         file.writeframes(channels.tobytes())
-    (loss,) = open_inputs(film, tmp_path / "poly.wav", None).losses
+    (loss,) = open_inputs(TitleFiles(film, tmp_path / "poly.wav")).losses
     assert "10 channels" in loss
     assert loss.endswith("number 3")
 
@@ -130,9 +131,9 @@ def test_odd_sizes_are_reported_with_the_way_out(
     source = sample_clips["test_movie"].path
     crop = ("-t", "0.5", "-vf", "scale=98:74,format=yuv444p,crop=97:73,format=yuv420p")
     film = run_ffmpeg(tmp_path / "film.mkv", "-i", source, *crop, "-c:v", "ffv1")
-    (loss,) = open_inputs(film, source, None).losses
+    (loss,) = open_inputs(TitleFiles(film, source)).losses
     assert "odd size 97x73" in loss
     assert "--even-size" in loss
-    assert open_inputs(film, source, None, even_size=True).losses == ()
+    assert open_inputs(TitleFiles(film, source, even_size=True)).losses == ()
     whole = run_ffmpeg(tmp_path / "whole.mkv", "-i", film, "-pix_fmt", "yuv444p", "-c:v", "ffv1")
-    assert open_inputs(whole, source, None).losses == ()  # it has all its chroma anyway
+    assert open_inputs(TitleFiles(whole, source)).losses == ()  # it has all its chroma anyway

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mytalk_core.dubbing.left_alone import (
+    DrawingPlan,
+    HiddenMouth,
     LeftAloneConfig,
-    RunPlan,
     fading,
-    plan_run,
+    plan_drawing,
     turned_away,
 )
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
@@ -50,11 +51,14 @@ def plan(
     covered: NDArray[np.bool_],
     turn: Turn,
     outside: NDArray[np.bool_] | None = None,
-) -> RunPlan:
-    if outside is None:
-        outside = np.zeros(len(yaw), np.bool_)
+    unseen: NDArray[np.bool_] | None = None,
+) -> DrawingPlan:
+    nowhere = np.zeros(len(yaw), np.bool_)
+    hidden = HiddenMouth(
+        nowhere if outside is None else outside, nowhere if unseen is None else unseen
+    )
     samples = samples_of(covered)
-    return plan_run(pose_of(yaw, turn), samples, outside, FPS, MESH478, LeftAloneConfig())
+    return plan_drawing(pose_of(yaw, turn), samples, hidden, FPS, MESH478, LeftAloneConfig())
 
 
 def between(count: int, first: int, end: int) -> NDArray[np.bool_]:
@@ -110,6 +114,14 @@ def test_a_mouth_outside_the_picture_is_left_alone(turn: Turn) -> None:
     assert (made.strength[50:80] == 0).all()
     assert set(made.reasons[50:80]) == {LeftAlone.OUTSIDE}
     assert {*made.reasons[:50], *made.reasons[80:]} == {None}
+
+
+def test_a_gap_in_a_track_is_left_alone_and_faded(turn: Turn) -> None:
+    made = plan(np.zeros(120), between(120, 0, 0), turn, unseen=between(120, 50, 53))
+    assert (made.strength[50:53] == 0).all()
+    assert set(made.reasons[50:53]) == {LeftAlone.NO_FACE}
+    assert {*made.reasons[:50], *made.reasons[53:]} == {None}
+    assert 0 < made.strength[49] < 1 and 0 < made.strength[53] < 1
 
 
 def test_the_reason_tells_which_it_was(turn: Turn) -> None:

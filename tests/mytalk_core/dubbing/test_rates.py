@@ -1,4 +1,4 @@
-"""Sound and picture stay together: clicks in two hours of sound, met in films of every rate."""
+"""Sound and picture stay in sync: clicks in two hours of sound, in films of every rate."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mytalk_core.dubbing.speech_motion import RunMotion, encode_speech
+from mytalk_core.dubbing.listening import encode_speech
+from mytalk_core.dubbing.track_motion import TrackMotion
 from mytalk_core.media.clock import (
     MOTION_FPS,
     SPEECH_SAMPLE_RATE,
@@ -18,6 +19,7 @@ from mytalk_core.media.clock import (
 )
 from mytalk_core.speech.features import SAMPLES_PER_FEATURE, SpeechEncoder, WindowConfig
 from mytalk_core.speech.per_frame import speech_frames
+from tests.face_tracks import track_motion
 
 Array = NDArray[np.float32]
 TWO_HOURS = Fraction(7200)
@@ -60,15 +62,15 @@ def sound(seconds: Fraction) -> Iterator[Array]:
 
 
 @pytest.fixture(scope="module")
-def motion() -> RunMotion:
-    """Lips that move where a click is heard and nowhere else, for two hours."""
-    heard = np.concatenate(list(speech_frames(Clicks().encode_blocks(sound(TWO_HOURS)))))
-    assert len(heard) == frame_count(TWO_HOURS, MOTION_FPS)
-    assert np.count_nonzero(heard) == len(CLICKS)
-    return RunMotion(0, heard.astype(np.float32)[:, :, None])
+def motion(tmp_path_factory: pytest.TempPathFactory) -> TrackMotion:
+    """Lips that move at clicks and nowhere else, for two hours."""
+    moved = np.concatenate(list(speech_frames(Clicks().encode_blocks(sound(TWO_HOURS)))))
+    assert len(moved) == frame_count(TWO_HOURS, MOTION_FPS)
+    assert np.count_nonzero(moved) == len(CLICKS)
+    return track_motion(tmp_path_factory.mktemp("motion"), moved[:, :, None])
 
 
-def seen_at(motion: RunMotion, click: Fraction, fps: Fraction, shown: Fraction) -> Fraction:
+def seen_at(motion: TrackMotion, click: Fraction, fps: Fraction, shown: Fraction) -> Fraction:
     """When lips move most in a film of `shown` frames a second, asked for as one of `fps`."""
     middle = frame_at(click, fps)
     frames = range(max(middle - 10, 0), middle + 11)
@@ -77,7 +79,7 @@ def seen_at(motion: RunMotion, click: Fraction, fps: Fraction, shown: Fraction) 
 
 
 @pytest.mark.parametrize("fps", RATES.values(), ids=RATES)
-def test_every_click_is_seen_in_its_frame(motion: RunMotion, fps: Fraction) -> None:
+def test_every_click_is_seen_in_its_frame(motion: TrackMotion, fps: Fraction) -> None:
     """The moment is within the frame that moves most, or half a motion frame off at most."""
     for click in CLICKS:
         late = seen_at(motion, click, fps, fps) - click
@@ -85,7 +87,9 @@ def test_every_click_is_seen_in_its_frame(motion: RunMotion, fps: Fraction) -> N
 
 
 @pytest.mark.parametrize("fps", RATES.values(), ids=RATES)
-def test_lips_are_as_late_at_the_end_as_at_the_beginning(motion: RunMotion, fps: Fraction) -> None:
+def test_lips_are_as_late_at_the_end_as_at_the_beginning(
+    motion: TrackMotion, fps: Fraction
+) -> None:
     """The middle of the movement, weighed over its frames, is that of the click's motion frame."""
     for click in (*CLICKS[:5], *CLICKS[-5:]):
         middle = frame_at(click, fps)
@@ -97,7 +101,7 @@ def test_lips_are_as_late_at_the_end_as_at_the_beginning(motion: RunMotion, fps:
         assert found == pytest.approx(float(own), abs=2e-3)
 
 
-def test_a_rate_that_is_a_little_off_would_be_seen(motion: RunMotion) -> None:
+def test_a_rate_that_is_a_little_off_would_be_seen(motion: TrackMotion) -> None:
     """29.97 taken for 30: in the first minute within bounds, seconds late after two hours."""
     true, taken = RATES["29.97"], RATES["30"]
     bound = HALF_MOTION_FRAME + 1 / (2 * true)
@@ -107,17 +111,23 @@ def test_a_rate_that_is_a_little_off_would_be_seen(motion: RunMotion) -> None:
 
 
 @pytest.mark.parametrize("fps", RATES.values(), ids=RATES)
-def test_a_film_of_any_rate_and_length_is_heard_to_its_end(fps: Fraction, tmp_path) -> None:
+def test_the_speech_is_encoded_up_to_the_end_of_a_film_of_any_rate_and_length(
+    fps: Fraction, tmp_path
+) -> None:
     """Speech that is shorter than the film goes on as silence; longer speech is cut."""
     for frames in (1, 50, 1001):
         duration = frame_time(frames, fps)
         rows = frame_count(duration, MOTION_FPS)
-        for heard in (Fraction(1, 2), duration, Fraction(60)):
-            audio = np.concatenate(list(sound(heard)))
+        for length in (Fraction(1, 2), duration, Fraction(60)):
+            audio = np.concatenate(list(sound(length)))
             features = encode_speech(
-                audio, duration, Clicks(), tmp_path / f"{frames}-{heard.numerator}", lambda *_: None
+                audio,
+                duration,
+                Clicks(),
+                tmp_path / f"{frames}-{length.numerator}",
+                lambda *_: None,
             )
             assert features.shape == (rows, 1)
-            until = min(heard, frame_time(rows, MOTION_FPS))
+            until = min(length, frame_time(rows, MOTION_FPS))
             expected = [frame_at(click, MOTION_FPS) for click in CLICKS if click < until]
-            assert np.flatnonzero(features).tolist() == expected
+            assert np.flatnonzero(features.read()).tolist() == expected

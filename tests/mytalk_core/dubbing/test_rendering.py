@@ -7,21 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import SIZES, Renderer
-from mytalk_core.dubbing.film_faces import FilmFaces, Person, study_person
-from mytalk_core.dubbing.geometry import FaceGeometry, run_crop, run_geometry
-from mytalk_core.dubbing.references import film_looks
-from mytalk_core.dubbing.rendering import DubbedFrame, RunToRender, render_film
-from mytalk_core.dubbing.speech_motion import RunMotion
+from mytalk_core.dubbing.learning import target_geometry
+from mytalk_core.dubbing.references import film_appearances
+from mytalk_core.dubbing.rendering import DubbedFrame, TrackToDraw, render_film
+from mytalk_core.dubbing.title_plan import PlannedTrack, segments_of
 from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.landmark_scheme import MESH478
+from mytalk_core.films.face_track import FaceTrack
 from mytalk_core.media.colour import ColourTags
 from mytalk_core.media.decode import PlaneFrame
 from mytalk_core.media.planes import PlaneLayout, Planes
 from mytalk_core.media.probe import VideoInfo, probe_video
+from tests.face_tracks import face_track, planned_track, track_motion
 
 Array = NDArray[np.float32]
 FPS = Fraction(25)
@@ -34,16 +35,12 @@ LAYOUTS = {
 
 
 @pytest.fixture(scope="module")
-def faces(talking_face: Callable[..., Array]) -> FilmFaces:
+def tracks(
+    talking_face: Callable[..., Array], tmp_path_factory: pytest.TempPathFactory
+) -> list[FaceTrack]:
     landmarks = talking_face(0.15 + 0.1 * np.sin(np.arange(FRAMES) / 3))
-    starts = tuple(frame / FPS for frame in range(FRAMES))
-    samples = np.zeros((FRAMES, 0, 4), np.uint8)
-    return FilmFaces(landmarks, starts, RUNS, FRAMES * (None,), samples, landmarks)
-
-
-@pytest.fixture(scope="module")
-def people(faces: FilmFaces) -> list[Person]:
-    return [study_person(faces, run, MESH478, MaskConfig()) for run in faces.runs]
+    folder = tmp_path_factory.mktemp("tracks")
+    return [face_track(folder, landmarks[slice(*run)], FPS, run[0]) for run in RUNS]
 
 
 @pytest.fixture(scope="module", params=LAYOUTS)
@@ -79,41 +76,37 @@ def info(sample_clips) -> VideoInfo:
     return replace(probe_video(sample_clips["jwp_intro"].path), fps=FPS)
 
 
+def drawn_film(
+    planned: Sequence[PlannedTrack], shown: Sequence[PlaneFrame], info: VideoInfo, folder: Path
+) -> list[DubbedFrame]:
+    """Frames with the planned tracks drawn by an untrained renderer, mouths at rest."""
+    chosen = [np.arange(3) for _ in planned]
+    renderer = Renderer(SIZES["tiny"]).eval()
+    still = track_motion(folder, np.zeros((FRAMES, len(MESH478.moving), 3), np.float32))
+    to_draw = [TrackToDraw(each, target_geometry(each, still), renderer) for each in planned]
+    appearances = film_appearances(info, planned, chosen, lambda *_: None)
+    return list(render_film(shown, segments_of(planned), to_draw, appearances))
+
+
 @pytest.fixture
 def render(
     film: list[PlaneFrame],
-    faces: FilmFaces,
-    people: list[Person],
+    tracks: list[FaceTrack],
     info: VideoInfo,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> Callable[..., list[DubbedFrame]]:
-    """Strengths of the runs to the film's frames, drawn by an untrained renderer."""
+    """A function (strengths of the two tracks, frames) -> the frames drawn."""
     monkeypatch.setattr("mytalk_core.dubbing.references.iter_planes", lambda path, **_: iter(film))
-    crops = [
-        run_crop(faces, run, person, MESH478, CropConfig())
-        for run, person in zip(faces.runs, people, strict=True)
-    ]
-    chosen = [np.arange(first, first + 3) for first, _ in RUNS]
-    looks = list(film_looks(info, faces, people, chosen, crops, MESH478, lambda *_: None))
-    renderer = Renderer(SIZES["tiny"]).eval()
-    still = RunMotion(0, np.zeros((FRAMES, len(MESH478.moving), 3), np.float32))
-
-    def geometry(number: int) -> Iterator[FaceGeometry]:
-        return run_geometry(faces, RUNS[number], people[number], still, MESH478, crops[number], FPS)
-
-    def starts(number: int) -> tuple[Fraction, ...]:
-        return faces.starts[slice(*RUNS[number])]
 
     def drawn(
         strengths: list[Array], shown: Sequence[PlaneFrame] = tuple(film)
     ) -> list[DubbedFrame]:
-        runs = (
-            RunToRender(
-                *RUNS[number], looks[number], geometry(number), starts(number), strength, renderer
-            )
-            for number, strength in enumerate(strengths)
-        )
-        return list(render_film(shown, runs, MESH478))
+        planned = [
+            planned_track(track, strength)
+            for track, strength in zip(tracks, strengths, strict=True)
+        ]
+        return drawn_film(planned, shown, info, tmp_path)
 
     return drawn
 
@@ -126,14 +119,14 @@ def test_every_frame_comes_once_and_in_order(render: Callable[..., list[DubbedFr
     assert [frame.dubbed.index for frame in render(full())] == list(range(FRAMES))
 
 
-def test_only_frames_of_runs_change_and_only_inside_the_mask(
+def test_only_frames_of_tracks_change_and_only_inside_the_mask(
     render: Callable[..., list[DubbedFrame]],
 ) -> None:
     inside = {frame for run in RUNS for frame in range(*run)}
 
     for frame in render(full()):
         assert (frame.dubbed is not frame.source) == (frame.source.index in inside)
-        assert np.isfinite(frame.opening) == (frame.source.index in inside)
+        assert bool(frame.openings) == (frame.source.index in inside)
         assert frame.outside_change == 0
 
 
@@ -177,14 +170,13 @@ def test_frames_without_colour_stay_without(
         assert np.array_equal(after.v, before.v)
 
 
-def test_the_film_is_read_no_farther_than_looks_are_asked_for(
+def test_the_film_is_read_no_further_than_the_appearances_that_are_taken(
     film: list[PlaneFrame],
-    faces: FilmFaces,
-    people: list[Person],
+    tracks: list[FaceTrack],
     info: VideoInfo,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """However long a film is, memory holds the look of one run."""
+    """Memory holds the appearance of one track, whatever the length of the film."""
     read: list[int] = []
 
     def frames(path: Path, **_: object) -> Iterator[PlaneFrame]:
@@ -196,19 +188,65 @@ def test_the_film_is_read_no_farther_than_looks_are_asked_for(
     monkeypatch.setattr(
         "mytalk_core.dubbing.references.prefetched", lambda frames, ahead: iter(frames)
     )
-    told: list[int] = []
-    chosen = [np.arange(first + 5, first + 8) for first, _ in RUNS]
-    looks = film_looks(
+    reported: list[int] = []
+    appearances = film_appearances(
         info,
-        faces,
-        people,
-        chosen,
-        [CropConfig()] * len(RUNS),
-        MESH478,
-        lambda stage, done, total: told.append(done),
+        [planned_track(track, crop=CropConfig()) for track in tracks],
+        [np.arange(5, 8) for _ in tracks],
+        lambda stage, done, total: reported.append(done),
     )
-    for (first, end), look in zip(RUNS, looks, strict=True):
+    for (first, end), appearance in zip(RUNS, appearances, strict=True):
         assert first <= read[-1] < end
-        assert len(look.references.pictures) == 3
-    assert told == [*range(told[-1] + 1)]
-    assert told[-1] < RUNS[0][1]
+        assert len(appearance.references.pictures) == 3
+    assert reported == [*range(reported[-1] + 1)]
+    assert reported[-1] < RUNS[0][1]
+
+
+@pytest.fixture
+def two_faces(
+    talking_face: Callable[..., Array], tmp_path: Path
+) -> tuple[list[FaceTrack], list[PlaneFrame]]:
+    """Two faces side by side: one in frames 3 to 29, one in frames 10 to 36."""
+    landmarks = talking_face(0.15 + 0.1 * np.sin(np.arange(FRAMES) / 3))
+    beside = landmarks + np.array([320, 0, 0], np.float32)
+    random = np.random.default_rng(0)
+    layout, tags = PlaneLayout(), ColourTags(1, 1, 1, 1)
+    frames = []
+    for number in range(FRAMES):
+        y = random.integers(60, 180, (240, 640)).astype(np.uint8)
+        grey = [np.full((120, 320), 128, np.uint8) for _ in range(2)]
+        frames.append(PlaneFrame(number, number, Planes(y, *grey, layout, tags)))
+    left = face_track(tmp_path, landmarks[3:30], FPS, 3)
+    return [left, face_track(tmp_path, beside[10:37], FPS, 10)], frames
+
+
+def test_two_faces_of_a_frame_are_both_drawn_and_each_as_if_it_were_alone(
+    two_faces: tuple[list[FaceTrack], list[PlaneFrame]],
+    info: VideoInfo,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    tracks, film = two_faces
+    monkeypatch.setattr("mytalk_core.dubbing.references.iter_planes", lambda path, **_: iter(film))
+    torch.manual_seed(0)
+    both = [planned_track(track) for track in tracks]
+    assert [(each.first, each.end, each.redraws) for each in segments_of(both)] == [
+        (3, 10, (0,)),
+        (10, 30, (0, 1)),
+        (30, 37, (1,)),
+    ]
+    drawn = []
+    for planned in ([both[0]], [both[1]], both):
+        torch.manual_seed(0)
+        drawn.append(drawn_film(planned, film, info, tmp_path))
+    left, right, together = drawn
+    assert [len(frame.openings) for frame in together] == [
+        (3 <= number < 30) + (10 <= number < 37) for number in range(FRAMES)
+    ]
+    assert max(frame.outside_change for frame in together) == 0
+    for number, frame in enumerate(together):
+        alone = left[number].dubbed.planes.y[:, :320], right[number].dubbed.planes.y[:, 320:]
+        apart = frame.dubbed.planes.y.astype(int) - np.concatenate(alone, axis=1)
+        # Other frames share a batch, which changes the last bits of the network's result.
+        assert np.abs(apart).max() <= 1
+        assert np.array_equal(frame.dubbed.planes.y[:, 300:340], frame.source.planes.y[:, 300:340])

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mytalk_core.dubbing.delivery_checks import Check
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.dubbing.report import (
-    Check,
     DubReport,
     PassedThrough,
+    ReportedFace,
     clock_text,
     passed_through,
     rate_text,
@@ -27,17 +28,18 @@ from mytalk_core.dubbing.report import (
 from mytalk_core.dubbing.report_curve import (
     PANEL_SECONDS,
     PANEL_WIDTH,
+    FilmCurve,
     MouthCurve,
     curve_panels,
 )
 from mytalk_core.dubbing.report_pictures import (
     FramePair,
-    MouthBox,
     TellingFrames,
     close_up,
     frame_picture,
     mouth_box,
 )
+from mytalk_core.dubbing.track_choice import PictureBox
 from mytalk_core.errors import OutputError
 from mytalk_core.media.probe import VideoInfo
 from mytalk_core.speech.transcript import Interval, Segment, Transcript, Word
@@ -59,9 +61,10 @@ def decoded(uri: str) -> np.ndarray:
     ]
 
 
-def flat_curve(seconds: float = 5.0, fps: float = 30.0) -> MouthCurve:
+def flat_curve(seconds: float = 5.0, fps: float = 30.0) -> FilmCurve:
     times = np.arange(round(seconds * fps)) / fps
-    return MouthCurve(times, 0 * times + 0.1, 0 * times + 0.2, 0 * times - 20.0)
+    mouth = MouthCurve(times, 0 * times + 0.1, 0 * times + 0.2)
+    return FilmCurve(times, 0 * times - 20.0, (mouth,))
 
 
 @pytest.fixture
@@ -96,13 +99,30 @@ def report() -> DubReport:
             "an aligner",
         ),
         pairs=(
-            FramePair(Fraction(1), plain(RED), plain(BLUE), MouthBox(30, 40, 20)),
+            FramePair(Fraction(1), plain(RED), plain(BLUE), PictureBox(30, 40, 20)),
             FramePair(Fraction(2), plain(RED), plain(BLUE), None),
         ),
         curve=flat_curve(),
         passed_through=(PassedThrough(100, 109, LeftAlone.NO_FACE),),
         left_alone={LeftAlone.NO_FACE: 10},
-        styles=((Fraction(0), "style learnt from 20 s of the film's own sound"),),
+        faces=(
+            ReportedFace(
+                shot=1,
+                interval=Interval(Fraction(0), Fraction(10, 3)),
+                portrait=frame_picture(plain(RED)),
+                drawn_frames=90,
+                left_alone={LeftAlone.TURNED: 10},
+                style="style learned from 20 s of its own sound",
+            ),
+            ReportedFace(
+                shot=2,
+                interval=Interval(Fraction(4), Fraction(5)),
+                portrait=None,
+                drawn_frames=0,
+                left_alone={LeftAlone.OTHER_FACE: 30},
+                style=None,
+            ),
+        ),
         stage_seconds={"faces": 3.0, "render": 7.5},
         checks={"frame count": Check(True, "150, as the source")},
         versions={"motion": "abc123"},
@@ -141,7 +161,7 @@ def written(path, report: DubReport) -> tuple[str, Page]:
 def test_the_page_needs_nothing_but_itself(tmp_path, report):
     html, page = written(tmp_path / "film.mp4.report.html", report)
 
-    assert len(page.addresses) == 6  # two pairs, one of them with close-ups
+    assert len(page.addresses) == 7  # two pairs, one with close-ups, and a portrait
     assert all(address.startswith("data:image/jpeg;base64,") for address in page.addresses)
     assert not re.search(r"https?://|url\(|@import|<script|<link", html)
 
@@ -157,13 +177,16 @@ def test_the_page_says_what_the_dub_found(tmp_path, report):
         "29.97",
         "30000/1001",
         "no face",
-        "style learnt from 20 s of the film's own sound",
+        "style learned from 20 s of its own sound",
         "untold",
         "an aligner",
         "abc123",
         "speech.wav",
     ):
         assert text in page.text, text
+    assert "1 0:00.00 0:03.33 90 style learned from 20 s" in page.text
+    assert "own sound; the head is turned too far: 10" in page.text
+    assert "2 0:04.00 0:05.00 0 not dubbed; another face of the shot is larger: 30" in page.text
     assert "faces 3.0 50.0" in page.text  # 150 frames in 3 s
     assert "all 10.5 14.3" in page.text
 
@@ -186,14 +209,15 @@ def test_text_from_outside_is_text(tmp_path, report):
 
 def test_silence_and_no_face_are_a_page_too(tmp_path, report):
     nowhere = np.full(FRAMES, np.nan)
+    mouths = (MouthCurve(np.arange(FRAMES) / 30, nowhere, nowhere),)
     silent = replace(
         report,
         transcript=Transcript("und", (), (), ""),
-        curve=MouthCurve(np.arange(FRAMES) / 30, nowhere, nowhere, nowhere * 0 - 80),
+        curve=FilmCurve(np.arange(FRAMES) / 30, np.full(FRAMES, -80.0), mouths),
         pairs=(),
     )
     _, page = written(tmp_path / "r.html", silent)
-    assert "Nobody speaks" in page.text
+    assert "No speech was detected" in page.text
 
 
 def test_nothing_is_left_where_the_page_cannot_be_written(tmp_path, report):
@@ -214,8 +238,8 @@ def test_pictures_keep_their_colours_and_shape():
 def test_a_close_up_shows_the_box_even_over_the_edge():
     image = plain(RED)
     image[60:, 80:] = BLUE
-    inside = decoded(close_up(image, MouthBox(84, 62, 8)))
-    beyond = decoded(close_up(image, MouthBox(84, 62, 40)))
+    inside = decoded(close_up(image, PictureBox(84, 62, 8)))
+    beyond = decoded(close_up(image, PictureBox(84, 62, 40)))
     for picture in (inside, beyond):
         assert np.abs(picture.astype(int) - BLUE).max() < 12
 
@@ -243,39 +267,39 @@ def test_what_the_film_could_not_keep_is_said(report, tmp_path):
     assert lost in page.read_text()
 
 
-def telling_frames(asked, source, count):
-    telling = TellingFrames(len(asked), count)
-    for frame, change in enumerate(np.abs(asked - source)):
+def telling_frames(target, source, count):
+    telling = TellingFrames(len(target), count)
+    for frame, change in enumerate(np.abs(target - source)):
         telling.offer(frame, float(change), frame)
     return telling.finish()
 
 
 def test_telling_frames_are_apart():
-    asked = np.zeros(20)
-    asked[[9, 10]] = 0.3, 0.3  # on either side of the boundary
-    asked[16] = 0.1
-    assert telling_frames(asked, np.zeros(20), 2) == (9, 16)
+    target = np.zeros(20)
+    target[[9, 10]] = 0.3, 0.3  # on either side of the boundary
+    target[16] = 0.1
+    assert telling_frames(target, np.zeros(20), 2) == (9, 16)
 
 
 def test_telling_frames_are_the_largest_change_of_each_stretch():
     source = np.zeros(30)
-    asked = np.zeros(30)
-    asked[[3, 17]] = 0.2, -0.1
-    asked[20:] = np.nan  # a stretch without a face shows nothing
-    assert telling_frames(asked, source, 3) == (3, 17)
+    target = np.zeros(30)
+    target[[3, 17]] = 0.2, -0.1
+    target[20:] = np.nan  # a stretch without a face shows nothing
+    assert telling_frames(target, source, 3) == (3, 17)
 
 
 @given(st.lists(st.floats(0, 1) | st.just(math.nan), max_size=60), st.integers(1, 8))
-def test_telling_frames_are_as_many_as_there_can_be_and_apart(asked, count):
-    found = telling_frames(np.array(asked), np.zeros(len(asked)), count)
+def test_telling_frames_are_as_many_as_there_can_be_and_apart(target, count):
+    found = telling_frames(np.array(target), np.zeros(len(target)), count)
     assert len(found) <= count
-    assert all(math.isfinite(asked[frame]) for frame in found)
-    least = len(asked) // count / 2
+    assert all(math.isfinite(target[frame]) for frame in found)
+    least = len(target) // count / 2
     assert all(later - frame >= least for frame, later in pairwise(found))
-    first = np.array_split(np.arange(len(asked)), count)[0]
-    seen = [asked[frame] for frame in first if math.isfinite(asked[frame])]
+    first = np.array_split(np.arange(len(target)), count)[0]
+    seen = [target[frame] for frame in first if math.isfinite(target[frame])]
     if seen:
-        assert asked[found[0]] == max(seen)
+        assert target[found[0]] == max(seen)
 
 
 @given(st.lists(st.sampled_from([None, LeftAlone.NO_FACE, LeftAlone.TURNED]), max_size=40))
@@ -321,11 +345,19 @@ def test_words_that_would_overlap_stand_on_different_rows():
 
 def test_the_curve_breaks_where_there_is_no_face():
     curve = flat_curve(2)
-    curve.asked[20:30] = np.nan
+    curve.mouths[0].target[20:30] = np.nan
     (panel,) = curve_panels(curve, Fraction(2), [], [], [])
-    assert panel.asked.count("M") == 2
+    assert panel.target.count("M") == 2
     assert panel.source.count("M") == 1
-    assert "nan" not in panel.asked
+    assert "nan" not in panel.target
+
+
+def test_each_face_of_a_frame_has_a_line_of_its_own():
+    curve = flat_curve(7)
+    half = len(curve.times) // 2
+    second = MouthCurve(curve.times[half:], curve.times[half:] * 0 + 0.3, curve.times[half:] * 0)
+    panels = curve_panels(replace(curve, mouths=(*curve.mouths, second)), Fraction(7), [], [], [])
+    assert [panel.target.count("M") for panel in panels] == [1, 2, 2]
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,16 @@
-"""What a title is told about its language, and what its film depends on."""
+"""Warnings of a title, and the recipe of its film."""
 
 import json
 from fractions import Fraction
 from pathlib import Path
 
-from mytalk_core.dubbing.dub import DubConfig
+from mytalk_core.dubbing.config import DubConfig
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.title import length_warning, recipe
 from mytalk_core.speech.transcript import Interval, Transcript
 
 
-def test_a_speech_longer_than_its_film_is_worth_a_look():
+def test_a_speech_longer_than_its_film_is_a_warning():
     speech = Transcript("en", (), (Interval(Fraction(1), Fraction(5, 2)),), "")
     assert length_warning(speech, Fraction(49, 20)) == ""
     assert "0.5 s" in length_warning(speech, Fraction(2))

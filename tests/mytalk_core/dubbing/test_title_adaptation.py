@@ -1,4 +1,4 @@
-"""An actor is learnt once for a film, and what was learnt is found again by content."""
+"""An actor is learned once for a film; the result is found again by its content."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -20,17 +20,18 @@ from mytalk_core.appearance.checkpoint import save_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import SIZES, Renderer
 from mytalk_core.dubbing import title_adaptation
-from mytalk_core.dubbing.film_faces import FilmFaces
+from mytalk_core.dubbing.left_alone import LeftAloneConfig
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.title_adaptation import TitleAdaptation, adapt_to_title
+from mytalk_core.dubbing.title_plan import PlanConfig
+from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.errors import BadInputError, ModelError, OutputError, Reason
 from mytalk_core.faces.crop import CropConfig
-from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.media.probe import VideoInfo
+from tests.face_tracks import face_track, planned_track
 
 FPS = Fraction(25)
 FRAMES = 200
-SAMPLES = np.zeros((FRAMES, 1, 4), np.uint8)  # nobody looks at them
 RECORD = AdaptationRecord(
     before=Scores(30.0, 0.1),
     after=Scores(31.5, 0.08),
@@ -46,7 +47,7 @@ CONFIG = AdaptationConfig()
 
 
 class Learning:
-    """Stands in for minutes of learning; counts how often it is called."""
+    """Replaces minutes of learning; counts its calls."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -83,19 +84,23 @@ Adapting = Callable[..., TitleAdaptation]
 
 
 @pytest.fixture
-def adapting(tmp_path: Path, shipped: tuple[Renderer, Path]) -> Iterator[Adapting]:
-    """Adapts to a film of some bytes; keyword arguments replace what is usual."""
+def adapting(
+    tmp_path: Path, shipped: tuple[Renderer, Path], talking_face: Callable[..., np.ndarray]
+) -> Iterator[Adapting]:
+    """Adapts to a film of some bytes; keyword arguments replace the defaults."""
     renderer, weights = shipped
+    (tmp_path / "tracks").mkdir()
+    track = face_track(tmp_path / "tracks", talking_face(np.full(FRAMES, 0.1)), FPS)
 
     def adapt(
         film: bytes = b"a film",
         name: str = "film.mp4",
         weights: Path = weights,
         config: AdaptationConfig = CONFIG,
-        usable: np.ndarray = np.ones(FRAMES, bool),  # noqa: B008  # nobody writes into it
+        usable: np.ndarray = np.ones(FRAMES, bool),  # noqa: B008  # read-only
         crop: CropConfig = CropConfig(),  # noqa: B008
         mask: MaskConfig = MaskConfig(),  # noqa: B008
-        landmarker: bytes = b"finds faces",
+        landmarker: bytes = b"a landmarker",
     ) -> TitleAdaptation:
         path = tmp_path / name
         path.write_bytes(film)
@@ -111,44 +116,35 @@ def adapting(tmp_path: Path, shipped: tuple[Renderer, Path]) -> Iterator[Adaptin
             pixel_format="yuv420p",
             time_base=1 / FPS,
         )
-        starts = tuple(frame / FPS for frame in range(FRAMES))
-        landmarks = np.zeros((FRAMES, 478, 3), np.float32)
-        faces = FilmFaces(landmarks, starts, ((0, FRAMES),), FRAMES * (None,), SAMPLES, landmarks)
         finder = tmp_path / "landmarker.task"
         finder.write_bytes(landmarker)
-        models = DubModels(finder, tmp_path, tmp_path, weights)
-        return adapt_to_title(
-            video,
-            faces,
-            [],
-            [usable],
-            renderer,
-            models,
-            crop,
-            mask,
-            MESH478,
-            config,
-            lambda *_: None,
-        )
+        tools = DubTools(DubModels(finder, tmp_path, tmp_path, weights))
+        tools.__dict__["renderer"] = renderer
+        tracks = [planned_track(track, usable.astype(np.float32))]
+        plan = PlanConfig(mask, crop, LeftAloneConfig())
+        return adapt_to_title(video, tracks, tools, plan, config, lambda *_: None)
 
     yield adapt
 
 
-def test_a_second_dub_takes_what_the_first_one_learnt(
-    adapting: Adapting, learning: Learning
+def test_a_second_dub_uses_what_the_first_one_learned(
+    adapting: Adapting, learning: Learning, shipped: tuple[Renderer, Path]
 ) -> None:
     first, second = adapting(), adapting(name="the same film elsewhere.mp4")
     assert learning.count == 1
     assert (first.from_cache, second.from_cache) == (False, True)
     assert first.record == second.record == RECORD
-    for name, value in second.renderer.state_dict().items():
-        assert torch.equal(value, first.renderer.state_dict()[name])
-    assert not second.renderer.training
-    assert first.told == "learnt in 1.5 min and 80 steps from 100 frames; used"
-    assert second.told.startswith("learnt at an earlier time, in 1.5 min")
+    assert first.weights == second.weights
+    renderer = second.renderer(shipped[0])
+    torch.manual_seed(7)
+    for name, value in Renderer(renderer.config).state_dict().items():
+        assert torch.equal(value, renderer.state_dict()[name])
+    assert not renderer.training
+    assert first.summary == "learned in 1.5 min and 80 steps from 100 frames; used"
+    assert second.summary.startswith("learned by an earlier dub, in 1.5 min")
 
 
-def test_all_that_decides_what_is_learnt_makes_another_name(
+def test_everything_that_decides_the_result_changes_its_key(
     adapting: Adapting, learning: Learning, tmp_path: Path
 ) -> None:
     other_weights = tmp_path / "other.safetensors"
@@ -166,7 +162,7 @@ def test_all_that_decides_what_is_learnt_makes_another_name(
             {"usable": hidden},
             {"crop": CropConfig(below_eyes=0.6)},
             {"mask": MaskConfig(nose_gap=0.05)},
-            {"landmarker": b"finds other faces"},
+            {"landmarker": b"another landmarker"},
         )
     ):
         assert not adapting(**change).from_cache, change
@@ -177,7 +173,7 @@ def test_all_that_decides_what_is_learnt_makes_another_name(
 def test_the_size_of_the_films_crops_does_not_matter(
     adapting: Adapting, learning: Learning
 ) -> None:
-    """Learning looks at the renderer's own size."""
+    """Learning uses the renderer's own size."""
     adapting(crop=CropConfig(size=192))
     adapting(crop=CropConfig(size=480))
     assert learning.count == 1
@@ -188,10 +184,12 @@ def test_a_film_too_short_is_dubbed_with_the_shipped_weights(
 ) -> None:
     learning.fails = BadInputError("too short to learn from", reason=Reason.TOO_SHORT)
     found = adapting()
-    assert found.renderer is shipped[0]
-    assert (found.record, found.told) == (None, "too short to learn from")
+    assert found.renderer(shipped[0]) is shipped[0]
+    assert (found.record, found.summary) == (None, "too short to learn from")
     assert not (tmp_path / "cache").exists()
-    assert adapting(usable=np.zeros(FRAMES, bool)).told == "no two frames in a row to learn from"
+    assert (
+        adapting(usable=np.zeros(FRAMES, bool)).summary == "no two consecutive frames to learn from"
+    )
 
 
 def test_other_failures_are_not_hidden(adapting: Adapting, learning: Learning) -> None:
@@ -200,7 +198,7 @@ def test_other_failures_are_not_hidden(adapting: Adapting, learning: Learning) -
         adapting()
 
 
-def test_what_is_killed_half_way_is_learnt_again(
+def test_an_interrupted_adaptation_is_learned_again(
     adapting: Adapting, learning: Learning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(model: Renderer, path: Path, notes: object) -> None:

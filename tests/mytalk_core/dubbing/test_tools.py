@@ -10,7 +10,7 @@ import pytest
 from mytalk_core.data.catalogue import CatalogueRow
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.dubbing import tools
-from mytalk_core.dubbing.dub import DubConfig
+from mytalk_core.dubbing.config import DubConfig
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.dubbing.title import TitleDubber
 from mytalk_core.dubbing.tools import DubTools

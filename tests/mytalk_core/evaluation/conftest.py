@@ -14,8 +14,9 @@ from mytalk_core.data.schema import ClipSample
 from mytalk_core.faces.crop import CropConfig, crop_boxes, cut_crop
 from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import MESH478
-from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
+from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.media.decode import iter_frames_at
+from tests.largest_face import track_largest_face
 from tests.synthetic_face import speaking_clip
 
 

@@ -14,8 +14,9 @@ from mytalk_core.faces.alignment import canonical_rigid, fit_pose
 from mytalk_core.faces.crop import CropConfig, crop_boxes, cut_crop
 from mytalk_core.faces.embedding import FaceEmbedder, clip_embedding, identity_distance
 from mytalk_core.faces.landmark_scheme import MESH478
-from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
+from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.media.decode import iter_frames
+from tests.largest_face import track_largest_face
 
 SAME = 0.45
 

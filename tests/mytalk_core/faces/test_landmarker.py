@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.landmark_scheme import MESH478
-from mytalk_core.faces.landmarker import LandmarkerConfig, MeshLandmarker, track_largest_face
+from mytalk_core.faces.landmarker import LandmarkerConfig, MeshLandmarker
 from mytalk_core.media.decode import iter_frames
+from tests.largest_face import track_largest_face
 
 
 @pytest.fixture(scope="module")

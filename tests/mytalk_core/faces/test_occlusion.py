@@ -15,7 +15,7 @@ from mytalk_core.data.samples import SampleClip
 from mytalk_core.faces.alignment import head_turn, inter_ocular
 from mytalk_core.faces.face_motion import face_motion
 from mytalk_core.faces.landmark_scheme import IBUG68, MESH478
-from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
+from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.faces.occlusion import (
     OcclusionConfig,
     coverage,
@@ -25,6 +25,7 @@ from mytalk_core.faces.occlusion import (
 )
 from mytalk_core.faces.occlusion_sample import occlusion_sample, sample_places
 from mytalk_core.media.decode import iter_frames
+from tests.largest_face import track_largest_face
 from tests.occluders import KINDS, Visit, draw_sprite, skin_of, with_visit
 
 Array = NDArray[np.float32]

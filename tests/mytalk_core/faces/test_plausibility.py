@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.faces.landmark_scheme import MESH478
-from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
+from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.faces.occlusion_sample import occlusion_sample
 from mytalk_core.faces.plausibility import mouth_outside, on_flat_colour
 from mytalk_core.media.decode import iter_frames
+from tests.largest_face import track_largest_face
 
 Film = tuple[list[NDArray[np.uint8]], NDArray[np.float32]]
 """Pictures and the landmarks of the face in each."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mytalk_core.data.samples import SampleClip
-from mytalk_core.faces.shots import ShotConfig, ShotDetector
+from mytalk_core.faces.shots import ShotConfig, ShotDetector, decide_cuts
 from mytalk_core.media.decode import iter_frames
 
 Picture = NDArray[np.uint8]
@@ -24,7 +24,8 @@ def cuts(images: Iterable[Picture]) -> list[int]:
     detector = ShotDetector(ShotConfig(), FPS)
     for index, image in enumerate(images):
         detector.observe(index, image)
-    return detector.cuts()
+    detector.finish()
+    return decide_cuts(detector.changes, detector.returns)
 
 
 def scene(seed: int, frames: int) -> list[Picture]:

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.faces.landmark_scheme import MESH478
-from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
+from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.faces.stillness import is_still, movement_ratio
 from mytalk_core.faces.tracks import FacesInMemory, Track
 from mytalk_core.media.decode import iter_frames
+from tests.largest_face import track_largest_face
 
 FPS = 25.0
 Landmarks = NDArray[np.float32]

@@ -1,5 +1,6 @@
 """Tracks are of one person in one shot."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mytalk_core.faces.landmark_scheme import IBUG68, MESH478
+from mytalk_core.faces.landmark_scheme import IBUG68, MESH478, LandmarkScheme
 from mytalk_core.faces.landmarker import LandmarkerConfig, MeshLandmarker
 from mytalk_core.faces.tracks import (
+    FacesInMemory,
+    FrameFaces,
     Track,
     TrackBuilder,
     TrackConfig,
@@ -30,11 +33,27 @@ def link(
     frames: Sequence[dict[str, Place]], cuts: Sequence[int] = (), config: TrackConfig | None = None
 ) -> list[Track]:
     """Tracks of people at places (pixels) by name; a name is one face of 100 pixels' height."""
-    builder = TrackBuilder(IBUG68, config or TrackConfig(), Fraction(25))
+    found = []
     for index, people in enumerate(frames):
         faces = [face_of(name) + np.array([*place, 0], "f4") for name, place in people.items()]
-        builder.observe(index, faces[:: 1 - 2 * (index % 2)])  # their order means nothing
-    return builder.finish(cuts)
+        found.append(faces[:: 1 - 2 * (index % 2)])  # their order means nothing
+    return linked(found, IBUG68, cuts, config)
+
+
+def linked(
+    found: Sequence[Sequence[NDArray[np.float32]]],
+    scheme: LandmarkScheme,
+    cuts: Sequence[int] = (),
+    config: TrackConfig | None = None,
+) -> list[Track]:
+    """Tracks of the faces of each frame."""
+    kept = FacesInMemory()
+    builder = TrackBuilder(scheme, config or TrackConfig(), Fraction(25), kept)
+    tracks: list[Track] = []
+    for index, faces in enumerate(found):
+        rows = [kept.add(face) for face in faces]
+        tracks += builder.observe(FrameFaces(index, faces, rows), bisect_right(cuts, index))
+    return tracks + builder.finish()
 
 
 def face_of(name: str) -> NDArray[np.float32]:
@@ -105,10 +124,8 @@ def test_one_leaves_and_another_enters_elsewhere() -> None:
 
 
 def test_a_face_that_grows_at_once_is_another_one() -> None:
-    builder = TrackBuilder(IBUG68, TrackConfig(), Fraction(25))
-    for index in range(10):
-        builder.observe(index, [face_of("a") * (1 if index < 5 else 3)])
-    assert spans(builder.finish([])) == [(0, 0, 0, 5), (0, 1, 5, 10)]
+    found = [[face_of("a") * (1 if index < 5 else 3)] for index in range(10)]
+    assert spans(linked(found, IBUG68)) == [(0, 0, 0, 5), (0, 1, 5, 10)]
 
 
 def test_a_gap_at_the_end_belongs_to_no_track() -> None:
@@ -162,11 +179,8 @@ def test_two_speakers_side_by_side_are_two_tracks(
         *("-filter_complex", "[0:v][1:v]hstack", "-an", "-c:v", "ffv1"),
     )
     config = LandmarkerConfig(max_faces=4)
-    builder = TrackBuilder(MESH478, TrackConfig(), Fraction(25))
     with MeshLandmarker(landmarker_model, config) as landmarker:
-        for frame in iter_frames(film):
-            builder.observe(frame.index, landmarker.detect(frame.image))
-    tracks = builder.finish([])
+        tracks = linked([landmarker.detect(frame.image) for frame in iter_frames(film)], MESH478)
     assert spans(tracks) == [(0, 0, 0, 75), (0, 1, 0, 75)]
     assert all(track.seen.all() for track in tracks)
     left, right = (track.landmarks[..., 0] for track in tracks)

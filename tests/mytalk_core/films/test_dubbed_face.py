@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mytalk_core.faces.landmark_scheme import IBUG68
 from mytalk_core.faces.tracks import FacesInMemory, Track
-from mytalk_core.films.dubbed_face import faces_to_dub, seen_stretches
+from mytalk_core.films.dubbed_face import faces_to_dub, seen_span
 
 FPS = Fraction(25)
 
@@ -93,8 +93,9 @@ def test_no_frame_has_two_faces(faces: list[tuple[int, int, float]]) -> None:
         assert one.first <= first < end <= one.end
 
 
-def test_a_face_is_dubbed_where_it_was_found() -> None:
+def test_the_span_of_a_track_starts_and_ends_with_its_face() -> None:
     torn = track(0, [*span(3, 10), *span(12, 20), 25], 100)
-    assert seen_stretches(torn, (0, 30)) == [(3, 10), (12, 20), (25, 26)]
-    assert seen_stretches(torn, (5, 18)) == [(5, 10), (12, 18)]
-    assert seen_stretches(torn, (20, 25)) == []
+    assert seen_span(torn, (0, 30)) == (3, 26)
+    assert seen_span(torn, (5, 18)) == (5, 18)
+    assert seen_span(torn, (10, 12)) is None
+    assert seen_span(torn, (9, 12)) == (9, 10)

@@ -13,13 +13,14 @@ import pytest
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.faces.alignment import canonical_rigid, fit_pose, to_shape
 from mytalk_core.faces.landmark_scheme import MESH478
-from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
+from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.footage.source_sync import offset_curve, trusted_shift
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.decode import iter_frames_at
 from mytalk_core.sync.clip import lip_motion
 from mytalk_core.sync.light_expert import LightExpert
 from mytalk_core.sync.offsets import score
+from tests.largest_face import track_largest_face
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from mytalk_core.data.samples import SampleClip
 from mytalk_core.errors import BadInputError, ModelError, Reason
 from mytalk_core.faces.alignment import canonical_rigid, fit_pose, to_shape
 from mytalk_core.faces.landmark_scheme import MESH478
-from mytalk_core.faces.landmarker import MeshLandmarker, track_largest_face
+from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.decode import iter_frames_at
 from mytalk_core.sync.clip import SyncClip, lip_motion, log_mel
@@ -22,6 +22,7 @@ from mytalk_core.sync.loss import sync_losses
 from mytalk_core.sync.recipes import RECIPES
 from mytalk_core.sync.score import embedded, lse_like
 from mytalk_core.sync.training import ExpertTrainingConfig, offset_loss, train_expert
+from tests.largest_face import track_largest_face
 
 SMALL = ExpertConfig(width=32, dropout=0.0)
 HEARS_SPEECH = replace(SMALL, sound=SoundInput.SPEECH)

@@ -1,4 +1,4 @@
-"""Arrays on disk: read back as written, and many of them in one open file."""
+"""Arrays on disk are read back as written, and keep no file open."""
 
 import os
 import resource
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mytalk_core.dubbing.disk_array import DiskArrays, stack_on_disk, temporary_stack
+from mytalk_core.films.stored_array import ArrayFile, RowWriter, store_array
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def few_files() -> Iterator[None]:
 def test_every_array_is_read_as_it_was_written(
     tmp_path_factory: pytest.TempPathFactory, lengths: list[list[int]]
 ) -> None:
-    arrays = DiskArrays(tmp_path_factory.mktemp("arrays") / "file")
+    arrays = ArrayFile(tmp_path_factory.mktemp("arrays") / "file")
     random = np.random.default_rng(0)
     kept = []
     for blocks in lengths:
@@ -42,24 +42,31 @@ def test_every_array_is_read_as_it_was_written(
 
 
 @pytest.mark.usefixtures("few_files")
-def test_thousands_of_arrays_keep_one_file_open(tmp_path: Path) -> None:
-    arrays = DiskArrays(tmp_path / "file")
+def test_thousands_of_arrays_keep_no_file_open(tmp_path: Path) -> None:
+    arrays = ArrayFile(tmp_path / "file")
     kept = [arrays.add([np.full((2, 3), number, np.int32)]) for number in range(3000)]
     assert [int(stored.read()[1, 2]) for stored in kept] == list(range(3000))
 
 
-def test_a_temporary_array_leaves_no_file(tmp_path: Path) -> None:
-    with temporary_stack(tmp_path / "file", [np.ones(3), np.zeros(2)]) as whole:
-        assert whole.tolist() == [1, 1, 1, 0, 0]
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_nothing_to_write_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nothing to write"):
-        stack_on_disk(tmp_path / "file", [])
+        store_array(tmp_path / "file", [])
 
 
-def test_a_new_stack_replaces_an_old_one_that_is_still_mapped(tmp_path: Path) -> None:
-    old = stack_on_disk(tmp_path / "file", [np.arange(10000)])
-    new = stack_on_disk(tmp_path / "file", [np.arange(3)])
-    assert (old[-1], len(new)) == (9999, 3)
+def test_a_new_array_replaces_an_old_one_that_is_still_mapped(tmp_path: Path) -> None:
+    mapped = store_array(tmp_path / "file", [np.arange(10000)]).read()
+    new = store_array(tmp_path / "file", [np.arange(3)])
+    assert (mapped[-1], len(new)) == (9999, 3)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 20))
+def test_rows_are_read_in_the_order_in_which_they_were_added(
+    tmp_path_factory: pytest.TempPathFactory, count: int
+) -> None:
+    rows = np.random.default_rng(0).normal(size=(count, 2, 3)).astype(np.float32)
+    with RowWriter(tmp_path_factory.mktemp("rows") / "file", (2, 3), np.float32) as writer:
+        assert [writer.add(row) for row in rows] == list(range(count))
+        stored = writer.finish()
+    assert stored.shape == (count, 2, 3)
+    np.testing.assert_array_equal(stored.read(), rows)
