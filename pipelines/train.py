@@ -31,6 +31,7 @@ from mytalk_core.appearance.training import (
 from mytalk_core.data.clip_buffer import ClipBuffer
 from mytalk_core.data.clip_choice import spread_over_speakers
 from mytalk_core.data.clip_index import ClipIndex, clip_index
+from mytalk_core.data.clip_order import ClipShare
 from mytalk_core.data.clip_reader import Members, read_clip
 from mytalk_core.data.model_store import located
 from mytalk_core.data.run_lock import LOCK_FILE, run_lock
@@ -308,12 +309,12 @@ def _objective(
 ) -> tuple[Objective, Callable[[], int]]:
     """Data, model and losses of a job, for one process of it; and the count of clips drawn."""
     index, held_out = clip_index(job.data, "train"), clip_index(job.data, "val")
-    place = (buffer_config(job), job.seed, rank, world, state.draws)
+    reading = (buffer_config(job), ClipShare(job.seed, rank, world), state.draws)
     if job.model == "motion":
         config = job.motion
         encoder = SpeechEncoder(located(job.speech_encoder), threads=1)
         whole = len(index.shard) <= buffer_config(job).capacity * world
-        clips = ClipBuffer(index, voiced_clips(encoder, config, whole), *place)
+        clips = ClipBuffer(index, voiced_clips(encoder, config, whole), *reading)
         judges = [motion_clip(members) for members in _judging_clips(held_out)]
         quiet = quiet_features(encoder)
         motion = MotionObjective(MOTION_SIZES[job.size], config, clips.draw, quiet, judges, device)
@@ -328,7 +329,7 @@ def _objective(
             )
         return motion, lambda: clips.draws
     to_clip = partial(appearance_clip, mask=MaskConfig())
-    crops = ClipBuffer(index, to_clip, *place)
+    crops = ClipBuffer(index, to_clip, *reading)
     views = [to_clip(members) for members in _judging_clips(held_out)]
     size, batches = RENDERER_SIZES[job.size], appearance_config(job)
     assert job.judges is not None  # as the job asks for

@@ -1,4 +1,4 @@
-"""Storage that fails at one place of a run, for tests and benchmarks."""
+"""Inject a storage failure at one operation of a run, for tests and benchmarks."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ _ALWAYS = 10**9
 
 
 class Faults:
-    """Counts the operations on storage, each by its name and path, and makes one of them fail."""
+    """Records the operations on storage by name and path, and makes one of them fail."""
 
     def __init__(
         self,
@@ -27,18 +27,24 @@ class Faults:
         times: int = _ALWAYS,
         error: Callable[[], Exception] = lambda: OSError(errno.EIO, "the storage failed"),
     ) -> None:
-        """`at`: the operation that fails, `times` times, by number or name; None: all succeed."""
-        self.points: list[str] = []  # in the order of their first occurrence
+        """Configure the failure.
+
+        Args:
+            at: index or name of the operation that fails; None: all succeed.
+            times: how often it fails before it succeeds.
+            error: makes the exception.
+        """
+        self.points: list[str] = []  # operations in the order of their first occurrence
         self.hits = 0
         self._at, self._times, self._error = at, times, error
 
-    def meet(self, operation: str, path: str) -> None:
-        """Raise, where this operation is the one that fails."""
+    def check(self, operation: str, path: str) -> None:
+        """Record an operation; raise if it is the one that fails."""
         point = f"{operation} {Path(_TEMPORARY.sub(_final, path)).name}"
         if point not in self.points:
             self.points.append(point)
-        here = self._at in (point, self.points.index(point))
-        if here and self.hits < self._times:
+        selected = self._at in (point, self.points.index(point))
+        if selected and self.hits < self._times:
             self.hits += 1
             raise self._error()
 
@@ -49,11 +55,11 @@ def _final(match: re.Match[str]) -> str:
 
 @contextmanager
 def remote(system: type, faults: Faults) -> Iterator[None]:
-    """Every operation on file systems of this class of fsspec meets `faults` first."""
+    """Check `faults` before every operation on file systems of this fsspec class."""
 
     inside = False
 
-    def meeting(method: str) -> Callable[..., Any]:
+    def checked(method: str) -> Callable[..., Any]:
         actual = getattr(system, method)
 
         def call(self: Any, *arguments: Any, **options: Any) -> Any:
@@ -61,7 +67,7 @@ def remote(system: type, faults: Faults) -> Iterator[None]:
             if inside:  # these methods call each other
                 return actual(self, *arguments, **options)
             path = arguments[1] if method == "put_file" else arguments[0]
-            faults.meet(method, str(path))
+            faults.check(method, str(path))
             inside = True
             try:
                 return actual(self, *arguments, **options)
@@ -71,19 +77,19 @@ def remote(system: type, faults: Faults) -> Iterator[None]:
         return call
 
     methods = ("put_file", "cat_file", "info", "find", "open", "rm_file")
-    with patch.multiple(system, **{method: meeting(method) for method in methods}):
+    with patch.multiple(system, **{method: checked(method) for method in methods}):
         yield
 
 
 @contextmanager
 def s3(faults: Faults) -> Iterator[None]:
-    """Every request to S3 meets `faults` first."""
+    """Check `faults` before every request to S3."""
     actual = S3FileSystem._call_s3
 
     async def call(self: Any, method: str, *arguments: Any, **options: Any) -> Any:
         named = [options, *(each for each in arguments if isinstance(each, dict))]
         path = next((d[k] for d in named for k in ("Key", "Prefix", "Bucket") if d.get(k)), "")
-        faults.meet(method, path)
+        faults.check(method, path)
         return await actual(self, method, *arguments, **options)
 
     with patch.object(S3FileSystem, "_call_s3", call):
@@ -92,7 +98,7 @@ def s3(faults: Faults) -> Iterator[None]:
 
 @contextmanager
 def local(root: Path, faults: Faults) -> Iterator[None]:
-    """Every file that is created, written as a tar, renamed or read below `root` meets `faults`."""
+    """Check `faults` before files below `root` are created, written as tar, renamed or read."""
     open_file, replace, read_bytes, open_tar = (
         os.open,
         os.replace,
@@ -100,25 +106,25 @@ def local(root: Path, faults: Faults) -> Iterator[None]:
         tarfile.bltn_open,  # type: ignore[attr-defined]
     )
 
-    def meet(operation: str, path: object) -> None:
+    def check(operation: str, path: object) -> None:
         if str(path).startswith(str(root)):
-            faults.meet(operation, str(path))
+            faults.check(operation, str(path))
 
     def opening(path: Any, flags: int, *arguments: Any) -> int:
         if flags & os.O_CREAT:
-            meet("create", path)
+            check("create", path)
         return open_file(path, flags, *arguments)
 
     def replacing(source: Any, target: Any) -> None:
-        meet("rename", target)
+        check("rename", target)
         replace(source, target)
 
     def reading(path: Path) -> bytes:
-        meet("read", path)
+        check("read", path)
         return read_bytes(path)
 
     class Tar:
-        """A file that may fail at the writing of a block, half of which it keeps."""
+        """A file that may fail in a write, after half of its block."""
 
         def __init__(self, path: str, mode: str) -> None:
             self._path, self._file, self._blocks = path, open_tar(path, mode), 0
@@ -126,7 +132,7 @@ def local(root: Path, faults: Faults) -> Iterator[None]:
         def write(self, data: bytes) -> int:
             self._blocks += 1
             try:
-                meet(f"write {self._blocks}", self._path)
+                check(f"write {self._blocks}", self._path)
             except OSError:
                 self._file.write(data[: len(data) // 2])
                 raise

@@ -1,4 +1,4 @@
-"""Preprocessing without Ray, a child process or models, for tests of stored results."""
+"""Run preprocessing without Ray, child processes or models, for tests of stored results."""
 
 import hashlib
 import io
@@ -41,7 +41,7 @@ def two_clips(segment: Segment, path: Path, *_: object) -> Iterator[Clip]:
 
 
 def stored_run(films: str, out: str, scratch: Path) -> "Run":
-    """A run over a folder of films, in units of two seconds."""
+    """Return a run over a folder of films, in units of two seconds."""
     nothing = Path("/nowhere")
     place = WorkPlace(
         out=out,
@@ -54,7 +54,7 @@ def stored_run(films: str, out: str, scratch: Path) -> "Run":
 
 
 class InProcess:
-    """Replaces the child process: runs the work in this one."""
+    """Replaces the child process; runs the work in this process."""
 
     def call(
         self, work: Callable[..., Any], *arguments: Any, on_message: Callable[..., None]
@@ -94,7 +94,7 @@ def clip(segment: Segment, number: int, content: bytes) -> Clip:
 
 @dataclass
 class Run:
-    """Runs preprocessing in this process, with two made-up clips per segment."""
+    """Runs preprocessing in this process, with two synthetic clips per segment."""
 
     place: WorkPlace
     films: str
@@ -126,20 +126,20 @@ class Run:
         return open_store(self.place.out)
 
     def rows(self) -> list[ManifestRow]:
-        """Rows of the manifest."""
+        """Return the rows of the manifest."""
         return rows_of(pq.read_table(io.BytesIO(self.store.read(MANIFEST))), MANIFEST)
 
     def content(self) -> tuple[dict[str, str], list[str]]:
-        """Digests of all shards, and the rows of the manifest without their times."""
+        """Return the digests of all shards, and the manifest's rows without the time spent."""
         shards = {
             name: hashlib.sha256(self.store.read(name)).hexdigest()
             for name in self.store.names("shards/")
         }
-        # As text: missing measurements are NaN, which does not equal itself.
+        # As text, because NaN does not equal itself.
         return shards, [repr(replace(row, seconds_spent=0.0)) for row in self.rows()]
 
     def check(self) -> Counter[str]:
-        """Clips by title, after checking that manifest and shards hold each clip once."""
+        """Check that manifest and shards contain each clip once; return the clips by title."""
         rows = [row for row in self.rows() if row.kind is Kind.CLIP and row.status is Status.OK]
         keys = []
         for name in self.store.names("shards/"):

@@ -1,7 +1,6 @@
-"""The catalogue: one row per title and language to dub, as a list that people edit.
+"""The catalogue: a list that users edit, with one row per title and language to dub.
 
-A row that cannot be used fails alone and says why; a file that cannot be read as a catalogue at
-all is an error.
+An invalid row becomes a `BadRow` with its error; a file that is not a catalogue is an error.
 """
 
 import hashlib
@@ -23,10 +22,10 @@ from mytalk_core.redaction import redacted
 _COLUMNS = Columns(required=("video", "speech", "language"), optional=("script", "id"))
 _DEFAULT_ACCESS = ListAccess()
 
-# Names a folder: no path, no hidden file, no surprise for a shell.
+# An id names a folder: no path, no hidden file, nothing that a shell expands.
 _LONGEST_ID = 100
 _SAFE_ID = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_-]{{0,{_LONGEST_ID - 1}}}")
-# An id in another script becomes a slug with a digest; of its ASCII only this is refused.
+# An id in another script becomes a slug with a digest, unless it starts like this.
 _UNSAFE_START = (".", "-")
 _SEPARATORS = frozenset("/\\")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")  # BCP 47, such as "pt-BR"
@@ -36,18 +35,18 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")  # BCP 47, such as 
 class CatalogueRow:
     """One title in one language. Its paths are absolute and its files exist."""
 
-    # Unique in its catalogue whatever the letters' case; safe as the name of a folder: an id in
-    # another script than Latin is written as what ASCII can show of it and a digest.
+    # Unique in its catalogue regardless of case, and a safe name of a folder: an id in a script
+    # other than Latin is written as its ASCII part and a digest.
     id: str
     video: Path
     speech: Path
-    language: str  # BCP 47 tag of the speech, as the catalogue gives it
-    script: Path | None  # the speech's lines with their times
+    language: str  # BCP 47 tag of the speech, as in the catalogue
+    script: Path | None  # lines of the speech with their times
 
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row that cannot be used, as far as it can be read; its texts may be empty."""
+    """An invalid row; values that could not be read are empty."""
 
     id: str
     video: str
@@ -57,13 +56,13 @@ class BadRow:
 
 
 def read_catalogue(path: Path, access: ListAccess = _DEFAULT_ACCESS) -> list[CatalogueRow | BadRow]:
-    """The rows of a catalogue, in order; blank lines are no rows.
+    """Return the rows of a catalogue in order, without blank lines.
 
-    Paths are relative to the catalogue's folder. A row without an id is called after its video
+    Paths are relative to the catalogue's folder. The default id of a row is the name of its video
     and its language.
 
     Args:
-        access: what the catalogue may name.
+        access: the files and addresses that the catalogue may name.
 
     Raises:
         BadInputError: as `read_rows`.
@@ -73,13 +72,13 @@ def read_catalogue(path: Path, access: ListAccess = _DEFAULT_ACCESS) -> list[Cat
 
 
 def content_id(row: CatalogueRow, recipe: Mapping[str, object]) -> str:
-    """A name for all that decides a title's film: its files, its language and the recipe.
+    """Return a digest of everything that determines a title's film: files, language and recipe.
 
-    A file is known by its name, size and time of change: reading films of many gigabytes only to
-    find that nothing changed would cost more than a dub of a short one.
+    A file is identified by name, size and modification time, because reading films of many
+    gigabytes takes longer than dubbing a short one.
 
     Args:
-        recipe: JSON values; what is the same for all titles, such as weights and configuration.
+        recipe: JSON values that are the same for all titles, such as weights and configuration.
     """
     files = []
     for path in (row.video, row.speech, row.script):
@@ -95,7 +94,7 @@ def content_id(row: CatalogueRow, recipe: Mapping[str, object]) -> str:
 def _row(
     row: TableRow, path: Path, access: ListAccess, taken: dict[str, str]
 ) -> CatalogueRow | BadRow:
-    """Check one row; an id that it takes is noted in `taken`."""
+    """Check one row and add its id to `taken`."""
     given = row.values
     name = _title_id(given)
     try:
@@ -103,7 +102,7 @@ def _row(
             raise row.error
         if not _LANGUAGE.fullmatch(given["language"]):
             raise _bad(
-                f"{given['language']!r} is no language.", row, "Write it as in `en` or `pt-BR`."
+                f"{given['language']!r} is not a language tag.", row, "Use e.g. `en` or `pt-BR`."
             )
         if not _SAFE_ID.fullmatch(name):
             raise _bad(
@@ -113,7 +112,7 @@ def _row(
             )
         if taken.setdefault(name.casefold(), row.where) != row.where:
             first = taken[name.casefold()].removeprefix(f"{path} ")
-            raise _bad(f"the id {name!r} is that of {first}.", row, "Give it another id.")
+            raise _bad(f"the id {name!r} is already used by {first}.", row, "Give it another id.")
 
         def file(column: str) -> Path:
             return _file(row, column, path, access)
@@ -131,7 +130,7 @@ def _row(
 
 
 def _title_id(given: Mapping[str, str]) -> str:
-    """The id of a row, safe as a folder's name unless it is one that must be refused."""
+    """Return the id of a row; not yet checked against `_SAFE_ID`."""
     own = given["id"]
     if not own:
         return short_slug(f"{Path(given['video']).stem}_{given['language']}", _LONGEST_ID)
@@ -154,7 +153,7 @@ def _file(row: TableRow, column: str, catalogue: Path, access: ListAccess) -> Pa
             f"its {column} {named} does not exist.",
             reason=Reason.NOT_FOUND,
             where=row.where,
-            remedy="" if is_local(named) else "Give a path: addresses are not fetched here.",
+            remedy="" if is_local(named) else "Give a path: files are not downloaded here.",
         )
     return Path(named)
 

@@ -1,7 +1,7 @@
-"""Clips for training, drawn at random from shards of any number, in bounded memory.
+"""Draw random training clips from any number of shards, in bounded memory.
 
-Both models draw from here. Clips are read and converted by background threads ahead of need, so
-that a draw hardly ever waits; which clip a draw gives never depends on their timing.
+Background threads read and convert clips ahead of use. Their timing does not affect which clips are
+drawn.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.data.clip_index import ClipIndex
-from mytalk_core.data.clip_order import ClipOrder
+from mytalk_core.data.clip_order import ONLY_PROCESS, ClipOrder, ClipShare
 from mytalk_core.data.clip_reader import Members, read_clip
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.prefetch import mapped_ahead
@@ -24,28 +24,28 @@ Clip = TypeVar("Clip")
 
 @dataclass(frozen=True)
 class BufferConfig:
-    """How much footage stands ready at a time."""
+    """Size, replacement and balance of the buffer."""
 
-    # Clips held; a process whose share is not larger holds it whole and reads it once.
+    # Clips in memory; a process with fewer clips keeps all of them and reads them once.
     capacity: int = 1000
-    # Clips drawn for each one that is replaced.
+    # Draws for each replaced clip.
     draws_per_clip: int = 16
-    # Speakers with n clips are drawn n ** balance as often as those with one: 1 takes clips as
-    # they come, 0 takes all speakers alike.
+    # Speakers with n clips are drawn n ** balance times as often as those with one: 1 draws all
+    # clips alike, 0 all speakers alike.
     balance: float = 0.5
-    # Places by which a clip may move from its shard's order, see `epoch_order`.
+    # Positions by which a clip may move from its shard's order, see `epoch_order`.
     reach: int = 1000
     # Threads that read and convert.
     threads: int = 2
-    # Clips that stand converted, or are being so, before they are needed.
+    # Clips that are converted, or being converted, ahead of use.
     ahead: int = 8
 
 
 class ClipBuffer(Generic[Clip]):
-    """Draws random clips; all there is to know about its state is how often it was drawn from.
+    """Draws random clips; its state is determined by the number of draws.
 
-    The buffer is a ring on the endless stream of `ClipOrder`: clip number p of the stream stands
-    in place p modulo the capacity, until the one that comes a capacity later takes its place.
+    The buffer is a ring over the endless sequence of `ClipOrder`: clip p of the sequence is in slot
+    p modulo the capacity, until it is replaced by clip p + capacity.
     """
 
     def __init__(
@@ -53,30 +53,27 @@ class ClipBuffer(Generic[Clip]):
         index: ClipIndex,
         convert: Callable[[Members], Clip],
         config: BufferConfig,
-        seed: int = 0,
-        rank: int = 0,
-        world: int = 1,
+        share: ClipShare = ONLY_PROCESS,
         draws: int = 0,
     ) -> None:
         """Fill the buffer.
 
         Args:
-            convert: members of a sample to the clip as training wants it; called by threads.
-            seed: decides the order of clips.
-            rank, world: this process and how many there are; each reads its own share.
-            draws: taken before a restart. The buffer holds what it held then.
+            convert: members of a sample -> clip for training; called in threads.
+            share: the clips of this process.
+            draws: number of draws before a restart, whose buffer content is restored.
 
         Raises:
-            BadInputError: where no clip is left for this process, or one cannot be read.
+            BadInputError: there is no clip for this process, or one cannot be read.
         """
         self._index = index
         self._convert = convert
         self._config = config
-        order = ClipOrder(index.shard, seed, rank, world, config.reach)
+        order = ClipOrder(index.shard, share, config.reach)
         count = min(len(order), config.capacity)
         if not count:
             raise BadInputError(
-                f"holds no clip for process {rank} of {world}.",
+                f"has no clip for process {share.rank} of {share.world}.",
                 reason=Reason.NO_FRAMES,
                 where=index.root,
                 remedy="Train with fewer workers, or on more clips.",
@@ -93,39 +90,39 @@ class ClipBuffer(Generic[Clip]):
         )
         loaded = list(islice(self._stream, count))
         if self._whole:
-            self._stream.close()  # its threads have nothing left to do
-        turn = count - replaced % count
-        loaded = loaded[turn:] + loaded[:turn]
+            self._stream.close()  # ends its threads
+        first = count - replaced % count
+        loaded = loaded[first:] + loaded[:first]
         self._speakers = [speaker for speaker, _ in loaded]
         self._clips = [clip for _, clip in loaded]
         self._weigh()
 
     @property
     def clips(self) -> list[Clip]:
-        """The clips held now."""
+        """The clips in memory."""
         return self._clips
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """How often each clip held is drawn, (N,), summing to 1."""
+        """Probability of each clip in memory, (N,)."""
         return self._weights
 
     @property
     def draws(self) -> int:
-        """Clips drawn so far, those before a restart included."""
+        """Number of draws so far, with those before a restart."""
         return self._draws
 
     def draw(self, random: np.random.Generator) -> Clip:
-        """A random clip.
+        """Return a random clip.
 
         Raises:
-            BadInputError, StorageError: where the clip that is to come next cannot be read.
+            BadInputError, StorageError: the next clip of the sequence cannot be read.
         """
         self._draws += 1
         replaced, rest = divmod(self._draws, self._config.draws_per_clip)
         if not self._whole and rest == 0:
-            place = (replaced - 1) % len(self._clips)
-            self._speakers[place], self._clips[place] = next(self._stream)
+            slot = (replaced - 1) % len(self._clips)
+            self._speakers[slot], self._clips[slot] = next(self._stream)
             self._weigh()
         return self._clips[int(random.choice(len(self._clips), p=self._weights))]
 

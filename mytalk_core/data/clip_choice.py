@@ -1,4 +1,4 @@
-"""A few clips that stand for a data set: of all speakers alike, and of each at least two."""
+"""Choose a few clips of a data set, balanced over speakers, in pairs of the same speaker."""
 
 import itertools
 from collections import defaultdict
@@ -7,10 +7,10 @@ from mytalk_core.data.clip_index import ClipIndex
 
 
 def spread_over_speakers(index: ClipIndex, count: int) -> list[int]:
-    """At most `count` numbers of clips of the index, in its order.
+    """Return at most `count` indices of clips, in the order of the index.
 
-    Speakers take turns, in the order of their names, and give their next two clips at each: two of
-    a person are what one can be dubbed with the speech of the other.
+    Speakers take turns in the order of their names, with two clips each time: one clip of a pair
+    can be dubbed with the speech of the other.
     """
     own: dict[int, list[int]] = defaultdict(list)
     for number, speaker in enumerate(index.speaker.tolist()):

@@ -1,4 +1,4 @@
-"""Where the clips of a data set stand: byte ranges in shards, known before any media is read."""
+"""The index of a data set: shard and byte range of each clip, without reading media."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,29 +15,29 @@ from mytalk_core.data.splits import Split, SplitConfig, assign_split, check_clas
 from mytalk_core.data.storage import Store, open_store
 from mytalk_core.errors import BadInputError, Reason
 
-INDEX_NAME: Final = "index.parquet"  # what curation leaves in its folder
-MANIFEST_NAME: Final = "manifest.parquet"  # what preprocessing leaves beside its shards
+INDEX_NAME: Final = "index.parquet"  # written by curation
+MANIFEST_NAME: Final = "manifest.parquet"  # written by preprocessing beside its shards
 
 _RANGE: Final = ("shard", "offset", "size", "speaker")
 
 
 @dataclass(frozen=True)
 class ClipIndex:
-    """N clips of one folder, ordered as they stand in its shards; 24 bytes for each."""
+    """N clips of one folder, in the order of its shards; 24 bytes per clip."""
 
     root: str  # the folder, path or URL
     shards: tuple[str, ...]  # relative to the folder, sorted
-    shard: NDArray[np.int32]  # (N,) whose number in `shards` it is
-    offset: NDArray[np.int64]  # (N,) bytes, of the first header
-    size: NDArray[np.int64]  # (N,) bytes, headers and padding included
-    speakers: tuple[str, ...]  # sorted; the empty string where unknown
-    speaker: NDArray[np.int32]  # (N,) whose number in `speakers` it is
+    shard: NDArray[np.int32]  # (N,) index into `shards`
+    offset: NDArray[np.int64]  # (N,) bytes, start of the first header
+    size: NDArray[np.int64]  # (N,) bytes, with headers and padding
+    speakers: tuple[str, ...]  # sorted; the empty string for unknown speakers
+    speaker: NDArray[np.int32]  # (N,) index into `speakers`
 
     def __len__(self) -> int:
         return len(self.shard)
 
     def digest(self) -> str:
-        """16 hexadecimal digits that say which bytes of which shards these clips are."""
+        """Return 16 hexadecimal digits that identify the shards and byte ranges of the clips."""
         hashed = hashlib.blake2b("\n".join(self.shards).encode(), digest_size=8)
         for column in (self.shard, self.offset, self.size):
             hashed.update(column.tobytes())
@@ -45,16 +45,16 @@ class ClipIndex:
 
 
 def clip_index(data: str | Path, split: Split) -> ClipIndex:
-    """The clips of a split.
+    """Return the clips of a split.
 
     Args:
         data: folder (path or URL) that `mytalk curate` or `mytalk preprocess` wrote, or the
-            Parquet file in it. Preprocessed clips have no split yet; they get the one that
-            curation would give them by default.
+            Parquet file in it. Preprocessed clips have no split; they are assigned the split of
+            curation's default configuration.
 
     Raises:
-        BadInputError: where there is no such file, it cannot be read, or the split has no clip.
-        StorageError: where the storage does not answer.
+        BadInputError: there is no such file, it cannot be read, or the split has no clip.
+        StorageError: the storage does not answer.
     """
     store, name = described_by(data)
     where = f"{store.url}/{name}"
@@ -63,7 +63,7 @@ def clip_index(data: str | Path, split: Split) -> ClipIndex:
             columns = set(pq.read_schema(file).names)
             if not columns.issuperset(_RANGE):
                 raise BadInputError(
-                    "does not say where in the shards the clips stand.",
+                    "lacks the byte ranges of the clips in the shards.",
                     reason=Reason.UNREADABLE,
                     where=where,
                     remedy="Preprocess the footage again with this version.",
@@ -76,12 +76,12 @@ def clip_index(data: str | Path, split: Split) -> ClipIndex:
             ) from error
     if not table.num_rows:
         raise BadInputError(
-            f"holds no clips of the split {split!r}.",
+            f"has no clips of the split {split!r}.",
             reason=Reason.NOT_FOUND,
             where=where,
             remedy=(
-                "The names of its speakers decide who is held out, and here they give that split"
-                " nobody. Choose with `mytalk curate --val-share 0.3 --holdout NAMES`, or"
+                "Splits are assigned by the names of speakers, and none of these is assigned to"
+                " it. Choose with `mytalk curate --val-share 0.3 --holdout NAMES`, or"
                 " preprocess more speakers."
                 if preprocessed
                 else "Give a folder that `mytalk curate` wrote, with clips in that split."
@@ -103,13 +103,13 @@ def clip_index(data: str | Path, split: Split) -> ClipIndex:
 
 
 def described_by(data: str | Path) -> tuple[Store, str]:
-    """The table that describes a data set, as the folder it stands in and its name there.
+    """Return folder and name of the table that describes a data set.
 
-    That is `data` itself if it is a Parquet file, else the index or the manifest in it.
+    It is `data` itself if that is a Parquet file, else the index or the manifest in it.
 
     Raises:
-        BadInputError: where there is none.
-        StorageError: where the storage does not answer.
+        BadInputError: there is none.
+        StorageError: the storage does not answer.
     """
     if str(data).endswith(".parquet"):
         return stored_file(data)
@@ -118,7 +118,7 @@ def described_by(data: str | Path) -> tuple[Store, str]:
         if store.exists(name):
             return store, name
     raise BadInputError(
-        f"holds neither {INDEX_NAME} nor {MANIFEST_NAME}.",
+        f"contains neither {INDEX_NAME} nor {MANIFEST_NAME}.",
         reason=Reason.NOT_FOUND,
         where=str(data),
         remedy="Give a folder that `mytalk curate` or `mytalk preprocess` wrote.",
@@ -126,11 +126,11 @@ def described_by(data: str | Path) -> tuple[Store, str]:
 
 
 def stored_file(file: str | Path) -> tuple[Store, str]:
-    """A file, path or URL, as the folder that it stands in and its name there.
+    """Return folder and name of a file at a path or URL.
 
     Raises:
-        BadInputError: where there is none, or its name begins with a dot.
-        StorageError: where the storage does not answer.
+        BadInputError: there is none, or its name starts with a dot.
+        StorageError: the storage does not answer.
     """
     folder, slash, name = str(file).rpartition("/")
     store = open_store(folder or slash or ".")
@@ -148,14 +148,14 @@ def _of_manifest(file: object, split: Split, where: str) -> pa.Table:
     table = pq.read_table(file, columns=[*_RANGE, "title"], filters=wanted)
     table = with_normal_speakers(table)
     pairs = list(zip(table["speaker"].to_pylist(), table["title"].to_pylist(), strict=True))
-    config, nobody = SplitConfig(), frozenset[str]()
-    splits = {pair: assign_split(*pair, nobody, config) for pair in set(pairs)}
+    config, holdout = SplitConfig(), frozenset[str]()
+    splits = {pair: assign_split(*pair, holdout, config) for pair in set(pairs)}
     check_clashes({name: found for (name, _), found in splits.items() if name}, where)
     return table.filter(pa.array([splits[pair] == split for pair in pairs], pa.bool_()))
 
 
 def _numbered(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    """The texts of a column, each once and sorted, and of every row which one it is."""
+    """Return the sorted distinct texts of a column and the index of each row's text."""
     coded = column.combine_chunks().dictionary_encode()
     texts, number = np.unique(np.array(coded.dictionary.to_pylist(), str), return_inverse=True)
     return tuple(texts.tolist()), number[coded.indices.to_numpy()].astype(np.int32)

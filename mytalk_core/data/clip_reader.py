@@ -1,4 +1,10 @@
-"""One clip out of its shard by its byte range, from any storage; members stay undecoded bytes."""
+"""Read one clip of a shard by its byte range, from any storage; members are undecoded bytes.
+
+Training draws clips at random from all shards and balances speakers, and a restarted run continues
+with the same draws. Both need random access, which the stream of `webdataset` does not offer: it
+reads a shard up to the wanted sample. A random clip of a local shard of 260 MB takes 1-10 ms by
+byte range and 300-1000 ms by streaming to it.
+"""
 
 from collections.abc import Iterator
 from typing import TypeAlias, cast
@@ -14,18 +20,18 @@ Members: TypeAlias = dict[str, bytes]
 
 
 def read_clip(index: ClipIndex, number: int) -> Members:
-    """The members of one clip of the index. Safe to call from many threads.
+    """Return the members of one clip of the index. Thread-safe.
 
     Raises:
-        BadInputError: NOT_FOUND where its shard is missing, DECODE_ERROR where it is damaged.
-        StorageError: where the storage does not answer, after some attempts.
+        BadInputError: NOT_FOUND if its shard is missing, DECODE_ERROR if it is damaged.
+        StorageError: the storage does not answer, after retries.
     """
     shard = index.shards[index.shard[number]]
     return read_range(Store(index.root), shard, int(index.offset[number]), int(index.size[number]))
 
 
 def read_range(store: Store, shard: str, offset: int, size: int) -> Members:
-    """The members of the sample that stands at byte `offset` of a shard and takes `size` bytes.
+    """Return the members of the sample in `size` bytes from `offset` of a shard.
 
     Raises:
         As `read_clip`.
@@ -35,17 +41,16 @@ def read_range(store: Store, shard: str, offset: int, size: int) -> Members:
     members = members_of(data) if len(data) == size else {}
     if not members:
         raise BadInputError(
-            f"holds no sample at byte {offset}: it is damaged, or not the shard that the index"
-            " was made of.",
+            f"holds no sample at byte {offset}: it is damaged, or not the shard that was indexed.",
             reason=Reason.DECODE_ERROR,
             where=where,
-            remedy="Delete its folder and make it again.",
+            remedy="Delete its folder and create it again.",
         )
     return members
 
 
 def iter_clips(index: ClipIndex) -> Iterator[Members]:
-    """The clips of an index in order.
+    """Yield the members of all clips of an index in order.
 
     Raises:
         As `read_clip`.

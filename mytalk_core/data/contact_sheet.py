@@ -1,4 +1,4 @@
-"""The contact sheet of clips: crops with their landmarks, the mouth's opening over the sound."""
+"""Contact sheet of clips: crops with landmarks, and mouth opening over loudness."""
 
 import base64
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from mytalk_core.media.audio import from_pcm16
 from mytalk_core.media.output import atomic_path
 from mytalk_core.speech.loudness import loudness_dbfs
 
-_FRAMES = 6  # of each clip
+_FRAMES = 6  # per clip
 _PICTURE = 224  # pixels, width and height
 _JPEG_QUALITY = 82
 _SUBPIXELS = 4  # bits of a drawn coordinate's fraction
@@ -29,23 +29,23 @@ _LIPS = (255, 209, 71)
 _JAW = (94, 214, 255)
 
 CURVE_WIDTH, CURVE_HEIGHT = 600.0, 96.0  # SVG units
-_QUIETEST_DBFS = -60.0  # the loudness at the curve's bottom; 0 dBFS is its top
-_LEAST_TOP = 0.2  # inter-ocular units at the curve's top, more where a mouth opens wider
+_QUIETEST_DBFS = -60.0  # loudness at the bottom of the plot; 0 dBFS is at its top
+_LEAST_TOP = 0.2  # inter-ocular units at the top of the plot; more for wider mouth openings
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Paths in SVG units, as path data, of one clip."""
+    """SVG path data of one clip."""
 
     opening: str
     loudness: str  # a closed area
-    top: float  # opening at the top edge, inter-ocular units
-    marks: tuple[float, ...]  # where the pictures were taken
+    top: float  # mouth opening at the top edge, inter-ocular units
+    marks: tuple[float, ...]  # x of the frames shown, SVG units
 
 
 @dataclass(frozen=True)
 class Strip:
-    """What the sheet shows of one clip."""
+    """A clip on the sheet."""
 
     sample: ClipSample
     pictures: tuple[str, ...]  # data URIs
@@ -54,7 +54,7 @@ class Strip:
 
 
 def strip(sample: ClipSample) -> Strip:
-    """A clip, whose T is at least 1, as one strip of the sheet."""
+    """Return one strip of the sheet; the clip must have at least one frame."""
     scheme = SCHEMES[sample.meta.scheme]
     count = sample.meta.frame_count
     frames = np.unique(np.linspace(0, count - 1, _FRAMES).round().astype(int))
@@ -68,15 +68,15 @@ def strip(sample: ClipSample) -> Strip:
 
 
 def write_contact_sheet(path: Path, title: str, samples: Iterable[ClipSample]) -> None:
-    """Write the sheet as one HTML file that needs nothing but itself, complete or not at all.
+    """Write the sheet atomically as one self-contained HTML file.
 
     Raises:
-        OutputError: where the file cannot be written.
+        OutputError: the file cannot be written.
         BadInputError: as the iteration of `samples`.
     """
     template = page_template("mytalk_core.data", "contact_sheet.html.j2")
     with atomic_path(path) as temporary:
-        # Strip by strip: a sheet of many clips is larger than any of them.
+        # Streamed, so that only one strip is in memory.
         template.stream(
             title=title,
             strips=map(strip, samples),
@@ -89,16 +89,16 @@ def write_contact_sheet(path: Path, title: str, samples: Iterable[ClipSample]) -
 def _drawn(
     crop: NDArray[np.uint8], points: NDArray[np.float32], scheme: LandmarkScheme
 ) -> NDArray[np.uint8]:
-    """A crop (S, S, 3) enlarged, with its landmarks (P, 2) drawn over it."""
+    """Return a crop (S, S, 3), resized, with its landmarks (P, 2) drawn on it."""
     scale = _PICTURE / len(crop)
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    picture = cv2.resize(crop, (_PICTURE, _PICTURE), interpolation=way)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    picture = cv2.resize(crop, (_PICTURE, _PICTURE), interpolation=interpolation)
     # Pixel centres: x_large = (x + 0.5) * scale - 0.5.
     fixed = np.rint(((points + 0.5) * scale - 0.5) * 2**_SUBPIXELS).astype(np.int32)
-    veil = picture.copy()
+    overlay = picture.copy()
     for point in fixed.tolist():
-        cv2.circle(veil, point, 2**_SUBPIXELS * 3 // 4, _POINT, -1, cv2.LINE_AA, _SUBPIXELS)
-    picture = cv2.addWeighted(veil, 0.45, picture, 0.55, 0)
+        cv2.circle(overlay, point, 2**_SUBPIXELS * 3 // 4, _POINT, -1, cv2.LINE_AA, _SUBPIXELS)
+    picture = cv2.addWeighted(overlay, 0.45, picture, 0.55, 0)
     for group, closed, colour in (
         (scheme.outer_lips, True, _LIPS),
         (scheme.inner_lips, True, _LIPS),

@@ -1,4 +1,4 @@
-"""The folder that curation writes and training reads: its names, and the tables in it."""
+"""Layout and tables of the folder that curation writes and training reads."""
 
 import json
 import shutil
@@ -20,14 +20,14 @@ from mytalk_core.media.output import atomic_path, cannot_be_written, make_folder
 
 @dataclass(frozen=True)
 class IndexRow:
-    """Where a kept clip stands, so that a reader can fetch it without its neighbours."""
+    """Byte range of a kept clip; a row of the index."""
 
     key: str
     split: str
     shard: str  # relative to the folder
-    speaker: str  # a name, the group of a face, or empty
-    offset: int  # bytes, of the first header
-    size: int  # bytes, padding included
+    speaker: str  # a name, a face group, or empty
+    offset: int  # bytes, start of the first header
+    size: int  # bytes, with padding
 
 
 INDEX_SCHEMA = pa.schema(
@@ -41,8 +41,8 @@ INDEX_SCHEMA = pa.schema(
     ]
 )
 
-# The manifest of curation is a manifest like any other, so it can be curated again; it adds
-# the split and every reason, of which `reason` is the first.
+# A manifest with two more columns, so it can be curated again: the split, and all reasons, the
+# first of which is also in `reason`.
 CURATED_SCHEMA = MANIFEST_SCHEMA.append(pa.field("split", pa.string())).append(
     pa.field("reasons", pa.list_(pa.string()))
 )
@@ -51,29 +51,29 @@ _ROWS_PER_GROUP = 16384
 
 
 def shard_name(split: str, number: int) -> str:
-    """Name of a shard, relative to the folder."""
+    """Return the name of a shard, relative to the folder."""
     return f"{split}/shard-{number:05d}.tar"
 
 
 @dataclass(frozen=True)
 class CuratedFolder:
-    """The names of everything in a folder of curated data."""
+    """Paths in a folder of curated data."""
 
     root: Path
 
     @property
     def started(self) -> Path:
-        """First file written: the configuration whose result this folder is going to hold."""
+        """First file written: the configuration of the curation."""
         return self.root / "_CONFIGURATION.json"
 
     @property
     def completed(self) -> Path:
-        """Last file written; without it the folder is unfinished."""
+        """Last file written; marks the folder as complete."""
         return self.root / "_SUCCESS.json"
 
     @property
     def work(self) -> Path:
-        """What the passes of an unfinished curation leave for each other."""
+        """Intermediate results of the passes of an unfinished curation."""
         return self.root / "_work"
 
     @property
@@ -88,68 +88,68 @@ class CuratedFolder:
 
     @property
     def speakers(self) -> Path:
-        """The groups of faces whose names nobody knows, and how sure they are."""
+        """Groups of faces of unknown speakers, with their confidence."""
         return self.root / "speakers.parquet"
 
     @property
     def funnel(self) -> Path:
-        """The funnel for machines: totals and speakers."""
+        """The funnel as JSON: totals and speakers."""
         return self.root / "funnel.json"
 
     @property
     def funnel_table(self) -> Path:
-        """The funnel in full, of all sources too."""
+        """The complete funnel with all sources."""
         return self.root / "funnel.parquet"
 
     @property
     def card(self) -> Path:
-        """The account for people, in one file."""
+        """The dataset card as one HTML file."""
         return self.root / "dataset_card.html"
 
     @property
     def card_text(self) -> Path:
-        """The same as text, with its pictures in `card_pictures`."""
+        """The dataset card as Markdown, with its pictures in `card_pictures`."""
         return self.root / "dataset_card.md"
 
     @property
     def card_pictures(self) -> Path:
-        """Pictures that `card_text` shows."""
+        """Pictures of `card_text`."""
         return self.root / "dataset_card"
 
     def outputs(self) -> list[Output]:
-        """All that curation writes."""
+        """Return all outputs of curation."""
         tables = (self.index, self.manifest, self.speakers, self.funnel, self.funnel_table)
         files = (self.started, self.completed, *tables, self.card, self.card_text)
         folders = (self.work, self.card_pictures, *(self.root / split for split in SPLITS))
         return [Output(path) for path in files] + [Output(path, True) for path in folders]
 
     def shard(self, name: str) -> Path:
-        """Path of a shard by its name."""
+        """Return the path of a shard by its name."""
         return self.root / name
 
 
 def is_complete(folder: CuratedFolder, configuration_id: str) -> bool:
-    """Whether the folder holds all of this configuration's result."""
+    """Return whether the folder contains the complete result of this configuration."""
     return bool(_record(folder.completed).get("configuration_id") == configuration_id)
 
 
 def start(
     folder: CuratedFolder, configuration_id: str, configuration: Mapping[str, object]
 ) -> None:
-    """Make the folder and record what it is going to hold; a folder of the same is continued.
+    """Create the folder and record its configuration, or continue one of the same configuration.
 
-    The result of a dry run, which is quickly made again, gives way to any other.
+    The result of a dry run is replaced by any other configuration.
 
     Raises:
-        BadInputError: where the folder holds something else.
-        OutputError: where it cannot be made.
+        BadInputError: the folder contains something else.
+        OutputError: it cannot be created.
     """
     try:
         _make_room(folder, configuration_id)
     except OSError as error:
         raise cannot_be_written(folder.root, error) from error
     make_folder(folder.root)
-    # Before all else, or a folder of which no more was made would be taken for another's.
+    # First, so that a run killed after this line can be continued.
     write_record(folder.started, configuration_id, {"configuration": configuration})
     for split in SPLITS:
         make_folder(folder.root / split)
@@ -163,7 +163,7 @@ def _make_room(folder: CuratedFolder, configuration_id: str) -> None:
         return
     if not held.get("configuration", {}).get("dry_run"):
         raise BadInputError(
-            "this folder holds something else, or the result of another configuration.",
+            "this folder contains other files, or the result of another configuration.",
             reason=Reason.BAD_CONFIGURATION,
             where=str(folder.root),
             remedy="Give another --out, or delete it first.",
@@ -173,13 +173,13 @@ def _make_room(folder: CuratedFolder, configuration_id: str) -> None:
 
 
 def write_record(path: Path, configuration_id: str, content: Mapping[str, object]) -> None:
-    """Write a record that names its configuration, as JSON, complete or not at all."""
+    """Write a record with its configuration id atomically as JSON."""
     record = {"configuration_id": configuration_id, **content}
     write_text(path, json.dumps(record, indent=2, sort_keys=True) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, complete or not at all."""
+    """Write a text file atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -192,15 +192,15 @@ def _record(path: Path) -> dict[str, Any]:
 
 
 def shards_of(root: Path, split: Split) -> list[Path]:
-    """The finished shards of a split, in order.
+    """Return the complete shards of a split, in order.
 
     Raises:
-        BadInputError: where there is none.
+        BadInputError: there is none.
     """
     shards = sorted((root / split).glob("shard-*.tar"))
     if not shards:
         raise BadInputError(
-            f"holds no shards of the split {split!r}.",
+            f"has no shards of the split {split!r}.",
             reason=Reason.NOT_FOUND,
             where=str(root),
             remedy="Give a folder that `mytalk curate` wrote, with clips in that split.",
@@ -209,19 +209,19 @@ def shards_of(root: Path, split: Split) -> list[Path]:
 
 
 def write_index(path: Path, rows: Iterable[IndexRow]) -> None:
-    """Write an index, ordered as the clips stand in the shards, complete or not at all."""
+    """Write an index atomically, ordered by shard and offset."""
     ordered = sorted(rows, key=lambda row: (row.shard, row.offset))
     table = pa.Table.from_pylist([asdict(row) for row in ordered], schema=INDEX_SCHEMA)
     write_table(path, INDEX_SCHEMA, [table])
 
 
 def write_table(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
-    """Write tables one after the other as one Parquet file, complete or not at all.
+    """Concatenate tables into one Parquet file, written atomically.
 
-    The bytes depend on the rows alone, not on how they are cut into parts.
+    The bytes depend on the rows only, not on their division into parts.
 
     Raises:
-        OutputError: where the folder cannot be written or the disk is full.
+        OutputError: the folder cannot be written or the disk is full.
     """
     with (
         atomic_path(path) as temporary,
@@ -232,10 +232,10 @@ def write_table(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> Non
 
 
 def _even_groups(parts: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    waiting = schema.empty_table()
+    pending = schema.empty_table()
     for part in parts:
-        waiting = pa.concat_tables([waiting, part.select(schema.names).cast(schema)])
-        while waiting.num_rows >= _ROWS_PER_GROUP:
-            yield waiting.slice(0, _ROWS_PER_GROUP).combine_chunks()
-            waiting = waiting.slice(_ROWS_PER_GROUP)
-    yield waiting.combine_chunks()
+        pending = pa.concat_tables([pending, part.select(schema.names).cast(schema)])
+        while pending.num_rows >= _ROWS_PER_GROUP:
+            yield pending.slice(0, _ROWS_PER_GROUP).combine_chunks()
+            pending = pending.slice(_ROWS_PER_GROUP)
+    yield pending.combine_chunks()

@@ -1,7 +1,7 @@
-"""What a list may name: files below its own folder or below the roots that are allowed, URLs.
+"""Restrict what a list may name: files below its folder or below allowed roots, and public URLs.
 
-Lists come from other people. A list must not have files of this machine read that its reader did
-not mean, nor services be asked that only this machine can reach.
+Lists come from other people. A list must not cause this machine to read unrelated files or to
+contact services of its private network.
 """
 
 import os
@@ -19,7 +19,7 @@ from mytalk_core.errors import BadInputError, Reason
 ALLOW_ROOT = "--allow-root"
 ALLOW_PRIVATE = "--allow-private-addresses"
 
-# No footage lies there.
+# Never named without an allowed root.
 _SYSTEM_FOLDERS = ("/boot", "/dev", "/etc", "/proc", "/run/secrets", "/sys")
 _WEB = ("http", "https")
 
@@ -28,32 +28,32 @@ _WEB = ("http", "https")
 class ListAccess:
     """What lists may name beyond files below their own folder."""
 
-    # Folders below which local files may be named. Without any, a list on this machine may also
-    # name files by absolute paths, but none of the operating system; a list from elsewhere none.
+    # Folders below which local files may be named. Without roots, a local list may name absolute
+    # paths outside of system folders, and a remote list no local file.
     roots: tuple[str, ...] = ()
-    # Whether web addresses may be private ones.
+    # Whether web addresses may be private.
     private_addresses: bool = False
 
 
 def list_access(roots: Sequence[str], private_addresses: bool) -> ListAccess:
-    """What lists may name, from what was given on a command line.
+    """Return the access of a command's options.
 
     Raises:
-        BadInputError: NOT_FOUND where a root is no folder.
+        BadInputError: NOT_FOUND if a root is not a folder.
     """
     for root in roots:
         if not os.path.isdir(root):
             raise BadInputError(
-                f"{root} is no folder of this machine.", reason=Reason.NOT_FOUND, where=ALLOW_ROOT
+                f"{root} is not a local folder.", reason=Reason.NOT_FOUND, where=ALLOW_ROOT
             )
     return ListAccess(tuple(map(os.path.realpath, roots)), private_addresses)
 
 
 def named_address(text: str, list_url: str, access: ListAccess) -> str:
-    """The path or URL that a text in a list names; relative ones are relative to the list.
+    """Return the path or URL named by a text in a list; relative paths are relative to the list.
 
     Raises:
-        BadInputError: NOT_ALLOWED, with the setting that would allow it.
+        BadInputError: NOT_ALLOWED, with the option that would allow it.
     """
     scheme, separator, rest = text.partition("://")
     if scheme.lower() == "file" and separator:
@@ -67,42 +67,41 @@ def named_address(text: str, list_url: str, access: ListAccess) -> str:
 
 
 def _beside(text: str, list_url: str) -> str:
-    """The address of a relative path beside a list on an object store or a web server."""
+    """Return the URL of a path relative to a list on an object store or web server."""
     parts = urlsplit(list_url)
     folder = posixpath.dirname(parts.path) or "/"
     path = posixpath.normpath(posixpath.join(folder, text))
-    if not _lies_in(path, folder):
-        raise _refused(f"{text!r} leads out of the list's folder")
+    if not _is_below(path, folder):
+        raise _refused(f"{text!r} is outside of the list's folder")
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
 
 def _local(text: str, list_url: str, access: ListAccess) -> str:
-    """A path on this machine, as the file system has it."""
-    beside = is_local(list_url)
-    folder = os.path.abspath(local_file(list_url).parent) if beside else ""
+    """Return a local path in the Unicode form of the file system."""
+    local_list = is_local(list_url)
+    folder = os.path.abspath(local_file(list_url).parent) if local_list else ""
     path = os.path.normpath(os.path.join(folder, text))
     try:
         path = _as_stored(path)
         real = _real_file(path)
     except (OSError, ValueError):
-        return path  # no name that a file can have: it is not found, as others are not
-    if access.roots or not beside:
-        roots = (*access.roots, *((folder,) if beside else ()))
-        if not any(_lies_in(real, _real(root)) for root in roots):
-            leads = "" if real == path else f" (it leads to {real!r})"
-            raise _refused(f"{path!r} is in none of the folders that are allowed{leads}", real)
-    elif not (text.startswith("/") or _lies_in(path, folder)):
-        raise _refused(f"{text!r} leads out of the list's folder", real)
-    elif any(_lies_in(each, system) for each in (path, real) for system in _SYSTEM_FOLDERS):
+        return path  # an invalid name; opening it fails with NOT_FOUND
+    if access.roots or not local_list:
+        roots = (*access.roots, *((folder,) if local_list else ()))
+        if not any(_is_below(real, _real(root)) for root in roots):
+            link = "" if real == path else f" (it is a link to {real!r})"
+            raise _refused(f"{path!r} is in none of the allowed folders{link}", real)
+    elif not (text.startswith("/") or _is_below(path, folder)):
+        raise _refused(f"{text!r} is outside of the list's folder", real)
+    elif any(_is_below(each, system) for each in (path, real) for system in _SYSTEM_FOLDERS):
         raise _refused(f"{path!r} is a file of the operating system", real)
     return path
 
 
 def is_bound(address: str, list_url: str, access: ListAccess) -> bool:
-    """Whether an address that a list names must be a public one, wherever it leads.
+    """Return whether an address in a list, with all redirects, must be public.
 
-    It need not where private ones are allowed, nor on the list's own host,
-    which the operator named.
+    It may be private if that is allowed, or on the host of the list itself.
     """
     scheme = address.partition("://")[0].lower()
     if access.private_addresses or scheme not in _WEB:
@@ -114,7 +113,7 @@ def is_bound(address: str, list_url: str, access: ListAccess) -> bool:
 def _check_host(url: str, list_url: str, access: ListAccess) -> None:
     if is_bound(url, list_url, access) and is_private_host(host_of(url)):
         raise BadInputError(
-            f"the host of {url} is a private address, which lists may not name.",
+            f"the host of {url} is a private address, which is not allowed in lists.",
             reason=Reason.NOT_ALLOWED,
             remedy=f"Allow it with {ALLOW_PRIVATE} if the list's author may reach it.",
         )
@@ -125,24 +124,24 @@ def _refused(what: str, real: str = "") -> BadInputError:
     return BadInputError(
         f"{what}.",
         reason=Reason.NOT_ALLOWED,
-        remedy=f"If it is meant, allow its folder: {ALLOW_ROOT} {root}." if real else "",
+        remedy=f"If this is intended, allow its folder: {ALLOW_ROOT} {root}." if real else "",
     )
 
 
 def _as_stored(path: str) -> str:
-    """The path in the form of Unicode that the file system has it in, where that is another one."""
+    """Return the path in the Unicode form (NFC or NFD) under which it exists."""
     if path.isascii() or os.path.lexists(path):
         return path
     forms = (unicodedata.normalize(form, path) for form in ("NFC", "NFD"))
     return next((form for form in forms if os.path.lexists(form)), path)
 
 
-def _lies_in(path: str, folder: str) -> bool:
+def _is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _real_file(path: str) -> str:
-    """Where a path leads; most files of a list are in few folders."""
+    """Resolve the links of a path, with a cache of folders."""
     folder, name = os.path.split(path)
     return os.path.realpath(path) if os.path.islink(path) else os.path.join(_real(folder), name)
 

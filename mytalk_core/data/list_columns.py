@@ -1,4 +1,4 @@
-"""The columns of a list: which there are, how people write them, and rows that fit them."""
+"""Columns of a list: their names in a header, and the values of a row by column."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,35 +7,35 @@ from dataclasses import dataclass
 from mytalk_core.data.names import near_names, normal_name
 from mytalk_core.errors import BadInputError, Reason
 
-_SHOWN = 80  # characters of a value that are shown
+_SHOWN = 80  # characters of a value in a message
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that a list may have. Their names are in lower case."""
+    """The columns of a kind of list, in lower case."""
 
-    required: tuple[str, ...]  # every row has a value there
+    required: tuple[str, ...]  # every row must have a value
     optional: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All of them."""
+        """Required and optional columns."""
         return self.required + self.optional
 
     def known(self, header: Sequence[str]) -> int:
-        """How many of the names in a header are columns."""
+        """Return how many of the names in a header are columns."""
         return len(set(map(column_name, header)) & set(self.names))
 
     def check(self, header: Sequence[str], where: str) -> tuple[str, ...]:
-        """The columns of a header, in its order; the empty string for those without a name.
+        """Return the columns of a header in its order; the empty string for unnamed ones.
 
         Raises:
-            BadInputError: BAD_CATALOGUE where columns are unknown, missing or repeated.
+            BadInputError: BAD_CATALOGUE if columns are unknown, missing or repeated.
         """
         found = tuple(map(column_name, header))
         if not self.known(found):
             raise self.unusable(
-                f"its first line {shortened(' '.join(header))!r} names none of the columns"
+                f"its first line {shortened(' '.join(header))!r} contains none of the columns"
                 f" {', '.join(self.names)}.{self.meant(found)}",
                 where,
             )
@@ -54,17 +54,17 @@ class Columns:
             )
         repeated = [name for name, count in Counter(found).items() if name and count > 1]
         if repeated:
-            raise self.unusable(f"the column {repeated[0]!r} stands there twice.", where)
+            raise self.unusable(f"the column {repeated[0]!r} appears twice.", where)
         return found
 
     def meant(self, unknown: Sequence[str], given: Sequence[str] = ()) -> str:
-        """A sentence with the columns that unknown names may stand for; empty if none."""
+        """Return a sentence that suggests columns for unknown names; may be empty."""
         free = [name for name in self.names if name not in given]
         near = [each for name in unknown for each in near_names(name, free, 1)]
         return f" Did you mean {' and '.join(map(repr, dict.fromkeys(near)))}?" if near else ""
 
     def unusable(self, what: str, where: str) -> BadInputError:
-        """The error of a list that cannot be read at all."""
+        """Return the error of a list that cannot be read at all."""
         optional = f" and, optional, {', '.join(self.optional)}" if self.optional else ""
         return BadInputError(
             what,
@@ -77,7 +77,7 @@ class Columns:
         )
 
     def fit(self, header: Sequence[str], values: Sequence[str]) -> tuple[dict[str, str], str]:
-        """The values of a row by column, empty where there are none, and what is wrong with it."""
+        """Return the values of a row by column, and its fault or an empty string."""
         named = dict.fromkeys(self.names, "")
         for name, value in zip(header, values, strict=False):
             if name:
@@ -92,15 +92,15 @@ class Columns:
         return named, self.lacks(named)
 
     def lacks(self, values: Mapping[str, str]) -> str:
-        """What is wrong with a row that lacks a required value; empty where none is lacking."""
+        """Return the fault of a row without a required value, or an empty string."""
         return next((f"has no {name}" for name in self.required if not values[name]), "")
 
 
 def column_name(text: str) -> str:
-    """A column's name as it is compared: normal, in lower case."""
+    """Return a column's name for comparison: normalised, in lower case."""
     return normal_name(text).casefold()
 
 
 def shortened(text: str) -> str:
-    """The beginning of a text, for a message."""
+    """Return a text shortened for a message."""
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -1,6 +1,6 @@
-"""Lists as text: what encoding a file has, its lines, and the records that they hold.
+"""Lists as text: detect the encoding, read lines, and split them into records.
 
-Lines and records are bounded, so that a file that is no list, or a quote that is never closed,
+The length of lines and records is bounded, so that a file that is not a list, or an unclosed quote,
 costs one row and no memory.
 """
 
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 LONGEST_LINE = 1 << 16  # characters; below the limit of the csv module
 DELIMITERS = (",", ";", "\t", "|")
-"""What may stand between values, the most usual first."""
+"""Separators of values, the most usual first."""
 
-_MOST_LINES = 64  # of one record: values in quotes may hold line breaks
-_HEAD = 4096  # bytes that are searched for what is no text
-_BOMS = (  # the longer ones first: one of UTF-32 begins like one of UTF-16
+_MOST_LINES = 64  # per record: values in quotes may contain line breaks
+_HEAD = 4096  # bytes that are inspected for the encoding
+_BOMS = (  # UTF-32 first: its little-endian mark starts with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -29,44 +29,44 @@ _OPEN_QUOTE = 'opens a quote (") that is not closed'
 
 
 class NotTextError(ValueError):
-    """The file is no text in an encoding that can be read; says which byte shows it."""
+    """The file is not text in a supported encoding; the message names the offending byte."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a list with its ending."""
+    """A line of a list with its line ending."""
 
-    number: int  # 1..
+    number: int  # from 1
     text: str
-    problem: str = ""  # what is wrong with it; empty where it can be read
+    problem: str = ""  # empty if it can be read
 
 
 @dataclass(frozen=True)
 class Record:
-    """The values that stand between delimiters in one line, or in several by means of quotes."""
+    """The values of one line, or of several lines if values in quotes contain line breaks."""
 
-    line: int  # where it begins
+    line: int  # number of its first line
     values: tuple[str, ...]
     problem: str = ""
 
 
 class Lines:
-    """The lines of a file, one at a time; lines may be given back."""
+    """Iterator over the lines of a file, with push-back."""
 
     def __init__(self, file: io.BufferedReader) -> None:
-        """Find the encoding: by a byte order mark, else UTF-8.
+        """Detect the encoding: by a byte order mark, else UTF-8.
 
         Raises:
-            NotTextError: where the file begins like none.
+            NotTextError: the first line contains NUL bytes.
         """
         head = file.peek(_HEAD)[:_HEAD]
         encoding = next((name for bom, name in _BOMS if head.startswith(bom)), "utf-8")
         if encoding.startswith("utf-8") and b"\0" in head.split(b"\n", 1)[0]:
-            place = head.index(b"\0")
+            position = head.index(b"\0")
             paired = head[1:64:2].count(0) > 16 or head[0:64:2].count(0) > 16
-            kind = "it looks like UTF-16 without a byte order mark" if paired else "it is no text"
-            raise NotTextError(f"byte {place} is NUL: {kind}")
-        # Of bytes that are not UTF-8 only the rows that hold them are lost.
+            kind = "it looks like UTF-16 without a byte order mark" if paired else "it is not text"
+            raise NotTextError(f"byte {position} is NUL: {kind}")
+        # Bytes that are not UTF-8 invalidate only the rows that contain them.
         errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
         self._file = io.TextIOWrapper(file, encoding, errors, newline="")
         self._replaces = errors == "replace"
@@ -90,22 +90,22 @@ class Lines:
         return Line(self._number, text, self._problem(text))
 
     def give_back(self, lines: list[Line]) -> None:
-        """Have these lines, in order, come next."""
+        """Push back lines; they are returned next, in this order."""
         self._given_back.extendleft(reversed(lines))
 
     def _problem(self, text: str) -> str:
         if text.isascii():
-            return "holds a NUL byte" if "\0" in text else ""
+            return "contains a NUL byte" if "\0" in text else ""
         if self._replaces:
-            return "holds bytes that are no character" if _REPLACED in text else ""
+            return "contains bytes that are not characters" if _REPLACED in text else ""
         foreign = next((each for each in text if "\udc80" <= each <= "\udcff"), "")
         if foreign:
             return f"is not UTF-8 (byte 0x{ord(foreign) - 0xDC00:02x})"
-        return "holds a NUL byte" if "\0" in text else ""
+        return "contains a NUL byte" if "\0" in text else ""
 
 
 def records(lines: Lines, delimiter: str) -> Iterator[Record]:
-    """The records of the lines to come, blank ones too; what cannot be read has its problem."""
+    """Yield the records of the remaining lines, with blank ones and unreadable ones."""
     for line in lines:
         yield (
             Record(line.number, (), line.problem)
@@ -125,7 +125,7 @@ def _record(first: Line, lines: Lines, delimiter: str) -> Record:
         length += len(line.text)
         if line.problem or length > LONGEST_LINE or len(taken) > _MOST_LINES:
             break
-        if '"' in line.text:  # no other line can close it
+        if '"' in line.text:  # may close the quote
             values, problem = split_values([each.text for each in taken], delimiter)
             if not problem:
                 return Record(first.number, values)
@@ -136,7 +136,7 @@ def _record(first: Line, lines: Lines, delimiter: str) -> Record:
 
 
 def split_values(lines: Sequence[str], delimiter: str) -> tuple[tuple[str, ...], str]:
-    """The values of a record, trimmed, and what is wrong with it."""
+    """Return the trimmed values of a record, and its fault or an empty string."""
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
         values = tuple(value.strip() for value in next(reader, []))

@@ -15,15 +15,15 @@ from mytalk_core.media.output import atomic_path
 
 
 class Kind(StrEnum):
-    """What a row accounts for."""
+    """What a row describes."""
 
     SOURCE = "source"
-    SEGMENT = "segment"  # of a long source; only in the records that a manifest is made of
+    SEGMENT = "segment"  # of a long source; only in records from which a manifest is built
     CLIP = "clip"
 
 
 class Status(StrEnum):
-    """How it ended."""
+    """Result of processing a row's input."""
 
     OK = "ok"
     FILTERED = "filtered"
@@ -32,13 +32,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class ManifestRow:
-    """One input and what became of it. Measurements that were not taken are NaN."""
+    """One input with its result. Missing measurements are NaN."""
 
     id: str
     kind: Kind
     source: str  # path or URL
     title: str  # slug of the source, first part of its clips' keys
-    speaker: str  # as `normal_name` gives it; empty where unknown
+    speaker: str  # normalised with `normal_name`; empty if unknown
     status: Status
     reason: Reason | None = None  # of a row that is not ok
     error_class: ErrorClass | None = None  # of a failed row
@@ -46,7 +46,7 @@ class ManifestRow:
     stage: str = ""  # the stage that failed or filtered
     seconds_spent: float = 0.0
     frames: int = 0
-    fps: str = ""  # "num/den"; of a source its own, of a clip the canonical rate
+    fps: str = ""  # "num/den"; the source's own rate, or the canonical rate of a clip
     duration_seconds: float = 0.0
     face_share: float = float("nan")  # share of frames with a face, 0..1
     face_height: float = float("nan")  # median, pixels
@@ -54,20 +54,20 @@ class ManifestRow:
     sync_offset: float = float("nan")  # frames; positive: the sound is late, after the shift
     sync_confidence: float = float("nan")  # 0..2, see `ClipMeta`
     sync_shift: float = float("nan")  # frames by which the sound was moved earlier
-    faces: int = 0  # most faces seen at once
+    faces: int = 0  # largest number of faces in a frame
     sharpness: float = float("nan")  # of the face crops, see `faces.picture_quality`
     jitter: float = float("nan")  # of the rigid landmarks, inter-ocular units
-    speech_share: float = float("nan")  # share of the time in which somebody speaks, 0..1
-    first_frame: int = 0  # of a clip, at the canonical rate, in its source
+    speech_share: float = float("nan")  # share of the duration with speech, 0..1
+    first_frame: int = 0  # of a clip in its source, at the canonical rate
     licence: str = ""
     shard: str = ""  # file name relative to the manifest's folder
     key: str = ""
-    offset: int = 0  # bytes, where the sample begins in its shard
-    size: int = 0  # bytes of the sample with its headers and padding
-    content_hash: str = ""  # of a sample's members but its json; same content, same hash
+    offset: int = 0  # bytes, start of the sample in its shard
+    size: int = 0  # bytes of the sample with headers and padding
+    content_hash: str = ""  # of a sample's members except its json
     audio_hash: bytes = b""  # perceptual; copies differ in few bits
     picture_hash: bytes = b""  # perceptual
-    embedding: tuple[float, ...] = ()  # of the face, where its speaker is unknown
+    embedding: tuple[float, ...] = ()  # of the face, if its speaker is unknown
     config_id: str = ""
     versions: str = "{}"  # JSON
 
@@ -115,10 +115,10 @@ MANIFEST_SCHEMA = pa.schema(
 
 
 def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
-    """Write rows as Parquet in the order given, complete or not at all.
+    """Write rows atomically as Parquet, in the given order.
 
     Raises:
-        OutputError: where the folder cannot be written or the disk is full.
+        OutputError: the folder cannot be written or the disk is full.
     """
     table = pa.Table.from_pylist([asdict(row) for row in rows], schema=MANIFEST_SCHEMA)
     with atomic_path(path) as temporary:
@@ -126,7 +126,7 @@ def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
 
 
 def row_from_dict(fields: dict[str, object]) -> ManifestRow:
-    """A row from a dictionary with the schema's columns; further columns are ignored."""
+    """Return a row from a dictionary with the schema's columns; other columns are ignored."""
     known = {name: fields[name] for name in MANIFEST_SCHEMA.names}
     known["kind"] = Kind(str(known["kind"]))
     known["status"] = Status(str(known["status"]))
@@ -137,11 +137,11 @@ def row_from_dict(fields: dict[str, object]) -> ManifestRow:
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:
-    """All rows of one manifest.
+    """Read all rows of a manifest.
 
     Raises:
-        BadInputError: where the file is missing, is not Parquet, lacks a column or holds a word
-            that is not on its list.
+        BadInputError: the file is missing or not Parquet, lacks a column, or has an unknown value
+            in a column of a closed list.
     """
     file = open_manifest(path)
     try:
@@ -152,10 +152,10 @@ def read_manifest(path: Path) -> list[ManifestRow]:
 
 
 def open_manifest(path: Path) -> pq.ParquetFile:
-    """The file, opened to be read batch by batch; it has all columns.
+    """Open a manifest for reading in batches, and check its columns.
 
     Raises:
-        BadInputError: where the file is missing, is not Parquet or lacks a column.
+        BadInputError: the file is missing or not Parquet, or lacks a column.
     """
     if not path.is_file():
         raise BadInputError(
@@ -165,7 +165,7 @@ def open_manifest(path: Path) -> pq.ParquetFile:
             remedy="Give the manifest.parquet that `mytalk preprocess` wrote.",
         )
     try:
-        # Without buffering a whole row group, of which a manifest may have only one.
+        # Without pre-buffering of whole row groups: a manifest may consist of one.
         file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
     except (pa.ArrowInvalid, OSError) as error:
         raise no_parquet(path, error) from error
@@ -174,19 +174,19 @@ def open_manifest(path: Path) -> pq.ParquetFile:
 
 
 def with_normal_speakers(table: pa.Table) -> pa.Table:
-    """A table whose speakers are named as `normal_name` does; manifests may be from elsewhere."""
-    place = table.schema.get_field_index("speaker")
+    """Normalise the names of speakers; manifests of other programs may not be normalised."""
+    column = table.schema.get_field_index("speaker")
     coded = table["speaker"].combine_chunks().dictionary_encode()
     given = coded.dictionary.to_pylist()
     names = [normal_name(name) for name in given]
     if names == given and not coded.null_count:
         return table
     speakers = pa.array(names, pa.string()).take(coded.indices)
-    return table.set_column(place, "speaker", pc.fill_null(speakers, ""))
+    return table.set_column(column, "speaker", pc.fill_null(speakers, ""))
 
 
 def no_parquet(path: Path, error: Exception) -> BadInputError:
-    """What to raise where a manifest cannot be read because of `error`."""
+    """Return the error for a manifest that cannot be read because of `error`."""
     return BadInputError(
         f"this is not a Parquet file ({error})", reason=Reason.UNREADABLE, where=str(path)
     )
@@ -203,17 +203,17 @@ def _require_columns(names: Iterable[str], where: str) -> None:
 
 
 def rows_of(table: pa.Table, where: str) -> list[ManifestRow]:
-    """The rows of a table that was read from `where`.
+    """Return the rows of a table that was read from `where`.
 
     Raises:
-        BadInputError: where it lacks a column or holds a word that is not on its list.
+        BadInputError: it lacks a column, or has an unknown value in a column of a closed list.
     """
     _require_columns(table.column_names, where)
     try:
         return [row_from_dict(fields) for fields in table.to_pylist()]
     except ValueError as error:
         raise BadInputError(
-            f"the manifest says what this version does not know: {error}",
+            f"the manifest contains a value that is unknown to this version: {error}",
             reason=Reason.UNREADABLE,
             where=where,
         ) from error

@@ -1,4 +1,4 @@
-"""Manifests of any size, read batch by batch, and what names their content."""
+"""Read manifests of any size in batches, and digest their content."""
 
 import hashlib
 from collections.abc import Iterator
@@ -20,36 +20,35 @@ from mytalk_core.data.manifest import (
 from mytalk_core.data.names import normal_name
 from mytalk_core.errors import BadInputError, ErrorClass, Reason
 
-# What a row may say in these columns; null where the row needs none.
+# Columns with a closed list of values, or null.
 _WORDS: dict[str, type[StrEnum]] = {
     "kind": Kind,
     "status": Status,
     "reason": Reason,
     "error_class": ErrorClass,
 }
-# The same run on another day: not part of what a manifest says about the data.
+# Columns that differ between runs over the same data.
 _INCIDENTAL = frozenset({"seconds_spent"})
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What is known of a manifest once it was read."""
+    """Summary of a manifest."""
 
     path: Path
-    digest: str  # of the values of all columns but the time spent; 32 hexadecimal digits
+    digest: str  # of all values except the time spent; 32 hexadecimal digits
     rows: int
     row_groups: int  # of the Parquet file
-    speakers: frozenset[str]  # normal names of all rows; without those that are unknown
+    speakers: frozenset[str]  # normalised names, without unknown speakers
 
 
 def survey_manifest(path: Path) -> Survey:
-    """Read a manifest once: check it, count its rows and digest its values.
+    """Check a manifest, count its rows and digest its values in one pass.
 
-    The digest does not depend on compression, row groups or the seconds spent.
+    The digest does not depend on compression, row groups or `seconds_spent`.
 
     Raises:
-        BadInputError: where the file is missing, is not Parquet, lacks a column or holds a word
-            that is not on its list.
+        BadInputError: the file is missing or not Parquet, lacks a column, or has an unknown value.
     """
     digested = [name for name in MANIFEST_SCHEMA.names if name not in _INCIDENTAL]
     hashers = {name: (hashlib.blake2b(), hashlib.blake2b()) for name in digested}
@@ -73,10 +72,10 @@ def survey_manifest(path: Path) -> Survey:
 def manifest_batches(
     path: Path, rows: int = 16384, row_group: int | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a manifest, or of one row group, in batches of at most `rows`.
+    """Yield the rows of a manifest, or of one row group, in batches of at most `rows`.
 
     Raises:
-        BadInputError: where the file is missing, is not Parquet or lacks a column.
+        BadInputError: as `open_manifest`.
     """
     file = open_manifest(path)
     groups = None if row_group is None else [row_group]
@@ -89,18 +88,18 @@ def manifest_batches(
 
 def _check_words(batch: pa.RecordBatch, path: Path) -> None:
     for name, words in _WORDS.items():
-        said = {word for word in pc.unique(batch[name]).to_pylist() if word}
-        if unknown := said - {word.value for word in words}:
+        found = {word for word in pc.unique(batch[name]).to_pylist() if word}
+        if unknown := found - {word.value for word in words}:
             raise BadInputError(
-                f"the manifest says what this version does not know: {', '.join(sorted(unknown))}"
-                f" in the column {name}",
+                "the manifest contains values that are unknown to this version:"
+                f" {', '.join(sorted(unknown))} in the column {name}",
                 reason=Reason.UNREADABLE,
                 where=str(path),
             )
 
 
 def _canonical(column: pa.Array) -> tuple[bytes, bytes]:
-    """(lengths, values) of a column such that equal values give equal bytes."""
+    """Return (lengths, values) of a column as bytes that are equal for equal values."""
     if pa.types.is_list(column.type):
         lengths = pc.fill_null(pc.list_value_length(column), 0)
         return lengths.to_numpy(zero_copy_only=False).tobytes(), _numbers(column.flatten())
@@ -114,5 +113,5 @@ def _canonical(column: pa.Array) -> tuple[bytes, bytes]:
 def _numbers(column: pa.Array) -> bytes:
     numbers = column.to_numpy(zero_copy_only=False)
     if np.issubdtype(numbers.dtype, np.floating):
-        numbers = np.where(np.isnan(numbers), np.nan, numbers)  # one bit pattern for all NaN
+        numbers = np.where(np.isnan(numbers), np.nan, numbers)  # NaN has several bit patterns
     return bytes(numbers.tobytes())

@@ -1,4 +1,4 @@
-"""Names that people give in any script: how they are compared, and how they become safe names."""
+"""Normalise and compare names in any script, and convert them to safe ASCII names."""
 
 import difflib
 import hashlib
@@ -8,20 +8,20 @@ from collections.abc import Iterable
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]+")
 _DIGEST_BYTES = 6
-_NEAR = 0.6  # similarity, 0..1, from which a name is offered in place of an unknown one
-_COMPARED = 2_000  # names that are compared for similarity; more would take minutes
-# Controls of writing direction, zero-width spaces and byte order marks. They are not seen and come
-# with copied text. The joiners U+200C and U+200D stay: Persian words and emoji need them.
+_NEAR = 0.6  # smallest similarity, 0..1, of a suggested name
+_COMPARED = 2_000  # names compared for similarity; more would take minutes
+# Invisible characters of copied text: writing direction controls, zero-width spaces and byte order
+# marks. The joiners U+200C and U+200D are kept, because Persian words and emoji need them.
 _UNSEEN = frozenset(map(chr, (0x61C, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F)))) | frozenset(
     map(chr, (0x2060, *range(0x2066, 0x206A), 0xFEFF))
 )
 
 
 def normal_name(text: str) -> str:
-    """A name in the form in which names are kept and compared; empty where nothing is left.
+    """Return a name in its normal form for storage and comparison; may be empty.
 
-    Unicode NFC, without characters that are not seen, trimmed, inner whitespace as single spaces.
-    Letter case stays as given.
+    Unicode NFC without invisible characters, trimmed, runs of whitespace as single spaces. Case is
+    kept.
     """
     if not (text.isascii() and text.isprintable()):
         kept = (each for each in printable(text) if each not in _UNSEEN)
@@ -31,19 +31,19 @@ def normal_name(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` without what UTF-8 cannot hold, such as names of files that are not UTF-8."""
+    """Replace characters that UTF-8 cannot encode, such as undecodable bytes of file names."""
     try:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # half of a pair of UTF-16, as JSON may hold
+    except UnicodeEncodeError:  # an unpaired UTF-16 surrogate, as in JSON
         return text.encode("utf-8", "backslashreplace").decode()
 
 
 def slug(text: str) -> str:
-    """`text` as a name that is safe in keys and paths: ASCII letters, digits and underscores.
+    """Return `text` as a safe name for keys and paths: ASCII letters, digits and underscores.
 
-    Letters outside of ASCII are written without their marks or left out; a digest of the text then
-    follows, so that two names in another script never share a slug. Dots are not kept because
-    WebDataset splits a member's key from its kind at the first dot.
+    Non-ASCII letters lose their marks or are dropped, and a digest of the text is appended, so that
+    two names in another script have different slugs. Dots are dropped, because WebDataset separates
+    a key from the member's kind at the first dot.
     """
     if text.isascii():
         return ascii_part(text) or "unnamed"
@@ -52,14 +52,14 @@ def slug(text: str) -> str:
 
 
 def ascii_part(text: str) -> str:
-    """What of a name is readable in ASCII, as letters, digits and underscores; may be empty."""
+    """Return the ASCII part of a name as letters, digits and underscores; may be empty."""
     if not text.isascii():
         text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return _UNSAFE.sub("_", text).strip("_")
 
 
 def short_slug(text: str, most: int) -> str:
-    """The slug of `text`, of at most `most` characters: a longer one ends in a digest instead."""
+    """Return the slug of `text`, shortened to at most `most` characters with a digest."""
     whole = slug(text)
     if len(whole) <= most:
         return whole
@@ -68,7 +68,7 @@ def short_slug(text: str, most: int) -> str:
 
 
 def near_names(name: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """The known names that are most like `name`, best first; letter case does not count."""
+    """Return the known names most similar to `name`, best first, ignoring case."""
     folded: dict[str, str] = {}
     for each in sorted(known):
         folded.setdefault(_folded(each), each)
@@ -79,7 +79,7 @@ def near_names(name: str, known: Iterable[str], most: int = 3) -> list[str]:
 
 
 def case_clashes(names: Iterable[str]) -> list[tuple[str, ...]]:
-    """Groups of different names that differ only by letter case or width, sorted."""
+    """Return sorted groups of names that differ only by case or character width."""
     groups: dict[str, set[str]] = {}
     for name in names:
         groups.setdefault(_folded(name), set()).add(name)

@@ -1,4 +1,4 @@
-"""Pages and texts for people: the templates that stand beside the modules that fill them."""
+"""Jinja templates of HTML pages and Markdown, stored beside the modules that fill them."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,12 +13,12 @@ def page_template(
     filters: Mapping[str, Callable[..., Any]] | None = None,
     escape: bool = True,
 ) -> jinja2.Template:
-    """The template `name` of a package of ours; a name that it lacks is an error, not a blank.
+    """Load the template `name` of a package; undefined variables in it are errors.
 
     Args:
         package: such as "mytalk_core.footage".
-        filters: functions that the template calls by name.
-        escape: whether values are made safe for HTML; not for Markdown.
+        filters: functions for use in the template, by name.
+        escape: whether values are escaped for HTML; False for Markdown.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(package, package_path=""),
@@ -32,5 +32,5 @@ def page_template(
 
 
 def report_path(result: Path) -> Path:
-    """Where the page about a film or about weights stands: beside them."""
+    """Return the path of the report about a film or weights, beside them."""
     return result.with_name(f"{result.name}.report.html")

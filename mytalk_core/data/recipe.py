@@ -1,7 +1,6 @@
-"""What decides a kept result beside its input and settings: versions of software, bytes of models.
+"""Versions of packages and checksums of models that determine a stored result.
 
-Every key under which a result is kept or continued takes both from here, so that no key forgets
-one of them.
+Every key under which a result is stored or continued includes both, besides input and settings.
 """
 
 from collections.abc import Mapping
@@ -20,27 +19,27 @@ from mytalk_core.data.model_store import model
 
 
 class ResultKind(StrEnum):
-    """A part of the work whose results are kept under a key."""
+    """A stage whose results are stored under a key."""
 
-    FOOTAGE = "footage"  # footage to samples
-    CURATION = "curation"  # samples to training shards
-    TRAINING = "training"  # shards to weights
-    ADAPTATION = "adaptation"  # a film to a renderer of its actor
-    DUBBING = "dubbing"  # a title to its film and report
+    FOOTAGE = "footage"  # footage -> samples
+    CURATION = "curation"  # samples -> training shards
+    TRAINING = "training"  # shards -> weights
+    ADAPTATION = "adaptation"  # film -> renderer adapted to its actor
+    DUBBING = "dubbing"  # title -> film and report
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The packages that the modules of a stage import, by name in the package index."""
+    """The packages that a stage imports, by their name in the package index."""
 
     packages: tuple[str, ...]
-    """Another version of one of these may give another result."""
+    """Packages whose version may change a result."""
 
     without_effect: tuple[str, ...]
-    """Imported by the stage, but no version of these changes a value of a result."""
+    """Packages whose version does not change a result."""
 
 
-# They store, move and lock files, and write pages.
+# Storage, file locks and pages.
 _HANDLING = (
     "aiohttp",
     "filelock",
@@ -78,7 +77,7 @@ RECIPES: Mapping[ResultKind, Recipe] = {
     ),
     ResultKind.TRAINING: Recipe(
         (*_PICTURE, *_SOUND, "pyarrow", "ray", "torch", "webdataset"),
-        # The way to a cluster, curves, and the judges of a finished run.
+        # Cluster access, training curves, and the evaluation after training.
         (
             *_HANDLING,
             *_LANDMARKS,
@@ -115,7 +114,7 @@ def _versions(kind: ResultKind) -> tuple[tuple[str, str], ...]:
     packages = RECIPES[kind].packages
     found = {"mytalk": mytalk_core.__version__}
     found |= {package: version(package) for package in sorted(packages)}
-    # The same wheel may use another FFmpeg, built or installed on the machine.
+    # PyAV and imageio-ffmpeg may use another FFmpeg that is built or installed on the machine.
     if "av" in packages:
         found["ffmpeg libraries"] = str(av.ffmpeg_version_info)
     if "imageio-ffmpeg" in packages:
@@ -124,15 +123,15 @@ def _versions(kind: ResultKind) -> tuple[tuple[str, str], ...]:
 
 
 def made_with(kind: ResultKind) -> dict[str, str]:
-    """The version, on this machine, of every package and program that can change the result."""
+    """Return the installed versions of the packages and programs that can change a result."""
     return dict(_versions(kind))
 
 
 def checksums(path: Path | str | None) -> dict[str, str]:
-    """The SHA-256 of a model file, or of every file below a folder, by its name there.
+    """Return the SHA-256 of a model file, or of every file below a folder, by relative name.
 
-    A text is the name of a model of the store, whose checksums are known without its files. None
-    gives no entry. The place and the name of a single file do not count.
+    A string names a model of the store; its checksums are known without reading its files. None
+    gives no entry. A single file has the empty name, whatever its path.
     """
     if path is None:
         return {}

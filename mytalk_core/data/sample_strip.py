@@ -1,4 +1,4 @@
-"""A clip at a glance: some of its face crops side by side."""
+"""Preview of a clip: some of its face crops side by side."""
 
 import cv2
 import numpy as np
@@ -12,10 +12,10 @@ _HEIGHT = 112  # pixels
 
 
 def sample_strip(sample: SampleBytes) -> bytes:
-    """A JPEG of crops of a clip, evenly spaced in time; only the clip's own bytes are read.
+    """Return a JPEG of crops of a clip at even intervals; reads only the clip's byte range.
 
     Raises:
-        BadInputError: where the clip is not there or its video cannot be read.
+        BadInputError: the clip does not exist or its video cannot be decoded.
     """
     try:
         crops = read_crop_video(members_of(read_sample_bytes(sample))["crop.mp4"])

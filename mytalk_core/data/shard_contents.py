@@ -1,4 +1,8 @@
-"""What a shard or one sample holds, said in numbers: for people who want to look."""
+"""List the samples of a shard and summarise the members of a sample.
+
+`tarfile` reads the headers and the `json` members and skips the media. `webdataset` would read
+every byte of the shard and does not report byte ranges.
+"""
 
 import json
 import tarfile
@@ -21,27 +25,27 @@ from mytalk_core.media.clock import SPEECH_SAMPLE_RATE
 from mytalk_core.media.encode import read_crop_video
 
 _FULL_SCALE = 32_768
-_QUIETEST = -120.0  # dBFS, of digital silence
+_QUIETEST = -120.0  # dBFS, reported for digital silence
 
 
 @dataclass(frozen=True)
 class SampleEntry:
-    """One sample of a shard, as far as its headers and its `json` member tell."""
+    """One sample of a shard, from its headers and its `json` member."""
 
     key: str
     meta: ClipMeta
-    offset: int  # bytes, of the first header
-    size: int  # bytes, headers and padding included
+    offset: int  # bytes, start of the first header
+    size: int  # bytes, with headers and padding
     members: dict[str, int]  # bytes by kind
 
 
 def iter_entries(store: Store, shard: str) -> Iterator[SampleEntry]:
-    """The samples of a shard in order; of the media nothing is read.
+    """Yield the samples of a shard in order, without reading their media.
 
     Raises:
-        BadInputError: where it is no shard of clip samples, or is cut off; after the samples that
-            are whole.
-        StorageError: where the storage does not answer.
+        BadInputError: it is not a shard of clip samples; or it is cut off, after its complete
+            samples.
+        StorageError: the storage does not answer.
     """
     where = f"{store.url}/{shard}"
     try:
@@ -54,35 +58,35 @@ def iter_entries(store: Store, shard: str) -> Iterator[SampleEntry]:
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise BadInputError(
-            "is a tar, but not one of clip samples.", reason=Reason.UNREADABLE, where=where
+            "is a tar, but not a shard of clip samples.", reason=Reason.UNREADABLE, where=where
         ) from error
 
 
 def read_sample(store: Store, shard: str, key: str, offset: int = 0, size: int = 0) -> Members:
-    """The members of the sample `key`, by its byte range or, where `size` is 0, by looking for it.
+    """Read the members of the sample `key` by its byte range; if `size` is 0, search the shard.
 
     Raises:
-        BadInputError: as `iter_entries` and `read_range`; NOT_FOUND where no sample has the key.
-        StorageError: where the storage does not answer.
+        BadInputError: as `iter_entries` and `read_range`; NOT_FOUND if no sample has the key.
+        StorageError: the storage does not answer.
     """
     if not size:
         for entry in iter_entries(store, shard):
             if entry.key == key:
                 return read_range(store, shard, entry.offset, entry.size)
         raise BadInputError(
-            f"holds no sample {key!r}.", reason=Reason.NOT_FOUND, where=f"{store.url}/{shard}"
+            f"has no sample {key!r}.", reason=Reason.NOT_FOUND, where=f"{store.url}/{shard}"
         )
     return read_range(store, shard, offset, size)
 
 
 def describe_sample(members: Members) -> dict[str, dict[str, Any]]:
-    """What each member holds, by kind: bytes, and what one looks for in such a member.
+    """Summarise each member by kind: `bytes`, and further values that depend on the kind.
 
-    Arrays have `dtype`, `shape`, `min` and `max`; sound `seconds`, `peak` and `rms` (dBFS); the
-    crops `dtype`, `shape`, `min` and `max` of the decoded frames; `json` its content.
+    Arrays and decoded crops have `dtype`, `shape`, `min`, `max` and `not_finite`; sound has
+    `seconds`, `peak` and `rms` (dBFS); `json` has its `content`.
 
     Raises:
-        BadInputError: where a member is damaged.
+        BadInputError: a member is damaged.
     """
     return {kind: {"bytes": len(data), **_facts(kind, data)} for kind, data in members.items()}
 

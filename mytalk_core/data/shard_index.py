@@ -1,4 +1,4 @@
-"""Samples inside tar shards as byte ranges, so that clips are moved without being decoded."""
+"""Read and copy samples in tar shards by byte range, without decoding them."""
 
 import io
 import tarfile
@@ -13,27 +13,27 @@ from mytalk_core.media.output import atomic_path
 
 @dataclass(frozen=True)
 class SampleBytes:
-    """The bytes of one sample: headers and members, padding included."""
+    """Byte range of one sample in a shard: headers, members and padding."""
 
     shard: str
     """Path of the tar."""
 
     key: str
-    """The sample that stands there."""
+    """Key of the sample."""
 
     offset: int
-    """First byte of the first member's header."""
+    """Bytes, start of the first member's header."""
 
     size: int
-    """Bytes, a multiple of the tar block."""
+    """Bytes, a multiple of the tar block size."""
 
 
 def read_sample_bytes(sample: SampleBytes) -> bytes:
-    """The bytes of a sample.
+    """Read the bytes of a sample.
 
     Raises:
-        BadInputError: NOT_FOUND where the shard is missing or ends too early, DECODE_ERROR where
-            another sample, or none, stands at that offset.
+        BadInputError: NOT_FOUND if the shard is missing or too short, DECODE_ERROR if another
+            sample, or none, is at that offset.
     """
     try:
         with open(sample.shard, "rb") as shard:
@@ -44,7 +44,7 @@ def read_sample_bytes(sample: SampleBytes) -> bytes:
             f"cannot be read: {error.strerror}.",
             reason=Reason.NOT_FOUND,
             where=sample.shard,
-            remedy="Put the shard back, or curate again into another folder.",
+            remedy="Restore the shard, or curate again into another folder.",
         ) from error
     if len(data) < sample.size:
         raise BadInputError(
@@ -52,10 +52,10 @@ def read_sample_bytes(sample: SampleBytes) -> bytes:
         )
     if _key_at_start(data) != sample.key:
         raise BadInputError(
-            f"does not hold {sample.key} at byte {sample.offset}, as its manifest says.",
+            f"does not contain {sample.key} at byte {sample.offset}, unlike its manifest.",
             reason=Reason.DECODE_ERROR,
             where=sample.shard,
-            remedy="Shards and manifest are of different runs; preprocess again.",
+            remedy="Shards and manifest are from different runs; preprocess again.",
         )
     return data
 
@@ -69,14 +69,14 @@ def _key_at_start(data: bytes) -> str | None:
 
 
 def members_of(data: bytes) -> dict[str, bytes]:
-    """The members of a sample by kind, out of its bytes; none where they are anything else."""
+    """Return the members of a sample by kind; empty if `data` is not the bytes of one sample."""
     members: dict[str, bytes] = {}
     keys = set()
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
             for header in tar:
                 if not header.isfile():
-                    return {}  # a folder or a link: nothing that was written as a sample
+                    return {}  # a folder or a link
                 key, _, kind = header.name.partition(".")
                 keys.add(key)
                 members[kind] = cast(IO[bytes], tar.extractfile(header)).read()
@@ -86,11 +86,11 @@ def members_of(data: bytes) -> dict[str, bytes]:
 
 
 def copy_samples(path: Path, samples: Iterable[SampleBytes]) -> None:
-    """Write samples, byte for byte and in the order given, as one tar, complete or not at all.
+    """Copy samples, byte for byte and in the given order, atomically into one tar.
 
     Raises:
-        BadInputError: where a sample does not stand where it should.
-        OutputError: where the folder cannot be written or the disk is full.
+        BadInputError: a sample is not at its byte range.
+        OutputError: the folder cannot be written or the disk is full.
     """
     with atomic_path(path) as temporary, temporary.open("wb") as tar:
         for sample in samples:

@@ -1,4 +1,4 @@
-"""The shards of one unit of work: as many as its samples need, none larger than its bounds."""
+"""Write the samples of one unit of work into shards of bounded size."""
 
 import hashlib
 import tarfile
@@ -13,30 +13,30 @@ from mytalk_core.data.storage import Store
 
 @dataclass(frozen=True)
 class ShardBounds:
-    """How large a shard may become. One sample that is larger alone has a shard of its own."""
+    """Upper bounds of a shard. A larger single sample gets a shard of its own."""
 
-    # Megabytes (a million bytes) of samples.
+    # Size of the samples in megabytes (10^6 bytes).
     megabytes: int = 256
-    # Samples.
+    # Number of samples.
     samples: int = 1000
 
 
 @dataclass(frozen=True)
 class ShardPlace:
-    """Where a sample was put."""
+    """Shard and byte range of a sample."""
 
     shard: str  # name of the shard in the store
     range: MemberRange
 
 
 def sample_bytes(members: Mapping[str, bytes]) -> int:
-    """Bytes that a sample takes in a tar: headers, members and their padding."""
+    """Return the size of a sample in a tar in bytes: headers, members and padding."""
     block = tarfile.BLOCKSIZE
     return sum(block + -(-len(data) // block) * block for data in members.values())
 
 
 def content_hash(members: Mapping[str, bytes]) -> str:
-    """A digest of a sample's members but its `json`: the same for the same content elsewhere."""
+    """Return a digest of a sample's members except `json`, to find equal content."""
     digest = hashlib.blake2b(digest_size=16)
     for kind in MEMBERS:
         if kind != "json" and kind in members:
@@ -46,11 +46,11 @@ def content_hash(members: Mapping[str, bytes]) -> str:
 
 
 class ShardSet:
-    """Writes samples, in the order given, into `{prefix}-000.tar`, `{prefix}-001.tar` and so on.
+    """Writes samples in order into `{prefix}-000.tar`, `{prefix}-001.tar` and so on.
 
-    A shard stands under its name when it is complete. After an exception, inside the block or in
-    `add`, the shard in progress is discarded and the set takes no more samples: its rows would name
-    shards that do not exist.
+    A shard appears under its name when it is complete. After an exception in the block or in `add`,
+    the current shard is discarded and no more samples are accepted, because earlier rows would name
+    a shard that does not exist.
     """
 
     def __init__(self, store: Store, prefix: str, bounds: ShardBounds) -> None:
@@ -76,11 +76,11 @@ class ShardSet:
         self._open.__exit__(kind, error, trace)
 
     def add(self, key: str, members: dict[str, bytes]) -> ShardPlace:
-        """Append a sample; where it stands.
+        """Append a sample and return its shard and byte range.
 
         Raises:
-            OutputError, StorageError: where the store cannot be written or is full.
-            RuntimeError: after an earlier call failed.
+            OutputError, StorageError: the store cannot be written or is full.
+            RuntimeError: an earlier call failed.
         """
         if self._failed:
             raise RuntimeError("a shard of this set could not be written")
@@ -88,7 +88,7 @@ class ShardSet:
             return self._add(key, members)
         except BaseException as error:
             self._failed = True
-            # Removes the temporary file, and raises OutputError in place of an OSError.
+            # Remove the temporary file; raises OutputError instead of an OSError.
             self._open.__exit__(type(error), error, error.__traceback__)
             raise
 

@@ -1,4 +1,9 @@
-"""WebDataset shards of clip samples, byte-reproducible: same samples, same bytes."""
+"""WebDataset shards of clip samples, byte-reproducible: same samples, same bytes.
+
+Any WebDataset reader reads them; here `webdataset` streams them in `iter_members`. Writing uses
+`tarfile`, because the byte range of each sample goes into the manifest, and `webdataset.TarWriter`
+puts user names and times into the tar and does not report ranges.
+"""
 
 import io
 import json
@@ -19,8 +24,8 @@ from mytalk_core.media.clock import SPEECH_SAMPLE_RATE, format_rate, parse_rate
 from mytalk_core.media.encode import read_crop_video, write_crop_video
 from mytalk_core.media.output import atomic_path
 
-# Members in the order in which they stand in a shard: small ones first, so that a reader that
-# looks only at `json` need not skip over the video of the same sample.
+# Members in the order of a shard: small ones first, so that a reader of `json` only does not have
+# to skip the video of the same sample.
 MEMBERS = ("json", "wav", "boxes.npy", "speech.npy", "landmarks.npy", "crop.mp4")
 
 _FRACTIONS = ("fps", "pixel_aspect")
@@ -28,10 +33,10 @@ _FRACTIONS = ("fps", "pixel_aspect")
 
 @dataclass(frozen=True)
 class MemberRange:
-    """Where one sample stands in its tar."""
+    """Byte range of one sample in its tar."""
 
     key: str
-    offset: int  # bytes, of the first member's header
+    offset: int  # bytes, start of the first member's header
     size: int  # bytes, up to the end of the last member's padding
 
 
@@ -42,26 +47,26 @@ def _npy(array: NDArray[Any]) -> bytes:
 
 
 def read_npy(data: bytes) -> NDArray[Any]:
-    """The array of an `npy` member; nothing is unpickled."""
+    """Decode an `npy` member; pickled arrays are refused with ValueError."""
     array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
     return array
 
 
 def encode_meta(meta: ClipMeta) -> bytes:
-    """The `json` member: sorted keys, rates as `num/den`."""
+    """Encode the `json` member: sorted keys, rates as `num/den`."""
     fields = asdict(meta) | {name: format_rate(getattr(meta, name)) for name in _FRACTIONS}
     return json.dumps(fields, sort_keys=True, ensure_ascii=True).encode()
 
 
 def decode_meta(data: bytes) -> ClipMeta:
-    """The inverse of `encode_meta`."""
+    """Decode the `json` member."""
     fields = json.loads(data)
     fractions = {name: parse_rate(fields[name]) for name in _FRACTIONS if name in fields}
     return ClipMeta(**(fields | fractions))
 
 
 def encode_sample(sample: ClipSample) -> dict[str, bytes]:
-    """The members of a sample by kind, as listed in `MEMBERS`."""
+    """Encode a sample as members by kind, as listed in `MEMBERS`."""
     return {
         "json": encode_meta(sample.meta),
         "wav": wav_bytes(sample.audio, SPEECH_SAMPLE_RATE),
@@ -73,7 +78,7 @@ def encode_sample(sample: ClipSample) -> dict[str, bytes]:
 
 
 def decode_sample(members: dict[str, Any]) -> ClipSample:
-    """The inverse of `encode_sample`, up to the (visually lossless) crop video."""
+    """Decode the members of a sample; crops are lossy, visually lossless."""
     return ClipSample(
         meta=decode_meta(members["json"]),
         audio=read_wav(members["wav"]),
@@ -85,7 +90,7 @@ def decode_sample(members: dict[str, Any]) -> ClipSample:
 
 
 def append_sample(tar: tarfile.TarFile, key: str, members: dict[str, bytes]) -> MemberRange:
-    """Append one sample's members; no clock, user or machine enters the bytes."""
+    """Append one sample's members; the bytes do not depend on time, user or machine."""
     offset = tar.offset
     for kind in MEMBERS:
         if kind not in members:
@@ -100,10 +105,10 @@ def append_sample(tar: tarfile.TarFile, key: str, members: dict[str, bytes]) -> 
 def write_shard(
     path: Path, samples: Iterable[tuple[str, dict[str, bytes]]]
 ) -> tuple[MemberRange, ...]:
-    """Write (key, members) pairs as one tar, under its name only when complete.
+    """Write (key, members) pairs atomically as one tar and return their byte ranges.
 
     Raises:
-        OutputError: where the folder cannot be written or the disk is full.
+        OutputError: the folder cannot be written or the disk is full.
     """
     with (
         atomic_path(path) as temporary,
@@ -117,14 +122,14 @@ def _all_shards(shards: Iterable[Any]) -> Iterable[Any]:
 
 
 def iter_members(paths: Iterable[Path]) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Stream (key, members) of shards in order; members stay undecoded bytes.
+    """Stream (key, members) of shards in order; members are undecoded bytes.
 
     Raises:
-        BadInputError: DECODE_ERROR where a shard is damaged or is none.
+        BadInputError: DECODE_ERROR if a shard is damaged or is not a tar.
     """
-    import webdataset  # here, because it imports torch, which those who write shards do without
+    import webdataset  # here: it imports torch, which writers of shards do not need
 
-    # Who reads what is decided by the caller, who knows the training processes; not by the reader.
+    # The caller distributes shards to training processes.
     dataset = webdataset.WebDataset(
         [str(path) for path in paths], shardshuffle=False, nodesplitter=_all_shards
     )
@@ -136,7 +141,7 @@ def iter_members(paths: Iterable[Path]) -> Iterator[tuple[str, dict[str, bytes]]
             raise BadInputError(
                 "is not a shard, or is damaged.",
                 reason=Reason.DECODE_ERROR,
-                where=str(error.args[-1]),  # WebDataset adds the path
+                where=str(error.args[-1]),  # webdataset appends the path
                 remedy="Delete its folder and curate again.",
             ) from error
         if sample is None:
@@ -152,5 +157,5 @@ def iter_samples(paths: Iterable[Path]) -> Iterator[ClipSample]:
 
 
 def clip_seconds(meta: ClipMeta) -> Fraction:
-    """Length of the clip's picture in seconds."""
+    """Return the duration of the clip's video in seconds."""
     return meta.frame_count / meta.fps

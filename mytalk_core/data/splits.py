@@ -1,7 +1,7 @@
-"""Which speaker belongs to which split, decided by the speaker's name alone.
+"""Assign speakers to splits by a hash of their name.
 
-A speaker's split depends on no other speaker, so data that comes later moves nobody, and no face
-or voice is ever on both sides of a measurement.
+A speaker's split does not depend on other speakers, so later data moves no speaker, and no face or
+voice is in both training and evaluation.
 """
 
 import hashlib
@@ -18,37 +18,37 @@ SPLITS: Final[tuple[Split, ...]] = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class SplitConfig:
-    """Shares of the speakers; of a few speakers the shares are only roughly met."""
+    """Shares of the speakers; approximate for few speakers."""
 
     val_share: float = 0.1
-    """Share of the speakers that choose checkpoints, 0..1. A larger one only takes from train."""
+    """Share of speakers in the validation split, 0..1. A larger share moves speakers from train."""
 
     salt: str = "mytalk-speakers-1"
-    """Changing it draws all speakers anew, so keep it for as long as results are compared."""
+    """Salt of the hash. Changing it reassigns all speakers, and results are not comparable."""
 
 
 def speaker_group(speaker: str, title: str) -> str:
-    """What must stay together: the speaker or, where nobody knows the name, the whole title.
+    """Return the unit of assignment: the speaker, or the title if the speaker is unknown.
 
-    The prefix keeps a speaker and a title of the same name apart.
+    A prefix distinguishes a speaker from a title of the same name.
     """
     return f"speaker:{speaker}" if speaker else f"title:{title}"
 
 
 def position(group: str, salt: str) -> float:
-    """The group's place in [0, 1), the same on every machine and in every Python."""
+    """Return the group's position in [0, 1), equal on every machine and Python version."""
     digest = hashlib.blake2b(f"{salt}/{group}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
 
 
 def assign_split(speaker: str, title: str, holdout: frozenset[str], config: SplitConfig) -> Split:
-    """The split of a speaker's clips.
+    """Return the split of a speaker's clips.
 
     Args:
-        speaker: name as `normal_name` gives it; empty where unknown, then `title` decides.
-        title: the title that the clip is from.
-        holdout: such names of speakers that are never trained on, nor used to choose anything.
-        config: shares of the others.
+        speaker: name normalised with `normal_name`; if empty, `title` decides.
+        title: the title of the clip.
+        holdout: normalised names of the speakers in the test split.
+        config: shares of the other speakers.
     """
     if speaker in holdout:
         return "test"
@@ -57,17 +57,14 @@ def assign_split(speaker: str, title: str, holdout: frozenset[str], config: Spli
 
 
 def check_clashes(splits: Mapping[str, Split], where: str) -> None:
-    """Refuse speakers who may be one person and would be on both sides of a measurement.
-
-    Names that differ only by letter case are different names. Where their splits are the same
-    nothing depends on that.
+    """Refuse names that differ only by case, may be one person, and are in different splits.
 
     Args:
-        splits: of every speaker's name.
-        where: what holds the names.
+        splits: split by speaker's name.
+        where: source of the names, for the error.
 
     Raises:
-        BadInputError: BAD_CONFIGURATION where names that differ only by case are in two splits.
+        BadInputError: BAD_CONFIGURATION.
     """
     for names in case_clashes(splits):
         if len({splits[name] for name in names}) > 1:

@@ -1,4 +1,4 @@
-"""What a manifest or an index holds, counted in one pass: a table of any length fits in memory."""
+"""Summarise a manifest or an index in one pass, in bounded memory."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from mytalk_core.data.storage import Store
 from mytalk_core.errors import BadInputError, Reason
 
 Row = dict[str, Any]
-"""A row by column. Hashes are hexadecimal, what was not measured is None."""
+"""A row by column. Hashes are hexadecimal; missing measurements are None."""
 
 _OUTCOME = ("kind", "status", "reason", "error_class", "stage")
 _BATCH = 16_384  # rows
@@ -24,21 +24,21 @@ _BATCH = 16_384  # rows
 
 @dataclass(frozen=True)
 class TableContents:
-    """A manifest or an index in numbers."""
+    """Summary of a manifest or an index."""
 
     kind: str  # "manifest" or "index"
     rows: int
-    groups: list[Row]  # of a manifest by outcome, of an index by split; `rows`, `hours` or `bytes`
-    speakers: list[Row]  # of usable clips, most first; `clips`, `hours` or `bytes`
+    groups: list[Row]  # manifest: by outcome, index: by split; with `rows` and `hours` or `bytes`
+    speakers: list[Row]  # of usable clips, largest first; with `clips` and `hours` or `bytes`
     first: list[Row]  # the first rows in full
 
 
 def table_contents(store: Store, name: str, limit: int) -> TableContents:
-    """Count a table of either kind; `limit` rows are shown in full.
+    """Summarise a manifest or an index, with its first `limit` rows in full.
 
     Raises:
-        BadInputError: where it is no Parquet file, or neither a manifest nor an index.
-        StorageError: where the storage does not answer.
+        BadInputError: it is not a Parquet file, or neither a manifest nor an index.
+        StorageError: the storage does not answer.
     """
     with _opened(store, name) as table:
         columns = table.schema_arrow.names
@@ -51,22 +51,22 @@ def table_contents(store: Store, name: str, limit: int) -> TableContents:
             part = pa.Table.from_batches([batch])
             counted.add(part)
             speakers.add(part.filter(_usable()) if manifest else part)
-        said = "hours" if manifest else "bytes"
+        unit = "hours" if manifest else "bytes"
         return TableContents(
             kind="manifest" if manifest else "index",
             rows=table.metadata.num_rows,
-            groups=counted.rows("rows", said),
-            speakers=sorted(speakers.rows("clips", said), key=lambda row: (-row[said], str(row))),
+            groups=counted.rows("rows", unit),
+            speakers=sorted(speakers.rows("clips", unit), key=lambda row: (-row[unit], str(row))),
             first=list(islice(_rows(table), limit)),
         )
 
 
 def find_row(store: Store, name: str, key: str) -> Row:
-    """The first row whose `key` or `id` is `key`.
+    """Return the first row whose `key` or `id` is `key`.
 
     Raises:
-        BadInputError: as `table_contents`; NOT_FOUND where there is none.
-        StorageError: where the storage does not answer.
+        BadInputError: as `table_contents`; NOT_FOUND if there is none.
+        StorageError: the storage does not answer.
     """
     with _opened(store, name) as table:
         named = pc.field("key") == key
@@ -76,12 +76,12 @@ def find_row(store: Store, name: str, key: str) -> Row:
             for row in _plain(batch.filter(named)):
                 return row
     raise BadInputError(
-        f"holds no row {key!r}.", reason=Reason.NOT_FOUND, where=f"{store.url}/{name}"
+        f"has no row {key!r}.", reason=Reason.NOT_FOUND, where=f"{store.url}/{name}"
     )
 
 
 def iter_clip_rows(store: Store, name: str) -> Iterator[Row]:
-    """The rows of clips that stand in a shard, in order.
+    """Yield the rows of clips that are stored in a shard, in order.
 
     Raises:
         BadInputError, StorageError: as `table_contents`.
@@ -134,7 +134,7 @@ def _usable() -> pc.Expression:
 
 
 class _Sums:
-    """Rows and an amount by some columns, over batches."""
+    """Number of rows and sum of an amount, grouped by columns, over batches."""
 
     def __init__(self, by: Sequence[str], amount: str) -> None:
         self._by, self._amount = list(by), amount
@@ -148,11 +148,11 @@ class _Sums:
             more = row[f"{self._amount}_sum"] or 0
             self._found[group] = (count + row["count_all"], amount + more)
 
-    def rows(self, counted: str, said: str) -> list[Row]:
+    def rows(self, counted: str, unit: str) -> list[Row]:
         def value(amount: float) -> float:
-            return amount / 3600 if said == "hours" else int(amount)
+            return amount / 3600 if unit == "hours" else int(amount)
 
         return [
-            dict(zip(self._by, group, strict=True)) | {counted: count, said: value(amount)}
+            dict(zip(self._by, group, strict=True)) | {counted: count, unit: value(amount)}
             for group, (count, amount) in sorted(self._found.items(), key=lambda item: str(item[0]))
         ]

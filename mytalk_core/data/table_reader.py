@@ -1,7 +1,7 @@
-"""The reader of all lists that people give: CSV, JSON Lines or Parquet, row by row.
+"""Read lists given by users as CSV, JSON Lines or Parquet, row by row.
 
-A row that cannot be read fails alone and says why; a list of which no row can be read is an error.
-Only one batch of rows is in memory at a time.
+An unreadable row is returned with its error; a list without a readable row is an error. One batch
+of rows is in memory at a time.
 """
 
 import io
@@ -27,37 +27,37 @@ TEXT_ENDINGS = (".csv", ".tsv", ".txt")
 JSON_ENDINGS = (".jsonl", ".ndjson")
 PARQUET_ENDINGS = (".parquet",)
 
-_BATCH = 1024  # rows of Parquet that are read at a time
-_BAD_AT_FIRST = 10_000  # rows without a usable one before, after which a list is given up
+_BATCH = 1024  # rows of Parquet read at a time
+_BAD_AT_FIRST = 10_000  # bad rows at the start after which a list is refused
 _BLANK = ' \t\r\n"' + "".join(DELIMITERS)
-_SPREADSHEET = "sep="  # what spreadsheets write before the separator, in a line of its own
+_SPREADSHEET = "sep="  # spreadsheets may write "sep=;" as the first line
 
 
 @dataclass(frozen=True)
 class TableRow:
     """A row of a list."""
 
-    where: str  # the list and the line, or the row of Parquet
-    values: Mapping[str, str]  # of all columns, trimmed; empty where there is none
-    error: BadInputError | None = None  # why it cannot be used
+    where: str  # the list with the line, or with the row of Parquet
+    values: Mapping[str, str]  # by column, trimmed; empty for a missing value
+    error: BadInputError | None = None  # of a row that cannot be used
 
 
 def is_list(given: str) -> bool:
-    """Whether an input is a list, by the ending of its name."""
+    """Return whether an input is a list, by its suffix."""
     return _ending(given, TEXT_ENDINGS + JSON_ENDINGS + PARQUET_ENDINGS)
 
 
 def read_rows(url: str, columns: Columns) -> Iterator[TableRow]:
-    """The rows of a list in order; blank ones are no rows.
+    """Yield the rows of a list in order, without blank ones.
 
-    Text is UTF-8, or UTF-16 or UTF-32 with a byte order mark. The header's case does not matter;
-    the separator is the one with which most of its names are known.
+    Text is UTF-8, or UTF-16 or UTF-32 with a byte order mark. Column names are not case-sensitive.
+    The separator is the one for which most names in the header are known.
 
     Args:
-        url: path or URL; what ends neither like JSON Lines nor like Parquet is read as CSV.
+        url: path or URL; without a suffix of JSON Lines or Parquet it is read as CSV.
 
     Raises:
-        BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, or BAD_CATALOGUE where the columns are
+        BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, or BAD_CATALOGUE if the columns are
             wrong or no row can be used.
         StorageError: STORAGE_ERROR, for a list on an object store.
     """
@@ -91,7 +91,7 @@ def _none_usable(bad: list[TableRow], columns: Columns, url: str) -> BadInputErr
 
 @contextmanager
 def _opened(url: str) -> Iterator[io.BufferedReader]:
-    """The list opened; one on an object store is copied first, so that it cannot break off."""
+    """Open the list; a remote one is first copied to a temporary file."""
     try:
         if is_local(url):
             with local_file(url).open("rb") as file:
@@ -134,7 +134,7 @@ def _delimited(lines: Lines, url: str, columns: Columns) -> Iterator[TableRow]:
 
 
 def _header(lines: Lines, url: str, columns: Columns) -> tuple[str, tuple[str, ...]]:
-    """The delimiter of a list, and the columns that its first line names."""
+    """Return the delimiter of a list and the columns in its first line."""
     for line in lines:
         if line.problem:
             raise columns.unusable(f"its line {line.number} {line.problem}.", url)
@@ -168,13 +168,13 @@ def _json_values(text: str, columns: Columns) -> tuple[dict[str, str], str]:
     except (ValueError, RecursionError) as error:
         return named, f"is not JSON: {error}"
     if not isinstance(fields, dict):
-        return named, "is no JSON object"
+        return named, "is not a JSON object"
     for key, value in fields.items():
         name = column_name(key)
         if name not in columns.names:
             return named, f"has the unknown column {key!r}.{columns.meant([name], list(fields))}"
         if isinstance(value, dict | list):
-            return named, f"has no text as its {name}"
+            return named, f"has a value of {name} that is not a text"
         named[name] = "" if value is None else str(value).strip()
     return named, columns.lacks(named)
 
@@ -197,7 +197,7 @@ def _parquet(file: io.BufferedReader, url: str, columns: Columns) -> Iterator[Ta
             raise
         if not number:
             raise columns.unusable(f"this is not a Parquet file: {error}.", url) from error
-        problem = f"and all that follow cannot be read: {error}"
+        problem = f"and all following rows cannot be read: {error}"
         yield _row(f"{url} row {number + 1}", dict.fromkeys(columns.names, ""), problem)
 
 
@@ -214,7 +214,7 @@ def _text(value: Any) -> str:
 def _row(where: str, values: Mapping[str, str], problem: str) -> TableRow:
     texts = "".join(values.values())
     if not problem and "\0" in texts:
-        problem = "holds a NUL byte"
+        problem = "contains a NUL byte"
     if not texts.isascii() and printable(texts) != texts:
         problem = problem or "is not UTF-8"
         values = {name: printable(value) for name, value in values.items()}

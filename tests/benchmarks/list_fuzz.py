@@ -1,10 +1,9 @@
-"""What becomes of damaged lists: `make bench BENCH=list_fuzz`.
+"""Read damaged lists: `make bench BENCH=list_fuzz`.
 
-Lists of footage and catalogues, in every format and encoding, are cut off at 20 places and have one
-bit flipped at 200. Each must be refused with a typed error, or give rows of which the damaged ones
-fail. A row that names another file's speaker or speech as its own is a wrong ok. A value that was
-hit itself (its last letters cut off, a letter changed) cannot be told from one that was written so;
-such rows are counted apart.
+Lists of footage and catalogues, in every format and encoding, are truncated at 20 positions, and
+one bit is flipped at 200. Each must raise a typed error, or give rows with errors for the damaged
+ones. A row with the speaker or speech of another file is wrong. A damaged value (truncated, or with
+a changed letter) cannot be detected; such rows are counted separately.
 """
 
 import json
@@ -58,9 +57,9 @@ def _catalogue(path: Path) -> list[Row | None]:
 
 
 def kinds(folder: Path) -> list[Kind]:
-    """The lists, whose files exist in `folder`."""
+    """Return the lists; their files are created in `folder`."""
     people = ("王伟", "Иван", "محمد", "Zoë", "Doe, Jane", "s 4", "ann", "bo")
-    # No flipped bit makes one of these names of another.
+    # Names that differ by more than one flipped bit.
     films = [f"film {letter * 3}é.mp4" for letter in "abcdefgh"]
     speeches = [f"speech-{letter * 3}.wav" for letter in "abcdefgh"]
     for name in films + speeches:
@@ -78,7 +77,7 @@ def kinds(folder: Path) -> list[Kind]:
 
 
 def written(kind: Kind) -> Iterator[tuple[str, str, bytes]]:
-    """(description, ending, content) of a list in every format."""
+    """Yield (description, suffix, content) of a list in every format."""
     for name, separator in ((",", ","), (";", ";"), ("tab", "\t"), ("|", "|")):
         for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
             lines = (
@@ -96,7 +95,7 @@ def written(kind: Kind) -> Iterator[tuple[str, str, bytes]]:
 
 
 def damaged(content: bytes, seed: int) -> Iterator[bytes]:
-    """The content cut off, and with flipped bits."""
+    """Yield the content truncated, and with flipped bits."""
     for number in range(_CUTS):
         yield content[: len(content) * number // _CUTS]
     chance = random.Random(seed)
@@ -107,7 +106,7 @@ def damaged(content: bytes, seed: int) -> Iterator[bytes]:
 
 
 def outcome(kind: Kind, path: Path) -> Counter[str]:
-    """Counts of what a list gave."""
+    """Read a list and count its rows by result."""
     try:
         rows = kind.read(path)
     except MytalkError:
@@ -132,7 +131,7 @@ def outcome(kind: Kind, path: Path) -> Counter[str]:
 
 
 def main() -> None:
-    """Print the table; ends with 1 where a list gave a traceback or a wrong ok."""
+    """Print the table; exit with 1 after a traceback or a wrong row."""
     heads = ("list", "lists", "refused", "read", "rows ok", "failed", "value hit", "wrong")
     _say(_TABLE.format(*heads))
     total: Counter[str] = Counter()

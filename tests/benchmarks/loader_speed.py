@@ -1,13 +1,13 @@
-"""How many samples a second the loader gives, against what the training steps of both models use.
+"""Throughput of the clip loader against the training steps of both models.
 
     python tests/benchmarks/loader_speed.py [CURATED_FOLDER]
 
-Three rates for each model, one process, the batch and the size that `mytalk train` has on CPUs:
-the loader alone (clips read, converted, replaced and drawn, by its background threads), the loader
-with the batches made of it, and the training step on a batch that is at hand already. Then real
-training, which does all of it at once: what it lacks to the bare step, it waits or shares the
-processor. The buffer is kept smaller than the data set, so that clips are replaced all the time.
-Without a folder, clips of drawn faces are packed first. Run it on an idle machine.
+Measured for each model in samples per second, in one process with the batch and model size of
+`mytalk train` on CPUs: the loader alone (clips read, converted, replaced and drawn, with its
+background threads), the loader with batches, the training step on a constant batch, and the whole
+training loop. The difference between the last two is time spent waiting or sharing the processor.
+The buffer is smaller than the data set, so that clips are replaced all the time. Without a folder,
+clips of synthetic faces are packed first. Run it on an idle machine.
 """
 
 import os
@@ -43,16 +43,16 @@ from pipelines.training_job import TrainJob, appearance_config, buffer_config, l
 from tests.synthetic_face import write_curated
 
 CPU = torch.device("cpu")
-CAPACITY = 64  # clips held; all else as it ships
-DRAWN_CLIPS = 96  # of the data set that is packed where none is given
+CAPACITY = 64  # clips in the buffer; other settings are defaults
+SYNTHETIC_CLIPS = 96  # in the data set that is packed if none is given
 STEPS = 24
 LOADER_SECONDS = 10.0
-ASKED = 3.0  # times as fast as the step, at least
+TARGET = 3.0  # smallest ratio of the loader's throughput to the step's
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Samples a second; a sample is one example of a batch, of the renderer a frame to draw."""
+    """Samples per second; a sample is one example of a batch, for the renderer a frame."""
 
     model: str
     clips: int  # in the data set
@@ -60,12 +60,12 @@ class Rates:
     batches: float
     step: float
     training: float
-    load: float  # of the machine, mean of the last minute, at the end
+    load: float  # load average of the last minute at the end
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A model with all that its training takes."""
+    """A model with its data and training configuration."""
 
     clips: ClipBuffer[Any]
     objective: Objective
@@ -74,7 +74,7 @@ class Subject:
 
 
 def subject(model: str, data: Path) -> Subject:
-    """Model, loader and loop of one process of `mytalk train`, with a small buffer."""
+    """Create model, loader and loop of one process of `mytalk train`, with a small buffer."""
     job = TrainJob(model, data, data, "cpu", STEPS, data, workers=1)
     config = replace(loop_config(job), validate_every=10**9, checkpoint_seconds=1e9)
     buffer = replace(buffer_config(job), capacity=CAPACITY)
@@ -98,7 +98,7 @@ def subject(model: str, data: Path) -> Subject:
 
 
 def rate(work: Callable[[], object], samples: int, seconds: float) -> float:
-    """Samples a second of `work`, which gives so many each time, over some seconds."""
+    """Return the samples per second of `work`, which gives `samples` per call."""
     start, done = time.monotonic(), 0
     while (spent := time.monotonic() - start) < seconds:
         work()
@@ -107,11 +107,11 @@ def rate(work: Callable[[], object], samples: int, seconds: float) -> float:
 
 
 def step_rate(made: Subject) -> float:
-    """Samples a second of training steps that are given the same batch again and again."""
+    """Return the samples per second of training steps on a constant batch."""
     batch = made.objective.batch(np.random.default_rng(0), 0)
     made.objective.batch = lambda random, step: batch  # type: ignore[method-assign]
     found = training_rate(made)
-    del made.objective.batch  # the method is back
+    del made.objective.batch  # restores the method
     return found
 
 
@@ -127,7 +127,7 @@ def training_rate(made: Subject) -> float:
 
 
 def measure(model: str, data: Path) -> Rates:
-    """All rates of one model."""
+    """Measure all rates of one model."""
     made = subject(model, data)
     random = np.random.default_rng(0)
     return Rates(
@@ -142,7 +142,7 @@ def measure(model: str, data: Path) -> Rates:
 
 
 def table(found: Sequence[Rates]) -> Table:
-    """The rates, one model a column."""
+    """Return a table of the rates, with one column per model."""
     title = f"samples/s, {os.cpu_count()} CPUs, buffer of {CAPACITY} clips"
     result = Table(title=f"{title}, torch on {torch.get_num_threads()} threads")
     result.add_column("")
@@ -156,7 +156,7 @@ def table(found: Sequence[Rates]) -> Table:
     row("loader and batches", lambda r: f"{r.batches:.1f}")
     row("training step alone", lambda r: f"{r.step:.1f}")
     row("training, loader and all", lambda r: f"{r.training:.1f}")
-    row(f"loader / step (asked: {ASKED:.0f})", lambda r: f"{r.loader / r.step:.1f}")
+    row(f"loader / step (target: {TARGET:.0f})", lambda r: f"{r.loader / r.step:.1f}")
     row("loader and batches / step", lambda r: f"{r.batches / r.step:.1f}")
     row("training / step alone", lambda r: f"{r.training / r.step:.2f}")
     row("load of the machine", lambda r: f"{r.load:.1f}")
@@ -164,15 +164,17 @@ def table(found: Sequence[Rates]) -> Table:
 
 
 def main(folder: str | None) -> int:
-    """Measure both models and print the table; 1 where the loader is slower than asked."""
+    """Measure both models and print the table; return 1 if the loader misses the target."""
     torch.set_num_threads(1)  # a worker of `mytalk train` has one processor
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(folder) if folder else Path(scratch) / "curated"
         if not folder:
-            write_curated(data, {"train": ["ann", "bo", "cy"]}, clips=DRAWN_CLIPS // 3, size=192)
+            write_curated(
+                data, {"train": ["ann", "bo", "cy"]}, clips=SYNTHETIC_CLIPS // 3, size=192
+            )
         found = [measure(model, data) for model in ("motion", "appearance")]
     Console(width=100).print(table(found))
-    return int(any(rates.loader < ASKED * rates.step for rates in found))
+    return int(any(rates.loader < TARGET * rates.step for rates in found))
 
 
 if __name__ == "__main__":

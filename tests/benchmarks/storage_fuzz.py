@@ -1,8 +1,8 @@
-"""Storage that fails at every place of every writer, one run each: `make bench BENCH=storage_fuzz`.
+"""Inject a storage failure at every operation of every writer: `make bench BENCH=storage_fuzz`.
 
-Each operation on the storage fails once in one run, and for ever in another. Afterwards the same
-work is done undisturbed. Printed are how the disturbed run ended and whether the bytes after the
-next are those of a run that was never disturbed; the last line counts what was wrong.
+Each operation fails once in one run, and always in another. The work is then repeated without
+failures. The table has the result of the failed run, and whether the bytes after the repeated run
+equal those of a run without failures. The last line counts wrong results.
 """
 
 import hashlib
@@ -48,11 +48,11 @@ Disturbance = Callable[[Faults], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Writer:
-    """Something that writes into an empty place, or continues there."""
+    """A writer of results that can be cleared and repeated."""
 
     name: str
-    work: Callable[[], str]  # how it ended
-    content: Callable[[], object]  # what stands there
+    work: Callable[[], str]  # returns a description of the result
+    content: Callable[[], object]  # digests of the written files
     clear: Callable[[], None]
     disturb: Disturbance
 
@@ -74,7 +74,7 @@ def preprocessing(films: str, out: str, scratch: Path, disturb: Disturbance) -> 
 
 
 def local_writer(name: str, root: Path, work: Callable[[], None]) -> Writer:
-    """One that writes files into a folder."""
+    """Return a writer of files into a folder."""
 
     def content() -> list[tuple[str, str]]:
         files = sorted(path for path in root.rglob("*") if path.is_file())
@@ -97,7 +97,7 @@ def local_writer(name: str, root: Path, work: Callable[[], None]) -> Writer:
 
 
 def titles(root: Path) -> None:
-    """Folder, record and status table of a dubbed title."""
+    """Write folder, record and status table of a dubbed title."""
     folder = start_title(root, "a")
     (folder / "film.mp4").write_bytes(b"film")
     (folder / "report.html").write_bytes(b"report")
@@ -107,7 +107,7 @@ def titles(root: Path) -> None:
 
 
 def curated(root: Path, source: Path) -> None:
-    """Shard, index and records of curated clips."""
+    """Write shard, index and records of curated clips."""
     folder = CuratedFolder(root)
     start(folder, "id", {})
     whole = SampleBytes(str(source), "a-0", 0, source.stat().st_size - 10240)
@@ -117,20 +117,20 @@ def curated(root: Path, source: Path) -> None:
 
 
 def fetching(root: Path, url: str) -> None:
-    """A copy of remote footage."""
+    """Download a copy of remote footage."""
     with local_copy(url, root, MediaLimits()):
         pass
 
 
 @contextmanager
 def both(root: Path, faults: Faults) -> Iterator[None]:
-    """Faults of the object store, and of the folder for copies."""
+    """Inject faults of the object store and of the folder for copies."""
     with s3(faults), local(root, faults):
         yield
 
 
 def tried(writer: Writer, point: str, times: int) -> tuple[str, bool]:
-    """How a disturbed run ended, and whether the next one gave what it should."""
+    """Return the result of a run with a fault, and whether the next run's content is correct."""
     writer.clear()
     writer.work()
     expected = writer.content()
@@ -147,7 +147,7 @@ def tried(writer: Writer, point: str, times: int) -> tuple[str, bool]:
 
 
 def fuzz(writer: Writer, totals: Counter[str]) -> None:
-    """Print the table of a writer."""
+    """Run a writer with every fault and print its table."""
     writer.clear()
     points = Faults()
     with writer.disturb(points):
@@ -164,7 +164,7 @@ def fuzz(writer: Writer, totals: Counter[str]) -> None:
 
 
 def main() -> int:
-    """The number of wrong outcomes."""
+    """Run all writers; return the number of wrong results."""
     totals: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name, _s3_server():
         here = Path(name)

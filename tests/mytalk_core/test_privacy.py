@@ -28,5 +28,5 @@ def test_no_library_reports_usage_by_default():
 
 
 @pytest.mark.parametrize("name", VARIABLES)
-def test_who_wants_reports_sent_is_heard(name):
+def test_a_setting_of_the_user_is_kept(name):
     assert after_import(**{name: "chosen"})[VARIABLES.index(name)] == "chosen"

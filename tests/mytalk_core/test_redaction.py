@@ -1,4 +1,4 @@
-"""No secret of an address gets past `redacted`, and nothing else is touched."""
+"""Secrets in addresses are removed, and other text is unchanged."""
 
 import pickle
 
@@ -66,16 +66,16 @@ def test_secrets_are_removed(given_text: str, left: str) -> None:
         "its video /films/one.mp4 does not exist: 3 = 4?",
     ],
 )
-def test_the_rest_stays(text: str) -> None:
+def test_text_without_secrets_is_unchanged(text: str) -> None:
     assert redacted(text) == text
 
 
 @given(st.text())
-def test_once_is_enough(text: str) -> None:
+def test_redaction_is_idempotent(text: str) -> None:
     assert redacted(redacted(text)) == redacted(text)
 
 
-def test_errors_hold_no_secret_wherever_they_go() -> None:
+def test_errors_contain_no_secrets_after_pickling_and_json() -> None:
     url = f"https://u:{SECRET}@h/a.mp4?X-Amz-Signature={SECRET}"
     error = BadInputError(f"at {url}", reason=Reason.NOT_FOUND, where=url, remedy=url)
     again = error_from_json(error_to_json(pickle.loads(pickle.dumps(error))))

@@ -1,4 +1,4 @@
-"""Catalogues as people write them: what is a row, what is a bad row, what is no catalogue."""
+"""Catalogues written by users: valid rows, bad rows, and files that are not catalogues."""
 
 import os
 import unicodedata
@@ -47,14 +47,14 @@ def test_paths_are_relative_to_the_catalogue(folder, monkeypatch):
     )
 
 
-def test_columns_stand_in_any_order_and_optional_ones_may_lack(folder):
+def test_columns_have_any_order_and_optional_ones_may_be_missing(folder):
     path = catalogue(folder, "en, en.wav , films/one.mp4", header="Language, Speech ,video")
     row = only_row(path)
     assert isinstance(row, CatalogueRow)
     assert row.id == "one_en"
 
 
-def test_a_catalogue_is_read_as_any_list_is(folder):
+def test_a_catalogue_may_be_csv_json_lines_or_parquet(folder):
     lines = ["Video;SPEECH;language", ";;", "films/one.mp4;en.wav;en"]
     for encoding in ("utf-8", "utf-16"):
         path = folder / "catalogue.csv"
@@ -67,7 +67,7 @@ def test_a_catalogue_is_read_as_any_list_is(folder):
         read_catalogue(catalogue(folder, "a,b,en", header="video,speech,langauge"))
 
 
-def test_a_catalogue_names_nothing_that_lists_may_not_and_no_secret_is_kept(folder):
+def test_access_rules_of_lists_apply_and_secrets_are_removed(folder):
     (folder / "lists").mkdir()
     lines = (
         "../films/one.mp4,../en.wav,en",
@@ -84,14 +84,14 @@ def test_a_catalogue_names_nothing_that_lists_may_not_and_no_secret_is_kept(fold
     assert isinstance(read_catalogue(path, allowed)[0], CatalogueRow)
 
 
-def test_a_spreadsheets_byte_order_mark_and_blank_lines_are_no_matter(folder):
+def test_a_byte_order_mark_and_blank_lines_are_ignored(folder):
     path = catalogue(folder, "", "films/one.mp4,en.wav,en,,", " , , , , ")
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
     assert isinstance(only_row(path), CatalogueRow)
 
 
 @pytest.mark.parametrize(
-    ("line", "reason", "said"),
+    ("line", "reason", "message"),
     [
         ("films/none.mp4,en.wav,en", Reason.NOT_FOUND, "video"),
         ("films/one.mp4,none.wav,en", Reason.NOT_FOUND, "none.wav"),
@@ -100,7 +100,7 @@ def test_a_spreadsheets_byte_order_mark_and_blank_lines_are_no_matter(folder):
         (f"{'x' * 300}.mp4,en.wav,en,,long", Reason.NOT_FOUND, "video"),
         (",en.wav,en", Reason.BAD_CATALOGUE, "no video"),
         ("films/one.mp4,en.wav", Reason.BAD_CATALOGUE, "no language"),
-        ("films/one.mp4,en.wav,English!", Reason.BAD_CATALOGUE, "no language"),
+        ("films/one.mp4,en.wav,English!", Reason.BAD_CATALOGUE, "not a language"),
         ("films/one.mp4,en.wav,en,,../x", Reason.BAD_CATALOGUE, "'../x'"),
         ("films/one.mp4,en.wav,en,,/etc", Reason.BAD_CATALOGUE, "'/etc'"),
         ("films/one.mp4,en.wav,en,,.hidden", Reason.BAD_CATALOGUE, "'.hidden'"),
@@ -109,13 +109,13 @@ def test_a_spreadsheets_byte_order_mark_and_blank_lines_are_no_matter(folder):
         ("films/one.mp4,en.wav,en,,id,more", Reason.BAD_CATALOGUE, "6 values for 5 columns"),
     ],
 )
-def test_a_bad_row_says_why_and_where(folder, line, reason, said):
+def test_a_bad_row_has_a_message_and_its_line(folder, line, reason, message):
     good = "films/two.mov,pt.wav,pt"
     bad, other = read_catalogue(catalogue(folder, line, good))
 
     assert isinstance(bad, BadRow)
     assert bad.error.reason is reason
-    assert said in bad.error.what
+    assert message in bad.error.what
     assert bad.error.where.endswith("catalogue.csv line 2")
     assert isinstance(other, CatalogueRow)
 
@@ -128,7 +128,7 @@ def test_the_second_of_two_equal_ids_fails_and_names_the_first(folder):
     assert "line 2" in second.error.what
 
 
-def test_titles_in_other_scripts_have_folders_of_their_own(folder):
+def test_titles_in_other_scripts_have_distinct_folders(folder):
     names = ("王伟", "李明", unicodedata.normalize("NFD", "Zoë"), "y" * 240)
     for name in names:
         (folder / f"{name}.mp4").touch()
@@ -146,7 +146,7 @@ def test_titles_in_other_scripts_have_folders_of_their_own(folder):
 
 
 @pytest.mark.parametrize(
-    ("data", "reason", "said"),
+    ("data", "reason", "message"),
     [
         (b"", Reason.EMPTY_FILE, "empty"),
         (b"video,speech\na,b\n", Reason.BAD_CATALOGUE, "language"),
@@ -158,13 +158,13 @@ def test_titles_in_other_scripts_have_folders_of_their_own(folder):
         (b"PK\x03\x04\xff\xfe spreadsheet", Reason.BAD_CATALOGUE, "UTF-8"),
     ],
 )
-def test_what_is_no_catalogue_is_an_error(tmp_path, data, reason, said):
+def test_a_file_that_is_not_a_catalogue_is_an_error(tmp_path, data, reason, message):
     path = tmp_path / "catalogue.csv"
     path.write_bytes(data)
     with pytest.raises(BadInputError) as caught:
         read_catalogue(path)
     assert caught.value.reason is reason
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert str(path) in str(caught.value)
 
 
@@ -176,7 +176,7 @@ def test_a_catalogue_that_cannot_be_read_is_an_error(tmp_path, name):
 
 
 @given(st.binary(max_size=200))
-def test_no_file_whatever_is_more_than_a_bad_input(tmp_path_factory, data):
+def test_any_bytes_give_bad_rows_or_a_bad_input_error(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("any") / "catalogue.csv"
     path.write_bytes(b"video,speech,language\n" + data)
     try:
@@ -186,7 +186,7 @@ def test_no_file_whatever_is_more_than_a_bad_input(tmp_path_factory, data):
     assert all(isinstance(row, BadRow) for row in rows)  # none of its files exists
 
 
-def test_content_ids_tell_apart_what_gives_another_film(folder):
+def test_the_content_id_changes_with_everything_that_changes_the_film(folder):
     row = only_row(catalogue(folder, "films/one.mp4,en.wav,en"))
     assert isinstance(row, CatalogueRow)
     recipe = {"seed": 0, "weights": "abc"}

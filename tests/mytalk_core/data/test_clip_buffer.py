@@ -1,4 +1,4 @@
-"""The buffer of training clips: bounded, balanced, each clip with one process, found again."""
+"""The buffer of training clips is bounded, balanced, split over processes and restorable."""
 
 import time
 from collections import Counter
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
 from mytalk_core.data.clip_index import ClipIndex, clip_index
+from mytalk_core.data.clip_order import ClipShare
 from mytalk_core.data.clip_reader import Members
 from mytalk_core.data.curated import IndexRow, write_index
 from mytalk_core.data.shards import write_shard
@@ -19,7 +20,7 @@ NAMES = [f"a{n}" for n in range(16)] + [f"b{n}" for n in range(4)] + ["c0"]
 
 
 def convert(members: Members) -> str:
-    """The name of a clip."""
+    """Return the name of a clip."""
     return members["json"].decode()
 
 
@@ -41,18 +42,18 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> ClipIndex:
 
 
 def buffer(index: ClipIndex, draws: int = 0, seed: int = 0, **config: float) -> ClipBuffer[str]:
-    return ClipBuffer(index, convert, BufferConfig(**config), seed=seed, draws=draws)
+    return ClipBuffer(index, convert, BufferConfig(**config), ClipShare(seed), draws)
 
 
 def drawn(clips: ClipBuffer[str], count: int, first: int = 0) -> list[str]:
-    """Clips drawn with the randomness of their number, as training does."""
+    """Draw clips, each with a generator seeded by its number, as training does."""
     return [clips.draw(np.random.default_rng(first + number)) for number in range(count)]
 
 
 @pytest.mark.parametrize(
     ("balance", "shares"),
     [(1.0, (16, 4, 1)), (0.5, (4, 2, 1)), (0.0, (1, 1, 1))],
-    ids=["as they come", "between", "speakers alike"],
+    ids=["clips alike", "between", "speakers alike"],
 )
 def test_speakers_are_balanced(
     index: ClipIndex, balance: float, shares: tuple[int, int, int]
@@ -98,7 +99,7 @@ def test_a_clip_is_replaced_after_so_many_draws(index: ClipIndex) -> None:
 @given(
     st.integers(0, 120), st.integers(1, 24), st.integers(1, 5), st.integers(1, 3), st.integers(0, 9)
 )
-def test_a_restart_changes_nothing(
+def test_a_restarted_buffer_continues_with_the_same_draws(
     index: ClipIndex, before: int, capacity: int, per_clip: int, threads: int, seed: int
 ) -> None:
     config = {"capacity": capacity, "draws_per_clip": per_clip, "threads": threads}
@@ -110,7 +111,7 @@ def test_a_restart_changes_nothing(
     assert drawn(resumed, 30, before) == drawn(straight, 30, before)
 
 
-def test_the_timing_of_threads_changes_nothing(index: ClipIndex) -> None:
+def test_draws_do_not_depend_on_the_timing_of_threads(index: ClipIndex) -> None:
     def slow(members: Members) -> str:
         name = convert(members)
         time.sleep(0.004 if name.endswith("0") else 0)
@@ -124,9 +125,9 @@ def test_the_timing_of_threads_changes_nothing(index: ClipIndex) -> None:
 
 @settings(deadline=None)
 @given(st.integers(1, 8))
-def test_processes_share_the_clips_without_rest(index: ClipIndex, world: int) -> None:
+def test_all_clips_are_split_evenly_over_processes(index: ClipIndex, world: int) -> None:
     parts = [
-        ClipBuffer(index, convert, BufferConfig(), rank=rank, world=world).clips
+        ClipBuffer(index, convert, BufferConfig(), ClipShare(rank=rank, world=world)).clips
         for rank in range(world)
     ]
     assert sorted(name for part in parts for name in part) == sorted(NAMES)
@@ -135,25 +136,25 @@ def test_processes_share_the_clips_without_rest(index: ClipIndex, world: int) ->
 
 def test_a_process_without_clips_is_refused(index: ClipIndex) -> None:
     with pytest.raises(BadInputError, match="fewer workers"):
-        ClipBuffer(index, convert, BufferConfig(), rank=21, world=22)
+        ClipBuffer(index, convert, BufferConfig(), ClipShare(rank=21, world=22))
 
 
-def test_draws_depend_on_the_seed_alone(index: ClipIndex) -> None:
+def test_draws_depend_only_on_the_seed(index: ClipIndex) -> None:
     config = {"capacity": 6, "draws_per_clip": 3}
     one, again, other = (drawn(buffer(index, seed=seed, **config), 50) for seed in (1, 1, 2))
     assert one == again != other
 
 
-def test_a_clip_that_cannot_be_converted_is_an_error_of_its_draw(index: ClipIndex) -> None:
+def test_a_failed_conversion_raises_from_the_draw_that_needs_the_clip(index: ClipIndex) -> None:
     first = buffer(index, capacity=3, draws_per_clip=1)
     drawn(first, 1)
     fourth = next(name for name in first.clips if name not in buffer(index, capacity=3).clips)
 
     def picky(members: Members) -> str:
         if (name := convert(members)) == fourth:
-            raise BadInputError("is not to my taste.", reason=Reason.DECODE_ERROR)
+            raise BadInputError("is refused.", reason=Reason.DECODE_ERROR)
         return name
 
     clips = ClipBuffer(index, picky, BufferConfig(capacity=3, draws_per_clip=1))
-    with pytest.raises(BadInputError, match="taste"):
+    with pytest.raises(BadInputError, match="is refused"):
         drawn(clips, 1)

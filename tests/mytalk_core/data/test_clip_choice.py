@@ -1,4 +1,4 @@
-"""Which few clips judge a model."""
+"""The choice of clips for validation is balanced over speakers."""
 
 from collections import Counter
 
@@ -30,7 +30,7 @@ def test_speakers_take_turns_with_two_clips_each() -> None:
 
 
 @given(st.lists(st.integers(0, 9), max_size=60), st.integers(0, 70))
-def test_all_are_taken_where_they_are_few_and_nobody_is_passed_over(
+def test_few_clips_are_all_chosen_and_no_speaker_is_skipped(
     speakers: list[int], count: int
 ) -> None:
     index = index_of(speakers)

@@ -1,4 +1,4 @@
-"""The index of a data set: curated or only preprocessed, and what is neither."""
+"""The index of curated and of preprocessed data sets, and of folders that are neither."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def clip(speaker: str, number: int, **fields: object) -> ManifestRow:
     )
 
 
-def test_a_curated_folder_gives_the_clips_of_a_split_as_they_stand(tmp_path: Path) -> None:
+def test_the_clips_of_a_split_are_ordered_by_shard_and_offset(tmp_path: Path) -> None:
     write_index(tmp_path / "index.parquet", ROWS)
     for data in (tmp_path, tmp_path / "index.parquet", f"{tmp_path}/", f"file://{tmp_path}"):
         index = clip_index(data, "train")
@@ -50,7 +50,7 @@ def test_a_curated_folder_gives_the_clips_of_a_split_as_they_stand(tmp_path: Pat
         np.testing.assert_array_equal(index.size, [1024, 2048, 512])
 
 
-def test_the_digest_tells_data_sets_apart_wherever_they_lie(tmp_path: Path) -> None:
+def test_the_digest_depends_on_the_data_set_and_not_on_its_path(tmp_path: Path) -> None:
     for name, rows in (("one", ROWS), ("moved", ROWS), ("other", ROWS[1:])):
         (tmp_path / name).mkdir()
         write_index(tmp_path / name / "index.parquet", rows)
@@ -72,7 +72,7 @@ def test_a_manifest_of_preprocessing_is_split_by_speaker(tmp_path: Path) -> None
             assert assign_split(name, "film", frozenset(), SplitConfig()) == split
 
 
-def test_too_few_speakers_for_a_split_are_told_what_to_do(tmp_path: Path) -> None:
+def test_an_empty_split_is_an_error_that_names_the_option(tmp_path: Path) -> None:
     held_out = {assign_split(name, "film", frozenset(), SplitConfig()) for name in ("ann", "bo")}
     assert held_out == {"train"}
     rows = [clip(name, number) for name in ("ann", "bo") for number in range(2)]
@@ -81,7 +81,7 @@ def test_too_few_speakers_for_a_split_are_told_what_to_do(tmp_path: Path) -> Non
         clip_index(tmp_path, "val")
 
 
-def test_rows_that_are_no_usable_clips_are_left_out(tmp_path: Path) -> None:
+def test_rows_that_are_not_usable_clips_are_omitted(tmp_path: Path) -> None:
     rows = [
         clip("ann", 0),
         clip("ann", 1, kind=Kind.SOURCE),
@@ -108,7 +108,7 @@ def refusal(data: Path | str) -> BadInputError:
     return refused.value
 
 
-def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_data_set_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path).reason is Reason.NOT_FOUND
     assert refusal(tmp_path / "none.parquet").reason is Reason.NOT_FOUND
     (tmp_path / "index.parquet").write_bytes(b"PAR? not at all")

@@ -1,4 +1,4 @@
-"""The order of clips: each once an epoch, by whoever has its turn, found again by counting."""
+"""The order of clips: each once in an epoch, by one process, restored from a position."""
 
 from itertools import islice
 
@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mytalk_core.data.clip_order import ClipOrder, epoch_order
+from mytalk_core.data.clip_order import ClipOrder, ClipShare, epoch_order
 
 
 def shards(*clips: int) -> np.ndarray:
-    """The shard number of each clip, for shards with so many clips."""
+    """Return the shard index of each clip, given the number of clips of each shard."""
     return np.repeat(np.arange(len(clips), dtype=np.int32), clips)
 
 
@@ -22,31 +22,32 @@ seeds = st.integers(0, 2**32)
 @settings(deadline=None)
 @given(sets, seeds, st.integers(0, 50), st.integers(1, 7), st.integers(1, 40))
 def test_processes_together_read_every_clip_once_an_epoch(shard, seed, epoch, world, reach):
-    parts = [epoch_order(shard, seed, epoch, rank, world, reach) for rank in range(world)]
+    shares = [ClipShare(seed, rank, world) for rank in range(world)]
+    parts = [epoch_order(shard, share, epoch, reach) for share in shares]
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(shard)))
     sizes = [len(part) for part in parts]
     assert max(sizes) - min(sizes) <= 1
-    assert sizes == [len(ClipOrder(shard, seed, rank, world, reach)) for rank in range(world)]
+    assert sizes == [len(ClipOrder(shard, share, reach)) for share in shares]
 
 
 @settings(deadline=None)
 @given(sets, seeds, st.integers(1, 40))
-def test_a_clip_moves_by_fewer_places_than_the_reach(shard, seed, reach):
-    still = epoch_order(shard, seed, 0, 0, 1, reach=1).tolist()
-    moved = epoch_order(shard, seed, 0, 0, 1, reach).tolist()
-    assert all(abs(still.index(clip) - place) < reach for place, clip in enumerate(moved))
+def test_a_clip_moves_by_fewer_positions_than_the_reach(shard, seed, reach):
+    still = epoch_order(shard, ClipShare(seed), 0, reach=1).tolist()
+    moved = epoch_order(shard, ClipShare(seed), 0, reach).tolist()
+    assert all(abs(still.index(clip) - position) < reach for position, clip in enumerate(moved))
 
 
 def test_shards_are_shuffled_and_read_one_after_the_other():
     shard = shards(*[5] * 20)
-    order = shard[epoch_order(shard, 0, 0, 0, 1, reach=1)].reshape(20, 5)
+    order = shard[epoch_order(shard, ClipShare(), 0, reach=1)].reshape(20, 5)
     assert (order == order[:, :1]).all()
     assert order[:, 0].tolist() != sorted(order[:, 0])
 
 
 def test_epochs_seeds_and_neighbours_differ():
     shard = shards(*[10] * 10)
-    orders = [epoch_order(shard, seed, epoch, 0, 1, 30) for seed in (0, 1) for epoch in (0, 1)]
+    orders = [epoch_order(shard, ClipShare(seed), epoch, 30) for seed in (0, 1) for epoch in (0, 1)]
     assert len({tuple(order.tolist()) for order in orders}) == 4
     steps = np.diff(orders[0])
     assert (steps == 1).mean() < 0.2  # neighbours in a shard are no longer neighbours
@@ -54,19 +55,19 @@ def test_epochs_seeds_and_neighbours_differ():
 
 @settings(deadline=None)
 @given(sets, seeds, st.integers(1, 3), st.integers(0, 60))
-def test_a_place_in_the_stream_is_found_by_counting(shard, seed, world, position):
-    order = ClipOrder(shard, seed, 0, world, reach=4)
+def test_the_sequence_can_start_at_any_position(shard, seed, world, position):
+    order = ClipOrder(shard, ClipShare(seed, 0, world), reach=4)
     whole = list(islice(order.starting_at(0), position + 20))
     assert list(islice(order.starting_at(position), 20)) == whole[position:]
 
 
 @pytest.mark.parametrize("rank", [0, 1, 2])
-def test_the_stream_goes_on_for_processes_with_smaller_shares(rank):
-    order = ClipOrder(shards(4, 3), 0, rank, 3, reach=2)
+def test_the_sequence_is_endless_for_processes_with_smaller_shares(rank):
+    order = ClipOrder(shards(4, 3), ClipShare(0, rank, 3), reach=2)
     assert len(list(islice(order.starting_at(0), 100))) == 100
 
 
 def test_a_process_without_a_share_reads_nothing():
-    order = ClipOrder(shards(2), 0, 2, 3, reach=2)
+    order = ClipOrder(shards(2), ClipShare(0, 2, 3), reach=2)
     assert len(order) == 0
     assert list(order.starting_at(0)) == []

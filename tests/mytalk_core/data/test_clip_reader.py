@@ -1,4 +1,4 @@
-"""One clip by its byte range: from disk and from an object store, and nothing but a clip."""
+"""Clips are read by byte range from disk and from an object store, with checks of the content."""
 
 import io
 import pickle
@@ -28,12 +28,12 @@ def index(tmp_path: Path) -> ClipIndex:
     return clip_index(tmp_path, "train")
 
 
-def test_each_clip_is_what_was_written(index: ClipIndex) -> None:
+def test_clips_have_the_written_members(index: ClipIndex) -> None:
     assert list(iter_clips(index)) == [members for _, members in CLIPS]
     assert read_clip(index, 1) == CLIPS[1][1]
 
 
-def test_a_clip_on_an_object_store_is_the_same(index: ClipIndex, tmp_path: Path) -> None:
+def test_clips_on_an_object_store_have_the_same_members(index: ClipIndex, tmp_path: Path) -> None:
     store = fsspec.filesystem("memory")
     store.pipe("/bucket/reader/s-0.tar", (tmp_path / "s-0.tar").read_bytes())
     remote = replace(index, root="memory://bucket/reader")
@@ -41,14 +41,14 @@ def test_a_clip_on_an_object_store_is_the_same(index: ClipIndex, tmp_path: Path)
 
 
 class Bomb:
-    """Shouts when it is unpickled."""
+    """Ends the process when it is unpickled."""
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
         return (exec, ("raise SystemExit('unpickled')",))
 
 
 @pytest.mark.parametrize("kind", ["pyd", "pth", "pickle"])
-def test_nothing_is_unpickled(index: ClipIndex, tmp_path: Path, kind: str) -> None:
+def test_pickled_members_are_not_unpickled(index: ClipIndex, tmp_path: Path, kind: str) -> None:
     bomb = pickle.dumps(Bomb())
     with tarfile.open(tmp_path / "s-0.tar", "w") as tar:
         header = tarfile.TarInfo(f"a-0.{kind}")
@@ -70,9 +70,7 @@ def test_a_missing_shard_is_named(index: ClipIndex, tmp_path: Path) -> None:
     assert refused(index, 0).reason is Reason.NOT_FOUND
 
 
-def test_a_shard_that_was_cut_off_is_damaged_only_where_it_is(
-    index: ClipIndex, tmp_path: Path
-) -> None:
+def test_complete_clips_of_a_truncated_shard_are_readable(index: ClipIndex, tmp_path: Path) -> None:
     shard = tmp_path / "s-0.tar"
     shard.write_bytes(shard.read_bytes()[: int(index.offset[2]) + 600])
     assert read_clip(index, 1) == CLIPS[1][1]
@@ -80,12 +78,12 @@ def test_a_shard_that_was_cut_off_is_damaged_only_where_it_is(
 
 
 @pytest.mark.parametrize("shift", [100, 512, -1024])
-def test_an_index_of_another_shard_is_found_out(index: ClipIndex, shift: int) -> None:
+def test_an_index_of_another_shard_is_an_error(index: ClipIndex, shift: int) -> None:
     elsewhere = replace(index, offset=index.offset + shift)
     assert refused(elsewhere, 1).reason is Reason.DECODE_ERROR
 
 
-def test_links_and_folders_are_no_samples(index: ClipIndex, tmp_path: Path) -> None:
+def test_links_are_not_samples(index: ClipIndex, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "s-0.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
         header = tarfile.TarInfo("film-0.json")
         header.type, header.linkname = tarfile.SYMTYPE, "../elsewhere"

@@ -1,4 +1,4 @@
-"""The contact sheet: landmarks on the face, the curve of the mouth, and nothing but itself."""
+"""The contact sheet draws landmarks and curves correctly and is self-contained."""
 
 import base64
 import re
@@ -26,20 +26,19 @@ def sample() -> ClipSample:
 
 
 def pixels(uri: str) -> np.ndarray:
-    """The picture of a data URI, (H, W, 3) RGB."""
+    """Decode the picture of a data URI to (H, W, 3) RGB."""
     kind, _, data = uri.partition(",")
     assert kind == "data:image/jpeg;base64"
     encoded = np.frombuffer(base64.b64decode(data), np.uint8)
     return cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1].astype(int)
 
 
-def places(path: str) -> np.ndarray:
-    """The points of path data, (N, 2)."""
+def points_of(path: str) -> np.ndarray:
+    """Return the points of SVG path data, (N, 2)."""
     return np.array(re.findall(r"([\d.-]+) ([\d.-]+)", path), float)
 
 
-def test_landmarks_are_drawn_where_the_face_is(sample: ClipSample) -> None:
-    """Also where the crop is turned and shifted against the source."""
+def test_landmarks_are_drawn_on_the_face_of_a_rotated_and_shifted_crop(sample: ClipSample) -> None:
     box = np.array([[0, 1], [-1, 0], [SIZE, 0]], np.float32)  # a quarter turn
     turned = replace(
         sample,
@@ -55,10 +54,10 @@ def test_landmarks_are_drawn_where_the_face_is(sample: ClipSample) -> None:
 
 def test_the_curve_follows_mouth_and_sound(sample: ClipSample) -> None:
     curve = strip(sample).curve
-    opening, loudness = places(curve.opening), places(curve.loudness)
+    opening, loudness = points_of(curve.opening), points_of(curve.loudness)
     frames = sample.meta.frame_count
     assert len(opening) == frames and len(loudness) == frames + 2  # two to close the area
-    # The clip's mouth opens with its sound: high on the page is a small y.
+    # The synthetic mouth opens with the loudness. SVG's y axis points down for both curves.
     assert np.corrcoef(opening[:, 1], loudness[1:-1, 1])[0, 1] > 0.7
     assert opening[:, 0].min() >= 0 and opening[:, 0].max() <= CURVE_WIDTH
     assert opening[:, 1].min() >= 0 and opening[:, 1].max() <= CURVE_HEIGHT
@@ -72,12 +71,14 @@ def test_clips_of_any_length_have_a_strip(frames: int) -> None:
     assert list(shown.times) == sorted(set(shown.times))
 
 
-def test_silence_is_a_curve_at_the_bottom(sample: ClipSample) -> None:
+def test_silence_is_drawn_at_the_bottom(sample: ClipSample) -> None:
     silent = replace(sample, audio=np.zeros(0, np.int16))
-    assert (places(strip(silent).curve.loudness)[:, 1] == CURVE_HEIGHT).all()
+    assert (points_of(strip(silent).curve.loudness)[:, 1] == CURVE_HEIGHT).all()
 
 
-def test_the_page_says_the_facts_and_asks_for_nothing(sample: ClipSample, tmp_path: Path) -> None:
+def test_the_page_has_the_facts_and_no_external_resources(
+    sample: ClipSample, tmp_path: Path
+) -> None:
     meta = replace(
         sample.meta, fps=Fraction(30000, 1001), sync_offset=-2.0, source="<script>film</script>"
     )
@@ -90,7 +91,7 @@ def test_the_page_says_the_facts_and_asks_for_nothing(sample: ClipSample, tmp_pa
     assert not re.search(r"(src|href)=\"(?!data:)", page)
 
 
-def test_a_sheet_that_cannot_be_finished_leaves_nothing(sample: ClipSample, tmp_path: Path) -> None:
+def test_a_failed_write_leaves_no_file(sample: ClipSample, tmp_path: Path) -> None:
     def breaking() -> Iterator[ClipSample]:
         yield sample
         raise RuntimeError("the sample's own")

@@ -1,4 +1,4 @@
-"""Tables are the same bytes however their rows arrive, and folders hold one result."""
+"""Tables have reproducible bytes, and a folder belongs to one configuration."""
 
 import errno
 from pathlib import Path
@@ -18,7 +18,7 @@ TABLE = pa.table({"number": NUMBERS, "text": [str(n) for n in NUMBERS]}, schema=
 
 
 @pytest.mark.parametrize("rows", [1_000, 16_384, 39_999])
-def test_how_rows_are_cut_does_not_show(rows: int, tmp_path: Path) -> None:
+def test_the_bytes_do_not_depend_on_the_division_into_parts(rows: int, tmp_path: Path) -> None:
     write_table(tmp_path / "whole.parquet", SCHEMA, [TABLE])
     parts = (TABLE.slice(start, rows) for start in range(0, len(NUMBERS), rows))
     write_table(tmp_path / "parts.parquet", SCHEMA, parts)
@@ -26,12 +26,12 @@ def test_how_rows_are_cut_does_not_show(rows: int, tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "parts.parquet") == TABLE
 
 
-def test_no_rows_are_a_table_too(tmp_path: Path) -> None:
+def test_a_table_may_be_empty(tmp_path: Path) -> None:
     write_table(tmp_path / "none.parquet", SCHEMA, [])
     assert pq.read_table(tmp_path / "none.parquet").schema == SCHEMA
 
 
-def test_a_folder_is_continued_but_not_taken_over(tmp_path: Path) -> None:
+def test_a_folder_is_continued_only_with_the_same_configuration(tmp_path: Path) -> None:
     folder = CuratedFolder(tmp_path / "out")
     start(folder, "one", {"dry_run": False})
     start(folder, "one", {"dry_run": False})
@@ -39,7 +39,7 @@ def test_a_folder_is_continued_but_not_taken_over(tmp_path: Path) -> None:
         start(folder, "two", {"dry_run": False})
 
 
-def test_the_result_of_a_dry_run_gives_way(tmp_path: Path) -> None:
+def test_the_result_of_a_dry_run_is_replaced(tmp_path: Path) -> None:
     folder = CuratedFolder(tmp_path / "out")
     start(folder, "one", {"dry_run": True})
     write_record(folder.completed, "one", {})
@@ -50,7 +50,7 @@ def test_the_result_of_a_dry_run_gives_way(tmp_path: Path) -> None:
         start(folder, "three", {"dry_run": True})
 
 
-def test_a_folder_that_could_not_be_started_is_not_taken_for_another(tmp_path: Path) -> None:
+def test_a_start_that_failed_on_a_full_disk_can_be_repeated(tmp_path: Path) -> None:
     folder = CuratedFolder(tmp_path / "curated")
     points = Faults()
     with local(tmp_path, points):

@@ -1,4 +1,4 @@
-"""What a list may name, and what it may not."""
+"""Files and addresses that a list may and may not name."""
 
 import os
 import unicodedata
@@ -27,7 +27,7 @@ def refused(text: str, list_url: str, access: ListAccess = CLOSED) -> BadInputEr
     return caught.value
 
 
-def test_a_list_here_names_files_below_it_and_absolute_paths(folder: Path) -> None:
+def test_a_local_list_may_name_files_below_its_folder_and_absolute_paths(folder: Path) -> None:
     here = f"{folder}/lists/list.csv"
     assert named_address("films/a.mp4", here, CLOSED) == f"{folder}/lists/films/a.mp4"
     assert named_address("films/../films/a.mp4", here, CLOSED) == f"{folder}/lists/films/a.mp4"
@@ -36,7 +36,7 @@ def test_a_list_here_names_files_below_it_and_absolute_paths(folder: Path) -> No
     assert named_address("s3://bucket/c.mp4", here, CLOSED) == "s3://bucket/c.mp4"
 
 
-def test_it_does_not_climb_out_of_its_folder_or_into_the_system(folder: Path) -> None:
+def test_paths_out_of_the_folder_and_system_files_are_refused(folder: Path) -> None:
     here = f"{folder}/lists/list.csv"
     assert f"--allow-root {folder}/other" in refused("../other/b.mp4", here).remedy
     (folder / "lists" / "link.mp4").symlink_to("/etc/passwd")
@@ -52,7 +52,7 @@ def test_it_does_not_climb_out_of_its_folder_or_into_the_system(folder: Path) ->
         assert "--allow-root" in refused(text, here).remedy
 
 
-def test_roots_are_all_that_a_list_may_name_beside_its_folder(folder: Path) -> None:
+def test_with_roots_only_files_below_them_or_the_lists_folder_are_allowed(folder: Path) -> None:
     here = f"{folder}/lists/list.csv"
     access = list_access([str(folder / "other")], private_addresses=False)
     assert named_address("../other/b.mp4", here, access) == f"{folder}/other/b.mp4"
@@ -61,7 +61,7 @@ def test_roots_are_all_that_a_list_may_name_beside_its_folder(folder: Path) -> N
     (folder / "elsewhere" / "c.mp4").touch()
     (folder / "other" / "link.mp4").symlink_to(folder / "elsewhere" / "c.mp4")
     assert "elsewhere" in refused(f"{folder}/elsewhere/c.mp4", here, access).remedy
-    assert "leads to" in refused("../other/link.mp4", here, access).what
+    assert "is a link to" in refused("../other/link.mp4", here, access).what
     assert refused(f"{folder}/otherwise.mp4", here, access)
     with pytest.raises(BadInputError) as absent:
         list_access([str(folder / "none")], private_addresses=False)
@@ -71,7 +71,7 @@ def test_roots_are_all_that_a_list_may_name_beside_its_folder(folder: Path) -> N
 @pytest.mark.parametrize(
     "url", ["s3://bucket/lists/list.csv", "https://u:p@h/lists/list.csv?sig=x/y"]
 )
-def test_a_list_from_elsewhere_names_no_file_here_unless_allowed(folder: Path, url: str) -> None:
+def test_a_remote_list_names_local_files_only_below_roots(folder: Path, url: str) -> None:
     beside = url.partition("?")[0].replace("list.csv", "films/a.mp4")
     assert named_address("films/a.mp4", url, CLOSED) == beside
     for text in (
@@ -112,7 +112,7 @@ def test_a_list_from_elsewhere_names_no_file_here_unless_allowed(folder: Path, u
         "",
     ],
 )
-def test_private_addresses_are_off_unless_allowed(tmp_path: Path, host: str) -> None:
+def test_private_addresses_are_refused_unless_allowed(tmp_path: Path, host: str) -> None:
     url, here = f"http://{host}/latest/meta-data", f"{tmp_path}/list.csv"
     assert "--allow-private-addresses" in refused(url, here).remedy
     assert named_address(url, here, ListAccess(private_addresses=True)) == url
@@ -126,7 +126,7 @@ def test_public_addresses_and_the_lists_own_host_are_allowed(tmp_path: Path) -> 
     assert refused(own, "http://10.0.0.1/list.csv")
 
 
-def test_a_name_is_found_in_the_form_that_the_file_system_has(tmp_path: Path) -> None:
+def test_a_name_is_found_in_either_unicode_form(tmp_path: Path) -> None:
     stored = unicodedata.normalize("NFD", "Zoë.mp4")
     (tmp_path / stored).touch()
     written = unicodedata.normalize("NFC", "Zoë.mp4")

@@ -1,4 +1,4 @@
-"""Manifests come back as they were written, and what is none is named."""
+"""Manifests are read back as written; other files are errors that name the file."""
 
 import math
 from dataclasses import asdict, fields
@@ -23,7 +23,7 @@ GOOD = ManifestRow(
     kind=Kind.CLIP,
     source="/films/Zoë.mp4",
     title="film",
-    speaker="somebody",
+    speaker="Ann",
     status=Status.OK,
     frames=250,
     fps="25/1",
@@ -56,11 +56,11 @@ BAD = ManifestRow(
     status=Status.FAILED,
     reason=Reason.NOT_MEDIA,
     error_class=ErrorClass.BAD_INPUT,
-    message="is no video.",
+    message="is not a video.",
 )
 
 
-def test_rows_come_back_in_order_with_their_types(tmp_path: Path) -> None:
+def test_rows_are_read_back_in_order_with_their_types(tmp_path: Path) -> None:
     write_manifest(tmp_path / "manifest.parquet", [GOOD, BAD, GOOD])
     first, second, third = read_manifest(tmp_path / "manifest.parquet")
     assert first == third == GOOD
@@ -72,7 +72,7 @@ def test_rows_come_back_in_order_with_their_types(tmp_path: Path) -> None:
     assert {name: value for name, value in asdict(second).items() if value == value} == known
 
 
-def test_an_empty_manifest_is_one(tmp_path: Path) -> None:
+def test_a_manifest_may_be_empty(tmp_path: Path) -> None:
     write_manifest(tmp_path / "manifest.parquet", [])
     assert read_manifest(tmp_path / "manifest.parquet") == []
 
@@ -88,7 +88,7 @@ def test_columns_of_a_later_version_are_ignored(tmp_path: Path) -> None:
     assert read_manifest(path) == [GOOD]
 
 
-def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
+def test_a_missing_manifest_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(BadInputError) as refused:
         read_manifest(tmp_path / "manifest.parquet")
     assert refused.value.reason == Reason.NOT_FOUND
@@ -96,7 +96,7 @@ def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"id,kind\n", b"PAR1" + bytes(100)])
-def test_what_is_no_parquet_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_parquet_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "manifest.parquet"
     path.write_bytes(content)
     with pytest.raises(BadInputError) as refused:
@@ -105,7 +105,7 @@ def test_what_is_no_parquet_is_refused(content: bytes, tmp_path: Path) -> None:
     assert refused.value.where == str(path)
 
 
-def test_a_table_that_is_no_manifest_is_refused(tmp_path: Path) -> None:
+def test_a_table_without_columns_of_a_manifest_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "manifest.parquet"
     pq.write_table(pa.table({"id": ["a"], "kind": ["clip"]}), path)
     with pytest.raises(BadInputError, match="speaker") as refused:
@@ -114,7 +114,7 @@ def test_a_table_that_is_no_manifest_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("column", ["kind", "status", "reason"])
-def test_a_word_that_is_not_on_its_list_is_refused(column: str, tmp_path: Path) -> None:
+def test_an_unknown_value_of_a_closed_list_is_refused(column: str, tmp_path: Path) -> None:
     path = tmp_path / "manifest.parquet"
     row = asdict(GOOD) | {column: "misty"}
     pq.write_table(pa.Table.from_pylist([row], schema=MANIFEST_SCHEMA), path)
@@ -123,7 +123,7 @@ def test_a_word_that_is_not_on_its_list_is_refused(column: str, tmp_path: Path) 
     assert refused.value.reason == Reason.UNREADABLE
 
 
-def test_an_unwritable_place_leaves_nothing(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         write_manifest(tmp_path / "absent" / "manifest.parquet", [GOOD])
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Manifests are named by what they say about the data, and refused where they say nonsense."""
+"""Digests of manifests depend on their values only; invalid manifests are refused."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,7 @@ def digest(path: Path, rows: list[ManifestRow]) -> str:
     return survey_manifest(path).digest
 
 
-def test_the_time_spent_is_not_part_of_the_data(tmp_path: Path) -> None:
+def test_the_digest_does_not_depend_on_the_time_spent(tmp_path: Path) -> None:
     again = [replace(row, seconds_spent=9.0) for row in ROWS]
     assert digest(tmp_path / "a.parquet", ROWS) == digest(tmp_path / "b.parquet", again)
 
@@ -47,18 +47,18 @@ def test_the_time_spent_is_not_part_of_the_data(tmp_path: Path) -> None:
         {"reason": Reason.NO_FACE},
     ],
 )
-def test_all_else_is(change: dict[str, object], tmp_path: Path) -> None:
+def test_the_digest_depends_on_all_other_columns(change: dict[str, object], tmp_path: Path) -> None:
     other = [*ROWS[:5], replace(ROWS[5], **change), *ROWS[6:]]  # type: ignore[arg-type]
     assert digest(tmp_path / "a.parquet", ROWS) != digest(tmp_path / "b.parquet", other)
 
 
-def test_text_that_moves_to_the_next_row_is_another_manifest(tmp_path: Path) -> None:
+def test_the_digest_depends_on_the_row_of_a_text(tmp_path: Path) -> None:
     one = [replace(ROWS[0], speaker="ab"), replace(ROWS[1], speaker="c")]
     other = [replace(ROWS[0], speaker="a"), replace(ROWS[1], speaker="bc")]
     assert digest(tmp_path / "a.parquet", one) != digest(tmp_path / "b.parquet", other)
 
 
-def test_row_groups_and_compression_do_not_matter(tmp_path: Path) -> None:
+def test_the_digest_does_not_depend_on_row_groups_and_compression(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     expected = digest(path, ROWS)
     table = pq.read_table(path)
@@ -67,7 +67,7 @@ def test_row_groups_and_compression_do_not_matter(tmp_path: Path) -> None:
     assert (survey.digest, survey.rows, survey.row_groups) == (expected, 10, 4)
 
 
-def test_batches_hold_all_rows_in_order(tmp_path: Path) -> None:
+def test_batches_contain_all_rows_in_order(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     write_manifest(path, ROWS)
     batches = list(manifest_batches(path, rows=4))
@@ -75,7 +75,7 @@ def test_batches_hold_all_rows_in_order(tmp_path: Path) -> None:
     assert [key for batch in batches for key in batch["id"].to_pylist()] == [r.id for r in ROWS]
 
 
-def test_a_lacking_column_and_an_unknown_word_are_named(tmp_path: Path) -> None:
+def test_errors_name_a_missing_column_and_an_unknown_value(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     write_manifest(path, ROWS)
     table = pq.read_table(path)
@@ -83,7 +83,7 @@ def test_a_lacking_column_and_an_unknown_word_are_named(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="jitter") as caught:
         survey_manifest(path)
     assert caught.value.where == str(path)
-    place = table.schema.get_field_index("status")
-    pq.write_table(table.set_column(place, "status", [["wonderful"] * len(ROWS)]), path)
+    column = table.schema.get_field_index("status")
+    pq.write_table(table.set_column(column, "status", [["wonderful"] * len(ROWS)]), path)
     with pytest.raises(BadInputError, match="wonderful in the column status"):
         survey_manifest(path)

@@ -1,4 +1,4 @@
-"""Names in any script: compared in one form, and safe as keys and paths."""
+"""Names in any script are normalised for comparison and converted to safe slugs."""
 
 import unicodedata
 
@@ -18,7 +18,7 @@ SCRIPTS = ("王伟", "Иван", "محمد", "Ωμέγα", "Zoë", "👩‍🎤"
 
 
 @given(st.text())
-def test_a_normal_name_is_its_own_normal_name(text: str) -> None:
+def test_normalisation_is_idempotent(text: str) -> None:
     name = normal_name(text)
     assert normal_name(name) == name
     assert name == name.strip()
@@ -26,38 +26,38 @@ def test_a_normal_name_is_its_own_normal_name(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_the_form_of_unicode_and_unseen_characters_do_not_matter(name: str) -> None:
+def test_unicode_forms_and_invisible_characters_are_normalised(name: str) -> None:
     assert normal_name(unicodedata.normalize("NFD", name)) == normal_name(name)
     assert normal_name(f"\u202b {name}\u200f\t\ufeff") == normal_name(name)
     assert slug(unicodedata.normalize("NFD", name)) == slug(name)
 
 
-def test_whitespace_is_collapsed_and_case_stays() -> None:
+def test_whitespace_is_collapsed_and_case_is_kept() -> None:
     assert normal_name("  Anna \t Maria\n") == "Anna Maria"
     assert normal_name("\u3000王\u00a0伟") == "王 伟"
     assert normal_name("\u200b \u202e") == ""
 
 
-def test_a_name_that_is_not_utf8_can_be_written() -> None:
+def test_undecodable_bytes_of_a_name_are_escaped() -> None:
     name = b"caf\xe9".decode("utf-8", "surrogateescape")
     assert normal_name(name) == "caf\\xe9"
     assert normal_name("half \ud800") == "half \\ud800"
 
 
-def test_names_in_other_scripts_have_slugs_of_their_own() -> None:
+def test_names_in_other_scripts_have_distinct_slugs() -> None:
     slugs = {slug(name) for name in SCRIPTS}
     assert len(slugs) == len(SCRIPTS)
     assert slug("Zoë").startswith("Zoe_")
 
 
 @given(st.text(), st.text())
-def test_two_names_beyond_ascii_share_no_slug(one: str, other: str) -> None:
+def test_different_names_beyond_ascii_have_different_slugs(one: str, other: str) -> None:
     if not one.isascii() and not other.isascii() and normal_name(one) != normal_name(other):
         assert slug(one) != slug(other)
 
 
 @given(st.text(max_size=400), st.integers(20, 100))
-def test_a_short_slug_is_short_and_a_slug(text: str, most: int) -> None:
+def test_a_short_slug_is_a_slug_within_the_limit(text: str, most: int) -> None:
     short = short_slug(text, most)
     assert len(short) <= most
     assert slug(short) == short

@@ -1,4 +1,4 @@
-"""Outputs that would replace an input, or cannot be written, are found before any work."""
+"""Outputs that would replace an input, or cannot be written, are refused."""
 
 import os
 from collections.abc import Callable
@@ -66,12 +66,12 @@ def test_an_output_that_is_an_input_is_refused(
     assert "--out" in refused.value.remedy
 
 
-def test_a_file_written_beside_the_output_counts_too(source: Path) -> None:
+def test_files_written_beside_the_output_are_checked(source: Path) -> None:
     with pytest.raises(BadInputError):
         check_output_files([source.with_name("film.mp4"), source], [source])
 
 
-def test_a_url_of_the_file_is_the_file(source: Path) -> None:
+def test_a_file_url_is_compared_with_paths(source: Path) -> None:
     with pytest.raises(BadInputError):
         check_output_files([source], [f"file://{source}"])
     with pytest.raises(BadInputError):
@@ -88,14 +88,14 @@ def test_a_url_of_the_file_is_the_file(source: Path) -> None:
         ("gs://bucket/data", "gcs://bucket/data/list.parquet"),
     ],
 )
-def test_objects_of_a_store_are_compared_by_what_they_name(written: str, read: str) -> None:
+def test_urls_of_a_store_are_compared_after_normalisation(written: str, read: str) -> None:
     with pytest.raises(BadInputError) as refused:
         check_output_folder(written, [Output("list.parquet")], [read])
     assert read in refused.value.what
 
 
 @given(st.lists(st.sampled_from(["/", "//", "/./", "/a/../"]), min_size=3, max_size=3))
-def test_however_a_url_is_spelled_it_is_the_same_object(slashes: list[str]) -> None:
+def test_all_spellings_of_a_url_are_equal(slashes: list[str]) -> None:
     first, second, third = slashes
     with pytest.raises(BadInputError):
         check_output_folder(
@@ -103,7 +103,7 @@ def test_however_a_url_is_spelled_it_is_the_same_object(slashes: list[str]) -> N
         )
 
 
-def test_an_input_in_a_folder_that_is_replaced_is_refused(source: Path) -> None:
+def test_an_input_in_a_replaced_folder_is_refused(source: Path) -> None:
     root = source.parent.parent
     with pytest.raises(BadInputError) as refused:
         check_output_folder(root, [Output("in", is_folder=True)], [source])
@@ -112,14 +112,14 @@ def test_an_input_in_a_folder_that_is_replaced_is_refused(source: Path) -> None:
 
 
 @pytest.mark.parametrize("out", [".", "results", "results/deeper"])
-def test_results_among_footage_are_refused(source: Path, out: str) -> None:
+def test_results_in_a_folder_of_inputs_are_refused(source: Path, out: str) -> None:
     footage = source.parent
     with pytest.raises(BadInputError):
         check_output_folder(footage / out, [Output("x.parquet")], [], read_whole=[footage])
     assert sorted(footage.iterdir()) == [source]
 
 
-def test_results_that_a_glob_would_take_are_refused(source: Path) -> None:
+def test_results_that_match_a_glob_of_inputs_are_refused(source: Path) -> None:
     footage = source.parent
     for pattern in ("*", "*.html", "**/*.html"):
         with pytest.raises(BadInputError):
@@ -141,7 +141,7 @@ def test_an_output_that_is_a_link_into_an_input_folder_is_refused(
     check_output_files([source.parent / "new.html"], [source.parent], "--html")
 
 
-def test_names_end_as_is_said(tmp_path: Path) -> None:
+def test_suffixes_of_outputs_are_checked(tmp_path: Path) -> None:
     with pytest.raises(BadInputError) as refused:
         check_output_files([tmp_path / "film.mkv"], [], suffixes=(".mp4", ".m4v"))
     assert ".mp4 or .m4v" in refused.value.what
@@ -149,7 +149,7 @@ def test_names_end_as_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/film.mp4", "file:///tmp/film.mp4"])
-def test_a_url_where_a_path_is_meant_is_no_folder_of_that_name(
+def test_a_url_is_refused_for_an_option_that_takes_a_path(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -160,8 +160,8 @@ def test_a_url_where_a_path_is_meant_is_no_folder_of_that_name(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_cannot_be_written_is_found(source: Path, tmp_path: Path) -> None:
-    closed = Path("/proc/self")  # to the superuser too
+def test_unwritable_outputs_are_refused(source: Path, tmp_path: Path) -> None:
+    closed = Path("/proc/self")  # not writable for root either
     folder = tmp_path / "folder"
     folder.mkdir()
     for output in (tmp_path / "missing" / "x", closed / "x", folder):

@@ -1,4 +1,4 @@
-"""Every key of a kept result names the software and the models that decide it."""
+"""Keys of stored results change with the software and models that determine them."""
 
 import ast
 import re
@@ -23,7 +23,7 @@ from pipelines.training_job import TrainJob, run_name
 
 ROOT = Path(__file__).parents[3]
 
-# The modules from which everything that makes a result is imported.
+# The entry modules of each stage.
 ENTRIES = {
     ResultKind.FOOTAGE: ("mytalk_core.footage.unit_work",),
     ResultKind.CURATION: ("pipelines.curate",),
@@ -31,7 +31,7 @@ ENTRIES = {
     ResultKind.ADAPTATION: ("mytalk_core.dubbing.title_adaptation",),
     ResultKind.DUBBING: ("mytalk_core.dubbing.title",),
 }
-# Packages that do not say which modules they bring.
+# Packages whose metadata does not list their modules.
 DISTRIBUTIONS = {"dlib": "dlib-bin"}
 
 
@@ -42,7 +42,7 @@ def module_file(name: str) -> Path | None:
 
 
 def imports(file: Path) -> Iterator[str]:
-    """Names of modules, and of what is imported from them, anywhere in a file."""
+    """Yield the names of modules, and of names imported from them, anywhere in a file."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -52,12 +52,12 @@ def imports(file: Path) -> Iterator[str]:
 
 
 def imported_packages(entries: tuple[str, ...]) -> dict[str, str]:
-    """Distributions that modules import, directly or through modules of the project."""
+    """Return distribution -> module for all imports of modules, directly or indirectly."""
     distributions = packages_distributions()
     found: dict[str, str] = {}
-    waiting, seen = list(entries), set()
-    while waiting:
-        module = waiting.pop()
+    pending, seen = list(entries), set()
+    while pending:
+        module = pending.pop()
         file = module_file(module)
         if module in seen or file is None:
             continue
@@ -65,7 +65,7 @@ def imported_packages(entries: tuple[str, ...]) -> dict[str, str]:
         for name in imports(file):
             top = name.split(".")[0]
             if top in ("mytalk_core", "pipelines"):
-                waiting.append(name)
+                pending.append(name)
             elif top not in sys.stdlib_module_names:
                 provided = distributions.get(top, [DISTRIBUTIONS.get(top, top)])
                 found[_normalised(provided[0])] = module
@@ -87,14 +87,14 @@ def test_every_package_that_a_stage_imports_is_in_its_recipe(kind: ResultKind) -
 
 
 @pytest.mark.parametrize("kind", ResultKind)
-def test_versions_are_those_of_the_machine(kind: ResultKind) -> None:
+def test_versions_are_those_of_the_installed_packages(kind: ResultKind) -> None:
     versions = made_with(kind)
     assert set(RECIPES[kind].packages) < set(versions)
     assert all(versions.values())
     assert not set(RECIPES[kind].packages) & set(RECIPES[kind].without_effect)
 
 
-def test_the_ffmpeg_program_counts_wherever_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_of_the_ffmpeg_program_is_included(monkeypatch: pytest.MonkeyPatch) -> None:
     before = made_with(ResultKind.DUBBING)
     monkeypatch.setattr(recipes.imageio_ffmpeg, "get_ffmpeg_version", lambda: "another")
     recipes._versions.cache_clear()
@@ -105,7 +105,7 @@ def test_the_ffmpeg_program_counts_wherever_it_comes_from(monkeypatch: pytest.Mo
 
 @pytest.fixture
 def files(tmp_path: Path) -> Callable[[str], Path]:
-    """Makes a model file, or writes it again with other bytes."""
+    """Function (name, content): write a model file."""
 
     def write(name: str, content: bytes = b"weights") -> Path:
         path = tmp_path / name
@@ -120,7 +120,7 @@ def files(tmp_path: Path) -> Callable[[str], Path]:
 def keys(
     files: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> dict[ResultKind, Callable[[], object]]:
-    """Of each kind of result the function that gives its key."""
+    """Functions that compute the key of each kind of result."""
     encoder = files("encoder/model.bin").parent
     landmarker, motion, renderer = map(files, ("landmarker", "motion", "renderer"))
     dub_models = DubModels(landmarker, encoder, motion, renderer)
@@ -144,7 +144,7 @@ def keys(
 
 
 @pytest.mark.parametrize("kind", ResultKind)
-def test_another_version_of_any_package_makes_another_key(
+def test_the_key_changes_with_the_version_of_any_package(
     kind: ResultKind,
     keys: dict[ResultKind, Callable[[], object]],
     monkeypatch: pytest.MonkeyPatch,
@@ -175,7 +175,7 @@ def test_another_version_of_any_package_makes_another_key(
         (ResultKind.DUBBING, ["landmarker", "encoder/model.bin", "motion", "renderer"]),
     ],
 )
-def test_other_bytes_of_a_model_under_the_same_name_make_another_key(
+def test_the_key_changes_with_the_bytes_of_any_model(
     kind: ResultKind,
     models: list[str],
     keys: dict[ResultKind, Callable[[], object]],
@@ -190,7 +190,7 @@ def test_other_bytes_of_a_model_under_the_same_name_make_another_key(
     assert len(seen) == 1 + len(models)
 
 
-def test_checksums_name_the_files_of_a_folder_and_not_its_place(
+def test_checksums_depend_on_relative_names_and_not_on_the_folder(
     files: Callable[..., Path], tmp_path: Path
 ) -> None:
     one, other = files("a/sub/x"), files("b/sub/x")

@@ -1,4 +1,4 @@
-"""One run at a time: a live holder is named, a dead one is replaced at once or after a while."""
+"""The lock of a folder: a live holder is named in the error, a dead one is replaced."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def write(store: Store, holder: Holder) -> None:
 
 
 def holding(out: Path) -> subprocess.Popen[str]:
-    """A process that holds the lock until its input ends."""
+    """Start a process that holds the lock until its stdin is closed."""
     script = HOLDING.format(path=sys.path, out=str(out))
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -53,7 +53,7 @@ def holding(out: Path) -> subprocess.Popen[str]:
     return process
 
 
-def test_a_second_run_is_told_who_holds_the_lock(store):
+def test_the_error_of_a_second_run_names_the_holder(store):
     with run_lock(store) as lock:
         lock.check()
         with (
@@ -68,7 +68,7 @@ def test_a_second_run_is_told_who_holds_the_lock(store):
         pass
 
 
-def test_the_lock_of_a_killed_process_is_taken_over_at_once(tmp_path):
+def test_the_lock_of_a_killed_local_process_is_taken_over_immediately(tmp_path):
     process = holding(tmp_path)
     with (
         pytest.raises(BadInputError, match=f"process {process.pid} "),
@@ -76,30 +76,30 @@ def test_the_lock_of_a_killed_process_is_taken_over_at_once(tmp_path):
     ):
         pass
     process.send_signal(signal.SIGKILL)
-    said: list[str] = []
+    messages: list[str] = []
     never = LockConfig(stale_seconds=1e9)
-    # Not waited for: a process that its parent has not buried yet is dead all the same.
+    # Without wait(): a zombie process counts as dead.
     while True:
         try:
-            with run_lock(Store(str(tmp_path)), said.append, config=never):
+            with run_lock(Store(str(tmp_path)), messages.append, config=never):
                 break
         except BadInputError:
             continue
     process.wait()
-    assert len(said) == 1
-    assert f"process {process.pid} " in said[0]
+    assert len(messages) == 1
+    assert f"process {process.pid} " in messages[0]
 
 
-def test_the_lock_of_a_lost_machine_is_taken_over_after_a_while(store):
+def test_the_lock_of_a_lost_machine_is_taken_over_without_a_heartbeat(store):
     write(store, ELSEWHERE)
-    said: list[str] = []
-    with run_lock(store, said.append, config=QUICK) as lock:
+    messages: list[str] = []
+    with run_lock(store, messages.append, config=QUICK) as lock:
         lock.check()
-    assert "process 41 on farm7, since 2024-05-01" in said[0]
+    assert "process 41 on farm7, since 2024-05-01" in messages[0]
     assert list(store.names()) == []
 
 
-def test_what_a_killed_holder_left_half_written_is_removed(tmp_path):
+def test_old_temporary_files_of_killed_holders_are_removed(tmp_path):
     store = open_store(tmp_path)
     write(store, ELSEWHERE)
     for name, seconds in ((".run-lock.0123.part.json", 0), (".run-lock.4567.part.json", 1)):
@@ -110,14 +110,14 @@ def test_what_a_killed_holder_left_half_written_is_removed(tmp_path):
         assert {path.name for path in tmp_path.iterdir()} == {LOCK_FILE, ".run-lock.4567.part.json"}
 
 
-def test_runs_that_share_no_file_have_locks_of_their_own(tmp_path):
+def test_locks_of_different_names_are_independent(tmp_path):
     store = open_store(tmp_path)
     motion = run_lock(store, name="motion.run-lock.json")
     with motion, run_lock(store, name="appearance.run-lock.json"), pytest.raises(BadInputError):
         run_lock(store, name="motion.run-lock.json").__enter__()
 
 
-def test_another_machine_that_renews_its_lock_keeps_it(store):
+def test_a_holder_on_another_machine_with_a_heartbeat_keeps_its_lock(store):
     write(store, ELSEWHERE)
     ended = threading.Event()
 
@@ -141,7 +141,7 @@ def test_another_machine_that_renews_its_lock_keeps_it(store):
     assert _LockFile(store, LOCK_FILE).read().token == "t0"
 
 
-def test_a_run_whose_lock_was_taken_over_ends_and_leaves_the_new_one(store):
+def test_a_run_that_lost_its_lock_raises_and_keeps_the_new_lock(store):
     with run_lock(store, config=QUICK) as lock:
         write(store, ELSEWHERE)
         assert lock._lost.wait(20)
@@ -160,18 +160,18 @@ def test_locks_are_renewed(store):
                 renewed.set()
 
 
-def test_of_many_that_start_at_once_one_holds_the_lock(tmp_path):
+def test_one_of_several_concurrent_runs_holds_the_lock(tmp_path):
     store, start, ended = open_store(tmp_path), threading.Barrier(8), threading.Barrier(8)
-    came_of_it: list[str] = []
+    results: list[str] = []
 
     def run() -> None:
         start.wait()
         try:
             with run_lock(store):
-                came_of_it.append("held")
+                results.append("held")
                 ended.wait()
         except BadInputError:
-            came_of_it.append("refused")
+            results.append("refused")
             ended.wait()
 
     threads = [threading.Thread(target=run) for _ in range(8)]
@@ -179,19 +179,19 @@ def test_of_many_that_start_at_once_one_holds_the_lock(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(came_of_it) == ["held"] + ["refused"] * 7
+    assert sorted(results) == ["held"] + ["refused"] * 7
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"token": 1}'])
-def test_a_lock_that_is_none_of_ours_is_left_alone(tmp_path, text):
+def test_an_unreadable_lock_file_is_an_error_and_unchanged(tmp_path, text):
     (tmp_path / LOCK_FILE).write_text(text)
     with pytest.raises(BadInputError, match=LOCK_FILE), run_lock(open_store(tmp_path)):
         pass
     assert (tmp_path / LOCK_FILE).read_text() == text
 
 
-def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
+def test_an_unwritable_folder_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file"), run_lock(open_store(tmp_path / "file" / "out")):
         pass

@@ -1,4 +1,4 @@
-"""Names of clips: safe everywhere, and one per clip."""
+"""Keys of clips are safe and unique."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ numbers = st.integers(0, 99)
 
 
 @given(st.text())
-def test_a_slug_is_safe_and_stays(text: str) -> None:
+def test_a_slug_is_safe_and_idempotent(text: str) -> None:
     name = slug(text)
     assert name
     assert all(
@@ -34,12 +34,12 @@ def test_slugs(text: str, name: str) -> None:
     assert slug(text) == name
 
 
-def test_the_key_has_its_form() -> None:
+def test_the_key_has_its_documented_form() -> None:
     assert clip_key("s1_bbaf2n", 3, 0, 12) == "s1_bbaf2n-00003-00-012"
 
 
 @given(st.tuples(numbers, numbers, numbers), st.tuples(numbers, numbers, numbers))
-def test_clips_of_a_title_have_different_keys_in_their_order(
+def test_keys_sort_in_the_order_of_shot_track_and_part(
     one: tuple[int, int, int], other: tuple[int, int, int]
 ) -> None:
     first, second = clip_key("film", *one), clip_key("film", *other)
@@ -47,6 +47,6 @@ def test_clips_of_a_title_have_different_keys_in_their_order(
 
 
 @pytest.mark.parametrize("title", ["a.b", "a-b", "", "a b", "ä"])
-def test_a_title_that_is_no_slug_is_refused(title: str) -> None:
+def test_a_title_that_is_not_a_slug_is_refused(title: str) -> None:
     with pytest.raises(ValueError, match="slug"):
         clip_key(title, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""What a shard and a sample are said to hold, against what was put in."""
+"""Listings of shards and summaries of samples match the written samples."""
 
 import tarfile
 from dataclasses import replace
@@ -28,7 +28,7 @@ def shard(samples: list[ClipSample], tmp_path: Path) -> tuple[Store, str]:
     return stored_file(path)
 
 
-def test_every_sample_is_listed_where_it_stands(
+def test_every_sample_is_listed_with_its_byte_range(
     samples: list[ClipSample], shard: tuple[Store, str], tmp_path: Path
 ) -> None:
     entries = list(iter_entries(*shard))
@@ -44,33 +44,33 @@ def test_every_sample_is_listed_where_it_stands(
         assert entries[-1].offset + entries[-1].size == tar.offset
 
 
-def test_a_sample_is_described_by_its_numbers(samples: list[ClipSample]) -> None:
+def test_a_summary_has_levels_dtypes_shapes_and_ranges(samples: list[ClipSample]) -> None:
     sample = replace(
         samples[0],
         audio=np.array([0, 16384, -16384, 0] * 4000, np.int16),
         landmarks=np.where(np.arange(3) == 2, np.nan, samples[0].landmarks).astype(np.float32),
     )
-    told = describe_sample(encode_sample(sample))
-    assert set(told) == set(MEMBERS)
-    assert told["json"]["content"]["fps"] == "25/1"
-    assert told["wav"]["seconds"] == 1.0
-    assert told["wav"]["peak"] == pytest.approx(-6.0, abs=0.05)
-    assert told["wav"]["rms"] == pytest.approx(-9.0, abs=0.05)
-    assert told["landmarks.npy"]["shape"] == [30, 478, 3]
-    assert told["landmarks.npy"]["dtype"] == "float32"
-    assert told["landmarks.npy"]["not_finite"] == 30 * 478
-    assert told["landmarks.npy"]["max"] == pytest.approx(np.nanmax(sample.landmarks))
-    assert told["crop.mp4"]["shape"] == [30, SIZE, SIZE, 3]
+    summary = describe_sample(encode_sample(sample))
+    assert set(summary) == set(MEMBERS)
+    assert summary["json"]["content"]["fps"] == "25/1"
+    assert summary["wav"]["seconds"] == 1.0
+    assert summary["wav"]["peak"] == pytest.approx(-6.0, abs=0.05)
+    assert summary["wav"]["rms"] == pytest.approx(-9.0, abs=0.05)
+    assert summary["landmarks.npy"]["shape"] == [30, 478, 3]
+    assert summary["landmarks.npy"]["dtype"] == "float32"
+    assert summary["landmarks.npy"]["not_finite"] == 30 * 478
+    assert summary["landmarks.npy"]["max"] == pytest.approx(np.nanmax(sample.landmarks))
+    assert summary["crop.mp4"]["shape"] == [30, SIZE, SIZE, 3]
 
 
-def test_silence_has_a_level_too(samples: list[ClipSample]) -> None:
+def test_silence_has_a_finite_level(samples: list[ClipSample]) -> None:
     for audio in (np.zeros(100, np.int16), np.zeros(0, np.int16)):
-        told = describe_sample(encode_sample(replace(samples[0], audio=audio)))["wav"]
-        assert told["peak"] == told["rms"] == -120
+        summary = describe_sample(encode_sample(replace(samples[0], audio=audio)))["wav"]
+        assert summary["peak"] == summary["rms"] == -120
 
 
 @pytest.mark.parametrize("kind", ["boxes.npy", "wav", "crop.mp4"])
-def test_a_damaged_member_is_said(samples: list[ClipSample], kind: str) -> None:
+def test_a_damaged_member_is_an_error(samples: list[ClipSample], kind: str) -> None:
     members = encode_sample(samples[0]) | {kind: b"nonsense"}
     with pytest.raises(BadInputError) as refusal:
         describe_sample(members)
@@ -78,12 +78,14 @@ def test_a_damaged_member_is_said(samples: list[ClipSample], kind: str) -> None:
 
 
 def test_an_unknown_key_is_not_found(shard: tuple[Store, str]) -> None:
-    with pytest.raises(BadInputError, match="nobody") as refusal:
-        read_sample(*shard, "nobody")
+    with pytest.raises(BadInputError, match="unknown-0") as refusal:
+        read_sample(*shard, "unknown-0")
     assert refusal.value.reason is Reason.NOT_FOUND
 
 
-def test_what_is_whole_comes_before_the_damage(shard: tuple[Store, str], tmp_path: Path) -> None:
+def test_complete_samples_are_listed_before_the_error(
+    shard: tuple[Store, str], tmp_path: Path
+) -> None:
     path = tmp_path / "s-0.tar"
     last = list(iter_entries(*shard))[-1]
     path.write_bytes(path.read_bytes()[: last.offset + last.size // 2])
@@ -100,7 +102,7 @@ def test_other_tars_and_other_files_are_refused(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "pictures.tar", "w") as tar:
         tar.add(__file__, "a-0.jpg")
     for name in contents:
-        with pytest.raises(BadInputError, match="not one of clip samples"):
+        with pytest.raises(BadInputError, match="not a shard of clip samples"):
             list(iter_entries(*stored_file(tmp_path / name)))
     (tmp_path / "noise.tar").write_bytes(b"no tar at all" * 100)
     with pytest.raises(BadInputError, match="not a shard"):

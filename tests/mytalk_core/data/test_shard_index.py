@@ -1,4 +1,4 @@
-"""Samples are moved byte for byte, and only where they are what they are said to be."""
+"""Samples are copied byte for byte, after a check of their key."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,23 +22,21 @@ def members(key: str) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> list[SampleBytes]:
+def ranges(tmp_path: Path) -> list[SampleBytes]:
     path = tmp_path / "source.tar"
     written = write_shard(path, [(key, members(key)) for key in KEYS])
     return [SampleBytes(str(path), each.key, each.offset, each.size) for each in written]
 
 
 def test_a_copy_in_the_same_order_is_the_same_file(
-    places: list[SampleBytes], tmp_path: Path
+    ranges: list[SampleBytes], tmp_path: Path
 ) -> None:
-    copy_samples(tmp_path / "copy.tar", places)
+    copy_samples(tmp_path / "copy.tar", ranges)
     assert (tmp_path / "copy.tar").read_bytes() == (tmp_path / "source.tar").read_bytes()
 
 
-def test_samples_keep_their_members_in_another_order(
-    places: list[SampleBytes], tmp_path: Path
-) -> None:
-    first, _, last = places
+def test_samples_can_be_copied_in_another_order(ranges: list[SampleBytes], tmp_path: Path) -> None:
+    first, _, last = ranges
     copy_samples(tmp_path / "copy.tar", [last, first])
     assert list(iter_members([tmp_path / "copy.tar"])) == [
         ("c-0", members("c-0")),
@@ -46,31 +44,33 @@ def test_samples_keep_their_members_in_another_order(
     ]
 
 
-def test_the_members_are_read_from_the_bytes_alone(places: list[SampleBytes]) -> None:
-    assert members_of(read_sample_bytes(places[1])) == members("b-0")
+def test_members_are_read_from_the_bytes_of_a_sample(ranges: list[SampleBytes]) -> None:
+    assert members_of(read_sample_bytes(ranges[1])) == members("b-0")
 
 
 @pytest.mark.parametrize("moved", [512, 100, -512])
-def test_another_place_than_said_is_told(places: list[SampleBytes], moved: int) -> None:
-    elsewhere = replace(places[1], offset=places[1].offset + moved)
-    with pytest.raises(BadInputError, match="does not hold b-0") as caught:
+def test_a_wrong_offset_is_an_error(ranges: list[SampleBytes], moved: int) -> None:
+    elsewhere = replace(ranges[1], offset=ranges[1].offset + moved)
+    with pytest.raises(BadInputError, match="does not contain b-0") as caught:
         read_sample_bytes(elsewhere)
     assert caught.value.reason is Reason.DECODE_ERROR
 
 
-def test_a_missing_or_shortened_shard_is_told_and_leaves_nothing(
-    places: list[SampleBytes], tmp_path: Path
+def test_a_missing_or_truncated_shard_is_an_error_and_leaves_no_file(
+    ranges: list[SampleBytes], tmp_path: Path
 ) -> None:
     path = tmp_path / "source.tar"
-    path.write_bytes(path.read_bytes()[: places[2].offset + 700])
-    for bad in (places[2], replace(places[0], shard=str(tmp_path / "absent.tar"))):
+    path.write_bytes(path.read_bytes()[: ranges[2].offset + 700])
+    for bad in (ranges[2], replace(ranges[0], shard=str(tmp_path / "absent.tar"))):
         with pytest.raises(BadInputError) as caught:
             copy_samples(tmp_path / "copy.tar", [bad])
         assert caught.value.reason is Reason.NOT_FOUND
     assert sorted(each.name for each in tmp_path.iterdir()) == ["source.tar"]
 
 
-def test_an_unwritable_place_leaves_nothing(places: list[SampleBytes], tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_an_error_and_leaves_no_file(
+    ranges: list[SampleBytes], tmp_path: Path
+) -> None:
     with pytest.raises(OutputError):
-        copy_samples(tmp_path / "absent" / "copy.tar", places)
+        copy_samples(tmp_path / "absent" / "copy.tar", ranges)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["source.tar"]

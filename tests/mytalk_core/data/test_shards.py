@@ -1,4 +1,4 @@
-"""Shards: the same samples are the same bytes, and what went in comes out."""
+"""Shards are byte-reproducible, and samples are read back as written."""
 
 import io
 import pickle
@@ -32,7 +32,7 @@ def meta(key: str = "film-00000-00-000", frames: int = 12) -> ClipMeta:
         key=key,
         source="Zoë's film.mp4",
         source_id="film",
-        speaker="somebody",
+        speaker="Ann",
         first_frame=250,
         frame_count=frames,
         fps=Fraction(30000, 1001),
@@ -58,7 +58,7 @@ def sample(key: str = "film-00000-00-000", frames: int = 12) -> ClipSample:
     )
 
 
-def test_a_sample_comes_back() -> None:
+def test_a_sample_is_decoded_as_encoded() -> None:
     before = sample()
     after = decode_sample(encode_sample(before))
     assert after.meta == before.meta
@@ -71,18 +71,18 @@ def test_a_sample_comes_back() -> None:
     assert abs(error.mean()) < 0.5
 
 
-def test_members_are_those_of_the_contract_in_its_order() -> None:
+def test_members_have_their_documented_order() -> None:
     assert tuple(encode_sample(sample())) == MEMBERS
 
 
-def test_the_same_samples_are_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_samples_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one.tar", "two.tar"):
         keys = [f"film-00000-00-{part:03d}" for part in range(2)]
         write_shard(tmp_path / name, ((key, encode_sample(sample(key))) for key in keys))
     assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
 
 
-def test_the_bytes_name_no_user_machine_or_time(tmp_path: Path) -> None:
+def test_headers_contain_no_user_or_time(tmp_path: Path) -> None:
     write_shard(tmp_path / "shard.tar", [("a-0", {"json": b"{}"})])
     with tarfile.open(tmp_path / "shard.tar") as tar:
         for member in tar:
@@ -100,7 +100,7 @@ def test_a_shard_streams_its_samples_in_order(tmp_path: Path) -> None:
     assert [key for key, _ in iter_members(paths)] == found
 
 
-def test_ranges_lead_to_the_samples(tmp_path: Path) -> None:
+def test_ranges_contain_the_samples(tmp_path: Path) -> None:
     path = tmp_path / "shard.tar"
     ranges = write_shard(path, [(key, encode_sample(sample(key, 2))) for key in ("a-0", "b-0")])
     assert [each.key for each in ranges] == ["a-0", "b-0"]
@@ -111,7 +111,7 @@ def test_ranges_lead_to_the_samples(tmp_path: Path) -> None:
 
 
 class Bomb:
-    """Shouts when it is unpickled."""
+    """Ends the process when it is unpickled."""
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
         return (exec, ("raise SystemExit('unpickled')",))
@@ -134,18 +134,18 @@ def test_pickles_in_an_array_are_refused() -> None:
         read_npy(buffer.getvalue())
 
 
-def test_the_json_member_keeps_rates_exact_and_its_bytes_the_same() -> None:
+def test_the_json_member_has_exact_rates_and_reproducible_bytes() -> None:
     assert decode_meta(encode_meta(meta())) == meta()
     assert b'"fps": "30000/1001"' in encode_meta(meta())
     turned = replace(meta(), versions={"landmarker": "2", "mytalk": "1"})
     assert encode_meta(turned) == encode_meta(meta())
 
 
-def test_a_clip_lasts_its_frames() -> None:
+def test_the_duration_of_a_clip_is_exact() -> None:
     assert clip_seconds(meta(frames=12)) == Fraction(12 * 1001, 30000)
 
 
-def test_a_shard_that_cannot_be_finished_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_no_file(tmp_path: Path) -> None:
     def broken() -> Iterator[tuple[str, dict[str, bytes]]]:
         yield "a-0", {"json": b"{}"}
         raise RuntimeError("the worker's own")
@@ -157,7 +157,7 @@ def test_a_shard_that_cannot_be_finished_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
+def test_the_error_of_a_damaged_shard_names_it(tmp_path: Path) -> None:
     whole, noise, cut = (tmp_path / name for name in ("whole.tar", "noise.tar", "cut.tar"))
     write_shard(whole, [("a-0", {"json": b"{}", "wav": bytes(5000)})])
     noise.write_bytes(b"no tar at all" * 100)

@@ -1,4 +1,4 @@
-"""Speakers stay where they are, whatever else comes along."""
+"""The split of a speaker depends on the speaker's name only."""
 
 import pytest
 from hypothesis import given
@@ -13,15 +13,17 @@ from mytalk_core.data.splits import (
 )
 from mytalk_core.errors import BadInputError, Reason
 
-NOBODY: frozenset[str] = frozenset()
+NO_HOLDOUT: frozenset[str] = frozenset()
 names = st.text(min_size=1, max_size=20)
 
 
 @given(names, st.text(), st.text())
-def test_the_titles_of_a_speaker_do_not_matter(speaker: str, one: str, other: str) -> None:
+def test_the_split_does_not_depend_on_the_title_of_a_known_speaker(
+    speaker: str, one: str, other: str
+) -> None:
     config = SplitConfig(val_share=0.5)
-    first = assign_split(speaker, one, NOBODY, config)
-    assert assign_split(speaker, other, NOBODY, config) == first
+    first = assign_split(speaker, one, NO_HOLDOUT, config)
+    assert assign_split(speaker, other, NO_HOLDOUT, config) == first
 
 
 @given(names, st.floats(0.0, 1.0))
@@ -36,34 +38,36 @@ def test_only_held_out_speakers_are_in_test(speaker: str, other: str) -> None:
 
 
 @given(names, st.floats(0.0, 1.0), st.floats(0.0, 1.0))
-def test_a_larger_val_share_only_takes_from_train(speaker: str, one: float, other: float) -> None:
+def test_a_larger_val_share_only_moves_speakers_from_train(
+    speaker: str, one: float, other: float
+) -> None:
     small, large = sorted((one, other))
-    if assign_split(speaker, "t", NOBODY, SplitConfig(small)) == "val":
-        assert assign_split(speaker, "t", NOBODY, SplitConfig(large)) == "val"
+    if assign_split(speaker, "t", NO_HOLDOUT, SplitConfig(small)) == "val":
+        assert assign_split(speaker, "t", NO_HOLDOUT, SplitConfig(large)) == "val"
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3])
 def test_shares_are_met_over_many_speakers(share: float) -> None:
     config = SplitConfig(val_share=share)
-    in_val = sum(assign_split(f"s{n}", "", NOBODY, config) == "val" for n in range(5000))
+    in_val = sum(assign_split(f"s{n}", "", NO_HOLDOUT, config) == "val" for n in range(5000))
     assert in_val / 5000 == pytest.approx(share, abs=0.02)
 
 
-def test_share_zero_and_one() -> None:
+def test_shares_zero_and_one_are_exact() -> None:
     for number in range(100):
-        assert assign_split(f"s{number}", "", NOBODY, SplitConfig(0.0)) == "train"
-        assert assign_split(f"s{number}", "", NOBODY, SplitConfig(1.0)) == "val"
+        assert assign_split(f"s{number}", "", NO_HOLDOUT, SplitConfig(0.0)) == "train"
+        assert assign_split(f"s{number}", "", NO_HOLDOUT, SplitConfig(1.0)) == "val"
 
 
 def test_without_a_name_the_title_decides() -> None:
     config = SplitConfig(val_share=0.5)
-    drawn = {assign_split("", f"title{number}", NOBODY, config) for number in range(50)}
+    drawn = {assign_split("", f"title{number}", NO_HOLDOUT, config) for number in range(50)}
     assert drawn == {"train", "val"}
     assert speaker_group("", "s1") != speaker_group("s1", "")
 
 
 def test_positions_are_the_same_in_every_process_and_release() -> None:
-    # Written down once: were they to change, every published split would.
+    # Constants: if they changed, every published split would change.
     assert position("speaker:s1", "mytalk-speakers-1") == pytest.approx(0.291305558907)
 
 

@@ -20,7 +20,7 @@ from mytalk_core.errors import BadInputError, OutputError, Reason, StorageError
 
 @pytest.fixture(params=["local", "file", "memory", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """An empty store of each kind."""
+    """An empty store of each protocol."""
     name = uuid.uuid4().hex
     if request.param == "s3":
         return open_store(f"{request.getfixturevalue('s3_url')}/{name}")
@@ -30,7 +30,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 
 @pytest.fixture
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that would have been made between tries."""
+    """Skip the pauses between retries; the list of their lengths in seconds."""
     waits: list[float] = []
     monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
     return waits
@@ -41,7 +41,7 @@ def put(store: Store, name: str, content: bytes) -> None:
         path.write_bytes(content)
 
 
-def test_what_is_published_can_be_read(store: Store) -> None:
+def test_a_published_file_can_be_read(store: Store) -> None:
     content = os.urandom(300_000)
     assert not store.exists("shards/a 1.tar")
     put(store, "shards/a 1.tar", content)
@@ -54,7 +54,7 @@ def test_what_is_published_can_be_read(store: Store) -> None:
     assert store.read("shards/a 1.tar") == b"new"
 
 
-def test_names_in_order(store: Store) -> None:
+def test_names_are_sorted_and_filtered_by_prefix(store: Store) -> None:
     assert list(store.names()) == []
     assert list(store.names("units/")) == []
     names = ["summary.json", "units/00.json", "units/01/x.json", "unitsize", "фильм 電影 é.tar"]
@@ -68,7 +68,7 @@ def test_names_in_order(store: Store) -> None:
     assert store.read(names[4]) == names[4].encode()
 
 
-def test_a_failed_block_leaves_what_was_there(store: Store) -> None:
+def test_a_failed_block_leaves_the_old_file(store: Store) -> None:
     put(store, "a.json", b"old")
     for name in ("a.json", "b.json"):
         with pytest.raises(KeyError), store.publish(name) as path:
@@ -78,7 +78,7 @@ def test_a_failed_block_leaves_what_was_there(store: Store) -> None:
     assert store.read("a.json") == b"old"
 
 
-def test_removed_files_are_gone(store: Store) -> None:
+def test_a_file_can_be_removed_twice(store: Store) -> None:
     for name in ("a.txt", "b/c.txt"):
         with store.publish(name) as temporary:
             temporary.write_text("content")
@@ -87,7 +87,7 @@ def test_removed_files_are_gone(store: Store) -> None:
     assert list(store.names()) == ["a.txt"]
 
 
-def test_what_is_not_there(store: Store) -> None:
+def test_reading_a_missing_file_is_an_error(store: Store) -> None:
     for read in (store.read, store.open_read):
         with pytest.raises(BadInputError) as caught:
             read("missing.tar")
@@ -98,16 +98,16 @@ def test_what_is_not_there(store: Store) -> None:
 @pytest.mark.parametrize(
     "name", ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", ".hidden", "a\0b"]
 )
-def test_no_name_leaves_the_folder(tmp_path: Path, name: str) -> None:
+def test_names_that_leave_the_folder_are_refused(tmp_path: Path, name: str) -> None:
     store = open_store(tmp_path / "out")
     for use in (store.exists, store.read, store.local_path, store.open_read):
-        with pytest.raises(ValueError, match="not a name"):
+        with pytest.raises(ValueError, match="invalid name"):
             use(name)
-    with pytest.raises(ValueError, match="not a name"), store.publish(name):
+    with pytest.raises(ValueError, match="invalid name"), store.publish(name):
         pytest.fail("the block must not run")
 
 
-def test_only_a_file_system_has_paths(store: Store, tmp_path: Path) -> None:
+def test_only_local_stores_have_paths(store: Store, tmp_path: Path) -> None:
     local = "://" not in store.url or store.url.startswith("file")
     assert store.local_path("a/b") == (tmp_path / "a" / "b" if local else None)
 
@@ -117,7 +117,7 @@ def _publish(store: Store, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["spawn", "fork"])
-def test_a_store_goes_to_other_processes(tmp_path: Path, s3_url: str, kind: str) -> None:
+def test_a_store_can_be_sent_to_other_processes(tmp_path: Path, s3_url: str, kind: str) -> None:
     stores = [open_store(tmp_path), open_store(f"{s3_url}/{uuid.uuid4().hex}")]
     for store in stores:
         assert list(store.names()) == []  # used before it is sent
@@ -128,7 +128,7 @@ def test_a_store_goes_to_other_processes(tmp_path: Path, s3_url: str, kind: str)
         assert store.read("a.txt") == b"from a child"
 
 
-def test_no_such_bucket(s3_url: str) -> None:
+def test_a_missing_bucket_is_empty_and_not_writable(s3_url: str) -> None:
     store = open_store("s3://no-such-bucket-anywhere/out")
     assert list(store.names()) == []
     assert not store.exists("a.tar")
@@ -140,13 +140,13 @@ def test_no_such_bucket(s3_url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["nonsense://a", "reference://a", "zip://a::s3://b", "github://a", "https://a/b"]
 )
-def test_unknown_storage(url: str) -> None:
+def test_unsupported_and_read_only_protocols_are_refused(url: str) -> None:
     with pytest.raises(BadInputError) as caught:
         open_store(url)
     assert caught.value.reason is Reason.BAD_CONFIGURATION
 
 
-def test_storage_that_answers_at_the_second_try(
+def test_transient_failures_of_all_methods_are_retried(
     monkeypatch: pytest.MonkeyPatch, no_waits: list[float]
 ) -> None:
     store = open_store(f"memory://{uuid.uuid4().hex}")
@@ -178,10 +178,10 @@ def test_storage_that_answers_at_the_second_try(
     assert no_waits
 
 
-def test_a_store_that_does_not_answer_is_not_taken_for_an_empty_one(
+def test_a_store_that_does_not_answer_is_not_treated_as_empty(
     monkeypatch: pytest.MonkeyPatch, s3_url: str, no_waits: list[float]
 ) -> None:
-    """Or records are written twice, and older ones are taken for the newest."""
+    """Otherwise records would be written twice, and old ones taken for the newest."""
     store = open_store(f"{s3_url}/{uuid.uuid4().hex}")
     put(store, "units/a.parquet", b"x")
 
@@ -196,7 +196,7 @@ def test_a_store_that_does_not_answer_is_not_taken_for_an_empty_one(
     assert not store.exists("units/b.parquet")
 
 
-def test_what_is_removed(store: Store) -> None:
+def test_a_removed_file_is_not_listed(store: Store) -> None:
     put(store, "shards/a.tar", b"x")
     put(store, "shards/b.tar", b"x")
     for _ in range(2):
@@ -204,7 +204,7 @@ def test_what_is_removed(store: Store) -> None:
         assert list(store.names()) == ["shards/b.tar"]
 
 
-def test_reads_go_on_where_they_failed(
+def test_reads_continue_at_the_position_of_a_failure(
     monkeypatch: pytest.MonkeyPatch, no_waits: list[float]
 ) -> None:
     store = open_store(f"memory://{uuid.uuid4().hex}")
@@ -216,7 +216,7 @@ def test_reads_go_on_where_they_failed(
         nonlocal calls
         calls += 1
         if calls % 2:
-            raise OSError("the wire is cut")
+            raise OSError("connection lost")
         return true_read(self, *arguments)
 
     monkeypatch.setattr(MemoryFile, "read", flaky, raising=False)
@@ -227,14 +227,16 @@ def test_reads_go_on_where_they_failed(
     assert calls > 2
 
 
-def test_storage_that_never_answers(monkeypatch: pytest.MonkeyPatch, no_waits: list[float]) -> None:
+def test_a_storage_that_always_fails_is_a_storage_error(
+    monkeypatch: pytest.MonkeyPatch, no_waits: list[float]
+) -> None:
     def broken(*_: object) -> None:
-        raise OSError("the wire is cut")
+        raise OSError("connection lost")
 
     monkeypatch.setattr(MemoryFileSystem, "cat_file", broken)
     monkeypatch.setattr(MemoryFileSystem, "put_file", broken)
     store = open_store(f"memory://{uuid.uuid4().hex}")
-    with pytest.raises(StorageError, match="wire is cut") as caught:
+    with pytest.raises(StorageError, match="connection lost") as caught:
         store.read("a")
     assert caught.value.reason is Reason.STORAGE_ERROR
     assert 0 < len(no_waits) < 10
@@ -243,30 +245,30 @@ def test_storage_that_never_answers(monkeypatch: pytest.MonkeyPatch, no_waits: l
     assert not store.exists("a")
 
 
-class StallingWay:
-    """A way to a server that lets `forwarded` bytes through and then nothing more."""
+class StallingProxy:
+    """A proxy to a server that forwards `forwarded` bytes and then stalls."""
 
     def __init__(self, port: int, forwarded: int) -> None:
         self._server_port, self._forwarded = port, forwarded
-        self._entrance = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._entrance.getsockname()[1]
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
         self.stalled = threading.Event()
         self.closed = threading.Event()
         threading.Thread(target=self._forward, daemon=True).start()
 
     def _forward(self) -> None:
-        visitor, _ = self._entrance.accept()
-        with visitor, socket.create_connection(("127.0.0.1", self._server_port)) as server:
+        client, _ = self._listener.accept()
+        with client, socket.create_connection(("127.0.0.1", self._server_port)) as server:
             left = self._forwarded
-            while left > 0 and (data := visitor.recv(min(left, 65_536))):
+            while left > 0 and (data := client.recv(min(left, 65_536))):
                 server.sendall(data)
                 left -= len(data)
                 if b"100-continue" in data.lower():
-                    visitor.sendall(server.recv(65_536))
+                    client.sendall(server.recv(65_536))
             self.stalled.set()
-            while True:  # swallows the rest until the visitor is gone
+            while True:  # discard the rest until the client disconnects
                 try:
-                    if not visitor.recv(65_536):
+                    if not client.recv(65_536):
                         break
                 except ConnectionError:
                     break
@@ -277,28 +279,28 @@ class StallingWay:
 def server_port(s3_url: str) -> Iterator[int]:
     port = int(os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2])
     yield port
-    # The server survived what was done to it.
+    # The server must still answer.
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", "/")
     assert connection.getresponse().status == 200
 
 
-def _publish_much(store: Store, port: int) -> None:
+def _publish_large_file(store: Store, port: int) -> None:
     os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
     put(store, "shard.tar", os.urandom(5_000_000))
 
 
-def test_killed_in_the_middle_of_a_put(s3_url: str, server_port: int) -> None:
+def test_a_put_killed_half_way_leaves_no_file(s3_url: str, server_port: int) -> None:
     store = open_store(f"{s3_url}/{uuid.uuid4().hex}")
-    way = StallingWay(server_port, forwarded=1_000_000)
+    proxy = StallingProxy(server_port, forwarded=1_000_000)
     child = multiprocessing.get_context("spawn").Process(
-        target=_publish_much, args=(store, way.port)
+        target=_publish_large_file, args=(store, proxy.port)
     )
     child.start()
-    assert way.stalled.wait(60)
+    assert proxy.stalled.wait(60)
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
     child.join()
-    assert way.closed.wait(10)
+    assert proxy.closed.wait(10)
     assert not store.exists("shard.tar")
     assert list(store.names()) == []

@@ -1,4 +1,4 @@
-"""Manifests and indexes counted in one pass."""
+"""Summaries of manifests and indexes."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def row(number: int, **fields: object) -> ManifestRow:
 
 @pytest.fixture
 def manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Store, str]:
-    """A hundred clips of ann and ten of bo, two that were filtered, one film that failed."""
+    """Clips: 100 of ann and 10 of bo, 2 filtered ones; and one failed film."""
     monkeypatch.setattr(module, "_BATCH", 16)  # several batches, as in a long table
     filtered = {"status": Status.FILTERED, "shard": ""}
     rows = [row(number) for number in range(100)]
@@ -58,7 +58,7 @@ def test_a_manifest_is_counted_by_outcome_and_speaker(manifest: tuple[Store, str
     assert contents.first[0]["face_height"] is None  # not measured
 
 
-def test_a_row_is_found_by_key_or_id_wherever_it_stands(manifest: tuple[Store, str]) -> None:
+def test_a_row_is_found_by_key_or_id_in_any_batch(manifest: tuple[Store, str]) -> None:
     assert find_row(*manifest, "key-104")["audio_hash"] == "01ff"
     assert find_row(*manifest, "id-112")["kind"] == "source"
     with pytest.raises(BadInputError) as refusal:

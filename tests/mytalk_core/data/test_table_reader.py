@@ -1,4 +1,4 @@
-"""Lists as spreadsheets, databases and editors write them, and as damage leaves them."""
+"""Lists as written by spreadsheets, databases and editors, and damaged lists."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,7 @@ def values(found: list[TableRow]) -> list[tuple[str, str]]:
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
-def test_a_list_is_read_however_it_is_written(tmp_path: Path, text: str, encoding: str) -> None:
+def test_separators_and_encodings_are_detected(tmp_path: Path, text: str, encoding: str) -> None:
     found = rows(tmp_path / "list.csv", text.encode(encoding))
     assert values(found) == [("a.mp4", "王"), ("b.mp4", "bo")]
     assert not any(row.error for row in found)
@@ -55,7 +55,7 @@ def test_values_in_quotes_may_hold_separators_and_line_breaks(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         (b",bo", "has no source"),
         (b"a.mp4,bo,more", "has 3 values for 2 columns"),
@@ -67,18 +67,18 @@ def test_values_in_quotes_may_hold_separators_and_line_breaks(tmp_path: Path) ->
         (b'"' + b"a" * 60_000 + b"\n" + b"a" * 60_000, "opens a quote"),
     ],
 )
-def test_a_bad_row_fails_alone_with_its_line(tmp_path: Path, line: bytes, said: str) -> None:
+def test_a_bad_row_is_an_error_of_its_line_only(tmp_path: Path, line: bytes, message: str) -> None:
     found = rows(tmp_path / "list.csv", b"source,speaker\nx.mp4,ann\n" + line + b"\ny.mp4,bo\n")
     assert values(found)[0] == ("x.mp4", "ann")
     assert values(found)[-1] == ("y.mp4", "bo")
     (error, *_) = [row.error for row in found if row.error]
-    assert said in error.what
+    assert message in error.what
     assert error.where == f"{tmp_path / 'list.csv'} line 3"
     assert error.reason is Reason.BAD_CATALOGUE
 
 
 @pytest.mark.parametrize(
-    ("data", "reason", "said"),
+    ("data", "reason", "message"),
     [
         (b"", Reason.EMPTY_FILE, "is empty"),
         (b"\n , \n", Reason.EMPTY_FILE, "is empty"),
@@ -89,25 +89,25 @@ def test_a_bad_row_fails_alone_with_its_line(tmp_path: Path, line: bytes, said: 
         (b"source,colour\na.mp4,x\n", Reason.BAD_CATALOGUE, "unknown column 'colour'"),
         (b"source,Source\na.mp4,x\n", Reason.BAD_CATALOGUE, "twice"),
         (b"speaker,id\nann,x\n", Reason.BAD_CATALOGUE, "lacks the column source"),
-        (b"a.mp4,ann\nb.mp4,bo\n", Reason.BAD_CATALOGUE, "'a.mp4 ann' names none of the columns"),
-        (b"source:speaker\na.mp4:x\n", Reason.BAD_CATALOGUE, "names none"),
+        (b"a.mp4,ann\nb.mp4,bo\n", Reason.BAD_CATALOGUE, "'a.mp4 ann' contains none of the"),
+        (b"source:speaker\na.mp4:x\n", Reason.BAD_CATALOGUE, "contains none"),
         ("source\na".encode("utf-16-le"), Reason.BAD_CATALOGUE, "byte 1 is NUL"),
         (b"source\n,,x\n", Reason.BAD_CATALOGUE, "none of its 1 rows can be used; line 2 has"),
         ("source\ncafé\n".encode("latin-1"), Reason.BAD_CATALOGUE, "line 2 is not UTF-8"),
     ],
 )
 def test_a_list_that_cannot_be_used_names_the_cause(
-    tmp_path: Path, data: bytes, reason: Reason, said: str
+    tmp_path: Path, data: bytes, reason: Reason, message: str
 ) -> None:
     with pytest.raises(BadInputError) as refused:
         rows(tmp_path / "list.csv", data)
     assert refused.value.reason is reason
-    assert said in refused.value.what
+    assert message in refused.value.what
     assert refused.value.where == str(tmp_path / "list.csv")
     assert "source" in refused.value.remedy
 
 
-def test_what_is_not_there_or_no_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_or_a_folder_is_an_error(tmp_path: Path) -> None:
     for path, reason in ((tmp_path / "none.csv", Reason.NOT_FOUND), (tmp_path, Reason.UNREADABLE)):
         with pytest.raises(BadInputError) as refused:
             list(read_rows(str(path), COLUMNS))
@@ -127,12 +127,12 @@ def test_json_lines_are_rows(tmp_path: Path) -> None:
     text = "\n".join(json.dumps(line) if line else "" for line in lines) + "\n[[\n"
     found = rows(tmp_path / "list.jsonl", text + "[" * 50_000)
     assert values(found) == [("a.mp4", "7"), ("e.mp4", "")]
-    said = [row.error.what for row in found if row.error]
-    assert "Did you mean 'speaker'?" in said[0]
-    assert len(said) == 6
+    messages = [row.error.what for row in found if row.error]
+    assert "Did you mean 'speaker'?" in messages[0]
+    assert len(messages) == 6
 
 
-def test_parquet_holds_rows_in_columns_of_any_type(tmp_path: Path) -> None:
+def test_parquet_columns_may_have_any_type(tmp_path: Path) -> None:
     table = pa.table(
         {
             "Source": pa.array(["a.mp4", None, "c.mp4"]),
@@ -147,7 +147,7 @@ def test_parquet_holds_rows_in_columns_of_any_type(tmp_path: Path) -> None:
     assert third.error and "not UTF-8" in third.error.what
 
 
-def test_parquet_that_breaks_off_says_so_in_a_row(tmp_path: Path) -> None:
+def test_damaged_parquet_ends_with_an_error_row(tmp_path: Path) -> None:
     path = tmp_path / "list.parquet"
     texts = [f"{number:040d}.mp4" for number in range(40_000)]
     pq.write_table(pa.table({"source": texts}), path, row_group_size=10_000, compression="zstd")
@@ -161,7 +161,7 @@ def test_parquet_that_breaks_off_says_so_in_a_row(tmp_path: Path) -> None:
     assert len(found) < len(texts)
 
 
-def test_rows_come_one_by_one_and_many_bad_ones_end_it(tmp_path: Path) -> None:
+def test_rows_are_streamed_and_many_bad_rows_at_the_start_are_an_error(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text("source\n" + "a.mp4\n" * 100_000)
     assert next(read_rows(str(path), COLUMNS)).values["source"] == "a.mp4"
@@ -169,7 +169,7 @@ def test_rows_come_one_by_one_and_many_bad_ones_end_it(tmp_path: Path) -> None:
         rows(path, "source\n" + "a,b\n" * 20_000 + "a.mp4\n")
 
 
-def test_lists_are_known_by_their_ending() -> None:
+def test_lists_are_recognised_by_their_suffix() -> None:
     for name in ("a.CSV", "a.tsv", "a.jsonl", "https://h/a.parquet?X-Amz-Signature=b.c"):
         assert is_list(name)
     assert not is_list("https://h/a.mp4?list=b.csv")
@@ -188,7 +188,7 @@ def test_lists_are_read_from_object_stores(s3_url: str) -> None:
 
 @settings(deadline=None)
 @given(st.binary(max_size=400), st.sampled_from(["csv", "tsv", "jsonl", "parquet"]))
-def test_any_bytes_are_rows_or_a_bad_input(
+def test_any_bytes_give_rows_or_a_bad_input_error(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, ending: str
 ) -> None:
     path = tmp_path_factory.mktemp("any") / f"list.{ending}"
@@ -217,7 +217,7 @@ def test_any_bytes_are_rows_or_a_bad_input(
     st.sampled_from(",;\t|"),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
 )
-def test_what_was_written_is_read(
+def test_written_values_are_read_back(
     tmp_path_factory: pytest.TempPathFactory,
     given_rows: list[tuple[str, str]],
     separator: str,

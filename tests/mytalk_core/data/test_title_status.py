@@ -1,4 +1,4 @@
-"""The status table and the record of a finished title."""
+"""The status table, and the completion record of a title."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +37,7 @@ DONE = TitleResult(
 
 @pytest.fixture
 def done(tmp_path: Path) -> Path:
-    """A folder in which the title a is finished."""
+    """A folder with the finished title "a"."""
     start_title(tmp_path, "a")
     (tmp_path / DONE.film).write_bytes(b"film")
     (tmp_path / DONE.report).write_bytes(b"report")
@@ -45,7 +45,7 @@ def done(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_table_keeps_every_row_as_it_was(tmp_path):
+def test_rows_of_the_table_are_read_back(tmp_path):
     failed = replace(
         DONE,
         status=TitleStatus.FAILED,
@@ -59,19 +59,19 @@ def test_the_table_keeps_every_row_as_it_was(tmp_path):
     assert read_status(tmp_path) == []
 
 
-def test_a_finished_title_is_known_by_its_configuration(done):
+def test_a_finished_title_is_recognised_by_its_configuration(done):
     assert finished(done, "a", "abc") == DONE
     assert finished(done, "a", "other") is None
     assert finished(done, "b", "abc") is None
 
 
 @pytest.mark.parametrize("record", ["", "{}", "[]", '{"film_bytes": 4}', "\x00"])
-def test_a_record_that_is_not_ours_finishes_nothing(done, record):
+def test_an_invalid_record_is_ignored(done, record):
     (done / "a" / "done.json").write_text(record)
     assert finished(done, "a", "abc") is None
 
 
-def test_a_title_begun_again_is_not_finished_and_keeps_its_old_film(done):
+def test_a_restarted_title_is_unfinished_and_keeps_its_old_film(done):
     folder = done / "a"
     (folder / part_name(Path("a.mp4"))).touch()
     work = folder / work_name(Path("a.mp4"))
@@ -89,7 +89,7 @@ def numbered(count: int) -> list[TitleResult]:
     return [replace(DONE, id=f"t{number}", seconds=float(number)) for number in range(count)]
 
 
-def test_results_are_in_the_order_of_the_catalogue_at_every_time(tmp_path):
+def test_results_are_always_in_the_order_of_the_catalogue(tmp_path):
     results = numbered(6)
     table = StatusTable(tmp_path, [(4, results[4])])
     known = {4}
@@ -102,7 +102,7 @@ def test_results_are_in_the_order_of_the_catalogue_at_every_time(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["status.parquet"]
 
 
-def test_a_result_costs_a_line_and_not_the_whole_table(tmp_path, monkeypatch):
+def test_a_result_is_appended_without_rewriting_the_table(tmp_path, monkeypatch):
     written: list[int] = []
     monkeypatch.setattr(
         title_status, "_write_table", lambda out, rows, journal: written.append(len(rows))
@@ -110,11 +110,11 @@ def test_a_result_costs_a_line_and_not_the_whole_table(tmp_path, monkeypatch):
     table = StatusTable(tmp_path, [])
     for number, result in enumerate(numbered(2000)):
         table.add(number, result)
-    # Once when it starts, and from time to time.
+    # At the start, and after every 30 seconds.
     assert len(written) <= 3
 
 
-def test_now_and_then_the_table_is_written_again(tmp_path, monkeypatch):
+def test_the_table_is_rewritten_after_its_interval(tmp_path, monkeypatch):
     monkeypatch.setattr(title_status, "_COMPACT_SECONDS", 0.0)
     monkeypatch.setattr(title_status, "_COMPACT_SHARE", 0.0)
     table = StatusTable(tmp_path, [])
@@ -124,13 +124,13 @@ def test_now_and_then_the_table_is_written_again(tmp_path, monkeypatch):
     assert read_status(tmp_path) == numbered(3)
 
 
-def test_the_table_of_a_killed_run_holds_its_results_until_the_next_run(tmp_path):
+def test_results_of_a_killed_run_are_readable_until_the_next_run(tmp_path):
     results = numbered(3)
     killed = StatusTable(tmp_path, [])
     killed.add(0, results[0])
     (journal,) = tmp_path.glob("status-journal.*")
     with journal.open("a") as lines:
-        lines.write('{"number": 1, "id": "t')  # killed over this line
+        lines.write('{"number": 1, "id": "t')  # killed during this line
     assert read_status(tmp_path) == [results[0]]
 
     following = StatusTable(tmp_path, [(2, results[2])])
@@ -139,7 +139,7 @@ def test_the_table_of_a_killed_run_holds_its_results_until_the_next_run(tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["status.parquet"]
 
 
-def test_a_journal_that_cannot_be_written_is_an_error(tmp_path):
+def test_an_unwritable_journal_is_an_error(tmp_path):
     table = StatusTable(tmp_path, [])
     table._journal = tmp_path / "none" / "journal.jsonl"
     with pytest.raises(OutputError, match="journal"):
