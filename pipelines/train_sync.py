@@ -10,7 +10,7 @@ from mytalk_core.data.clip_reader import iter_clips
 from mytalk_core.data.shards import decode_sample
 from mytalk_core.media.output import make_folder
 from mytalk_core.speech.features import SpeechEncoder
-from mytalk_core.sync.accuracy import placed
+from mytalk_core.sync.accuracy import within_tolerance
 from mytalk_core.sync.clip import sync_clip
 from mytalk_core.sync.expert import SyncExpert, save_expert
 from mytalk_core.sync.expert_file import Purpose
@@ -85,6 +85,6 @@ def _accuracy(expert: SyncExpert, index: ClipIndex) -> float:
     for members in iter_clips(index):
         clip = sync_clip(decode_sample(members), expert.config)
         if len(clip.lips) >= _JUDGED_FRAMES:
-            seen, heard = embedded(clip.lips, clip.sounds[0], expert)
-            shares.append(float(placed(seen, heard, windows, late=0).mean()))
+            lips, sound = embedded(clip.lips, clip.sounds[0], expert)
+            shares.append(float(within_tolerance(lips, sound, windows, late=0).mean()))
     return sum(shares) / max(len(shares), 1)

@@ -1,4 +1,4 @@
-"""Things that come before a mouth, pasted on frames: hands, a finger, microphones, cups."""
+"""Synthetic occluders of mouths, pasted on frames: hands, a finger, microphones, cups."""
 
 from dataclasses import dataclass
 
@@ -12,32 +12,32 @@ Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 KINDS = ("hand", "fist", "finger", "microphone", "boom", "cup")
-_OVER = 3  # pixels in a drawn one of a sprite, along a side
+_OVER = 3  # supersampling of sprites per side
 
 
 @dataclass(frozen=True)
 class Visit:
-    """Something that comes before the mouth of a face and goes again."""
+    """The motion of an occluder to a mouth and away again."""
 
     kind: str  # of `KINDS`
-    first: int  # frame in which it begins to come
-    end: int  # frame in which it is gone
-    slide: int = 8  # frames that it takes to come, and to go
+    first: int  # first frame of its approach
+    end: int  # first frame after its departure
+    slide: int = 8  # frames of approach and of departure
     size: float = 1.0  # factor on its usual size
     angle: float = 0.0  # radians; 0 comes from below, positive from the viewer's right
-    aside: float = 0.0  # inter-ocular units, how far right of the mouth's middle it stops
-    down: float = 0.0  # likewise below
+    aside: float = 0.0  # offset to the right of the mouth's middle, inter-ocular units
+    down: float = 0.0  # offset below it
     seed: int = 0  # of its texture
 
     def nearness(self, frame: int) -> float:
-        """0 far away, 1 before the mouth."""
+        """Return 0 far away to 1 in front of the mouth."""
         way = min(frame - self.first, self.end - 1 - frame) / max(self.slide, 1)
         held = min(max(way, 0.0), 1.0)
         return held * held * (3 - 2 * held)
 
 
 def skin_of(image: Image, face: Floats, scheme: LandmarkScheme) -> Image:
-    """A patch of skin (S, S, 3) from between the eyes and the hair line of a face (P, 3)."""
+    """Cut a patch of skin (S, S, 3) from the forehead of a face (P, 3)."""
     left, right = face[list(scheme.eye_corners), :2]
     upper, lower = face[list(scheme.vertical), :2]
     unit = float(np.linalg.norm(right - left))
@@ -52,19 +52,19 @@ def skin_of(image: Image, face: Floats, scheme: LandmarkScheme) -> Image:
 
 @dataclass(frozen=True)
 class Sprite:
-    """A visitor as it is pasted; its middle goes before the mouth, its handle points down."""
+    """The picture of an occluder; its centre covers the mouth, its handle points down."""
 
-    picture: Floats  # (S, S, 4) RGB 0..255 and share 0..1
+    picture: Floats  # (S, S, 4) RGB 0..255 and alpha 0..1
     unit: float  # inter-ocular distance for which it is drawn, pixels
 
 
 def with_visit(
     image: Image, face: Floats, visit: Visit, frame: int, sprite: Sprite, scheme: LandmarkScheme
 ) -> tuple[Image, NDArray[np.bool_]]:
-    """The frame with the visitor where it is by then, and the pixels (H, W) that it covers.
+    """Paste an occluder on a frame; return the frame and the covered pixels (H, W).
 
     Args:
-        face: (P, 3) pixels, where the face is.
+        face: (P, 3) landmarks, pixels.
         sprite: from `draw_sprite`, of the same visit.
     """
     left, right = face[list(scheme.eye_corners), :2]
@@ -90,7 +90,7 @@ def with_visit(
 
 
 def draw_sprite(visit: Visit, unit: float, skin: Image) -> Sprite:
-    """What comes, for a face whose inter-ocular distance is `unit` pixels.
+    """Draw the occluder for a face whose inter-ocular distance is `unit` pixels.
 
     Args:
         skin: from `skin_of`, of the same person.
@@ -108,7 +108,7 @@ def draw_sprite(visit: Visit, unit: float, skin: Image) -> Sprite:
         depth = cv2.distanceTransform((line > 127).astype(np.uint8), cv2.DIST_L2, 3)
         round_ = np.clip(depth / (0.5 * width * step), 0, 1)
         inside = line > 127
-        # Rounded towards the viewer: darker at its edges.
+        # Shade as a round body, darker at its edges.
         shade[inside] = ((1 - dark) + dark * np.sqrt(round_ * (2 - round_)))[inside]
         shape[:] = np.maximum(shape, line)
 

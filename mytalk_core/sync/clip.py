@@ -1,4 +1,4 @@
-"""What the sync expert sees and hears: lips in motion, and the sound as a spectrum or features."""
+"""Inputs of the sync expert: motion of the lips, and sound as a spectrum or speech features."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -19,37 +19,38 @@ from mytalk_core.sync.expert_file import ExpertConfig, LipInput, SoundInput
 LIP_POINTS = len(MESH478.lips)
 
 MOUTH_SIZE = 48
-"""Width and height of a picture of the mouth, pixels."""
+"""Width and height of a mouth picture, pixels."""
 
 ROWS_PER_FRAME = 4
-"""Spectrum rows to a video frame at 25 fps: 100 a second."""
+"""Spectrum rows per video frame at 25 fps, a rate of 100 Hz."""
 
 MEL_BANDS = 80
 
-# What brings inputs to about unit size.
+# Scale inputs to about unit size.
 LIP_SCALE = 0.03  # typical lip displacement, inter-ocular units
-GREY_SCALE = 0.1  # typical change of a pixel of the mouth
+GREY_SCALE = 0.1  # typical change of a mouth pixel, 0..1
 SPECTRUM_SCALE = 2.0  # typical deviation of the log-mel spectrum
 
 _WINDOW = SPEECH_SAMPLE_RATE // 40  # samples, 25 ms
 _HOP = int(SPEECH_SAMPLE_RATE / (MOTION_FPS * ROWS_PER_FRAME))
-_FLOOR = 1e-8  # power of a window, some -80 dB below full scale
-_MOUTH_EXTENT = 0.9  # width of what the picture of a mouth shows, inter-ocular units
+_FLOOR = 1e-8  # power of a window, about -80 dB relative to full scale
+_MOUTH_EXTENT = 0.9  # width of a mouth picture, inter-ocular units
 
 
 @dataclass(frozen=True)
 class SyncClip:
-    """A clip as a sync expert takes it, 25 fps."""
+    """The inputs of a sync expert from one clip, 25 fps."""
 
     speaker: str
     lips: NDArray[np.float32]  # (T, 40, 2) from `lip_motion` or (T, 48, 48) from `mouth_motion`
-    sounds: tuple[NDArray[np.float32], ...]  # (4T, 80) or (T, 512) each: as recorded, other voices
+    # (4T, 80) or (T, 512) per voice, the recorded one first.
+    sounds: tuple[NDArray[np.float32], ...]
 
 
 def sync_clip(sample: ClipSample, config: ExpertConfig) -> SyncClip:
-    """The clip of a shard as an expert of this configuration takes it, in its own voice.
+    """Compute the inputs of an expert from a sample, in the recorded voice only.
 
-    Its landmarks are of `mesh478` and finite, its rate is 25 fps.
+    The landmarks of the sample are finite points of `mesh478`, its rate is 25 fps.
     """
     frames = sample.meta.frame_count
     scheme = SCHEMES[sample.meta.scheme]
@@ -66,12 +67,12 @@ def sync_clip(sample: ClipSample, config: ExpertConfig) -> SyncClip:
 
 
 def sound_rows(sound: SoundInput) -> int:
-    """Rows of a sound to a video frame."""
+    """Return the rows of a sound input per video frame."""
     return 1 if sound is SoundInput.SPEECH else ROWS_PER_FRAME
 
 
 def lip_motion(lips: Points) -> NDArray[np.float32]:
-    """What moves: lips minus their mean over the clip, depth left out, (T, L, 2).
+    """Return lips minus their mean over the clip, without depth, (T, L, 2).
 
     Args:
         lips: (T, L, 2 or 3) aligned, inter-ocular units, in the order of the scheme's `lips`.
@@ -86,10 +87,10 @@ def mouth_motion(
     boxes: NDArray[np.float32],
     scheme: LandmarkScheme,
 ) -> NDArray[np.float32]:
-    """What changes in the pictures of a mouth: grey, 0..1, minus their mean, (T, 48, 48).
+    """Return grey mouth pictures, 0..1, minus their mean over the clip, (T, 48, 48).
 
-    The region is fixed in the crop, around the middle of all lips of the clip and 0.9 inter-ocular
-    units wide, so that it does not move with the lips.
+    The region is fixed in the crop, so that it does not move with the lips: 0.9 inter-ocular units
+    wide around the mean of all lip points of the clip.
 
     Args:
         crops: (T, S, S, 3) RGB; landmarks: (T, P, 3) square pixels; boxes: (T, 3, 2).
@@ -98,7 +99,7 @@ def mouth_motion(
     gains = np.linalg.norm(boxes[:, 0], axis=-1)
     zoom = MOUTH_SIZE / (_MOUTH_EXTENT * float(np.median(inter_ocular(landmarks, scheme) * gains)))
     shift = MOUTH_SIZE / 2 - zoom * lips.mean(axis=(0, 1))
-    # Pixel centres stand at half units, here as there.
+    # Pixel centres are at half units in both pictures.
     turn = np.column_stack([zoom * np.eye(2), shift + (zoom - 1) / 2])
     size = (MOUTH_SIZE, MOUTH_SIZE)
     mouths = np.stack(
@@ -115,19 +116,19 @@ def mouth_motion(
 
 
 def log_mel(audio: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
-    """The sound under `frames` video frames, (4 frames, 80): log-mel at 100 Hz.
+    """Compute the log-mel spectrum under `frames` video frames, (4 frames, 80), at 100 Hz.
 
-    Row k is about the 10 ms that start at k / 100 s. Every band is minus its mean over the clip:
-    the mean carries microphone and level, which say nothing about time.
+    Row k is centred on the 10 ms from k / 100 s. The mean of every band over the clip, which
+    depends on microphone and level, is subtracted.
 
     Args:
-        audio: (N,) 16 kHz mono, -1..1; silence stands where it ends before the picture.
+        audio: (N,) 16 kHz mono, -1..1; padded with silence to the end of the picture.
     """
     rows = frames * ROWS_PER_FRAME
     before = (_WINDOW - _HOP) // 2
     padded = np.zeros((rows - 1) * _HOP + _WINDOW, np.float32)
-    heard = audio[: len(padded) - before]
-    padded[before : before + len(heard)] = heard
+    used = audio[: len(padded) - before]
+    padded[before : before + len(used)] = used
     windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     power = np.abs(np.fft.rfft(windows * np.hanning(_WINDOW))) ** 2 / _WINDOW
     spectrum = np.log(power @ _mel_filters() + _FLOOR)
@@ -137,7 +138,7 @@ def log_mel(audio: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
 
 @cache
 def _mel_filters() -> NDArray[np.float64]:
-    """Triangles evenly spaced in mel = 2595 log10(1 + f / 700) up to 8 kHz, (bins, 80)."""
+    """Return triangles at even distances in mel = 2595 log10(1 + f / 700) to 8 kHz, (bins, 80)."""
     top = 2595 * np.log10(1 + SPEECH_SAMPLE_RATE / 2 / 700)
     corners = 700 * (10 ** (np.linspace(0, top, MEL_BANDS + 2) / 2595) - 1)
     bins = np.fft.rfftfreq(_WINDOW, 1 / SPEECH_SAMPLE_RATE)[:, None]

@@ -1,8 +1,7 @@
-"""The sync expert: two small encoders that put lips and sound that belong together close together.
+"""The audio-visual sync expert: two encoders with a joint embedding of lips and sound.
 
-After Chung and Zisserman, "Out of time: automated lip sync in the wild" (SyncNet, 2016): some video
-frames against the sound under them. Lips are seen as landmarks or as pictures, sound is heard as
-a log-mel spectrum or as speech features; all else is the same.
+After Chung and Zisserman, "Out of time: automated lip sync in the wild" (SyncNet, 2016). Lips are
+landmarks or mouth pictures, sound is a log-mel spectrum or speech features.
 """
 
 from collections.abc import Mapping
@@ -32,18 +31,19 @@ from mytalk_core.sync.expert_file import (
     write_expert_file,
 )
 
-_CHANNELS = 16  # of the first layer that sees a picture
-_PICTURE_DROPOUT = 0.2  # of what a single picture is told by, in training
+_CHANNELS = 16  # of the first layer on pictures
+_PICTURE_DROPOUT = 0.2  # of the features of a picture
 
 
 class SyncExpert(nn.Module):
-    """Embeds every window of a clip; windows that belong together have a large dot product.
+    """Embed every window of a clip; matching windows have a large dot product.
 
-    W is the number of windows of a clip: its frames but for `config.frames` - 1 of them.
+    A clip of T frames has W = T - `config.frames` + 1 windows.
     """
 
-    speech_mean: Tensor  # (512,) of the features, over the clips of the training; only where an
-    speech_std: Tensor  # expert hears them
+    # (512,) over the training clips; only for experts on speech features.
+    speech_mean: Tensor
+    speech_std: Tensor
 
     def __init__(self, config: ExpertConfig) -> None:
         super().__init__()
@@ -51,9 +51,9 @@ class SyncExpert(nn.Module):
         width = config.width
         if config.lips is LipInput.PIXELS:
             self.picture = _picture_encoder(width)
-        seen = width if config.lips is LipInput.PIXELS else LIP_POINTS * 2
+        channels = width if config.lips is LipInput.PIXELS else LIP_POINTS * 2
         self.lips = nn.Sequential(
-            nn.Conv1d(seen, width, 3, padding=1),
+            nn.Conv1d(channels, width, 3, padding=1),
             nn.GELU(),
             nn.Conv1d(width, width, 3, padding=1),
             nn.GELU(),
@@ -62,14 +62,14 @@ class SyncExpert(nn.Module):
         if config.sound is SoundInput.SPEECH:
             self.register_buffer("speech_mean", torch.zeros(FEATURE_SIZE))
             self.register_buffer("speech_std", torch.ones(FEATURE_SIZE))
-            heard: list[nn.Module] = [
+            layers: list[nn.Module] = [
                 nn.Conv1d(FEATURE_SIZE, width, 1),
                 nn.GELU(),
                 nn.Conv1d(width, width, 3, padding=1),
                 nn.GELU(),
             ]
         else:
-            heard = [
+            layers = [
                 nn.Conv1d(MEL_BANDS, width, 5, padding=2),
                 nn.GELU(),
                 nn.Conv1d(width, width, 4, stride=2, padding=1),
@@ -77,20 +77,20 @@ class SyncExpert(nn.Module):
                 nn.Conv1d(width, width, 4, stride=2, padding=1),
                 nn.GELU(),
             ]
-        self.sound = nn.Sequential(*heard, *_window_head(config))
-        # Sharpness of the softmax over offsets; learned, and kept for the training loss.
+        self.sound = nn.Sequential(*layers, *_window_head(config))
+        # Sharpness of the softmax over offsets; learned, and stored for the sync loss.
         self.log_temperature = nn.Parameter(torch.tensor(2.3))
 
     def fit_speech(self, features: Tensor) -> None:
-        """Take mean and deviation of the speech features (N, 512) that it will hear."""
+        """Set mean and deviation from the speech features (N, 512) of the training clips."""
         self.speech_mean.copy_(features.mean(dim=0))
         self.speech_std.copy_(features.std(dim=0))
 
     def embed_lips(self, lips: Tensor) -> Tensor:
-        """Unit vectors of the windows, (B, W, E).
+        """Embed lips as unit vectors of their windows, (B, W, E).
 
         Args:
-            lips: (B, T, 40, 2) as of `lip_motion`, or (B, T, 48, 48) as of `mouth_motion`.
+            lips: (B, T, 40, 2) from `lip_motion`, or (B, T, 48, 48) from `mouth_motion`.
         """
         if self.config.lips is LipInput.PIXELS:
             pictures = (lips / GREY_SCALE).flatten(0, 1)[:, None]
@@ -100,10 +100,10 @@ class SyncExpert(nn.Module):
         return self._embed(self.lips, flat.unfold(1, self.config.frames, 1))
 
     def embed_sound(self, sound: Tensor) -> Tensor:
-        """Unit vectors of the windows, (B, W, E).
+        """Embed sound as unit vectors of its windows, (B, W, E).
 
         Args:
-            sound: (B, 4T, 80) as of `log_mel`, or speech features (B, T, 512) at 25 Hz.
+            sound: (B, 4T, 80) from `log_mel`, or speech features (B, T, 512) at 25 Hz.
         """
         if self.config.sound is SoundInput.SPEECH:
             scaled = (sound - self.speech_mean) / self.speech_std
@@ -118,7 +118,7 @@ class SyncExpert(nn.Module):
 
 
 def _window_head(config: ExpertConfig) -> list[nn.Module]:
-    """From (B, width, frames) to (B, E)."""
+    """Return the layers from (B, width, frames) to (B, E)."""
     return [
         nn.Flatten(),
         nn.Dropout(config.dropout),
@@ -129,7 +129,7 @@ def _window_head(config: ExpertConfig) -> list[nn.Module]:
 
 
 def _picture_encoder(width: int) -> nn.Sequential:
-    """From one mouth (B, 1, 48, 48) to (B, width)."""
+    """Return the encoder of a mouth picture, (B, 1, 48, 48) to (B, width)."""
     side = MOUTH_SIZE // 8
     return nn.Sequential(
         nn.Conv2d(1, _CHANNELS, 5, stride=2, padding=2),
@@ -145,20 +145,20 @@ def _picture_encoder(width: int) -> nn.Sequential:
 
 
 def save_expert(expert: SyncExpert, purpose: Purpose, path: Path, about: Mapping[str, str]) -> None:
-    """Write an expert for one purpose and `about` (what it was trained on, by what).
+    """Write an expert for one purpose, with `about`, the provenance of its training.
 
     Raises:
-        OutputError: where the folder cannot be written.
+        OutputError: the folder cannot be written.
     """
     weights = {name: tensor.numpy() for name, tensor in expert.state_dict().items()}
     write_expert_file(path, ExpertFile(purpose, expert.config, weights), about)
 
 
 def load_expert(purpose: Purpose, path: Path | None = None) -> SyncExpert:
-    """The expert in `path` (None: the shipped one of this purpose), ready to judge.
+    """Load the expert in `path` (None: the shipped one of this purpose) in evaluation mode.
 
     Raises:
-        ModelError: where the file is missing, is no sync expert, or serves another purpose.
+        ModelError: as `read_expert_file`.
     """
     stored = read_expert_file(purpose, path)
     expert = SyncExpert(stored.config)

@@ -1,7 +1,7 @@
-"""A sync expert on disk: what it is for, its sizes, its weights. Read without torch.
+"""The file of a sync expert: purpose, configuration and weights. Read without torch.
 
-There is one copy for each purpose, trained apart from the others, and a file is refused for any
-purpose but its own: who trains or chooses data with its judge learns nothing from the verdict.
+There is one copy per purpose, trained separately, and a file is rejected for any other purpose: a
+copy that selected data or trained a model must not evaluate the result.
 """
 
 import json
@@ -19,52 +19,52 @@ from mytalk_core.data.model_store import own_weights
 from mytalk_core.errors import ModelError, Reason
 from mytalk_core.media.output import atomic_path
 
-_ENTRY = "sync_expert"  # of the file's metadata: purpose, configuration and origin as JSON
+_ENTRY = "sync_expert"  # metadata: purpose, configuration and provenance as JSON
 
 
 class Purpose(StrEnum):
-    """What a copy of the expert is for; it serves nothing else."""
+    """The only use of a copy of the expert."""
 
     PREPROCESSING = "preprocessing"  # offset and confidence of footage
-    TRAINING = "training"  # a loss of the motion model
-    EVALUATION = "evaluation"  # judges landmarks
-    PIXELS = "pixels"  # judges pictures
+    TRAINING = "training"  # loss of the motion model
+    EVALUATION = "evaluation"  # metrics on landmarks
+    PIXELS = "pixels"  # metrics on pictures
 
 
 class LipInput(StrEnum):
-    """What an expert sees."""
+    """The lip input of an expert."""
 
     LANDMARKS = "landmarks"
     PIXELS = "pixels"
 
 
 class SoundInput(StrEnum):
-    """What an expert hears."""
+    """The sound input of an expert."""
 
     SPECTRUM = "spectrum"  # log-mel
-    SPEECH = "speech"  # the speech features that the motion model hears, too
+    SPEECH = "speech"  # the speech features of the motion model
 
 
 @dataclass(frozen=True)
 class ExpertConfig:
     """Inputs and sizes of the two encoders."""
 
-    # What is seen and heard.
+    # Inputs of the encoders.
     lips: LipInput = LipInput.LANDMARKS
     sound: SoundInput = SoundInput.SPECTRUM
-    # Video frames of a window, the least that can be judged.
+    # Video frames of a window.
     frames: int = 5
     # Width of the hidden layers.
     width: int = 64
     # Size of the embedding.
     embedding: int = 64
-    # Share of the hidden units left out in training.
+    # Probability of dropout.
     dropout: float = 0.4
 
 
 @dataclass(frozen=True)
 class ExpertFile:
-    """What a file holds."""
+    """The content of a file."""
 
     purpose: Purpose
     config: ExpertConfig
@@ -72,19 +72,19 @@ class ExpertFile:
 
 
 def expert_path(purpose: Purpose) -> Path:
-    """The weights that the project ships."""
+    """Return the path of the shipped weights."""
     return own_weights() / f"sync_{purpose}.safetensors"
 
 
 def write_expert_file(path: Path, content: ExpertFile, about: Mapping[str, str]) -> None:
-    """Write an expert and `about` (what it was trained on, by what) as safetensors.
+    """Write an expert as safetensors, with `about`, the provenance of its training.
 
-    The same expert gives the same bytes.
+    Equal experts give equal bytes.
 
     Raises:
-        OutputError: where the folder cannot be written.
+        OutputError: the folder cannot be written.
     """
-    # One entry, because safetensors writes several in an order of chance.
+    # One entry, because safetensors writes several in random order.
     entry = {"purpose": content.purpose, "config": asdict(content.config), **about}
     metadata = {_ENTRY: json.dumps(entry, sort_keys=True)}
     with atomic_path(path) as temporary:
@@ -92,15 +92,17 @@ def write_expert_file(path: Path, content: ExpertFile, about: Mapping[str, str])
 
 
 def read_expert_file(purpose: Purpose, path: Path | None = None) -> ExpertFile:
-    """The expert in `path` (None: the shipped one of this purpose).
+    """Read the expert in `path` (None: the shipped one of this purpose).
 
     Raises:
-        ModelError: where the file is missing, is no sync expert, or serves another purpose.
+        ModelError: the file is missing, is no sync expert, or has another purpose.
     """
     path = path or expert_path(purpose)
     if not path.is_file():
         raise ModelError(
-            "there are no sync expert's weights.", reason=Reason.MODEL_MISSING, where=str(path)
+            "the weights of the sync expert are missing.",
+            reason=Reason.MODEL_MISSING,
+            where=str(path),
         )
     try:
         with safe_open(path, "numpy") as stored:
@@ -113,15 +115,15 @@ def read_expert_file(purpose: Purpose, path: Path | None = None) -> ExpertFile:
                 {name: stored.get_tensor(name) for name in stored.keys()},  # noqa: SIM118
             )
     except Exception as error:
-        # safetensors, json and the types each have their own way to say the same.
+        # safetensors, json and the types raise many kinds.
         raise ModelError(
-            f"these are not a sync expert's weights ({error}).",
+            f"this is no file of a sync expert ({error}).",
             reason=Reason.MODEL_CORRUPT,
             where=str(path),
         ) from error
     if content.purpose is not purpose:
         raise ModelError(
-            f"this sync expert is for {content.purpose}, not for {purpose}; copies never mix.",
+            f"this sync expert is for {content.purpose}, not for {purpose}.",
             reason=Reason.BAD_CONFIGURATION,
             where=str(path),
             remedy=f"Give the file that `mytalk train-sync {purpose}` wrote.",

@@ -29,7 +29,7 @@ class LightExpert:
         """Load the preprocessing copy from `path` (None: the shipped one).
 
         Raises:
-            ModelError: the file is missing, is no sync expert, or serves another purpose.
+            ModelError: as `read_expert_file`.
         """
         stored = read_expert_file(Purpose.PREPROCESSING, path)
         self._frames = stored.config.frames

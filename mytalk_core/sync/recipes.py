@@ -1,4 +1,4 @@
-"""How the copy for each purpose is made: what it sees and hears, and its own chance."""
+"""Configuration and training of the copy for each purpose."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,17 @@ from mytalk_core.sync.training import ExpertTrainingConfig
 
 @dataclass(frozen=True)
 class Recipe:
-    """A copy of the expert before it is trained."""
+    """Configuration and training of one copy."""
 
     expert: ExpertConfig
     training: ExpertTrainingConfig
 
 
 RECIPES = {
-    # Hears other voices, too: footage comes from any room.
+    # With altered voices, because footage comes from any room.
     Purpose.PREPROCESSING: Recipe(ExpertConfig(), ExpertTrainingConfig(seed=1)),
-    # Hears what the motion model hears, so that it can stand beside its losses, and hears it
-    # through as much noise; the copies that judge hear spectra, which no model is driven by.
+    # The inputs of the motion model with as much noise. The copies for evaluation use spectra,
+    # which are no input of any model.
     Purpose.TRAINING: Recipe(
         ExpertConfig(sound=SoundInput.SPEECH), ExpertTrainingConfig(speech_noise=0.6, seed=2)
     ),

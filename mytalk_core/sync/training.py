@@ -1,4 +1,4 @@
-"""Training of a sync expert: which of the sounds near a window is the one under it."""
+"""Training of a sync expert by contrast between the offsets of each clip."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,38 +20,35 @@ from mytalk_core.sync.offsets import MAX_OFFSET
 
 @dataclass(frozen=True)
 class ExpertTrainingConfig:
-    """How the expert learns. The variations are what keeps it from learning its few speakers."""
+    """Optimisation and augmentation, which prevents overfitting to the few speakers."""
 
     # Optimiser steps.
     steps: int = 600
-    # Clips in a step; a speaker's clips are drawn with the square root of their share.
+    # Clips per step; speakers are drawn with the square root of their share of the clips.
     batch: int = 16
-    # Video frames cut from each clip; shorter clips are left out.
+    # Video frames cut from each clip; shorter clips are not used.
     frames: int = 64
-    # Peak learning rate; it falls to zero along a cosine.
+    # Peak learning rate of a cosine decay to zero.
     learning_rate: float = 1e-3
-    # Decay of the weights.
     weight_decay: float = 0.05
-    # Other voices in which each clip is heard.
+    # Altered voices per clip.
     voices: int = 1
-    # Lip motion is made this much larger or smaller, as a share.
+    # Largest relative change of the size of lip motion.
     lip_gain: float = 0.3
-    # Standard deviation of the noise on lip points, inter-ocular units: a tracker's jitter.
+    # Standard deviation of noise on lip points, inter-ocular units, as of a tracker's jitter.
     lip_noise: float = 0.005
-    # The same on the grey of a mouth's pictures, 0..1.
+    # Standard deviation of noise on mouth pictures, 0..1.
     grey_noise: float = 0.03
-    # Share of cuts whose pictures are seen as negatives: teeth flash bright between dark lips where
-    # skin is dark, and mouths open dark where it is light.
+    # Share of inverted mouth pictures: the contrast of teeth and lips depends on the skin.
     negatives: float = 0.3
-    # Pixels by which a mouth's pictures are moved at most.
+    # Largest shift of mouth pictures, pixels.
     picture_shift: int = 2
-    # Spectrum bands moved up or down at most: other voices.
+    # Largest shift of spectrum bands, as between voices.
     band_shift: int = 3
-    # Standard deviation of the noise on the log spectrum.
+    # Standard deviation of noise on the log spectrum.
     spectrum_noise: float = 0.5
-    # The same on speech features, as a share of their own deviation.
+    # Standard deviation of noise on speech features, relative to their own.
     speech_noise: float = 0.3
-    # Decides everything that is random.
     seed: int = 0
 
 
@@ -61,22 +58,21 @@ def train_expert(
     config: ExpertTrainingConfig,
     progress: Callable[[int, float], None] = lambda step, loss: None,
 ) -> SyncExpert:
-    """Train on clips of 64 frames or more; `progress` is told each step and its loss.
-
-    The same clips and configuration give the same expert on the same machine and thread count.
+    """Train an expert, deterministically for a machine and thread count.
 
     Args:
-        clips: as `expert` takes them, in at least one voice.
+        clips: inputs of `expert`; those shorter than `config.frames` are not used.
+        progress: called with each step and its loss.
 
     Raises:
-        BadInputError: where no clip is long enough.
+        BadInputError: no clip is long enough.
     """
     usable = [clip for clip in clips if len(clip.lips) >= config.frames]
     if not usable:
         raise BadInputError(
-            f"no clip has {config.frames} frames, which is what the sync expert learns from.",
+            f"no clip has {config.frames} frames, the least for training a sync expert.",
             reason=Reason.TOO_SHORT,
-            remedy="Preprocess footage in which a face is seen for longer.",
+            remedy="Preprocess footage that shows faces for longer.",
         )
     random = np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
@@ -89,10 +85,10 @@ def train_expert(
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.steps)
     share = _draw_shares(usable)
-    varied = _Variations(expert, config, random, model)
+    augmented = _Augmentation(expert, config, random, model)
     for step in range(config.steps):
         chosen = random.choice(len(usable), config.batch, p=share)
-        pairs = [varied.cut(usable[i]) for i in chosen]
+        pairs = [augmented.cut(usable[i]) for i in chosen]
         lips, sound = (torch.from_numpy(np.stack(side)) for side in zip(*pairs, strict=True))
         loss = offset_loss(
             model.embed_lips(lips), model.embed_sound(sound), model.log_temperature.exp()
@@ -102,50 +98,50 @@ def train_expert(
         optimiser.step()
         schedule.step()
         progress(step, loss.item())
-    optimiser.zero_grad()  # who is given the expert has no use for gradients
+    optimiser.zero_grad()  # free the gradients
     return model.eval()
 
 
 def offset_loss(lips: Tensor, sound: Tensor, sharpness: Tensor) -> Tensor:
-    """InfoNCE over the offsets -15..15 within each clip, from lips to sound and back.
+    """Return InfoNCE over the offsets -15..15 within each clip, symmetric in lips and sound.
 
     van den Oord et al., "Representation learning with contrastive predictive coding", 2018.
 
     Args:
-        lips, sound: (B, W, E) unit vectors of windows that belong together.
-        sharpness: what dot products are multiplied with.
+        lips, sound: (B, W, E) unit vectors of simultaneous windows.
+        sharpness: factor of dot products.
     """
     logits, target = offset_logits(lips, sound, sharpness)
-    # Transposing the windows swaps who is asked for whom; the band is symmetric.
+    # Transposition swaps query and candidates; the band of offsets is symmetric.
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.mT, target)) / 2
 
 
 def offset_logits(lips: Tensor, sound: Tensor, sharpness: Tensor) -> tuple[Tensor, Tensor]:
-    """Arguments of a cross-entropy that asks every lip window for its sound window.
+    """Return the arguments of a cross-entropy from lip windows to sound windows.
 
-    Args: as of `offset_loss`.
+    Arguments as in `offset_loss`.
 
     Returns:
-        logits (B, W, W), -inf where windows are more than 15 frames apart; target (B, W).
+        logits (B, W, W), -inf for windows more than 15 frames apart; target (B, W).
     """
     windows = lips.shape[1]
     place = torch.arange(windows, device=lips.device)
     too_far = (place[:, None] - place).abs() > MAX_OFFSET
     logits = (sharpness * lips @ sound.mT).masked_fill(too_far, float("-inf"))
-    # cross_entropy wants the choices second, and its target is the same for rows and columns.
+    # cross_entropy takes classes in the second dimension; the target is the diagonal.
     return logits.mT, place.expand(len(lips), windows)
 
 
 def _draw_shares(clips: Sequence[SyncClip]) -> NDArray[np.float64]:
-    """Probability of each clip: the square root keeps a frequent speaker from ruling."""
+    """Return the probability of each clip; a speaker's total is the square root of their count."""
     count = Counter(clip.speaker for clip in clips)
     weight = np.array([count[clip.speaker] ** -0.5 for clip in clips])
     share: NDArray[np.float64] = weight / weight.sum()
     return share
 
 
-class _Variations:
-    """Cuts of clips, said by somebody a little different each time."""
+class _Augmentation:
+    """Cut random parts of clips and vary face, voice and noise."""
 
     def __init__(
         self,
@@ -162,16 +158,16 @@ class _Variations:
         )
 
     def cut(self, clip: SyncClip) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """A random cut of a clip: its lips, and its sound in one of its voices."""
+        """Return augmented lips and sound of a random cut, in one of the voices of the clip."""
         start = int(self._random.integers(len(clip.lips) - self._config.frames + 1))
         end = start + self._config.frames
-        seen = clip.lips[start:end] - clip.lips[start:end].mean(axis=0)
-        see = self._pictures if self._expert.lips is LipInput.PIXELS else self._landmarks
-        sound = clip.sounds[self._random.integers(len(clip.sounds))]
+        lips = clip.lips[start:end] - clip.lips[start:end].mean(axis=0)
+        vary_lips = self._pictures if self._expert.lips is LipInput.PIXELS else self._landmarks
+        voice = clip.sounds[self._random.integers(len(clip.sounds))]
         rows = sound_rows(self._expert.sound)
-        heard = sound[start * rows : end * rows]
-        hear = self._speech if self._expert.sound is SoundInput.SPEECH else self._spectrum
-        return see(seen).astype(np.float32), hear(heard).astype(np.float32)
+        sound = voice[start * rows : end * rows]
+        vary_sound = self._speech if self._expert.sound is SoundInput.SPEECH else self._spectrum
+        return vary_lips(lips).astype(np.float32), vary_sound(sound).astype(np.float32)
 
     def _landmarks(self, lips: NDArray[np.float32]) -> NDArray[np.float64]:
         if self._random.random() < 0.5:
@@ -202,7 +198,7 @@ class _Variations:
         return varied
 
     def _speech(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        # Half of the deviation is one for the whole cut: voices and rooms differ by such.
+        # A constant offset per cut, with half the deviation, as between voices and rooms.
         noise = self._random.standard_normal(rows.shape)
         room = 0.5 * self._random.standard_normal((1, rows.shape[1]))
         varied: NDArray[np.float64] = rows + self._config.speech_noise * self._speech_std * (
@@ -212,10 +208,9 @@ class _Variations:
 
 
 def _mirrored() -> list[int]:
-    """Which lip point stands where each was once left and right are exchanged.
+    """Return the permutation of lip points under a mirror image.
 
-    Both contours begin at the left corner; along the lower lip it is half of the contour to the
-    right one.
+    Both contours start at the left corner; the right corner is at half of the contour.
     """
     outer, inner = len(MESH478.outer_lips), len(MESH478.inner_lips)
     turned = [(outer // 2 - place) % outer for place in range(outer)]

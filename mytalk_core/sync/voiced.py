@@ -1,4 +1,4 @@
-"""Clips of shards as an expert takes them, heard in other voices as well."""
+"""Inputs of the sync expert with altered voices."""
 
 import zlib
 from dataclasses import replace
@@ -19,10 +19,10 @@ from mytalk_core.sync.expert_file import ExpertConfig, SoundInput
 def voiced_clip(
     sample: ClipSample, config: ExpertConfig, voices: int, encoder: SpeechEncoder
 ) -> SyncClip:
-    """As `sync_clip`, with `voices` other voices, the same ones every time.
+    """Call `sync_clip` and append `voices` altered voices, which depend only on the sample's key.
 
     Args:
-        encoder: used where the expert hears speech features.
+        encoder: used for experts on speech features.
     """
     clip = sync_clip(sample, config)
     audio, frames = from_pcm16(sample.audio), sample.meta.frame_count
@@ -39,9 +39,9 @@ def voiced_clip(
 
 
 def _spectrum(audio: NDArray[np.float32], rate: float, frames: int) -> NDArray[np.float32]:
-    """The spectrum of a voice played `rate` times as fast, on the original's clock."""
+    """Return the spectrum of a voice played `rate` times as fast, at the original timing."""
     rows = log_mel(audio, int(np.ceil(frames / rate)))
-    # Row k stands for its middle.
+    # Row k is at its middle.
     middles = np.arange(frames * ROWS_PER_FRAME, dtype=np.float64) + 0.5
     slowed = resampled(rows, middles / rate - 0.5)
     centred: NDArray[np.float32] = slowed - slowed.mean(axis=0)

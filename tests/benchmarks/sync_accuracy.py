@@ -1,12 +1,12 @@
-"""How well the copies of the sync expert place sound, on speakers they were never trained on.
+"""Accuracy of the copies of the sync expert on held-out speakers.
 
     python tests/benchmarks/sync_accuracy.py CURATED [WEIGHTS]
 
-`CURATED`: what `mytalk curate` wrote, with splits val and test; `WEIGHTS`: a folder of copies, else
-the shipped ones. Every clip's sound is moved by 3 to 9 frames, early or late, before anything hears
-it. Prints, for each copy, how often stretches of some length are placed within one frame, with 95 %
-intervals (bootstrap over clips); how its scores tell own sound from another sentence's; and, for
-preprocessing, the expert beside loudness: offsets of single clips, and which sources are moved.
+`CURATED`: output of `mytalk curate` with the splits val and test; `WEIGHTS`: a folder of copies,
+default the shipped ones. The sound of every clip is shifted by 3 to 9 frames, early or late. Prints
+for each copy the share of stretches, by length, whose offset is found within one frame, with 95 %
+intervals (bootstrap over clips), and its scores of own sound and of another sentence's. For
+preprocessing it compares the expert with loudness: offsets of single clips, and moved sources.
 """
 
 import os
@@ -37,7 +37,7 @@ from mytalk_core.media.audio import from_pcm16
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.loudness import loudness_dbfs, loudness_shift, opening_offset
 from mytalk_core.speech.per_frame import speech_per_frame
-from mytalk_core.sync.accuracy import placed
+from mytalk_core.sync.accuracy import within_tolerance
 from mytalk_core.sync.clip import log_mel, sync_clip
 from mytalk_core.sync.expert import SyncExpert, load_expert
 from mytalk_core.sync.expert_file import ExpertConfig, Purpose, SoundInput, expert_path
@@ -54,7 +54,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Case:
-    """A clip, and its sound moved by a known number of frames."""
+    """A clip, and its sound shifted by a known number of frames."""
 
     sample: ClipSample
     audio: Array
@@ -67,7 +67,7 @@ class Case:
 
 
 def moved_by(audio: Array, frames: int) -> Array:
-    """The sound so many frames later; what is moved out is lost, silence comes in."""
+    """Delay the sound by a number of frames; shift in silence and cut the rest."""
     if frames < 0:
         return audio[-frames * 640 :]
     return np.concatenate([np.zeros(frames * 640, np.float32), audio])
@@ -85,15 +85,15 @@ def cases(curated: Path, split: str) -> list[Case]:
     return found
 
 
-def heard_as(config: ExpertConfig, audio: Array, frames: int, encoder: SpeechEncoder) -> Array:
-    """The sound as an expert takes it; features are made anew, for they know where they stand."""
+def sound_input(config: ExpertConfig, audio: Array, frames: int, encoder: SpeechEncoder) -> Array:
+    """Return the sound input of an expert; features depend on their position, so re-encode."""
     if config.sound is SoundInput.SPEECH:
         return speech_per_frame(encoder.encode(audio), frames)
     return log_mel(audio, frames)
 
 
 def interval(shares: Sequence[float]) -> str:
-    """Mean over clips and its 95 % interval."""
+    """Format the mean over clips and its 95 % interval."""
     random = np.random.default_rng(0)
     draws = random.choice(shares, (2000, len(shares))).mean(axis=1)
     low, high = np.percentile(draws, [2.5, 97.5])
@@ -110,19 +110,20 @@ def table_of(title: str, headings: Sequence[str]) -> Table:
 def by_length(
     title: str, expert: SyncExpert, groups: dict[str, list[Case]], encoder: SpeechEncoder
 ) -> Table:
-    """Accuracy within one frame by the length of the stretch that is looked at."""
+    """Accuracy within one frame by the length of the stretch."""
     names = [f"{frames} frames" for frames in FRAMES]
-    table = table_of(f"{title}: within one frame of 31, sound moved", ["speakers", *names])
+    table = table_of(f"{title}: within one frame of 31, sound shifted", ["speakers", *names])
     for group, members in groups.items():
         shares: dict[int, list[float]] = defaultdict(list)
         for case in members:
             lips = sync_clip(case.sample, expert.config).lips
-            sound = heard_as(expert.config, case.moved, case.frames, encoder)
-            seen, heard = embedded(lips, sound, expert)
+            sound = sound_input(expert.config, case.moved, case.frames, encoder)
+            vectors = embedded(lips, sound, expert)
             for frames in FRAMES:
                 windows = frames - expert.config.frames + 1
                 if windows > 0:
-                    shares[frames].append(float(placed(seen, heard, windows, case.late).mean()))
+                    correct = within_tolerance(*vectors, windows, case.late)
+                    shares[frames].append(float(correct.mean()))
         cells = [interval(shares[frames]) if shares[frames] else "" for frames in FRAMES]
         table.add_row(f"{group} ({len(members)} clips)", *cells)
     return table
@@ -131,9 +132,9 @@ def by_length(
 def whole_clips(
     experts: dict[Purpose, SyncExpert], members: list[Case], encoder: SpeechEncoder
 ) -> Table:
-    """Clips of three seconds as they are, beside the sound of another sentence, and silence."""
+    """Scores of clips of three seconds with own sound, another sentence, and silence."""
     headings = ["copy", "within 1", "exactly 0", "distance", "confidence"]
-    headings += ["other sentence", "silence", "told apart"]
+    headings += ["other sentence", "silence", "separated"]
     table = table_of(f"whole clips of the test speakers, {len(members)} clips", headings)
     for purpose, expert in experts.items():
         own, other, silent = [], [], []
@@ -141,26 +142,26 @@ def whole_clips(
             lips = sync_clip(case.sample, expert.config).lips
             wrong = members[(number + 1) % len(members)].audio
             for kept, audio in ((own, case.audio), (other, wrong), (silent, 0 * case.audio)):
-                sound = heard_as(expert.config, audio, case.frames, encoder)
+                sound = sound_input(expert.config, audio, case.frames, encoder)
                 kept.append(score(offset_distances(*embedded(lips, sound, expert))))
         offsets = np.array([abs(each.offset) for each in own])
-        sure = [np.array([each.confidence for each in kept]) for kept in (own, other, silent)]
-        apart = (sure[0][:, None] > sure[1]).mean()
+        confidence = [np.array([each.confidence for each in kept]) for kept in (own, other, silent)]
+        separated = (confidence[0][:, None] > confidence[1]).mean()
         figures = [
             (offsets <= 1).mean(),
             (offsets == 0).mean(),
             np.mean([each.distance for each in own]),
-            *(each.mean() for each in sure),
-            apart,
+            *(each.mean() for each in confidence),
+            separated,
         ]
         table.add_row(purpose, *(f"{figure:.2f}" for figure in figures))
     return table
 
 
 def beside_loudness(console: Console, light: LightExpert, groups: dict[str, list[Case]]) -> None:
-    """Offsets of single clips in step, by loudness and by the expert; what each takes."""
+    """Offsets of single clips in sync, by loudness and by the expert, and the time of each."""
     table = table_of(
-        "single clips in step", ["offset by", "speakers", "within 1", "exactly 0", "ms a clip"]
+        "single clips in sync", ["offset by", "speakers", "within 1", "exactly 0", "ms per clip"]
     )
     for group, members in groups.items():
         for name in ("loudness", "expert"):
@@ -186,31 +187,31 @@ def _curves(case: Case, late: int) -> tuple[Array, Array]:
 
 
 def sources(console: Console, light: LightExpert, members: list[Case], draws: int = 150) -> None:
-    """Sources of some clips of one speaker: in step, moved, with the sound of other sentences."""
-    headings = ["clips", "by", "in step: moved", "mended", "moved wrongly", "unrelated: moved"]
+    """Sources of some clips of one speaker: in sync, shifted, and with other sentences' sound."""
+    headings = ["clips", "by", "in sync: moved", "corrected", "moved wrongly", "unrelated: moved"]
     table = table_of("sources of clips of three seconds of one speaker", headings)
     shifts = (0, *SHIFTS)
     lips = [sync_clip(case.sample, ExpertConfig()).lips for case in members]
     curves = {
         late: [
-            offset_curve(seen, moved_by(case.audio, late), light)
-            for seen, case in zip(lips, members, strict=True)
+            offset_curve(own, moved_by(case.audio, late), light)
+            for own, case in zip(lips, members, strict=True)
         ]
         for late in shifts
     }
     pairs = {late: [_curves(case, late) for case in members] for late in shifts}
-    strange = [
-        [offset_curve(seen, members[(n + k) % len(members)].audio, light) for k in (1, 4, 7)]
-        for n, seen in enumerate(lips)
+    other_sound = [
+        [offset_curve(own, members[(n + k) % len(members)].audio, light) for k in (1, 4, 7)]
+        for n, own in enumerate(lips)
     ]
     speakers = defaultdict(list)
     for place, case in enumerate(members):
         speakers[case.sample.meta.speaker].append(place)
     for count in POOLED:
         random = np.random.default_rng(count)
-        rich = [own for own in speakers.values() if len(own) >= count]
+        enough = [own for own in speakers.values() if len(own) >= count]
         drawn = [
-            random.choice(rich[random.integers(len(rich))], count, replace=False)
+            random.choice(enough[random.integers(len(enough))], count, replace=False)
             for _ in range(draws)
         ]
         lengths = [[members[place].frames for place in places] for places in drawn]
@@ -223,18 +224,18 @@ def sources(console: Console, light: LightExpert, members: list[Case], draws: in
             return np.array([loudness_shift([pairs[late][p] for p in d]) for d in drawn])  # noqa: B023
 
         unrelated = [
-            trusted_shift([strange[p][random.integers(3)] for p in places], known)
+            trusted_shift([other_sound[p][random.integers(3)] for p in places], known)
             for places, known in zip(drawn, lengths, strict=True)
         ]
         for name, measure in (("loudness", by_loudness), ("expert", by_expert)):
             found = {late: measure(late) for late in shifts}
-            spoilt = (found[0] != 0).mean()
+            moved = (found[0] != 0).mean()
             errors = np.concatenate([found[late] - late for late in SHIFTS])
             acted = np.concatenate([found[late] != 0 for late in SHIFTS])
-            mended = (acted & (np.abs(errors) <= 1)).mean()
+            corrected = (acted & (np.abs(errors) <= 1)).mean()
             wrong = (acted & (np.abs(errors) > 1)).mean()
             other = f"{np.mean(np.array(unrelated) != 0):.1%}" if name == "expert" else ""
-            row = (f"{spoilt:.1%}", f"{mended:.0%}", f"{wrong:.1%}", other)
+            row = (f"{moved:.1%}", f"{corrected:.0%}", f"{wrong:.1%}", other)
             table.add_row(str(count), name, *row)
     console.print(table)
 

@@ -1,4 +1,4 @@
-"""Pose goes out of a face and comes back, whatever the pose was."""
+"""Removal of the pose from landmarks, and its inverse."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ RIGID = list(MESH478.rigid)
 
 
 def random_rotations(random: np.random.Generator, count: int, size: int) -> NDArray[np.float64]:
-    """Proper rotations (count, size, size)."""
+    """Return proper rotations (count, size, size)."""
     rotation = np.linalg.qr(random.normal(size=(count, size, size)))[0]
     rotation[:, :, 0] *= np.linalg.det(rotation)[:, None]
     return rotation
@@ -50,8 +50,8 @@ def test_a_similarity_is_recovered(seed: int, size: int, zoom: float) -> None:
     np.testing.assert_allclose(found[2], shift, atol=1e-4 * zoom)
 
 
-def test_a_mirror_image_is_answered_with_the_best_rotation_not_a_reflection() -> None:
-    """Mirrored along its shortest axis, a shape is best left as it is: Umeyama's equation 43."""
+def test_a_mirror_image_is_fitted_by_a_rotation_not_a_reflection() -> None:
+    """Umeyama 1991, equation 43: mirrored along its shortest axis, the best rotation is none."""
     source = np.diag([3.0, 2.0, 1.0])
     source = np.concatenate([source, -source]).astype(np.float32)
     rotation, scale, shift = fit_similarity(source, (source * [1, 1, -1])[None])
@@ -63,7 +63,7 @@ def test_a_mirror_image_is_answered_with_the_best_rotation_not_a_reflection() ->
 @settings(deadline=None)
 @given(seeds)
 def test_noise_is_fitted_with_the_least_error(seed: int) -> None:
-    """No similarity nearby explains noisy points better than the one that is found."""
+    """No similarity nearby has a smaller error on noisy points."""
     random = np.random.default_rng(seed)
     source = random.normal(size=(12, 3)).astype(np.float32)
     target = (source + 0.1 * random.normal(size=(12, 3))).astype(np.float32)
@@ -122,7 +122,7 @@ def test_the_aligned_face_does_not_depend_on_poses(
     )
 
 
-def test_the_aligned_face_outlives_landmark_noise(
+def test_the_aligned_face_is_robust_to_landmark_noise(
     talking_face: Callable[..., Array], face_shape: Shape
 ) -> None:
     clean = talking_face(np.full(100, 0.1))
@@ -132,7 +132,7 @@ def test_the_aligned_face_outlives_landmark_noise(
 
 
 def test_speech_does_not_move_the_aligned_face(talking_face: Callable[..., Array]) -> None:
-    """Points of the upper face stand still in aligned coordinates while mouth and head move."""
+    """Upper-face points are constant in aligned coordinates while mouth and head move."""
     openings = 0.1 + 0.1 * np.sin(np.arange(60) / 3)
     landmarks = talking_face(openings)
     pose = fit_pose(landmarks, canonical_rigid(landmarks, MESH478), MESH478)
@@ -151,7 +151,7 @@ def test_inter_ocular_is_the_distance_of_the_eyes(talking_face: Callable[..., Ar
 def test_head_turn_has_the_size_and_sign_of_the_turn(
     face_shape: Shape, turn: Turn, degrees: float
 ) -> None:
-    """A face that looks to image right has its nose right of where it is seen from the front."""
+    """The nose of a face turned to image right is to the right of its frontal position."""
     shape = face_shape(0.1)
     turned = 70 * shape @ turn(np.radians(degrees), 0.0).T + 200
     pose = fit_pose(turned[None], canonical_rigid(shape[None], MESH478), MESH478)

@@ -1,4 +1,4 @@
-"""Faces are paired so that all together lie closest, and never with one that cannot be."""
+"""Assignment of faces at the least total cost, with excluded pairs."""
 
 from itertools import permutations
 
@@ -22,7 +22,7 @@ costs = st.integers(1, 4).flatmap(
 
 
 @given(costs)
-def test_as_many_pairs_as_can_be_at_the_least_cost(rows: list[list[float]]) -> None:
+def test_the_largest_number_of_pairs_is_found_at_the_least_cost(rows: list[list[float]]) -> None:
     cost = np.array(rows, float)
     pairs = cheapest_pairs(cost)
     assert len({row for row, _ in pairs}) == len({column for _, column in pairs}) == len(pairs)

@@ -1,4 +1,4 @@
-"""The crop follows the head, steadily, and leads back to where it came from."""
+"""The crop transform: stability, geometry, resampling and inverse."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,7 +34,7 @@ def pose_of(landmarks: Array) -> Pose:
 
 @st.composite
 def boxes(draw: st.DrawFn) -> Array:
-    """Similarities from frames of films to crops."""
+    """Similarities from frames to crops."""
     gain, angle = draw(st.floats(0.05, 4)), draw(st.floats(-3, 3))
     cos, sin = gain * np.cos(angle), gain * np.sin(angle)
     shift = draw(st.tuples(st.floats(-900, 900), st.floats(-900, 900)))
@@ -43,19 +43,19 @@ def boxes(draw: st.DrawFn) -> Array:
 
 @settings(deadline=None)
 @given(boxes(), st.integers(0, 2**32 - 1))
-def test_the_inverse_leads_back(box: Array, seed: int) -> None:
+def test_the_inverse_box_restores_points(box: Array, seed: int) -> None:
     points = np.random.default_rng(seed).uniform(-100, 2000, (1, 8, 2)).astype(np.float32)
     there = apply_box(points, box[None])
     np.testing.assert_allclose(apply_box(there, invert_box(box)[None]), points, atol=0.1)
 
 
-def test_the_third_coordinate_does_not_matter(talking_face: Film) -> None:
+def test_depth_has_no_effect(talking_face: Film) -> None:
     landmarks = talking_face(np.full(3, 0.1))
     moved = crop_boxes(pose_of(landmarks), CONFIG, 25.0)
     np.testing.assert_array_equal(apply_box(landmarks, moved), apply_box(landmarks[..., :2], moved))
 
 
-def test_the_face_lies_upright_in_the_crop_from_brow_to_chin(talking_face: Film) -> None:
+def test_the_face_is_upright_and_complete_in_the_crop(talking_face: Film) -> None:
     landmarks = talking_face(np.full(30, 0.1))
     crop = apply_box(landmarks, crop_boxes(pose_of(landmarks), CONFIG, 25.0))
     left, right = (crop[:, corner] for corner in MESH478.eye_corners)
@@ -69,7 +69,7 @@ def test_the_face_lies_upright_in_the_crop_from_brow_to_chin(talking_face: Film)
 
 
 def motion(moved: Array, points: Array) -> float:
-    """RMS pixels by which points (T, N, 2 or more) move in the crop about their mean place."""
+    """Return the RMS motion in pixels of points (T, N, 2 or more) around their mean in the crop."""
     spots = apply_box(points, moved)
     return float(np.sqrt(np.square(spots - spots.mean(axis=0)).sum(axis=-1).mean()))
 
@@ -78,7 +78,7 @@ def motion(moved: Array, points: Array) -> float:
 def test_landmark_noise_hardly_moves_the_crop_of_a_still_face(
     talking_face: Film, size: int
 ) -> None:
-    """The noise is the largest that the GRID corpus has, 0.0013 of the eyes' distance."""
+    """The noise is the largest of the GRID corpus, 0.0013 inter-ocular units."""
     config = CropConfig(size=size)
     still = np.repeat(talking_face(np.full(1, 0.1)), 200, axis=0)
     noise = np.random.default_rng(0).normal(0, 0.0013 * 60, still.shape).astype(np.float32)
@@ -88,14 +88,14 @@ def test_landmark_noise_hardly_moves_the_crop_of_a_still_face(
     assert motion(raw, still) > 1.5 * motion(smooth, still)
 
 
-def test_from_frame_to_frame_noise_shakes_the_crop_much_less(talking_face: Film) -> None:
+def test_smoothing_reduces_the_jitter_of_the_crop(talking_face: Film) -> None:
     still = np.repeat(talking_face(np.full(1, 0.1)), 120, axis=0)
     noise = np.random.default_rng(0).normal(0, 1.0, still.shape).astype(np.float32)
     shaken = crop_boxes(pose_of(still + noise), CONFIG, 25.0)
     raw = crop_boxes(pose_of(still + noise), CropConfig(smoothing_seconds=1e-3), 25.0)
 
     def jitter(moved: Array) -> float:
-        """Pixels by which a still point moves in the crop from frame to frame."""
+        """Return the mean motion in pixels between frames of a still point in the crop."""
         spots = apply_box(still, moved)
         return float(np.linalg.norm(np.diff(spots, axis=0), axis=-1).mean())
 
@@ -105,7 +105,7 @@ def test_from_frame_to_frame_noise_shakes_the_crop_much_less(talking_face: Film)
 
 @pytest.mark.parametrize("fps", [24.0, 60.0])
 def test_a_moving_head_is_followed_without_lag(talking_face: Film, fps: float) -> None:
-    """A head that nods sideways twice in three seconds, by half its eyes' distance."""
+    """A head that sways twice in three seconds by half its inter-ocular distance."""
     times = np.arange(round(4 * fps)) / fps
     still = np.repeat(talking_face(np.full(1, 0.1)), len(times), axis=0)
     sway = 30 * np.sin(2 * np.pi * times / 1.5)
@@ -118,16 +118,16 @@ def test_a_moving_head_is_followed_without_lag(talking_face: Film, fps: float) -
     gain = CONFIG.size / CONFIG.extent / 60
     swing = gain * sway[inside]
     assert np.abs(left_over).max() < 0.07 * np.abs(swing).max()
-    # Lag would show as what is left over in step with the head's speed.
+    # Lag correlates the remainder with the speed of the head.
     speed = np.gradient(swing, 1 / fps)
     lag = float(left_over @ speed / (speed @ speed))
     assert abs(lag) < 0.002
 
 
-def test_a_head_that_turns_over_does_not_make_the_crop_spin(
+def test_a_roll_across_180_degrees_does_not_make_the_crop_spin(
     face_shape: Callable[[float], Array], turn: Callable[[float, float], Array]
 ) -> None:
-    """Roll passes half a turn, where its angle jumps from plus to minus."""
+    """The sign of the angle changes there."""
     rolls = np.linspace(2.5, 3.8, 40)
     shape = face_shape(0.1)
     film = np.stack([60 * shape @ turn(0, roll).T + 200 for roll in rolls]).astype(np.float32)
@@ -138,8 +138,8 @@ def test_a_head_that_turns_over_does_not_make_the_crop_spin(
 
 @pytest.mark.parametrize("gain", [2.0, 1.0, 0.7, 0.45, 0.2, 0.09])
 @pytest.mark.parametrize("angle", [0.0, 0.3])
-def test_a_dot_is_cut_where_the_transform_puts_it(gain: float, angle: float) -> None:
-    """Large faces are averaged down before they are cut, which must not shift them."""
+def test_a_dot_is_cut_at_its_transformed_position(gain: float, angle: float) -> None:
+    """Area averages of large faces must not shift them."""
     y, x = np.mgrid[0:700, 0:901]
     dot = np.array([520.3, 310.8])
     width = 3 / gain if gain < 1 else 3
@@ -156,7 +156,7 @@ def test_a_dot_is_cut_where_the_transform_puts_it(gain: float, angle: float) -> 
     np.testing.assert_allclose(found, expected, atol=0.15)
 
 
-def test_outside_the_frame_the_edge_is_repeated() -> None:
+def test_edges_are_repeated_outside_the_frame() -> None:
     image = np.zeros((40, 40, 3), np.uint8)
     image[:, 0] = [200, 100, 50]
     box = np.array([[1, 0], [0, 1], [32, 0]], np.float32)
@@ -164,8 +164,8 @@ def test_outside_the_frame_the_edge_is_repeated() -> None:
     assert (crop[:40, :32] == [200, 100, 50]).all()
 
 
-def test_the_crop_of_a_face_is_about_as_large_as_the_film_shows_it() -> None:
-    assert crop_size_for(60.0, CONFIG) == 192  # 144 would do
+def test_the_crop_has_at_least_the_resolution_of_the_film() -> None:
+    assert crop_size_for(60.0, CONFIG) == 192  # the lower bound; 144 is enough
     assert crop_size_for(120.0, CONFIG) == 288
     assert crop_size_for(120.1, CONFIG) == 336
     assert crop_size_for(900.0, CONFIG) == 960
@@ -173,7 +173,7 @@ def test_the_crop_of_a_face_is_about_as_large_as_the_film_shows_it() -> None:
 
 
 @given(st.floats(1, 2000))
-def test_sizes_of_crops_suit_the_renderer(inter_ocular: float) -> None:
+def test_crop_sizes_are_multiples_of_48_within_bounds(inter_ocular: float) -> None:
     size = crop_size_for(inter_ocular, CONFIG)
     assert size % 48 == 0
     assert 192 <= size <= 960
@@ -186,8 +186,7 @@ FRAME = np.random.default_rng(3).integers(0, 256, (151, 203, 3), np.uint8)
 
 @settings(deadline=None)
 @given(boxes())
-def test_a_region_is_enough_to_cut_a_crop_from(box: Array) -> None:
-    """Nothing of the frame outside the region matters, whole frames need not be touched."""
+def test_a_crop_of_the_region_equals_that_of_the_whole_frame(box: Array) -> None:
     region = place(box, 48, 203, 151)
     whole = cut_crop(FRAME.astype(np.float32), box, 48)
     if region is None:
@@ -197,7 +196,7 @@ def test_a_region_is_enough_to_cut_a_crop_from(box: Array) -> None:
 
 
 @given(boxes(), st.integers(20, 400), st.integers(20, 400))
-def test_regions_lie_in_the_frame_with_even_edges(box: Array, width: int, height: int) -> None:
+def test_regions_are_inside_the_frame_with_even_edges(box: Array, width: int, height: int) -> None:
     region = place(box, 48, width, height)
     if region is None:
         return
@@ -208,7 +207,7 @@ def test_regions_lie_in_the_frame_with_even_edges(box: Array, width: int, height
     assert region.bottom % 2 == 0 or region.bottom == height
 
 
-def test_a_crop_beside_the_frame_has_no_region() -> None:
+def test_a_crop_outside_the_frame_has_no_region() -> None:
     box = np.array([[1, 0], [0, 1], [300, 0]], np.float32)
     assert place(box, 48, 100, 100) is None
 
@@ -220,8 +219,8 @@ def _smooth_frame() -> Array:
 
 
 @pytest.mark.parametrize("gain", [2.2, 1.0, 0.85, 0.7])
-def test_what_was_cut_and_put_back_is_what_was_there(gain: float) -> None:
-    """Across two resamplings, in both directions of scale, a smooth picture stays in its place."""
+def test_put_back_restores_what_was_cut(gain: float) -> None:
+    """A smooth picture through two resamplings, for both directions of scale."""
     frame = _smooth_frame()
     cos, sin = gain * np.cos(0.2), gain * np.sin(0.2)
     turned = np.array([[cos, -sin], [sin, cos]])
@@ -231,7 +230,7 @@ def test_what_was_cut_and_put_back_is_what_was_there(gain: float) -> None:
     np.testing.assert_allclose(again, frame[130:168, 180:222], atol=3.5)
 
 
-def test_enlarging_is_sharper_than_straight_lines_and_stays_in_range() -> None:
+def test_enlargement_is_sharper_than_linear_and_stays_in_range() -> None:
     step = np.zeros((20, 40, 3), np.float32)
     step[:, 20:] = 255
     crop = cut_crop(step, np.array([[4, 0], [0, 4], [0, 0]], np.float32), 160)

@@ -1,4 +1,4 @@
-"""One person's embeddings lie close together, two persons' apart."""
+"""Face embeddings: distances within and between persons, choice of frames."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -21,7 +21,7 @@ from tests.largest_face import track_largest_face
 SAME = 0.45
 
 
-def test_distances_of_known_vectors():
+def test_the_distance_is_euclidean():
     assert identity_distance(np.array([3.0, 0.0]), np.array([0.0, 4.0])) == 5
 
 
@@ -48,28 +48,28 @@ def embed(landmarker_model: Path, embedder: FaceEmbedder) -> Callable[[Path], np
     return embed_clip
 
 
-def test_one_man_in_two_films_is_one_man(embed, sample_clips):
+def test_one_person_in_two_films_is_within_the_threshold(embed, sample_clips):
     a, b = (embed(clip.path) for clip in sample_clips.values())
     assert a.shape == (128,)
     assert identity_distance(a, b) < 0.6
 
 
-def test_speakers_are_told_apart(embed, grid_clips):
+def test_two_speakers_are_beyond_the_threshold(embed, grid_clips):
     own = [clip for clip in grid_clips if clip.parent.name == "s5"]
-    stranger = next(clip for clip in grid_clips if clip.parent.name == "s33")
+    other = next(clip for clip in grid_clips if clip.parent.name == "s33")
     assert identity_distance(embed(own[0]), embed(own[-1])) < SAME
-    assert identity_distance(embed(own[0]), embed(stranger)) > SAME
+    assert identity_distance(embed(own[0]), embed(other)) > SAME
 
 
-class Listening(FaceEmbedder):
-    """Says which pictures it was shown, by their brightest colour."""
+class RecordingEmbedder(FaceEmbedder):
+    """Record its pictures by their brightest value."""
 
     def __init__(self) -> None:
         self.scheme = MESH478
-        self.shown: list[int] = []
+        self.pictures: list[int] = []
 
     def embed(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-        self.shown.append(int(image.max()))
+        self.pictures.append(int(image.max()))
         return np.full(128, float(image.max()))
 
 
@@ -80,14 +80,14 @@ def test_the_sharpest_of_the_frontal_frames_are_taken(face_shape, turn):
     crops = np.stack([plain + np.uint8(frame) for frame in range(16)])
     crops[[0, 6]] = [cv2.GaussianBlur(crop, (0, 0), 3) for crop in crops[[0, 6]]]
     boxes = np.repeat(np.array([[[1, 0], [0, 1], [0, 0]]], np.float32), 16, axis=0)
-    listening = Listening()
-    mean = clip_embedding(listening, crops, landmarks.astype(np.float32), boxes)
-    assert sorted(listening.shown) == [int(crops[2].max()), int(crops[4].max())]
-    assert mean == pytest.approx(np.full(128, np.mean(listening.shown)))
+    embedder = RecordingEmbedder()
+    mean = clip_embedding(embedder, crops, landmarks.astype(np.float32), boxes)
+    assert sorted(embedder.pictures) == [int(crops[2].max()), int(crops[4].max())]
+    assert mean == pytest.approx(np.full(128, np.mean(embedder.pictures)))
 
 
 def test_a_clip_of_one_frame_has_an_embedding(talking_face):
     landmarks = talking_face(np.zeros(1))
     boxes = np.array([[[1, 0], [0, 1], [0, 0]]], np.float32)
     crops = np.full((1, 64, 64, 3), 7, np.uint8)
-    assert clip_embedding(Listening(), crops, landmarks, boxes).tolist() == [7.0] * 128
+    assert clip_embedding(RecordingEmbedder(), crops, landmarks, boxes).tolist() == [7.0] * 128

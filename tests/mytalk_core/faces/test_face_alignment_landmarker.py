@@ -1,4 +1,4 @@
-"""The landmarker of 68 points: what stands between us and its package, and what it refuses."""
+"""The landmarker of 68 points, with stub networks: depth, order, checks of weights."""
 
 import hashlib
 from pathlib import Path
@@ -17,7 +17,7 @@ from mytalk_core.faces.landmarker import Landmarker, LandmarkerConfig
 face_alignment = pytest.importorskip("face_alignment")
 
 
-def test_absent_weights_are_named_and_not_downloaded(tmp_path: Path) -> None:
+def test_the_error_names_missing_weights_and_nothing_is_downloaded(tmp_path: Path) -> None:
     before = torch.hub.get_dir()
     with pytest.raises(ModelError) as caught:
         FaceAlignmentLandmarker(tmp_path)
@@ -28,7 +28,9 @@ def test_absent_weights_are_named_and_not_downloaded(tmp_path: Path) -> None:
     assert torch.hub.get_dir() == before
 
 
-def test_the_cache_of_torch_is_looked_at(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_are_found_in_the_hub_cache_of_torch(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TORCH_HOME", str(weights / "nothing"))
     with pytest.raises(ModelError):
         weights_folder()
@@ -37,20 +39,20 @@ def test_the_cache_of_torch_is_looked_at(weights: Path, monkeypatch: pytest.Monk
 
 
 class StubNetworks:
-    """Sees a face of each height given, with depth growing towards the camera or away from it."""
+    """Detect a face of each height, with depth towards the camera or away from it."""
 
     heights: tuple[float, ...] = ()
     towards_camera = False
 
     def __init__(self, landmarks_type: Any, **options: Any) -> None:
-        """Loads nothing."""
+        """Load nothing."""
 
     def get_landmarks_from_image(self, image: np.ndarray) -> list[np.ndarray] | None:
         return [drawn_face(height, self.towards_camera) for height in self.heights] or None
 
 
 def drawn_face(height: float, towards_camera: bool) -> np.ndarray:
-    """(68, 3) a face from the front, its nose before its cheeks, somewhere in depth."""
+    """Return a frontal face (68, 3) with its nose nearer than its cheeks and an offset in depth."""
     face = np.random.default_rng(0).uniform(0, 1, (68, 3))
     face[:2, 1] = 0, 1
     face[IBUG68.rigid, :] = [
@@ -67,7 +69,7 @@ def drawn_face(height: float, towards_camera: bool) -> np.ndarray:
 
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A hub folder with small files of the right names, and networks that need none of them."""
+    """A hub folder with small files of the expected names, and stub networks."""
     from face_alignment import api
     from face_alignment.detection.sfd import sfd_detector
 
@@ -89,7 +91,7 @@ IMAGE = np.zeros((200, 200, 3), np.uint8)
 
 
 @pytest.mark.parametrize("towards_camera", [False, True])
-def test_depth_grows_away_from_the_camera_whichever_way_the_network_counts(
+def test_depth_grows_away_from_the_camera_for_either_sign_of_the_network(
     weights: Path, monkeypatch: pytest.MonkeyPatch, towards_camera: bool
 ) -> None:
     monkeypatch.setattr(StubNetworks, "heights", (80.0,))
@@ -109,7 +111,7 @@ def face_middle() -> np.ndarray:
     return np.array([0, 0, drawn_face(80, False)[:, 2].mean()])
 
 
-def test_the_largest_faces_come_first_and_no_more_than_wanted(
+def test_the_largest_faces_are_returned_up_to_max_faces(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(StubNetworks, "heights", (30.0, 90.0, 60.0))
@@ -118,12 +120,14 @@ def test_the_largest_faces_come_first_and_no_more_than_wanted(
     assert heights == pytest.approx([90, 60], rel=1e-4)
 
 
-def test_a_frame_without_a_face_gives_none(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_without_a_face_gives_an_empty_list(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(StubNetworks, "heights", ())
     assert FaceAlignmentLandmarker(weights).detect(IMAGE) == []
 
 
-def test_weights_of_another_content_are_not_loaded(weights: Path) -> None:
+def test_weights_with_another_checksum_are_refused(weights: Path) -> None:
     damaged = next((weights / "checkpoints").iterdir())
     damaged.write_bytes(b"pickled harm")
     with pytest.raises(ModelError) as caught:

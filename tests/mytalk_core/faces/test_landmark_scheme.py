@@ -1,4 +1,4 @@
-"""Landmark schemes name points that exist, each once."""
+"""Consistency of the landmark schemes."""
 
 from itertools import chain
 
@@ -17,19 +17,19 @@ GROUPS = ("outer_lips", "inner_lips", "jaw", "rigid", "pose_context", "eye_corne
 
 @both
 @pytest.mark.parametrize("group", GROUPS)
-def test_groups_name_existing_points_once(scheme: LandmarkScheme, group: str) -> None:
+def test_groups_hold_valid_indices_once(scheme: LandmarkScheme, group: str) -> None:
     points = getattr(scheme, group)
     assert len(set(points)) == len(points)
     assert all(0 <= point < scheme.point_count for point in points)
 
 
 @both
-def test_what_moves_is_lips_then_jaw(scheme: LandmarkScheme) -> None:
+def test_moving_points_are_lips_then_jaw(scheme: LandmarkScheme) -> None:
     assert scheme.moving == scheme.outer_lips + scheme.inner_lips + scheme.jaw
 
 
 @both
-def test_nothing_that_is_aligned_by_or_told_the_model_moves(scheme: LandmarkScheme) -> None:
+def test_rigid_and_context_points_are_not_moving_points(scheme: LandmarkScheme) -> None:
     assert not set(scheme.moving) & set(scheme.rigid)
     assert not set(scheme.moving) & set(scheme.pose_context)
 
@@ -40,14 +40,14 @@ def test_the_axes_of_the_face_are_rigid(scheme: LandmarkScheme) -> None:
 
 
 @both
-def test_the_mouth_is_measured_on_the_inner_lips(scheme: LandmarkScheme) -> None:
+def test_mouth_measurements_use_inner_lip_points(scheme: LandmarkScheme) -> None:
     measured = set(chain.from_iterable(scheme.aperture_pairs)) | set(scheme.mouth_corners)
     assert measured <= set(scheme.inner_lips)
 
 
 @both
-def test_aperture_pairs_face_each_other(scheme: LandmarkScheme) -> None:
-    """The contour runs along the lower lip and back: a pair is mirrored about the corners."""
+def test_aperture_pairs_are_opposite_each_other(scheme: LandmarkScheme) -> None:
+    """The positions of a pair in the contour are mirrored about the corners."""
     ring = scheme.inner_lips
     for upper, lower in scheme.aperture_pairs:
         assert ring.index(upper) == len(ring) - ring.index(lower)

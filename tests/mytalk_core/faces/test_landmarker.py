@@ -1,4 +1,4 @@
-"""Faces are found in every frame of footage that shows one."""
+"""The landmarker of 478 points on recorded footage."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def images(sample_clips: dict[str, SampleClip]) -> list[NDArray[np.uint8]]:
     return [frame.image for frame in iter_frames(sample_clips["jwp_intro"].path)]
 
 
-def test_every_frame_of_the_sample_shows_a_face_inside_it(
+def test_every_frame_of_the_sample_has_a_face_inside_the_picture(
     landmarker: MeshLandmarker, images: list[NDArray[np.uint8]]
 ) -> None:
     faces = np.stack(list(track_largest_face(images, landmarker)))
@@ -46,7 +46,7 @@ def test_every_frame_of_the_sample_shows_a_face_inside_it(
     assert inter_ocular(faces, MESH478).std() < 0.1 * inter_ocular(faces, MESH478).mean()
 
 
-def test_how_an_image_lies_in_memory_does_not_matter(
+def test_strided_images_give_the_same_landmarks(
     landmarker: MeshLandmarker, images: list[NDArray[np.uint8]]
 ) -> None:
     plain = images[:3]
@@ -57,7 +57,7 @@ def test_how_an_image_lies_in_memory_does_not_matter(
     np.testing.assert_array_equal(first, second)
 
 
-def test_a_video_does_not_remember_the_one_before(
+def test_a_video_does_not_depend_on_the_previous_one(
     landmarker: MeshLandmarker, images: list[NDArray[np.uint8]]
 ) -> None:
     first = list(track_largest_face(images[:3], landmarker))
@@ -66,21 +66,19 @@ def test_a_video_does_not_remember_the_one_before(
     np.testing.assert_array_equal(first, again)
 
 
-def test_landmarks_stand_in_the_picture_and_not_behind_it(
-    landmarker: MeshLandmarker, images: list[NDArray[np.uint8]]
-) -> None:
-    """What lags behind a film lags the other way behind the same film shown backwards."""
+def test_landmarks_have_no_lag(landmarker: MeshLandmarker, images: list[NDArray[np.uint8]]) -> None:
+    """A lag has the opposite sign on the reversed film."""
     film = images[:100]
     forwards = np.stack(list(track_largest_face(film, landmarker)))[5:-5, :, :2]
     backwards = np.stack(list(track_largest_face(film[::-1], landmarker)))[::-1][5:-5, :, :2]
-    speed = np.gradient((forwards + backwards) / 2, axis=0)  # pixels a frame
+    speed = np.gradient((forwards + backwards) / 2, axis=0)  # pixels per frame
     lag = (backwards - forwards) / 2
     frames = (lag * speed).sum() / np.square(speed).sum()
     assert np.abs(speed).max() > 2
     assert abs(frames) < 0.05  # more than half a frame with MediaPipe's own smoothing
 
 
-def test_a_frame_without_a_face_is_not_a_number(
+def test_a_frame_without_a_face_is_nan(
     landmarker: MeshLandmarker, images: list[NDArray[np.uint8]]
 ) -> None:
     grey = np.full_like(images[0], 128)
@@ -89,7 +87,7 @@ def test_a_frame_without_a_face_is_not_a_number(
 
 
 @pytest.fixture(scope="module")
-def crowd_landmarker(landmarker_model: Path) -> Iterator[MeshLandmarker]:
+def multi_face_landmarker(landmarker_model: Path) -> Iterator[MeshLandmarker]:
     with MeshLandmarker(landmarker_model, LandmarkerConfig(max_faces=4)) as opened:
         yield opened
 
@@ -97,7 +95,7 @@ def crowd_landmarker(landmarker_model: Path) -> Iterator[MeshLandmarker]:
 def find_faces(
     images: list[NDArray[np.uint8]], landmarker: MeshLandmarker
 ) -> list[list[NDArray[np.float32]]]:
-    """Faces of every frame, from left to right."""
+    """Return the faces of every frame from left to right."""
     landmarker.restart()
     return [
         sorted(landmarker.detect(image), key=lambda face: float(face[:, 0].mean()))
@@ -105,20 +103,25 @@ def find_faces(
     ]
 
 
-def test_looking_for_more_faces_does_not_change_the_only_one(
-    landmarker: MeshLandmarker, crowd_landmarker: MeshLandmarker, images: list[NDArray[np.uint8]]
+def test_searching_for_more_faces_does_not_change_a_single_face(
+    landmarker: MeshLandmarker,
+    multi_face_landmarker: MeshLandmarker,
+    images: list[NDArray[np.uint8]],
 ) -> None:
     alone = find_faces(images[:30], landmarker)
-    np.testing.assert_array_equal(alone, find_faces(images[:30], crowd_landmarker))
+    np.testing.assert_array_equal(alone, find_faces(images[:30], multi_face_landmarker))
 
 
-def test_a_face_has_its_landmarks_in_company_too(
-    landmarker: MeshLandmarker, crowd_landmarker: MeshLandmarker, images: list[NDArray[np.uint8]]
+def test_a_second_face_does_not_change_the_landmarks_of_the_first(
+    landmarker: MeshLandmarker,
+    multi_face_landmarker: MeshLandmarker,
+    images: list[NDArray[np.uint8]],
 ) -> None:
     width = images[0].shape[1]
     left, right = images[:40], images[60:100]
     both = find_faces(
-        [np.concatenate(pair, axis=1) for pair in zip(left, right, strict=True)], crowd_landmarker
+        [np.concatenate(pair, axis=1) for pair in zip(left, right, strict=True)],
+        multi_face_landmarker,
     )
     assert [len(faces) for faces in both] == [2] * 40
     for side, film in enumerate((left, right)):
@@ -130,15 +133,15 @@ def test_a_face_has_its_landmarks_in_company_too(
         assert np.sqrt(np.square(settled).mean()) < 0.003
 
 
-def test_who_comes_and_goes_is_noticed(
-    crowd_landmarker: MeshLandmarker, images: list[NDArray[np.uint8]]
+def test_appearing_and_disappearing_faces_are_detected(
+    multi_face_landmarker: MeshLandmarker, images: list[NDArray[np.uint8]]
 ) -> None:
     grey = np.full_like(images[0], 128)
     film = [
         np.concatenate([image, images[60 + index] if 7 <= index < 20 else grey], axis=1)
         for index, image in enumerate(images[:30])
     ]
-    counts = [len(faces) for faces in find_faces(film, crowd_landmarker)]
+    counts = [len(faces) for faces in find_faces(film, multi_face_landmarker)]
     search = LandmarkerConfig().search_every
     assert counts[:7] == [1] * 7
     assert counts[7 + search : 20] == [2] * (13 - search)
@@ -146,10 +149,10 @@ def test_who_comes_and_goes_is_noticed(
 
 
 class TwoFaces(MeshLandmarker):
-    """A landmarker that sees a small and a large face in changing order."""
+    """A landmarker that returns a small and a large face in alternating order."""
 
     def __init__(self) -> None:
-        """Needs no model."""
+        """Load no model."""
 
     def restart(self) -> None:
         self._order = 1
@@ -160,14 +163,14 @@ class TwoFaces(MeshLandmarker):
         return [20 * face, 50 * face + 300][:: self._order]
 
 
-def test_the_largest_face_is_followed() -> None:
+def test_the_largest_face_is_tracked() -> None:
     images = [np.zeros((4, 4, 3), np.uint8)] * 6
     faces = islice(track_largest_face(images, TwoFaces()), 6)
     assert all(face.min() >= 300 for face in faces)
 
 
-def test_a_stop_never_cuts_a_native_call_in_two(landmarker_model: Path):
-    """A process of its own: what would go wrong is a crash."""
+def test_a_signal_never_interrupts_a_native_call(landmarker_model: Path):
+    """In a separate process, because a failure is a crash."""
     script = """
 import signal, sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Something before a mouth is noticed, whatever it is; speaking, turning and light are not it."""
+"""Detection of objects in front of a mouth, on painted and recorded faces."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,7 +39,7 @@ VISIT = Visit("fist", 30, 62, slide=6)
 
 
 def painted(face: Array) -> Image:
-    """A frame (300, 320, 3) with skin, shadow, eyes and a mouth where landmarks are."""
+    """Paint a frame (300, 320, 3) with skin, shadow, eyes and a mouth at the landmarks."""
     image = np.full((300, 320, 3), (60, 90, 130), np.uint8)
     points = face[:, :2].round().astype(np.int32)
     cv2.fillConvexPoly(image, cv2.convexHull(points), (205, 160, 130))
@@ -56,19 +56,19 @@ def painted(face: Array) -> Image:
 
 @pytest.fixture(scope="module")
 def faces(talking_face: Film) -> Array:
-    """A face that speaks for FRAMES frames."""
+    """Landmarks of a speaking face in FRAMES frames."""
     times = np.arange(FRAMES)
     return talking_face(0.12 + 0.1 * np.sin(times / 2) * np.sin(times / 7), 60.0, (160, 110))
 
 
 @pytest.fixture(scope="module")
 def images(faces: Array) -> list[Image]:
-    """It, painted."""
+    """Painted frames of the face."""
     return [painted(face) for face in faces]
 
 
 def visited(images: list[Image], faces: Array, visit: Visit) -> tuple[list[Image], Array]:
-    """The film with a visitor, and the share of the mouth that it covers in every frame."""
+    """Return the frames with an occluder, and the covered share of the mouth in each."""
     unit = float(np.median(inter_ocular(faces, MESH478)))
     sprite = draw_sprite(visit, unit, skin_of(images[0], faces[0], MESH478))
     shown, shares = [], []
@@ -96,14 +96,12 @@ def flagged(
     return occluded(samples, yaw, np.ones(len(faces), np.bool_), 25.0, MESH478, config)
 
 
-def test_a_face_that_speaks_and_turns_is_not_covered(images: list[Image], faces: Array) -> None:
+def test_a_speaking_and_turning_face_is_not_flagged(images: list[Image], faces: Array) -> None:
     assert not flagged(images, faces).any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_whatever_comes_before_the_mouth_is_noticed(
-    images: list[Image], faces: Array, kind: str
-) -> None:
+def test_every_kind_of_occluder_is_detected(images: list[Image], faces: Array, kind: str) -> None:
     visit = replace(VISIT, kind=kind, seed=3)
     shown, shares = visited(images, faces, visit)
     flags = flagged(shown, faces)
@@ -115,12 +113,14 @@ def test_whatever_comes_before_the_mouth_is_noticed(
 
 
 @pytest.mark.parametrize("angle", [-1.5, 1.0, 3.0])
-def test_from_wherever_it_comes(images: list[Image], faces: Array, angle: float) -> None:
+def test_occluders_from_any_direction_are_detected(
+    images: list[Image], faces: Array, angle: float
+) -> None:
     shown, shares = visited(images, faces, replace(VISIT, kind="hand", angle=angle))
     assert flagged(shown, faces)[shares > 0.5].mean() > 0.9
 
 
-def test_two_fifths_of_a_run_may_be_covered(images: list[Image], faces: Array) -> None:
+def test_an_occlusion_of_two_fifths_of_a_run_is_detected(images: list[Image], faces: Array) -> None:
     shown, shares = visited(images, faces, Visit("hand", 40, 40 + FRAMES * 2 // 5, slide=2))
     flags = flagged(shown, faces)
     assert flags[shares > 0.5].mean() > 0.95
@@ -129,9 +129,7 @@ def test_two_fifths_of_a_run_may_be_covered(images: list[Image], faces: Array) -
 
 
 @pytest.mark.parametrize("change", ["dimmer", "warmer", "from the side"])
-def test_another_light_is_nothing_before_the_mouth(
-    images: list[Image], faces: Array, change: str
-) -> None:
+def test_changes_of_light_are_not_flagged(images: list[Image], faces: Array, change: str) -> None:
     across = np.linspace(-1, 1, 320)[None, :, None]
     lit = []
     for frame, image in enumerate(images):
@@ -145,13 +143,17 @@ def test_another_light_is_nothing_before_the_mouth(
     assert not flagged(lit, faces).any()
 
 
-def test_a_slip_of_one_frame_is_nothing(images: list[Image], faces: Array) -> None:
+def test_an_error_of_landmarks_in_one_frame_is_not_flagged(
+    images: list[Image], faces: Array
+) -> None:
     slipped = faces.copy()
     slipped[40, :, 1] -= 25
     assert not flagged(images, slipped).any()
 
 
-def test_frames_that_do_not_face_us_are_not_judged(images: list[Image], faces: Array) -> None:
+def test_frames_that_do_not_face_the_camera_are_not_flagged(
+    images: list[Image], faces: Array
+) -> None:
     shown, _ = visited(images, faces, VISIT)
     samples = np.stack(
         [occlusion_sample(image, face, MESH478) for image, face in zip(shown, faces, strict=True)]
@@ -163,11 +165,11 @@ def test_frames_that_do_not_face_us_are_not_judged(images: list[Image], faces: A
     assert (coverage(samples, yaw, facing, MESH478, CONFIG)[~facing] == 0).all()
 
 
-def test_a_run_of_a_few_frames_teaches_nothing(images: list[Image], faces: Array) -> None:
+def test_a_run_of_a_few_frames_is_not_flagged(images: list[Image], faces: Array) -> None:
     assert not flagged(images[:10], faces[:10]).any()
 
 
-def test_blocks_do_not_show(
+def test_the_result_does_not_depend_on_the_block_size(
     images: list[Image], faces: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown, _ = visited(images, faces, VISIT)
@@ -177,7 +179,7 @@ def test_blocks_do_not_show(
 
 
 def test_a_sample_follows_the_face(images: list[Image], faces: Array) -> None:
-    """A frame that is moved and enlarged with its face has the same sample."""
+    """A translated and enlarged frame has the same sample."""
     grown = cv2.resize(images[0], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     moved = np.pad(grown, ((31, 0), (44, 0), (0, 0)), mode="edge")
     there = 2 * faces[0] + np.array([44.5, 31.5, 0], np.float32)
@@ -205,7 +207,7 @@ def test_places_are_means_of_landmarks(scheme: object) -> None:
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(0, 6))
-def test_gaps_close_and_flags_widen(flags: list[bool], frames: int) -> None:
+def test_gaps_are_closed_and_flags_are_widened(flags: list[bool], frames: int) -> None:
     before = np.array(flags)
     closed = without_gaps(before, frames)
     assert (closed >= before).all()
@@ -220,10 +222,10 @@ def test_gaps_close_and_flags_widen(flags: list[bool], frames: int) -> None:
         assert wide[place] == before[max(place - frames, 0) : place + frames + 1].any()
 
 
-def test_a_hand_before_a_real_mouth_is_noticed(
+def test_a_hand_in_front_of_a_recorded_mouth_is_detected(
     grid_clips: list[Path], landmarker_model: Path
 ) -> None:
-    """Landmarks are found on the covered frames, as in a dub."""
+    """Landmarks are detected on the occluded frames, as in a dub."""
     clip = next(path for path in grid_clips if path.parent.name == "s5")
     images = [frame.image for frame in iter_frames(clip)]
     with MeshLandmarker(landmarker_model) as landmarker:
@@ -238,10 +240,10 @@ def test_a_hand_before_a_real_mouth_is_noticed(
 
 
 @pytest.mark.parametrize("name", ["jwp_intro", "test_movie"])
-def test_letters_over_a_mouth_are_noticed_although_they_are_always_there(
+def test_letters_over_a_mouth_are_detected_even_in_all_frames(
     sample_clips: dict[str, SampleClip], landmarker_model: Path, name: str
 ) -> None:
-    """As a subtitle does that is part of the picture; below the chin it covers nothing."""
+    """Burnt-in subtitles; below the chin they cover nothing."""
     clip = sample_clips[name].path
     images = [frame.image for frame in iter_frames(clip) if frame.index < 30]
     with MeshLandmarker(landmarker_model) as landmarker:
@@ -259,7 +261,7 @@ def test_letters_over_a_mouth_are_noticed_although_they_are_always_there(
 def with_letters(
     image: NDArray[np.uint8], place: tuple[int, int], size: float
 ) -> NDArray[np.uint8]:
-    """White letters with a black rim; `place` is their lower left corner."""
+    """Draw white letters with a black rim from their lower left corner, `place`."""
     written = image.copy()
     for colour, width in (((0, 0, 0), 8), ((255, 255, 255), 3)):
         font, thick = cv2.FONT_HERSHEY_SIMPLEX, max(round(width * size), 1)

@@ -1,4 +1,4 @@
-"""Copies of a clip have nearly the same hash, other pictures another one."""
+"""Distances of perceptual hashes between copies and between other pictures."""
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ NEAR = 14  # bits
 
 
 def film(seed: int, frames: int = 30) -> NDArray[np.uint8]:
-    """(frames, 128, 128, 3) of a coarse pattern that changes slowly."""
+    """Return (frames, 128, 128, 3) with a coarse, slowly changing pattern."""
     random = np.random.default_rng(seed)
     ends = random.integers(0, 256, (2, 6, 6, 3)).astype(np.float32)
     steps = [ends[0] + (ends[1] - ends[0]) * share for share in np.linspace(0, 1, frames)]
@@ -35,17 +35,17 @@ def compressed(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
     [rescaled, compressed, lambda crops: crops[1:], lambda crops: (crops * 0.8).astype(np.uint8)],
     ids=["rescaled", "compressed", "a frame shorter", "darker"],
 )
-def test_copies_are_near(copy) -> None:
+def test_hashes_of_copies_are_near(copy) -> None:
     for seed in range(10):
         assert hamming(picture_hash(film(seed)), picture_hash(copy(film(seed)))) <= NEAR
 
 
-def test_other_pictures_are_far() -> None:
+def test_hashes_of_other_pictures_are_far() -> None:
     hashes = [picture_hash(film(seed)) for seed in range(10)]
     assert all(len(each) == 16 for each in hashes)
     for index, one in enumerate(hashes):
         assert all(hamming(one, other) > 2 * NEAR for other in hashes[:index])
 
 
-def test_one_frame_is_enough() -> None:
+def test_a_clip_of_one_frame_has_a_hash() -> None:
     assert len(picture_hash(film(0, frames=1))) == 16

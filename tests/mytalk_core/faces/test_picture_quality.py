@@ -1,4 +1,4 @@
-"""Sharpness falls with detail and not with light; jitter is noise and not movement."""
+"""Sharpness and landmark jitter."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ Crops = NDArray[np.uint8]
 
 @pytest.fixture(scope="module")
 def crops(sample_clips: dict[str, SampleClip]) -> Crops:
-    """Some 128 pixel pictures of a real face."""
+    """Pictures of a recorded face, 128 pixels wide."""
     images = [frame.image for frame in iter_frames(sample_clips["jwp_intro"].path)][:30]
     return np.stack(
         [
@@ -33,14 +33,14 @@ def blurred(crops: Crops, sigma: float) -> Crops:
     return np.stack([cv2.GaussianBlur(crop, (0, 0), sigma) for crop in crops])
 
 
-def test_every_blur_makes_a_face_less_sharp(crops: Crops) -> None:
+def test_sharpness_decreases_with_blur(crops: Crops) -> None:
     values = [sharpness(blurred(crops, sigma)) for sigma in (0.01, 1, 1.5, 2.5, 4)]
     assert values == sorted(values, reverse=True)
     assert values[2] < 0.6 * values[0]
 
 
 @pytest.mark.parametrize(("factor", "most"), [(2, 0.9), (4, 0.6)])
-def test_a_face_scaled_up_is_less_sharp(crops: Crops, factor: int, most: float) -> None:
+def test_sharpness_decreases_with_upscaling(crops: Crops, factor: int, most: float) -> None:
     side = 128 // factor
     small = [cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA) for crop in crops]
     back = np.stack([cv2.resize(crop, (128, 128), interpolation=cv2.INTER_CUBIC) for crop in small])
@@ -48,17 +48,17 @@ def test_a_face_scaled_up_is_less_sharp(crops: Crops, factor: int, most: float) 
 
 
 @pytest.mark.parametrize("gain", [0.4, 0.7])
-def test_light_does_not_matter(crops: Crops, gain: float) -> None:
+def test_sharpness_does_not_depend_on_gain(crops: Crops, gain: float) -> None:
     darker = (crops * gain).round().astype(np.uint8)
     assert sharpness(darker) == pytest.approx(sharpness(crops), rel=0.05)
 
 
-def test_a_plain_picture_has_no_detail() -> None:
+def test_the_sharpness_of_a_plain_picture_is_zero() -> None:
     assert sharpness(np.full((3, 64, 64, 3), 100, np.uint8)) == 0
     assert sharpness(np.zeros((1, 64, 64, 3), np.uint8)) == 0
 
 
-def test_a_few_bad_frames_do_not_decide(crops: Crops) -> None:
+def test_sharpness_is_robust_to_a_few_blurred_frames(crops: Crops) -> None:
     mixed = crops.copy()
     mixed[:3] = blurred(crops[:3], 6)
     assert sharpness(mixed) == pytest.approx(frame_sharpness(crops[15]), rel=0.1)
@@ -66,7 +66,7 @@ def test_a_few_bad_frames_do_not_decide(crops: Crops) -> None:
 
 @settings(deadline=None, max_examples=15)
 @given(st.floats(1e-4, 0.05), st.integers(0, 100))
-def test_the_jitter_of_a_still_face_is_its_noise(sigma: float, seed: int) -> None:
+def test_the_jitter_of_a_still_face_is_the_deviation_of_its_noise(sigma: float, seed: int) -> None:
     random = np.random.default_rng(seed)
     face = random.uniform(0, 100, (478, 3))
     face[list(MESH478.eye_corners)] = [[20, 30, 0], [80, 30, 0]]
@@ -75,11 +75,13 @@ def test_the_jitter_of_a_still_face_is_its_noise(sigma: float, seed: int) -> Non
     assert found == pytest.approx(sigma, rel=0.1)
 
 
-def test_a_head_that_nods_does_not_jitter(talking_face: Callable[..., NDArray[np.float32]]) -> None:
+def test_smooth_head_motion_is_not_jitter(talking_face: Callable[..., NDArray[np.float32]]) -> None:
     nodding = talking_face(0.1 + 0.1 * np.sin(np.arange(100) / 4))
     assert landmark_jitter(nodding, MESH478) < 1e-4
 
 
-def test_so_few_frames_say_nothing(talking_face: Callable[..., NDArray[np.float32]]) -> None:
+def test_the_jitter_of_fewer_than_five_frames_is_nan(
+    talking_face: Callable[..., NDArray[np.float32]],
+) -> None:
     assert np.isnan(landmark_jitter(talking_face(np.zeros(4)), MESH478))
     assert np.isfinite(landmark_jitter(talking_face(np.zeros(5)), MESH478))

@@ -1,4 +1,4 @@
-"""Landmarks that cannot be a speaker's are noticed, and those that can are not."""
+"""Detection of mouths outside the picture and on letterbox bars."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,19 +20,19 @@ from tests.largest_face import track_largest_face
 Film = tuple[list[NDArray[np.uint8]], NDArray[np.float32]]
 """Pictures and the landmarks of the face in each."""
 
-MOUTH_TOP = 212  # pixels from the top of `jwp_intro`: below it lies the mouth
+MOUTH_TOP = 212  # pixels, upper edge of the mouth in `jwp_intro`
 
 
 @pytest.fixture(scope="module")
-def look(
+def filtered(
     sample_clips: dict[str, SampleClip],
     landmarker_model: Path,
     run_ffmpeg: Callable[..., Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str], Film]:
-    """A function: 20 frames of a man who speaks, through a filter of ffmpeg, and his face."""
+    """Return a function that applies an ffmpeg filter to 20 frames of a speaker."""
 
-    def looked(video_filter: str) -> Film:
+    def run(video_filter: str) -> Film:
         path = tmp_path_factory.mktemp("film") / "film.mp4"
         cut = ("-frames:v", "20", "-vf", video_filter, "-qp", "10", "-an")
         run_ffmpeg(path, "-i", sample_clips["jwp_intro"].path, *cut)
@@ -40,7 +40,7 @@ def look(
         with MeshLandmarker(landmarker_model) as landmarker:
             return images, np.stack(list(track_largest_face(images, landmarker)))
 
-    return looked
+    return run
 
 
 def outside(film: Film) -> NDArray[np.bool_]:
@@ -54,27 +54,27 @@ def on_bar(film: Film) -> NDArray[np.bool_]:
     return on_flat_colour(np.stack(samples), MESH478)
 
 
-def test_a_mouth_in_the_picture_is_not_outside(look: Callable[[str], Film]) -> None:
-    film = look("null")
+def test_a_mouth_in_the_picture_is_not_flagged(filtered: Callable[[str], Film]) -> None:
+    film = filtered("null")
     assert not outside(film).any()
     assert not on_bar(film).any()
 
 
-def test_a_mouth_below_the_pictures_edge_is_outside(look: Callable[[str], Film]) -> None:
-    film = look(f"crop=iw:{MOUTH_TOP}:0:0")
+def test_a_mouth_below_the_edge_of_the_picture_is_outside(filtered: Callable[[str], Film]) -> None:
+    film = filtered(f"crop=iw:{MOUTH_TOP}:0:0")
     assert np.isfinite(film[1]).all()
     assert outside(film).all()
 
 
-def test_a_mouth_beneath_the_bar_of_a_letterbox_is_noticed(look: Callable[[str], Film]) -> None:
-    film = look(f"crop=iw:{MOUTH_TOP}:0:0,pad=iw:480:0:100")
+def test_a_mouth_on_a_letterbox_bar_is_detected(filtered: Callable[[str], Film]) -> None:
+    film = filtered(f"crop=iw:{MOUTH_TOP}:0:0,pad=iw:480:0:100")
     assert np.isfinite(film[1]).all()
     assert not outside(film).any()
     assert on_bar(film).all()
 
 
 @given(st.floats(-60, 60), st.floats(-60, 60))
-def test_what_counts_is_where_the_lips_are(right: float, down: float) -> None:
+def test_outside_depends_on_the_position_of_the_lips(right: float, down: float) -> None:
     face = np.zeros((2, MESH478.point_count, 3), np.float32)  # all lips in one point
     face[0, :, :2] = 50 + right, 50 + down
     face[1] = np.nan

@@ -1,4 +1,4 @@
-"""The second detector agrees with right landmarks and with no others."""
+"""The second detector confirms correct landmarks and rejects wrong ones."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def seen(
     sample_clips: dict[str, SampleClip],
     landmarker: MeshLandmarker,
 ) -> tuple[Image, Face]:
-    """A frame of a man who speaks and the landmarks of his face."""
+    """A frame of a speaker and the landmarks of the face."""
     frames = iter_frames(sample_clips[request.param].path)
     image = next(frame.image for frame in frames if frame.index == 20)
     landmarker.restart()
@@ -35,14 +35,14 @@ def seen(
 
 
 def quarter(image: Image, face: Face) -> tuple[Image, Face]:
-    """Both turned by 90 degrees, counter-clockwise."""
+    """Turn image and landmarks by 90 degrees counter-clockwise."""
     x, y, z = face.T
     turned = np.stack([y, image.shape[1] - x, z], axis=1)
     return np.ascontiguousarray(np.rot90(image)), turned.astype(np.float32)
 
 
 def turned_about_middle(face: Face) -> Face:
-    """Landmarks upside down in their place."""
+    """Turn landmarks by 180 degrees about their mean."""
     flipped = face.copy()
     flipped[:, :2] = 2 * face[:, :2].mean(axis=0) - face[:, :2]
     return flipped
@@ -53,7 +53,7 @@ def agrees(agreement: Agreement) -> bool:
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_right_landmarks_are_confirmed_however_the_head_is_rolled(
+def test_correct_landmarks_are_confirmed_at_any_roll(
     seen: tuple[Image, Face], landmarker: MeshLandmarker, turns: int
 ) -> None:
     image, face = seen
@@ -65,7 +65,7 @@ def test_right_landmarks_are_confirmed_however_the_head_is_rolled(
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_landmarks_upside_down_are_not(
+def test_upside_down_landmarks_are_rejected(
     seen: tuple[Image, Face], landmarker: MeshLandmarker, turns: int
 ) -> None:
     image, face = seen
@@ -74,7 +74,7 @@ def test_landmarks_upside_down_are_not(
     assert landmarker.check(image, turned_about_middle(face)).upright < -0.05
 
 
-def test_landmarks_beside_the_face_are_not_confirmed(
+def test_landmarks_beside_the_face_are_rejected(
     seen: tuple[Image, Face], landmarker: MeshLandmarker
 ) -> None:
     image, face = seen
@@ -83,7 +83,7 @@ def test_landmarks_beside_the_face_are_not_confirmed(
     assert not agrees(landmarker.check(np.full_like(image, 90), face))
 
 
-def test_a_face_at_the_pictures_edge_is_checked_too(
+def test_a_face_at_the_edge_of_the_picture_is_confirmed(
     seen: tuple[Image, Face], landmarker: MeshLandmarker
 ) -> None:
     image, face = seen

@@ -1,4 +1,4 @@
-"""A face that is too small is told from none, with its size."""
+"""Detection of faces too small for the landmarker."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from mytalk_core.media.decode import iter_frames
 
 
 @given(st.integers(64, 700), st.integers(64, 700))
-def test_tiles_are_square_where_they_fit_and_cover_the_image(height: int, width: int) -> None:
+def test_tiles_cover_the_image(height: int, width: int) -> None:
     rows, columns = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
     image = np.stack([rows // 4, columns // 4, 0 * rows], axis=-1).astype(np.uint8)
     seen: dict[int, set[tuple[int, int]]] = {}
@@ -29,7 +29,7 @@ def test_tiles_are_square_where_they_fit_and_cover_the_image(height: int, width:
         assert {(0, 0), edges, (0, edges[1]), (edges[0], 0)} <= corners
 
 
-def test_some_images_are_kept_until_a_face_is_seen() -> None:
+def test_some_images_are_kept_until_a_face_is_detected() -> None:
     images = [np.full((1, 1, 3), number, np.uint8) for number in range(200)]
     faceless = FacelessImages()
     for number, image in enumerate(images):
@@ -49,7 +49,7 @@ def test_a_small_face_is_measured(
     name: str,
     height: int,
 ) -> None:
-    """The faces are about two fifths as high as the samples."""
+    """The height of the faces is about two fifths of the samples' height."""
     small = f"scale=-2:{round(height / 0.45)},pad=960:540:300:200"
     path = run_ffmpeg(
         tmp_path / "film.mp4", "-i", sample_clips[name].path, "-vf", small, "-frames:v", "3", "-an"
@@ -64,7 +64,7 @@ def test_a_small_face_is_measured(
     assert "12%" in text and "115 pixels" in text
 
 
-def test_no_face_is_found_where_there_is_none(
+def test_an_image_without_a_face_gives_no_small_face(
     landmarker_model: Path, run_ffmpeg: Callable[..., Path], tmp_path: Path
 ) -> None:
     slate = run_ffmpeg(tmp_path / "slate.mp4", "-f", "lavfi", "-i", "testsrc=d=0.04:s=640x480")

@@ -1,4 +1,4 @@
-"""Square pixels: the shape in which a film is shown, and the way back to its stored pixels."""
+"""Conversion between stored and square pixels."""
 
 from fractions import Fraction
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mytalk_core.faces.crop import apply_box, cut_crop, invert_box, put_back, region_around
 from mytalk_core.faces.square_pixels import square_scale, square_size, squared, stored_boxes
 
-# PAL and NTSC in 4:3 and 16:9, HDV, a scope lens, and one film that is stored on its side.
+# PAL and NTSC in 4:3 and 16:9, HDV, anamorphic scope, and a rotated film.
 ASPECTS = [
     Fraction(*pair)
     for pair in ((16, 15), (64, 45), (8, 9), (32, 27), (40, 33), (4, 3), (2, 1), (45, 64))
@@ -29,7 +29,7 @@ ASPECTS = [
         (360, 288, Fraction(1, 300), (360, 288)),
     ],
 )
-def test_a_picture_is_stretched_and_never_shrunk(
+def test_a_picture_is_stretched_and_never_reduced(
     width: int, height: int, aspect: Fraction, size: tuple[int, int]
 ) -> None:
     assert square_size(width, height, aspect) == size
@@ -37,7 +37,7 @@ def test_a_picture_is_stretched_and_never_shrunk(
     assert picture.shape == (size[1], size[0], 3)
 
 
-def test_square_pixels_stay_as_they_are() -> None:
+def test_square_pixels_are_not_converted() -> None:
     picture = np.zeros((4, 6, 3), np.uint8)
     boxes = np.ones((2, 3, 2), np.float32)
     assert squared(picture, Fraction(1)) is picture
@@ -51,7 +51,7 @@ def test_square_pixels_stay_as_they_are() -> None:
     st.floats(-3, 3),
     st.tuples(st.floats(-300, 300), st.floats(-300, 300)),
 )
-def test_a_place_of_the_picture_is_the_same_place_of_the_crop(
+def test_stored_boxes_map_stored_pixels_as_boxes_map_square_ones(
     aspect: Fraction, gain: float, roll: float, shift: tuple[float, float]
 ) -> None:
     cos, sin = gain * np.cos(roll), gain * np.sin(roll)
@@ -66,8 +66,8 @@ def test_a_place_of_the_picture_is_the_same_place_of_the_crop(
 
 
 @pytest.mark.parametrize("aspect", ASPECTS)
-def test_a_crop_of_stored_pixels_shows_what_viewers_see(aspect: Fraction) -> None:
-    """And goes back to where it was cut out."""
+def test_a_crop_of_stored_pixels_equals_that_of_square_pixels(aspect: Fraction) -> None:
+    """And is put back in its place."""
     random = np.random.default_rng(0)
     coarse = random.integers(0, 256, (9, 12, 3), dtype=np.uint8)
     across, down = square_scale(aspect)
@@ -85,7 +85,7 @@ def test_a_crop_of_stored_pixels_shows_what_viewers_see(aspect: Fraction) -> Non
     assert region is not None
     back = put_back(crop.astype(np.float32), carried, region)
     own = stored[region.top : region.bottom, region.left : region.right]
-    # Only where the crop shows the region: its corners lie outside of an upright rectangle.
+    # Only inside the crop, which does not cover the corners of the upright region.
     ys, xs = np.mgrid[region.top : region.bottom, region.left : region.right]
     places = np.stack([xs, ys], -1).reshape(1, -1, 2).astype(np.float32)
     inside = (

@@ -1,4 +1,4 @@
-"""Photographs are told from people, whatever the camera does."""
+"""Detection of photographs under camera motion and noise."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,15 +20,15 @@ Landmarks = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
-def look(
+def filtered(
     sample_clips: dict[str, SampleClip],
     landmarker_model: Path,
     run_ffmpeg: Callable[..., Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str], Landmarks]:
-    """A function: landmarks of 75 frames of a man who speaks, through a filter of ffmpeg."""
+    """Return a function that gives landmarks of 75 frames of a speaker after an ffmpeg filter."""
 
-    def looked(video_filter: str) -> Landmarks:
+    def run(video_filter: str) -> Landmarks:
         path = tmp_path_factory.mktemp("film") / "film.mp4"
         graph = f"fps=25,{video_filter}"
         cut = ("-frames:v", "75", "-vf", graph, "-r", "25", "-crf", "18", "-an")
@@ -37,7 +37,7 @@ def look(
             images = (frame.image for frame in iter_frames(path, exact=False))
             return np.stack(list(track_largest_face(images, landmarker)))
 
-    return looked
+    return run
 
 
 def track(landmarks: Landmarks) -> Track:
@@ -50,11 +50,11 @@ def still(landmarks: Landmarks) -> bool:
     return is_still(track(landmarks), MESH478, FPS)
 
 
-def test_a_man_who_speaks_is_not_still(look: Callable[[str], Landmarks]) -> None:
-    speaking = look("null")
+def test_a_speaker_is_not_still(filtered: Callable[[str], Landmarks]) -> None:
+    speaking = filtered("null")
     assert not still(speaking)
     assert movement_ratio(speaking, MESH478, FPS) > 1.4
-    # A photograph for four fifths of the time, and then he speaks: a film that stood still.
+    # A frozen frame for four fifths of the time, followed by speech.
     assert not still(np.concatenate([np.repeat(speaking[:1], 300, axis=0), speaking]))
 
 
@@ -72,10 +72,10 @@ PHOTOGRAPH = "trim=start_frame=12:end_frame=13,loop=74:1:0,setpts=N/25/TB"
     ],
     ids=["at rest", "with noise", "zooming", "moving", "rolling"],
 )
-def test_a_photograph_is_still_whatever_the_camera_does(
-    look: Callable[[str], Landmarks], camera: str
+def test_a_photograph_is_still_under_camera_motion(
+    filtered: Callable[[str], Landmarks], camera: str
 ) -> None:
-    photographed = look(f"{PHOTOGRAPH},{camera}")
+    photographed = filtered(f"{PHOTOGRAPH},{camera}")
     assert np.isfinite(photographed).all()
     assert still(photographed)
-    assert not still(photographed[:40])  # as people hold still for a second and a half
+    assert not still(photographed[:40])  # people hold still for a second and a half

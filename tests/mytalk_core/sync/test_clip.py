@@ -1,3 +1,5 @@
+"""Inputs of the sync expert."""
+
 from fractions import Fraction
 
 import cv2
@@ -18,28 +20,28 @@ def tone(hertz: float, seconds: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("samples", [0, 1_000, 12_800, 20_000])
-def test_there_are_four_rows_to_a_frame_however_long_the_sound(samples):
+def test_the_spectrum_has_four_rows_per_frame_for_any_length_of_sound(samples):
     assert log_mel(np.zeros(samples, np.float32), frames=20).shape == (80, MEL_BANDS)
 
 
-def test_a_click_is_in_the_row_of_its_time():
+def test_a_click_has_its_energy_in_the_row_of_its_time():
     audio = np.zeros(16_000, np.float32)
     audio[8_080] = 1.0  # 0.505 s, the middle of row 50
     assert log_mel(audio, frames=25).sum(axis=1).argmax() == 50
 
 
-def test_a_higher_tone_is_in_a_higher_band():
+def test_a_higher_tone_has_its_energy_in_a_higher_band():
     audio = np.concatenate([tone(300, 0.4), tone(3000, 0.4)])
     spectrum = log_mel(audio, frames=20)
     assert spectrum[20].argmax() < spectrum[60].argmax()
 
 
-def test_louder_sound_has_the_same_spectrum():
+def test_the_spectrum_does_not_depend_on_the_level():
     audio = np.random.default_rng(0).normal(0, 0.05, 16_000).astype(np.float32)
     assert log_mel(4 * audio, 25) == pytest.approx(log_mel(audio, 25), abs=0.02)
 
 
-def test_motion_has_no_mean_and_no_depth():
+def test_lip_motion_has_no_mean_and_no_depth():
     lips = np.random.default_rng(0).normal(2, 1, (30, 40, 3)).astype(np.float32)
     motion = lip_motion(lips)
     assert motion.shape == (30, 40, 2)
@@ -47,7 +49,7 @@ def test_motion_has_no_mean_and_no_depth():
     assert np.diff(motion, axis=0) == pytest.approx(np.diff(lips[..., :2], axis=0), abs=1e-5)
 
 
-def test_a_stored_clip_becomes_lips_without_head_motion():
+def test_sync_clip_removes_head_motion():
     random = np.random.default_rng(0)
     frames, points = 12, MESH478.point_count
     face = random.uniform(-50, 50, (points, 3)).astype(np.float32)
@@ -80,7 +82,7 @@ def test_a_stored_clip_becomes_lips_without_head_motion():
     assert clip.lips == pytest.approx(np.zeros((frames, 40, 2)), abs=1e-4)
 
 
-def test_pictures_of_a_mouth_change_where_the_lips_are():
+def test_mouth_pictures_change_at_the_lips():
     sample = speaking_clip("ann", 0)
     mouths = sync_clip(sample, ExpertConfig(lips=LipInput.PIXELS)).lips
     assert mouths.shape == (40, 48, 48)
@@ -90,10 +92,10 @@ def test_pictures_of_a_mouth_change_where_the_lips_are():
 
 
 @pytest.mark.parametrize("zoom", [0.5, 2.0])
-def test_pictures_of_a_mouth_do_not_depend_on_the_size_of_the_crop(zoom):
+def test_mouth_pictures_do_not_depend_on_the_size_of_the_crop(zoom):
     sample = speaking_clip("ann", 0, size=128)
     size = round(sample.meta.crop_size * zoom)
-    # Pixel centres stand at half units.
+    # Pixel centres are at half units.
     boxes = sample.boxes * zoom
     boxes[:, 2] += (zoom - 1) / 2
     crops = np.stack(
@@ -105,10 +107,10 @@ def test_pictures_of_a_mouth_do_not_depend_on_the_size_of_the_crop(zoom):
 
 
 class Echo(SpeechEncoder):
-    """Features that hold how far into the sound they are."""
+    """An encoder whose features are the position in the sound."""
 
     def __init__(self) -> None:
-        """Needs no model."""
+        """Load no model."""
 
     def encode(self, audio):
         rows = -(-len(audio) // 320)
@@ -116,7 +118,7 @@ class Echo(SpeechEncoder):
 
 
 @pytest.mark.parametrize("sound", list(SoundInput))
-def test_other_voices_keep_the_clock_of_the_lips(sound):
+def test_altered_voices_keep_the_timing_of_the_lips(sound):
     sample = speaking_clip("ann", 0)
     config = ExpertConfig(sound=sound)
     clip = voiced_clip(sample, config, 3, Echo())

@@ -1,3 +1,5 @@
+"""The sync expert: training, file, ONNX encoder, loss, and the shipped copies."""
+
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -25,15 +27,15 @@ from mytalk_core.sync.training import ExpertTrainingConfig, offset_loss, train_e
 from tests.largest_face import track_largest_face
 
 SMALL = ExpertConfig(width=32, dropout=0.0)
-HEARS_SPEECH = replace(SMALL, sound=SoundInput.SPEECH)
-SEES_PICTURES = replace(SMALL, lips=LipInput.PIXELS)
+ON_SPEECH = replace(SMALL, sound=SoundInput.SPEECH)
+ON_PICTURES = replace(SMALL, lips=LipInput.PIXELS)
 QUICK = ExpertTrainingConfig(steps=120, batch=8, band_shift=0)
 
 Film = tuple[np.ndarray, np.ndarray]  # lips, audio
 
 
-def invented(seed: int, frames: int = 80) -> Film:
-    """Lips that open as the sound is loud, both at random."""
+def synthetic(seed: int, frames: int = 80) -> Film:
+    """Return lips that open with the level of the sound, both random."""
     opening = _opening(seed, frames)
     lips = 0.03 * opening[:, None, None] * np.linspace(-1, 1, 80).reshape(40, 2)
     level = np.interp(np.arange(frames * 640) / 640, np.arange(frames) + 0.5, opening)
@@ -48,137 +50,139 @@ def _opening(seed: int, frames: int) -> np.ndarray:
 
 
 def clip_of(film: Film) -> SyncClip:
-    return SyncClip("nobody", film[0], (log_mel(film[1], len(film[0])),))
+    return SyncClip("ann", film[0], (log_mel(film[1], len(film[0])),))
 
 
 def spoken(seed: int, frames: int = 80) -> SyncClip:
-    """The same lips with speech features that follow them."""
+    """Return the same lips with speech features that follow them."""
     features = np.random.default_rng([seed, 2]).normal(size=(frames, 512))
     features[:, :64] += 3 * _opening(seed, frames)[:, None]
-    return SyncClip("nobody", invented(seed, frames)[0], (features.astype("f4"),))
+    return SyncClip("ann", synthetic(seed, frames)[0], (features.astype("f4"),))
 
 
 def pictured(seed: int, frames: int = 80) -> SyncClip:
-    """A dark bar that grows as the sound is loud."""
+    """Return pictures of a dark bar that grows with the level of the sound."""
     opening = _opening(seed, frames)
     rows = np.abs(np.arange(48) - 24)
     dark = 1 / (1 + np.exp(rows - 6 - 3 * opening[:, None]))
     picture = np.repeat(dark[:, :, None], 48, axis=2)
-    sound = clip_of(invented(seed, frames)).sounds
-    return SyncClip("nobody", (picture - picture.mean(axis=0)).astype("f4") * 0.3, sound)
+    sound = clip_of(synthetic(seed, frames)).sounds
+    return SyncClip("ann", (picture - picture.mean(axis=0)).astype("f4") * 0.3, sound)
 
 
 def late(audio: np.ndarray, frames: int) -> np.ndarray:
-    """The sound `frames` video frames later; earlier where negative."""
+    """Delay the sound by a number of video frames, which may be negative."""
     if frames < 0:
         return audio[-frames * 640 :]
     return np.concatenate([np.zeros(frames * 640, np.float32), audio])
 
 
 @pytest.fixture(scope="module")
-def taught() -> SyncExpert:
+def spectrum_expert() -> SyncExpert:
     torch.set_num_threads(1)
-    return train_expert([clip_of(invented(seed)) for seed in range(24)], SMALL, QUICK)
+    return train_expert([clip_of(synthetic(seed)) for seed in range(24)], SMALL, QUICK)
 
 
 @pytest.fixture(scope="module")
-def listener() -> SyncExpert:
+def speech_expert() -> SyncExpert:
     torch.set_num_threads(1)
-    return train_expert([spoken(seed) for seed in range(24)], HEARS_SPEECH, QUICK)
+    return train_expert([spoken(seed) for seed in range(24)], ON_SPEECH, QUICK)
 
 
 @pytest.mark.parametrize("shift", [-9, -2, 0, 5, 11])
-def test_a_known_offset_of_unheard_sound_is_found(taught, shift):
-    lips, audio = invented(1000)
-    assert lse_like(lips, late(audio, shift), taught).offset == shift
+def test_a_known_offset_of_held_out_sound_is_found(spectrum_expert, shift):
+    lips, audio = synthetic(1000)
+    assert lse_like(lips, late(audio, shift), spectrum_expert).offset == shift
 
 
-def test_lips_that_fit_score_better_than_lips_that_do_not(taught):
-    (lips, audio), (_, other) = invented(1001), invented(1002)
-    own, wrong = (lse_like(lips, sound, taught) for sound in (audio, other))
+def test_matching_sound_scores_better_than_other_sound(spectrum_expert):
+    (lips, audio), (_, other) = synthetic(1001), synthetic(1002)
+    own, wrong = (lse_like(lips, sound, spectrum_expert) for sound in (audio, other))
     assert own.distance < wrong.distance
     assert own.confidence > wrong.confidence
 
 
 @pytest.mark.parametrize(
-    ("config", "clip"), [(SMALL, clip_of(invented(0))), (HEARS_SPEECH, spoken(0))]
+    ("config", "clip"), [(SMALL, clip_of(synthetic(0))), (ON_SPEECH, spoken(0))]
 )
-def test_the_same_clips_teach_the_same_expert(config, clip):
+def test_training_is_deterministic(config, clip):
     training = ExpertTrainingConfig(steps=3, batch=2)
     a, b = (train_expert([clip] * 3, config, training).state_dict() for _ in range(2))
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_pictures_are_learnt_like_landmarks():
+def test_training_on_pictures_reduces_the_loss():
     torch.set_num_threads(1)
     losses: list[float] = []
     training = replace(QUICK, steps=30, batch=3, frames=40, spectrum_noise=0.1, negatives=0)
     train_expert(
         [pictured(seed) for seed in range(12)],
-        SEES_PICTURES,
+        ON_PICTURES,
         training,
         lambda step, loss: losses.append(loss),
     )
     assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.5
 
 
-def test_the_loss_of_an_expert_that_knows_nothing_is_that_of_a_guess():
+def test_the_loss_of_equal_vectors_is_that_of_chance():
     windows = torch.nn.functional.normalize(torch.ones(2, 60, 8), dim=-1)
     candidates = [min(i + 15, 59) - max(i - 15, 0) + 1 for i in range(60)]
     expected = float(np.log(candidates).mean())
     assert offset_loss(windows, windows, torch.tensor(5.0)).item() == pytest.approx(expected)
 
 
-def test_the_loss_of_lips_grows_as_they_leave_the_speech(listener):
+def test_the_sync_loss_grows_with_the_offset_of_the_lips(speech_expert):
     clips = [spoken(seed) for seed in range(2000, 2004)]
     lips = torch.from_numpy(np.stack([clip.lips for clip in clips]))
     speech = torch.from_numpy(np.stack([clip.sounds[0] for clip in clips]))
     held = 64
     costs = [
-        sync_losses(listener, lips[:, :held], speech[:, shift : shift + held]).mean().item()
+        sync_losses(speech_expert, lips[:, :held], speech[:, shift : shift + held]).mean().item()
         for shift in (0, 2, 6)
     ]
     assert costs[0] < costs[1] - 1
     assert costs[0] < costs[2] - 1
-    displaced = sync_losses(listener, lips[:, :held] + 0.05, speech[:, :held]).mean().item()
+    displaced = sync_losses(speech_expert, lips[:, :held] + 0.05, speech[:, :held]).mean().item()
     assert displaced == pytest.approx(costs[0], abs=1e-4)
 
 
-def test_the_loss_moves_lips_into_step(listener):
-    """Down the gradient still lips begin to follow the speech; the expert itself stays as it is."""
+def test_gradient_descent_on_the_sync_loss_brings_lips_into_sync(speech_expert):
+    """The expert itself stays frozen."""
     clip = spoken(3000)
-    listener.requires_grad_(False)
+    speech_expert.requires_grad_(False)
     truth, speech = (torch.from_numpy(part)[None] for part in (clip.lips, clip.sounds[0]))
     lips = (0.01 * torch.randn(truth.shape, generator=torch.manual_seed(0))).requires_grad_()
     optimiser = torch.optim.Adam([lips], 0.002)
-    first = sync_losses(listener, lips, speech).mean().item()
+    first = sync_losses(speech_expert, lips, speech).mean().item()
     for _ in range(60):
         optimiser.zero_grad()
-        loss = sync_losses(listener, lips, speech).mean()
+        loss = sync_losses(speech_expert, lips, speech).mean()
         loss.backward()
         optimiser.step()
     assert loss.item() < first - 1
     assert torch.isfinite(lips).all()
-    assert all(parameter.grad is None for parameter in listener.parameters())
+    assert all(parameter.grad is None for parameter in speech_expert.parameters())
 
 
-def test_less_than_a_second_is_refused(taught):
+def test_a_clip_shorter_than_a_second_is_refused(spectrum_expert):
     with pytest.raises(BadInputError) as refused:
-        lse_like(np.zeros((24, 40, 2), np.float32), np.zeros(16_000, np.float32), taught)
+        lse_like(np.zeros((24, 40, 2), np.float32), np.zeros(16_000, np.float32), spectrum_expert)
     assert refused.value.reason is Reason.TOO_SHORT
 
 
-def test_a_stored_expert_judges_alike(taught, tmp_path):
+def test_a_loaded_expert_gives_the_same_scores(spectrum_expert, tmp_path):
     path = tmp_path / "expert.safetensors"
-    save_expert(taught, Purpose.EVALUATION, path, {"made_by": "a test"})
-    film = invented(1003)
-    assert lse_like(*film, load_expert(Purpose.EVALUATION, path)) == lse_like(*film, taught)
+    save_expert(spectrum_expert, Purpose.EVALUATION, path, {"made_by": "a test"})
+    film = synthetic(1003)
+    assert lse_like(*film, load_expert(Purpose.EVALUATION, path)) == lse_like(
+        *film, spectrum_expert
+    )
 
 
 @pytest.mark.parametrize("purpose", [Purpose.PREPROCESSING, Purpose.TRAINING, Purpose.PIXELS])
-def test_an_expert_serves_its_own_purpose_only(taught, tmp_path, purpose):
+def test_an_expert_is_refused_for_another_purpose(spectrum_expert, tmp_path, purpose):
     path = tmp_path / "expert.safetensors"
-    save_expert(taught, purpose, path, {})
+    save_expert(spectrum_expert, purpose, path, {})
     assert load_expert(purpose, path).config == SMALL
     with pytest.raises(ModelError, match=f"is for {purpose}, not for evaluation") as refused:
         load_expert(Purpose.EVALUATION, path)
@@ -188,24 +192,24 @@ def test_an_expert_serves_its_own_purpose_only(taught, tmp_path, purpose):
             LightExpert(path)
 
 
-def test_without_torch_it_embeds_alike(taught, tmp_path):
+def test_the_onnx_encoders_embed_as_the_torch_expert_does(spectrum_expert, tmp_path):
     path = tmp_path / "expert.safetensors"
-    save_expert(taught, Purpose.PREPROCESSING, path, {})
-    clip = clip_of(invented(1004))
+    save_expert(spectrum_expert, Purpose.PREPROCESSING, path, {})
+    clip = clip_of(synthetic(1004))
     light = LightExpert(path)
-    seen, heard = embedded(clip.lips, clip.sounds[0], taught)
-    assert light.embed_lips(clip.lips) == pytest.approx(seen, abs=1e-5)
-    assert light.embed_sound(clip.sounds[0]) == pytest.approx(heard, abs=1e-5)
+    lips, sound = embedded(clip.lips, clip.sounds[0], spectrum_expert)
+    assert light.embed_lips(clip.lips) == pytest.approx(lips, abs=1e-5)
+    assert light.embed_sound(clip.sounds[0]) == pytest.approx(sound, abs=1e-5)
 
 
-def test_the_same_expert_is_the_same_file(taught, tmp_path):
+def test_equal_experts_give_equal_files(spectrum_expert, tmp_path):
     about = {"made_by": "a test", "from": "noise", "when": "now"}
     for name in ("a", "b"):
-        save_expert(taught, Purpose.TRAINING, tmp_path / name, about)
+        save_expert(spectrum_expert, Purpose.TRAINING, tmp_path / name, about)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_what_is_no_expert_is_named(tmp_path):
+def test_the_error_names_a_file_that_is_no_expert(tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"not weights at all")
     with pytest.raises(ModelError, match=r"bad\.safetensors"):
         load_expert(Purpose.EVALUATION, tmp_path / "bad.safetensors")
@@ -214,23 +218,23 @@ def test_what_is_no_expert_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("purpose", list(Purpose))
-def test_the_shipped_experts_are_small_and_of_their_recipe(purpose):
+def test_the_shipped_experts_are_small_and_follow_their_recipes(purpose):
     assert expert_path(purpose).stat().st_size < 1_500_000
     assert load_expert(purpose).config == RECIPES[purpose].expert
 
 
-def test_no_two_shipped_experts_are_the_same():
-    lips = torch.from_numpy(invented(0)[0])[None]
-    seen = [
+def test_the_shipped_experts_differ():
+    lips = torch.from_numpy(synthetic(0)[0])[None]
+    vectors = [
         load_expert(purpose).embed_lips(lips) for purpose in Purpose if purpose != Purpose.PIXELS
     ]
-    for number, one in enumerate(seen):
-        assert all((one - other).abs().mean() > 0.05 for other in seen[:number])
+    for number, one in enumerate(vectors):
+        assert all((one - other).abs().mean() > 0.05 for other in vectors[:number])
 
 
 @pytest.fixture(scope="module")
 def film_of(landmarker_model: Path) -> Callable[[Path], Film]:
-    """A film's lips and sound, by the path that preprocessing takes."""
+    """Return a function that extracts lips and sound of a film as preprocessing does."""
 
     def read(video: Path) -> Film:
         fps = Fraction(25)
@@ -244,7 +248,7 @@ def film_of(landmarker_model: Path) -> Callable[[Path], Film]:
     return read
 
 
-def test_the_shipped_judge_follows_a_stranger_whose_sound_is_shifted(
+def test_the_shipped_evaluation_copy_finds_offsets_of_a_held_out_speaker(
     film_of: Callable[[Path], Film], sample_clips: dict[str, SampleClip]
 ) -> None:
     expert = load_expert(Purpose.EVALUATION)
@@ -255,7 +259,7 @@ def test_the_shipped_judge_follows_a_stranger_whose_sound_is_shifted(
         assert found.confidence > 0.1
 
 
-def test_the_shipped_judge_finds_speakers_it_never_saw_in_sync(
+def test_the_shipped_evaluation_copy_finds_held_out_speakers_in_sync(
     film_of: Callable[[Path], Film], grid_clips: list[Path]
 ) -> None:
     expert = load_expert(Purpose.EVALUATION)
