@@ -1,11 +1,11 @@
-"""How far the reading of closure should be followed, on training speakers left out of its fit.
+"""Choice of `closure_share` on training speakers that are left out of the fit.
 
     python tests/benchmarks/closure_reading.py CURATED WORDS
 
-`CURATED`: what `mytalk curate` wrote; splits train and val are used. `WORDS`: a folder of word
-files as `mytalk evaluate motion --words` takes it, of which unreadable ones are passed over.
-Speakers with eight clips or more are left out of the closed forms in turn, in four groups; the two
-linear readings alone, without layers, are judged on them. Prints a table.
+`CURATED`: output of `mytalk curate`; the splits train and val are used. `WORDS`: a folder of word
+files as for `mytalk evaluate motion --words`; unreadable files are skipped. Speakers with at least
+eight clips are left out of the closed forms in turn, in four groups. The linear estimate alone,
+without the network, is evaluated on them. Prints a table.
 """
 
 import sys
@@ -36,31 +36,31 @@ from mytalk_core.speech.per_frame import speech_per_frame
 
 SHARES = (0.0, 0.3, 0.5, 0.7, 1.0)
 GROUPS = 4
-FEWEST = 8  # clips of a speaker who is left out
+FEWEST = 8  # clips of a speaker that is left out
 
 
 def with_phones(clip: MotionClip, words: WordFolder) -> MotionClip:
-    """The clip with its phones, where its words can be read."""
+    """Add phones to a clip if its words can be read."""
     try:
         return words([clip]).clips[0]
     except BadInputError:
         return clip
 
 
-def judged(model: SpeechToMotion, share: float, clip: MotionClip) -> dict[str, list[float]]:
-    """Figures of the estimate alone with another `closure_share`."""
+def evaluated(model: SpeechToMotion, share: float, clip: MotionClip) -> dict[str, list[float]]:
+    """Return metrics of the linear estimate with another `closure_share`."""
     model.config = replace(model.config, closure_share=share)
     speech = torch.from_numpy(speech_per_frame(clip.speech, len(clip.shape)))[None]
     closed = model.space.encode(torch.from_numpy(clip.closed_displacement)[None])
     moved = model.space.decode(model.estimate(model.standardise(speech), closed))[0]
     shape = clip.rest + moved.numpy().reshape(clip.shape.shape)
     lips = len(clip.scheme.lips)
-    asked, true = (each[:, :lips, :2] for each in (shape, clip.shape))
-    openings = [signed_opening(each, clip.scheme) for each in (asked, true)]
+    predicted, true = (each[:, :lips, :2] for each in (shape, clip.shape))
+    openings = [signed_opening(each, clip.scheme) for each in (predicted, true)]
     limit = lip_range(true, clip.closed[:lips, :2], clip.scheme).closed_below
     return {
         "r": [float(np.corrcoef(openings)[0, 1])],
-        "lmd": [lmd(asked, true)],
+        "lmd": [lmd(predicted, true)],
         "closed": [float(each) for each in closures(openings[0], clip.phones, limit)],
         "vowels": [float(each) for each in shut_vowels(openings[0], clip.phones, limit)],
         "opening": [float(openings[0].std() / openings[1].std())],
@@ -73,25 +73,25 @@ def main(curated: Path, words: Path) -> None:
     members = [
         each for split in ("train", "val") for each in iter_clips(clip_index(curated, split))
     ]
-    learnt = [motion_clip(each) for each in members]
-    seen = [with_phones(clip, WordFolder(words)) for clip in read_motion_clips(iter(members))]
+    training = [motion_clip(each) for each in members]
+    tested = [with_phones(clip, WordFolder(words)) for clip in read_motion_clips(iter(members))]
     quiet = quiet_features(SpeechEncoder(pull("whisper-base")))
-    counts = Counter(clip.speaker for clip in learnt)
-    leading = max(counts, key=counts.__getitem__)  # whose clips every fit needs
+    counts = Counter(clip.speaker for clip in training)
+    leading = max(counts, key=counts.__getitem__)  # has too many clips to be left out
     left_out = sorted(name for name, count in counts.items() if count >= FEWEST and name != leading)
     found: dict[float, dict[str, dict[str, list[float]]]] = {
         share: defaultdict(lambda: defaultdict(list)) for share in SHARES
     }
     for group in (set(left_out[start::GROUPS]) for start in range(GROUPS)):
-        own = [clip for clip in learnt if clip.speaker not in group]
+        own = [clip for clip in training if clip.speaker not in group]
         weights = np.array([counts[clip.speaker] ** -0.5 for clip in own])
         model = SpeechToMotion(SIZES["cpu"]).eval()
         fit_closed_form(
             model, own, weights / weights.sum(), quiet, ReadingConfig(), lambda part: part
         )
-        for clip in (clip for clip in seen if clip.speaker in group):
+        for clip in (clip for clip in tested if clip.speaker in group):
             for share in SHARES:
-                for name, values in judged(model, share, clip).items():
+                for name, values in evaluated(model, share, clip).items():
                     found[share][clip.speaker][name] += values
     table = Table(title=f"{', '.join(left_out)} left out in turn; means over speakers")
     headings = ("aperture r", "LMD", "M B P closed", "vowels shut", "opening over true")

@@ -1,10 +1,10 @@
-"""Up to which opening lips count as closed: what each threshold finds on the truth.
+"""Choice of the mouth opening below which lips count as closed.
 
     python tests/benchmarks/closure_threshold.py CURATED WORDS [SPLIT]
 
-`CURATED`: what `mytalk curate` wrote; `WORDS`: as of `mytalk evaluate motion --words`. Clips whose
-words cannot be read are left out. Prints, over all phones of the split (train), the share of M, B
-and P on which the true lips close, and of open vowels that would be called shut.
+`CURATED`: output of `mytalk curate`. `WORDS`: a folder for `mytalk evaluate motion --words`; clips
+without readable words are skipped. Prints for each threshold, over all phones of the split (train),
+the share of M, B and P on which the true lips close, and that of open vowels that count as shut.
 """
 
 import sys

@@ -1,12 +1,12 @@
-"""What tells a speaker's face from others: the measures behind the limits of `plausibility`.
+"""The measures behind the limits of `plausibility`.
 
     python tests/benchmarks/face_plausibility.py [every]
 
-Over the talking footage beside the clone and the sample footage, or every n-th clip of it: the
-landmarks of the clips as they are, and of the same clips made bad: upside down, with the mouth cut
-off by the picture's edge, beneath a bar or beneath letters, and photographs of their faces with
-noise and a moving camera. Prints for each kind percentiles of every measure, the limit, and how
-many tracks each reason takes away. Also the smallest face that is found in a whole image.
+Uses the talking footage beside the clone and the sample footage, or every n-th clip of it:
+unmodified, upside down, with the mouth cut off by the picture's edge, under a bar or under letters,
+and photographs of the faces with noise and a moving camera. Prints for each kind percentiles of
+every measure, the limit, and the number of tracks rejected for each reason. Also prints the
+smallest face that is detected in a whole image.
 """
 
 import os
@@ -51,14 +51,14 @@ DATA = Path(__file__).parents[2] / "../shared/data"
 _VIDEO = {".mpg", ".mp4", ".webm"}
 _FPS = Fraction(25)
 _MOST_FRAMES = 125  # of a clip
-_EVERY = 10  # frames from one comparison to the next
+_EVERY = 10  # frames between checks
 _LEAST_FRAMES = 25  # of a track, as in preprocessing
 _PERCENTILES = (0, 1, 5, 50, 95, 99, 100)
 _SHARES = (0.08, 0.1, 0.11, 0.12, 0.13, 0.14, 0.16, 0.2)  # heights of small faces
 
 Image = NDArray[np.uint8]
-Spoil = Callable[[list[Image], NDArray[np.float32]], list[Image]]
-"""Makes images bad, given the landmarks of a frame in their middle."""
+Modify = Callable[[list[Image], NDArray[np.float32]], list[Image]]
+"""Modify images, given the landmarks of the middle frame."""
 
 
 def upside_down(images: list[Image], face: NDArray[np.float32]) -> list[Image]:
@@ -93,7 +93,7 @@ def lettered(images: list[Image], face: NDArray[np.float32]) -> list[Image]:
 
 
 def photograph(images: list[Image], face: NDArray[np.float32]) -> list[Image]:
-    """The middle frame, held: with noise, and a camera that pans and zooms."""
+    """Repeat the middle frame with noise, pan and zoom."""
     random = np.random.default_rng(0)
     picture = images[len(images) // 2]
     height, width = picture.shape[:2]
@@ -108,7 +108,7 @@ def photograph(images: list[Image], face: NDArray[np.float32]) -> list[Image]:
     return shown
 
 
-def as_it_is(images: list[Image], face: NDArray[np.float32]) -> list[Image]:
+def unmodified(images: list[Image], face: NDArray[np.float32]) -> list[Image]:
     return images
 
 
@@ -116,21 +116,21 @@ def on_its_side(images: list[Image], face: NDArray[np.float32]) -> list[Image]:
     return [np.ascontiguousarray(np.rot90(image)) for image in images]
 
 
-GOOD: dict[str, Spoil] = {"as it is": as_it_is, "on its side": on_its_side}
-BAD: dict[str, Spoil] = {
+GOOD: dict[str, Modify] = {"unmodified": unmodified, "on its side": on_its_side}
+BAD: dict[str, Modify] = {
     "upside down": upside_down,
     "mouth cut off": cut_off,
-    "mouth beneath a bar": barred,
-    "letters over it": lettered,
+    "mouth under a bar": barred,
+    "letters over the mouth": lettered,
     "photograph": photograph,
 }
 LIMITS = {
-    "upright": "0 and more",
-    "distance": "0.35 and less",
-    "outside": "0.1 and less",
-    "on bar": "0.1 and less",
-    "letters": "below 0.3",
-    "movement": "1 and more",
+    "upright": ">= 0",
+    "distance": "<= 0.35",
+    "outside": "<= 0.1",
+    "on bar": "<= 0.1",
+    "letters": "< 0.3",
+    "movement": ">= 1",
 }
 
 
@@ -154,7 +154,7 @@ def tracks_of(
 def measured(
     track: Track, checked: CheckedFaces, images: list[Image]
 ) -> tuple[dict[str, float], str]:
-    """The measures of a track, and the reason that takes it away."""
+    """Return the measures of a track, and the reason of its rejection."""
     height, width = images[0].shape[:2]
     some = track.frames[:: max(len(track.frames) // 20, 1)]
     samples = np.stack(
@@ -190,7 +190,7 @@ def clips() -> list[Path]:
 
 
 def smallest_found(image: Image, face: NDArray[np.float32], model: Path) -> float | None:
-    """Height of the smallest copy of a face found in a wide image, over the image's width."""
+    """Return the height of the smallest copy detected in a wide image, over its width."""
     own = float(face_height(face[None], MESH478)[0])
     for share in _SHARES:
         canvas = np.full((720, 1280, 3), 90, np.uint8)
@@ -209,9 +209,9 @@ def main() -> None:
     """Print the tables."""
     every = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    fates: dict[str, Counter[str]] = defaultdict(Counter)
+    outcomes: dict[str, Counter[str]] = defaultdict(Counter)
     smallest: list[float | None] = []
-    lost: list[str] = []
+    rejected: list[str] = []
     model = pull("face-landmarker")
     with MeshLandmarker(model) as landmarker:
         for number, path in enumerate(clips()[::every]):
@@ -221,24 +221,26 @@ def main() -> None:
             face = [landmarker.detect(image) for image in images[: len(images) // 2 + 1]][-1]
             if not face:
                 continue
-            # The bad kinds take long and differ less: every tenth clip.
-            kinds = GOOD | BAD if number % 10 == 0 else {"as it is": as_it_is}
-            for kind, spoil in kinds.items():
-                for track, checked, shown in tracks_of(spoil(images, face[0]), landmarker):
-                    found, fate = measured(track, checked, shown)
-                    fates[kind][fate] += 1
+            # Modified clips take long and vary less: every tenth clip.
+            kinds = GOOD | BAD if number % 10 == 0 else {"unmodified": unmodified}
+            for kind, modify in kinds.items():
+                for track, checked, shown in tracks_of(modify(images, face[0]), landmarker):
+                    found, outcome = measured(track, checked, shown)
+                    outcomes[kind][outcome] += 1
                     for name, value in found.items():
                         values[kind][name].append(value)
-                    if kind in GOOD and fate != "kept":
-                        lost.append(f"{path.parent.name}/{path.name} {kind}: {fate} {found}")
+                    if kind in GOOD and outcome != "kept":
+                        rejected.append(f"{path.parent.name}/{path.name} {kind}: {outcome} {found}")
             if number % 40 == 0:
                 smallest.append(smallest_found(images[len(images) // 2], face[0], model))
-    report(values, fates, lost)
-    Console().print("smallest face found, share of the longer side:", smallest)
+    report(values, outcomes, rejected)
+    Console().print("smallest face detected, share of the longer side:", smallest)
 
 
 def report(
-    values: dict[str, dict[str, list[float]]], fates: dict[str, Counter[str]], lost: list[str]
+    values: dict[str, dict[str, list[float]]],
+    outcomes: dict[str, Counter[str]],
+    rejected: list[str],
 ) -> None:
     console = Console(width=140)
     table = Table(title="measures of tracks, percentiles " + " ".join(map(str, _PERCENTILES)))
@@ -249,11 +251,11 @@ def report(
             "\n".join(f"{value:.3f}" for value in np.percentile(measures[name], _PERCENTILES))
             for name in LIMITS
         ]
-        table.add_row(kind, str(fates[kind].total()), *cells, end_section=True)
+        table.add_row(kind, str(outcomes[kind].total()), *cells, end_section=True)
     console.print(table)
-    for kind, counts in fates.items():
+    for kind, counts in outcomes.items():
         console.print(f"{kind}:", dict(counts))
-    console.print("good footage that is taken away:", lost or "none")
+    console.print("rejected tracks of good footage:", rejected or "none")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What looking at faces costs, in milliseconds of one core.
+"""Cost of face analysis in milliseconds of one core.
 
     python tests/benchmarks/face_speed.py
 
-Prints a table for the sample footage: what every frame of a film pays (shots, landmarks of one face
-and of up to four, alone and side by side) and what every clip pays (measurements, hashes, the
-embedding). Processor time is counted, so a machine that does other things distorts it little.
+Prints tables for the sample footage: costs per frame (shots, tracks, landmarks of one face and of
+up to four, alone and side by side) and costs per clip (measurements, hashes, the embedding).
+Measures processor time, which depends little on the load of the machine.
 """
 
 import os
@@ -39,7 +39,7 @@ FPS = Fraction(25)
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    """Processor time of one call."""
+    """Return the processor time of one call."""
     start = time.process_time()
     work()
     return (time.process_time() - start) * 1000

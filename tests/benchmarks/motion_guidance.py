@@ -1,10 +1,10 @@
-"""What guidance does to the lips, beside multiplying all motion by a factor.
+"""Effect of guidance on the lips, compared with a factor on all motion.
 
     python tests/benchmarks/motion_guidance.py CURATED [WEIGHTS] [SPLIT]
 
-`CURATED`: what `mytalk curate` wrote; `WEIGHTS`: a motion.safetensors, the shipped one without;
-`SPLIT`: val without, where choices belong. Prints a table of guidance strengths and one of plain
-factors (articulation), and what a minute of motion costs with and without guidance.
+`CURATED`: output of `mytalk curate`; `WEIGHTS`: a motion.safetensors, default the shipped one;
+`SPLIT`: default val. Prints a table of guidance strengths and one of plain factors (articulation),
+and the time of a minute of motion with and without guidance.
 """
 
 import sys
@@ -52,7 +52,7 @@ def main(curated: Path, weights: Path, split: Split) -> None:
     console.print(table)
     console.print(
         f"a minute of motion takes {cost[1.0]:.2f} s without guidance, {cost[1.5]:.2f} s with it"
-        " (this machine, its load as it is)"
+        " (this machine under its current load)"
     )
 
 

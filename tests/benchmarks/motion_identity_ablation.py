@@ -1,12 +1,11 @@
-"""What the identity of a face brings to its lips: as a condition, as a loss, both, and neither.
+"""Ablation of identity in stage 1: as a condition, as a loss, both, and neither.
 
     python tests/benchmarks/motion_identity_ablation.py CURATED [SEEDS] [STEPS]
 
-`CURATED`: what `mytalk curate` wrote. Every variant is trained with `SEEDS` seeds (1) for `STEPS`
-steps (300) of 16 windows on one process, from the same clips in the same voices; the split val
-chooses the step, as it does in training. Prints two tables, val and test: means over speakers and
-seeds, the spread of LMD over seeds, and how often the identity vector finds another clip of the
-same person.
+`CURATED`: output of `mytalk curate`. Every variant is trained with `SEEDS` seeds (1) for `STEPS`
+steps (300) of 16 windows on one process, on the same clips and voices; the split val selects the
+step, as in training. Prints two tables, val and test: means over speakers and seeds, the range of
+LMD over seeds, and the retrieval of clips of the same person by the identity vector.
 """
 
 import sys
@@ -38,8 +37,8 @@ from tests.benchmarks.short_motion_runs import USUAL, ShortMotionRuns
 NO_LOSS = replace(USUAL, identity_weight=0.0, contrast_weight=0.0)
 
 
-class Unseen(nn.Module):
-    """An extractor whose vector the losses have, while the denoiser sees empty tokens."""
+class VectorOnly(nn.Module):
+    """An extractor with its vector for the losses and empty tokens for the denoiser."""
 
     def __init__(self, extractor: IdentityExtractor) -> None:
         super().__init__()
@@ -50,35 +49,35 @@ class Unseen(nn.Module):
         return torch.zeros_like(tokens), vector
 
 
-def unseen(model: SpeechToMotion) -> None:
-    """Keep the tokens of `model` from its denoiser."""
-    model.identity = Unseen(model.identity)  # type: ignore[assignment]
+def without_tokens(model: SpeechToMotion) -> None:
+    """Remove the identity tokens from the input of the denoiser."""
+    model.identity = VectorOnly(model.identity)  # type: ignore[assignment]
 
 
-def as_it_is(model: SpeechToMotion) -> None:
+def unchanged(model: SpeechToMotion) -> None:
     """Change nothing."""
 
 
-VARIANTS = {  # whether the denoiser sees the tokens, and the losses
-    "neither": (unseen, NO_LOSS),
-    "condition": (as_it_is, NO_LOSS),
-    "loss": (unseen, USUAL),
-    "condition and loss": (as_it_is, USUAL),
+VARIANTS = {  # the condition of the denoiser, and the losses
+    "neither": (without_tokens, NO_LOSS),
+    "condition": (unchanged, NO_LOSS),
+    "loss": (without_tokens, USUAL),
+    "condition and loss": (unchanged, USUAL),
 }
 
 
 def scores(model: SpeechToMotion, cases: Sequence[DubCase]) -> dict[str, float]:
-    """Means over speakers."""
+    """Return means over speakers."""
     return means(motion_of(model), cases)
 
 
 def row(
     table: Table, label: str, models: Sequence[SpeechToMotion], clips: list[MotionClip]
 ) -> None:
-    """Means over seeds."""
+    """Add a row of means over seeds."""
     own = [scores(model, reconstruction_cases(clips)) for model in models]
     cross = [scores(model, cross_cases(clips)) for model in models]
-    who = [retrieval_table(model, clips) for model in models]
+    retrieval = [retrieval_table(model, clips) for model in models]
     distances = [each["lmd"] for each in own]
     table.add_row(
         label,
@@ -87,8 +86,8 @@ def row(
         f"{np.mean([each['aperture_r'] for each in own]):.3f}",
         f"{np.mean([each['velocity_error'] for each in own]):.5f}",
         f"{np.mean([each['lmd'] for each in cross]):.5f}",
-        f"{np.mean([each.value(IDENTITY_VECTOR, 'retrieval') for each in who]):.2f}",
-        f"{who[0].value(CHANCE, 'retrieval'):.2f}",
+        f"{np.mean([each.value(IDENTITY_VECTOR, 'retrieval') for each in retrieval]):.2f}",
+        f"{retrieval[0].value(CHANCE, 'retrieval'):.2f}",
     )
 
 

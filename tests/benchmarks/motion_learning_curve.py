@@ -1,11 +1,11 @@
-"""How well speech is read on strangers, by how many speakers and minutes it was learnt from.
+"""Learning curve of the linear estimate by the number of speakers and minutes.
 
     python tests/benchmarks/motion_learning_curve.py CURATED
 
-`CURATED`: what `mytalk curate` wrote, with splits train and test. The linear reading of speech, to
-which training adds nothing on speech while data are few, is fitted on growing numbers of speakers
-(all of their clips) and on growing shares of every speaker's clips, several draws each, and judged
-on the test split. Prints two tables.
+`CURATED`: output of `mytalk curate` with the splits train and test. The linear estimate, which the
+network does not improve on little data, is fitted to growing numbers of speakers (all of their
+clips) and to growing shares of every speaker's clips, in several draws each, and evaluated on the
+test split. Prints two tables.
 """
 
 import itertools
@@ -46,10 +46,10 @@ def minutes(clips: Sequence[MotionClip]) -> float:
     return sum(len(clip.displacement) for clip in clips) / float(MOTION_FPS) / 60
 
 
-def judged(
+def evaluated(
     train: Sequence[MotionClip], test: Sequence[MotionClip], quiet: NDArray[np.float32]
 ) -> tuple[float, float]:
-    """Aperture correlation and lip distance on `test` of what is learnt from `train`."""
+    """Fit to `train`; return opening correlation and lip distance on `test`."""
     model = SpeechToMotion(SIZES["cpu"]).eval()
     counts = {speaker: len(own) for speaker, own in by_speaker(train).items()}
     weights = np.array([counts[clip.speaker] ** -0.5 for clip in train])
@@ -67,8 +67,8 @@ def row(
     test: Sequence[MotionClip],
     quiet: NDArray[np.float32],
 ) -> None:
-    """Measure every draw; print means, and the spread of the correlation."""
-    found = np.array([judged(draw, test, quiet) for draw in draws])
+    """Add a row of means over draws, with the range of the correlation."""
+    found = np.array([evaluated(draw, test, quiet) for draw in draws])
     correlation, distance = found.mean(axis=0)
     table.add_row(
         label,

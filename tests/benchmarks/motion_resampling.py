@@ -1,11 +1,11 @@
-"""How lips are best put between their frames: along lines, or along curves, and which.
+"""Interpolation of lip motion between frames: linear and cubic methods.
 
     python tests/benchmarks/motion_resampling.py CURATED [WEIGHTS]
 
-`CURATED`: what `mytalk curate` wrote; its split val is looked at. Every second frame of true and
-of generated motion is left out and put back, and errors of place, speed and acceleration printed;
-then all frames are put on 60 a second, and how rough that is: acceleration over that of the 25
-(root mean square; largest), and by how much of its range a point overshoots.
+`CURATED`: output of `mytalk curate`; its split val is used. Removes and interpolates every second
+frame of true and generated motion, and prints errors of position, speed and acceleration. Then
+resamples all frames to 60 fps and prints the acceleration relative to that at 25 fps (RMS and
+largest), and the overshoot relative to the range of a point.
 """
 
 import sys
@@ -25,32 +25,32 @@ from mytalk_core.motion.model import load_model
 from tests.benchmarks.motion_scores import cases_of, motion_of
 
 Track = NDArray[np.float64]
-Between = Callable[[Track, Track], Track]
+Interpolate = Callable[[Track, Track], Track]
 FILM_FPS = 60
 
 
-def straight(track: Track, at: Track) -> Track:
+def linear(track: Track, at: Track) -> Track:
     before = np.minimum(at.astype(int), len(track) - 2)
     share = (at - before)[:, None]
     result: Track = track[before] * (1 - share) + track[before + 1] * share
     return result
 
 
-WAYS: dict[str, Between] = {
-    "lines": straight,
-    "Catmull-Rom (ours)": lambda track, at: resampled(track, at).astype(np.float64),
+METHODS: dict[str, Interpolate] = {
+    "linear": linear,
+    "Catmull-Rom (used)": lambda track, at: resampled(track, at).astype(np.float64),
     "PCHIP": lambda track, at: PchipInterpolator(np.arange(len(track)), track)(at),
-    "spline of the whole": lambda track, at: CubicSpline(np.arange(len(track)), track)(at),
+    "cubic spline": lambda track, at: CubicSpline(np.arange(len(track)), track)(at),
 }
 
 
-def figures(track: Track, way: Between) -> list[float]:
-    """Errors of place, speed, acceleration; roughness, mean and largest; overshoot."""
+def figures(track: Track, method: Interpolate) -> list[float]:
+    """Return errors of position, speed, acceleration; roughness, RMS and largest; overshoot."""
     at = np.arange(len(track) - 3) / 2
-    error = way(track[::2], at) - track[: len(at)]
+    error = method(track[::2], at) - track[: len(at)]
     errors = [float(np.abs(np.diff(error, order, axis=0)).mean()) for order in range(3)]
     step = float(MOTION_FPS) / FILM_FPS
-    film = way(track, np.arange(int((len(track) - 1) / step)) * step)
+    film = method(track, np.arange(int((len(track) - 1) / step)) * step)
     rough, own = np.diff(film, 2, axis=0) / step**2, np.diff(track, 2, axis=0)
     over = (film.max(axis=0) - track.max(axis=0)).max() / np.ptp(track, axis=0).max()
     return [
@@ -63,11 +63,11 @@ def figures(track: Track, way: Between) -> list[float]:
 
 def table_of(title: str, tracks: Sequence[Track]) -> Table:
     table = Table(title=title)
-    errors, rough = ("place", "speed", "acceleration"), ("roughness", "largest", "overshoot")
-    for heading in ("between frames", *errors, *rough):
+    errors, rough = ("position", "speed", "acceleration"), ("roughness", "largest", "overshoot")
+    for heading in ("method", *errors, *rough):
         table.add_column(heading, justify="right")
-    for name, way in WAYS.items():
-        mean = np.mean([figures(track, way) for track in tracks], axis=0)
+    for name, method in METHODS.items():
+        mean = np.mean([figures(track, method) for track in tracks], axis=0)
         errors, rough = mean[:3], mean[3:5]
         table.add_row(
             name, *(f"{x:.6f}" for x in errors), *(f"{x:.2f}" for x in rough), f"{mean[5]:.1%}"

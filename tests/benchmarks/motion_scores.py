@@ -1,4 +1,4 @@
-"""What the benchmarks of motion share: clips of a split, and how a way of moving lips scores."""
+"""Cases and scores for the benchmarks of motion."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -26,24 +26,24 @@ from mytalk_core.motion.sampler import DiffusionConfig
 HEADINGS = ("aperture r", "LMD", "cross r", "cross-LMD", "velocity error", "opening", "speed")
 
 Motion = Callable[[DubCase], Points]
-"""A case to displacements (frames, M, 3)."""
+"""Map a case to displacements (frames, M, 3)."""
 
 
 def cases_of(data: Path, split: Split) -> tuple[list[DubCase], list[DubCase]]:
-    """Reconstruction and cross cases of a split of curated data."""
+    """Return reconstruction and cross cases of a split of curated data."""
     clips = list(read_motion_clips(iter_clips(clip_index(data, split))))
     return reconstruction_cases(clips), cross_cases(clips)
 
 
 def with_diffusion(model: SpeechToMotion, diffusion: DiffusionConfig) -> SpeechToMotion:
-    """The same weights, sampled in another way."""
+    """Copy a model with another sampler."""
     other = SpeechToMotion(replace(model.config, diffusion=diffusion))
     other.load_state_dict(model.state_dict())
     return other.eval()
 
 
 def motion_of(model: SpeechToMotion, guidance: float = 1.0) -> Motion:
-    """The model's motion without any factor."""
+    """Return the motion of a model without articulation factor."""
 
     def moved(case: DubCase) -> Points:
         return ModelMotion(model, guidance=guidance)(case) - case.rest
@@ -54,10 +54,13 @@ def motion_of(model: SpeechToMotion, guidance: float = 1.0) -> Motion:
 def scores(
     motion: Motion, cases: tuple[Sequence[DubCase], Sequence[DubCase]], factor: float = 1.0
 ) -> list[float]:
-    """Figures under `HEADINGS`, means over clips, then over speakers; motion times `factor`.
+    """Return the values under `HEADINGS`, means over clips, then over speakers.
 
-    Opening: the standard deviation of the asked opening over that of the true one. Speed: mean
-    frame-to-frame motion of the lips over the true. Both 1 where lips move as much as people's.
+    Opening is the ratio of the standard deviations of predicted and true mouth opening. Speed is
+    the ratio of mean frame-to-frame lip motion, predicted to true.
+
+    Args:
+        factor: applied to the motion.
     """
     own, cross = (means(motion, some, factor) for some in cases)
     names = ("velocity_error", "opening", "speed")
@@ -71,7 +74,7 @@ def scores(
 
 
 def table_of(title: str, what: str) -> Table:
-    """A table with `HEADINGS` behind a first column."""
+    """Return a table with a first column and `HEADINGS`."""
     table = Table(title=title)
     for heading in (what, *HEADINGS):
         table.add_column(heading, justify="right")
@@ -79,13 +82,13 @@ def table_of(title: str, what: str) -> Table:
 
 
 def row_of(figures: Sequence[float]) -> list[str]:
-    """`scores` as text."""
+    """Format `scores`."""
     decimals = (3, 5, 3, 5, 5, 2, 2)
     return [f"{figure:.{places}f}" for figure, places in zip(figures, decimals, strict=True)]
 
 
 def means(motion: Motion, cases: Sequence[DubCase], factor: float = 1.0) -> dict[str, float]:
-    """All figures by name, means over clips, then over speakers; motion times `factor`."""
+    """Return all metrics by name, means over clips, then over speakers; motion times `factor`."""
     by_speaker: dict[str, list[dict[str, float]]] = defaultdict(list)
     for case in cases:
         by_speaker[case.source.speaker].append(_scores(case, factor * motion(case)))
@@ -98,15 +101,15 @@ def means(motion: Motion, cases: Sequence[DubCase], factor: float = 1.0) -> dict
 
 def _scores(case: DubCase, moved: Points) -> dict[str, float]:
     lips = len(case.source.scheme.lips)
-    asked, true = ((shape[:, :lips, :2]) for shape in (case.rest + moved, case.truth))
+    predicted, true = ((shape[:, :lips, :2]) for shape in (case.rest + moved, case.truth))
     opening, speed = (
-        [measure(shape) for shape in (asked, true)]
+        [measure(shape) for shape in (predicted, true)]
         for measure in (
             lambda shape: aperture(shape, case.source.scheme).std(),
             lambda shape: np.linalg.norm(np.diff(shape, axis=0), axis=-1).mean(),
         )
     )
-    return motion_scores(asked, true, case.source.scheme) | {
+    return motion_scores(predicted, true, case.source.scheme) | {
         "opening": float(opening[0] / opening[1]),
         "speed": float(speed[0] / speed[1]),
     }

@@ -1,10 +1,10 @@
-"""Which sampler in how many steps: how well lips are read, how near to many steps, how fast.
+"""Samplers by steps: scores, distance from a converged solution, and time.
 
     python tests/benchmarks/motion_solvers.py CURATED [WEIGHTS] [SPLIT]
 
-Arguments as of `motion_guidance.py`. Prints a table of solvers and steps: the scores, the distance
-of the lips from those of 64 steps of DPM-Solver++(2M) with the same noise, and the seconds that a
-minute of motion takes.
+Arguments as in `motion_guidance.py`. Prints a table of solvers and steps: scores, distance of the
+lips from those of 64 steps of DPM-Solver++(2M) with the same noise, and seconds per minute of
+motion.
 """
 
 import sys
@@ -54,13 +54,13 @@ def main(curated: Path, weights: Path, split: Split) -> None:
             found = [motion(case) for case in own[:8]]
             seconds = time.monotonic() - start
             minutes = sum(len(each) for each in found) / float(MOTION_FPS) / 60
-            far = np.mean(
+            distance = np.mean(
                 [np.linalg.norm(a - b, axis=-1).mean() for a, b in zip(found, ends, strict=True)]
             )
             table.add_row(
                 f"{solver}, {steps}",
                 *row_of(scores(motion, cases)),
-                f"{far:.5f}",
+                f"{distance:.5f}",
                 f"{seconds / minutes:.2f}",
             )
     console.print(table)

@@ -1,9 +1,9 @@
-"""How many times as fast as speech its features and the motion of lips are made.
+"""Real-time factor of speech features and lip motion.
 
     python tests/benchmarks/motion_speed.py [WEIGHTS]
 
-Two minutes of the sample clips' speech, over and over; three times, the median counts. Prints the
-seconds of both and how often the two minutes fit into them.
+Processes two minutes of the sample clips' speech three times. Prints the median seconds of both and
+the real-time factors.
 """
 
 import sys
@@ -31,8 +31,8 @@ FRAMES = SECONDS * 25
 
 def main(weights: Path) -> None:
     """Print the line."""
-    said = np.concatenate([read_audio(clip.path) for clip in sample_footage()])
-    audio = np.resize(said, SECONDS * SPEECH_SAMPLE_RATE)
+    clips = np.concatenate([read_audio(clip.path) for clip in sample_footage()])
+    audio = np.resize(clips, SECONDS * SPEECH_SAMPLE_RATE)
     encoder, model = SpeechEncoder(pull("whisper-base")), load_model(weights)
     still = np.zeros((32, 3 * len(model.scheme.moving)), np.float32)
     face = KnownFace(still, still[0])

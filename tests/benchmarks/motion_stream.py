@@ -1,10 +1,10 @@
-"""What streamed motion costs: delay, time, what less context changes, and memory over the hours.
+"""Latency, time, accuracy and memory of streamed motion.
 
     python tests/benchmarks/motion_stream.py [WEIGHTS]
 
-Speech is that of the sample clips, over and over. Prints a table of blocks and contexts, with the
-largest distance of a point from where the whole context puts it, and one of growing lengths: time,
-and the largest resident memory so far, which must not grow.
+Repeats the speech of the sample clips. Prints a table by block and context, with the largest error
+of a point relative to the full context, and a table by length: time and peak resident memory, which
+must not grow.
 """
 
 import resource
@@ -22,6 +22,7 @@ from mytalk_core.data.samples import sample_footage
 from mytalk_core.dubbing.models import shipped_weights
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.clock import MOTION_FPS
+from mytalk_core.motion.known_face import KnownFace
 from mytalk_core.motion.model import SpeechToMotion, load_model
 from mytalk_core.motion.stream import MotionStream
 from mytalk_core.speech.features import SpeechEncoder
@@ -36,20 +37,21 @@ Array = NDArray[np.float32]
 
 
 def new_stream(model: SpeechToMotion, block: int, context: int | None) -> MotionStream:
-    person = np.zeros((32, 3 * len(model.scheme.moving)), np.float32)
-    return MotionStream(model, person, seed=0, block=block, context=context)
+    still = np.zeros((32, 3 * len(model.scheme.moving)), np.float32)
+    face = KnownFace(still, still[0])
+    return MotionStream(model, face, seed=0, block=block, context=context)
 
 
 def upper_face(model: SpeechToMotion, frames: int) -> Array:
     return np.zeros((frames, 3 * len(model.scheme.pose_context)), np.float32)
 
 
-def moved(stream: MotionStream, speech: Array, seen: Array) -> tuple[Array, float]:
-    """Motion of speech that comes frame by frame, and the seconds that a minute of it takes."""
+def moved(stream: MotionStream, speech: Array, upper: Array) -> tuple[Array, float]:
+    """Return the motion of speech fed frame by frame, and the seconds per minute of it."""
     start = time.monotonic()
     parts = []
     for frame in range(len(speech)):
-        parts += stream.feed(speech[frame : frame + 1], seen[frame : frame + 1])
+        parts += stream.feed(speech[frame : frame + 1], upper[frame : frame + 1])
     parts += stream.finish()
     minutes = len(speech) / float(MOTION_FPS) / 60
     return np.concatenate(parts), (time.monotonic() - start) / minutes
@@ -61,26 +63,26 @@ def main(weights: Path) -> None:
     model = load_model(weights)
     audio = [read_audio(clip.path) for clip in sample_footage()]
     encoder = SpeechEncoder(pull("whisper-base"), threads=1)
-    heard = np.concatenate(list(speech_frames(encoder.encode_blocks(audio))))
-    speech = np.resize(heard, (COMPARED, heard.shape[1])).astype(np.float32)
-    seen = upper_face(model, COMPARED)
-    exact, _ = moved(new_stream(model, 500, None), speech, seen)
+    features = np.concatenate(list(speech_frames(encoder.encode_blocks(audio))))
+    speech = np.resize(features, (COMPARED, features.shape[1])).astype(np.float32)
+    upper = upper_face(model, COMPARED)
+    exact, _ = moved(new_stream(model, 500, None), speech, upper)
 
     table = Table(title="frame by frame")
-    for heading in ("block", "context", "delay, frames", "delay, s", "s per minute", "off by"):
+    for heading in ("block", "context", "delay, frames", "delay, s", "s per minute", "error"):
         table.add_column(heading, justify="right")
     for block in BLOCKS:
         for context in CONTEXTS:
             stream = new_stream(model, block, context)
-            motion, seconds = moved(stream, speech, seen)
-            off = np.linalg.norm(motion - exact, axis=-1).max()
+            motion, seconds = moved(stream, speech, upper)
+            error = np.linalg.norm(motion - exact, axis=-1).max()
             table.add_row(
                 str(block),
                 "all" if context is None else str(context),
                 str(stream.delay),
                 f"{stream.delay / float(MOTION_FPS):.2f}",
                 f"{seconds:.2f}",
-                f"{off:.1e}",
+                f"{error:.1e}",
             )
     console.print(table)
 
@@ -91,7 +93,7 @@ def main(weights: Path) -> None:
         stream = new_stream(model, 500, None)
         start = time.monotonic()
         for _ in range(int(minutes * 60 * MOTION_FPS) // COMPARED):
-            for _ in stream.feed(speech, seen):
+            for _ in stream.feed(speech, upper):
                 pass
         for _ in stream.finish():
             pass

@@ -1,11 +1,11 @@
-"""What choices of training do to the lips of speakers left out: deaf examples, losses.
+"""Effect of training choices on held-out speakers: examples without speech, losses.
 
     python tests/benchmarks/motion_training.py CURATED [SEEDS] [STEPS]
 
-`CURATED`: what `mytalk curate` wrote; the split val judges and chooses the step, as it does in
-training, test is not looked at. Every choice is trained with `SEEDS` seeds (2), `STEPS` steps
-(300) of 16 windows on one process, from the same clips in the same voices. Prints a table: means
-over seeds, and the spread of the judgement, without which no difference means anything.
+`CURATED`: output of `mytalk curate`; the split val evaluates and selects the step, as in training,
+test is not used. Every choice is trained with `SEEDS` seeds (2) for `STEPS` steps (300) of 16
+windows on one process, on the same clips and voices. Prints means over seeds and the range of the
+selection metric.
 """
 
 import sys
@@ -21,9 +21,9 @@ from rich.table import Table
 from tests.benchmarks.short_motion_runs import USUAL, ShortMotionRuns
 
 CHOICES = {
-    "everybody hears": replace(USUAL, unheard=0.0, weighting="uniform"),
-    "1 in 10 unheard": replace(USUAL, unheard=0.1, weighting="uniform"),
-    "1 in 5 unheard": replace(USUAL, unheard=0.2, weighting="uniform"),
+    "all with speech": replace(USUAL, unheard=0.0, weighting="uniform"),
+    "1 in 10 without": replace(USUAL, unheard=0.1, weighting="uniform"),
+    "1 in 5 without": replace(USUAL, unheard=0.2, weighting="uniform"),
     "and min-SNR": replace(USUAL, unheard=0.1, weighting="min-snr"),
     "and truncated SNR": replace(USUAL, unheard=0.1, weighting="truncated-snr"),
     "no sync loss": replace(USUAL, sync_weight=0.0),
@@ -33,7 +33,7 @@ CHOICES = {
 
 
 def row(table: Table, label: str, found: Sequence[dict[str, float]]) -> None:
-    """Means over seeds."""
+    """Add a row of means over seeds."""
 
     def of(name: str) -> NDArray[np.float64]:
         return np.array([each[name] for each in found])

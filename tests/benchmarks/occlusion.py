@@ -1,12 +1,11 @@
-"""How well what comes before a mouth is noticed, and how often nothing is taken for something.
+"""Recall and false alarms of occlusion detection.
 
     python tests/benchmarks/occlusion.py [clips] [seed]
 
-Over clips of all speakers of the GRID corpus, demo films and the sample footage: landmarks are
-found on the clips as they are, where every flagged frame is a false alarm, and again with hands,
-fingers, microphones and cups pasted on, made of the person's own skin, of several sizes and from
-several sides, sliding in and out. Light that changes is put on some of the clips. Prints a table
-by kind, and every clip with a false alarm or a miss.
+Uses clips of all speakers of the GRID corpus, demo films and the sample footage: unmodified, where
+every flagged frame is a false alarm, and with pasted hands, fingers, microphones and cups in the
+person's own skin, of several sizes and from several sides, sliding in and out. Some clips also get
+changing light. Prints a table by kind, and every clip with a false alarm or a miss.
 """
 
 import os
@@ -45,9 +44,9 @@ DATA = ROOT / "../shared/data"
 CONFIG = OcclusionConfig()
 LARGEST_TURN = 35.0
 _MOST_FRAMES = 300  # of a film
-# Covered is a frame of whose mask more than this share is, or a mouth of which that much is.
+# A frame counts as covered above this share of the mask or that of the mouth.
 _MASK, _MOUTH = 0.12, 0.4
-_TOUCHED = 0.04  # share of the mask; below it a frame counts as neither
+_TOUCHED = 0.04  # share of the mask below which a frame is ignored
 _LIGHTS = ("dimmer", "warmer", "from the side")
 
 Images = list[NDArray[np.uint8]]
@@ -55,16 +54,16 @@ Images = list[NDArray[np.uint8]]
 
 @dataclass
 class Count:
-    """What was counted of one kind of visitor."""
+    """Counts of one kind of occluder."""
 
     events: int = 0
-    noticed: int = 0
+    detected: int = 0
     covered: int = 0  # frames
-    flagged: int = 0  # of these
+    flagged: int = 0  # of the covered frames
 
 
 def clips(count: int, random: np.random.Generator) -> list[Path]:
-    """About `count` clips of the corpus, evenly over its speakers, then films."""
+    """Return about `count` clips of the corpus, evenly over its speakers, then films."""
     chosen: list[Path] = []
     speakers = sorted(folder for folder in (DATA / "grid").iterdir() if folder.is_dir())
     for speaker in speakers:
@@ -77,7 +76,7 @@ def clips(count: int, random: np.random.Generator) -> list[Path]:
 
 
 def face_of(path: Path, landmarker: MeshLandmarker) -> tuple[Images, NDArray[np.float32], Fraction]:
-    """The surroundings of a clip's face in every frame, landmarks in them, and the frame rate."""
+    """Return the region around a clip's face in every frame, its landmarks, and the frame rate."""
     fps = probe_video(path).fps
     images = []
     for frame in iter_frames(path):
@@ -94,7 +93,7 @@ def face_of(path: Path, landmarker: MeshLandmarker) -> tuple[Images, NDArray[np.
 
 
 def some_visits(frames: int, random: np.random.Generator, kinds: Iterator[str]) -> list[Visit]:
-    """One in a short clip, in longer films one after the other; up to two fifths of the frames."""
+    """Draw one visit for a short clip, several for a film; up to two fifths of the frames."""
     visits = []
     first = int(random.integers(8, 16))
     while first + 16 < frames - 8:
@@ -120,7 +119,7 @@ def some_visits(frames: int, random: np.random.Generator, kinds: Iterator[str]) 
 def visited(
     images: Images, faces: NDArray[np.float32], visits: list[Visit]
 ) -> tuple[Images, NDArray[np.float64], NDArray[np.float64]]:
-    """The frames with visitors, and the covered shares of mask and mouth in every frame."""
+    """Return the frames with occluders, and the covered shares of mask and mouth in each."""
     motion = face_motion(faces, MESH478)
     outline = face_outlines(resting_shape(motion.shape), MaskConfig(), MESH478).mask
     masks = _placed(outline, motion.pose)
@@ -152,7 +151,7 @@ def _covered(covers: NDArray[np.bool_], outline: NDArray[np.float32]) -> float:
 
 
 def lit(images: Images, light: str) -> Images:
-    """The frames in a light that changes."""
+    """Return the frames in changing light."""
     across = np.linspace(-1, 1, images[0].shape[1])[None, :, None]
     result = []
     for frame, image in enumerate(images):
@@ -167,7 +166,7 @@ def lit(images: Images, light: str) -> Images:
 
 
 def flags_of(images: Images, faces: NDArray[np.float32], fps: Fraction) -> NDArray[np.bool_]:
-    """What a dub would find."""
+    """Flag frames as a dub does."""
     samples = np.stack(
         [occlusion_sample(image, face, MESH478) for image, face in zip(images, faces, strict=True)]
     )
@@ -183,14 +182,14 @@ def main() -> None:
     console = Console()
     kinds = iter(np.resize(random.permutation(KINDS), 10_000).tolist())
     by_kind: dict[str, Count] = defaultdict(Count)
-    alarms: dict[str, list[int]] = {name: [0, 0] for name in ("as they are", "apart", *_LIGHTS)}
+    alarms: dict[str, list[int]] = {name: [0, 0] for name in ("unmodified", "apart", *_LIGHTS)}
     with MeshLandmarker(pull("face-landmarker")) as landmarker:
         for number, path in enumerate(clips(count, random)):
             name = f"{path.parent.name}/{path.name}"
             images, faces, fps = face_of(path, landmarker)
             lights = [_LIGHTS[number // 4 % 3]] if number % 4 == 0 else []
-            for light in ["as they are", *lights]:
-                shown = images if light == "as they are" else lit(images, light)
+            for light in ["unmodified", *lights]:
+                shown = images if light == "unmodified" else lit(images, light)
                 flags = flags_of(shown, faces, fps)
                 alarms[light][0] += int(flags.sum())
                 alarms[light][1] += len(flags)
@@ -209,24 +208,24 @@ def main() -> None:
                 touched = during & (of_mask > _TOUCHED)
                 if not touched.any():
                     continue
-                noticed = bool(flags[touched].mean() > 0.5)
+                detected = bool(flags[touched].mean() > 0.5)
                 kind = by_kind[visit.kind]
                 kind.events += 1
-                kind.noticed += noticed
+                kind.detected += detected
                 kind.covered += int(hidden.sum())
                 kind.flagged += int(flags[hidden].sum())
-                if not noticed:
+                if not detected:
                     console.print(f"{name}: missed {visit}, mask {of_mask[during].max():.2f}")
             alarms["apart"][0] += int(flags[apart].sum())
             alarms["apart"][1] += int(apart.sum())
-    table = Table("visitor", "events noticed", "covered frames flagged")
+    table = Table("occluder", "events detected", "covered frames flagged")
     for name in KINDS:
         kind = by_kind[name]
         share = kind.flagged / max(kind.covered, 1)
-        table.add_row(name, f"{kind.noticed} of {kind.events}", f"{share:.3f} of {kind.covered}")
+        table.add_row(name, f"{kind.detected} of {kind.events}", f"{share:.3f} of {kind.covered}")
     false = Table("false alarms", "share of frames", "frames")
     for name, (flagged, frames) in alarms.items():
-        label = "clips with visitors, apart from these" if name == "apart" else f"clips, {name}"
+        label = "clips with occluders, other frames" if name == "apart" else f"clips, {name}"
         false.add_row(label, f"{flagged / max(frames, 1):.4f}", str(frames))
     console.print(table, false)
 

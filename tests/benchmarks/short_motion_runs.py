@@ -1,4 +1,4 @@
-"""Short trainings of the motion model that differ in one thing: for benchmarks that compare."""
+"""Short training runs of the motion model, for ablations."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,16 +23,16 @@ _VALIDATIONS = 10
 
 
 class ShortMotionRuns:
-    """One training after another, on clips and closed forms that are made once."""
+    """Training runs on clips and closed forms that are computed once."""
 
     def __init__(self, data: Path, steps: int) -> None:
-        """Args: `data` is curated, with splits train and val; `steps` of each run."""
+        """Load curated `data` with the splits train and val; every run takes `steps` steps."""
         encoder = SpeechEncoder(pull("whisper-base"), threads=2)
         convert = voiced_clips(encoder, USUAL, whole=True)
         self._clips: ClipBuffer[MotionClip] = ClipBuffer(
             clip_index(data, "train"), convert, BufferConfig()
         )
-        self._judges = [motion_clip(members) for members in iter_clips(clip_index(data, "val"))]
+        self._held_out = [motion_clip(members) for members in iter_clips(clip_index(data, "val"))]
         self._quiet = quiet_features(encoder)
         self._steps = steps
         model = SpeechToMotion(SIZES["cpu"])
@@ -52,11 +52,11 @@ class ShortMotionRuns:
         seed: int,
         change: Callable[[SpeechToMotion], None] = lambda model: None,
     ) -> tuple[SpeechToMotion, dict[str, float]]:
-        """The model of the best validation, and its figures; `change` alters it beforehand."""
+        """Train and return the best model and its metrics; `change` modifies it before training."""
         torch.manual_seed(seed)
         device = torch.device("cpu")
         objective = MotionObjective(
-            SIZES["cpu"], config, self._clips.draw, self._quiet, self._judges, device
+            SIZES["cpu"], config, self._clips.draw, self._quiet, self._held_out, device
         )
         change(objective.model)
         objective.model.load_state_dict(self._fitted, strict=False)

@@ -1,14 +1,13 @@
-"""How training scales: with a second worker, and with the size of the model.
+"""Scaling of training with a second worker and with the size of the model.
 
     python tests/benchmarks/training_scaling.py CURATED [REPEATS]
 
-Workers: the processes of `mytalk train`, gloo between them and one thread each, without Ray around
-them. The work of a step is the same for one and for two: two take half of its examples each. Sizes:
-one process of one thread. Both are measured in turn, REPEATS times; medians, and the load of the
-machine beside them. Arithmetic operations are counted by torch as a step runs (products of
-matrices and convolutions, forward and backward, of critic and judges too), not timed. The
-projection at the end multiplies what was counted and takes the speed of other machines from the
-reader. Prints Markdown.
+Workers are processes of one thread with gloo between them, as in `mytalk train` but without Ray.
+The work of a step is constant: two workers take half of its examples each. Sizes are measured in
+one process of one thread. Both are measured in turn, REPEATS times; prints medians and the load of
+the machine. torch counts the arithmetic operations of a step (matrix products and convolutions,
+forward and backward, including critic and perceptual networks). The projection multiplies these
+counts; the speed of other machines is a variable in it. Prints Markdown.
 """
 
 import os
@@ -58,9 +57,9 @@ from mytalk_core.training.state import TrainingState
 
 CPU = torch.device("cpu")
 CLIPS = 16
-EXAMPLES = 8  # of a step, whoever takes them; of the renderer, frames to draw
+EXAMPLES = 8  # per step over all workers; for the renderer, frames
 STEPS = {"tiny": 16, "cpu": 12, "mid": 4, "gpu": 2}
-WARM = 2  # first steps that do not count
+WARM = 2  # first steps, not measured
 HOURS = 1000
 MOTION_MODELS: dict[str, MotionConfig] = {
     "tiny": MOTION_SIZES["tiny"],
@@ -72,7 +71,7 @@ MOTION_MODELS: dict[str, MotionConfig] = {
 
 @dataclass(frozen=True)
 class Subject:
-    """What is trained."""
+    """A model to train."""
 
     model: str  # "motion" or "appearance"
     size: str
@@ -83,7 +82,7 @@ class Subject:
 
 
 def objective(subject: Subject, data: Path, examples: int) -> Any:
-    """The model with batches of so many examples, out of a few clips held in memory."""
+    """Return the objective with batches of `examples` from a few clips in memory."""
     torch.manual_seed(0)
     index = clip_index(data, "train")
     if subject.model == "motion":
@@ -97,7 +96,7 @@ def objective(subject: Subject, data: Path, examples: int) -> Any:
             moving[:1],
             CPU,
         )
-        made.model.space.basis.normal_(std=0.1)  # any: closed forms are not what is timed
+        made.model.space.basis.normal_(std=0.1)  # any values; closed forms are not timed
         return made
     convert = partial(appearance_clip, mask=MaskConfig())
     drawn = [convert(read_clip(index, number)) for number in range(4)]
@@ -112,7 +111,7 @@ def objective(subject: Subject, data: Path, examples: int) -> Any:
 
 
 def step_rate(subject: Subject, data: Path, world: int, rank: int) -> float:
-    """Steps a second of the training loop in this process."""
+    """Return the steps per second of the training loop in this process."""
     made = objective(subject, data, EXAMPLES // world)
     steps = STEPS[subject.size] + WARM
     both = ("cpu",) if subject.model == "appearance" else ()
@@ -140,15 +139,15 @@ def _worker(rank: int, subject: Subject, data: Path, world: int, folder: str) ->
 
 
 def workers_rate(subject: Subject, data: Path, world: int) -> float:
-    """Steps a second of so many processes."""
+    """Return the steps per second of `world` processes."""
     with tempfile.TemporaryDirectory() as folder:
         mp.spawn(_worker, (subject, data, world, folder), nprocs=world)
         return float(Path(folder, "rate").read_text())
 
 
 def counted(subject: Subject, data: Path) -> tuple[int, float]:
-    """Parameters, and operations of an example: a multiplication and an addition are two."""
-    examples = 2  # of the renderer a run of two frames
+    """Return parameters, and operations per example (multiply-add counts as two)."""
+    examples = 2  # for the renderer, a run of two frames
     made = objective(subject, data, examples)
     batch = made.batch(np.random.default_rng(0), 0)
     with FlopCounterMode(display=False) as counter:
@@ -182,10 +181,9 @@ def main(data: Path, repeats: int) -> None:
         loads.append(os.getloadavg()[0])
 
     say(f"{os.cpu_count()} CPUs, load {min(loads):.1f} to {max(loads):.1f}, medians of")
-    say(f"{repeats}, {EXAMPLES} examples a step; in brackets the slowest and the fastest.\n")
-    say(
-        "| model | steps/s, 1 worker | steps/s, 2 workers | examples/s | ratio | gradients a step |"
-    )
+    say(f"{repeats}, {EXAMPLES} examples per step; in brackets the slowest and the fastest.\n")
+    headings = "steps/s, 1 worker | steps/s, 2 workers | examples/s | ratio | gradients per step"
+    say(f"| model | {headings} |")
     say("| --- | ---: | ---: | ---: | ---: | ---: |")
     counts = {subject: counted(subject, data) for subject in sizes}
     for subject in pairs:
@@ -197,7 +195,7 @@ def main(data: Path, repeats: int) -> None:
         cells = [subject.name, spread(one), spread(two), examples, spread(ratios), gradients]
         say(f"| {' | '.join(cells)} |")
 
-    say("\n| model | parameters | GFLOP an example | steps/s | GFLOP/s reached |")
+    say("\n| model | parameters | GFLOP per example | steps/s | GFLOP/s |")
     say("| --- | ---: | ---: | ---: | ---: |")
     for subject in sizes:
         parameters, operations = counts[subject]
@@ -211,7 +209,7 @@ def main(data: Path, repeats: int) -> None:
 
 
 def project(subject: Subject, parameters: int, operations: float, rate: float, say: Any) -> None:
-    """Arithmetic for one pass over many hours; the speed of a GPU is the reader's to put in."""
+    """Print the arithmetic of one pass over many hours, with the speed of a GPU as a variable."""
     frames = HOURS * 3600 * float(MOTION_FPS)
     window = MotionTrainingConfig().window
     per_example = window if subject.model == "motion" else 5  # one frame in five is drawn
@@ -220,12 +218,12 @@ def project(subject: Subject, parameters: int, operations: float, rate: float, s
     here = operations * EXAMPLES * rate
     unit = f"windows of {window} frames" if subject.model == "motion" else "frames, one in five"
     say(
-        f"{subject.name}: {HOURS} h are {frames:.2e} frames, {examples:.2e} {unit}; once over them"
-        f" takes {examples:.2e} x {operations:.2e} = {total:.2e} FLOP. At the {here / 1e9:.1f}"
-        f" GFLOP/s that one thread reached here: {total / here / 86400:.1f} days. On N GPUs that"
-        f" keep F FLOP/s each: {total:.2e} / (N x F) seconds, as long as the gradients' ring"
-        f" all-reduce, 2 (N - 1) / N x {4 * parameters / 1e6:.1f} MB sent by each GPU a step, takes"
-        f" less time than the backward pass of its batch of B: B x {operations:.2e} x 2/3 / F.\n"
+        f"{subject.name}: {HOURS} h are {frames:.2e} frames, {examples:.2e} {unit}; one pass takes"
+        f" {examples:.2e} x {operations:.2e} = {total:.2e} FLOP. At the measured"
+        f" {here / 1e9:.1f} GFLOP/s of one thread: {total / here / 86400:.1f} days. On N GPUs with"
+        f" F FLOP/s each: {total:.2e} / (N x F) seconds, if the ring all-reduce of gradients,"
+        f" 2 (N - 1) / N x {4 * parameters / 1e6:.1f} MB per GPU and step, takes less time than the"
+        f" backward pass of a batch of B: B x {operations:.2e} x 2/3 / F.\n"
     )
 
 
