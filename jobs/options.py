@@ -9,6 +9,7 @@ from copy import copy
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
+import typer
 from typer.models import ParameterInfo
 
 _Options = TypeVar("_Options")
@@ -17,9 +18,9 @@ _Options = TypeVar("_Options")
 def with_options(command: Callable[[_Options], None]) -> Callable[..., None]:
     """Give a command of one argument, a dataclass, the flat signature that Typer reads.
 
-    Each field is an option or an argument of the command line, in the order of the class:
-    `Annotated[type, typer.Option(...)]`. The string below a field is its help text, unless its
-    annotation has one.
+    Each field is a parameter of the command line, in the order of the class: `Annotated[type,
+    typer.Option(...)]`, or typer.Argument; a plain type is an option. The string below a field is
+    its help text, unless its annotation has one.
     """
     (parameter,) = inspect.signature(command, eval_str=True).parameters.values()
     options = parameter.annotation
@@ -52,7 +53,7 @@ def _parameters(options: Any) -> list[inspect.Parameter]:
 def _with_help(annotation: Any, text: str | None) -> Any:
     """The annotation with `text` as the help of its option or argument, where that has none."""
     if get_origin(annotation) is not Annotated:
-        return annotation
+        return Annotated[annotation, typer.Option(help=text)]
     base, *extras = get_args(annotation)
     return Annotated[(base, *(_helped(each, text) for each in extras))]
 

@@ -1,6 +1,8 @@
-"""`mytalk adapt`: the renderer learns an actor from films of them."""
+"""`mytalk adapt`: fine-tune the renderer on films of one actor."""
 
-from dataclasses import asdict
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,26 +12,39 @@ from rich.console import Group
 from rich.table import Table
 
 from jobs.console import note, result, stages
+from jobs.options import with_options
 
 if TYPE_CHECKING:
-    from mytalk_core.appearance.adaptation import AdaptationRecord
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mytalk_core.appearance.actor_frames import Take
+    from mytalk_core.appearance.adaptation import AdaptationConfig, AdaptationRecord
+    from mytalk_core.appearance.renderer import Renderer
+    from mytalk_core.films.progress import Progress
 
 _SUFFIX = ".safetensors"
 
 
-def adapt(
-    films: Annotated[
-        list[Path],
-        typer.Argument(show_default=False, help="Films of one actor; one face in each frame."),
-    ],
-    out: Annotated[Path, typer.Option(show_default=False, help="The weights, a safetensors file.")],
-    seconds: Annotated[
-        float, typer.Option(min=1, help="How long to learn, at most, once faces are found.")
-    ] = 120.0,
-    renderer: Annotated[
-        Path | None, typer.Option(show_default=False, help="Other weights to begin with.")
-    ] = None,
-) -> None:
+@dataclass(frozen=True)
+class AdaptOptions:
+    """What `mytalk adapt` takes."""
+
+    films: Annotated[list[Path], typer.Argument(show_default=False)]
+    """Films of one actor; one face in each frame."""
+
+    out: Annotated[Path, typer.Option(show_default=False)]
+    """The weights, a safetensors file."""
+
+    seconds: Annotated[float, typer.Option(min=1)] = 120.0
+    """How long to learn, at most, once faces are found."""
+
+    renderer: Annotated[Path | None, typer.Option(show_default=False)] = None
+    """Other weights to begin with."""
+
+
+@with_options
+def adapt(options: AdaptOptions) -> None:
     """Teach the renderer an actor from films of them: their skin, teeth and beard.
 
     A fifth of each film is kept back. It chooses the weights and says what was gained; a page
@@ -44,64 +59,76 @@ def adapt(
     from mytalk_core.data.output_check import check_output_files
     from mytalk_core.data.page import report_path
 
-    given = [*films, *([renderer] if renderer else [])]
-    check_output_files([out, report_path(out)], given, suffixes=(_SUFFIX,))
+    page = report_path(options.out)
+    given = [*options.films, *([options.renderer] if options.renderer else [])]
+    check_output_files([options.out, page], given, suffixes=(_SUFFIX,))
 
     from mytalk_core.media.picture_check import check_picture
 
-    for film in films:
-        check_picture(film)  # before seconds go into loading models
+    for film in options.films:
+        check_picture(film)  # before models are loaded
 
-    from mytalk_core.appearance.adaptation import AdaptationConfig, plan_lesson
+    from mytalk_core.appearance.adaptation import AdaptationConfig
     from mytalk_core.appearance.adapted_file import save_adapted
     from mytalk_core.appearance.checkpoint import load_renderer
-    from mytalk_core.data.model_store import pull
     from mytalk_core.dubbing.models import shipped_weights
-    from mytalk_core.dubbing.title_adaptation import PAIRS, film_takes, learn, learning_crop
-    from mytalk_core.evaluation.adaptation_page import (
-        AdaptationPage,
-        mouth_strip,
-        write_adaptation_page,
-    )
+    from mytalk_core.dubbing.title_adaptation import learn
+    from mytalk_core.evaluation.adaptation_page import AdaptationPage, write_adaptation_page
     from mytalk_core.evaluation.training_page import settings
+
+    weights = options.renderer or shipped_weights("appearance")
+    shipped, config = load_renderer(weights), AdaptationConfig.lasting(options.seconds)
+    with stages() as report:
+        takes = _takes(options, shipped, report)
+        adapted = learn(shipped, takes, config, report)
+    save_adapted(adapted, options.out)
+    described = AdaptationPage(
+        films=[film.name for film in options.films],
+        weights=options.out.name,
+        shipped=weights.name,
+        record=adapted.record,
+        strip=_strip(takes, config, shipped, adapted.renderer),
+        settings=settings(config),
+    )
+    write_adaptation_page(page, described)
+    if not adapted.record.helped:
+        note("Learning did not help on the frames kept back: the weights are those it began with.")
+    result(
+        {"weights": str(options.out), "report": str(page), **asdict(adapted.record)},
+        Group(_table(adapted.record), f"weights: {options.out}\nreport:  {page}"),
+    )
+
+
+def _takes(options: AdaptOptions, shipped: Renderer, report: Progress) -> list[Take]:
+    """Return the pairs of frames of every film from which the renderer learns."""
+    from mytalk_core.data.model_store import pull
+    from mytalk_core.dubbing.title_adaptation import PAIRS, film_takes, learning_crop
     from mytalk_core.faces.crop import CropConfig
     from mytalk_core.faces.landmarker import MeshLandmarker
     from mytalk_core.films.film_range import FILM_LANDMARKER
     from mytalk_core.media.output import work_folder
 
-    weights = renderer or shipped_weights("appearance")
-    shipped, config = load_renderer(weights), AdaptationConfig.lasting(seconds)
     crop = learning_crop(CropConfig(), shipped)
+    pairs = max(PAIRS // len(options.films), 1)
     takes = []
-    with stages() as report, MeshLandmarker(pull("face-landmarker"), FILM_LANDMARKER) as landmarker:
-        for film in films:
-            with work_folder(out) as work:
-                pairs = max(PAIRS // len(films), 1)
+    with MeshLandmarker(pull("face-landmarker"), FILM_LANDMARKER) as landmarker:
+        for film in options.films:
+            with work_folder(options.out) as work:
                 takes += film_takes(film, landmarker, pairs, crop, work, report)
-        adapted = learn(shipped, takes, config, report)
-    save_adapted(adapted, out)
-    page = report_path(out)
-    write_adaptation_page(
-        page,
-        AdaptationPage(
-            films=[film.name for film in films],
-            weights=out.name,
-            shipped=weights.name,
-            record=adapted.record,
-            strip=mouth_strip(plan_lesson(takes, config).reporting, shipped, adapted.renderer),
-            settings=settings(config),
-        ),
-    )
-    if not adapted.record.helped:
-        note("Learning did not help on the frames kept back: the weights are those it began with.")
-    result(
-        {"weights": str(out), "report": str(page), **asdict(adapted.record)},
-        Group(_table(adapted.record), f"weights: {out}\nreport:  {page}"),
-    )
+    return takes
 
 
-def _table(record: "AdaptationRecord") -> Table:
-    """Frames kept back, before and after."""
+def _strip(
+    takes: list[Take], config: AdaptationConfig, shipped: Renderer, adapted: Renderer
+) -> NDArray[np.uint8]:
+    from mytalk_core.appearance.adaptation import plan_lesson
+    from mytalk_core.evaluation.adaptation_page import mouth_strip
+
+    return mouth_strip(plan_lesson(takes, config).reporting, shipped, adapted)
+
+
+def _table(record: AdaptationRecord) -> Table:
+    """Return the scores on held-out frames, before and after adaptation."""
     minutes = record.seconds / 60
     before, after = record.before, record.after
     gains = after.psnr - before.psnr, after.lpips - before.lpips

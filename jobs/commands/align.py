@@ -1,38 +1,46 @@
 """`mytalk align`: what a recording says, and when."""
 
+from __future__ import annotations
+
 import json
 from contextlib import nullcontext
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jobs.console import notes, progress, result
+from jobs.options import with_options
+
+if TYPE_CHECKING:
+    from mytalk_core.speech.script import Script
+    from mytalk_core.speech.transcript import Transcript
 
 
-def align(
-    speech: Annotated[Path, typer.Argument(show_default=False, help="Any file with sound.")],
-    script: Annotated[
-        Path | None,
-        typer.Option(show_default=False, help="What is said, as SRT, WebVTT, TTML or SSA."),
-    ] = None,
-    audio_track: Annotated[
-        int | None,
-        typer.Option(
-            min=1, show_default="as players choose", help="Which audio track of it, from 1."
-        ),
-    ] = None,
-    language: Annotated[
-        str,
-        typer.Option(
-            metavar="TAG", show_default="as recognised", help="What is spoken, such as `pt-BR`."
-        ),
-    ] = "",
-    out: Annotated[
-        Path | None, typer.Option(show_default=False, help="Write the whole transcript as JSON.")
-    ] = None,
-) -> None:
+@dataclass(frozen=True)
+class AlignOptions:
+    """What `mytalk align` takes."""
+
+    speech: Annotated[Path, typer.Argument(show_default=False)]
+    """Any file with sound."""
+
+    script: Annotated[Path | None, typer.Option(show_default=False)] = None
+    """What is said, as SRT, WebVTT, TTML or SSA."""
+
+    audio_track: Annotated[int | None, typer.Option(min=1, show_default="as players choose")] = None
+    """Which audio track of it, from 1."""
+
+    language: Annotated[str, typer.Option(metavar="TAG", show_default="as recognised")] = ""
+    """What is spoken, such as `pt-BR`."""
+
+    out: Annotated[Path | None, typer.Option(show_default=False)] = None
+    """Write the whole transcript as JSON."""
+
+
+@with_options
+def align(options: AlignOptions) -> None:
     """Find the language, the words with their times, and where somebody speaks.
 
     With a script its words stand in place of recognised ones. Everything runs on this machine.
@@ -43,41 +51,49 @@ def align(
     mytalk align speech.wav --language pt-BR
     mytalk --json align speech.wav
     """
-    from mytalk_core.data.model_store import pull
     from mytalk_core.data.output_check import check_output_files
     from mytalk_core.dubbing.notes import language_notes
-    from mytalk_core.media.audio import read_audio
     from mytalk_core.media.output import atomic_path
-    from mytalk_core.media.stream_choice import StreamChoice
     from mytalk_core.speech.languages import check_language
-    from mytalk_core.speech.recognition import Recogniser
     from mytalk_core.speech.script import Script, faults_to_json, read_script
-    from mytalk_core.speech.transcript import Transcript, to_json
+    from mytalk_core.speech.transcript import to_json
 
-    if out:
-        check_output_files([out], [speech, *([script] if script else [])])
-    if language:
-        check_language(language, "--language")
-    read = read_script(script) if script else Script()
-    with atomic_path(out) if out else nullcontext() as temporary:
-        audio = read_audio(speech, choice=StreamChoice(audio=audio_track))
-        recogniser = Recogniser(pull("whisper-base"))
-        with progress("listening", 1) as advance:
-            transcript: Transcript = recogniser.transcribe(audio, read.lines, advance, language)
-        document = to_json(transcript) | {"script_faults": faults_to_json(read.faults)}
+    if options.out:
+        given = [options.speech, *([options.script] if options.script else [])]
+        check_output_files([options.out], given)
+    if options.language:
+        check_language(options.language, "--language")
+    script = read_script(options.script) if options.script else Script()
+    with atomic_path(options.out) if options.out else nullcontext() as temporary:
+        transcript = _transcribed(options, script)
+        document = to_json(transcript) | {"script_faults": faults_to_json(script.faults)}
         if temporary:
             temporary.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
-    notes([f"script, {fault}" for fault in read.faults])
-    notes(language_notes(language, transcript))
+    notes([f"script, {fault}" for fault in script.faults])
+    notes(language_notes(options.language, transcript))
+    written = [f"written to {options.out}"] if options.out else []
+    result(document, "\n".join([*_lines(transcript), *written]))
+
+
+def _transcribed(options: AlignOptions, script: Script) -> Transcript:
+    from mytalk_core.data.model_store import pull
+    from mytalk_core.media.audio import read_audio
+    from mytalk_core.media.stream_choice import StreamChoice
+    from mytalk_core.speech.recognition import Recogniser
+
+    audio = read_audio(options.speech, choice=StreamChoice(audio=options.audio_track))
+    recogniser = Recogniser(pull("whisper-base"))
+    with progress("listening", 1) as advance:
+        return recogniser.transcribe(audio, script.lines, advance, options.language)
+
+
+def _lines(transcript: Transcript) -> list[str]:
     spoken = [
         f"{_clock(segment.start)} - {_clock(segment.end)}  {segment.text}"
         for segment in transcript.segments
     ]
-    summary = [
-        f"language: {transcript.language}",
-        f"voice: {float(sum(part.length for part in transcript.voice)):.1f} s",
-    ]
-    result(document, "\n".join([*spoken, *summary, *([f"written to {out}"] if out else [])]))
+    voiced_seconds = float(sum(part.length for part in transcript.voice))
+    return [*spoken, f"language: {transcript.language}", f"voice: {voiced_seconds:.1f} s"]
 
 
 def _clock(time: Fraction) -> str:

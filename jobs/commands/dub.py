@@ -1,102 +1,85 @@
-"""`mytalk dub`: one film, other speech."""
+"""`mytalk dub`: re-render the lips of one film to other speech."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jobs.console import note, notes, result, stages
+from jobs.options import with_options
+
+if TYPE_CHECKING:
+    from mytalk_core.dubbing.dub import DubResult
+    from mytalk_core.dubbing.inputs import Inputs
+    from mytalk_core.speech.transcript import Transcript
 
 _SUFFIXES = (".mp4", ".m4v")
 
 
-def dub(
-    video: Annotated[
-        Path, typer.Argument(show_default=False, help="The film; one face in each of its frames.")
-    ],
-    speech: Annotated[
-        Path, typer.Argument(show_default=False, help="What is to be said: any file with sound.")
-    ],
-    out: Annotated[Path, typer.Option(show_default=False, help="The dubbed film, an MP4 file.")],
-    script: Annotated[
-        Path | None,
-        typer.Option(show_default=False, help="The speech's lines, as SRT, WebVTT, TTML or SSA."),
-    ] = None,
-    language: Annotated[
-        str,
-        typer.Option(
-            metavar="TAG", show_default="as recognised", help="What is spoken, such as `pt-BR`."
-        ),
-    ] = "",
-    style: Annotated[
-        Path | None,
-        typer.Option(
-            show_default="the film itself",
-            help="A film in which the actor is heard to speak in their own way.",
-        ),
-    ] = None,
-    motion: Annotated[
-        Path | None, typer.Option(show_default=False, help="Other weights of the motion model.")
-    ] = None,
-    renderer: Annotated[
-        Path | None, typer.Option(show_default=False, help="Other weights of the renderer.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Another one, other small movements.")] = 0,
-    articulation: Annotated[
-        float, typer.Option(min=0, max=3, help="Factor on how far the lips move.")
-    ] = 1.1,
-    guidance: Annotated[
-        float, typer.Option(min=0, max=3, help="Factor on what the speech does to the lips.")
-    ] = 1.0,
-    video_track: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            show_default="as players choose",
-            help="Which video track of the film, from 1.",
-        ),
-    ] = None,
-    audio_track: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            show_default="as players choose",
-            help="Which audio track of the film is its own sound, from 1.",
-        ),
-    ] = None,
-    speech_track: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            show_default="as players choose",
-            help="Which audio track of the speech's file, from 1.",
-        ),
-    ] = None,
-    strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict",
-            help="Refuse a film with damaged frames instead of showing them as players do.",
-        ),
-    ] = False,
-    even_size: Annotated[
-        bool,
-        typer.Option(
-            "--even-size",
-            help="Extend a film of odd size by a column or row that players crop away.",
-        ),
-    ] = False,
-    adapt: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            metavar="SECONDS",
-            show_default="not at all",
-            help="How long the renderer may learn the actor from the film first, at most; what it"
-            " learnt is kept for the next dub of it. Shots are then shown frames of one another.",
-        ),
-    ] = 0.0,
-) -> None:
+@dataclass(frozen=True)
+class DubOptions:
+    """What `mytalk dub` takes."""
+
+    video: Annotated[Path, typer.Argument(show_default=False)]
+    """The film; one face in each of its frames."""
+
+    speech: Annotated[Path, typer.Argument(show_default=False)]
+    """What is to be said: any file with sound."""
+
+    out: Annotated[Path, typer.Option(show_default=False)]
+    """The dubbed film, an MP4 file."""
+
+    script: Annotated[Path | None, typer.Option(show_default=False)] = None
+    """The speech's lines, as SRT, WebVTT, TTML or SSA."""
+
+    language: Annotated[str, typer.Option(metavar="TAG", show_default="as recognised")] = ""
+    """What is spoken, such as `pt-BR`."""
+
+    style: Annotated[Path | None, typer.Option(show_default="the film itself")] = None
+    """A film in which the actor is heard to speak in their own way."""
+
+    motion: Annotated[Path | None, typer.Option(show_default=False)] = None
+    """Other weights of the motion model."""
+
+    renderer: Annotated[Path | None, typer.Option(show_default=False)] = None
+    """Other weights of the renderer."""
+
+    seed: Annotated[int, typer.Option(min=0)] = 0
+    """Another one, other small movements."""
+
+    articulation: Annotated[float, typer.Option(min=0, max=3)] = 1.1
+    """Factor on how far the lips move."""
+
+    guidance: Annotated[float, typer.Option(min=0, max=3)] = 1.0
+    """Factor on what the speech does to the lips."""
+
+    video_track: Annotated[int | None, typer.Option(min=1, show_default="as players choose")] = None
+    """Which video track of the film, from 1."""
+
+    audio_track: Annotated[int | None, typer.Option(min=1, show_default="as players choose")] = None
+    """Which audio track of the film is its own sound, from 1."""
+
+    speech_track: Annotated[int | None, typer.Option(min=1, show_default="as players choose")] = (
+        None
+    )
+    """Which audio track of the speech's file, from 1."""
+
+    strict: Annotated[bool, typer.Option("--strict")] = False
+    """Refuse a film with damaged frames instead of showing them as players do."""
+
+    even_size: Annotated[bool, typer.Option("--even-size")] = False
+    """Extend a film of odd size by a column or row that players crop away."""
+
+    adapt: Annotated[float, typer.Option(min=0, metavar="SECONDS", show_default="not at all")] = 0.0
+    """How long the renderer may learn the actor from the film first, at most; what it
+    learnt is kept for the next dub of it. Shots are then shown frames of one another."""
+
+
+@with_options
+def dub(options: DubOptions) -> None:
     """Make the lips of a film follow other speech, and leave everything else as it was.
 
     The film keeps its frames, rate and size and is marked as synthetic; a page beside it,
@@ -109,70 +92,85 @@ def dub(
     mytalk dub film.mp4 speech.wav --adapt 120 --out dubbed.mp4
     mytalk --json dub film.mov speech.flac --out dubbed.mp4
     """
+    inputs = _open(options)
+    notes(inputs.losses)  # before minutes of work
+    dubbed, transcript = _dubbed(options, inputs)
+    _note_warnings(options, inputs, dubbed, transcript)
+    result(_document(inputs, dubbed, transcript), _summary(dubbed))
+
+
+def _open(options: DubOptions) -> Inputs:
+    """Check the output and open the inputs, before any model is loaded."""
     from mytalk_core.data.output_check import check_output_files
     from mytalk_core.data.page import report_path
 
-    given = [path for path in (video, speech, script, style, motion, renderer) if path]
-    check_output_files([out, report_path(out)], given, suffixes=_SUFFIXES)
+    given = (
+        options.video,
+        options.speech,
+        options.script,
+        options.style,
+        options.motion,
+        options.renderer,
+    )
+    written = [options.out, report_path(options.out)]
+    check_output_files(written, [path for path in given if path], suffixes=_SUFFIXES)
 
     from mytalk_core.dubbing.inputs import TitleFiles, open_inputs
     from mytalk_core.media.stream_choice import StreamChoice
     from mytalk_core.speech.languages import check_language
 
-    if language:
-        check_language(language, "--language")
-    # Before seconds go into loading models.
-    inputs = open_inputs(
+    if options.language:
+        check_language(options.language, "--language")
+    return open_inputs(
         TitleFiles(
-            video,
-            speech,
-            script,
-            style,
-            StreamChoice(video=video_track, audio=audio_track),
-            StreamChoice(audio=speech_track),
-            language,
-            even_size,
+            options.video,
+            options.speech,
+            options.script,
+            options.style,
+            StreamChoice(video=options.video_track, audio=options.audio_track),
+            StreamChoice(audio=options.speech_track),
+            options.language,
+            options.even_size,
         )
     )
-    notes(inputs.losses)  # before minutes go into the work
 
+
+def _dubbed(options: DubOptions, inputs: Inputs) -> tuple[DubResult, Transcript]:
+    """Load the models and write the film and its report."""
     from mytalk_core.dubbing.config import DubConfig
-    from mytalk_core.dubbing.left_alone_reason import LeftAlone
     from mytalk_core.dubbing.models import stored_models
-    from mytalk_core.dubbing.notes import input_notes
-    from mytalk_core.dubbing.title import dub_title, length_warning, nothing_drawn_warning
+    from mytalk_core.dubbing.title import dub_title
     from mytalk_core.dubbing.tools import DubTools
-    from mytalk_core.media.damage import damage_text
-    from mytalk_core.speech.script import faults_to_json
 
-    with stages() as report, DubTools(stored_models(motion, renderer)) as tools:
-        dubbed, transcript = dub_title(
-            inputs,
-            out,
-            tools,
-            DubConfig(
-                seed=seed,
-                articulation=articulation,
-                guidance=guidance,
-                adapt_seconds=adapt,
-                strict=strict,
-                even_size=even_size,
-            ),
-            report,
-        )
+    config = DubConfig(
+        seed=options.seed,
+        articulation=options.articulation,
+        guidance=options.guidance,
+        adapt_seconds=options.adapt,
+        strict=options.strict,
+        even_size=options.even_size,
+    )
+    with stages() as report, DubTools(stored_models(options.motion, options.renderer)) as tools:
+        return dub_title(inputs, options.out, tools, config, report)
+
+
+def _note_warnings(
+    options: DubOptions, inputs: Inputs, dubbed: DubResult, transcript: Transcript
+) -> None:
+    from mytalk_core.dubbing.notes import input_notes
+    from mytalk_core.dubbing.title import length_warning, nothing_drawn_warning
+    from mytalk_core.media.damage import damage_text
 
     notes([line for line in input_notes(inputs, transcript) if line not in inputs.losses])
-    if not (transcript.voice or language):
-        note(f"Nobody was heard to speak in {speech}: the mouth stays shut.")
+    if not (transcript.voice or options.language):
+        note(f"No speech was detected in {options.speech}: the mouth stays shut.")
     late = length_warning(transcript, dubbed.duration)
-    if late:
-        note(f"Note: {late}; the rest is cut off.")
-    damage = damage_text(dubbed.damage)
-    if damage:
-        note(f"Note: {damage}.")
-    nothing_drawn = nothing_drawn_warning(dubbed)
-    if nothing_drawn:
-        note(f"Note: {nothing_drawn}.")
+    cut = f"{late}; the rest is cut off" if late else ""
+    found = (cut, damage_text(dubbed.damage), nothing_drawn_warning(dubbed))
+    notes([warning for warning in found if warning])
+
+
+def _summary(dubbed: DubResult) -> str:
     seconds = sum(dubbed.stage_seconds.values())
     lines = [
         f"{dubbed.rendered_frames} of {dubbed.frames} frames have new lips"
@@ -181,7 +179,19 @@ def dub(
         f"film:   {dubbed.film}",
         f"report: {dubbed.report}",
     ]
-    data = {
+    return "\n".join(lines)
+
+
+def _document(inputs: Inputs, dubbed: DubResult, transcript: Transcript) -> dict[str, object]:
+    """The result as JSON values."""
+    from mytalk_core.dubbing.left_alone_reason import LeftAlone
+    from mytalk_core.dubbing.notes import input_notes
+    from mytalk_core.dubbing.title import length_warning
+    from mytalk_core.media.damage import damage_text
+    from mytalk_core.speech.script import faults_to_json
+
+    warnings = (length_warning(transcript, dubbed.duration), damage_text(dubbed.damage))
+    return {
         "film": str(dubbed.film),
         "report": str(dubbed.report),
         "frames": dubbed.frames,
@@ -199,7 +209,6 @@ def dub(
             | {"damaged": each.damaged, "missing": each.missing}
             for each in dubbed.damage
         ],
-        "warnings": [*input_notes(inputs, transcript), *filter(None, (late, damage))],
+        "warnings": [*input_notes(inputs, transcript), *filter(None, warnings)],
         "stage_seconds": dubbed.stage_seconds,
     }
-    result(data, "\n".join(lines))

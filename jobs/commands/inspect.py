@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobs.console import note, result
+from jobs.options import with_options
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,24 +30,25 @@ _COLUMNS = {
 }
 
 
-def inspect(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="SHARD_OR_MANIFEST",
-            show_default=False,
-            help="A .tar, a .parquet, or a folder of preprocessed or curated data; path or URL.",
-        ),
-    ],
-    key: Annotated[
-        str | None, typer.Option(show_default=False, help="One sample or row in full.")
-    ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option(show_default=False, help="Draw a contact sheet into this file."),
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Most rows listed and samples drawn.")] = 24,
-) -> None:
+@dataclass(frozen=True)
+class InspectOptions:
+    """What `mytalk inspect` takes."""
+
+    data: Annotated[str, typer.Argument(metavar="SHARD_OR_MANIFEST", show_default=False)]
+    """A .tar, a .parquet, or a folder of preprocessed or curated data; path or URL."""
+
+    key: Annotated[str | None, typer.Option(show_default=False)] = None
+    """One sample or row in full."""
+
+    html: Annotated[Path | None, typer.Option(show_default=False)] = None
+    """Draw a contact sheet into this file."""
+
+    limit: Annotated[int, typer.Option(min=1)] = 24
+    """Most rows listed and samples drawn."""
+
+
+@with_options
+def inspect(options: InspectOptions) -> None:
     """Show what a shard, a manifest or an index holds.
 
     The contact sheet shows crops with their landmarks, and how far the mouth
@@ -62,29 +64,30 @@ def inspect(
     from mytalk_core.data.clip_index import described_by, stored_file
     from mytalk_core.data.output_check import check_output_files
 
-    samples: Callable[[], Iterator[Members]]
-    is_shard = data.endswith(".tar")
-    store, name = stored_file(data) if is_shard else described_by(data)
+    key, html = options.key, options.html
+    is_shard = options.data.endswith(".tar")
+    store, name = stored_file(options.data) if is_shard else described_by(options.data)
     if html:
-        # Beside a table stand the shards that it names.
+        # A table names shards in its own folder.
         given = [f"{store.url}/{name}", *([] if is_shard else [store.url])]
         check_output_files([html], given, "--html", suffixes=(".html", ".htm"))
+    samples: Callable[[], Iterator[Members]]
     if is_shard:
         samples = partial(_samples_of_shard, store, name, key)
-        told, tables = _shard(store, name) if key is None else _sample(key, next(samples()))
+        data, tables = _shard(store, name) if key is None else _sample(key, next(samples()))
     else:
         samples = partial(_samples_of_table, store, name, key)
-        told, tables = _table(store, name, limit) if key is None else _row(store, name, key)
+        data, tables = _table(store, name, options.limit) if key is None else _row(store, name, key)
     if html:
-        _draw(html, f"{store.url}/{name}", islice(samples(), limit))
-        told["contact_sheet"] = str(html)
-    result(told, Group(*tables))
+        _draw(html, f"{store.url}/{name}", islice(samples(), options.limit))
+        data["contact_sheet"] = str(html)
+    result(data, Group(*tables))
     if html:
         note(f"The contact sheet: {html}")
 
 
-Told = tuple[dict[str, Any], "list[Table]"]
-"""What is found, for machines and for people."""
+Findings = tuple[dict[str, Any], "list[Table]"]
+"""The content as JSON values, and as tables for a terminal."""
 
 
 def _samples_of_shard(store: Store, name: str, key: str | None) -> Iterator[Members]:
@@ -110,7 +113,7 @@ def _samples_of_table(store: Store, name: str, key: str | None) -> Iterator[Memb
             yield read_sample(store, row["shard"], row["key"], *place)
 
 
-def _shard(store: Store, name: str) -> Told:
+def _shard(store: Store, name: str) -> Findings:
     from mytalk_core.data.shard_contents import iter_entries
     from mytalk_core.data.shards import clip_seconds
 
@@ -128,8 +131,8 @@ def _shard(store: Store, name: str) -> Told:
             f"{meta.sync_confidence:.2f}",
             f"{entry.size / 1e6:.2f}",
         )
-    told = {"shard": f"{store.url}/{name}", "samples": [asdict(entry) for entry in entries]}
-    return told, [table, _members_table(entries)]
+    data = {"shard": f"{store.url}/{name}", "samples": [asdict(entry) for entry in entries]}
+    return data, [table, _members_table(entries)]
 
 
 def _members_table(entries: Iterable[SampleEntry]) -> Table:
@@ -144,7 +147,7 @@ def _members_table(entries: Iterable[SampleEntry]) -> Table:
     return table
 
 
-def _table(store: Store, name: str, limit: int) -> Told:
+def _table(store: Store, name: str, limit: int) -> Findings:
     from mytalk_core.data.table_contents import table_contents
 
     contents = table_contents(store, name, limit)
@@ -160,7 +163,7 @@ def _table(store: Store, name: str, limit: int) -> Told:
     ]
 
 
-def _row(store: Store, name: str, key: str) -> Told:
+def _row(store: Store, name: str, key: str) -> Findings:
     from mytalk_core.data.table_contents import find_row
     from mytalk_core.errors import BadInputError, Reason
 
@@ -169,7 +172,7 @@ def _row(store: Store, name: str, key: str) -> Told:
     for column, value in row.items():
         if value not in (None, "", []):
             facts.add_row(column, _text(value))
-    told: dict[str, Any] = {"row": row}
+    data: dict[str, Any] = {"row": row}
     try:
         sample = next(_samples_of_table(store, name, key), None)
     except BadInputError as error:
@@ -177,12 +180,12 @@ def _row(store: Store, name: str, key: str) -> Told:
             raise
         sample = None
     if sample is None:
-        return told, [facts]
+        return data, [facts]
     described, tables = _sample(key, sample)
-    return told | described, [facts, *tables]
+    return data | described, [facts, *tables]
 
 
-def _sample(key: str, members: Members) -> Told:
+def _sample(key: str, members: Members) -> Findings:
     from mytalk_core.data.shard_contents import describe_sample
 
     described = describe_sample(members)

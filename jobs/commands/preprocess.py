@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,12 +15,14 @@ import typer
 from jobs.cluster_option import Address
 from jobs.console import EXIT_SOME_FAILED, live, note, result
 from jobs.list_options import AllowPrivate, AllowRoot
+from jobs.options import with_options
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from mytalk_core.footage.run_account import RunAccount, RunProgress
-    from mytalk_core.footage.unit_work import WorkModels
+    from mytalk_core.footage.unit_work import WorkConfig, WorkModels
+    from pipelines.preprocess import PreprocessJob
 
 
 class LandmarkerName(StrEnum):
@@ -45,59 +47,61 @@ class RetryKind(StrEnum):
     TRANSIENT = "transient"
 
 
-def preprocess(
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            show_default=False,
-            help="Footage: files, folders, globs, URLs (s3://, gs://), or a list of them (CSV, JSON"
-            " Lines, Parquet).",
-        ),
-    ],
-    out: Annotated[str, typer.Option(show_default=False, help="Folder or URL for the shards.")],
-    retry: Annotated[
-        RetryKind, typer.Option(help="Try again what failed in an earlier run.")
-    ] = RetryKind.NONE,
-    speakers: Annotated[
-        SpeakerNames,
-        typer.Option(help="Who speaks: the folder that a file lies in, or nobody knows."),
-    ] = SpeakerNames.FOLDER,
-    licence: Annotated[
-        str, typer.Option(help="Licence of footage whose list names none, for the account.")
-    ] = "",
-    landmarker: Annotated[
-        LandmarkerName, typer.Option(help="478 mesh points, or 68 where their weights are at hand.")
-    ] = LandmarkerName.MESH,
-    crop_size: Annotated[
-        int,
-        typer.Option(
-            min=64,
-            help="Pixels of a face crop's side: one and a half times those of the renderer's size,"
-            " or as many as the footage has.",
-        ),
-    ] = 192,
-    faces: Annotated[int, typer.Option(min=1, help="Most faces looked for in a frame.")] = 4,
-    smallest_face: Annotated[
-        int, typer.Option(min=1, help="Smallest face kept, in pixels from forehead to chin.")
-    ] = 48,
-    shard_mb: Annotated[int, typer.Option(min=1, help="Most megabytes of a shard.")] = 256,
-    shard_samples: Annotated[int, typer.Option(min=1, help="Most clips of a shard.")] = 1000,
-    longest_hours: Annotated[
-        float, typer.Option(min=0.0, help="Longest film taken in, in hours.")
-    ] = 8.0,
-    memory_gb: Annotated[
-        float, typer.Option(min=2.0, help="Most memory of one worker, in gigabytes.")
-    ] = 8.0,
-    scratch: Annotated[
-        Path | None,
-        typer.Option(
-            show_default=False, help="Folder for copies of remote footage, on every machine."
-        ),
-    ] = None,
-    allow_root: AllowRoot = None,
-    allow_private_addresses: AllowPrivate = False,
-    address: Address = "",
-) -> None:
+@dataclass(frozen=True)
+class PreprocessOptions:
+    """What `mytalk preprocess` takes."""
+
+    sources: Annotated[list[str], typer.Argument(show_default=False)]
+    """Footage: files, folders, globs, URLs (s3://, gs://), or a list of them (CSV, JSON Lines,
+    Parquet)."""
+
+    out: Annotated[str, typer.Option(show_default=False)]
+    """Folder or URL for the shards."""
+
+    retry: RetryKind = RetryKind.NONE
+    """Try again what failed in an earlier run."""
+
+    speakers: SpeakerNames = SpeakerNames.FOLDER
+    """Who speaks: the folder that a file lies in, or nobody knows."""
+
+    licence: str = ""
+    """Licence of footage whose list names none, for the account."""
+
+    landmarker: LandmarkerName = LandmarkerName.MESH
+    """478 mesh points, or 68 where their weights are at hand."""
+
+    crop_size: Annotated[int, typer.Option(min=64)] = 192
+    """Pixels of a face crop's side: one and a half times those of the renderer's size, or as many
+    as the footage has."""
+
+    faces: Annotated[int, typer.Option(min=1)] = 4
+    """Most faces looked for in a frame."""
+
+    smallest_face: Annotated[int, typer.Option(min=1)] = 48
+    """Smallest face kept, in pixels from forehead to chin."""
+
+    shard_mb: Annotated[int, typer.Option(min=1)] = 256
+    """Most megabytes of a shard."""
+
+    shard_samples: Annotated[int, typer.Option(min=1)] = 1000
+    """Most clips of a shard."""
+
+    longest_hours: Annotated[float, typer.Option(min=0.0)] = 8.0
+    """Longest film taken in, in hours."""
+
+    memory_gb: Annotated[float, typer.Option(min=2.0)] = 8.0
+    """Most memory of one worker, in gigabytes."""
+
+    scratch: Annotated[Path | None, typer.Option(show_default=False)] = None
+    """Folder for copies of remote footage, on every machine."""
+
+    allow_root: AllowRoot = None
+    allow_private_addresses: AllowPrivate = False
+    address: Address = ""
+
+
+@with_options
+def preprocess(options: PreprocessOptions) -> None:
     """Turn footage into shards of audio, landmarks and face crops, and a manifest.
 
     The same command again does what is missing, whatever stopped it. A list has a column
@@ -110,68 +114,85 @@ def preprocess(
     mytalk preprocess footage/ --out shards/ --retry transient
     mytalk preprocess s3://bucket/films/ --out s3://bucket/shards --address head:6379
     """
-    from mytalk_core.data.list_access import list_access
     from mytalk_core.data.output_check import check_output_folder
-    from mytalk_core.data.shard_set import ShardBounds
     from mytalk_core.data.table_reader import is_list
-    from mytalk_core.faces.crop import CropConfig
-    from mytalk_core.faces.landmark_scheme import IBUG68, MESH478
-    from mytalk_core.footage.isolated import IsolationConfig
-    from mytalk_core.footage.listing import ListingConfig
     from mytalk_core.footage.records import OUTPUTS
-    from mytalk_core.footage.track_parts import FootageConfig
-    from mytalk_core.footage.unit_work import WorkConfig, config_id
-    from mytalk_core.footage.worker import WorkPlace
-    from mytalk_core.media.limits import MediaLimits
-    from pipelines.preprocess import PreprocessJob
     from pipelines.preprocess import preprocess as run
 
-    lists = [source for source in sources if is_list(source)]
-    whole = [source for source in sources if not is_list(source)]
-    check_output_folder(out, OUTPUTS, lists, read_whole=whole)
-    config = WorkConfig(
-        footage=FootageConfig(crop=CropConfig(size=crop_size), smallest_face=smallest_face),
-        limits=MediaLimits(seconds=int(longest_hours * 3600)),
-        shards=ShardBounds(megabytes=shard_mb, samples=shard_samples),
-        scheme=(MESH478 if landmarker is LandmarkerName.MESH else IBUG68).name,
-        faces=faces,
-    )
-    unnamed = speakers is SpeakerNames.UNKNOWN or any(is_list(name) for name in sources)
-    models = _models(landmarker, identify=unnamed)
-    place = WorkPlace(
-        out=out if "://" in out else str(Path(out).absolute()),
-        config=config,
-        config_id=config_id(config, models),
-        models=models,
-        scratch=(scratch or Path(tempfile.gettempdir()) / f"mytalk-{os.getuid()}").absolute(),
-        isolation=IsolationConfig(memory_gigabytes=memory_gb),
-    )
-    access = list_access(allow_root or (), allow_private_addresses)
-    listing = ListingConfig(speakers.value, licence, access)
-    job = PreprocessJob(tuple(sources), listing, place, retry.value)
+    lists = [source for source in options.sources if is_list(source)]
+    whole = [source for source in options.sources if not is_list(source)]
+    check_output_folder(options.out, OUTPUTS, lists, read_whole=whole)
+    job = _job(options)
     with live(every_seconds=60.0) as show:
-        account = run(job, lambda progress: show(_table(progress), _line(progress)), note, address)
-    result(asdict(account) | {"out": place.out}, _text(account, place.out))
+        account = run(
+            job, lambda progress: show(_table(progress), _line(progress)), note, options.address
+        )
+    result(asdict(account) | {"out": job.place.out}, _text(account, job.place.out))
     if account.sources.get("failed"):
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
+def _job(options: PreprocessOptions) -> PreprocessJob:
+    from mytalk_core.data.list_access import list_access
+    from mytalk_core.data.table_reader import is_list
+    from mytalk_core.footage.isolated import IsolationConfig
+    from mytalk_core.footage.listing import ListingConfig
+    from mytalk_core.footage.unit_work import config_id
+    from mytalk_core.footage.worker import WorkPlace
+    from pipelines.preprocess import PreprocessJob
+
+    unnamed = options.speakers is SpeakerNames.UNKNOWN or any(map(is_list, options.sources))
+    config, models = _config(options), _models(options.landmarker, identify=unnamed)
+    scratch = options.scratch or Path(tempfile.gettempdir()) / f"mytalk-{os.getuid()}"
+    place = WorkPlace(
+        out=options.out if "://" in options.out else str(Path(options.out).absolute()),
+        config=config,
+        config_id=config_id(config, models),
+        models=models,
+        scratch=scratch.absolute(),
+        isolation=IsolationConfig(memory_gigabytes=options.memory_gb),
+    )
+    access = list_access(options.allow_root or (), options.allow_private_addresses)
+    listing = ListingConfig(options.speakers.value, options.licence, access)
+    return PreprocessJob(tuple(options.sources), listing, place, options.retry.value)
+
+
+def _config(options: PreprocessOptions) -> WorkConfig:
+    from mytalk_core.data.shard_set import ShardBounds
+    from mytalk_core.faces.crop import CropConfig
+    from mytalk_core.faces.landmark_scheme import IBUG68, MESH478
+    from mytalk_core.footage.track_parts import FootageConfig
+    from mytalk_core.footage.unit_work import WorkConfig
+    from mytalk_core.media.limits import MediaLimits
+
+    crop = CropConfig(size=options.crop_size)
+    mesh = options.landmarker is LandmarkerName.MESH
+    return WorkConfig(
+        footage=FootageConfig(crop=crop, smallest_face=options.smallest_face),
+        limits=MediaLimits(seconds=int(options.longest_hours * 3600)),
+        shards=ShardBounds(megabytes=options.shard_mb, samples=options.shard_samples),
+        scheme=(MESH478 if mesh else IBUG68).name,
+        faces=options.faces,
+    )
+
+
 def _models(landmarker: LandmarkerName, identify: bool) -> WorkModels:
+    """Name the models of a run; `identify` adds the face embedding, which groups speakers."""
     from mytalk_core.data.model_store import model
     from mytalk_core.footage.unit_work import WorkModels
 
     names = ["whisper-base"]
-    found: Path | str = "face-landmarker"
+    weights: Path | str = "face-landmarker"
     if landmarker is LandmarkerName.MESH:
         names.append("face-landmarker")
     else:
         from mytalk_core.faces.face_alignment_landmarker import weights_folder
 
-        found = weights_folder()
+        weights = weights_folder()
     if identify:
         names.append("face-embedding")
     return WorkModels(
-        landmarker=found,
+        landmarker=weights,
         speech_encoder="whisper-base",
         face_embedding="face-embedding" if identify else None,
         versions=tuple((name, model(name).version) for name in sorted(names)),

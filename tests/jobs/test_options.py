@@ -27,6 +27,9 @@ class CopyOptions:
     level: Level = 3
     """Not the help text."""
 
+    label: str = ""
+    """Name of the copy."""
+
 
 def command_line(seen: list[CopyOptions]) -> typer.Typer:
     app = typer.Typer()
@@ -42,9 +45,9 @@ def command_line(seen: list[CopyOptions]) -> typer.Typer:
 
 def test_a_command_receives_its_options_as_one_value() -> None:
     seen: list[CopyOptions] = []
-    line = ["a.mp4", "--name", "x", "--name", "y", "--fast", "--level", "5"]
+    line = ["a.mp4", "--name", "x", "--name", "y", "--fast", "--level", "5", "--label", "z"]
     assert CliRunner().invoke(command_line(seen), line).exit_code == 0
-    assert seen == [CopyOptions(Path("a.mp4"), ["x", "y"], True, 5)]
+    assert seen == [CopyOptions(Path("a.mp4"), ["x", "y"], True, 5, "z")]
 
 
 def test_defaults_are_those_of_the_dataclass() -> None:
@@ -64,6 +67,7 @@ def test_a_required_field_is_a_required_argument() -> None:
         "The file that is read.",
         "Names, given several times.",
         "Help that an annotation brings.",
+        "Name of the copy.",
     ],
 )
 def test_help_is_the_text_below_each_field(text: str) -> None:
