@@ -3,16 +3,23 @@
 import ast
 import functools
 import inspect
+import re
 import textwrap
 from collections.abc import Callable
 from copy import copy
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 from typer.models import ParameterInfo
 
+from mytalk_core.errors import BadInputError, Reason
+
 _Options = TypeVar("_Options")
+
+# A URL that was made a path, which folds slashes.
+_FOLDED_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)(.*)", re.DOTALL)
 
 
 def with_options(command: Callable[[_Options], None]) -> Callable[..., None]:
@@ -20,20 +27,42 @@ def with_options(command: Callable[[_Options], None]) -> Callable[..., None]:
 
     Each field is a parameter of the command line, in the order of the class: `Annotated[type,
     typer.Option(...)]`, or typer.Argument; a plain type is an option. The string below a field is
-    its help text, unless its annotation has one.
+    its help text, unless its annotation has one. A field of type Path is a file of this machine: a
+    path or a file:// URL.
+
+    Raises (when the command is called):
+        BadInputError: BAD_CONFIGURATION where such a field is given another URL.
     """
     (parameter,) = inspect.signature(command, eval_str=True).parameters.values()
     options = parameter.annotation
 
     @functools.wraps(command)
     def flat(**values: Any) -> None:
-        command(options(**values))
+        command(options(**{name: _local(name, value) for name, value in values.items()}))
 
     parameters = _parameters(options)
     # Typer reads defaults from the signature and types from the annotations.
     flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     flat.__annotations__ = {each.name: each.annotation for each in parameters}
     return flat
+
+
+def _local(name: str, value: Any) -> Any:
+    """Convert file:// URLs among paths to paths; other values are returned as they are."""
+    if isinstance(value, list):
+        return [_local(name, each) for each in value]
+    url = _FOLDED_URL.match(str(value)) if isinstance(value, Path) else None
+    if url is None:
+        return value
+    scheme, rest = url.groups()
+    if scheme.lower() == "file":
+        return Path("/", rest)
+    raise BadInputError(
+        f"is a URL, but `{name.replace('_', '-')}` takes a file or folder of this machine only.",
+        reason=Reason.BAD_CONFIGURATION,
+        where=f"{scheme}://{rest}",
+        remedy="Copy it to this machine, or give a path.",
+    )
 
 
 def _parameters(options: Any) -> list[inspect.Parameter]:

@@ -27,7 +27,7 @@ class SyncTrainJob:
     """One training run."""
 
     purpose: Purpose
-    data: Path  # folder of curated shards, with its index
+    data: str | Path  # folder or URL of curated shards, with its index
     out: Path  # folder for the weights
     speech_encoder: Path  # folder of a CTranslate2 Whisper; for other voices
 

@@ -35,8 +35,8 @@ class AlignOptions:
     language: Annotated[str, typer.Option(metavar="TAG", show_default="as recognised")] = ""
     """What is spoken, such as `pt-BR`."""
 
-    out: Annotated[Path | None, typer.Option(show_default=False)] = None
-    """Write the whole transcript as JSON."""
+    out: Annotated[str | None, typer.Option(show_default=False)] = None
+    """Write the whole transcript as JSON; path or URL."""
 
 
 @with_options
@@ -52,8 +52,8 @@ def align(options: AlignOptions) -> None:
     mytalk --json align speech.wav
     """
     from mytalk_core.data.output_check import check_output_files
+    from mytalk_core.data.storage import published_file
     from mytalk_core.dubbing.notes import language_notes
-    from mytalk_core.media.output import atomic_path
     from mytalk_core.speech.languages import check_language
     from mytalk_core.speech.script import Script, faults_to_json, read_script
     from mytalk_core.speech.transcript import to_json
@@ -64,7 +64,7 @@ def align(options: AlignOptions) -> None:
     if options.language:
         check_language(options.language, "--language")
     script = read_script(options.script) if options.script else Script()
-    with atomic_path(options.out) if options.out else nullcontext() as temporary:
+    with published_file(options.out) if options.out else nullcontext() as temporary:
         transcript = _transcribed(options, script)
         document = to_json(transcript) | {"script_faults": faults_to_json(script.faults)}
         if temporary:

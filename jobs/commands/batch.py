@@ -31,8 +31,8 @@ _COLOURS = {"ok": "green", "failed": "red", "skipped-as-done": "dim"}
 class BatchOptions:
     """What `mytalk batch` takes."""
 
-    catalogue: Annotated[Path, typer.Argument(show_default=False)]
-    """List (CSV, JSON Lines, Parquet): video,speech,language[,script][,id]."""
+    catalogue: Annotated[str, typer.Argument(show_default=False)]
+    """List (CSV, JSON Lines, Parquet), path or URL: video,speech,language[,script][,id]."""
 
     out: Annotated[Path, typer.Option(show_default=False)]
     """Folder for films and status."""

@@ -52,8 +52,8 @@ class EvaluateOptions:
     """What `mytalk curate` wrote, or `mytalk preprocess`; path or URL. For appearance again and
     again, with crops of any sizes."""
 
-    out: Annotated[Path, typer.Option(show_default=False)]
-    """Folder for the tables."""
+    out: Annotated[str, typer.Option(show_default=False)]
+    """Folder for the tables; path or URL."""
 
     part: Annotated[Part, typer.Argument(metavar="[motion|appearance|all]")] = Part.ALL
 
@@ -88,12 +88,8 @@ def evaluate(options: EvaluateOptions) -> None:
     _check(options)
 
     from mytalk_core import __version__
-    from mytalk_core.data.curated import write_text
-    from mytalk_core.evaluation.evaluation_page import write_evaluation_page
-    from mytalk_core.evaluation.sections import as_dict, to_json, to_markdown
-    from mytalk_core.media.output import make_folder
+    from mytalk_core.evaluation.sections import as_dict
 
-    make_folder(options.out)
     about = {"mytalk": __version__}
     about["data"] = f"{', '.join(options.data)}, split {options.split.value}"
     sections: list[Section] = []
@@ -103,19 +99,33 @@ def evaluate(options: EvaluateOptions) -> None:
     if options.part in (Part.ALL, Part.APPEARANCE):
         section, about["renderer weights"] = _measured_appearance(options)
         sections.append(section)
-    page = options.out / "evaluation.html"
-    write_evaluation_page(page, sections, about)
-    write_text(options.out / "evaluation.md", to_markdown(sections, about))
-    write_text(options.out / "evaluation.json", to_json(sections, about))
+    page = _write(options.out, sections, about)
     result({"about": about, **as_dict(sections)}, _tables(sections))
     note(f"The worst cases drawn, and how to read the numbers: {page}")
 
 
+def _write(out: str, sections: list[Section], about: dict[str, str]) -> str:
+    """Write page, Markdown and JSON into a folder or below a URL; return where the page is."""
+    from mytalk_core.data.storage import open_store
+    from mytalk_core.evaluation.evaluation_page import write_evaluation_page
+    from mytalk_core.evaluation.sections import to_json, to_markdown
+
+    store = open_store(out)
+    with store.publish("evaluation.html") as temporary:
+        write_evaluation_page(temporary, sections, about)
+    for suffix, text in (("md", to_markdown), ("json", to_json)):
+        with store.publish(f"evaluation.{suffix}") as temporary:
+            temporary.write_text(text(sections, about), encoding="utf-8")
+    return f"{store.url}/evaluation.html"
+
+
 def _check(options: EvaluateOptions) -> None:
-    """Check inputs and output before models are loaded."""
+    """Check inputs and output, and make the output folder, before models are loaded."""
     from mytalk_core.data.clip_index import clip_index
     from mytalk_core.data.output_check import Output, check_output_folder
+    from mytalk_core.data.storage import is_local, local_file
     from mytalk_core.errors import BadInputError, Reason
+    from mytalk_core.media.output import make_folder
 
     if options.part is not Part.APPEARANCE and len(options.data) > 1:
         raise BadInputError(
@@ -130,6 +140,8 @@ def _check(options: EvaluateOptions) -> None:
     check_output_folder(options.out, written, [*options.data, *weights], read_whole=words)
     for each in options.data:
         clip_index(each, options.split.value)
+    if is_local(options.out):
+        make_folder(local_file(options.out))
 
 
 def _measured_motion(options: EvaluateOptions) -> tuple[Section, str]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -40,8 +39,8 @@ class InspectOptions:
     key: Annotated[str | None, typer.Option(show_default=False)] = None
     """One sample or row in full."""
 
-    html: Annotated[Path | None, typer.Option(show_default=False)] = None
-    """Draw a contact sheet into this file."""
+    html: Annotated[str | None, typer.Option(show_default=False)] = None
+    """Draw a contact sheet into this file; path or URL."""
 
     limit: Annotated[int, typer.Option(min=1)] = 24
     """Most rows listed and samples drawn."""
@@ -80,7 +79,7 @@ def inspect(options: InspectOptions) -> None:
         data, tables = _table(store, name, options.limit) if key is None else _row(store, name, key)
     if html:
         _draw(html, f"{store.url}/{name}", islice(samples(), options.limit))
-        data["contact_sheet"] = str(html)
+        data["contact_sheet"] = html
     result(data, Group(*tables))
     if html:
         note(f"The contact sheet: {html}")
@@ -209,11 +208,13 @@ def _holding(facts: dict[str, Any]) -> str:
     return f"{facts['min']:.4g} to {facts['max']:.4g}{broken}"
 
 
-def _draw(html: Path, title: str, samples: Iterator[Members]) -> None:
+def _draw(html: str, title: str, samples: Iterator[Members]) -> None:
     from mytalk_core.data.contact_sheet import write_contact_sheet
     from mytalk_core.data.shards import decode_sample
+    from mytalk_core.data.storage import published_file
 
-    write_contact_sheet(html, title, map(decode_sample, samples))
+    with published_file(html) as temporary:
+        write_contact_sheet(temporary, title, map(decode_sample, samples))
 
 
 def _rows_table(title: str, rows: list[Row]) -> Table:

@@ -27,8 +27,8 @@ class SyncOptions:
     copy: Annotated[Copy, typer.Argument(show_default=False)]
     """What the copy is for."""
 
-    data: Annotated[Path, typer.Option(show_default=False)]
-    """What `mytalk curate` wrote."""
+    data: Annotated[str, typer.Option(show_default=False)]
+    """What `mytalk curate` wrote; path or URL."""
 
     out: Annotated[Path, typer.Option(show_default=False)]
     """Folder for the weights."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from mytalk_core.data.list_access import ListAccess, named_address
 from mytalk_core.data.list_columns import Columns
 from mytalk_core.data.names import normal_name, short_slug
-from mytalk_core.data.storage import is_local
+from mytalk_core.data.storage import is_local, local_file
 from mytalk_core.data.table_reader import TableRow, read_rows
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.redaction import redacted
@@ -55,20 +55,23 @@ class BadRow:
     error: BadInputError
 
 
-def read_catalogue(path: Path, access: ListAccess = _DEFAULT_ACCESS) -> list[CatalogueRow | BadRow]:
+def read_catalogue(
+    url: str | Path, access: ListAccess = _DEFAULT_ACCESS
+) -> list[CatalogueRow | BadRow]:
     """Return the rows of a catalogue in order, without blank lines.
 
     Paths are relative to the catalogue's folder. The default id of a row is the name of its video
     and its language.
 
     Args:
+        url: path or URL of the catalogue.
         access: the files and addresses that the catalogue may name.
 
     Raises:
         BadInputError: as `read_rows`.
     """
     taken: dict[str, str] = {}  # by id without case: the row that has it
-    return [_row(row, path, access, taken) for row in read_rows(str(path), _COLUMNS)]
+    return [_row(row, str(url), access, taken) for row in read_rows(str(url), _COLUMNS)]
 
 
 def content_id(row: CatalogueRow, recipe: Mapping[str, object]) -> str:
@@ -92,7 +95,7 @@ def content_id(row: CatalogueRow, recipe: Mapping[str, object]) -> str:
 
 
 def _row(
-    row: TableRow, path: Path, access: ListAccess, taken: dict[str, str]
+    row: TableRow, catalogue: str, access: ListAccess, taken: dict[str, str]
 ) -> CatalogueRow | BadRow:
     """Check one row and add its id to `taken`."""
     given = row.values
@@ -111,11 +114,11 @@ def _row(
                 f"Use letters, digits, - and _, at most {_LONGEST_ID}.",
             )
         if taken.setdefault(name.casefold(), row.where) != row.where:
-            first = taken[name.casefold()].removeprefix(f"{path} ")
+            first = taken[name.casefold()].removeprefix(f"{catalogue} ")
             raise _bad(f"the id {name!r} is already used by {first}.", row, "Give it another id.")
 
         def file(column: str) -> Path:
-            return _file(row, column, path, access)
+            return _file(row, column, catalogue, access)
 
         return CatalogueRow(
             id=name,
@@ -139,10 +142,11 @@ def _title_id(given: Mapping[str, str]) -> str:
     return short_slug(normal_name(own), _LONGEST_ID)
 
 
-def _file(row: TableRow, column: str, catalogue: Path, access: ListAccess) -> Path:
+def _file(row: TableRow, column: str, catalogue: str, access: ListAccess) -> Path:
     text = row.values[column]
+    base = str(local_file(catalogue).resolve()) if is_local(catalogue) else catalogue
     try:
-        named = named_address(text, str(catalogue.resolve()), access)
+        named = named_address(text, base, access)
     except BadInputError as error:
         what = f"its {column}: {error.what}"
         raise BadInputError(

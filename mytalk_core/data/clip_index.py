@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.data.manifest import Kind, Status, with_normal_speakers
 from mytalk_core.data.splits import Split, SplitConfig, assign_split, check_clashes
-from mytalk_core.data.storage import Store, open_store
+from mytalk_core.data.storage import Store, open_store, store_and_name
 from mytalk_core.errors import BadInputError, Reason
 
 INDEX_NAME: Final = "index.parquet"  # written by curation
@@ -132,8 +132,7 @@ def stored_file(file: str | Path) -> tuple[Store, str]:
         BadInputError: there is none, or its name starts with a dot.
         StorageError: the storage does not answer.
     """
-    folder, slash, name = str(file).rpartition("/")
-    store = open_store(folder or slash or ".")
+    store, name = store_and_name(file)
     if name.startswith(".") or not store.exists(name):
         raise BadInputError("there is no such file.", reason=Reason.NOT_FOUND, where=str(file))
     return store, name

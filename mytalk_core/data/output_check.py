@@ -12,9 +12,16 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from mytalk_core.data.storage import is_local, local_file, open_store
+from mytalk_core.data.storage import (
+    is_local,
+    local_file,
+    open_store,
+    persistently,
+    remote_file,
+    store_and_name,
+)
 from mytalk_core.errors import BadInputError, OutputError, Reason
 from mytalk_core.media.leftovers import sweep_leftovers
 
@@ -22,6 +29,8 @@ from mytalk_core.media.leftovers import sweep_leftovers
 _ALIASES = {"s3a": "s3", "gcs": "gs", "abfss": "abfs"}
 # A URL that was converted to a `Path`, which folds slashes.
 _FOLDED_URL = re.compile(r"[a-z][a-z0-9+.-]+:/(?!/)", re.IGNORECASE)
+# URLs whose host is a bucket or container, which must exist before files are written there.
+_BUCKETS = ("s3://", "s3a://", "gs://", "gcs://", "az://", "abfs://", "abfss://")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -37,7 +46,7 @@ class Output:
 
 
 def check_output_files(
-    outputs: Sequence[Path],
+    outputs: Sequence[str | Path],
     inputs: Iterable[str | Path],
     option: str = "--out",
     suffixes: Sequence[str] = (),
@@ -45,18 +54,20 @@ def check_output_files(
     """Check the file given with `option` and the files that are written beside it.
 
     Args:
-        outputs: the file given with `option`, then the others.
+        outputs: the file given with `option`, then the others; URLs as strings.
         inputs: files and folders that the command reads, as paths or URLs; they need not exist.
         suffixes: allowed suffixes of the first file, in lower case; empty: any.
 
     Raises:
         BadInputError: BAD_CONFIGURATION if the suffix is not allowed, or an output is one of the
             inputs, by its name, a link or a URL.
-        OutputError: OUTPUT_NOT_WRITABLE or DISK_FULL if a file cannot be created there.
+        OutputError: OUTPUT_NOT_WRITABLE or DISK_FULL if a file cannot be created there, or the
+            bucket does not exist.
     """
     named = outputs[0]
-    _refuse_url(named, option)
-    if suffixes and named.suffix.lower() not in suffixes:
+    if isinstance(named, Path):
+        _refuse_url(named, option)
+    if suffixes and PurePosixPath(named).suffix.lower() not in suffixes:
         raise BadInputError(
             f"has the wrong suffix: its name ends in {' or '.join(suffixes)}.",
             reason=Reason.BAD_CONFIGURATION,
@@ -64,7 +75,23 @@ def check_output_files(
             remedy=f"Name another file with {option}.",
         )
     _compare([Output(path) for path in outputs], inputs, option)
-    for path in outputs:
+    if is_local(str(named)):
+        _check_local_files([local_file(str(path)) for path in outputs])
+        return
+    store, name = store_and_name(named)
+    if not name or name.startswith("."):
+        raise BadInputError(
+            "does not name a file that can be written.",
+            reason=Reason.BAD_CONFIGURATION,
+            where=str(named),
+            remedy="Give a name that does not start with a dot.",
+        )
+    _check_bucket(store.url)
+
+
+def _check_local_files(paths: Sequence[Path]) -> None:
+    named = paths[0]
+    for path in paths:
         if path.is_dir():
             raise _not_writable(path, "it is a folder")
     if not named.parent.is_dir():
@@ -83,7 +110,7 @@ def check_output_folder(
     """Check the folder given with `option` and the outputs below it. The folder need not exist.
 
     Args:
-        root: a path, or a URL if `option` accepts one. The store of a URL is not accessed.
+        root: a path, or a URL if `option` accepts one; of that only the bucket is checked.
         outputs: files and folders to be written, relative to `root`.
         inputs: files and folders that the command reads, as paths or URLs; they need not exist.
         read_whole: folders and globs, as paths or URLs, of which all files are read.
@@ -91,7 +118,8 @@ def check_output_folder(
     Raises:
         BadInputError: BAD_CONFIGURATION as `check_output_files`, or an input is in a folder that
             may be replaced, or an output would be read as an input.
-        OutputError: OUTPUT_NOT_WRITABLE or DISK_FULL if the folder or a file cannot be created.
+        OutputError: OUTPUT_NOT_WRITABLE or DISK_FULL if the folder or a file cannot be created, or
+            the bucket does not exist.
     """
     if isinstance(root, Path):
         _refuse_url(root, option)
@@ -99,7 +127,7 @@ def check_output_folder(
     _compare(below, (*inputs, *read_whole), option)
     _refuse_inside(root, below, read_whole, option)
     if not is_local(str(root)):
-        open_store(root)
+        _check_bucket(open_store(root).url)
         return
     folder = local_file(str(root))
     paths = {local_file(str(each.url)): each.is_folder for each in below} | {folder: True}
@@ -234,6 +262,18 @@ def _refuse_url(path: Path, option: str) -> None:
         )
 
 
+def _check_bucket(url: str) -> None:
+    """Refuse a bucket that does not exist; one that may not be listed may still take files."""
+    system, path = remote_file(url)
+    if not url.lower().startswith(_BUCKETS):
+        return
+    try:
+        persistently(lambda: system.info(path.strip("/").partition("/")[0]), url)
+    except BadInputError as error:
+        if error.reason is not Reason.UNREADABLE:
+            raise _not_writable(url, "there is no such bucket") from error
+
+
 def _try_to_write(output: Path, folder: Path) -> None:
     """Write an unnamed file in an existing folder, to test permissions and free space."""
     try:
@@ -250,7 +290,7 @@ def _try_to_write(output: Path, folder: Path) -> None:
         raise _not_writable(output, f"{folder} is not writable ({error.strerror})") from error
 
 
-def _not_writable(path: Path, why: str) -> OutputError:
+def _not_writable(path: str | Path, why: str) -> OutputError:
     return OutputError(
         f"cannot be written: {why}.",
         reason=Reason.OUTPUT_NOT_WRITABLE,
