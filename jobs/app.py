@@ -7,7 +7,13 @@ from typing import Annotated
 import typer
 
 from jobs.commands.models import models
-from jobs.console import Speech, divert_native_output, guarded, heed_signals, speak
+from jobs.console import (
+    OutputMode,
+    divert_native_output,
+    guarded,
+    install_signal_handlers,
+    set_output,
+)
 from mytalk_core import __version__
 
 COMMANDS = (
@@ -23,9 +29,9 @@ COMMANDS = (
     "batch",
     "samples",
 )
-"""Each is a function of its own name in `jobs/commands/`; there with `_`."""
+"""Each is a function in the module of its name in `jobs/commands/`, with `_` for `-`."""
 
-_SPEECH_OPTIONS = ("--quiet", "-q", "--json")
+_GLOBAL_OPTIONS = ("--quiet", "-q", "--json")
 
 app = typer.Typer(
     name="mytalk",
@@ -43,29 +49,27 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(
-    epilog="Exit codes: 0 all went well, 1 some of the work failed, 2 bad usage or input."
-)
+@app.callback(epilog="Exit codes: 0 success, 1 part of the work failed, 2 wrong usage or input.")
 def options(
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say results and failures only.")
+        bool, typer.Option("--quiet", "-q", help="Print results and failures only.")
     ] = False,
     machine: Annotated[
-        bool, typer.Option("--json", help="Give results as one JSON document on stdout.")
+        bool, typer.Option("--json", help="Print results as one JSON document on stdout.")
     ] = False,
     show_version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Say the version."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print version."),
     ] = False,
 ) -> None:
-    """Dub talking video: the lips follow other speech, everything else stays as it was.
+    """Dub talking video: the lips follow other speech, everything else is kept.
 
     \b
-    mytalk samples                        fetch two clips to try it on
+    mytalk samples                        fetch two clips to try it with
     mytalk dub film.mp4 speech.wav --out dubbed.mp4
     mytalk dub --help                     each command has examples
     """
-    speak(Speech(quiet=quiet, machine=machine))
+    set_output(OutputMode(quiet=quiet, machine=machine))
 
 
 for _name in COMMANDS:
@@ -75,22 +79,22 @@ app.add_typer(models, name="models")
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line (without the program's name); the exit code."""
+    """Run a command line, without the program's name; return the exit code."""
     return guarded(lambda: app(hoisted(arguments), prog_name="mytalk"))
 
 
 def hoisted(arguments: list[str]) -> list[str]:
-    """The arguments with --quiet and --json in front, where they are read, wherever they stood."""
+    """Move --quiet and --json, wherever they are given, to the front, where Typer reads them."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     head, tail = arguments[:end], arguments[end:]
-    front = [argument for argument in head if argument in _SPEECH_OPTIONS]
-    rest = [argument for argument in head if argument not in _SPEECH_OPTIONS]
+    front = [argument for argument in head if argument in _GLOBAL_OPTIONS]
+    rest = [argument for argument in head if argument not in _GLOBAL_OPTIONS]
     return front + rest + tail
 
 
 def main() -> None:
     """The entry point of the console command."""
-    heed_signals()
+    install_signal_handlers()
     divert_native_output()
     sys.exit(run(sys.argv[1:]))
 

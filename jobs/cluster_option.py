@@ -9,7 +9,7 @@ Address = Annotated[
     typer.Option(
         "--address",
         show_default="$RAY_ADDRESS, else this machine alone",
-        help="Ray cluster to work on: host:port of its head, ray://host:port, auto for one that"
-        " runs on this machine, or local for none.",
+        help="Ray cluster to use: host:port of its head, ray://host:port, auto for one that runs on"
+        " this machine, or local for none.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""How the command speaks: results on stdout, everything else on stderr, one line for a failure."""
+"""Terminal output: results on stdout, notes and progress on stderr, one line per failure."""
 
 import atexit
 import json
@@ -28,44 +28,44 @@ from mytalk_core.errors import ErrorClass, MytalkError
 from mytalk_core.redaction import redacted
 
 EXIT_OK = 0
-EXIT_SOME_FAILED = 1  # some of the work failed, or this program did
-EXIT_BAD_INPUT = 2  # usage, or an input that cannot be used
+EXIT_SOME_FAILED = 1  # part of the work failed, or there is a bug
+EXIT_BAD_INPUT = 2  # wrong usage, or unusable input
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
-_NOTES_SHOWN = 5  # of one kind
+_NOTES_SHOWN = 5
 
 Advance = Callable[..., None]
-"""Adds to what is done, in the unit of the total; a second argument sets a total known late."""
+"""Function that adds an amount, in the unit of the total; its second argument sets the total."""
 
 
 @dataclass(frozen=True)
-class Speech:
-    """How much the command says, and in which form."""
+class OutputMode:
+    """Amount and form of the output."""
 
-    quiet: bool = False  # no notes and no bars; results and failures stay
-    machine: bool = False  # results as one JSON document on stdout; implies no notes, no bars
+    quiet: bool = False  # results and failures only
+    machine: bool = False  # results as one JSON document on stdout; no notes, no progress
 
 
-_speech = Speech()
+_mode = OutputMode()
 _stdout = Console(soft_wrap=True)
 _stderr = Console(stderr=True, soft_wrap=True)
 
 
-def speak(speech: Speech) -> None:
-    """Set how the rest of this process speaks."""
-    global _speech
-    _speech = speech
+def set_output(mode: OutputMode) -> None:
+    """Set the output mode of this process."""
+    global _mode
+    _mode = mode
 
 
 def note(text: str) -> None:
-    """A line for people while work goes on, on stderr; rich markup is not read."""
-    if not (_speech.quiet or _speech.machine):
+    """Print a line on stderr, without markup; secrets in URLs are redacted."""
+    if not (_mode.quiet or _mode.machine):
         _stderr.print(redacted(text), markup=False, highlight=False)
 
 
 def notes(texts: Sequence[str]) -> None:
-    """Several things worth a look, as `note` gives them; of many only the first ones."""
+    """Print warnings on stderr, at most the first five."""
     for text in texts[:_NOTES_SHOWN]:
         note(f"Note: {text}.")
     if len(texts) > _NOTES_SHOWN:
@@ -73,16 +73,16 @@ def notes(texts: Sequence[str]) -> None:
 
 
 def result(data: Mapping[str, object], text: RenderableType) -> None:
-    """What the command found: `data` as JSON where a machine listens, else `text`, on stdout."""
-    if _speech.machine:
+    """Print the result on stdout: `data` as JSON with --json, else `text`."""
+    if _mode.machine:
         sys.stdout.write(json.dumps(_public(data), indent=2, default=str) + "\n")
     else:
         shown = redacted(text) if isinstance(text, str) else text
-        _stdout.print(shown, markup=False, highlight=False)  # a path may hold brackets
+        _stdout.print(shown, markup=False, highlight=False)  # paths may contain brackets
 
 
 def _public(value: object) -> object:
-    """What a result holds, without the secrets of addresses."""
+    """Return JSON values with the secrets in URLs redacted."""
     if isinstance(value, str):
         return redacted(value)
     if isinstance(value, Mapping):
@@ -92,12 +92,12 @@ def _public(value: object) -> object:
 
 @contextmanager
 def progress(description: str, total: float | None) -> Iterator[Advance]:
-    """A bar with an estimate of the time left; gives the function that moves it on.
+    """Show a progress bar with an estimate of the time left; yield the function that advances it.
 
-    `total` is in any unit (frames, bytes, titles); None where nobody knows it. Without a terminal
-    the description is said once and no bar is drawn.
+    `total` is in any unit (frames, bytes, titles); None where it is unknown. Without a terminal the
+    description is printed once and no bar is drawn.
     """
-    if _speech.quiet or _speech.machine or not _stderr.is_terminal:
+    if _mode.quiet or _mode.machine or not _stderr.is_terminal:
         note(f"{description} ...")
         yield lambda amount, total=None: None
         return
@@ -148,31 +148,31 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def live(every_seconds: float) -> Iterator[Callable[[RenderableType, str], None]]:
-    """A display that is drawn again and again in its place; gives the function that draws it.
+    """Yield a function that redraws a display in place.
 
-    Its second argument is the same in one line: where there is no terminal, a line is said every
-    `every_seconds`.
+    Its second argument is the same content as one line, which is printed every `every_seconds`
+    where there is no terminal.
     """
-    said = time.monotonic()
-    if _speech.quiet or _speech.machine or not _stderr.is_terminal:
+    printed_at = time.monotonic()
+    if _mode.quiet or _mode.machine or not _stderr.is_terminal:
 
-        def say(picture: RenderableType, line: str) -> None:
-            nonlocal said
-            if time.monotonic() - said >= every_seconds:
-                said = time.monotonic()
+        def print_line(picture: RenderableType, line: str) -> None:
+            nonlocal printed_at
+            if time.monotonic() - printed_at >= every_seconds:
+                printed_at = time.monotonic()
                 note(line)
 
-        yield say
+        yield print_line
         return
     with Live(console=_stderr, auto_refresh=False) as display:
         yield lambda picture, line: display.update(picture, refresh=True)
 
 
 def divert_native_output() -> None:
-    """Send what native libraries write to stderr by themselves into a log file.
+    """Redirect what native libraries write to file descriptor 2 into a log file.
 
-    They greet, warn and report at every start; between the lines of a command that is noise. What
-    Python writes still reaches the terminal. The log is kept only where the process dies.
+    They print banners and warnings at every start. Python's own stderr still reaches the terminal.
+    The log remains only where the process is killed.
     """
     terminal = os.dup(2)
     log = Path(tempfile.mkstemp(prefix="mytalk-native-", suffix=".log")[1])
@@ -183,13 +183,13 @@ def divert_native_output() -> None:
 
 
 _stop: BaseException | None = None
-"""What a signal asked for; kept because native code may swallow the exception that tells of it."""
+"""The exception that a signal raised; kept because native code may swallow it."""
 
 
-def heed_signals() -> None:
-    """Let schedulers and people stop the work; unwinding removes what is half written."""
+def install_signal_handlers() -> None:
+    """Turn SIGTERM and SIGINT into exceptions, so that unwinding removes unfinished files."""
     signal.signal(signal.SIGTERM, lambda *_: _unwind(SystemExit(EXIT_TERMINATED)))
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not told to ignore it
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
         signal.signal(signal.SIGINT, lambda *_: _unwind(KeyboardInterrupt()))
 
 
@@ -200,19 +200,20 @@ def _unwind(stop: BaseException) -> None:
 
 
 def guarded(work: Callable[[], object]) -> int:
-    """Run `work`; the exit code. A failure becomes one line on stderr, never a traceback.
+    """Run `work` and return the exit code; print a failure as one line on stderr.
 
-    A stop may interrupt a half-written header or a half-read model, and what was at it complains.
-    Nobody who stopped the command wants to hear of that, and a scheduler waits for the stop's code.
+    A signal may interrupt a library that then raises an error of its own. The exit code is the
+    signal's all the same, and that error is not printed.
     """
     try:
         work()
     except BaseException as error:
-        return _told(_stop or error)
+        return _exit_code(_stop or error)
     return EXIT_OK
 
 
-def _told(error: BaseException) -> int:
+def _exit_code(error: BaseException) -> int:
+    """Print an error, and return the exit code that stands for it."""
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else EXIT_OK
     if isinstance(error, KeyboardInterrupt):
@@ -220,13 +221,13 @@ def _told(error: BaseException) -> int:
         return EXIT_INTERRUPTED
     if isinstance(error, MytalkError):
         return _report(error)
-    return _confess(error)
+    return _report_bug(error)
 
 
 def _report(error: MytalkError) -> int:
-    # Ray raises a subclass whose own text is a traceback; the parts are what we wrote.
+    # Ray raises a subclass whose own text is a traceback.
     _fail(MytalkError.__str__(error))
-    if _speech.machine:
+    if _mode.machine:
         parts = {
             "what": error.what,
             "where": error.where,
@@ -238,11 +239,11 @@ def _report(error: MytalkError) -> int:
     return EXIT_BAD_INPUT if error.error_class is ErrorClass.BAD_INPUT else EXIT_SOME_FAILED
 
 
-def _confess(error: BaseException) -> int:
+def _report_bug(error: BaseException) -> int:
     log = _write_log(redacted("".join(traceback.format_exception(error))))
     _fail(
         f"this is a bug in mytalk, not in your input ({type(error).__name__}: {error})."
-        f" What happened is in {log}"
+        f" The traceback is in {log}"
     )
     return EXIT_SOME_FAILED
 
@@ -260,7 +261,7 @@ def _write_log(text: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    except OSError:  # the disk may be the very thing that failed
+    except OSError:  # the disk may be full
         folder = Path(tempfile.mkdtemp(prefix="mytalk-"))
         (folder / name).write_text(text)
     return folder / name

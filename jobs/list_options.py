@@ -1,4 +1,4 @@
-"""Options of commands that take lists: what lists may name."""
+"""Options of commands that read lists: which files and addresses a list may name."""
 
 from typing import Annotated
 
@@ -9,14 +9,14 @@ AllowRoot = Annotated[
     typer.Option(
         "--allow-root",
         metavar="FOLDER",
-        help="Lists may name local files below this folder and their own, and no others; may be"
-        " given several times.",
+        help="Lists may name local files below this folder and their own only; may be given several"
+        " times.",
     ),
 ]
 AllowPrivate = Annotated[
     bool,
     typer.Option(
         "--allow-private-addresses",
-        help="Lists may name http(s) addresses of this machine and its networks.",
+        help="Lists may name http(s) addresses of this machine and of private networks.",
     ),
 ]

@@ -37,19 +37,19 @@ class AdaptOptions:
     """The weights, a safetensors file."""
 
     seconds: Annotated[float, typer.Option(min=1)] = 120.0
-    """How long to learn, at most, once faces are found."""
+    """Time limit for training, in seconds; finding faces is not counted."""
 
     renderer: Annotated[Path | None, typer.Option(show_default=False)] = None
-    """Other weights to begin with."""
+    """Initial weights instead of the shipped ones."""
 
 
 @with_options
 def adapt(options: AdaptOptions) -> None:
-    """Teach the renderer an actor from films of them: their skin, teeth and beard.
+    """Adapt the renderer to the skin, teeth and beard of one actor.
 
-    A fifth of each film is kept back. It chooses the weights and says what was gained; a page
-    beside the weights, OUT.report.html, shows it. Where nothing was gained, OUT holds the weights
-    that learning began with. `mytalk dub --adapt 120` does this with the film that it dubs.
+    A fifth of each film is held out. It chooses the checkpoint and measures the gain, which the
+    report OUT.report.html shows. Without a gain OUT holds the initial weights. `mytalk dub
+    --adapt 120` does the same with the film that it dubs.
 
     \b
     mytalk adapt film.mp4 --out actor.safetensors
@@ -92,7 +92,7 @@ def adapt(options: AdaptOptions) -> None:
     )
     write_adaptation_page(page, described)
     if not adapted.record.helped:
-        note("Learning did not help on the frames kept back: the weights are those it began with.")
+        note("Adaptation did not improve the held-out frames: OUT holds the initial weights.")
     result(
         {"weights": str(options.out), "report": str(page), **asdict(adapted.record)},
         Group(_table(adapted.record), f"weights: {options.out}\nreport:  {page}"),
@@ -100,7 +100,7 @@ def adapt(options: AdaptOptions) -> None:
 
 
 def _takes(options: AdaptOptions, shipped: Renderer, report: Progress) -> list[Take]:
-    """Return the pairs of frames of every film from which the renderer learns."""
+    """Return the pairs of frames of every film for training."""
     from mytalk_core.data.model_store import pull
     from mytalk_core.dubbing.title_adaptation import PAIRS, film_takes, learning_crop
     from mytalk_core.faces.crop import CropConfig
@@ -132,7 +132,7 @@ def _table(record: AdaptationRecord) -> Table:
     minutes = record.seconds / 60
     before, after = record.before, record.after
     gains = after.psnr - before.psnr, after.lpips - before.lpips
-    table = Table(box=box.SIMPLE, title=f"{record.reporting_frames} frames kept back")
+    table = Table(box=box.SIMPLE, title=f"{record.reporting_frames} held-out frames")
     table.add_column("")
     for heading in ("mouth PSNR, dB", "mouth LPIPS"):
         table.add_column(heading, justify="right")

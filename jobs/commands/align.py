@@ -1,4 +1,4 @@
-"""`mytalk align`: what a recording says, and when."""
+"""`mytalk align`: words of a recording with their times."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class AlignOptions:
     """What `mytalk align` takes."""
 
     speech: Annotated[Path, typer.Argument(show_default=False)]
-    """Any file with sound."""
+    """Any file with audio."""
 
     script: Annotated[Path | None, typer.Option(show_default=False)] = None
-    """What is said, as SRT, WebVTT, TTML or SSA."""
+    """The lines of the speech, as SRT, WebVTT, TTML or SSA."""
 
     audio_track: Annotated[int | None, typer.Option(min=1, show_default="as players choose")] = None
-    """Which audio track of it, from 1."""
+    """Audio track, from 1."""
 
     language: Annotated[str, typer.Option(metavar="TAG", show_default="as recognised")] = ""
-    """What is spoken, such as `pt-BR`."""
+    """Language of the speech, such as `pt-BR`."""
 
     out: Annotated[str | None, typer.Option(show_default=False)] = None
     """Write the whole transcript as JSON; path or URL."""
@@ -41,9 +41,10 @@ class AlignOptions:
 
 @with_options
 def align(options: AlignOptions) -> None:
-    """Find the language, the words with their times, and where somebody speaks.
+    """Find the language, the words with their times, and the voiced intervals.
 
-    With a script its words stand in place of recognised ones. Everything runs on this machine.
+    The words of a script, where one is given, replace the recognised ones. Everything runs on this
+    machine.
 
     \b
     mytalk align speech.wav
@@ -83,7 +84,7 @@ def _transcribed(options: AlignOptions, script: Script) -> Transcript:
 
     audio = read_audio(options.speech, choice=StreamChoice(audio=options.audio_track))
     recogniser = Recogniser(pull("whisper-base"))
-    with progress("listening", 1) as advance:
+    with progress("recognising speech", 1) as advance:
         return recogniser.transcribe(audio, script.lines, advance, options.language)
 
 
@@ -97,7 +98,7 @@ def _lines(transcript: Transcript) -> list[str]:
 
 
 def _clock(time: Fraction) -> str:
-    """h:mm:ss.hh, rounded to the hundredth."""
+    """Format as h:mm:ss.hh, rounded to the hundredth."""
     hundredths = round(time * 100)
     minutes, rest = divmod(hundredths, 6000)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest // 100:02d}.{rest % 100:02d}"

@@ -38,7 +38,7 @@ class BatchOptions:
     """Folder for films and status."""
 
     workers: Annotated[int | None, typer.Option(min=1, show_default=False)] = None
-    """Titles at a time; by default what fits."""
+    """Titles at a time; as many as fit by default."""
 
     even_size: Annotated[bool, typer.Option("--even-size")] = False
     """Extend a film of odd size by a column or row that players crop away."""
@@ -49,10 +49,10 @@ class BatchOptions:
 
 @with_options
 def batch(options: BatchOptions) -> None:
-    """Dub every title of a catalogue; each row on its own, a bad one fails alone.
+    """Dub every title of a catalogue; a bad row fails alone.
 
-    Films and reports stand in OUT/ID/, what became of each row in OUT/status.parquet. Paths are
-    relative to the catalogue. The same command again does only what is missing or changed.
+    Films and reports are written to OUT/ID/, the result of each row to OUT/status.parquet. Paths
+    are relative to the catalogue. The same command again dubs only what is missing or changed.
 
     \b
     mytalk batch catalogue.csv --out dubbed/
@@ -119,7 +119,7 @@ def _table(results: list[TitleResult]) -> Table:
     for heading in ("frames", "new lips"):
         table.add_column(heading, justify="right")
     table.add_column("seconds", justify="right")
-    table.add_column("film, or what was wrong", overflow="fold")
+    table.add_column("film or error", overflow="fold")
     for each in results:
         table.add_row(
             Text(each.id),

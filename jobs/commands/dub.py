@@ -27,45 +27,45 @@ class DubOptions:
     """The film; one face in each of its frames."""
 
     speech: Annotated[Path, typer.Argument(show_default=False)]
-    """What is to be said: any file with sound."""
+    """The new speech: any file with audio."""
 
     out: Annotated[Path, typer.Option(show_default=False)]
     """The dubbed film, an MP4 file."""
 
     script: Annotated[Path | None, typer.Option(show_default=False)] = None
-    """The speech's lines, as SRT, WebVTT, TTML or SSA."""
+    """The lines of the speech, as SRT, WebVTT, TTML or SSA."""
 
     language: Annotated[str, typer.Option(metavar="TAG", show_default="as recognised")] = ""
-    """What is spoken, such as `pt-BR`."""
+    """Language of the speech, such as `pt-BR`."""
 
     style: Annotated[Path | None, typer.Option(show_default="the film itself")] = None
-    """A film in which the actor is heard to speak in their own way."""
+    """A film in which the actor speaks, for their manner of speaking."""
 
     motion: Annotated[Path | None, typer.Option(show_default=False)] = None
-    """Other weights of the motion model."""
+    """Weights of the motion model instead of the shipped ones."""
 
     renderer: Annotated[Path | None, typer.Option(show_default=False)] = None
-    """Other weights of the renderer."""
+    """Weights of the renderer instead of the shipped ones."""
 
     seed: Annotated[int, typer.Option(min=0)] = 0
-    """Another one, other small movements."""
+    """Random seed; small movements depend on it."""
 
     articulation: Annotated[float, typer.Option(min=0, max=3)] = 1.1
     """Factor on how far the lips move."""
 
     guidance: Annotated[float, typer.Option(min=0, max=3)] = 1.0
-    """Factor on what the speech does to the lips."""
+    """Factor on the influence of the speech on the lips."""
 
     video_track: Annotated[int | None, typer.Option(min=1, show_default="as players choose")] = None
-    """Which video track of the film, from 1."""
+    """Video track of the film, from 1."""
 
     audio_track: Annotated[int | None, typer.Option(min=1, show_default="as players choose")] = None
-    """Which audio track of the film is its own sound, from 1."""
+    """Audio track of the film's own speech, from 1."""
 
     speech_track: Annotated[int | None, typer.Option(min=1, show_default="as players choose")] = (
         None
     )
-    """Which audio track of the speech's file, from 1."""
+    """Audio track of the speech's file, from 1."""
 
     strict: Annotated[bool, typer.Option("--strict")] = False
     """Refuse a film with damaged frames instead of showing them as players do."""
@@ -74,16 +74,16 @@ class DubOptions:
     """Extend a film of odd size by a column or row that players crop away."""
 
     adapt: Annotated[float, typer.Option(min=0, metavar="SECONDS", show_default="not at all")] = 0.0
-    """How long the renderer may learn the actor from the film first, at most; what it
-    learnt is kept for the next dub of it. Shots are then shown frames of one another."""
+    """Time limit for adapting the renderer to the actor first; the adapted weights are kept for the
+    next dub of the film. Shots then share reference frames."""
 
 
 @with_options
 def dub(options: DubOptions) -> None:
-    """Make the lips of a film follow other speech, and leave everything else as it was.
+    """Make the lips of a film follow other speech, and keep everything else.
 
-    The film keeps its frames, rate and size and is marked as synthetic; a page beside it,
-    OUT.report.html, shows what was changed. Dub people only with their consent.
+    The film keeps its frames, rate and size and is marked as synthetic. The report
+    OUT.report.html shows what was changed. Dub people only with their consent.
 
     \b
     mytalk dub film.mp4 speech.wav --out dubbed.mp4

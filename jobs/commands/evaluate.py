@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Part(StrEnum):
-    """What can be measured."""
+    """Models to measure."""
 
     ALL = "all"
     MOTION = "motion"
@@ -49,8 +49,8 @@ class EvaluateOptions:
     """What `mytalk evaluate` takes."""
 
     data: Annotated[list[str], typer.Option(show_default=False)]
-    """What `mytalk curate` wrote, or `mytalk preprocess`; path or URL. For appearance again and
-    again, with crops of any sizes."""
+    """Folder that `mytalk curate` or `mytalk preprocess` wrote; path or URL. For appearance
+    several may be given, with crops of any sizes."""
 
     out: Annotated[str, typer.Option(show_default=False)]
     """Folder for the tables; path or URL."""
@@ -58,25 +58,25 @@ class EvaluateOptions:
     part: Annotated[Part, typer.Argument(metavar="[motion|appearance|all]")] = Part.ALL
 
     motion: Annotated[Path | None, typer.Option(show_default=False)] = None
-    """Other weights of the motion model."""
+    """Weights of the motion model instead of the shipped ones."""
 
     renderer: Annotated[Path | None, typer.Option(show_default=False)] = None
-    """Other weights of the renderer."""
+    """Weights of the renderer instead of the shipped ones."""
 
     words: Annotated[Path | None, typer.Option(show_default=False)] = None
-    """Folder with what clips say: .align, .json of `mytalk align`, or scripts, named
+    """Folder with the words of clips: .align, .json of `mytalk align`, or scripts, named
     SPEAKER/SOURCE or SOURCE. Without it, speech is recognised."""
 
     split: SplitName = SplitName.TEST
-    """Whose clips are measured."""
+    """Split whose clips are measured."""
 
 
 @with_options
 def evaluate(options: EvaluateOptions) -> None:
-    """Measure the models on held-out speakers, beside baselines that need little or no training.
+    """Measure the models on held-out speakers, and baselines that need little or no training.
 
-    Writes evaluation.html, with every speaker, how to read the numbers and the worst cases drawn,
-    and the same without pictures as evaluation.md and evaluation.json.
+    Writes evaluation.html, with every speaker, an explanation of the metrics and pictures of the
+    worst cases, and the same without pictures as evaluation.md and evaluation.json.
 
     \b
     mytalk evaluate --data curated/ --out results/
@@ -101,7 +101,7 @@ def evaluate(options: EvaluateOptions) -> None:
         sections.append(section)
     page = _write(options.out, sections, about)
     result({"about": about, **as_dict(sections)}, _tables(sections))
-    note(f"The worst cases drawn, and how to read the numbers: {page}")
+    note(f"Pictures of the worst cases, and an explanation of the metrics: {page}")
 
 
 def _write(out: str, sections: list[Section], about: dict[str, str]) -> str:
@@ -145,7 +145,7 @@ def _check(options: EvaluateOptions) -> None:
 
 
 def _measured_motion(options: EvaluateOptions) -> tuple[Section, str]:
-    """Return the measurements of the motion model, and which weights they are of."""
+    """Return the measurements of the motion model, and the name and hash of its weights."""
     from mytalk_core.data.model_store import pull
     from mytalk_core.dubbing.models import shipped_weights
 
@@ -167,7 +167,7 @@ def _measured_motion(options: EvaluateOptions) -> tuple[Section, str]:
 
 
 def _measured_appearance(options: EvaluateOptions) -> tuple[Section, str]:
-    """Return the measurements of the renderer, and which weights they are of."""
+    """Return the measurements of the renderer, and the name and hash of its weights."""
     from mytalk_core.data.model_store import pull
     from mytalk_core.dubbing.models import shipped_weights
 

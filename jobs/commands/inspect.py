@@ -1,4 +1,4 @@
-"""`mytalk inspect`: what is in a shard, a manifest or an index."""
+"""`mytalk inspect`: contents of a shard, a manifest or an index."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mytalk_core.data.table_contents import Row
 
 _SPEAKERS_SHOWN = 20
-# Of the first rows only what fits on a screen; --key and --json give all.
+# Columns that fit on a terminal; --key and --json give all.
 _COLUMNS = {
     "manifest": ("id", "kind", "status", "reason", "speaker", "duration_seconds"),
     "index": ("key", "split", "speaker", "shard", "offset", "size"),
@@ -37,7 +37,7 @@ class InspectOptions:
     """A .tar, a .parquet, or a folder of preprocessed or curated data; path or URL."""
 
     key: Annotated[str | None, typer.Option(show_default=False)] = None
-    """One sample or row in full."""
+    """Show one sample or row in full."""
 
     html: Annotated[str | None, typer.Option(show_default=False)] = None
     """Draw a contact sheet into this file; path or URL."""
@@ -48,10 +48,10 @@ class InspectOptions:
 
 @with_options
 def inspect(options: InspectOptions) -> None:
-    """Show what a shard, a manifest or an index holds.
+    """Show the contents of a shard, a manifest or an index.
 
-    The contact sheet shows crops with their landmarks, and how far the mouth
-    opens over how loud the sound is.
+    The contact sheet shows crops with their landmarks, and the mouth opening over
+    the loudness.
 
     \b
     mytalk inspect work/shard-00000.tar
@@ -107,7 +107,7 @@ def _samples_of_table(store: Store, name: str, key: str | None) -> Iterator[Memb
     rows = iter_clip_rows(store, name) if key is None else [find_row(store, name, key)]
     for row in rows:
         if row["shard"] and row["key"]:
-            # Older manifests do not say where in the shard a sample stands.
+            # Manifests of older versions lack the byte range of a sample.
             place = row.get("offset") or 0, row.get("size") or 0
             yield read_sample(store, row["shard"], row["key"], *place)
 
@@ -175,7 +175,7 @@ def _row(store: Store, name: str, key: str) -> Findings:
     try:
         sample = next(_samples_of_table(store, name, key), None)
     except BadInputError as error:
-        if error.reason is not Reason.NOT_FOUND:  # a manifest may travel without its shards
+        if error.reason is not Reason.NOT_FOUND:  # a manifest may be copied without its shards
             raise
         sample = None
     if sample is None:
@@ -188,7 +188,7 @@ def _sample(key: str, members: Members) -> Findings:
     from mytalk_core.data.shard_contents import describe_sample
 
     described = describe_sample(members)
-    media = _empty(key, "member", "bytes", "dtype", "shape", "what it holds")
+    media = _empty(key, "member", "bytes", "dtype", "shape", "content")
     for kind, facts in described.items():
         shape = " x ".join(map(str, facts.get("shape", [])))
         media.add_row(kind, str(facts["bytes"]), facts.get("dtype", ""), shape, _holding(facts))
@@ -236,7 +236,7 @@ def _empty(title: str, *columns: str) -> Table:
         pad_edge=False,
     )
     for number, column in enumerate(columns):
-        # The first names the row and is what --key is given: it stays in one piece.
+        # The first column is the argument of --key, so it is not wrapped.
         table.add_column(column.replace("_", " "), overflow="fold", no_wrap=number == 0)
     return table
 
@@ -245,9 +245,9 @@ def _text(value: object) -> Any:
     from rich.text import Text
 
     if isinstance(value, float):
-        said = f"{value:.4g}"
+        text = f"{value:.4g}"
     elif isinstance(value, list) and len(value) > 8:
-        said = f"{len(value)} numbers"
+        text = f"{len(value)} numbers"
     else:
-        said = "" if value is None else str(value)
-    return Text(said)  # not markup: names may hold brackets
+        text = "" if value is None else str(value)
+    return Text(text)  # not markup: names may contain brackets

@@ -1,4 +1,4 @@
-"""`mytalk models`: which models there are, which stand here, and getting them."""
+"""`mytalk models`: list, fetch and verify models."""
 
 from typing import Annotated
 
@@ -20,14 +20,14 @@ from mytalk_core.data.model_store import (
     verify,
 )
 
-models = typer.Typer(no_args_is_help=True, help="List, fetch and check the models it runs on.")
+models = typer.Typer(no_args_is_help=True, help="List, fetch and verify models.")
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", show_default=False)]
 
 
 @models.command("list")
 def list_models() -> None:
-    """Every known model, whether it stands on this machine, and its licence.
+    """List every known model, its state on this machine and its licence.
 
     \b
     mytalk models list
@@ -36,7 +36,7 @@ def list_models() -> None:
     table = Table(box=box.SIMPLE)
     for heading in ("model", "state", "size", "licence"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("what it is for")
+    table.add_column("purpose")
     for spec in MODELS:
         size = sum(file.size for file in spec.files)
         shown = f"{size / 1e6:.1f} MB" if size else "?"
@@ -46,7 +46,7 @@ def list_models() -> None:
 
 @models.command("pull")
 def pull_models(names: Names = None) -> None:
-    """Fetch models into the local cache and check every byte; the required ones by default.
+    """Fetch models into the local cache and verify them; the required ones by default.
 
     \b
     mytalk models pull
@@ -62,7 +62,7 @@ def pull_models(names: Names = None) -> None:
 
 @models.command("verify")
 def verify_models(names: Names = None) -> None:
-    """Compare the models on this machine with their checksums; exit code 1 where one differs.
+    """Verify the checksums of models on this machine; exit code 1 where one differs.
 
     \b
     mytalk models verify
@@ -78,7 +78,7 @@ def verify_models(names: Names = None) -> None:
     lines = "\n".join(f"{row['name']}: {row['state']} {row['problem']}".rstrip() for row in rows)
     result({"models": rows}, lines)
     if any(row["state"] == ModelState.CORRUPT for row in rows):
-        note("Delete what is corrupt and pull it again.")
+        note("Delete corrupt models and pull them again.")
         raise typer.Exit(EXIT_SOME_FAILED)
 
 

@@ -1,4 +1,4 @@
-"""`mytalk preprocess`: footage to training shards and an account of every input."""
+"""`mytalk preprocess`: footage to training shards and a manifest of every input."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 
 
 class LandmarkerName(StrEnum):
-    """Which landmarks are found."""
+    """Landmark detectors."""
 
     MESH = "mesh"
     FACE_ALIGNMENT = "face-alignment"
 
 
 class SpeakerNames(StrEnum):
-    """Who speaks in footage that no list describes."""
+    """Source of speaker names for footage without a list."""
 
     FOLDER = "folder"
     UNKNOWN = "unknown"
 
 
 class RetryKind(StrEnum):
-    """Which failures of an earlier run are tried again."""
+    """Failures of earlier runs to retry."""
 
     NONE = "none"
     FAILED = "failed"
@@ -59,23 +59,22 @@ class PreprocessOptions:
     """Folder or URL for the shards."""
 
     retry: RetryKind = RetryKind.NONE
-    """Try again what failed in an earlier run."""
+    """Retry failures of earlier runs."""
 
     speakers: SpeakerNames = SpeakerNames.FOLDER
-    """Who speaks: the folder that a file lies in, or nobody knows."""
+    """Name of the speaker: the folder of a file, or unknown."""
 
     licence: str = ""
-    """Licence of footage whose list names none, for the account."""
+    """Licence to record for footage whose list names none."""
 
     landmarker: LandmarkerName = LandmarkerName.MESH
-    """478 mesh points, or 68 where their weights are at hand."""
+    """478 mesh points, or 68 points where their weights are installed."""
 
     crop_size: Annotated[int, typer.Option(min=64)] = 192
-    """Pixels of a face crop's side: one and a half times those of the renderer's size, or as many
-    as the footage has."""
+    """Side of a face crop in pixels: 1.5 times the renderer's size, or that of the footage."""
 
     faces: Annotated[int, typer.Option(min=1)] = 4
-    """Most faces looked for in a frame."""
+    """Most faces detected in a frame."""
 
     smallest_face: Annotated[int, typer.Option(min=1)] = 48
     """Smallest face kept, in pixels from forehead to chin."""
@@ -87,7 +86,7 @@ class PreprocessOptions:
     """Most clips of a shard."""
 
     longest_hours: Annotated[float, typer.Option(min=0.0)] = 8.0
-    """Longest film taken in, in hours."""
+    """Longest film accepted, in hours."""
 
     memory_gb: Annotated[float, typer.Option(min=2.0)] = 8.0
     """Most memory of one worker, in gigabytes."""
@@ -104,8 +103,8 @@ class PreprocessOptions:
 def preprocess(options: PreprocessOptions) -> None:
     """Turn footage into shards of audio, landmarks and face crops, and a manifest.
 
-    The same command again does what is missing, whatever stopped it. A list has a column
-    `source` and, if you like, `id`, `speaker` and `licence`, and no others.
+    The same command again continues an interrupted run. A list has a column `source` and may have
+    `id`, `speaker` and `licence`, but no others.
 
     \b
     mytalk preprocess footage/ --out shards/
@@ -200,7 +199,7 @@ def _models(landmarker: LandmarkerName, identify: bool) -> WorkModels:
 
 
 def _table(progress: RunProgress) -> Table:
-    """One line per stage: what came out of it, and how fast footage passes."""
+    """Return one row per stage: counts, throughput and time left."""
     from rich import box
     from rich.table import Table
 
@@ -248,8 +247,8 @@ def _text(account: RunAccount, out: str) -> str:
             for reason, count in account.tracks.items()
             if reason != "ok"
         ),
-        f"account of every input: {out}/manifest.parquet, report: {out}/report.html",
+        f"manifest of every input: {out}/manifest.parquet, report: {out}/report.html",
     ]
     if account.classes.get("transient"):
-        lines.append("Some failures may pass: try again with --retry transient.")
+        lines.append("Some failures are transient: retry them with --retry transient.")
     return "\n".join(lines)

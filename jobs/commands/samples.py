@@ -1,4 +1,4 @@
-"""`mytalk samples`: footage to try the program on."""
+"""`mytalk samples`: footage to try the program with."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -12,12 +12,12 @@ from mytalk_core.errors import BadInputError, Reason
 
 def samples(
     name: Annotated[
-        str, typer.Argument(show_default=False, help="Give the path of this clip and no more.")
+        str, typer.Argument(show_default=False, help="Print only the path of this clip.")
     ] = "",
 ) -> None:
-    """Fetch two short clips of one man speaking, and say where they are and whose they are.
+    """Fetch two short clips of one man speaking; print their paths, licences and sources.
 
-    They are used in place under their licence and are no part of this program.
+    The clips are not part of this program and are used under their own licence.
 
     \b
     mytalk samples

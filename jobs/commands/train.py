@@ -1,4 +1,4 @@
-"""`mytalk train`: shards to the weights of one of the two models."""
+"""`mytalk train`: shards to the weights of the motion model or the renderer."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Model(StrEnum):
-    """What can be trained."""
+    """Models to train."""
 
     MOTION = "motion"
     APPEARANCE = "appearance"
 
 
 class Size(StrEnum):
-    """The written configurations."""
+    """Model configurations."""
 
     TINY = "tiny"
     CPU = "cpu"
@@ -45,19 +45,18 @@ class TrainOptions:
     """What `mytalk train` takes."""
 
     model: Annotated[Model, typer.Argument(show_default=False)]
-    """Which of the two models."""
+    """Model to train."""
 
     data: Annotated[str, typer.Option(show_default=False, metavar="FOLDER")]
-    """What `mytalk curate` wrote, or `mytalk preprocess`; path or URL."""
+    """Folder that `mytalk curate` or `mytalk preprocess` wrote; path or URL."""
 
     out: Annotated[Path, typer.Option(show_default=False)]
-    """Folder for weights, report, TensorBoard events and checkpoints; where several machines
-    train, one that all of them see."""
+    """Folder for weights, report, TensorBoard events and checkpoints; with several machines, a
+    folder that all of them share."""
 
     size: Size = Size.CPU
-    """tiny: seconds, for trying out. cpu: minutes to half an hour on two cores. gpu: for hundreds
-    of hours of footage; the renderer then sees a lower face at 256 pixels. gpu512: the renderer at
-    512."""
+    """tiny: seconds, for a trial. cpu: minutes to half an hour on two cores. gpu: for hundreds of
+    hours of footage; the renderer draws the lower face at 256 pixels. gpu512: at 512 pixels."""
 
     steps: Annotated[int | None, typer.Option(min=1, show_default="by model")] = None
     """Optimiser steps."""
@@ -65,26 +64,25 @@ class TrainOptions:
     workers: Annotated[
         int | None, typer.Option(min=1, show_default="one per GPU or else CPU, at most 2")
     ] = None
-    """Processes, or GPUs."""
+    """Training processes; one GPU each where there are GPUs."""
 
     initial: Annotated[Path | None, typer.Option("--from", show_default=False)] = None
-    """Weights of a renderer to go on from, same size."""
+    """Initial weights of a renderer of the same size."""
 
     patience: Annotated[int, typer.Option(min=1)] = 8
-    """Of some 20 validations of a run, how many in a row may bring nothing better before it ends
-    early."""
+    """Validations in a row without improvement, of some 20 in a run, after which it stops early."""
 
     address: Address = ""
 
 
 @with_options
 def train(options: TrainOptions) -> None:
-    """Train speech-to-motion or the renderer; the same command goes on where it stopped.
+    """Train the motion model or the renderer; the same command continues an interrupted run.
 
     Writes the weights as safetensors, a report (HTML and Markdown) with curves, samples and
-    held-out numbers, and curves for TensorBoard. Held-out speakers choose the weights; motion is
-    judged on their clips dubbed with the speech of their other clips. Data that was not curated
-    is split by the speakers' names. On a Ray cluster (--address), workers go where it has GPUs.
+    held-out metrics, and TensorBoard events. Held-out speakers choose the checkpoint; motion is
+    validated on their clips dubbed with the speech of their other clips. Data that was not curated
+    is split by speaker name. On a Ray cluster (--address), workers run on GPUs where it has any.
 
     \b
     mytalk train motion --data curated/ --out trained/
@@ -130,17 +128,17 @@ def _check(options: TrainOptions) -> None:
             _check_size(options.initial, options.size)
     elif options.initial:
         raise BadInputError(
-            "goes on from a renderer only.",
+            "takes initial weights of a renderer only.",
             reason=Reason.BAD_CONFIGURATION,
             where="--from",
-            remedy="Leave it out, or train appearance.",
+            remedy="Omit it, or train appearance.",
         )
     elif options.size is Size.GPU512:
         raise BadInputError(
             "is a size of the renderer only.",
             reason=Reason.BAD_CONFIGURATION,
             where="--size gpu512",
-            remedy="Take gpu.",
+            remedy="Use gpu.",
         )
 
 
@@ -175,5 +173,5 @@ def _check_size(weights: Path, size: Size) -> None:
             f"is a renderer of another size than {size.value}.",
             reason=Reason.BAD_CONFIGURATION,
             where=str(weights),
-            remedy="Name its own size with --size.",
+            remedy="Give its size with --size.",
         )

@@ -1,4 +1,4 @@
-"""`mytalk train-sync`: curated shards to one copy of the sync expert."""
+"""`mytalk train-sync`: curated shards to the weights of one sync expert."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,7 @@ from jobs.options import with_options
 
 
 class Copy(StrEnum):
-    """What a copy is for."""
+    """Purposes of a sync expert."""
 
     PREPROCESSING = "preprocessing"
     TRAINING = "training"
@@ -25,10 +25,10 @@ class SyncOptions:
     """What `mytalk train-sync` takes."""
 
     copy: Annotated[Copy, typer.Argument(show_default=False)]
-    """What the copy is for."""
+    """Purpose of the weights."""
 
     data: Annotated[str, typer.Option(show_default=False)]
-    """What `mytalk curate` wrote; path or URL."""
+    """Folder that `mytalk curate` wrote; path or URL."""
 
     out: Annotated[Path, typer.Option(show_default=False)]
     """Folder for the weights."""
@@ -36,15 +36,16 @@ class SyncOptions:
 
 @with_options
 def train_sync(options: SyncOptions) -> None:
-    """Train the expert that tells whether lips and sound fit, for one purpose only.
+    """Train the audio-visual sync expert for one purpose.
 
-    The copies for preprocessing, training and evaluation are separate and never mix. It takes a
+    The experts for preprocessing, training and evaluation are separate models. Training takes a
     minute or two; the same data give the same weights on the same machine.
 
     \b
     mytalk train-sync preprocessing --data curated/ --out trained/
     mytalk train-sync pixels --data curated/ --out trained/
     """
+    from mytalk_core.data.clip_index import described_by
     from mytalk_core.data.model_store import pull
     from mytalk_core.data.output_check import Output, check_output_folder
     from mytalk_core.sync.expert_file import Purpose, expert_path
@@ -52,10 +53,12 @@ def train_sync(options: SyncOptions) -> None:
 
     purpose = Purpose(options.copy.value)
     check_output_folder(options.out, [Output(expert_path(purpose).name)], [options.data])
+    described_by(options.data)  # before the model is fetched
     job = SyncTrainJob(purpose, options.data, options.out, pull("whisper-base"))
     with counted(f"training the sync expert for {options.copy.value}", None) as report:
         accuracy = run_sync_training(job, report)
     result(
         {"weights": str(job.weights), "accuracy": accuracy},
-        f"weights: {job.weights}\na second of held-out speakers within one frame: {accuracy:.0%}",
+        f"weights: {job.weights}\n"
+        f"one-second segments of held-out speakers placed within one frame: {accuracy:.0%}",
     )

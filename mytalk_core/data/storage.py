@@ -349,7 +349,7 @@ def open_store(url: str | Path) -> Store:
         remote_file(text)
         if text.lower().startswith(tuple(_READ_ONLY)):
             raise BadInputError(
-                "results cannot be written to a web server.",
+                "a web server cannot hold data sets or results.",
                 reason=Reason.BAD_CONFIGURATION,
                 where=text,
                 remedy="Use a path or an object store.",

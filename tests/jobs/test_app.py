@@ -128,7 +128,7 @@ def test_errors_have_the_exit_code_of_their_class(capsys):
 def test_what_breaks_because_of_a_stop_does_not_hide_it(number, code):
     script = f"""
 import signal, sys
-from jobs.console import guarded, heed_signals
+from jobs.console import guarded, install_signal_handlers
 
 def work():
     try:
@@ -138,7 +138,7 @@ def work():
     raise ValueError("half a header")
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background ignores it
-heed_signals()
+install_signal_handlers()
 sys.exit(guarded(work))
 """
     run = subprocess.run(

@@ -24,14 +24,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     "model, more, said",
     [
         ("motion", ["--size", "gpu512"], "--size gpu512: is a size of the renderer only"),
-        ("motion", ["--from", "tiny.safetensors"], "--from: goes on from a renderer only"),
+        ("motion", ["--from", "tiny.safetensors"], "--from: takes initial weights of a renderer"),
         ("appearance", ["--from", "tiny.safetensors"], "a renderer of another size than cpu"),
         ("appearance", ["--from", "none.safetensors"], "none.safetensors: this is not a renderer"),
         ("appearance", [], "--crop-size 192"),
         ("appearance", ["--size", "gpu"], "--crop-size 384"),
     ],
 )
-def test_what_cannot_be_trained_is_said_in_one_line(
+def test_a_run_that_is_impossible_is_refused_in_one_line(
     folder: Path, capsys: pytest.CaptureFixture[str], model: str, more: list[str], said: str
 ) -> None:
     more = [str(folder / each) if each.endswith(".safetensors") else each for each in more]
