@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TypeAlias, cast
 
 from mytalk_core.data.clip_index import ClipIndex
-from mytalk_core.data.retrying import persistently
+from mytalk_core.data.retrying import with_retries
 from mytalk_core.data.shard_index import members_of
 from mytalk_core.data.storage import Store, remote_file
 from mytalk_core.errors import BadInputError, Reason
@@ -37,7 +37,7 @@ def read_range(store: Store, shard: str, offset: int, size: int) -> Members:
         As `read_clip`.
     """
     where = f"{store.url}/{shard}"
-    data = persistently(lambda: _bytes(store, shard, offset, size), where)
+    data = with_retries(lambda: _bytes(store, shard, offset, size), where)
     members = members_of(data) if len(data) == size else {}
     if not members:
         raise BadInputError(

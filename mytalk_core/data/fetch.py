@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock
 
-from mytalk_core.data.retrying import persistently
+from mytalk_core.data.retrying import with_retries
 from mytalk_core.data.storage import is_local, local_file, open_remote, remote_file
 from mytalk_core.errors import BadInputError, Reason, StorageError
 from mytalk_core.media.container import check_readable
@@ -207,7 +207,7 @@ def _make_room(folder: Path, kept_bytes: int) -> None:
 
 def _remote_info(url: str) -> dict[str, Any]:
     system, path = remote_file(url)
-    info: dict[str, Any] = persistently(lambda: system.info(path), url)
+    info: dict[str, Any] = with_retries(lambda: system.info(path), url)
     if info.get("type") == "directory":
         raise BadInputError(
             "is a folder.", reason=Reason.UNREADABLE, where=url, remedy="Name a media file."

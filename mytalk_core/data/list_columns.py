@@ -36,14 +36,14 @@ class Columns:
         if not self.known(found):
             raise self.unusable(
                 f"its first line {shortened(' '.join(header))!r} contains none of the columns"
-                f" {', '.join(self.names)}.{self.meant(found)}",
+                f" {', '.join(self.names)}.{self.suggestion(found)}",
                 where,
             )
         unknown = [name for name in found if name and name not in self.names]
         if unknown:
             raise self.unusable(
                 f"unknown column{'s' * (len(unknown) > 1)} {', '.join(map(repr, unknown))}."
-                f"{self.meant(unknown, found)}",
+                f"{self.suggestion(unknown, found)}",
                 where,
             )
         missing = [name for name in self.required if name not in found]
@@ -57,7 +57,7 @@ class Columns:
             raise self.unusable(f"the column {repeated[0]!r} appears twice.", where)
         return found
 
-    def meant(self, unknown: Sequence[str], given: Sequence[str] = ()) -> str:
+    def suggestion(self, unknown: Sequence[str], given: Sequence[str] = ()) -> str:
         """Return a sentence that suggests columns for unknown names; may be empty."""
         free = [name for name in self.names if name not in given]
         near = [each for name in unknown for each in near_names(name, free, 1)]
@@ -89,9 +89,9 @@ class Columns:
                 f"has {len(values)} values for {len(header)} columns;"
                 " put values that contain separators in double quotes"
             )
-        return named, self.lacks(named)
+        return named, self.missing_value(named)
 
-    def lacks(self, values: Mapping[str, str]) -> str:
+    def missing_value(self, values: Mapping[str, str]) -> str:
         """Return the fault of a row without a required value, or an empty string."""
         return next((f"has no {name}" for name in self.required if not values[name]), "")
 

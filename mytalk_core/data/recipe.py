@@ -82,6 +82,7 @@ RECIPES: Mapping[ResultKind, Recipe] = {
             *_HANDLING,
             *_LANDMARKS,
             "dlib-bin",
+            "face-alignment",
             "grpcio",
             "pocketsphinx",
             "pysubs2",

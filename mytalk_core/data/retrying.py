@@ -30,10 +30,10 @@ from mytalk_core.errors import BadInputError, MytalkError, Reason, StorageError
 _T = TypeVar("_T")
 
 _VARIABLE = "MYTALK_RETRY_SECONDS"
-_TRIES, _FEWEST_TRIES = 10, 4
+_MOST_ATTEMPTS, _FEWEST_ATTEMPTS = 10, 4
 # The first and the longest pause, as shares of the total time. Pauses double in between.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1 / 300, 1 / 4
-_BEAT_SECONDS = 2.0
+_HEARTBEAT_SECONDS = 2.0
 
 
 class Failure(Enum):
@@ -43,10 +43,10 @@ class Failure(Enum):
     REFUSED = "refused"  # no permission, or an unsupported operation
     MALFORMED = "malformed"  # not a valid address of this storage
     OURS = "ours"  # a bug, or a MytalkError
-    PASSING = "passing"  # transient: overloaded, restarting, out of reach
+    TRANSIENT = "transient"  # overloaded, restarting, out of reach
 
 
-_LASTING_ERRNO = {
+_PERMANENT_ERRNO = {
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), Failure.ABSENT),
     **dict.fromkeys(
         (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
@@ -56,12 +56,12 @@ _LASTING_ERRNO = {
 }
 _ABSENT_STATUS = frozenset({404, 410})
 # Timeouts, conflicts, too many requests; statuses from 500 on are transient except for two.
-_PASSING_STATUS = frozenset({408, 409, 423, 425, 429})
-_LASTING_STATUS = frozenset({501, 505})
+_TRANSIENT_STATUS = frozenset({408, 409, 423, 425, 429})
+_PERMANENT_STATUS = frozenset({501, 505})
 # S3 error codes that come with status 400 although a retry may succeed.
-_PASSING_S3 = frozenset({"RequestTimeout", "BadDigest", "IncompleteBody", "SlowDown"})
+_TRANSIENT_S3_CODES = frozenset({"RequestTimeout", "BadDigest", "IncompleteBody", "SlowDown"})
 # By name, because the packages that define them may not be installed.
-_REFUSING = frozenset(
+_REFUSED_TYPES = frozenset(
     {
         "NoCredentialsError",
         "PartialCredentialsError",
@@ -71,7 +71,7 @@ _REFUSING = frozenset(
     | {"DefaultCredentialsError", "ParamValidationError"}
 )
 # aiohttp gives some of these a status that no server sent.
-_BROKEN_OFF = frozenset({"ClientPayloadError", "HttpProcessingError", "ServerConnectionError"})
+_INTERRUPTED = frozenset({"ClientPayloadError", "HttpProcessingError", "ServerConnectionError"})
 
 
 @dataclass(frozen=True)
@@ -106,15 +106,15 @@ def failure_of(error: BaseException) -> Failure:
         if isinstance(each, ssl.SSLCertVerificationError):
             return Failure.REFUSED
         if isinstance(each, TimeoutError | ConnectionError | socket.gaierror):
-            return Failure.PASSING
-        if _BROKEN_OFF & _names_of(each):
-            return Failure.PASSING
+            return Failure.TRANSIENT
+        if _INTERRUPTED & _names_of(each):
+            return Failure.TRANSIENT
         if (status := _http_status(each)) is not None:
             return _failure_of_status(status, each)
     return _failure_of_type(error)
 
 
-def persistently(action: Callable[[], _T], where: str, retry: RetryConfig | None = None) -> _T:
+def with_retries(action: Callable[[], _T], where: str, retry: RetryConfig | None = None) -> _T:
     """Return the result of `action`, retried with growing pauses after transient failures.
 
     Raises:
@@ -123,9 +123,9 @@ def persistently(action: Callable[[], _T], where: str, retry: RetryConfig | None
     """
     seconds = (retry or retry_config()).seconds
     attempts = Retrying(
-        retry=retry_if_exception(lambda error: failure_of(error) is Failure.PASSING),
-        stop=stop_after_attempt(_TRIES)
-        | stop_all(stop_after_attempt(_FEWEST_TRIES), stop_after_delay(seconds)),
+        retry=retry_if_exception(lambda error: failure_of(error) is Failure.TRANSIENT),
+        stop=stop_after_attempt(_MOST_ATTEMPTS)
+        | stop_all(stop_after_attempt(_FEWEST_ATTEMPTS), stop_after_delay(seconds)),
         wait=wait_exponential_jitter(
             initial=seconds * _FIRST_PAUSE,
             max=seconds * _LONGEST_PAUSE,
@@ -134,7 +134,7 @@ def persistently(action: Callable[[], _T], where: str, retry: RetryConfig | None
         reraise=True,
     )
     try:
-        with _beating():
+        with _heartbeat():
             return attempts(action)
     except Exception as error:
         failure = failure_of(error)
@@ -184,7 +184,7 @@ def while_waiting(alive: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def _beating() -> Iterator[None]:
+def _heartbeat() -> Iterator[None]:
     alive = _ALIVE.get()
     if alive is None:
         yield
@@ -192,7 +192,7 @@ def _beating() -> Iterator[None]:
     done = threading.Event()
 
     def beat() -> None:
-        while not done.wait(_BEAT_SECONDS):
+        while not done.wait(_HEARTBEAT_SECONDS):
             alive()
 
     thread = threading.Thread(target=beat, daemon=True)
@@ -235,12 +235,12 @@ def _failure_of_status(status: int, error: BaseException) -> Failure:
         return Failure.ABSENT
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, Mapping) else None
-    passing = status in _PASSING_STATUS or status >= 500 or code in _PASSING_S3
-    return Failure.PASSING if passing and status not in _LASTING_STATUS else Failure.REFUSED
+    transient = status in _TRANSIENT_STATUS or status >= 500 or code in _TRANSIENT_S3_CODES
+    return Failure.TRANSIENT if transient and status not in _PERMANENT_STATUS else Failure.REFUSED
 
 
 def _failure_of_type(error: BaseException) -> Failure:
-    if _REFUSING & _names_of(error):
+    if _REFUSED_TYPES & _names_of(error):
         return Failure.REFUSED
     if isinstance(error, ValueError):
         return Failure.MALFORMED
@@ -249,4 +249,4 @@ def _failure_of_type(error: BaseException) -> Failure:
     if isinstance(error, PermissionError | IsADirectoryError):
         return Failure.REFUSED
     number = error.errno if isinstance(error, OSError) else None
-    return _LASTING_ERRNO.get(number, Failure.PASSING) if number else Failure.PASSING
+    return _PERMANENT_ERRNO.get(number, Failure.TRANSIENT) if number else Failure.TRANSIENT

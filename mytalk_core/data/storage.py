@@ -10,8 +10,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 import fsspec
 
-from mytalk_core.data.retrying import RetryConfig
-from mytalk_core.data.retrying import persistently as persistently
+from mytalk_core.data.retrying import RetryConfig, with_retries
 from mytalk_core.data.web_access import web_options
 from mytalk_core.errors import BadInputError, OutputError, Reason
 from mytalk_core.media.output import atomic_path, make_folder, temporary_root, work_folder
@@ -80,7 +79,7 @@ def remote_files(url: str) -> Iterator[str]:
     if is_pattern(url):
         names: Iterable[str] = _matching(system, path, url)
     else:
-        info = persistently(lambda: system.info(path), url)
+        info = with_retries(lambda: system.info(path), url)
         # A page of links is the folder of a web server.
         folder = info.get("type") == "directory" or info.get("mimetype") == "text/html"
         names = _walk(system, path, url) if folder or path.endswith("/") else [path]
@@ -96,7 +95,7 @@ def is_pattern(url: str) -> bool:
 
 def _matching(system: Any, pattern: str, url: str) -> list[str]:
     """Return the files that a glob matches; hidden ones only if its last part starts with a dot."""
-    found = persistently(lambda: system.glob(pattern, detail=True), url)
+    found = with_retries(lambda: system.glob(pattern, detail=True), url)
     hidden = pattern.rpartition("/")[2].startswith(".")
     return sorted(
         name
@@ -106,7 +105,7 @@ def _matching(system: Any, pattern: str, url: str) -> list[str]:
 
 
 def _walk(system: Any, folder: str, url: str) -> Iterator[str]:
-    entries = persistently(lambda: system.ls(folder, detail=True), url)
+    entries = with_retries(lambda: system.ls(folder, detail=True), url)
     entries = sorted(entries, key=lambda entry: str(entry["name"]))
     shown = [each for each in entries if _is_shown(each["name"], folder)]
     for kind in ("file", "directory"):
@@ -129,7 +128,7 @@ def open_remote(url: str, in_order: bool = False) -> BinaryIO:
             always read in this way and cannot be sought.
 
     Raises:
-        BadInputError, StorageError: as `persistently`, here and from every read.
+        BadInputError, StorageError: as `with_retries`, here and from every read.
     """
     system, path = remote_file(url)
     return cast(BinaryIO, io.BufferedReader(_Remote(system, path, url, in_order), _BUFFER_BYTES))
@@ -149,7 +148,7 @@ class _Remote(io.RawIOBase):
         self._options: dict[str, Any] = {"cache_type": "none"} if in_order else {}
         if self._streams:
             self._options = {"block_size": 0}
-        self._file = persistently(self._opened, where)
+        self._file = with_retries(self._opened, where)
 
     def readable(self) -> bool:
         return True
@@ -168,7 +167,7 @@ class _Remote(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        data = persistently(lambda: self._read(len(buffer)), self._where)
+        data = with_retries(lambda: self._read(len(buffer)), self._where)
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
@@ -218,7 +217,7 @@ class Store:
         system, remote = self._remote(name)
         try:
             # Not `isfile`, which returns False for a store that does not answer.
-            info = self._persistently(lambda: system.info(remote), name)
+            info = self._with_retries(lambda: system.info(remote), name)
         except BadInputError as error:
             if error.reason is Reason.NOT_FOUND:
                 return False
@@ -229,15 +228,15 @@ class Store:
         """Return the whole content."""
         path = self.local_path(name)
         if path is not None:
-            return self._persistently(path.read_bytes, name)
+            return self._with_retries(path.read_bytes, name)
         system, remote = self._remote(name)
-        return self._persistently(lambda: cast(bytes, system.cat_file(remote)), name)
+        return self._with_retries(lambda: cast(bytes, system.cat_file(remote)), name)
 
     def open_read(self, name: str) -> BinaryIO:
         """Open the file for reading and seeking; the caller closes it."""
         path = self.local_path(name)
         if path is not None:
-            return self._persistently(lambda: path.open("rb"), name)
+            return self._with_retries(lambda: path.open("rb"), name)
         return open_remote(self._where(name))
 
     def names(self, prefix: str = "") -> Iterator[str]:
@@ -275,7 +274,7 @@ class Store:
             with atomic_path(finished) as temporary:
                 yield temporary
             try:
-                self._persistently(lambda: system.put_file(str(finished), remote), name)
+                self._with_retries(lambda: system.put_file(str(finished), remote), name)
             except BadInputError as error:  # no such bucket, or no right to write there
                 raise OutputError(
                     f"cannot be written: {error.what}",
@@ -294,10 +293,10 @@ class Store:
         path = self.local_path(name)
         try:
             if path is not None:
-                self._persistently(partial(path.unlink, missing_ok=True), name)
+                self._with_retries(partial(path.unlink, missing_ok=True), name)
             else:
                 system, remote = self._remote(name)
-                self._persistently(lambda: system.rm_file(remote), name)
+                self._with_retries(lambda: system.rm_file(remote), name)
         except BadInputError as error:
             if error.reason is not Reason.NOT_FOUND:
                 raise OutputError(
@@ -315,8 +314,8 @@ class Store:
         system, root = remote_file(self.url)
         return system, f"{root.rstrip('/')}/{name}"
 
-    def _persistently(self, action: Callable[[], _T], name: str) -> _T:
-        return persistently(action, self._where(name), self.retry)
+    def _with_retries(self, action: Callable[[], _T], name: str) -> _T:
+        return with_retries(action, self._where(name), self.retry)
 
     def _where(self, name: str) -> str:
         return f"{self.url}/{name}"
@@ -330,7 +329,7 @@ class Store:
         root = root.rstrip("/")
         start = f"{root}/{folder}" if folder else root
         try:
-            found = self._persistently(lambda: list(system.find(start)), folder)
+            found = self._with_retries(lambda: list(system.find(start)), folder)
         except BadInputError as error:
             if error.reason is Reason.NOT_FOUND:
                 return []

@@ -172,11 +172,14 @@ def _json_values(text: str, columns: Columns) -> tuple[dict[str, str], str]:
     for key, value in fields.items():
         name = column_name(key)
         if name not in columns.names:
-            return named, f"has the unknown column {key!r}.{columns.meant([name], list(fields))}"
+            return (
+                named,
+                f"has the unknown column {key!r}.{columns.suggestion([name], list(fields))}",
+            )
         if isinstance(value, dict | list):
             return named, f"has a value of {name} that is not a text"
         named[name] = "" if value is None else str(value).strip()
-    return named, columns.lacks(named)
+    return named, columns.missing_value(named)
 
 
 def _parquet(file: io.BufferedReader, url: str, columns: Columns) -> Iterator[TableRow]:

@@ -116,7 +116,7 @@ def step_rate(made: Subject) -> float:
 
 
 def training_rate(made: Subject) -> float:
-    """Samples a second of the training loop; its first steps, which warm up, do not count."""
+    """Return the samples per second of the training loop, without its warm-up steps."""
     times: list[float] = []
     hooks = Hooks(progress=lambda step: times.append(time.monotonic()))
     unvalidated = Replica(rank=1)

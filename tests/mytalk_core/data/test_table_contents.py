@@ -62,7 +62,7 @@ def test_a_row_is_found_by_key_or_id_in_any_batch(manifest: tuple[Store, str]) -
     assert find_row(*manifest, "key-104")["audio_hash"] == "01ff"
     assert find_row(*manifest, "id-112")["kind"] == "source"
     with pytest.raises(BadInputError) as refusal:
-        find_row(*manifest, "nobody")
+        find_row(*manifest, "unknown")
     assert refusal.value.reason is Reason.NOT_FOUND
 
 
