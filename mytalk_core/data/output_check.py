@@ -69,7 +69,7 @@ def check_output_files(
         _refuse_url(named, option)
     if suffixes and PurePosixPath(named).suffix.lower() not in suffixes:
         raise BadInputError(
-            f"has the wrong suffix: its name ends in {' or '.join(suffixes)}.",
+            f"has the wrong suffix: its name must end in {' or '.join(suffixes)}.",
             reason=Reason.BAD_CONFIGURATION,
             where=str(named),
             remedy=f"Name another file with {option}.",

@@ -82,7 +82,11 @@ def test_no_input_is_ever_overwritten(folder, capsys):
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("out", "said"),
-    [("film.avi", "ends in .mp4"), ("film", "ends in .mp4"), ("missing/film.mp4", "missing")],
+    [
+        ("film.avi", "must end in .mp4"),
+        ("film", "must end in .mp4"),
+        ("missing/film.mp4", "missing"),
+    ],
 )
 def test_an_out_that_cannot_be_is_said_at_once(capsys, out, said):
     assert said in refused(capsys, "text.mp4", "text.mp4", "--out", out)

@@ -153,7 +153,7 @@ def test_an_input_is_never_overwritten(
         "would be lost" in said
         or "is replaced" in said
         or "read as an input" in said
-        or ("it ends in" in said)
+        or ("must end in" in said)
     )
     assert (folder / lost).exists()
     assert files == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

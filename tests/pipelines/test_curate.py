@@ -429,7 +429,7 @@ def test_a_folder_with_other_contents_is_not_changed(manifest: Path, finished: P
     before = contents(finished)
     with pytest.raises(BadInputError, match="another configuration"):
         curate([manifest], finished, CurateConfig())
-    with pytest.raises(BadInputError, match="something else"):
+    with pytest.raises(BadInputError, match="other files"):
         curate([manifest], manifest.parent, CONFIG)
     assert contents(finished) == before
 
