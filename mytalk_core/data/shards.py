@@ -1,8 +1,8 @@
 """WebDataset shards of clip samples, byte-reproducible: same samples, same bytes.
 
-Any WebDataset reader reads them; here `webdataset` streams them in `iter_members`. Writing uses
-`tarfile`, because the byte range of each sample goes into the manifest, and `webdataset.TarWriter`
-puts user names and times into the tar and does not report ranges.
+Any WebDataset reader reads them; here `webdataset` streams them in `iter_members`. They are written
+with `tarfile`, because the manifest needs the byte range of each sample. `webdataset.TarWriter`
+does not report it, and sorts members by name, which puts the video before `json`.
 """
 
 import io
