@@ -13,7 +13,7 @@ from mytalk_core.dubbing.report_pictures import (
     FramePair,
     TellingFrames,
     close_up,
-    mouth_box,
+    frame_pair,
 )
 from mytalk_core.dubbing.title_plan import TitlePlan
 from mytalk_core.dubbing.track_choice import Portrait, portrait_of
@@ -131,11 +131,12 @@ def _frame_pair(frame: DubbedFrame, plan: TitlePlan) -> FramePair:
         np.asarray(track.landmarks[index - track.first, list(track.scheme.lips)]) for track in faces
     ]
     largest = max(lips, key=lambda points: float(np.ptp(points[:, 0])))
-    return FramePair(
-        faces[0].starts[index - faces[0].first],
-        squared(as_rgb(frame.source.planes), faces[0].pixel_aspect),
-        squared(as_rgb(frame.dubbed.planes), faces[0].pixel_aspect),
-        mouth_box(largest),
+    aspect = plan.timing.pixel_aspect
+    return frame_pair(
+        plan.timing.starts[index],
+        squared(as_rgb(frame.source.planes), aspect),
+        squared(as_rgb(frame.dubbed.planes), aspect),
+        largest,
     )
 
 

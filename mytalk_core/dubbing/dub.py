@@ -10,13 +10,14 @@ from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
 
+from mytalk_core.appearance.album import AlbumPage
 from mytalk_core.data.page import report_path
 from mytalk_core.dubbing.composed_report import DubStages, compose_report
 from mytalk_core.dubbing.config import DubConfig
 from mytalk_core.dubbing.delivery import deliver_film
 from mytalk_core.dubbing.delivery_checks import failed_checks
 from mytalk_core.dubbing.drawing import DrawnFilm, draw_film
-from mytalk_core.dubbing.film_album import with_album
+from mytalk_core.dubbing.film_album import film_album, with_album
 from mytalk_core.dubbing.film_faces import chosen_faces
 from mytalk_core.dubbing.inputs import Inputs
 from mytalk_core.dubbing.learning import (
@@ -30,10 +31,11 @@ from mytalk_core.dubbing.learning import (
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.dubbing.listening import Listening, listen
 from mytalk_core.dubbing.monitor import Monitor
-from mytalk_core.dubbing.references import TrackAppearance, film_appearances
+from mytalk_core.dubbing.references import TrackAppearance, TrackMouths, film_appearances
 from mytalk_core.dubbing.rendering import TrackToDraw, render_film
 from mytalk_core.dubbing.report import write_report
 from mytalk_core.dubbing.speech_motion import MotionFiles, move_lips
+from mytalk_core.dubbing.title_adaptation import STAGE
 from mytalk_core.dubbing.title_plan import TitlePlan, plan_title
 from mytalk_core.dubbing.title_run import TitleRun
 from mytalk_core.dubbing.tools import DubTools
@@ -195,16 +197,11 @@ def _draw(
     renderer = run.tools.renderer
     if learned.adaptation:
         renderer = learned.adaptation.renderer(renderer)
-    with run.monitor.running("choosing reference frames"):
-        # Read one track ahead of the rendering; the rendering waits for the first one.
-        ahead = prefetched(
-            film_appearances(run.film, plan.tracks, learned.references, run.monitor.progress), 1
-        )
-        appearances = _with_album(chain(list(islice(ahead, 1)), ahead), plan, motions, learned)
     tracks = [
         TrackToDraw(planned, target_geometry(planned, motion), renderer)
         for planned, motion in zip(plan.tracks, motions, strict=True)
     ]
+    appearances = _appearances(run, plan, motions, learned)
     frames = render_film(
         prefetched(
             iter_planes(run.film.path, choice=run.film.choice, even=run.film.even), _DECODED_AHEAD
@@ -217,21 +214,32 @@ def _draw(
         return draw_film(picture, run.film, plan, frames, run.config.crf, run.monitor.progress)
 
 
-def _with_album(
-    appearances: Iterator[TrackAppearance],
+def _appearances(
+    run: TitleRun,
     plan: TitlePlan,
     motions: tuple[TrackMotion, ...],
     learned: ActorAppearances,
 ) -> Iterator[TrackAppearance]:
-    if not learned.album:
+    """The appearance of each track, for an adapted renderer with references of other tracks."""
+
+    def mouths(number: int) -> TrackMouths:
+        return target_mouths(plan.tracks[number], motions[number])
+
+    album: dict[int, AlbumPage] = {}
+    if learned.adaptation:
+        with run.monitor.running(STAGE):
+            album = film_album(run.film, plan.tracks, mouths, run.work, run.monitor.progress)
+    with run.monitor.running("choosing reference frames"):
+        # Read one track ahead of the rendering; the rendering waits for the first one.
+        ahead = prefetched(
+            film_appearances(run.film, plan.tracks, learned.references, run.monitor.progress), 1
+        )
+        appearances = chain(list(islice(ahead, 1)), ahead)
+    if not album:
         return appearances
     return (
         with_album(
-            appearance,
-            number,
-            target_mouths(plan.tracks[number], motions[number]).target,
-            learned.album,
-            plan.tracks[number].track.scheme,
+            appearance, number, mouths(number).target, album, plan.tracks[number].track.scheme
         )
         for number, appearance in enumerate(appearances)
     )

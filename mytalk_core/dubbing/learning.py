@@ -1,14 +1,12 @@
 """Learn the actors of a title: how each speaks, and what each looks like."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.adaptation import AdaptationConfig
-from mytalk_core.appearance.album import AlbumPage
-from mytalk_core.dubbing.film_album import film_album
 from mytalk_core.dubbing.geometry import FaceGeometry, track_geometry
 from mytalk_core.dubbing.listening import encode_speech
 from mytalk_core.dubbing.own_style import OwnStyle, learn_own_style
@@ -48,7 +46,6 @@ class ActorAppearances:
 
     references: tuple[Frames, ...]  # of each track, frames that it is drawn from
     adaptation: TitleAdaptation | None  # None where it was not requested
-    album: Mapping[int, AlbumPage]  # frames for other tracks, by number of the track
 
 
 def learn_styles(run: TitleRun, plan: TitlePlan) -> tuple[ActorStyle, ...]:
@@ -107,24 +104,19 @@ def learn_appearances(
         BadInputError, ModelError, OutputError: as `adapt_to_title`.
         OSError: where the disk is full.
     """
-
-    def mouths(number: int) -> TrackMouths:
-        return target_mouths(plan.tracks[number], motions[number])
-
     with run.monitor.running(_REFERENCE_STAGE):
-        count = run.config.references
         chosen = tuple(
-            choose_references(mouths(number), count) for number in range(len(plan.tracks))
+            choose_references(target_mouths(planned, motion), run.config.references)
+            for planned, motion in zip(plan.tracks, motions, strict=True)
         )
     if run.config.adapt_seconds <= 0 or not plan.tracks:
-        return ActorAppearances(chosen, None, {})
+        return ActorAppearances(chosen, None)
     with run.monitor.running(STAGE):
         lesson = AdaptationConfig.lasting(run.config.adapt_seconds)
         adaptation = adapt_to_title(
             run.film, plan.tracks, run.tools, run.config.plan, lesson, run.monitor.progress
         )
-        album = film_album(run.film, plan.tracks, mouths, run.work, run.monitor.progress)
-    return ActorAppearances(chosen, adaptation, album)
+    return ActorAppearances(chosen, adaptation)
 
 
 def target_geometry(planned: PlannedTrack, motion: TrackMotion) -> Iterator[FaceGeometry]:

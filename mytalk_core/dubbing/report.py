@@ -13,7 +13,7 @@ from mytalk_core.dubbing import report_curve
 from mytalk_core.dubbing.delivery_checks import Check
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.dubbing.report_curve import FilmCurve, Panel, curve_panels
-from mytalk_core.dubbing.report_pictures import FramePair, close_up, frame_picture
+from mytalk_core.dubbing.report_pictures import FramePair
 from mytalk_core.dubbing.title_adaptation import TitleAdaptation
 from mytalk_core.media.damage import DamagedStretch, damage_text
 from mytalk_core.media.output import atomic_path
@@ -110,7 +110,6 @@ def write_report(path: Path, report: DubReport) -> None:
     html = page_template("mytalk_core.dubbing", "report.html.j2", _FILTERS).render(
         report=report,
         layout=report_curve,
-        pairs=[_shown(pair) for pair in report.pairs],
         panels=list(_panels(report)),
         open_panels=_OPEN_SECONDS // report_curve.PANEL_SECONDS,
         passed=[(stretch, _interval(stretch, report)) for stretch in report.passed_through],
@@ -140,18 +139,6 @@ def rate_text(fps: Fraction) -> str:
 
 
 _FILTERS = {"clock": clock_text, "rate": rate_text}
-
-
-def _shown(pair: FramePair) -> dict[str, object]:
-    closeups = None
-    if pair.mouth:
-        closeups = (close_up(pair.source, pair.mouth), close_up(pair.dubbed, pair.mouth))
-    return {
-        "time": pair.time,
-        "source": frame_picture(pair.source),
-        "dubbed": frame_picture(pair.dubbed),
-        "closeups": closeups,
-    }
 
 
 def _panels(report: DubReport) -> Iterable[Panel]:

@@ -23,12 +23,33 @@ _MOUTH_MARGIN = 1.9
 
 @dataclass(frozen=True)
 class FramePair:
-    """One frame before and after, as shown in a report."""
+    """One frame before and after; pictures are data URIs."""
 
     time: Fraction  # seconds from the film's first frame
-    source: NDArray[np.uint8]  # (H, W, 3) RGB, square pixels
-    dubbed: NDArray[np.uint8]  # (H, W, 3) RGB
-    mouth: PictureBox | None  # what the close-up shows; none where the frame has no face
+    source: str
+    dubbed: str
+    mouth_source: str  # close-ups of the mouth
+    mouth_dubbed: str
+
+
+def frame_pair(
+    time: Fraction, source: NDArray[np.uint8], dubbed: NDArray[np.uint8], lips: NDArray[np.float32]
+) -> FramePair:
+    """The pictures of a frame before and after.
+
+    Args:
+        time: seconds from the film's first frame.
+        source, dubbed: (H, W, 3) RGB, square pixels.
+        lips: (N, 2 or more) lip points, pixels of the frame.
+    """
+    box = mouth_box(lips)
+    return FramePair(
+        time,
+        frame_picture(source),
+        frame_picture(dubbed),
+        close_up(source, box),
+        close_up(dubbed, box),
+    )
 
 
 def mouth_box(lips: NDArray[np.float32]) -> PictureBox:

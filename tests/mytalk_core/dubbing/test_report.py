@@ -33,9 +33,9 @@ from mytalk_core.dubbing.report_curve import (
     curve_panels,
 )
 from mytalk_core.dubbing.report_pictures import (
-    FramePair,
     TellingFrames,
     close_up,
+    frame_pair,
     frame_picture,
     mouth_box,
 )
@@ -47,6 +47,7 @@ from mytalk_core.speech.transcript import Interval, Segment, Transcript, Word
 FPS = Fraction(30000, 1001)
 FRAMES = 150
 RED, BLUE = (230, 20, 20), (20, 20, 230)
+LIPS = np.array([[30, 40, 0], [50, 44, 0]], np.float32)
 
 
 def plain(colour: tuple[int, int, int], height: int = 72, width: int = 96) -> np.ndarray:
@@ -99,8 +100,8 @@ def report() -> DubReport:
             "an aligner",
         ),
         pairs=(
-            FramePair(Fraction(1), plain(RED), plain(BLUE), PictureBox(30, 40, 20)),
-            FramePair(Fraction(2), plain(RED), plain(BLUE), None),
+            frame_pair(Fraction(1), plain(RED), plain(BLUE), LIPS),
+            frame_pair(Fraction(2), plain(RED), plain(BLUE), LIPS),
         ),
         curve=flat_curve(),
         passed_through=(PassedThrough(100, 109, LeftAlone.NO_FACE),),
@@ -161,7 +162,7 @@ def written(path, report: DubReport) -> tuple[str, Page]:
 def test_the_page_needs_nothing_but_itself(tmp_path, report):
     html, page = written(tmp_path / "film.mp4.report.html", report)
 
-    assert len(page.addresses) == 7  # two pairs, one with close-ups, and a portrait
+    assert len(page.addresses) == 9  # two pairs with close-ups, and a portrait
     assert all(address.startswith("data:image/jpeg;base64,") for address in page.addresses)
     assert not re.search(r"https?://|url\(|@import|<script|<link", html)
 
