@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from mytalk_core.data.retrying import with_retries
 from mytalk_core.data.storage import (
     is_local,
     local_file,
     open_store,
-    persistently,
     remote_file,
     store_and_name,
 )
@@ -268,7 +268,7 @@ def _check_bucket(url: str) -> None:
     if not url.lower().startswith(_BUCKETS):
         return
     try:
-        persistently(lambda: system.info(path.strip("/").partition("/")[0]), url)
+        with_retries(lambda: system.info(path.strip("/").partition("/")[0]), url)
     except BadInputError as error:
         if error.reason is not Reason.UNREADABLE:
             raise _not_writable(url, "there is no such bucket") from error
