@@ -1,6 +1,7 @@
 """A worker completes its units even where media kills the process that opens it."""
 
 import select
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -43,13 +44,19 @@ HANG = "time.sleep(3600)"
 GROW = "numpy.ones(2**40)"
 
 
+@pytest.fixture(scope="module")
+def film(tmp_path_factory, sample_clips, run_ffmpeg) -> Path:
+    clip = ["-i", sample_clips["jwp_intro"].path, "-t", "1.2"]
+    return run_ffmpeg(tmp_path_factory.mktemp("film") / "film.mp4", *clip)
+
+
 @pytest.fixture
-def films(tmp_path, sample_clips, run_ffmpeg) -> Path:
+def films(tmp_path, film) -> Path:
+    """Three copies of a film of 1.2 s."""
     folder = tmp_path / "films"
     folder.mkdir()
     for name in ("a", "b", "c"):
-        clip = ["-i", sample_clips["jwp_intro"].path, "-t", "1.2"]
-        run_ffmpeg(folder / f"{name}.mp4", *clip)
+        shutil.copy(film, folder / f"{name}.mp4")
     return folder
 
 
