@@ -169,7 +169,7 @@ def _jump(seconds: int) -> Callable[[CaseInputs, Path], Path]:
 
 def _square(inputs: CaseInputs, out: Path) -> Path:
     graph = "scale=720:576,setsar=1,pad=1024:576:(ow-iw)/2:0"
-    return inputs.ff(out, "-i", inputs.footage.large, "-t", 3, "-vf", graph, *_FINE, *_AAC)
+    return inputs.ff(out, "-i", inputs.footage.large, "-t", 2, "-vf", graph, *_FINE, *_AAC)
 
 
 def _squeezed(graph: str) -> Callable[[CaseInputs, Path], Path]:

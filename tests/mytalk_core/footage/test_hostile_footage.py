@@ -69,11 +69,11 @@ def test_hostile_files_have_the_right_reasons(tmp_path, models, sample_clips, ru
     assert outside == {"hostile", "out"}
 
 
-def test_ids_of_a_list_cannot_leave_the_folder(tmp_path, models, sample_clips):
+def test_ids_of_a_list_cannot_leave_the_folder(tmp_path, models, sample_clips, run_ffmpeg):
     evil = ["../../../etc/passwd", "/abs", "a\0b", "x" * 500, "..", "-rf", "", "é\n語"]
-    clip = str(sample_clips["jwp_intro"].path)
+    clip = run_ffmpeg(tmp_path / "clip.mp4", "-i", sample_clips["jwp_intro"].path, "-t", "1")
     table = pa.Table.from_pylist(
-        [{"id": name, "source": clip, "speaker": "", "licence": "CC0"} for name in evil]
+        [{"id": name, "source": str(clip), "speaker": "", "licence": "CC0"} for name in evil]
     )
     pq.write_table(table, tmp_path / "list.parquet")
     short = replace(CONFIG.footage, shortest_seconds=100)  # rows without clips
@@ -82,7 +82,7 @@ def test_ids_of_a_list_cannot_leave_the_folder(tmp_path, models, sample_clips):
         job(tmp_path / "list.parquet", tmp_path / "out", models, config=config)
     )
     assert account.sources == {"filtered": len(evil) - 1, "failed": 1}  # the one with a NUL byte
-    assert {path.name for path in tmp_path.iterdir()} == {"list.parquet", "out"}
+    assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4", "list.parquet", "out"}
     found = [row for row in rows(tmp_path / "out") if row.kind is Kind.SOURCE]
     assert {row.id for row in found} >= set(evil) - {""}
     assert {row.licence for row in found} == {"CC0"}
