@@ -8,6 +8,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that needs a hub is a broken test
 
 import atexit
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +30,10 @@ _SHARED = _TESTS / ".." / ".." / "shared" / "data"
 _VIDEO = {".mpg", ".mp4", ".webm"}
 
 _EXIT_CODE = pytest.StashKey[int]()
+
+# A suite in the background ignores interrupts, and so would the commands that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # Modules that start Ray. They take longest, so they run first, in one of the test processes.

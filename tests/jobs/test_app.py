@@ -168,14 +168,13 @@ def test_a_bug_is_one_line_and_a_log_with_the_traceback(tmp_path, capsys):
 
 def test_interrupting_is_exit_code_130():
     script = """
-import signal, sys, time
+import sys, time
 from jobs.console import guarded
 
 def work():
     print("ready", flush=True)
     time.sleep(3600)
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by processes in the background
 sys.exit(guarded(work))
 """
     with subprocess.Popen(

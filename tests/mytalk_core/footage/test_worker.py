@@ -29,7 +29,7 @@ from mytalk_core.footage.worker import Worker, WorkPlace
 BROKEN = """
 import ctypes, pathlib, time
 import numpy
-from mytalk_core.footage import clips, unit_work
+from mytalk_core.footage import segment_faces, unit_work
 
 def broken(path, *arguments, **options):
     if path.name == "b.mp4":
@@ -137,7 +137,9 @@ def stall_at(monkeypatch: pytest.MonkeyPatch, marker: Path) -> None:
 def test_a_file_that_kills_its_decoder_fails_alone(
     monkeypatch, tmp_path, films, place, effect, reason
 ):
-    marker = break_decoder(monkeypatch, tmp_path / "broken", "clips", "iter_frames_at", effect)
+    marker = break_decoder(
+        monkeypatch, tmp_path / "broken", "segment_faces", "iter_frames_at", effect
+    )
     expected = {
         "a.mp4": (Status.OK, None),
         "b.mp4": (Status.FAILED, reason),
