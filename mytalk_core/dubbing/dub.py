@@ -47,7 +47,7 @@ from mytalk_core.media.damage import DamagedStretch
 from mytalk_core.media.decode import iter_planes
 from mytalk_core.media.output import atomic_path, work_folder
 from mytalk_core.media.prefetch import prefetched
-from mytalk_core.media.probe import probe_audio, probe_video
+from mytalk_core.media.probe import VideoInfo, probe_audio, probe_video
 from mytalk_core.speech.transcript import Transcript
 
 _DECODED_AHEAD = 16  # frames that are decoded before they are rendered
@@ -97,7 +97,6 @@ def dub(
         MytalkError: CHECK_FAILED where the film fails a check; it is not kept.
     """
     info = probe_video(inputs.video, inputs.film_tracks, config.even_size)
-    speech_info = probe_audio(inputs.speech, inputs.speech_tracks)
     with atomic_path(out) as film:
         with work_folder(out) as work:
             run = TitleRun(inputs, info, config, tools, work, monitor)
@@ -128,13 +127,17 @@ def dub(
         fps=info.fps,
         duration=report.duration,
         damage=observed.damage,
-        tracks={
-            "video_track": info.choice.video,
-            "audio_track": info.choice.audio,
-            "speech_track": speech_info.track,
-        },
+        tracks=_tracks_used(info, inputs),
         stage_seconds=dict(monitor.seconds),
     )
+
+
+def _tracks_used(film: VideoInfo, inputs: Inputs) -> dict[str, int | None]:
+    return {
+        "video_track": film.choice.video,
+        "audio_track": film.choice.audio,
+        "speech_track": probe_audio(inputs.speech, inputs.speech_tracks).track,
+    }
 
 
 def _observe(run: TitleRun) -> StoredRange:

@@ -1,39 +1,41 @@
-"""What a person should know of a title's inputs although its dub went well."""
+"""Notes on the inputs of a title that a person should read although its dub succeeded."""
 
 from mytalk_core.dubbing.inputs import Inputs
 from mytalk_core.speech.languages import recogniser_code
 from mytalk_core.speech.transcript import UNKNOWN_LANGUAGE, Transcript
 
 
-def language_warning(asked: str, heard: str, probability: float | None = None) -> str:
-    """A sentence where a speech seems not to be in its language; else the empty string.
+def language_warning(given: str, detected: str, probability: float | None = None) -> str:
+    """A warning where a speech seems not to be in the given language; else the empty string.
 
     Args:
-        asked: a BCP 47 tag; region and script do not count.
-        heard: what the recogniser detects.
-        probability: of that, 0..1; None where it is not known.
+        given: a BCP 47 tag; region and script are ignored.
+        detected: the recogniser's code of the detected language.
+        probability: of the detected language, 0..1; None where unknown.
     """
-    if heard == UNKNOWN_LANGUAGE:
-        return "nobody was heard to speak"
-    if recogniser_code(asked) == heard:
+    if detected == UNKNOWN_LANGUAGE:
+        return "no speech was detected"
+    if recogniser_code(given) == detected:
         return ""
     sure = "" if probability is None else f" (probability {probability:.2f})"
-    return f"the speech sounds like {heard}{sure}, the language given is {asked}"
+    return f"the speech sounds like {detected}{sure}, the language given is {given}"
 
 
-def language_notes(asked: str, transcript: Transcript) -> list[str]:
-    """What to know of the language of a speech; nothing where `asked`, a BCP 47 tag, is empty."""
-    if not asked:
+def language_notes(given: str, transcript: Transcript) -> list[str]:
+    """Notes on the language of a speech; none where `given`, a BCP 47 tag, is empty."""
+    if not given:
         return []
-    heard = transcript.detected_language or transcript.language
-    notes = [language_warning(asked, heard, transcript.detected_probability)]
-    if transcript.language not in (UNKNOWN_LANGUAGE, recogniser_code(asked)):
-        notes.append(f"words were recognised as {transcript.language}: {asked} is not known to it")
+    detected = transcript.detected_language or transcript.language
+    notes = [language_warning(given, detected, transcript.detected_probability)]
+    if transcript.language not in (UNKNOWN_LANGUAGE, recogniser_code(given)):
+        notes.append(
+            f"words were recognised as {transcript.language}: the recogniser does not know {given}"
+        )
     return [note for note in notes if note]
 
 
 def input_notes(inputs: Inputs, transcript: Transcript) -> list[str]:
-    """What to know of a title's picture, sound, script and language."""
+    """Notes on the picture, sound, script and language of a title."""
     return [
         *inputs.losses,
         *(f"script, {fault}" for fault in inputs.script_faults),

@@ -83,7 +83,7 @@ class DubReport:
 
 
 def unheard_speech(transcript: Transcript, duration: Fraction) -> Fraction:
-    """Seconds of speech after the film's `duration` (seconds); 0 for what nobody would miss."""
+    """Seconds of speech after the film's `duration` (seconds); 0 below a tenth of a second."""
     end = transcript.voice[-1].end if transcript.voice else Fraction(0)
     late = end - duration
     return late if late >= _LEAST_MISSED else Fraction(0)

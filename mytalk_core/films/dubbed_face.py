@@ -57,9 +57,8 @@ def _beside(frames: Frames, track: Track, larger: Track, fps: Fraction) -> Frame
 def _presence(track: Track, scheme: LandmarkScheme) -> float:
     """The median height of a face, weighted by the root of the number of its frames.
 
-    So somebody who passes close to the camera does not displace who speaks behind them, and a face
-    whose track is interrupted once or twice, as heads turn, still counts for more than a smaller
-    one.
+    A person who passes close to the camera does not displace the speaker behind them. A face whose
+    track is interrupted once or twice, as a head turns, still counts more than a smaller face.
     """
     count = min(len(track.frames), _MEASURED_FRAMES)
     some = track.frames[np.linspace(0, len(track.frames) - 1, count).astype(int)]

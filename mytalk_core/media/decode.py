@@ -53,7 +53,6 @@ class PlaneFrame:
 
 def iter_frames(
     path: str | Path,
-    threads: int = DECODER_THREADS,
     exact: bool = True,
     choice: StreamChoice = PLAYERS_CHOICE,
     damage: DamageLog | None = None,
@@ -65,7 +64,6 @@ def iter_frames(
     A truncated file ends the iteration. Damage is concealed as by `decoded_frames`.
 
     Args:
-        threads: decoder threads; they do not change the pictures.
         exact: as in `to_rgb`.
         damage: collects the damage that was concealed.
         even: as in `PlaneReader`.
@@ -76,7 +74,7 @@ def iter_frames(
         BadInputError: as `probe_video`; DECODE_ERROR as `decoded_frames`.
     """
     scaler = VideoReformatter()
-    with video_from(Path(path), begin, threads, choice, damage) as (stream, shown):
+    with video_from(Path(path), begin, DECODER_THREADS, choice, damage) as (stream, shown):
         for index, (pts, frame, damaged, _) in enumerate(shown):
             image = _upright(frame, scaler, exact, even)
             aspect = pixel_aspect(stream, frame)

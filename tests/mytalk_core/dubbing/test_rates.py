@@ -53,7 +53,7 @@ class Clicks(SpeechEncoder):
 def sound(seconds: Fraction) -> Iterator[Array]:
     """A film's sound, silent but for the clicks, in blocks."""
     end = sample_at(seconds, SPEECH_SAMPLE_RATE)
-    clicks = np.array([sample_at(moment, SPEECH_SAMPLE_RATE) for moment in CLICKS])
+    clicks = np.array([sample_at(click, SPEECH_SAMPLE_RATE) for click in CLICKS])
     for first in range(0, end, BLOCK):
         block = np.zeros(min(BLOCK, end - first), np.float32)
         inside = clicks[(clicks >= first) & (clicks < first + len(block))]
@@ -71,7 +71,7 @@ def motion(tmp_path_factory: pytest.TempPathFactory) -> TrackMotion:
 
 
 def seen_at(motion: TrackMotion, click: Fraction, fps: Fraction, shown: Fraction) -> Fraction:
-    """When lips move most in a film of `shown` frames a second, asked for as one of `fps`."""
+    """When lips move most in a film of `shown` frames a second that is dubbed as one of `fps`."""
     middle = frame_at(click, fps)
     frames = range(max(middle - 10, 0), middle + 11)
     moved = motion.at([frame_time(2 * frame + 1, 2 * fps) for frame in frames])[:, 0, 0]
@@ -80,7 +80,7 @@ def seen_at(motion: TrackMotion, click: Fraction, fps: Fraction, shown: Fraction
 
 @pytest.mark.parametrize("fps", RATES.values(), ids=RATES)
 def test_every_click_is_seen_in_its_frame(motion: TrackMotion, fps: Fraction) -> None:
-    """The moment is within the frame that moves most, or half a motion frame off at most."""
+    """A click is in the frame that moves most, or at most half a motion frame away."""
     for click in CLICKS:
         late = seen_at(motion, click, fps, fps) - click
         assert abs(late) <= HALF_MOTION_FRAME + 1 / (2 * fps)
@@ -93,9 +93,9 @@ def test_lips_are_as_late_at_the_end_as_at_the_beginning(
     """The middle of the movement, weighed over its frames, is that of the click's motion frame."""
     for click in (*CLICKS[:5], *CLICKS[-5:]):
         middle = frame_at(click, fps)
-        moments = [frame_time(2 * n + 1, 2 * fps) for n in range(middle - 5, middle + 6)]
-        moved = motion.at(moments)[:, 0, 0].astype(np.float64)
-        found = float(moved @ [float(moment - click) for moment in moments] / moved.sum())
+        times = [frame_time(2 * n + 1, 2 * fps) for n in range(middle - 5, middle + 6)]
+        moved = motion.at(times)[:, 0, 0].astype(np.float64)
+        found = float(moved @ [float(time - click) for time in times] / moved.sum())
         own = frame_time(2 * frame_at(click, MOTION_FPS) + 1, 2 * MOTION_FPS) - click
         # Catmull and Rom's kernel has no mean of its own; 24 samples a second of it nearly none.
         assert found == pytest.approx(float(own), abs=2e-3)

@@ -58,7 +58,7 @@ STILL = "trim=start_frame=12:end_frame=13,loop=99:1:0,setpts=N/25/TB"
     ("graph", "reason"),
     [
         ("[1:v]null", None),
-        ("[1:v]transpose=1", None),  # somebody who lies on their side
+        ("[1:v]transpose=1", None),  # a person who lies on their side
         ("[1:v]hflip", None),
         ("[1:v]hflip,vflip", LeftAlone.IMPLAUSIBLE),
         (f"[1:v]{STILL}", LeftAlone.STILL),

@@ -59,7 +59,7 @@ def linked(
 def face_of(name: str) -> NDArray[np.float32]:
     face = np.random.default_rng(0).uniform(0, HEIGHT, (68, 3))
     face[:2, 1] = 0, HEIGHT
-    face[2, 2] = ord(name)  # told by a depth that no distance looks at
+    face[2, 2] = ord(name)  # identified by a depth that distances ignore
     return face.astype(np.float32)
 
 
