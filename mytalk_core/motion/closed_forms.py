@@ -38,7 +38,7 @@ class _Examples:
     """The clips of this process."""
 
     clips: Sequence[MotionClip]
-    weights: Sequence[float]  # of one frame of each clip, in one voice; they sum to 1
+    weights: Sequence[float]  # of a frame in one voice; those of all processes sum to 1
     total: Reduce
 
     def __iter__(self) -> Iterator[tuple[MotionClip, float]]:
@@ -119,8 +119,8 @@ def _fit_closure(
 ) -> None:
     """Fit the ridge-penalised logistic regression of shut mouths on windows of speech.
 
-    Newton steps with a fixed bound of the curvature, a quarter of the second moments `normal`
-    (Boehning and Lindsay 1988), for map and offset separately. Each takes a pass over the clips
+    Steps under a fixed upper bound of the curvature, a quarter of the second moments `normal`
+    (Boehning and Lindsay 1988), separately for map and offset. Each takes a pass over the clips
     and two triangular solves.
     """
     context, total = model.config.speech_context, examples.total

@@ -38,7 +38,7 @@ def with_style(
 ) -> SpeechToMotion:
     """Return a copy of `model` whose linear estimate is adapted to the person of `clips`.
 
-    The copy shares all other tensors with `model`, so several people need one network in memory.
+    Several people need one network in memory, because copies share all tensors but `speech_map`.
     The correction is the ridge regression of the residual of the estimate, solved in the dual form
     (Saunders, Gammerman, Vovk 1998), whose size is the number of frames, not of features. Without
     clips nothing is corrected.
@@ -71,10 +71,9 @@ def with_style(
 
 
 def with_speech_map(model: SpeechToMotion, speech_map: NDArray[np.float32]) -> SpeechToMotion:
-    """The model with the linear reading of speech of one that `with_style` made from it.
+    """Return a copy of `model` with a stored `speech_map` of `with_style`.
 
-    Args:
-        speech_map: its `speech_map`; `model` is not changed and shares everything else.
+    The copy shares all other tensors with `model`.
     """
     styled = _copy(model)
     styled.speech_map = torch.from_numpy(speech_map).to(model.speech_map.device)
@@ -82,6 +81,6 @@ def with_speech_map(model: SpeechToMotion, speech_map: NDArray[np.float32]) -> S
 
 
 def _copy(model: SpeechToMotion) -> SpeechToMotion:
-    """A copy that shares all tensors."""
+    """Copy a model without copying its tensors."""
     shared = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
     return copy.deepcopy(model, shared)

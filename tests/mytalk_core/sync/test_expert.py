@@ -1,5 +1,7 @@
 """The sync expert: training, file, ONNX encoder, loss, and the shipped copies."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -200,6 +202,14 @@ def test_the_onnx_encoders_embed_as_the_torch_expert_does(spectrum_expert, tmp_p
     lips, sound = embedded(clip.lips, clip.sounds[0], spectrum_expert)
     assert light.embed_lips(clip.lips) == pytest.approx(lips, abs=1e-5)
     assert light.embed_sound(clip.sounds[0]) == pytest.approx(sound, abs=1e-5)
+
+
+def test_the_onnx_encoders_load_without_torch():
+    script = (
+        "import sys; from mytalk_core.sync.light_expert import LightExpert;"
+        " LightExpert(); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], timeout=120).returncode == 0
 
 
 def test_equal_experts_give_equal_files(spectrum_expert, tmp_path):
