@@ -100,7 +100,7 @@ def refused(media: Path, capsys, monkeypatch) -> Refused:
         ("list.m3u8", "speech.wav", "list.m3u8", "is a playlist"),
         ("list.mp4", "speech.wav", "list.mp4", "is a playlist"),
         ("face.mp4", "list.m3u8", "list.m3u8", "is a playlist"),
-        ("https://127.0.0.1:9/film.mp4", "speech.wav", "film.mp4", "no such file"),
+        ("https://127.0.0.1:9/film.mp4", "speech.wav", "film.mp4", "is a URL"),
     ],
 )
 @pytest.mark.usefixtures("dub_models")
