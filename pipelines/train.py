@@ -25,6 +25,7 @@ from mytalk_core.appearance.clip import appearance_clip
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.appearance.training import (
+    AppearanceClips,
     AppearanceObjective,
     RendererInTraining,
 )
@@ -333,8 +334,9 @@ def _objective(
     views = [to_clip(members) for members in _judging_clips(held_out)]
     size, batches = RENDERER_SIZES[job.size], appearance_config(job)
     assert job.judges is not None  # as the job asks for
-    begun = load_renderer(job.begun) if job.begun else None
-    renderer = AppearanceObjective(size, batches, crops.draw, views, job.judges, device, begun)
+    initial = load_renderer(job.begun) if job.begun else None
+    footage = AppearanceClips(crops.draw, views)
+    renderer = AppearanceObjective(size, batches, footage, job.judges, device, initial)
     return renderer, lambda: crops.draws
 
 

@@ -121,10 +121,10 @@ def _takes(options: AdaptOptions, shipped: Renderer, report: Progress) -> list[T
 def _strip(
     takes: list[Take], config: AdaptationConfig, shipped: Renderer, adapted: Renderer
 ) -> NDArray[np.uint8]:
-    from mytalk_core.appearance.adaptation import plan_lesson
+    from mytalk_core.appearance.adaptation import split_takes
     from mytalk_core.evaluation.adaptation_page import mouth_strip
 
-    return mouth_strip(plan_lesson(takes, config).reporting, shipped, adapted)
+    return mouth_strip(split_takes(takes, config).test, shipped, adapted)
 
 
 def _table(record: AdaptationRecord) -> Table:

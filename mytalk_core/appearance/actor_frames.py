@@ -1,7 +1,7 @@
-"""Frames of one actor out of a film, and which of them judge what is learnt from the others.
+"""Frames of one actor in a film, and their split into training, validation and test frames.
 
-Frames beside each other are nearly the same picture. What is kept back is therefore whole stretches
-of time, with a gap on either side from which nothing is learnt and by which nothing is judged.
+Neighbouring frames are nearly equal. Whole stretches of time are therefore held out, with an unused
+gap on either side.
 """
 
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ from mytalk_core.appearance.clip import AppearanceClip
 
 @dataclass(frozen=True)
 class Take:
-    """Frames of one face in an unbroken stretch of a film; not all of the stretch need be there."""
+    """Frames of one face in a continuous stretch of a film, possibly with gaps."""
 
     clip: AppearanceClip  # of N frames in order of time
-    frames: NDArray[np.int64]  # (N,) their numbers in the film, rising
-    fps: float  # frames a second of the film
+    frames: NDArray[np.int64]  # (N,) their numbers in the film, increasing
+    fps: float  # of the film
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def choose(self, places: NDArray[np.int64]) -> "Take":
-        """The frames at these places of the take."""
+        """Return the frames at these positions of the take."""
         clip = self.clip
         chosen = AppearanceClip(
             clip.crops.choose(places), clip.opening[places], clip.pose[places], clip.scheme
@@ -35,36 +35,36 @@ class Take:
 
 @dataclass(frozen=True)
 class HoldOutConfig:
-    """Which part of a film judges what is learnt from the rest."""
+    """How much of a film is held out."""
 
-    # Share of a take's time that is kept back.
+    # Share of a take's time that is held out.
     share: float = 0.2
-    # Stretches of a take: an even number, at least two, each of about this many seconds..
+    # Target length of a stretch; a take has an even number of them, at least two.
     stretch_seconds: float = 1.0
-    # ..but no more than so many; they are longer then.
+    # Largest number of stretches of a take; longer takes have longer stretches.
     most_stretches: int = 6
-    # Seconds on either side of a stretch that neither teach nor judge.
+    # Unused seconds on either side of a stretch.
     guard_seconds: float = 0.3
-    # Takes shorter than this, in seconds, are only learnt from..
+    # Takes shorter than this, in seconds, are used for training only.
     least_seconds: float = 4.0
-    # ..but where all are, and together are not, for so many of them, the longest.
+    # If all takes are shorter but not their sum, this many of the longest are split all the same.
     brief_takes: int = 4
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A take in three parts that share no frame."""
+    """A take split into three parts that share no frame."""
 
-    learnt: Take
-    choosing: Take  # judges the steps while they are taken; may be empty
-    reporting: Take  # says in the end what came of it; may be empty
+    training: Take
+    validation: Take  # chooses the weights; may be empty
+    test: Take  # measures the result; may be empty
 
 
 def hold_out(take: Take, config: HoldOutConfig, turn: int = 0) -> HeldOut:
-    """Keep stretches of a take back: by turns for choosing and for reporting.
+    """Hold out stretches of a take, alternately for validation and for the test.
 
     Args:
-        turn: 0 where the first stretch chooses, 1 where it reports.
+        turn: 0 if the first stretch is for validation, 1 if it is for the test.
     """
     first, end = int(take.frames[0]), int(take.frames[-1]) + 1
     stretches = _stretches(first, end, take.fps, config)
@@ -76,21 +76,19 @@ def hold_out(take: Take, config: HoldOutConfig, turn: int = 0) -> HeldOut:
             np.flatnonzero((take.frames >= low) & (take.frames < high))
         )
         near |= (take.frames >= low - guard) & (take.frames < high + guard)
-    choosing, reporting = (
+    validation, test = (
         np.concatenate([np.empty(0, np.int64), *part]).astype(np.int64) for part in parts
     )
-    return HeldOut(
-        take.choose(np.flatnonzero(~near)), take.choose(choosing), take.choose(reporting)
-    )
+    return HeldOut(take.choose(np.flatnonzero(~near)), take.choose(validation), take.choose(test))
 
 
 def hold_out_of_all(takes: Sequence[Take], config: HoldOutConfig) -> list[HeldOut]:
-    """`hold_out` of every take; of short ones too, where there are no others.
+    """Split every take with `hold_out`; short takes only if there are no long ones.
 
-    Of every second take the first stretch reports: takes begin alike.
+    The first stretch of every second take is for the test, since takes tend to start alike.
     """
     lengths = [_seconds(take) for take in takes]
-    # The sum first: of no takes at all there is no longest one.
+    # The sum is tested first because max fails without takes.
     if sum(lengths) < config.least_seconds or max(lengths) >= config.least_seconds:
         return [hold_out(take, config, number % 2) for number, take in enumerate(takes)]
     longest = np.argsort(lengths, kind="stable")[-config.brief_takes :].tolist()
@@ -104,19 +102,19 @@ def hold_out_of_all(takes: Sequence[Take], config: HoldOutConfig) -> list[HeldOu
 
 
 def _seconds(take: Take) -> float:
-    """Of the film, gaps included."""
+    """Return the duration of a take, gaps included."""
     return float(take.frames[-1] + 1 - take.frames[0]) / take.fps
 
 
 def _stretches(
     first: int, end: int, fps: float, config: HoldOutConfig
 ) -> Sequence[tuple[int, int]]:
-    """Stretches (first frame, end frame) evenly over the take, each in the middle of its part."""
+    """Return stretches (first frame, end frame), each in the middle of an equal part of a take."""
     seconds = (end - first) / fps
     if seconds < config.least_seconds:
         return ()
-    wanted = int(config.share * seconds / config.stretch_seconds)
-    count = min(max(wanted // 2 * 2, 2), config.most_stretches)
+    target = int(config.share * seconds / config.stretch_seconds)
+    count = min(max(target // 2 * 2, 2), config.most_stretches)
     part = (end - first) / count
     length = max(round(config.share * part), 1)
     lows = [round(first + (number + 0.5) * part - length / 2) for number in range(count)]

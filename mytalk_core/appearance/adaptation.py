@@ -1,9 +1,9 @@
-"""The renderer learns one actor from the film that it is to redraw: the film is its own teacher.
+"""Adaptation of the renderer to one actor, on the film that it is to redraw.
 
-A short training of all weights with the losses that need no other network, from the shipped weights
-on. Stretches of the film are kept back. Some of them judge the weights from time to time: the best
-ones are kept, and learning ends where nothing gets better. The others say what came of them; if
-that is nothing, the shipped renderer is given back. Each question has judges of its own.
+A short training of all weights from the shipped weights, with the losses that need no other
+network. Parts of the film are held out. One half validates the weights during training: the best
+weights are kept, and training stops when they no longer improve. The other half tests the result;
+if it is not better, the shipped renderer is returned. The two halves share no frame.
 """
 
 import copy
@@ -20,12 +20,12 @@ from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out_of
 from mytalk_core.appearance.adaptation_batches import (
     AdaptationBatchConfig,
     AdaptationBatches,
-    frames_in_a_row,
+    consecutive_frames,
 )
-from mytalk_core.appearance.adaptation_exam import (
-    Exam,
+from mytalk_core.appearance.adaptation_scores import (
+    EvaluationSet,
     Scores,
-    exam,
+    evaluation_set,
     score,
     spread_places,
     take_pages,
@@ -44,78 +44,78 @@ _WARMUP_STEPS = 10
 
 @dataclass(frozen=True)
 class AdaptationConfig:
-    """How long and how the renderer learns an actor."""
+    """Length and settings of an adaptation."""
 
-    # Optimiser steps at most, a multiple of 20, over which the rate falls. As long as time does not
-    # run out, they alone decide the weights.
+    # Most optimiser steps, a multiple of 20, over which the learning rate falls. Unless time runs
+    # out they alone determine the weights.
     steps: int = 240
-    # Seconds at most, looks at what was kept back included; twenty steps that began are finished.
+    # Most seconds, validation included; a group of twenty steps that started is completed.
     seconds: float = 120.0
-    # Steps between looks, a multiple of 20.
+    # Steps between validations, a multiple of 20.
     look_every: int = 40
-    # Looks in a row without a better one after which learning ends.
+    # Validations in a row without improvement after which training stops.
     patience: int = 3
-    # What the last step is forgiven, a share of the error before the first, when looks are
-    # compared; earlier ones less, evenly. Few frames choose and tell no finer, and what is learnt
-    # while the rate falls is the steadiest.
+    # Tolerance for the last step when validations are compared, as a share of the initial error;
+    # proportionally less for earlier steps. The few validation frames resolve no smaller
+    # difference, and weights are steadiest when the learning rate is low.
     forgiven: float = 0.05
     learning_rate: float = 6e-4
-    # Share of the averaged weights kept at a step.
+    # Decay of the averaged weights per step.
     average_decay: float = 0.98
     batches: AdaptationBatchConfig = field(default_factory=AdaptationBatchConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     held_out: HoldOutConfig = field(default_factory=HoldOutConfig)
-    # Frames that judge while learning goes on, and as many that say in the end what came of it.
+    # Frames for validation, and as many for the test.
     judged_frames: int = 24
-    # Reference frames that these are drawn from: as many as a dub shows.
+    # Reference frames that these are drawn from: as many as in a dub.
     references: int = SHOWN
     seed: int = 0
 
     @classmethod
     def lasting(cls, seconds: float) -> "AdaptationConfig":
-        """For so many seconds on two cores, which take two steps in one; or less on more."""
+        """Return a configuration for at most `seconds`: two cores take two steps a second."""
         return cls(steps=20 * max(round(seconds / 10), 1), seconds=seconds)
 
 
 @dataclass(frozen=True)
-class Look:
-    """What was found on the frames that choose, after some steps."""
+class ValidationPoint:
+    """Scores on the validation frames after some steps."""
 
     step: int
-    seconds: float  # since learning began
+    seconds: float  # since the start, callbacks excluded
     scores: Scores
 
 
 @dataclass(frozen=True)
 class AdaptationRecord:
-    """What came of learning an actor."""
+    """The result of an adaptation."""
 
-    before: Scores  # on the frames that report
-    after: Scores  # of what learning made, on the same, whether it is used or not
-    helped: bool  # whether it is used
+    before: Scores  # on the test frames
+    after: Scores  # of the adapted weights on the same frames, whether they are used or not
+    helped: bool  # whether the adapted weights are used
     steps: int  # taken
-    chosen_step: int  # whose weights were the best of those that were looked at
-    seconds: float  # that it took, from the first look to the last
-    learnt_frames: int
-    reporting_frames: int
-    looks: tuple[Look, ...]  # the first one before learning
+    chosen_step: int  # of the best validation
+    seconds: float  # from the first validation to the last
+    learnt_frames: int  # training frames
+    reporting_frames: int  # test frames
+    looks: tuple[ValidationPoint, ...]  # the first one before training
 
 
 @dataclass(frozen=True)
 class Adapted:
-    """A renderer that knows an actor, or the shipped one where learning did not help."""
+    """An adapted renderer, or the shipped one where adaptation did not help."""
 
     renderer: Renderer
     record: AdaptationRecord
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What is learnt from, and what judges it."""
+class AdaptationData:
+    """Takes of an actor, split for adaptation."""
 
-    learnt: Sequence[Take]
-    choosing: Sequence[Exam]  # judge the weights while they learn
-    reporting: Sequence[Exam]  # say in the end what came of it
+    training: Sequence[Take]
+    validation: Sequence[EvaluationSet]  # chooses the weights
+    test: Sequence[EvaluationSet]  # measures the result
 
 
 def adapt(
@@ -125,167 +125,193 @@ def adapt(
     lpips: Lpips,
     progress: Callable[[int, int], None],
 ) -> Adapted:
-    """Learn an actor from frames of a film; stretches of it are kept back to judge that.
+    """Adapt a renderer to an actor, holding out parts of the film.
 
-    What is kept back is drawn from references that are learnt from, and teaches nothing itself.
+    Held-out frames are drawn from training frames as references and are not trained on.
 
     Args:
-        renderer: the shipped one, on the device where it shall learn; it stays as it is.
+        renderer: the shipped one, on the device to train on; it is not changed.
         takes: of one actor.
-        progress: told (steps taken, steps in all).
+        progress: called with (steps taken, steps in all).
 
     Raises:
-        BadInputError: TOO_SHORT where takes are too short to keep something of them back.
+        BadInputError: TOO_SHORT where the takes are too short to hold anything out.
         DivergedError: where a loss is no longer finite.
     """
-    lesson = plan_lesson(takes, config)
-    return learn_actor(renderer, lesson, config, lpips, progress)
+    return learn_actor(renderer, split_takes(takes, config), config, lpips, progress)
 
 
-def plan_lesson(takes: Sequence[Take], config: AdaptationConfig) -> Lesson:
-    """What is learnt from takes and what judges it.
+def split_takes(takes: Sequence[Take], config: AdaptationConfig) -> AdaptationData:
+    """Split takes into training, validation and test frames.
 
     Raises:
-        BadInputError: TOO_SHORT where takes are too short to keep something of them back.
+        BadInputError: TOO_SHORT where the takes are too short to hold anything out.
     """
-    parts = [part for part in hold_out_of_all(takes, config.held_out) if len(part.learnt)]
-    pages = take_pages([part.learnt for part in parts])
+    parts = [part for part in hold_out_of_all(takes, config.held_out) if len(part.training)]
+    pages = take_pages([part.training for part in parts])
 
-    def exams(kept: Sequence[Take]) -> list[Exam]:
-        places = spread_places([len(take) for take in kept], config.judged_frames)
+    def evaluation_sets(held_out: Sequence[Take]) -> list[EvaluationSet]:
+        places = spread_places([len(take) for take in held_out], config.judged_frames)
         return [
-            exam(
+            evaluation_set(
                 take.choose(chosen),
-                parts[number].learnt,
+                parts[number].training,
                 pages[:number] + pages[number + 1 :],
                 config.references,
             )
-            for number, (take, chosen) in enumerate(zip(kept, places, strict=True))
+            for number, (take, chosen) in enumerate(zip(held_out, places, strict=True))
             if len(chosen)
         ]
 
-    lesson = Lesson(
-        learnt=[part.learnt for part in parts if frames_in_a_row(part.learnt).size],
-        choosing=exams([part.choosing for part in parts]),
-        reporting=exams([part.reporting for part in parts]),
+    data = AdaptationData(
+        training=[part.training for part in parts if consecutive_frames(part.training).size],
+        validation=evaluation_sets([part.validation for part in parts]),
+        test=evaluation_sets([part.test for part in parts]),
     )
-    if not (lesson.learnt and lesson.choosing and lesson.reporting):
+    if not (data.training and data.validation and data.test):
         raise BadInputError(
-            "too short to learn an actor from:"
-            f" {config.held_out.least_seconds:.0f} s of them are the least.",
+            "the frames of the actor are too short to adapt to:"
+            f" at least {config.held_out.least_seconds:.0f} s are needed.",
             reason=Reason.TOO_SHORT,
         )
-    return lesson
+    return data
 
 
 def learn_actor(
     renderer: Renderer,
-    lesson: Lesson,
+    data: AdaptationData,
     config: AdaptationConfig,
     lpips: Lpips,
     progress: Callable[[int, int], None],
-    looked: Callable[[Look, Renderer], None] = lambda look, renderer: None,
+    on_validation: Callable[[ValidationPoint, Renderer], None] = lambda point, renderer: None,
 ) -> Adapted:
-    """Learn an actor; `adapt` where the caller has chosen who judges.
+    """Adapt a renderer to data that the caller has split.
 
-    The same lesson, configuration and number of steps give the same weights on a machine.
+    The same data, configuration and number of steps give the same weights on a machine.
 
     Args:
-        looked: told of every look with the renderer that it is of; its time does not count.
+        on_validation: called after every validation with its renderer; its time does not count.
 
     Raises:
         DivergedError: where a loss is no longer finite.
     """
-    device = next(renderer.parameters()).device
-    watch = _Stopwatch()
-    looks = [Look(0, 0.0, score(renderer, lesson.choosing, lpips))]
-    with watch.stopped():
-        looked(looks[0], renderer)
     state = TrainingState()
+    history = _History(config, on_validation)
+    learner = _Learner(
+        renderer, data, config, lpips, lambda scores: history.error(state.step, scores)
+    )
+    history.add(0, score(renderer, data.validation, lpips), renderer)
 
-    def error(step: int, scores: Scores) -> float:
-        return scores.error_beside(looks[0].scores) - config.forgiven * step / config.steps
-
-    learner = _Learner(renderer, lesson, config, lpips, lambda scores: error(state.step, scores))
-
-    def look(step: int, scores: Scores) -> None:
-        looks.append(Look(step, watch.seconds(), scores))
-        with watch.stopped():
-            looked(looks[-1], learner.model)
-
-    def judged(found: Validation) -> None:
-        look(found.step, Scores(found.figures["psnr"], found.figures["lpips"]))
+    def validated(found: Validation) -> None:
+        scores = Scores(found.figures["psnr"], found.figures["lpips"])
+        history.add(found.step, scores, learner.model)
 
     def advanced(step: int) -> None:
         progress(step, config.steps)
 
-    hooks = Hooks(progress=advanced, on_validation=judged)
+    device = next(renderer.parameters()).device
+    hooks = Hooks(progress=advanced, on_validation=validated)
     for _ in train(learner, _loop(config), state, device, hooks=hooks):
-        if state.step >= config.steps or watch.seconds() > config.seconds:
+        if state.step >= config.steps or history.watch.seconds() > config.seconds:
             break
-    if state.step > looks[-1].step:  # time ran out between two looks
+    if state.step > history.points[-1].step:  # time ran out between two validations
         learner.model.load_state_dict(state.average)
-        look(state.step, score(learner.model, lesson.choosing, lpips))
-        if error(state.step, looks[-1].scores) < state.best_score:
+        scores = score(learner.model, data.validation, lpips)
+        history.add(state.step, scores, learner.model)
+        if history.error(state.step, scores) < state.best_score:
             state.best = state.average
     learner.model.load_state_dict(state.best)
     learner.model.eval()
-    before, after = (score(model, lesson.reporting, lpips) for model in (renderer, learner.model))
-    record = AdaptationRecord(
-        before=before,
-        after=after,
-        helped=after.error_beside(before) < 1,
-        steps=state.step,
-        chosen_step=min(looks[1:], key=lambda each: error(each.step, each.scores)).step,
-        seconds=watch.seconds(),
-        learnt_frames=sum(len(take) for take in lesson.learnt),
-        reporting_frames=sum(len(each.crops.points) for each in lesson.reporting),
-        looks=tuple(looks),
-    )
+    before, after = (score(model, data.test, lpips) for model in (renderer, learner.model))
+    record = history.record(before, after, state.step, data)
     return Adapted(learner.model if record.helped else renderer, record)
 
 
+class _History:
+    """The validations of a run, and the time that they and the training took."""
+
+    def __init__(
+        self,
+        config: AdaptationConfig,
+        on_validation: Callable[[ValidationPoint, Renderer], None],
+    ) -> None:
+        self.points: list[ValidationPoint] = []
+        self.watch = _Stopwatch()
+        self._config = config
+        self._on_validation = on_validation
+
+    def add(self, step: int, scores: Scores, renderer: Renderer) -> None:
+        """Add a validation and call the observer."""
+        self.points.append(ValidationPoint(step, self.watch.seconds() if step else 0.0, scores))
+        with self.watch.stopped():
+            self._on_validation(self.points[-1], renderer)
+
+    def error(self, step: int, scores: Scores) -> float:
+        """Return the error relative to the first validation, minus the tolerance of the step."""
+        config = self._config
+        return scores.error_beside(self.points[0].scores) - config.forgiven * step / config.steps
+
+    def record(
+        self, before: Scores, after: Scores, steps: int, data: AdaptationData
+    ) -> AdaptationRecord:
+        """Return the record of the run, given the scores on the test frames."""
+        best = min(self.points[1:], key=lambda each: self.error(each.step, each.scores))
+        return AdaptationRecord(
+            before=before,
+            after=after,
+            helped=after.error_beside(before) < 1,
+            steps=steps,
+            chosen_step=best.step,
+            seconds=self.watch.seconds(),
+            learnt_frames=sum(len(take) for take in data.training),
+            reporting_frames=sum(len(each.crops.points) for each in data.test),
+            looks=tuple(self.points),
+        )
+
+
 class _Learner:
-    """The actor as the training loop sees it: an `Objective`."""
+    """The `Objective` of an adaptation."""
 
     def __init__(
         self,
         renderer: Renderer,
-        lesson: Lesson,
+        data: AdaptationData,
         config: AdaptationConfig,
         lpips: Lpips,
         error: Callable[[Scores], float],
     ) -> None:
         self.model = copy.deepcopy(renderer)
-        self._batches = AdaptationBatches(lesson.learnt, config.batches, renderer.config.size)
-        self._choosing = lesson.choosing
+        self._batches = AdaptationBatches(data.training, config.batches, renderer.config.size)
+        self._validation = data.validation
         self._losses = config.losses
         self._lpips = lpips
         self._error = error
         self._device = next(renderer.parameters()).device
 
     def batch(self, random: np.random.Generator, step: int) -> AppearanceBatch:
-        """The examples of one step."""
+        """Return the examples of one step."""
         return self._batches.batch(random, step).to(self._device)
 
     def losses(self, batch: AppearanceBatch, noise: torch.Generator) -> dict[str, Tensor]:
-        """The losses of one step; nothing in it is random.
+        """Return the losses of one step; none of them is random.
 
-        The actor is learnt as they will be drawn: references are taken as decisively.
+        The model is in evaluation mode, so that references are weighted as in a dub.
         """
         self.model.eval()
         people = self.model.encode_references(batch.references).repeat(RUN)
         return pixel_losses(self.model(batch.target, people), batch.target, self._losses)
 
     def validate(self) -> dict[str, float]:
-        """How the weights do on the frames that choose; the first figure is the error."""
-        scores = score(self.model, self._choosing, self._lpips)
+        """Return the scores on the validation frames; the first one is the error."""
+        scores = score(self.model, self._validation, self._lpips)
         return {"error": self._error(scores), "psnr": scores.psnr, "lpips": scores.lpips}
 
 
 def _loop(config: AdaptationConfig) -> LoopConfig:
-    """The loop's settings. Where time or patience end it early, averaging does what a lower rate
-    would have done."""
+    """Return the settings of the loop.
+
+    Where time or patience stops it early, weight averaging replaces the low final learning rate.
+    """
     return LoopConfig(
         config.steps,
         learning_rate=config.learning_rate,
@@ -294,23 +320,23 @@ def _loop(config: AdaptationConfig) -> LoopConfig:
         average_decay=config.average_decay,
         validate_every=config.look_every,
         patience=config.patience,
-        checkpoint_seconds=0.0,  # time is looked at as often as the loop can be left
+        checkpoint_seconds=0.0,  # the time limit is checked whenever the loop can be left
         half_precision_on=("cuda", "cpu"),
         seed=config.seed,
     )
 
 
 class _Stopwatch:
-    """Counts seconds from the start on but for what it is stopped for."""
+    """Counts seconds since its creation, except while stopped."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
+        self._start = time.monotonic()
 
     def seconds(self) -> float:
-        return time.monotonic() - self._began
+        return time.monotonic() - self._start
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        began = time.monotonic()
+        start = time.monotonic()
         yield
-        self._began += time.monotonic() - began
+        self._start += time.monotonic() - start

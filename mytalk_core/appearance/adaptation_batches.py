@@ -1,8 +1,8 @@
-"""Examples out of one actor's own frames: in their own light, the right way round, hardly moved.
+"""Examples from one actor's own frames, with little augmentation.
 
-Training on many people turns, mirrors and relights its examples, so that a renderer knows what its
-footage lacks, and shows it references with other mouths. Who learns one actor in one film wants
-that film as it is, and the references that a dub would look at.
+Training on many people rotates, mirrors and relights examples and uses references with other
+mouths, for generality. Adaptation to one actor in one film uses the film as it is, and the
+references that a dub would choose.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ from mytalk_core.appearance.renderer import RendererConfig
 
 @dataclass(frozen=True)
 class AdaptationBatchConfig:
-    """What examples of one actor are like."""
+    """Examples of one actor."""
 
     # Runs of two frames per step.
     runs: int = 1
-    # Reference frames per example: as many as the renderer looks at.
+    # Reference frames per example: as many as the renderer draws a frame from.
     references: int = RendererConfig.looked_at
     motion: CropMotionConfig = field(
         default_factory=lambda: CropMotionConfig(
@@ -35,36 +35,38 @@ class AdaptationBatchConfig:
 
 
 class AdaptationBatches:
-    """Makes batches out of the frames of some takes; it never sees any others."""
+    """Makes batches from the frames of takes."""
 
     def __init__(self, takes: Sequence[Take], config: AdaptationBatchConfig, size: int) -> None:
-        """Args: `takes` with two frames in a row at least; `size` is the renderer's."""
+        """Args: `takes` have two consecutive frames at least; `size` is the renderer's."""
         self._takes = takes
         self._config = config
         self._size = size
-        # Every place where two frames of the film stand beside each other: (take, place in it).
+        # Every pair of consecutive frames: (take, position of the first frame in it).
         self._places = [
             (number, int(place))
             for number, take in enumerate(takes)
-            for place in frames_in_a_row(take)
+            for place in consecutive_frames(take)
         ]
 
     def batch(self, random: np.random.Generator, step: int) -> AppearanceBatch:
-        """A batch for one step."""
+        """Return the batch of one step."""
         return batch_of([self._example(random) for _ in range(self._config.runs)], step)
 
     def _example(self, random: np.random.Generator) -> CropTensors:
-        """Two frames in a row, then their references, (2 + K, ..)."""
+        """Return two consecutive frames, then their references, (2 + K, ..)."""
         config = self._config
         number, first = self._places[random.integers(len(self._places))]
         clip = self._takes[number].clip
         run = np.arange(first, first + RUN)
-        # A take has gaps, so that its frames are no measure of time.
-        shown = alike_references(clip.unlikeness(first), run, config.references, random, TOO_NEAR)
-        crops = clip.crops.choose(np.concatenate([run, shown]))
+        # A take has gaps, so positions do not measure time and TOO_NEAR counts positions.
+        references = alike_references(
+            clip.unlikeness(first), run, config.references, random, TOO_NEAR
+        )
+        crops = clip.crops.choose(np.concatenate([run, references]))
         return crop_tensors(moved_crops(crops, RUN, config.motion, random), clip.scheme, self._size)
 
 
-def frames_in_a_row(take: Take) -> NDArray[np.int64]:
-    """The places of a take whose frame is followed by the film's next one."""
+def consecutive_frames(take: Take) -> NDArray[np.int64]:
+    """Return the positions of a take whose frame is followed by the film's next frame."""
     return np.flatnonzero(np.diff(take.frames) == 1)

@@ -1,12 +1,12 @@
-"""A renderer that learnt an actor, on disk: weights like any other's, with what came of it."""
+"""The file of an adapted renderer: weights as of any renderer, with the record of adaptation."""
 
 import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mytalk_core.appearance.adaptation import AdaptationRecord, Adapted, Look
-from mytalk_core.appearance.adaptation_exam import Scores
+from mytalk_core.appearance.adaptation import AdaptationRecord, Adapted, ValidationPoint
+from mytalk_core.appearance.adaptation_scores import Scores
 from mytalk_core.appearance.checkpoint import load_renderer, save_renderer
 from mytalk_core.errors import ModelError, Reason
 from mytalk_core.media.output import atomic_path
@@ -16,7 +16,7 @@ _ENTRY = "adaptation"
 
 
 def save_adapted(adapted: Adapted, path: Path) -> None:
-    """Write the renderer as `save_renderer` does, and its record; complete or not at all.
+    """Write the renderer as `save_renderer` does, with its record, atomically.
 
     Raises:
         OutputError: where the folder cannot be written or the disk is full.
@@ -26,27 +26,28 @@ def save_adapted(adapted: Adapted, path: Path) -> None:
 
 
 def load_adapted(path: Path) -> Adapted:
-    """Read what `save_adapted` wrote.
+    """Read a file of `save_adapted`.
 
     Raises:
-        ModelError: where the file is missing or is no renderer that learnt an actor.
+        ModelError: where the file is missing or holds no adapted renderer.
     """
     renderer = load_renderer(path)
     try:
         record = _record(json.loads(read_notes(path)[_ENTRY]))
     except (LookupError, TypeError, ValueError) as error:
         raise ModelError(
-            f"does not say what it learnt ({type(error).__name__}).",
+            f"holds no valid record of adaptation ({type(error).__name__}).",
             reason=Reason.MODEL_CORRUPT,
             where=str(path),
-            remedy="Delete it and learn the actor again.",
+            remedy="Delete it and adapt the renderer again.",
         ) from error
     return Adapted(renderer, record)
 
 
 def _record(fields: dict[str, Any]) -> AdaptationRecord:
     looks = [
-        Look(look["step"], look["seconds"], Scores(**look["scores"])) for look in fields["looks"]
+        ValidationPoint(look["step"], look["seconds"], Scores(**look["scores"]))
+        for look in fields["looks"]
     ]
     before, after = Scores(**fields["before"]), Scores(**fields["after"])
     return AdaptationRecord(**(fields | {"before": before, "after": after, "looks": tuple(looks)}))

@@ -1,4 +1,4 @@
-"""Augmented examples: two consecutive frames to draw, and references to look at."""
+"""Augmented training examples: two consecutive frames to draw, with references."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,47 +17,47 @@ from mytalk_core.appearance.reference_frames import (
 )
 from mytalk_core.media.clock import MOTION_FPS
 
-# Frames from one that is drawn at which references most like it begin. A dub keeps twice as far; of
-# clips of three seconds that would leave little.
-_ANOTHER_MOMENT = round(0.4 * MOTION_FPS)
-# Consecutive frames that are drawn of each clip, so that flicker can be seen.
+# Least distance in frames of similar references from the frame to draw. A dub keeps twice as far,
+# which would leave few frames of a clip of three seconds.
+_APART = round(0.4 * MOTION_FPS)
+# Consecutive frames drawn of each clip, so that the loss can measure flicker.
 RUN = 2
 
 
 @dataclass(frozen=True)
 class BatchConfig:
-    """What examples are like."""
+    """Examples and their augmentation."""
 
     # Runs of two frames per step and process.
     runs: int = 2
     # Reference frames per example.
     references: int = 4
-    # Share of examples whose references are those that a dub would look at: the most like it, but
-    # of another moment.
+    # Share of examples whose references are chosen as in a dub: the most similar ones that are not
+    # close in time.
     alike: float = 0.5
     motion: CropMotionConfig = field(default_factory=CropMotionConfig)
-    # Range of the gain per colour channel: lights and complexions that the footage lacks.
+    # Range of the gain, for lights and complexions that the footage lacks.
     darkest: float = 0.35
     brightest: float = 1.25
-    # Largest difference in light between a frame and its references, a share.
+    # Largest relative difference in light between a frame and its references.
     relight: float = 0.06
 
 
 @dataclass(frozen=True)
 class AppearanceBatch:
-    """Examples of one step: B runs of two frames to draw, and K references of each."""
+    """Examples of one step: B runs of two frames to draw, with K references each."""
 
-    target: CropTensors  # (2 B, ..), the frames of a run beside each other
+    target: CropTensors  # (2 B, ..), the frames of a run next to each other
     references: CropTensors  # (B, K, ..)
-    step: int = 0  # of the run of training, from 0
+    step: int = 0  # of the training run, from 0
 
     def to(self, device: torch.device) -> "AppearanceBatch":
-        """The same on another device."""
+        """Copy the batch to a device."""
         return replace(self, target=self.target.to(device), references=self.references.to(device))
 
 
 class AppearanceBatches:
-    """Makes augmented batches out of clips."""
+    """Makes augmented batches from random clips."""
 
     def __init__(
         self,
@@ -65,17 +65,17 @@ class AppearanceBatches:
         config: BatchConfig,
         size: int,
     ) -> None:
-        """Args: `draw` gives a random clip; `size` is the renderer's."""
+        """Args: `draw` returns a random clip; `size` is the renderer's."""
         self._draw = draw
         self._config = config
         self._size = size
 
     def batch(self, random: np.random.Generator, step: int) -> AppearanceBatch:
-        """A batch for one step."""
+        """Draw the clips of one step and return their batch."""
         return batch_of([self._example(random) for _ in range(self._config.runs)], step)
 
     def _example(self, random: np.random.Generator) -> CropTensors:
-        """The frames of a run, then its references, (2 + K, ..)."""
+        """Return the frames of a run, then its references, (2 + K, ..)."""
         config = self._config
         clip = self._draw(random)
         last = len(clip.opening) - 1
@@ -87,7 +87,7 @@ class AppearanceBatches:
         tensors = crop_tensors(moved, clip.scheme, self._size)
         if random.random() < 0.5:
             tensors = mirrored(tensors)
-        return _in_other_light(tensors, config, random)
+        return _relit(tensors, config, random)
 
     def _references(
         self, clip: AppearanceClip, run: NDArray[np.int64], random: np.random.Generator
@@ -95,12 +95,12 @@ class AppearanceBatches:
         count = self._config.references
         if random.random() < self._config.alike:
             unlike = clip.unlikeness(int(run[0]))
-            return alike_references(unlike, run, count, random, _ANOTHER_MOMENT)
+            return alike_references(unlike, run, count, random, _APART)
         return training_references(clip.opening, clip.pose, run, count, random)
 
 
 def batch_of(examples: Sequence[CropTensors], step: int) -> AppearanceBatch:
-    """A batch out of examples, each the frames of a run and then its references, (2 + K, ..)."""
+    """Stack examples, each the frames of a run and then its references, (2 + K, ..)."""
     stacked = [
         torch.stack(parts) for parts in zip(*(example.parts() for example in examples), strict=True)
     ]
@@ -111,10 +111,8 @@ def batch_of(examples: Sequence[CropTensors], step: int) -> AppearanceBatch:
     )
 
 
-def _in_other_light(
-    crops: CropTensors, config: BatchConfig, random: np.random.Generator
-) -> CropTensors:
-    """All in one light of another colour; the references in one that differs a little."""
+def _relit(crops: CropTensors, config: BatchConfig, random: np.random.Generator) -> CropTensors:
+    """Apply a random gain per channel, slightly different for the references."""
     light = random.uniform(config.darkest, config.brightest)
     gain = np.repeat(light * random.uniform(0.85, 1.15, (1, 3, 1, 1)), len(crops.pictures), axis=0)
     gain[RUN:] *= random.uniform(1 - config.relight, 1 + config.relight)
@@ -127,10 +125,10 @@ def _in_other_light(
 
 
 def mirrored(crops: CropTensors) -> CropTensors:
-    """Mirrored left to right. Points keep their numbers: all crops are mirrored alike."""
+    """Mirror crops left to right. Points keep their indices, since all crops are mirrored."""
 
     def swapped(points: Tensor, side: int) -> Tensor:
-        last = 1 - 1 / side  # where the middle of the first pixel goes
+        last = 1 - 1 / side  # image of the centre of the first pixel
         return points * torch.tensor([-1.0, 1.0]) + torch.tensor([last, 0.0])
 
     side = crops.pictures.shape[-1]

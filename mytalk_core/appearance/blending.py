@@ -1,4 +1,4 @@
-"""A redrawn crop and the film's own made one: colours and grain meet, and no edge is seen."""
+"""Blending of a redrawn crop into the film's own, with matched colour and grain and no edge."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,47 +13,57 @@ from mytalk_core.appearance.rim_match import RimConfig, rim_correction
 
 Floats = NDArray[np.float32]
 
-_CELLS = 24  # of the rim's grid along a crop's side
+_CELLS = 24  # cells of the rim's grid along a crop's side
 _SMALLEST_BAND = 40  # pixels along the crop's side in the coarsest band
-_NARROWEST = 2.0  # pixels: a takeover in less is an edge
+_NARROWEST = 2.0  # pixels; a narrower transition is visible as an edge
 
 
 @dataclass(frozen=True)
 class BlendConfig:
-    """How the drawing takes over from the film, in shares of the crop's width."""
+    """Transition from the film to the drawing, in shares of the crop's width."""
 
-    # How deep inside the mask's edge it begins, so that no resampling reaches across the edge.
+    # Depth inside the mask's edge at which it starts, so that no resampling crosses the edge.
     clearance: float = 0.02
-    # Over what depth the finest detail changes over where there is room for it, as on cheeks.
+    # Width of the transition of the finest detail where there is room for it, as on cheeks.
     feather: float = 0.05
     # The same for the coarsest light and colour.
     coarse_feather: float = 0.12
-    # Share of the way from the mask's edge to what must be drawn whole that may be used for it.
+    # Usable share of the distance from the mask's edge to what must be fully drawn.
     room: float = 0.75
-    # How far beyond both faces' outline it ends, fading, where the mask's edge is farther away. Out
-    # there are hair and collar, which stand elsewhere beside a head that is turned otherwise.
+    # Distance beyond both faces' outline over which the drawing fades out where the mask reaches
+    # farther. Hair and collar are there, whose position depends on the head pose.
     beyond: float = 0.015
     rim: RimConfig = field(default_factory=RimConfig)
 
 
 @dataclass(frozen=True)
 class Takeover:
-    """Where the drawing counts; all of (H, W)."""
+    """Shares of the drawing in the blend; all of (H, W)."""
 
     depth: Floats  # pixels inside the mask's edge, 0 outside
-    fine: Floats  # share of the drawing's finest detail, 0..1
-    coarse: Floats  # of its coarsest
+    fine: Floats  # share in the finest band, 0..1
+    coarse: Floats  # share in the coarsest band
+
+
+@dataclass(frozen=True)
+class DrawnCrop:
+    """A redrawn crop, with what its blending depends on."""
+
+    picture: Floats  # (C, C, 3) RGB 0..255
+    mask: NDArray[np.uint8]  # (C, C) 1 where the picture is redrawn
+    hulls: FaceHulls  # of the face, crop pixels
+    frame: int  # number of the frame in the film, the seed of its grain
 
 
 def takeover(mask: NDArray[np.uint8], hulls: FaceHulls, size: int, config: BlendConfig) -> Takeover:
-    """How the drawing fades in from the edge of mask and faces towards what it must show alone.
+    """Compute how the drawing fades in from the edge of mask and faces to the lips and chin.
 
     Args:
-        mask: (H, W) 0 or 1, a crop's or a part of it around the mask.
+        mask: (H, W) 0 or 1, of a crop or of a part of it around the mask.
         hulls: of the same picture.
         size: width of the crop.
     """
-    # A mask cut off by the crop's edge must fade out there too.
+    # A mask that is cut off by the crop's edge must fade out there too.
     framed = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)
     depth = framed[1:-1, 1:-1].astype(np.float32, copy=False)
     room = depth + _distance(hulls.speaking, mask.shape)
@@ -70,7 +80,7 @@ def takeover(mask: NDArray[np.uint8], hulls: FaceHulls, size: int, config: Blend
 
 
 def _distance(points: NDArray[np.float32], shape: tuple[int, ...]) -> Floats:
-    """(H, W) pixels to the hull of points (K, 2); found on every other pixel, which is enough."""
+    """Return the distance to the hull of points (K, 2), (H, W) pixels, computed at half size."""
     height, width = shape
     outside = np.ones(((height + 1) // 2, (width + 1) // 2), np.uint8)
     hull = cv2.convexHull(np.rint(points * 8).astype(np.int32))
@@ -81,93 +91,73 @@ def _distance(points: NDArray[np.float32], shape: tuple[int, ...]) -> Floats:
 
 
 def blend(
-    film: Floats,
-    drawn: Floats,
-    mask: NDArray[np.uint8],
-    hulls: FaceHulls,
-    frame: int,
-    grain: Grain,
-    config: BlendConfig,
+    film: Floats, drawn: DrawnCrop, grain: Grain, config: BlendConfig
 ) -> tuple[Floats, Floats]:
-    """The drawing fitted into the film's crop.
+    """Fit a drawing into the film's crop.
 
-    The drawing's colours are matched at the rim and its grain made up to the film's. Then bands of
+    The drawing's colours are matched at the rim and its missing grain is added. Then the bands of
     the two pictures are joined over widths that grow with the bands' coarseness (Burt and Adelson,
-    "A multiresolution spline with application to image mosaics", 1983); the finest band is left to
-    whoever mixes by the share, with the film's own samples.
+    "A multiresolution spline with application to image mosaics", 1983). The finest band is left to
+    the caller, who mixes by the share with the film's own samples.
 
     Args:
-        film, drawn: (C, C, 3) RGB 0..255, equal outside the mask.
-        mask: (C, C) 1 where the drawing counts.
-        hulls: of the face, crop pixels.
-        frame: number of the frame in the film, which decides its grain.
+        film: (C, C, 3) RGB 0..255, equal to the drawing outside the mask.
         grain: of the film, in crops of this size.
 
     Returns:
         The picture (C, C, 3), the film's own outside the mask, and its share (C, C), 0..1, zero at
-        the mask's edge and outside: film * (1 - share) + picture * share is the result.
+        the mask's edge and outside. The result is film * (1 - share) + picture * share.
     """
-    size = len(mask)
+    mask, size = drawn.mask, len(drawn.mask)
     cell = max(1, size // _CELLS)
     picture, share = film.copy(), np.zeros((size, size), np.float32)
     x, y, width, height = cv2.boundingRect(mask)
     if width == 0:
         return picture, share
-    # Whole cells, so that the rim's grid does not move with the mask.
+    # The part consists of whole cells, so that the rim's grid does not move with the mask.
     left, top = x // cell * cell, y // cell * cell
     right, bottom = (min(-(-end // cell) * cell, size) for end in (x + width, y + height))
     part = (slice(top, bottom), slice(left, right))
-    place = takeover(mask[part], hulls.beside(np.array([left, top], np.float32)), size, config)
+    hulls = drawn.hulls.beside(np.array([left, top], np.float32))
+    shares = takeover(mask[part], hulls, size, config)
     inside, before = mask[part], film[part]
-    difference = drawn[part] - before
-    correction = rim_correction(difference, place.depth, cell, size, config.rim)
+    difference = drawn.picture[part] - before
+    correction = rim_correction(difference, shares.depth, cell, size, config.rim)
     difference += cv2.copyTo(correction, inside)
-    after = _joined(difference, place, size)
+    after = _joined(difference, shares, size)
     after += before
     if grain.seen:
         lacking = np.float32(lacking_grain(after, inside, grain))
-        after += lacking * grain_of_frame(frame, bottom - top, right - left, grain)
+        after += lacking * grain_of_frame(drawn.frame, bottom - top, right - left, grain)
     np.clip(after, 0, 255, out=picture[part])
-    share[part] = place.fine
+    share[part] = shares.fine
     return picture, share
 
 
 def blended_crops(
-    film: NDArray[np.generic],
-    drawn: Floats,
-    masks: NDArray[np.uint8],
-    hulls: Sequence[FaceHulls],
-    frames: Sequence[int],
-    grain: Grain,
-    config: BlendConfig,
+    film: NDArray[np.generic], drawn: Sequence[DrawnCrop], grain: Grain, config: BlendConfig
 ) -> NDArray[np.uint8]:
-    """Drawings in the film's own crops as a dub puts them there, (N, C, C, 3) RGB.
-
-    Args:
-        film: (N, C, C, 3) RGB 0..255.
-        drawn, masks, hulls, frames: of each, as of `blend`.
-    """
+    """Blend N drawings into the film's crops (N, C, C, 3) RGB 0..255 as a dub does."""
     result = []
-    each = zip(film.astype(np.float32), drawn, masks, hulls, frames, strict=True)
-    for own, drawing, mask, around, frame in each:
-        picture, share = blend(own, drawing, mask, around, frame, grain, config)
+    for own, drawing in zip(film.astype(np.float32), drawn, strict=True):
+        picture, share = blend(own, drawing, grain, config)
         shown = share[..., None]
         mixed = np.rint(own * (1 - shown) + picture * shown).clip(0, 255)
         result.append(np.where(shown > 0, mixed, own).astype(np.uint8))
     return np.stack(result)
 
 
-def _joined(difference: Floats, place: Takeover, size: int) -> Floats:
-    """The difference with its coarser bands faded in over wider depths."""
+def _joined(difference: Floats, shares: Takeover, size: int) -> Floats:
+    """Fade in the bands of the difference, coarser bands over wider depths."""
     bands = max(int(np.log2(size / _SMALLEST_BAND)), 1)
     pictures, fine, coarse = (
-        _pyramid(each, bands) for each in (difference, place.fine, place.coarse)
+        _pyramid(each, bands) for each in (difference, shares.fine, shares.coarse)
     )
     joined = _weighted(pictures[-1], coarse[-1])
     for band in range(bands - 1, -1, -1):
         finer = pictures[band]
         rough = finer - _enlarged(pictures[band + 1], finer)
-        if band:  # the finest is mixed by the share
+        if band:  # the caller mixes the finest band by the share
             along = band / bands
             rough = _weighted(rough, (1 - along) * fine[band] + along * coarse[band])
         joined = _enlarged(joined, finer) + rough
@@ -175,7 +165,7 @@ def _joined(difference: Floats, place: Takeover, size: int) -> Floats:
 
 
 def _pyramid(picture: Floats, steps: int) -> list[Floats]:
-    """The picture and `steps` more of it, each half as large as the one before."""
+    """Return the picture and `steps` reductions of it, each half as large as the previous one."""
     pictures = [picture]
     for _ in range(steps):
         pictures.append(cv2.pyrDown(pictures[-1]).astype(np.float32, copy=False))
@@ -188,7 +178,7 @@ def _enlarged(picture: Floats, like: Floats) -> Floats:
 
 
 def _weighted(picture: Floats, share: Floats) -> Floats:
-    # Several times as fast as numpy's broadcasting.
+    # Several times faster than numpy's broadcasting.
     product = cv2.multiply(picture, cv2.merge([share, share, share]))
     return product.astype(np.float32, copy=False)
 

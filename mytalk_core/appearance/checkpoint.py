@@ -1,4 +1,4 @@
-"""The renderer on disk."""
+"""The file of a renderer."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -22,10 +22,10 @@ def save_renderer(
 
 
 def load_renderer(path: Path) -> Renderer:
-    """Read what `save_renderer` wrote; nothing is unpickled.
+    """Read a file of `save_renderer`; nothing is unpickled.
 
     Raises:
-        ModelError: where the file is missing or is no such model.
+        ModelError: where the file is missing or holds no renderer.
     """
     model = read_weights(
         path,

@@ -1,4 +1,4 @@
-"""A clip of a shard as stage 2 learns from it."""
+"""A clip of a shard as an example of stage 2."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from mytalk_core.faces.steadying import steadied
 
 @dataclass(frozen=True)
 class AppearanceClip:
-    """A clip ready for training; its landmarks are steadied, as a dub's are."""
+    """A clip ready for training, with landmarks steadied as in a dub."""
 
     crops: FaceCrops
     opening: NDArray[np.float32]  # (T,) crop pixels
@@ -28,23 +28,23 @@ class AppearanceClip:
 
     @property
     def mouths(self) -> Mouths:
-        """Of its frames, of no moment."""
+        """The mouths of its frames, with NaN timestamps."""
         return mouths_of(self.crops, np.full(len(self.opening), np.nan), self.scheme)
 
     def unlikeness(self, frame: int) -> NDArray[np.float32]:
-        """How unlike a frame's landmarks are those of each, (T,) shares of the window."""
+        """Return the landmark distance of every frame to `frame`, (T,) shares of the window."""
         mouths = self.mouths
-        alone: NDArray[np.float32] = unlikeness(mouths.choose(np.array([frame])), mouths)[0]
-        return alone
+        distances: NDArray[np.float32] = unlikeness(mouths.choose(np.array([frame])), mouths)[0]
+        return distances
 
 
 def steady_landmarks(found: Points, meta: ClipMeta) -> Points:
-    """The landmarks of a sample (T, P, 3) as stage 2 knows them, out of those it holds."""
+    """Steady the landmarks of a sample (T, P, 3) as stage 2 expects them."""
     return steadied(found, SCHEMES[meta.scheme], float(meta.fps))
 
 
 def appearance_clip(members: dict[str, bytes], mask: MaskConfig) -> AppearanceClip:
-    """The clip of a shard's sample by its members."""
+    """Decode the clip of a shard's sample from its members."""
     sample = decode_sample(members)
     scheme = SCHEMES[sample.meta.scheme]
     landmarks = steady_landmarks(sample.landmarks, sample.meta)

@@ -1,4 +1,4 @@
-"""Redrawn crops back into the film: what changes, where, and by how much."""
+"""Mapping of redrawn crops back into the film's frame."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from mytalk_core.faces.crop import put_back, region_around
 
 @dataclass(frozen=True)
 class Patch:
-    """A part of a film's frame drawn anew: frame * (1 - share) + rgb * share."""
+    """A redrawn part of a film's frame: the result is frame * (1 - share) + rgb * share."""
 
     left: int  # pixel of the frame
     top: int
     rgb: NDArray[np.float32]  # (h, w, 3) 0..255
-    share: NDArray[np.float32]  # (h, w) 0..1; where it is 0 the frame stays as it is
+    share: NDArray[np.float32]  # (h, w) 0..1; the frame is unchanged where it is 0
 
 
 def composite(
@@ -26,21 +26,21 @@ def composite(
     height: int,
     strength: float = 1.0,
 ) -> Patch | None:
-    """A blended crop as a part of the film's frame, which this never looks at.
+    """Map a blended crop into the film's frame, without reading the frame.
 
     Args:
         picture: (C, C, 3) RGB 0..255; share: (C, C) 0..1; both from `blend`.
         box: (3, 2) the crop's transform.
         width, height: of the film, pixels.
-        strength: 0..1, of the whole patch: less than 1 where drawing fades in or out.
+        strength: 0..1, factor on the share, below 1 where drawing fades in or out.
 
     Returns:
-        None where nothing changes.
+        The patch, or None where nothing changes.
     """
     rows, columns = np.flatnonzero(share.any(axis=1)), np.flatnonzero(share.any(axis=0))
     if strength <= 0 or len(rows) == 0:
         return None
-    # The share reaches one pixel beyond its last positive one before it is nothing.
+    # Interpolation extends the share by one pixel beyond its last positive one.
     corners = np.array([[columns[0] - 1, rows[0] - 1], [columns[-1] + 1, rows[-1] + 1]], np.float32)
     region = region_around(corners, box, width, height)
     if region is None:

@@ -1,7 +1,7 @@
-"""What the renderer is told: drawn landmarks, the mask, the skin, and the warp landmarks imply.
+"""Inputs of the renderer: drawn landmarks, mask, skin, and the flow that landmarks imply.
 
-Pictures are crops or parts of them; points are in pixels of the picture at hand, whole numbers in
-the middles of pixels.
+Pictures are crops or parts of them. Points are in pixels of their picture; whole numbers are the
+centres of pixels.
 """
 
 from dataclasses import dataclass
@@ -15,32 +15,31 @@ from torch import Tensor
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
 _SUBPIXEL_BITS = 4  # OpenCV draws at 1/16 pixel
-# What a difference in how the head is turned counts beside one of the mouth. Frames of one moment
-# have their turn in common: the more it counts, the more is drawn from the frame's own moment, and
-# so from the original's mouth.
+# Weight of a difference in head rotation relative to one of the mouth. Frames close in time share
+# their rotation: a larger weight selects more of them, which leaks the original mouth.
 _TURN = 0.2
 
 
 @dataclass(frozen=True)
 class MaskConfig:
-    """The part of the face that is drawn anew, in inter-ocular units.
+    """The redrawn part of the face, in inter-ocular units.
 
-    It covers everything that speech moves, at its widest, whatever this frame's mouth does: a mask
-    that followed the jaw would tell the renderer how far the original mouth was open.
+    It covers everything that speech moves, at its widest and independent of the frame's mouth,
+    because a mask that follows the jaw would tell the renderer the original opening.
     """
 
-    # How far the mask reaches beyond the resting jaw line at the sides.
+    # Margin beyond the resting jaw line at the sides.
     side_margin: float = 0.02
-    # How far it reaches below the resting chin: an open jaw.
+    # Margin below the resting chin, enough for an open jaw.
     chin_margin: float = 0.24
-    # How far below the nose it begins.
+    # Distance of the upper edge below the nose.
     nose_gap: float = 0.03
-    # How far down from eye height to the mouth corners the mask's upper edge lies at the cheeks.
+    # Position of the upper edge at the cheeks between eye height (0) and mouth corners (1).
     cheek_drop: float = 0.25
 
 
 def drawing_channels(scheme: LandmarkScheme) -> tuple[tuple[tuple[int, ...], bool], ...]:
-    """The contours drawn, one channel each: positions in `scheme.moving`, and whether closed."""
+    """Return the contours drawn, one channel each: positions in `scheme.moving`, and if closed."""
     outer = len(scheme.outer_lips)
     lips = len(scheme.lips)
     return (
@@ -53,7 +52,7 @@ def drawing_channels(scheme: LandmarkScheme) -> tuple[tuple[tuple[int, ...], boo
 def draw_landmarks(
     points: NDArray[np.float32], size: int, scheme: LandmarkScheme
 ) -> NDArray[np.uint8]:
-    """Landmarks as pictures: outer lips, inner lips and jaw, points joined, white on black.
+    """Draw landmarks as white lines on black: outer lips, inner lips and jaw.
 
     Args:
         points: (M, 2) the scheme's moving points, pixels of a picture of `size`.
@@ -78,16 +77,16 @@ def draw_landmarks(
 
 @dataclass(frozen=True)
 class Outlines:
-    """Regions of one person's resting face, as closed outlines in aligned inter-ocular units."""
+    """Regions of a person's resting face, in aligned inter-ocular units."""
 
-    mask: NDArray[np.float32]  # (O, 3) what is drawn anew
-    face: NDArray[np.float32]  # (Q, 3) the upper face, in any order; its hull counts
+    mask: NDArray[np.float32]  # (O, 3) closed outline of the redrawn region
+    face: NDArray[np.float32]  # (Q, 3) points whose hull is the upper face
 
 
 def face_outlines(
     resting_shape: NDArray[np.float32], config: MaskConfig, scheme: LandmarkScheme
 ) -> Outlines:
-    """The regions of a person's resting face (P, 3), in aligned inter-ocular units."""
+    """Return the regions of a resting face (P, 3)."""
     upper_face = [*scheme.rigid, *scheme.pose_context, *scheme.cheeks]
     return Outlines(_mask_outline(resting_shape, config, scheme), resting_shape[upper_face])
 
@@ -95,7 +94,7 @@ def face_outlines(
 def _mask_outline(
     resting_shape: NDArray[np.float32], config: MaskConfig, scheme: LandmarkScheme
 ) -> NDArray[np.float32]:
-    """Along the jaw, widened, then back over the cheeks and under the nose."""
+    """Return the outline along the widened jaw, then back over the cheeks and under the nose."""
     jaw = resting_shape[list(scheme.jaw)].copy()
     across = np.abs(jaw[:, 0]) / np.abs(jaw[:, 0]).max()
     jaw[:, 0] += np.sign(jaw[:, 0]) * config.side_margin * across
@@ -112,7 +111,7 @@ def _mask_outline(
 def fill_regions(
     mask_outline: NDArray[np.float32], face_points: NDArray[np.float32], size: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Mask and unmasked skin of a picture, each (size, size), 0 or 1.
+    """Fill the mask and the unmasked skin of a picture, each (size, size), 0 or 1.
 
     Args:
         mask_outline, face_points: of `Outlines`, posed, (., 2) pixels.
@@ -127,11 +126,10 @@ def fill_regions(
 
 
 def landmark_flow(target: Tensor, reference: Tensor, grid_size: int, reach: float) -> Tensor:
-    """Where each place of the target is found in a reference, as far as landmarks know.
+    """Interpolate the offsets of landmarks between target and reference to a dense flow.
 
-    Every point pulls its surroundings along with a Gaussian weight; far from all points the flow
-    fades to zero. A Gaussian of the distance is one across times one down, so that the sums over
-    points are two matrix products.
+    Every point moves its surroundings with a Gaussian weight; far from all points the flow is zero.
+    The Gaussian is separable, so the sums over points are two matrix products.
 
     Args:
         target: (.., M, 2) points in shares of the picture's side, 0..1.
@@ -140,13 +138,13 @@ def landmark_flow(target: Tensor, reference: Tensor, grid_size: int, reach: floa
         reach: standard deviation of the Gaussian, a share of the side.
 
     Returns:
-        (.., 2, G, G) offsets (x, y) in shares of the side, to add to a target place.
+        (.., 2, G, G) offsets (x, y) in shares of the side, to add to a target position.
     """
     axis = (torch.arange(grid_size, device=target.device, dtype=target.dtype) + 0.5) / grid_size
     squared = (target.transpose(-1, -2)[..., None, :] - axis[:, None]).square()
     across, down = torch.exp(-squared / (2 * reach**2)).unbind(dim=-3)  # (.., G, M) each
     offsets = (reference - target).transpose(-1, -2)[..., None, :]  # (.., 2, 1, M)
-    # In half precision places would be coarser than pixels.
+    # Half precision cannot resolve positions to a pixel.
     with torch.autocast(target.device.type, enabled=False):
         pull = (down[..., None, :, :] * offsets) @ across[..., None, :, :].transpose(-1, -2)
         weight = down @ across.transpose(-1, -2)
@@ -156,12 +154,11 @@ def landmark_flow(target: Tensor, reference: Tensor, grid_size: int, reach: floa
 def landmark_distance(
     lips: Tensor, anchors: Tensor, known_lips: Tensor, known_anchors: Tensor
 ) -> Tensor:
-    """How unlike faces look by their landmarks: the mouth's shape, and how the head is turned.
+    """Return the distance of faces by mouth shape and head rotation.
 
-    The shape is that of the lips once the faces' anchors lie on each other as well as an affine map
-    can make them, which to first order is how a flat face looks turned otherwise. Counted is the
-    mean distance of the lips then, and a fifth of that of the anchors without it. Where a face
-    stands in its picture does not count.
+    It is the mean distance of the lips after an affine fit of the anchors (to first order the
+    effect of rotating a flat face), plus a fifth of the mean distance of the anchors without the
+    fit. The position of a face in its picture has no effect.
 
     Args:
         lips: (B, L, 2), any unit; anchors: (B, Q, 2) points of the upper face.
@@ -172,17 +169,17 @@ def landmark_distance(
     """
     middle, known_middle = (each.mean(dim=1, keepdim=True) for each in (anchors, known_anchors))
     upper, known_upper = anchors - middle, known_anchors - known_middle
-    # In half precision neither the fit nor what it leaves would be exact enough.
+    # Half precision is too coarse for the fit and its residual.
     with torch.autocast(lips.device.type, enabled=False):
-        turned = torch.einsum("bcq,kqd->bkcd", torch.linalg.pinv(upper), known_upper)
-        there = torch.einsum("blc,bkcd->bkld", lips - middle, turned)
-    mouth = _mean_distance(there, known_lips - known_middle)
+        affine = torch.einsum("bcq,kqd->bkcd", torch.linalg.pinv(upper), known_upper)
+        mapped = torch.einsum("blc,bkcd->bkld", lips - middle, affine)
+    mouth = _mean_distance(mapped, known_lips - known_middle)
     return mouth + _TURN * _mean_distance(upper[:, None], known_upper)
 
 
 def _mean_distance(points: Tensor, others: Tensor) -> Tensor:
-    """Of points (B, 1 or K, P, 2) from others (K, P, 2), (B, K)."""
-    # Coordinates apart: a norm over pairs takes three times as long.
+    """Return mean distances of points (B, 1 or K, P, 2) from others (K, P, 2), (B, K)."""
+    # Separate coordinates: a norm over pairs takes three times as long.
     x, y = (points[..., axis] - others[..., axis] for axis in (0, 1))
     mean: Tensor = x.square_().add_(y.square_()).sqrt_().mean(dim=-1)
     return mean

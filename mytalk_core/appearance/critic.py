@@ -1,17 +1,18 @@
-"""The critic: which patches of a mouth look drawn. Trained beside the renderer, not shipped."""
+"""The critic, a patch discriminator of the mouth. It is trained with the renderer, not shipped."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Of pictures of the mouth and the landmarks drawn on them.
-_CHANNELS = 6
+_CHANNELS = 6  # RGB of the mouth and three channels of drawn landmarks
 _WIDTHS = (32, 64, 96)
 
 
 class MouthCritic(nn.Module):
-    """A patch discriminator (Isola et al., "Image-to-image translation with conditional
-    adversarial networks", CVPR 2017) that sees the mouth alone, and so weighs nothing else."""
+    """A patch discriminator whose input is the mouth alone.
+
+    Isola et al., "Image-to-image translation with conditional adversarial networks", CVPR 2017.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,12 +21,12 @@ class MouthCritic(nn.Module):
         for width in _WIDTHS:
             self.stages.append(nn.Conv2d(channels, width, 4, 2, 1))
             channels = width
-        self.verdict = nn.Conv2d(channels, 1, 3, 1, 1)
+        self.verdict = nn.Conv2d(channels, 1, 3, 1, 1)  # this name is in checkpoints
 
     def forward(self, mouth: Tensor) -> list[Tensor]:
-        """(B, 6, H, H) picture and drawn landmarks to features, and the verdict of each patch last.
+        """Map picture and drawn landmarks (B, 6, H, H) to features, with the patch logits last.
 
-        More is truer.
+        Larger logits mean more likely true.
         """
         found = []
         x = mouth
@@ -36,16 +37,16 @@ class MouthCritic(nn.Module):
 
 
 def critic_loss(true: Tensor, drawn: Tensor) -> Tensor:
-    """What the critic minimises (least squares: Mao et al., ICCV 2017), of two verdicts."""
+    """Return the critic's loss of the logits (least squares: Mao et al., ICCV 2017)."""
     return 0.5 * ((true - 1).square().mean() + drawn.square().mean())
 
 
-def deceit_loss(drawn: Tensor) -> Tensor:
-    """What the renderer minimises to have its verdict taken for a true one."""
+def adversarial_loss(drawn: Tensor) -> Tensor:
+    """Return the renderer's adversarial loss of the logits."""
     return 0.5 * (drawn - 1).square().mean()
 
 
 def feature_matching(true: list[Tensor], drawn: list[Tensor]) -> Tensor:
-    """Mean distance of the critic's features (Wang et al., pix2pixHD, CVPR 2018, equation 4)."""
+    """Return the mean L1 of the critic's features (Wang et al., pix2pixHD, CVPR 2018, eq. 4)."""
     distances = [F.l1_loss(ours, theirs) for ours, theirs in zip(drawn, true, strict=True)]
     return torch.stack(distances).mean()

@@ -1,4 +1,4 @@
-"""Crops moved a little, so that what is learnt hangs on no pixel: augmentation of examples."""
+"""Geometric augmentation of crops: small random affine maps and landmark jitter."""
 
 from dataclasses import dataclass
 
@@ -11,36 +11,36 @@ from mytalk_core.appearance.face_crops import FaceCrops, Pictures
 
 @dataclass(frozen=True)
 class CropMotionConfig:
-    """How far crops and the landmarks asked for are moved."""
+    """Ranges of the augmentation."""
 
-    # Standard deviation of the jitter on asked landmarks, shares of a crop's side.
+    # Standard deviation of the jitter of target landmarks, as a share of a crop's side.
     landmark_jitter: float = 0.001
-    # Largest turn (degrees), zoom (share) and shift (share of a crop's side) of a crop.
+    # Largest rotation (degrees), zoom (share) and shift (share of a crop's side) of a crop.
     turn: float = 6.0
     zoom: float = 0.08
     shift: float = 0.03
-    # Largest lengthening of a crop in one direction, a share: a head that turns or nods.
+    # Largest stretch of a crop in one direction, a share; imitates a head that turns or nods.
     stretch: float = 0.06
 
 
 def moved_crops(
-    crops: FaceCrops, asked: int, config: CropMotionConfig, random: np.random.Generator
+    crops: FaceCrops, targets: int, config: CropMotionConfig, random: np.random.Generator
 ) -> FaceCrops:
-    """Every crop turned, stretched and shifted a little, each in its own way.
+    """Rotate, zoom, stretch and shift every crop at random.
 
     Args:
-        asked: how many, from the first on, are frames in a row that are to be drawn: they move
-            alike, and their landmarks jitter.
+        targets: number of leading crops that are consecutive frames to draw: they share one map,
+            and their landmarks are jittered.
     """
     count, size = crops.pictures.shape[:2]
     moved: list[list[NDArray[np.float32]]] = []
     pictures: list[Pictures] = []
     matrix = np.eye(2, 3)
     for index in range(count):
-        if index == 0 or index >= asked:
+        if index == 0 or index >= targets:
             matrix = _random_motion(size, config, random)
         pictures.append(
-            cv2.warpAffine(  # type: ignore[arg-type]  # it keeps the type of its numbers
+            cv2.warpAffine(  # type: ignore[arg-type]  # it keeps the dtype
                 crops.pictures[index], matrix, (size, size), borderMode=cv2.BORDER_REPLICATE
             )
         )
@@ -50,14 +50,14 @@ def moved_crops(
     stacked: Pictures = np.stack(pictures)  # type: ignore[assignment]
     found = FaceCrops(stacked, *(np.stack(path) for path in zip(*moved, strict=True)))
     for path in (found.points, found.before, found.after):
-        path[:asked] += random.normal(0, config.landmark_jitter * size, path[:asked].shape)
+        path[:targets] += random.normal(0, config.landmark_jitter * size, path[:targets].shape)
     return found
 
 
 def _random_motion(
     size: int, config: CropMotionConfig, random: np.random.Generator
 ) -> NDArray[np.float64]:
-    """An affine map (2, 3) about the middle of a crop."""
+    """Return a random affine map (2, 3) around the centre of a crop."""
     turn = np.radians(random.uniform(-config.turn, config.turn))
     direction = random.uniform(0, np.pi)
     along = np.array([[np.cos(direction)], [np.sin(direction)]])

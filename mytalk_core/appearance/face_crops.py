@@ -1,4 +1,4 @@
-"""Crops of one face with all that the renderer is told about each."""
+"""Crops of one face, and the renderer's input tensors made from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,29 +22,29 @@ from mytalk_core.faces.face_motion import FaceMotion, resting_shape
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
 Pictures: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]
-"""RGB, 0..255: 8-bit as training data has them, or float of films with more bits."""
+"""RGB, 0..255: 8-bit in training data, float for films with more bits."""
 
-# The lower face in a crop, in shares of its side: where it begins (x, y), and its own side.
+# The window of the lower face in a crop, in shares of its side: left top corner (x, y) and side.
 WINDOW_CORNER = (1 / 6, 1 / 3)
 WINDOW_SIDE = 2 / 3
 
-# Side of the whole crop as the renderer sees it, over that of the window: half as fine.
+# Side of the whole crop in the renderer's input relative to the window's: half its resolution.
 _CONTEXT = 3 / 4
 
 
 @dataclass(frozen=True)
 class FaceCrops:
-    """T crops (or any choice of them) of one face; all points in crop pixels."""
+    """T crops of one face, or any choice of them; all points in crop pixels."""
 
     pictures: Pictures  # (T, C, C, 3)
     points: NDArray[np.float32]  # (T, M, 2) moving points
-    before: NDArray[np.float32]  # (T, M, 2) where they were a frame earlier, in this frame's crop
-    after: NDArray[np.float32]  # (T, M, 2) where they will be a frame later, likewise
+    before: NDArray[np.float32]  # (T, M, 2) those of the previous frame, in this frame's crop
+    after: NDArray[np.float32]  # (T, M, 2) those of the next frame, likewise
     mask_outlines: NDArray[np.float32]  # (T, O, 2)
     face_points: NDArray[np.float32]  # (T, Q, 2) upper face
 
     def choose(self, frames: NDArray[np.int64] | slice) -> "FaceCrops":
-        """The crops of these frames."""
+        """Return the crops of these frames."""
         return FaceCrops(
             self.pictures[frames],
             self.points[frames],
@@ -57,14 +57,14 @@ class FaceCrops:
 
 @dataclass(frozen=True)
 class CropTensors:
-    """What the renderer takes; leading dimensions are free. Points are in shares of the window."""
+    """The renderer's input with any leading dimensions. Points are in shares of the window."""
 
     pictures: Tensor  # (.., 3, S, S) RGB 0..1, the window of the lower face
-    masks: Tensor  # (.., 1, S, S) 0 or 1: what is drawn anew
-    drawings: Tensor  # (.., 9, S, S) 0..1: now, a frame before, a frame after
+    masks: Tensor  # (.., 1, S, S) 1 where the face is redrawn, else 0
+    drawings: Tensor  # (.., 9, S, S) 0..1: landmarks of this frame, the previous and the next one
     lips: Tensor  # (.., L, 2)
     jaw: Tensor  # (.., J, 2)
-    anchors: Tensor  # (.., Q, 2) points of the upper face, which tell where the head turns
+    anchors: Tensor  # (.., Q, 2) points of the upper face, which show the head's rotation
     contexts: Tensor  # (.., 3, c, c) the whole crop, c = 3/4 S
     context_masks: Tensor  # (.., 1, c, c)
     skins: Tensor  # (.., 1, c, c) 1 on the unmasked skin
@@ -75,7 +75,7 @@ class CropTensors:
         return torch.cat([self.lips, self.jaw], dim=-2)
 
     def parts(self) -> tuple[Tensor, ...]:
-        """The tensors in their order."""
+        """Return the tensors in the order of the fields."""
         return (
             self.pictures,
             self.masks,
@@ -89,11 +89,11 @@ class CropTensors:
         )
 
     def as_batch(self) -> "CropTensors":
-        """The same with a leading dimension of one: the set of one person."""
+        """Add a leading dimension of one person."""
         return CropTensors(*(part[None] for part in self.parts()))
 
     def to(self, device: torch.device) -> "CropTensors":
-        """The same on another device."""
+        """Copy the tensors to a device."""
         return CropTensors(*(part.to(device, non_blocking=True) for part in self.parts()))
 
 
@@ -105,12 +105,12 @@ def face_crops(
     scheme: LandmarkScheme,
     mask: MaskConfig,
 ) -> FaceCrops:
-    """Put points and outlines of one face into its crops.
+    """Map points and outlines of one face into its crops.
 
     Args:
         pictures: (T, C, C, 3) of consecutive frames; landmarks: (T, P, 3) square pixels;
             boxes: (T, 3, 2).
-        motion: of the same frames; the mask hangs on the pose, not on the original mouth.
+        motion: of the same frames; the mask depends on the pose, not on the original mouth.
     """
     outlines = face_outlines(resting_shape(motion.shape), mask, scheme)
     before, after = neighbours(landmarks[:, list(scheme.moving)], boxes)
@@ -125,7 +125,7 @@ def face_crops(
 
 
 def joined_crops(parts: Sequence[FaceCrops]) -> FaceCrops:
-    """Crops of one size, one part after the other."""
+    """Concatenate crops of one size."""
     return FaceCrops(
         *(
             np.concatenate([getattr(part, name) for part in parts])
@@ -135,31 +135,31 @@ def joined_crops(parts: Sequence[FaceCrops]) -> FaceCrops:
 
 
 def resized_crops(crops: FaceCrops, size: int) -> FaceCrops:
-    """Crops of another size, float pictures."""
+    """Resize crops; the pictures become float."""
     gain = np.float32(size / crops.pictures.shape[1])
 
-    def moved(points: NDArray[np.float32]) -> NDArray[np.float32]:
-        # Whole numbers are the middles of pixels.
-        there: NDArray[np.float32] = (points + np.float32(0.5)) * gain - np.float32(0.5)
-        return there
+    def scaled(points: NDArray[np.float32]) -> NDArray[np.float32]:
+        # Whole numbers are the centres of pixels.
+        result: NDArray[np.float32] = (points + np.float32(0.5)) * gain - np.float32(0.5)
+        return result
 
     pictures: Pictures = np.stack(  # type: ignore[assignment]
         [_resized(picture, size) for picture in crops.pictures.astype(np.float32)]
     )
     return FaceCrops(
         pictures,
-        moved(crops.points),
-        moved(crops.before),
-        moved(crops.after),
-        moved(crops.mask_outlines),
-        moved(crops.face_points),
+        scaled(crops.points),
+        scaled(crops.before),
+        scaled(crops.after),
+        scaled(crops.mask_outlines),
+        scaled(crops.face_points),
     )
 
 
 def posed(
     shape: NDArray[np.float32], pose: Pose, boxes: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """A still aligned shape (N, 3) as it stands in every crop, (T, N, 2) crop pixels."""
+    """Pose a constant aligned shape (N, 3) in every crop, (T, N, 2) crop pixels."""
     still = np.broadcast_to(shape, (len(boxes), *shape.shape))
     return apply_box(to_pixels(still, pose), boxes)
 
@@ -167,9 +167,9 @@ def posed(
 def neighbours(
     points: NDArray[np.float32], boxes: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Points of the frame before and after, seen in each frame's own crop; (T, N, 2) each.
+    """Map the points of the previous and the next frame into each frame's crop, (T, N, 2) each.
 
-    The first frame has itself before it, the last one itself after it.
+    The first frame is its own previous frame, the last one its own next frame.
 
     Args:
         points: (T, N, 2 or 3) square pixels of consecutive frames.
@@ -186,10 +186,10 @@ def context_size(size: int) -> int:
 
 
 def to_window(points: NDArray[np.float32], crop_size: int, size: int) -> NDArray[np.float32]:
-    """Crop pixels (.., 2) to shares of the window once it is resampled to `size` pixels.
+    """Convert crop pixels (.., 2) to shares of the window resampled to `size` pixels.
 
-    Whole numbers are the middles of pixels, in the crop and, after multiplication by `size`, in
-    the window; resampling keeps the outer edges of pixels in place, not their middles.
+    Whole numbers are the centres of pixels, in the crop and, after multiplication by `size`, in the
+    window; resampling keeps the outer edges of pixels in place, not their centres.
     """
     corner = np.array(WINDOW_CORNER, np.float32)
     edges = (points + np.float32(0.5)) / np.float32(crop_size) - corner
@@ -198,14 +198,14 @@ def to_window(points: NDArray[np.float32], crop_size: int, size: int) -> NDArray
 
 
 def window_slices(crop_size: int) -> tuple[slice, slice]:
-    """Rows and columns of the window in a crop whose side is a multiple of 6."""
+    """Return rows and columns of the window in a crop whose side is a multiple of 6."""
     side = crop_size * 2 // 3
     top, left = crop_size // 3, crop_size // 6
     return slice(top, top + side), slice(left, left + side)
 
 
 def crop_regions(crops: FaceCrops) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """What is drawn anew and the skin beside it, at the crops' own size: (T, C, C) each, 0 or 1."""
+    """Return masks and unmasked skin at the crops' own size, (T, C, C) each, 0 or 1."""
     size = crops.pictures.shape[1]
     regions = [
         fill_regions(outline, face, size)
@@ -216,10 +216,10 @@ def crop_regions(crops: FaceCrops) -> tuple[NDArray[np.uint8], NDArray[np.uint8]
 
 
 def crop_tensors(crops: FaceCrops, scheme: LandmarkScheme, size: int) -> CropTensors:
-    """Draw landmarks, fill regions and turn all into tensors with one leading dimension.
+    """Draw landmarks, fill regions and convert all to tensors with one leading dimension.
 
-    A pixel of the window or of the context in which any part of the mask is averaged is masked,
-    so that nothing of the original mouth is left in what is not.
+    A pixel of the window or the context is masked if any part of the mask contributes to it, so
+    that unmasked pixels hold nothing of the original mouth.
 
     Args:
         crops: of any size C that is a multiple of 6.
@@ -234,8 +234,8 @@ def crop_tensors(crops: FaceCrops, scheme: LandmarkScheme, size: int) -> CropTen
         to_window(points, crop_size, size) for points in (crops.points, crops.before, crops.after)
     ]
     drawings = [
-        np.concatenate([draw_landmarks(points * size, size, scheme) for points in moments])
-        for moments in zip(*paths, strict=True)
+        np.concatenate([draw_landmarks(points * size, size, scheme) for points in frames])
+        for frames in zip(*paths, strict=True)
     ]
     anchors = to_window(crops.face_points, crop_size, size)
     lips = len(scheme.lips)
@@ -254,13 +254,13 @@ def crop_tensors(crops: FaceCrops, scheme: LandmarkScheme, size: int) -> CropTen
 
 
 def _touched(region: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """The pixels of a picture resized to `side` that show anything of the region, 0 or 1."""
+    """Return the pixels of a picture resized to `side` that overlap the region, 0 or 1."""
     if len(region) == side:
         return region
     if len(region) > side:
         share = cv2.resize(region.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
         return (share > 0).astype(np.uint8)
-    reached = cv2.dilate(region, np.ones((5, 5), np.uint8))  # as far as cubic interpolation looks
+    reached = cv2.dilate(region, np.ones((5, 5), np.uint8))  # the reach of cubic interpolation
     return cv2.resize(  # type: ignore[return-value]
         reached, (side, side), interpolation=cv2.INTER_NEAREST
     )
@@ -276,11 +276,11 @@ def _resized(picture: Pictures, side: int) -> Pictures:
 
 
 def _pictures(pictures: list[Pictures]) -> Tensor:
-    """(T, 3, side, side) 0..1, channels last in memory."""
+    """Stack pictures to (T, 3, side, side), 0..1, channels last in memory."""
     stacked = torch.from_numpy(np.ascontiguousarray(np.stack(pictures)))
     return stacked.permute(0, 3, 1, 2).float() / 255
 
 
 def _regions(regions: list[NDArray[np.uint8]]) -> Tensor:
-    """(T, 1, side, side) 0 or 1."""
+    """Stack regions to (T, 1, side, side), 0 or 1."""
     return torch.from_numpy(np.stack(regions)).float()[:, None]

@@ -1,4 +1,4 @@
-"""What the networks of the renderer are built of."""
+"""Layers of the renderer's networks."""
 
 from typing import cast
 
@@ -10,14 +10,14 @@ from mytalk_core.appearance.row_sampling import goes_by_rows, row_sums
 
 
 class MapNorm(nn.GroupNorm):
-    """Group norm that is no slower on small maps than on large ones.
+    """Group norm with a fast path for small maps.
 
-    Torch's own takes four times as long on a CPU, channels last, where maps are small and the
-    channels of a group are no multiple of eight.
+    Torch's own takes four times as long on a CPU, channels last, if maps are small and the channels
+    of a group are no multiple of eight.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same."""
+        """Normalise (B, C, H, W)."""
         batch, channels, height, width = x.shape
         members = channels // self.num_groups
         slow = height * width < 1024 and members % 8 > 0
@@ -29,7 +29,7 @@ class MapNorm(nn.GroupNorm):
             by_group = F.avg_pool1d(x.mean(dim=1, keepdim=True), members)
             return by_group.repeat_interleave(members, dim=2)
 
-        # Means are taken out first: of flat maps the mean square less the squared mean is noise.
+        # Means are removed first: for flat maps, mean square minus squared mean is rounding noise.
         apart = rows - over_groups(rows)
         gain = self.weight * (over_groups(apart.square()) + self.eps).rsqrt()
         normed = torch.addcmul(self.bias, apart, gain)
@@ -45,16 +45,16 @@ class ConvBlock(nn.Module):
         self.norm = MapNorm(8, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
+        """Map (B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
         return self.finished(self.conv(x))
 
     def finished(self, convolved: Tensor) -> Tensor:
-        """What follows the convolution."""
+        """Apply what follows the convolution."""
         return silu(self.norm(convolved))
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions around which the input passes."""
+    """Two convolutions with a skip connection."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -62,19 +62,19 @@ class ResidualBlock(nn.Module):
         self.second = nn.Conv2d(width, width, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, width, H, W) to the same."""
+        """Map (B, width, H, W) to the same shape."""
         result: Tensor = x + self.second(self.first(x))
         return result
 
 
 class Enlarging(nn.ModuleList):
-    """Features of one scale and those of the next finer one to one map of the finer scale."""
+    """Joins features of one scale with those of the next finer scale."""
 
     def __init__(self, coarse: int, fine: int, width: int) -> None:
         super().__init__([ConvBlock(coarse + fine, width), ResidualBlock(width)])
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
-        """(B, coarse, H, W), doubled, and (B, fine, 2 H, 2 W) to (B, width, 2 H, 2 W)."""
+        """Map (B, coarse, H, W) and (B, fine, 2 H, 2 W) to (B, width, 2 H, 2 W)."""
         block = cast(ConvBlock, self[0])
         if torch.is_grad_enabled() or coarse.device.type != "cpu":
             doubled = F.interpolate(coarse, scale_factor=2.0, mode="nearest")
@@ -86,16 +86,16 @@ class Enlarging(nn.ModuleList):
 
 
 def _convolved_with_doubled(coarse: Tensor, fine: Tensor, conv: nn.Conv2d) -> Tensor:
-    """A 3x3 convolution of `coarse`, each pixel of it twice as large, and `fine` beside it.
+    """Convolve the concatenation of `coarse` at twice its size and `fine` with a 3x3 kernel.
 
-    Three neighbours of a doubled picture are two different pixels: kernels of 2x2, one for each of
-    the four places in a pixel, do with less than half the multiplications.
+    Three neighbours of an enlarged picture come from two pixels. A 2x2 kernel for each of the four
+    positions in an enlarged pixel needs less than half the multiplications.
     """
     channels, width = coarse.shape[1], conv.out_channels
     new, known = conv.weight[:, :channels], conv.weight[:, channels:]
     layout = torch.channels_last
     result = F.conv2d(fine, known.contiguous(memory_format=layout), conv.bias, padding=1)
-    for axis in (2, 3):  # down, then across: the last one varies slowest
+    for axis in (2, 3):  # rows, then columns, which vary slowest
         before, middle, after = new.unbind(axis)
         first = torch.stack([before, middle + after], dim=axis)
         second = torch.stack([before + middle, after], dim=axis)
@@ -110,20 +110,19 @@ def _convolved_with_doubled(coarse: Tensor, fine: Tensor, conv: nn.Conv2d) -> Te
 
 
 class PyramidEncoder(nn.Module):
-    """A picture to features at 1/2, 1/4, 1/8 .. of its size, one scale for each width."""
+    """Encodes a picture to features at 1/2, 1/4, 1/8 .. of its size, one scale for each width."""
 
     def __init__(self, channels: int, widths: tuple[int, ...]) -> None:
         super().__init__()
         self.stages = nn.ModuleList()
         for number, width in enumerate(widths):
             down = ConvBlock(channels, width, stride=2)
-            # At half size a second pair of convolutions costs as much as a scale further down,
-            # and sees less.
+            # At half size a residual block costs as much as one more scale, with less context.
             self.stages.append(nn.Sequential(down, ResidualBlock(width)) if number else down)
             channels = width
 
     def forward(self, picture: Tensor) -> list[Tensor]:
-        """(B, C, S, S) to feature maps, finest first."""
+        """Encode (B, C, S, S) to feature maps, finest first."""
         features = []
         for stage in self.stages:
             picture = stage(picture)
@@ -140,7 +139,7 @@ class FusionNet(nn.Module):
         self.merge = ConvBlock(2 * width, width)
 
     def forward(self, lips: Tensor, surroundings: Tensor) -> Tensor:
-        """Two (B, width, H, W) to one."""
+        """Merge two maps (B, width, H, W) into one."""
         both = torch.cat([lips, surroundings], dim=1)
         gate = torch.sigmoid(self.gate(both))
         merged: Tensor = self.merge(both)
@@ -148,12 +147,12 @@ class FusionNet(nn.Module):
 
 
 def silu(x: Tensor) -> Tensor:
-    """SiLU, in place where nothing is learnt: there a new map costs more than what is done."""
+    """Apply SiLU, in place without gradients, where allocation costs more than the function."""
     return F.silu(x, inplace=not torch.is_grad_enabled())
 
 
 def silent_conv(inputs: int, outputs: int) -> nn.Conv2d:
-    """A last layer that says nothing until it is trained."""
+    """Return a last layer whose output is zero before training."""
     conv = nn.Conv2d(inputs, outputs, 3, 1, 1)
     for parameter in conv.parameters():
         nn.init.zeros_(parameter)
@@ -161,7 +160,7 @@ def silent_conv(inputs: int, outputs: int) -> nn.Conv2d:
 
 
 def resized(x: Tensor, side: int) -> Tensor:
-    """(B, C, H, H) to (B, C, side, side), bilinear; averaged where it shrinks."""
+    """Resize (B, C, H, H) to (B, C, side, side), bilinear, or by averaging where it shrinks."""
     if x.shape[-1] == side:
         return x
     if x.shape[-1] > side:
@@ -172,9 +171,9 @@ def resized(x: Tensor, side: int) -> Tensor:
 
 
 def warp(picture: Tensor, flow: Tensor) -> Tensor:
-    """Sample (B, C, H, W) at each place plus `flow` (B * n, 2, H, W), in shares of the side.
+    """Sample (B, C, H, W) at each position plus `flow` (B * n, 2, H, W), in shares of the side.
 
-    Every picture is sampled by n flows in a row, which costs no copy of it.
+    Every picture is sampled by n consecutive flows without a copy of it.
 
     Returns:
         (B * n, C, H, W).
@@ -187,9 +186,9 @@ def warp(picture: Tensor, flow: Tensor) -> Tensor:
 
 
 def sampled(picture: Tensor, flow: Tensor) -> Tensor:
-    """As `warp`, to (B, C, n, H, W)."""
+    """Sample like `warp`, but return (B, C, n, H, W)."""
     batch, _, height, width = picture.shape
-    flow = flow.float()  # half of it would round places to quarters of a pixel
+    flow = flow.float()  # half precision would round positions to quarters of a pixel
     x = (torch.arange(width, device=flow.device, dtype=flow.dtype) + 0.5) / width
     y = (torch.arange(height, device=flow.device, dtype=flow.dtype) + 0.5) / height
     place = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
@@ -201,6 +200,6 @@ def sampled(picture: Tensor, flow: Tensor) -> Tensor:
 
 
 def one_after_another(x: Tensor) -> Tensor:
-    """(B, C, n, H, W) to (B * n, C, H, W), channels last in memory."""
+    """Reshape (B, C, n, H, W) to (B * n, C, H, W), channels last in memory."""
     after = x.permute(0, 2, 3, 4, 1).flatten(0, 1).permute(0, 3, 1, 2)
     return after.contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""What a step of the renderer is judged by: pixels, features, the critic, the moment before."""
+"""Losses of the renderer: pixels, features, the critic, and change over time."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,8 @@ from torch.nn.functional import avg_pool2d, cosine_similarity, max_pool2d
 from mytalk_core.appearance.batches import RUN, AppearanceBatch
 from mytalk_core.appearance.critic import (
     MouthCritic,
+    adversarial_loss,
     critic_loss,
-    deceit_loss,
     feature_matching,
 )
 from mytalk_core.appearance.face_crops import WINDOW_CORNER, CropTensors
@@ -20,36 +20,35 @@ from mytalk_core.appearance.layers import resized
 from mytalk_core.appearance.perceptual import VggFeatures, perceptual_vgg
 from mytalk_core.appearance.renderer import Renderer, Rendering
 
-# Of VGG's five taps, up to which detail is judged, and that which judges whose face it is.
+# VGG taps for the detail loss (the first three) and the identity loss (the fourth).
 _DETAIL_TAPS, _IDENTITY_TAPS = 3, 4
-# Side at which a whole face is judged, pixels.
-_FACE = 64
+_FACE = 64  # side of the whole face in the identity loss, pixels
 
 
 @dataclass(frozen=True)
 class LossConfig:
-    """How much each loss counts beside the absolute difference of the finished picture."""
+    """Weights of the losses relative to the L1 of the final picture."""
 
-    # How much more an error counts at the mouth than elsewhere under the mask.
+    # Additional weight of errors at the mouth relative to the rest of the mask.
     mouth: float = 4.0
-    # Of the picture before the residual.
+    # L1 of the picture before the residual.
     warp: float = 0.5
-    # Of differences between neighbouring pixels.
+    # L1 of differences between neighbouring pixels.
     edges: float = 1.0
-    # Of the change from one frame to the next.
+    # L1 of the change from one frame to the next.
     temporal: float = 0.5
-    # Of features of the mouth, of the critic's verdict and of the critic's features.
+    # VGG features of the mouth, the critic's logits and the critic's features.
     perceptual: float = 0.04
     adversarial: float = 0.01
     matching: float = 0.1
-    # Of deep features of the whole face.
+    # Deep features of the whole face.
     identity: float = 0.3
-    # Step from which features and critic count: before, there is no detail to judge.
+    # First step with feature and critic losses; before it there is no detail to measure.
     detail_from: int = 0
 
 
 class FeatureJudges(nn.Module):
-    """VGG16, frozen: what judges the detail of a mouth, and whose face it is."""
+    """Frozen VGG16 features for the detail of the mouth and the identity of the face."""
 
     def __init__(self, weights: Path) -> None:
         """Args: `weights`, the model store's `perceptual-vgg16`."""
@@ -65,10 +64,10 @@ def appearance_losses(
     batch: AppearanceBatch,
     config: LossConfig,
 ) -> dict[str, Tensor]:
-    """The losses of one step, already weighted; their sum is what is minimised.
+    """Return the weighted losses of one step, whose sum is minimised.
 
-    The critic learns in the same step: its own loss reaches only its weights, and that of the
-    renderer passes through a copy of them that does not learn.
+    The critic is trained in the same step: its own loss reaches only its weights, and the
+    renderer's loss passes through a frozen copy of them.
     """
     target = batch.target
     rendering = model(target, model.encode_references(batch.references).repeat(RUN))
@@ -76,16 +75,16 @@ def appearance_losses(
     picture = rendering.picture.float()
     mouths = [mouth_square(part, target) for part in (picture, target.pictures, target.drawings)]
     drawn, true, lines = mouths[0], mouths[1], mouths[2][:, :3]
-    verdict_on_true = critic(torch.cat([true, lines], dim=1))
-    verdict_on_drawn = critic(torch.cat([drawn.detach(), lines], dim=1))
-    losses["critic"] = critic_loss(verdict_on_true[-1], verdict_on_drawn[-1])
+    features_of_true = critic(torch.cat([true, lines], dim=1))
+    features_of_drawn = critic(torch.cat([drawn.detach(), lines], dim=1))
+    losses["critic"] = critic_loss(features_of_true[-1], features_of_drawn[-1])
     if batch.step < config.detail_from:
         return losses
     weights = {name: value.detach() for name, value in critic.state_dict(keep_vars=True).items()}
-    verdict: list[Tensor] = functional_call(critic, weights, torch.cat([drawn, lines], dim=1))
-    known = [part.detach() for part in verdict_on_true]
-    losses["adversarial"] = config.adversarial * deceit_loss(verdict[-1])
-    losses["matching"] = config.matching * feature_matching(known[:-1], verdict[:-1])
+    features: list[Tensor] = functional_call(critic, weights, torch.cat([drawn, lines], dim=1))
+    known = [part.detach() for part in features_of_true]
+    losses["adversarial"] = config.adversarial * adversarial_loss(features[-1])
+    losses["matching"] = config.matching * feature_matching(known[:-1], features[:-1])
     losses["perceptual"] = config.perceptual * _feature_distance(judges.detail, drawn, true)
     losses["identity"] = config.identity * _identity(judges.identity, picture, target)
     return losses
@@ -94,7 +93,7 @@ def appearance_losses(
 def pixel_losses(
     rendering: Rendering, target: CropTensors, config: LossConfig
 ) -> dict[str, Tensor]:
-    """The losses that need no other network, already weighted."""
+    """Return the weighted losses that need no other network."""
     weight = target.masks * (1 + config.mouth * near_lips(target.drawings))
     weight = weight / weight.mean()
     picture, warped, truth = rendering.picture.float(), rendering.warped.float(), target.pictures
@@ -107,18 +106,18 @@ def pixel_losses(
 
 
 def near_lips(drawings: Tensor) -> Tensor:
-    """1 within some pixels of the lips drawn now (B, 1, S, S)."""
+    """Return 1 within some pixels of the current frame's lips, else 0, (B, 1, S, S)."""
     lips = drawings[:, :2].amax(dim=1, keepdim=True)
     reach = 2 * (drawings.shape[-1] // 16) + 1
     return (max_pool2d(lips, reach, 1, reach // 2) > 0).float()
 
 
 def mouth_square(pictures: Tensor, frames: CropTensors) -> Tensor:
-    """The mouth's surroundings of each picture, (B, C, S / 2, S / 2): half the window's side.
+    """Cut the square around each mouth, half the window's side, (B, C, S / 2, S / 2).
 
     Args:
         pictures: (B, C, S, S) windows.
-        frames: whose drawn lips say where the mouth is.
+        frames: of the same pictures; their drawn lips give the position of the mouth.
     """
     size = pictures.shape[-1]
     half = size // 2
@@ -138,7 +137,7 @@ def mouth_square(pictures: Tensor, frames: CropTensors) -> Tensor:
 
 
 def _multiscale(picture: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """Weighted L1 at full, half and quarter size."""
+    """Return the weighted L1 at full, half and quarter size."""
     error = picture - truth
     loss = (weight * error.abs()).mean()
     for factor in (2, 4):
@@ -148,7 +147,7 @@ def _multiscale(picture: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 
 
 def _edges(picture: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """Weighted L1 of differences between neighbouring pixels: keeps teeth and lip lines sharp."""
+    """Return the weighted L1 of pixel differences, which keeps teeth and lip lines sharp."""
     error = picture - truth
     across = (weight[..., 1:] * error.diff(dim=-1).abs()).mean()
     down = (weight[..., 1:, :] * error.diff(dim=-2).abs()).mean()
@@ -156,7 +155,7 @@ def _edges(picture: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 
 
 def _flicker(error: Tensor, weight: Tensor) -> Tensor:
-    """Weighted L1 of what changes from one frame of a run to the next and should not."""
+    """Return the weighted L1 of the error's change from one frame of a run to the next."""
     runs = error.unflatten(0, (-1, RUN))
     weights = weight.unflatten(0, (-1, RUN))
     change: Tensor = (weights[:, 1:] * runs.diff(dim=1).abs()).mean()
@@ -164,20 +163,21 @@ def _flicker(error: Tensor, weight: Tensor) -> Tensor:
 
 
 def _feature_distance(vgg: VggFeatures, drawn: Tensor, true: Tensor) -> Tensor:
-    """Mean L1 of VGG's features, each layer's relative to its own size (Johnson et al., 2016)."""
+    """Return the L1 of VGG features relative to their mean magnitude (Johnson et al., 2016)."""
     with torch.no_grad():
-        wanted = vgg(true)
+        target = vgg(true)
     distances = [
         (ours - theirs).abs().mean() / theirs.abs().mean().clamp(min=1e-6)
-        for ours, theirs in zip(vgg(drawn), wanted, strict=True)
+        for ours, theirs in zip(vgg(drawn), target, strict=True)
     ]
     return torch.stack(distances).sum()
 
 
 def _identity(vgg: VggFeatures, picture: Tensor, target: CropTensors) -> Tensor:
-    """1 - cosine similarity of deep features of the whole face, drawn against true.
+    """Return 1 - cosine similarity of deep features of the drawn and the true whole face.
 
-    Of the first frame of each run. The face embedding of evaluation is kept for judging.
+    Only the first frame of each run is compared. The face embedding of evaluation is not used in
+    training, so that it remains independent.
     """
     picture, true = picture[::RUN], target.contexts[::RUN]
     side = true.shape[-1]
@@ -186,7 +186,7 @@ def _identity(vgg: VggFeatures, picture: Tensor, target: CropTensors) -> Tensor:
     face = true.clone()
     face[..., top : top + inner, left : left + inner] = resized(picture, inner)
     with torch.no_grad():
-        wanted = vgg(resized(true, _FACE))[-1]
+        expected = vgg(resized(true, _FACE))[-1]
     found = vgg(resized(face, _FACE))[-1]
-    distance: Tensor = (1 - cosine_similarity(found, wanted, dim=1)).mean()
+    distance: Tensor = (1 - cosine_similarity(found, expected, dim=1)).mean()
     return distance

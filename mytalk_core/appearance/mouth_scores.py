@@ -1,4 +1,4 @@
-"""How near redrawn mouths are to the true ones: what judges a renderer while it learns."""
+"""PSNR and LPIPS of redrawn mouths, for validation during training."""
 
 from dataclasses import dataclass
 
@@ -16,20 +16,20 @@ from mytalk_core.training.precision import autocast
 
 @dataclass(frozen=True)
 class MouthScores:
-    """Of N frames."""
+    """Scores of N frames."""
 
     psnr: NDArray[np.float64]  # (N,) dB, over the pixels near the lips
-    lpips: NDArray[np.float64]  # (N,) of the mouth's surroundings; less is better
+    lpips: NDArray[np.float64]  # (N,) of the square around the mouth; less is better
 
 
 @torch.inference_mode()
 def score_mouths(
     model: Renderer, target: CropTensors, references: CropTensors, lpips: Lpips
 ) -> MouthScores:
-    """Draw frames with their true landmarks, each from all references, and compare.
+    """Draw frames with their true landmarks, each from all references, and score them.
 
     Args:
-        target: tensors (N, ..), where the model is.
+        target: tensors (N, ..) on the model's device.
         references: of the same person, (K, ..).
     """
     with autocast(target.pictures.device, True):
@@ -40,9 +40,9 @@ def score_mouths(
 
 @torch.inference_mode()
 def score_pictures(pictures: Tensor, target: CropTensors, lpips: Lpips) -> MouthScores:
-    """Compare windows (N, 3, S, S), 0..1, with those of `target` (N, ..) at their true lips.
+    """Compare windows (N, 3, S, S), 0..1, with those of `target` (N, ..) at the true lips.
 
-    Pictures that are equal, as those of a face that keeps still may be, have 100 dB.
+    PSNR is at most 100 dB, the value of equal pictures.
     """
     drawn, true = (mouth_square(part, target) for part in (pictures, target.pictures))
     near = near_lips(target.drawings)

@@ -1,7 +1,7 @@
-"""Which frames of a person a stretch of a film is drawn from: those whose mouths are asked for.
+"""Choice of the reference frames of a stretch of film by their similarity to the target mouths.
 
-A dub knows what lips it will draw before it draws any. Of many frames it is shown the few that
-serve these best; every frame is then drawn from those of them that are most like it.
+A dub knows all target lips before it draws. It selects the reference frames that serve them best;
+every frame is then drawn from the few of these that are nearest to it.
 """
 
 from collections.abc import Sequence
@@ -17,38 +17,37 @@ from mytalk_core.appearance.conditioning import landmark_distance
 from mytalk_core.appearance.face_crops import WINDOW_SIDE, FaceCrops
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
-# Reference frames of a person that a renderer is shown in a dub; each frame is drawn from a few.
+# Reference frames of a person in a dub; each frame is drawn from a few of them.
 SHOWN = 128
-# Seconds about a frame whose pictures it is rather not drawn from: their head stands as the frame's
-# and their mouth as the frame's own did, of which some would be left in what is drawn.
+# References within this many seconds of a frame are avoided: their head pose is the frame's, their
+# mouth is close to the frame's original one, and some of it would remain in the drawing.
 SAME_MOMENT = 0.8
-# How many times as unlike what is asked for such a picture counts. As far as it is unlike it, it is
-# so towards the frame's own mouth, and that far draws the original in; one that shows what is asked
-# for is taken all the same.
+# Factor on the distance of such references. Their deviation from the target is towards the original
+# mouth, so it counts more; one that matches the target is still used.
 AVOIDED = 1.5
-# Frames among which those are found that cover all; more of a person tell nothing new.
+# Candidates for covering frames; more of a person add nothing new.
 _CANDIDATES = 400
-_TOGETHER = 8  # frames that are compared with all others at a time: what fits into a cache
+_TOGETHER = 8  # frames compared with all others at a time, to fit the cache
 
 Moments: TypeAlias = NDArray[np.floating]
-"""When frames are shown, seconds of one clock; NaN is near no other moment."""
+"""Timestamps of frames in seconds of one clock; NaN is close to no other frame."""
 
 
 @dataclass(frozen=True)
 class Mouths:
-    """What tells of T frames how like each other they are drawn; in shares of the window."""
+    """Landmarks of T frames by which mouths are compared, in shares of the window."""
 
     lips: NDArray[np.float32]  # (T, L, 2)
     anchors: NDArray[np.float32]  # (T, Q, 2) points of the upper face
     moments: Moments  # (T,)
 
     def choose(self, frames: NDArray[np.int64]) -> "Mouths":
-        """Those of these frames."""
+        """Return the mouths of these frames."""
         return Mouths(self.lips[frames], self.anchors[frames], self.moments[frames])
 
 
 def mouths_of(crops: FaceCrops, moments: Moments, scheme: LandmarkScheme) -> Mouths:
-    """The mouths of crops; of their pictures only the size is looked at."""
+    """Return the mouths of crops; only the size of the pictures is used."""
     size = crops.pictures.shape[1]
     return mouths_at(crops.points, crops.face_points, moments, size, scheme)
 
@@ -60,13 +59,13 @@ def mouths_at(
     size: int,
     scheme: LandmarkScheme,
 ) -> Mouths:
-    """The mouths where points lie so in crops of that size; points as of `FaceCrops`."""
+    """Return the mouths of points in crops of a size; points as in `FaceCrops`."""
     window = np.float32(size * WINDOW_SIDE)
     return Mouths(points[:, : len(scheme.lips)] / window, face_points / window, moments)
 
 
 def joined_mouths(parts: Sequence[Mouths]) -> Mouths:
-    """One part after the other."""
+    """Concatenate mouths."""
     return Mouths(
         *(
             np.concatenate([getattr(part, name) for part in parts])
@@ -75,52 +74,55 @@ def joined_mouths(parts: Sequence[Mouths]) -> Mouths:
     )
 
 
-def unlikeness(asked: Mouths, known: Mouths) -> NDArray[np.float32]:
-    """How unlike each of T asked mouths each of K known ones is, (T, K) as the renderer judges."""
+def unlikeness(target: Mouths, known: Mouths) -> NDArray[np.float32]:
+    """Return the distance of K known mouths from each of T target mouths, (T, K).
+
+    It is the distance by which the renderer selects references, see `landmark_distance`.
+    """
     lips, anchors = (torch.from_numpy(each) for each in (known.lips, known.anchors))
-    apart = [
+    distances = [
         landmark_distance(
-            torch.from_numpy(asked.lips[at : at + _TOGETHER]),
-            torch.from_numpy(asked.anchors[at : at + _TOGETHER]),
+            torch.from_numpy(target.lips[at : at + _TOGETHER]),
+            torch.from_numpy(target.anchors[at : at + _TOGETHER]),
             lips,
             anchors,
         )
-        for at in range(0, len(asked.lips), _TOGETHER)
+        for at in range(0, len(target.lips), _TOGETHER)
     ]
-    near = of_one_moment(asked.moments, known.moments)
-    unlike: NDArray[np.float32] = avoiding(torch.cat(apart), torch.from_numpy(near)).numpy()
+    near = torch.from_numpy(close_in_time(target.moments, known.moments))
+    unlike: NDArray[np.float32] = avoiding(torch.cat(distances), near).numpy()
     return unlike
 
 
-def of_one_moment(asked: Moments, known: Moments) -> NDArray[np.bool_]:
-    """Which of K known frames are within SAME_MOMENT of each of T asked ones, (T, K)."""
-    near: NDArray[np.bool_] = np.abs(asked[:, None] - known) < SAME_MOMENT
+def close_in_time(target: Moments, known: Moments) -> NDArray[np.bool_]:
+    """Return which of K known frames are within SAME_MOMENT of each of T frames, (T, K)."""
+    near: NDArray[np.bool_] = np.abs(target[:, None] - known) < SAME_MOMENT
     return near
 
 
 def avoiding(unlike: Tensor, near: Tensor) -> Tensor:
-    """How unlike frames count (T, K), those AVOIDED times as much that `near` (T, K) marks."""
+    """Multiply distances (T, K) by AVOIDED where `near` (T, K)."""
     return torch.where(near, AVOIDED * unlike, unlike)
 
 
 def serving_frames(
     unlike: NDArray[np.float32], count: int, served: NDArray[np.float32] | None = None
 ) -> NDArray[np.int64]:
-    """`count` of K known frames such that every asked one has one like it.
+    """Select `count` of K known frames so that every target frame has a near one.
 
-    The next one taken is always that which brings all asked frames nearest to those taken, on
-    average: the greedy solution of facility location (Cornuejols, Fisher and Nemhauser, 1977),
-    which gains at least 63 % of what the best one does.
+    The greedy solution of facility location (Cornuejols, Fisher and Nemhauser, 1977): each step
+    takes the frame that reduces the mean distance of the targets most. It gains at least 63 % of
+    the optimum.
 
     Args:
-        unlike: (T, K) as of `unlikeness`.
-        served: (T,) how unlike each asked frame is what it is drawn from anyway. Frames that would
-            bring none of them nearer are not taken then.
+        unlike: (T, K) distances of `unlikeness`.
+        served: (T,) distances of the targets from references that are used anyway. Frames that
+            reduce none of them are not selected then.
 
     Returns:
-        (n,) numbers of known frames, those that serve most first; fewer where there are no more.
+        (n,) numbers of known frames, the most useful first; fewer where there are no more.
     """
-    # Before there is any, each frame is as far from one as it is from the one least like it.
+    # Without any reference a target's distance is that of the farthest known frame.
     nearest = unlike.max(axis=1) if served is None else served
     chosen: list[int] = []
     while len(chosen) < min(count, unlike.shape[1]):
@@ -138,9 +140,9 @@ def serving_frames(
 def covering_frames(
     lips: NDArray[np.float32], anchors: NDArray[np.float32], count: int
 ) -> NDArray[np.int64]:
-    """`count` frames such that every frame has one like it, whatever will be asked for.
+    """Select `count` frames so that every frame has a near one, for unknown targets.
 
-    As `serving_frames`, with all frames asked for; many are thinned first.
+    Uses `serving_frames` with all frames as targets; long sequences are thinned first.
 
     Args:
         lips, anchors: (T, L, 2) and (T, Q, 2) in any unit.
@@ -155,5 +157,5 @@ def covering_frames(
 
 
 def spread(frames: int, count: int) -> NDArray[np.int64]:
-    """`count` of so many frames (at least one), evenly; all where there are no more."""
+    """Spread `count` frame numbers evenly over `frames` (at least one); all if there are fewer."""
     return np.unique(np.linspace(0, frames - 1, count).round().astype(np.int64))

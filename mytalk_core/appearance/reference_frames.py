@@ -1,24 +1,24 @@
-"""Which frames of a person the renderer is shown while it learns."""
+"""Choice of reference frames for training examples."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Frames from a training frame at which another one is no longer nearly it.
+# Least distance in frames of a reference from a training frame.
 TOO_NEAR = 3
-# Of the candidates, the share that is nearest in pose, and of these the share farthest in lips.
+# Share of the candidates nearest in pose, and share of these farthest in mouth opening.
 _SIMILAR_POSE, _OTHER_MOUTH = 0.6, 0.6
-# Frames at random among which those most like an example are found.
+# Random candidates among which the most similar references are found.
 _AMONG = 64
 
 
 def spread_by_opening(opening: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """`count` frames evenly over sorted mouth opening, shut to wide open (IP_LAP's choice).
+    """Select `count` frames evenly over the sorted mouth opening (IP_LAP's choice).
 
     Args:
         opening: (T,) any unit; NaN where the frame cannot be used.
 
     Returns:
-        (count,) frame numbers, shut to open; fewer where there are no more.
+        (count,) frame numbers, closed to open; fewer where there are no more.
     """
     usable = np.flatnonzero(np.isfinite(opening))
     order = usable[np.argsort(opening[usable], kind="stable")]
@@ -36,15 +36,15 @@ def training_references(
     count: int,
     random: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """References for training frames: never they or their neighbours, which would be the answer.
+    """Select references for training frames, excluding these and their neighbours.
 
-    Half the time like the first of them in pose and unlike it in the mouth (MuseTalk's choice), so
-    that the renderer learns to change the mouth; else spread by opening, as in dubbing. A clip that
-    is all neighbours gives what it has.
+    Half of the time they are similar to the first target in pose and different in the mouth
+    (MuseTalk's choice), so that the renderer learns to change the mouth; else they are spread by
+    opening. A clip of neighbours only gives the farthest ones.
 
     Args:
         opening: (T,) of the mouth, any unit.
-        pose: (T, N) numbers that tell how the head is turned.
+        pose: (T, N) description of the head's rotation.
         targets: consecutive frames.
 
     Returns:
@@ -70,14 +70,14 @@ def alike_references(
     random: np.random.Generator,
     apart: int,
 ) -> NDArray[np.int64]:
-    """References as a dub looks at them: of some frames at random those most like the target.
+    """Select the references nearest to the target out of random candidates, as in a dub.
 
-    Never the targets or what is nearly they, unless there are no others.
+    Frames within `apart` of the targets are excluded unless there are no others.
 
     Args:
-        unlike: (T,) how unlike the landmarks of each frame are to those of the first target.
+        unlike: (T,) landmark distance of each frame from the first target.
         targets: consecutive frames.
-        apart: frames from a target at which another one is no longer nearly it.
+        apart: least distance from the targets, frames.
 
     Returns:
         (count,) frame numbers; fewer distinct ones where T is small.
@@ -88,7 +88,7 @@ def alike_references(
 
 
 def _not_nearly(targets: NDArray[np.int64], frames: int, apart: int) -> NDArray[np.int64]:
-    """The frames that are not targets, nor nearly; where there are none, those farthest away."""
+    """Return the frames at least `apart` from the targets, or else the farthest ones."""
     every = np.arange(frames)
     distance = np.maximum(targets[0] - every, every - targets[-1])
     others: NDArray[np.int64] = every[distance >= min(apart, distance.max())]

@@ -1,9 +1,9 @@
 """The renderer: landmark, lip and non-lip encoders, FusionNet, decoder (stage 2 of the paper).
 
-Its output copies warped references and adds a residual, and it sees colours relative to the skin
-around the mask: both keep the person's own detail and complexion. What it says of a frame is where
-in each reference to look (flow), how much of each to take (share), and what to add (residual), so
-that the same can be done at any resolution, see `redraw`.
+Its output copies warped references and adds a residual. Its input colours are relative to the skin
+around the mask. Both keep the person's own detail and complexion. The network predicts the position
+to copy from in each reference (flow), the weight of each reference (share), and the residual, which
+can be applied at any resolution, see `redraw`.
 """
 
 from dataclasses import dataclass
@@ -30,8 +30,7 @@ from mytalk_core.appearance.layers import (
 from mytalk_core.appearance.reference_choice import avoiding
 from mytalk_core.appearance.row_sampling import goes_by_rows, row_sums
 
-# What shows a frame's landmarks: three contours at three moments.
-_DRAWN = 9
+_DRAWN = 9  # channels of drawn landmarks: three contours in three frames
 
 
 @dataclass(frozen=True)
@@ -46,25 +45,25 @@ class RendererConfig:
     widths: tuple[int, ...] = (24, 48, 96, 128)
     # Reach of one landmark in the landmark flow, in shares of the window.
     flow_reach: float = 0.04
-    # Factor on what references are judged by, once that is learnt: the larger, the more a place is
-    # taken from one of them alone. Shares of many blur what they are shares of.
+    # Factor on the reference logits outside of training. With a larger one each position is copied
+    # from a single reference, since averages of several blur.
     decisiveness: float = 12.0
-    # Of a person's references, how many a frame is drawn from: those whose landmarks are most like
-    # the frame's. More of them blur, and take longer.
+    # References that a frame is drawn from: those with the nearest landmarks. More of them blur,
+    # and take longer.
     looked_at: int = 2
 
 
 @dataclass(frozen=True)
 class References:
-    """The reference set of a person after encoding; computed once, used for every frame."""
+    """The encoded reference set of a person, computed once and used for every frame."""
 
     pictures: Tensor  # (B, K, 3, S, S) windows, colours relative to the reference's skin
-    halves: Tensor  # (B * K, 3, S / 2, S / 2) the same, half as fine
+    halves: Tensor  # (B * K, 3, S / 2, S / 2) the same at half resolution
     points: Tensor  # (B, K, M + Q, 2) moving points and anchors, shares of the window
     features: list[Tensor]  # finest first, (B * K, width, ., .)
 
     def choose(self, chosen: Tensor) -> "References":
-        """Those of one person that each of B frames is drawn from, `chosen` (B, N) out of the K."""
+        """Select the references of one person for each of B frames: `chosen` (B, N) of the K."""
         flat = chosen.flatten()
         return References(
             self.pictures[0, flat].unflatten(0, chosen.shape),
@@ -74,7 +73,7 @@ class References:
         )
 
     def repeat(self, count: int) -> "References":
-        """A copy of the references of each of B people for each of `count` frames in a row."""
+        """Repeat the references of each of B people for `count` consecutive frames."""
         return References(
             self.pictures.repeat_interleave(count, dim=0),
             self._repeated(self.halves, count),
@@ -89,33 +88,33 @@ class References:
 
 @dataclass(frozen=True)
 class Drawing:
-    """What the renderer says of B frames and K references; h = S / 2."""
+    """The network's output for B frames and K references; h = S / 2."""
 
     flow: Tensor  # (B, K, 2, h, h) offsets into each reference, shares of the window
-    share: Tensor  # (B, K, 1, h, h) of each reference, summing to 1 over K
+    share: Tensor  # (B, K, 1, h, h) weights of the references, summing to 1 over K
     residual: Tensor  # (B, 3, S, S) to add, in units of 0..1 RGB
     colour: Tensor  # (B, 3, 1, 1) of the frame's own skin
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """Frames as they are drawn at the renderer's own size; windows, 0..1 RGB."""
+    """Frames drawn at the renderer's own size; windows, 0..1 RGB."""
 
     picture: Tensor  # (B, 3, S, S) with a new lower face
     warped: Tensor  # (B, 3, S, S) before the residual; for the loss
 
 
 def skin_colour(picture: Tensor, skin: Tensor) -> Tensor:
-    """Mean colour (B, 3, 1, 1) of `picture` (B, 3, S, S) where `skin` (B, 1, S, S) is 1."""
+    """Return the mean colour (B, 3, 1, 1) of `picture` (B, 3, S, S) where `skin` is 1."""
     total: Tensor = (picture * skin).sum(dim=(2, 3), keepdim=True)
     return total / skin.sum(dim=(2, 3), keepdim=True).clamp(min=1)
 
 
 class ReferenceMatch(nn.Module):
-    """Where in each reference to look, and how much of each to take: attention per place.
+    """Predicts flow and share of each reference: attention per position.
 
-    Every reference is judged by itself against the frame, and their logits meet in one softmax:
-    any number of references in any order.
+    Every reference is compared with the frame separately and one softmax combines their logits, so
+    that their number and order are free.
     """
 
     def __init__(self, widths: tuple[int, ...], flow_reach: float, decisiveness: float) -> None:
@@ -139,12 +138,11 @@ class ReferenceMatch(nn.Module):
 
         Args:
             landmarks, surroundings: features of B frames, finest first.
-            points: (B, M + Q, 2) asked moving points and anchors.
-            known: of P people, each for B / P frames in a row.
+            points: (B, M + Q, 2) target moving points and anchors.
+            known: references of P people, each for B / P consecutive frames.
         """
         people, count = known.points.shape[:2]
-        # Every reference meets all frames of its person, (P, K, B / P, ..): what is known of it
-        # is copied for none of them.
+        # References are broadcast over the frames of their person, (P, K, B / P, ..), not copied.
         each = (people, count, len(points) // people)
 
         def beside(x: Tensor) -> Tensor:
@@ -174,12 +172,12 @@ class ReferenceMatch(nn.Module):
         )
 
     def shares(self, logits: Tensor) -> Tensor:
-        """Of each reference (P, K, ..), summing to 1 over K; soft while it learns, then decided."""
+        """Return the share of each reference (P, K, ..), sharpened outside of training."""
         return (logits if self.training else self._decisiveness * logits).softmax(dim=1)
 
 
 class Renderer(nn.Module):
-    """Redraws the masked lower face so that its lips stand where the landmarks ask."""
+    """Redraws the masked lower face so that its lips match the target landmarks."""
 
     def __init__(self, config: RendererConfig) -> None:
         super().__init__()
@@ -188,7 +186,7 @@ class Renderer(nn.Module):
         self.landmark_encoder = PyramidEncoder(_DRAWN, widths)
         self.lip_encoder = PyramidEncoder(6, widths)
         self.surroundings_encoder = PyramidEncoder(4, widths)
-        # The whole face, half as fine: at a quarter and an eighth of the window's fineness.
+        # The whole face at half resolution, down to an eighth of the window's.
         self.context_encoder = nn.Sequential(
             ConvBlock(5, widths[0], stride=2), ConvBlock(widths[0], widths[2], stride=2)
         )
@@ -203,33 +201,32 @@ class Renderer(nn.Module):
         # Residual colour at full size by pixel shuffle.
         self.head = silent_conv(widths[0] + 6, 3 * 4)
 
-    def encode_references(self, shown: CropTensors) -> References:
+    def encode_references(self, references: CropTensors) -> References:
         """Encode the reference set, tensors (B, K, ..).
 
-        Features are those of what the masks cover; copied can be whatever the windows show.
+        Features are computed from the masked region only; any part of the windows can be copied.
         """
-        batch, count = shown.pictures.shape[:2]
-        flat = CropTensors(*(part.flatten(0, 1) for part in shown.parts()))
+        batch, count = references.pictures.shape[:2]
+        flat = CropTensors(*(part.flatten(0, 1) for part in references.parts()))
         relative = flat.pictures - skin_colour(flat.contexts, flat.skins)
         now = flat.drawings[:, : _DRAWN // 3]
         features = self.lip_encoder(torch.cat([relative * flat.masks, now], dim=1))
         return References(
             relative.unflatten(0, (batch, count)),
             F.avg_pool2d(relative, 2),
-            torch.cat([shown.points, shown.anchors], dim=2),
+            torch.cat([references.points, references.anchors], dim=2),
             features,
         )
 
     def most_alike(
         self, frames: CropTensors, references: References, near: Tensor | None = None
     ) -> Tensor:
-        """Which references of one person each of B frames is best drawn from, (B, N) out of K.
+        """Select the references with the nearest landmarks for each of B frames, (B, N) of the K.
 
-        Those whose landmarks are most like those asked for. Nothing of the frame's own mouth is
-        known to it.
+        The selection does not depend on the frame's own mouth.
 
         Args:
-            near: (B, K), True for references of the frame's own moment, which are avoided.
+            near: (B, K), True for references close in time to the frame, which are avoided.
         """
         known, jaw = references.points[0], frames.jaw.shape[1]
         lips = frames.lips.shape[1]
@@ -241,10 +238,10 @@ class Renderer(nn.Module):
         return unlike.topk(min(self.config.looked_at, len(known)), largest=False).indices
 
     def draw(self, frames: CropTensors, references: References) -> Drawing:
-        """Say how frames are drawn; what their masks cover is not looked at.
+        """Predict the drawing of frames; masked pixels are not used.
 
         Args:
-            frames: tensors (B, ..), as many of each person, one person after the other.
+            frames: tensors (B, ..), the same number of each person, one person after the other.
             references: of these people, in the same order.
         """
         colour = skin_colour(frames.contexts, frames.skins)
@@ -269,7 +266,7 @@ class Renderer(nn.Module):
         return Drawing(flow, share, residual, colour)
 
     def forward(self, frames: CropTensors, references: References) -> Rendering:
-        """Render frames at the renderer's own size; arguments as of `draw`."""
+        """Render frames at the renderer's own size; arguments as for `draw`."""
         drawing = self.draw(frames, references)
         size, mask = self.config.size, frames.masks
         copied = gathered(
@@ -284,7 +281,7 @@ class Renderer(nn.Module):
         )
 
     def _context(self, frames: CropTensors, colour: Tensor, side: int) -> Tensor:
-        """Features of the whole face where the window is, (B, width, side, side)."""
+        """Encode the whole face and cut the window out of its features, (B, width, side, side)."""
         relative = (frames.contexts - colour) * (1 - frames.context_masks)
         seen = torch.cat([relative, frames.context_masks, frames.skins], dim=1)
         features: Tensor = self.context_encoder(seen)
@@ -293,13 +290,13 @@ class Renderer(nn.Module):
 
 
 def upsampled(x: Tensor, side: int) -> Tensor:
-    """(B, K, C, h, h) to (B, K, C, side, side), bilinear."""
+    """Upsample (B, K, C, h, h) to (B, K, C, side, side), bilinear."""
     larger: Tensor = resized(x.flatten(0, 1), side).unflatten(0, x.shape[:2])
     return larger
 
 
 def gathered(pictures: Tensor, flow: Tensor, share: Tensor) -> Tensor:
-    """Pictures or features (P * K, C, h, h) of all references, warped and summed by share.
+    """Warp pictures or features (P * K, C, h, h) of all references and sum them by share.
 
     Args:
         flow: (B, K, 2, ., .); share: (B, K, 1, ., .), of any size; B / P frames of each person.
@@ -318,7 +315,7 @@ def gathered(pictures: Tensor, flow: Tensor, share: Tensor) -> Tensor:
 
     moved = sampled(pictures, by_reference(flow).flatten(0, 2)).unflatten(0, (people, count))
     shares = by_reference(share).transpose(2, 3)
-    # Sums in place of a product as large as all references.
+    # A running sum avoids a product as large as all references.
     total = moved[:, 0] * shares[:, 0]
     for one in range(1, count):
         total = torch.addcmul(total, moved[:, one], shares[:, one])
@@ -326,22 +323,20 @@ def gathered(pictures: Tensor, flow: Tensor, share: Tensor) -> Tensor:
 
 
 def _gathered_by_rows(pictures: Tensor, flow: Tensor, share: Tensor) -> Tensor:
-    """As `gathered`."""
+    """Compute `gathered` with `row_sums`."""
     (batch, count), side = flow.shape[:2], pictures.shape[-1]
 
-    def beside_places(x: Tensor) -> Tensor:  # (B, side, side, K, .)
+    def by_position(x: Tensor) -> Tensor:  # (B, side, side, K, .)
         fitted: Tensor = resized(x.flatten(0, 1), side).unflatten(0, (batch, count))
         return fitted.permute(0, 3, 4, 1, 2)
 
     people = torch.arange(batch) // (batch * count // len(pictures))
     chosen = people[:, None] * count + torch.arange(count)
-    return row_sums(
-        pictures, chosen[:, None, None], beside_places(flow), beside_places(share)[..., 0]
-    )
+    return row_sums(pictures, chosen[:, None, None], by_position(flow), by_position(share)[..., 0])
 
 
 SIZES = {
-    # For tests: seconds on one core.
+    # For tests: trains in seconds on one core.
     "tiny": RendererConfig(size=64, widths=(8, 16, 16, 16)),
     # For two CPU cores and minutes of footage.
     "cpu": RendererConfig(),

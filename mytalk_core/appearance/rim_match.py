@@ -1,8 +1,8 @@
-"""The colour of a redrawn crop carried over to the film's, as its rim shows the difference.
+"""Colour correction of a redrawn crop by its difference from the film at the mask's rim.
 
-Just inside the mask's edge the film shows what the drawing has to go on with. What is different
-there, apart from detail, is an error of colour or light; spread over the mask as heat would spread
-from its edge, it is taken off the drawing without a step anywhere.
+Just inside the mask's edge the drawing should continue the film. A difference there, apart from
+detail, is an error of colour or light. It is interpolated smoothly over the mask, as heat diffuses
+from an edge, and subtracted from the drawing.
 """
 
 from dataclasses import dataclass
@@ -17,24 +17,24 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class RimConfig:
-    """How far the rim is believed."""
+    """Settings of the correction."""
 
     # Width of the rim inside the mask's edge, share of the crop's width.
     width: float = 0.045
-    # Differences, of 255, from which on the rim shows other things and not another light.
+    # Scale of differences, of 255, beyond which the rim shows other content and not other light.
     unlike: float = 10.0
-    # Share of the correction that is left where the mask is deepest, which is the mouth: what the
-    # rim cannot see it is believed less about.
+    # Factor on the correction where the mask is deepest, at the mouth, where the rim is less
+    # reliable.
     at_the_middle: float = 0.8
 
 
 def rim_correction(
     difference: Floats, depth: Floats, cell: int, size: int, config: RimConfig
 ) -> Floats:
-    """What to add to the drawing, smooth, for it to go on with the film's colours.
+    """Compute a smooth correction that makes the drawing continue the film's colours.
 
-    The rim's mean differences on a grid of cells are interpolated by Poisson's kernel, normalised:
-    on a disc exactly the harmonic function with these values at its edge, elsewhere near to it.
+    The rim's mean differences on a grid of cells are interpolated by a normalised Poisson kernel:
+    on a disc this is exactly the harmonic function with these edge values, elsewhere close to it.
 
     Args:
         difference: (H, W, 3) drawing minus film.
@@ -43,11 +43,11 @@ def rim_correction(
         size: width of the crop.
 
     Returns:
-        (H, W, 3); 0 without a rim.
+        (H, W, 3) to add to the drawing; 0 without a rim.
     """
     height, width = depth.shape
     grid = (max(round(width / cell), 1), max(round(height / cell), 1))
-    # Sixteen pixels tell a cell's mean well enough.
+    # Sixteen pixels are enough for a cell's mean.
     step = max(cell // 4, 1)
     sparse = np.ascontiguousarray(depth[::step, ::step])
     rim = ((sparse > 0) & (sparse <= config.width * size)).astype(np.float32)
@@ -58,7 +58,7 @@ def rim_correction(
     most = 4 * config.unlike
     total = cv2.resize(np.clip(seen, -most, most), grid, interpolation=cv2.INTER_AREA)
     mean = total.reshape(-1, 3) / np.maximum(weight, 1e-6)
-    # Cauchy's weights about the mean: a collar, or a jaw elsewhere than it was, has little say.
+    # Cauchy weights around the mean suppress outliers such as a collar or a jaw that has moved.
     trust = weight
     for _ in range(3):
         centre = (trust * mean).sum(axis=0) / trust.sum()
@@ -76,7 +76,7 @@ def rim_correction(
 
 @lru_cache(maxsize=64)
 def _poisson_kernel(rows: int, columns: int) -> Floats:
-    """(N, N) of the N = rows * columns cells: 1 over their squared distances, finite at 0."""
+    """Return 1 / (squared distance + 1/4) of N = rows * columns cells, (N, N)."""
     y, x = np.mgrid[0:rows, 0:columns].reshape(2, -1).astype(np.float32)
     squared = np.square(x[:, None] - x) + np.square(y[:, None] - y)
     kernel: Floats = (1 / (squared + 0.25)).astype(np.float32)

@@ -1,33 +1,32 @@
-"""Warped features where nothing is learnt from them: rows of a table, added up by weights.
+"""Fast warping of features without gradients, as weighted sums of table rows.
 
-Sampling between pixels is a weighted sum of four rows of a table that has a row of channels for
-every pixel, and so is the sum of many references. On a CPU that is several times faster than to
-sample each reference, weigh it and add it, and it leaves channels last in memory, as convolutions
-want them.
+Bilinear sampling is a weighted sum of four rows of a table with one row of channels per pixel, and
+so is a sum over many references. On a CPU this is several times faster than to sample, weight and
+add each reference, and the result has channels last in memory, which convolutions are fastest with.
 """
 
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-# With fewer channels a row is too short to be worth its four numbers and weights.
+# With fewer channels the cost of indices and weights exceeds the gain.
 _LEAST_CHANNELS = 8
 
 
 def goes_by_rows(pictures: Tensor) -> bool:
-    """Whether `row_sums` is the faster way to sample `pictures` (R, C, H, W), and may be taken."""
+    """Return whether `row_sums` is applicable to `pictures` (R, C, H, W) and faster."""
     wide = pictures.shape[1] >= _LEAST_CHANNELS
     return wide and pictures.device.type == "cpu" and not torch.is_grad_enabled()
 
 
 def row_sums(pictures: Tensor, chosen: Tensor, flow: Tensor, share: Tensor | None) -> Tensor:
-    """Sums of K pictures each, sampled between pixels; beyond a picture its edge goes on.
+    """Sum K bilinearly sampled pictures at every position; edges are extended.
 
     Args:
         pictures: (R, C, H, W).
-        chosen: integers that broadcast to (B, H, W, K): which of the R pictures.
-        flow: (B, H, W, K, 2) offsets (x, y) from the place itself, in shares of the side.
-        share: (B, H, W, K) factors of the pictures; None stands for ones.
+        chosen: indices of the R pictures that broadcast to (B, H, W, K).
+        flow: (B, H, W, K, 2) offsets (x, y) from the position itself, in shares of the side.
+        share: (B, H, W, K) factors of the pictures; None means ones.
 
     Returns:
         (B, C, H, W), channels last in memory.
@@ -63,9 +62,9 @@ def row_sums(pictures: Tensor, chosen: Tensor, flow: Tensor, share: Tensor | Non
 
 
 def _between(place: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """The pixel before a place on an axis of `length` pixels, and how far on from it that is, 0..1.
+    """Return the pixel below a position on an axis of `length` pixels and the fraction above it.
 
-    The last pixel is the end of what follows the one before it; places beyond the ends are there.
+    Positions are clamped to the axis; the last pixel has fraction 1 above its predecessor.
     """
     place = place.clamp_(0, length - 1)
     before = place.floor().clamp_(max=length - 2)

@@ -1,4 +1,4 @@
-"""Stage 2 as the training loop sees it: batches, losses, and how held-out clips judge."""
+"""The training objective of stage 2: batches, losses, and validation on held-out clips."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,13 +23,12 @@ from mytalk_core.appearance.reference_frames import spread_by_opening
 from mytalk_core.appearance.renderer import Renderer, RendererConfig
 from mytalk_core.data.model_store import located
 
-# One frame in so many of a held-out clip is drawn to judge.
-_JUDGED_EVERY = 12
+_JUDGED_EVERY = 12  # every so many frames of a held-out clip one is scored
 
 
 @dataclass(frozen=True)
 class AppearanceTrainingConfig:
-    """How the renderer is trained."""
+    """Settings of the training."""
 
     batches: BatchConfig = field(default_factory=BatchConfig)
     losses: LossConfig = field(default_factory=LossConfig)
@@ -37,14 +36,14 @@ class AppearanceTrainingConfig:
 
 @dataclass(frozen=True)
 class JudgingModels:
-    """The networks that judge pictures: each a name in the model store, or a file."""
+    """The perceptual networks: each a name in the model store, or a file."""
 
     vgg: Path | str  # perceptual-vgg16, for losses
     alexnet: Path | str  # perceptual-alexnet, for LPIPS on held-out clips
 
 
 class RendererInTraining(nn.Module):
-    """The renderer and the critic that learns beside it."""
+    """The renderer and the critic that is trained with it."""
 
     def __init__(self, size: RendererConfig) -> None:
         super().__init__()
@@ -59,10 +58,10 @@ def score_clips(
     references: int,
     device: torch.device,
 ) -> dict[str, float]:
-    """LPIPS of the mouth, then its negative PSNR (dB), of some frames of each clip.
+    """Return LPIPS and negative PSNR (dB) of the mouth, means over some frames of each clip.
 
-    Drawn with their true landmarks from all of a few references, spread over the clip: so there is
-    something to draw, and not only to copy.
+    Frames are drawn with their true landmarks from all of a few references spread over the clip,
+    so that they cannot be copied from a near one.
     """
     distances, scores = [], []
     size = model.config.size
@@ -80,50 +79,56 @@ def score_clips(
     }
 
 
+@dataclass(frozen=True)
+class AppearanceClips:
+    """The clips of a training run."""
+
+    draw: Callable[[np.random.Generator], AppearanceClip]  # a random training clip
+    held_out: Sequence[AppearanceClip]  # for validation
+
+
 class AppearanceObjective:
-    """Stage 2 as the training loop sees it."""
+    """The `Objective` of stage 2."""
 
     def __init__(
         self,
         size: RendererConfig,
         config: AppearanceTrainingConfig,
-        draw: Callable[[np.random.Generator], AppearanceClip],
-        held_out: Sequence[AppearanceClip],
+        clips: AppearanceClips,
         judges: JudgingModels,
         device: torch.device,
-        begun: Renderer | None = None,
+        initial: Renderer | None = None,
     ) -> None:
-        """Args as of `AppearanceBatches`.
+        """Build the networks on the CPU and load the judges onto `device`.
 
         Args:
-            held_out: clips that judge the model while it trains.
-            begun: a renderer of this size to go on from; None begins anew.
+            initial: a renderer of this size with the initial weights; None means random ones.
         """
-        # The order of channels in memory that convolutions are fastest with.
         self.model = RendererInTraining(size)
-        if begun:
-            self.model.renderer.load_state_dict(begun.state_dict())
+        if initial:
+            self.model.renderer.load_state_dict(initial.state_dict())
+        # Convolutions are fastest with channels last.
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's gap
         self._config = config
-        self._batches = AppearanceBatches(draw, config.batches, size.size)
-        self._held_out = held_out
+        self._batches = AppearanceBatches(clips.draw, config.batches, size.size)
+        self._held_out = clips.held_out
         self._judges = FeatureJudges(located(judges.vgg)).to(device)
         self._lpips = perceptual_lpips(located(judges.alexnet)).to(device)
         self._device = device
 
     def batch(self, random: np.random.Generator, step: int) -> AppearanceBatch:
-        """The examples of one step."""
+        """Return the batch of one step on the device."""
         return self._batches.batch(random, step).to(self._device)
 
     def losses(self, batch: AppearanceBatch, noise: torch.Generator) -> dict[str, Tensor]:
-        """The losses of one step; nothing in it is random."""
+        """Return the losses of one step; `noise` is not used."""
         model = self.model
         return appearance_losses(
             model.renderer, model.critic, self._judges, batch, self._config.losses
         )
 
     def validate(self) -> dict[str, float]:
-        """Figures on the held-out clips; less of the first is better."""
+        """Return the scores of `score_clips`; less of the first one is better."""
         return score_clips(
             self.model.renderer,
             self._held_out,

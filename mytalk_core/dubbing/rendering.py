@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.blending import BlendConfig, blend
+from mytalk_core.appearance.blending import BlendConfig, DrawnCrop, blend
 from mytalk_core.appearance.composite import composite
 from mytalk_core.appearance.conditioning import fill_regions
 from mytalk_core.appearance.face_crops import FaceCrops
@@ -227,7 +227,8 @@ def _in_film(face: _Redraw, planes: Planes, frame: int) -> Planes:
     film = crop.pictures[0].astype(np.float32, copy=False)
     mask, _ = fill_regions(crop.mask_outlines[0], crop.face_points[0], len(film))
     hulls = face_hulls(face.block.own[at], crop.points[0], crop.face_points[0], face.scheme)
-    picture, share = blend(film, face.drawn, mask, hulls, frame, face.grain, _BLEND)
+    drawn = DrawnCrop(face.drawn, mask, hulls, frame)
+    picture, share = blend(film, drawn, face.grain, _BLEND)
     box = face.block.boxes[at]
     patch = composite(picture, share, box, planes.width, planes.height, face.strength)
     if patch is None:

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.adaptation import AdaptationRecord, Look
-from mytalk_core.appearance.adaptation_exam import Exam, dubbed
+from mytalk_core.appearance.adaptation import AdaptationRecord, ValidationPoint
+from mytalk_core.appearance.adaptation_scores import EvaluationSet, dubbed
 from mytalk_core.appearance.face_crops import window_slices
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.page import page_template
@@ -31,11 +31,13 @@ class AdaptationPage:
     settings: dict[str, str]  # of the adaptation, by name
 
 
-def mouth_strip(exams: Sequence[Exam], shipped: Renderer, adapted: Renderer) -> NDArray[np.uint8]:
+def mouth_strip(
+    sets: Sequence[EvaluationSet], shipped: Renderer, adapted: Renderer
+) -> NDArray[np.uint8]:
     """Arrange evenly chosen held-out windows: true in the first row, then one row per renderer."""
-    rows, columns = window_slices(exams[0].crops.pictures.shape[1])
-    true = [each.crops for each in exams]
-    drawn = ([dubbed(each, model) for each in exams] for model in (shipped, adapted))
+    rows, columns = window_slices(sets[0].crops.pictures.shape[1])
+    true = [each.crops for each in sets]
+    drawn = ([dubbed(each, model) for each in sets] for model in (shipped, adapted))
     pictures = [
         np.concatenate([each.pictures[:, rows, columns] for each in row]) for row in (true, *drawn)
     ]
@@ -69,7 +71,7 @@ def write_adaptation_page(path: Path, page: AdaptationPage) -> None:
         temporary.write_text(html, encoding="utf-8")
 
 
-def gain_figure(looks: Sequence[Look], name: str, chosen_step: int) -> Figure:
+def gain_figure(looks: Sequence[ValidationPoint], name: str, chosen_step: int) -> Figure:
     """Plot a score on the validation frames over minutes; the chosen checkpoint is marked.
 
     Args:

@@ -27,11 +27,11 @@ from rich.table import Table
 from mytalk_core.appearance.actor_frames import Take
 from mytalk_core.appearance.adaptation import (
     AdaptationConfig,
-    Look,
+    ValidationPoint,
     learn_actor,
-    plan_lesson,
+    split_takes,
 )
-from mytalk_core.appearance.adaptation_exam import take_pages
+from mytalk_core.appearance.adaptation_scores import take_pages
 from mytalk_core.appearance.album import AlbumPage
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.clip import AppearanceClip, appearance_clip
@@ -89,7 +89,7 @@ class Measured:
         self._steps = steps
         self.rows: list[Row] = []
 
-    def __call__(self, look: Look, renderer: Renderer) -> None:
+    def __call__(self, look: ValidationPoint, renderer: Renderer) -> None:
         """Measure where it is time to."""
         minutes = look.seconds / 60
         due = [each for each in self._due if each <= minutes]
@@ -130,8 +130,8 @@ def learnt(
     config = replace(AdaptationConfig.lasting(60 * minutes), patience=10**6)
     cases = [reconstruction_case(decode_sample(members[n]), speaker, MaskConfig()) for n in kept]
     measured = Measured(cases, take_pages(takes), lpips, minutes, config.steps)
-    lesson = plan_lesson(takes, config)
-    adapted = learn_actor(shipped, lesson, config, lpips, lambda done, total: None, measured)
+    data = split_takes(takes, config)
+    adapted = learn_actor(shipped, data, config, lpips, lambda done, total: None, measured)
     record = adapted.record
     step = record.chosen_step if record.helped else 0
     measured.measure(adapted.renderer, record.seconds / 60, step)

@@ -36,6 +36,7 @@ from mytalk_core.appearance.losses import LossConfig
 from mytalk_core.appearance.perceptual import perceptual_lpips
 from mytalk_core.appearance.renderer import Renderer, RendererConfig
 from mytalk_core.appearance.training import (
+    AppearanceClips,
     AppearanceObjective,
     AppearanceTrainingConfig,
     JudgingModels,
@@ -193,8 +194,8 @@ class ShortRuns:
             AppearanceTrainingConfig(
                 BatchConfig(runs=4, references=variant.references), replace(losses, **factors)
             ),
-            lambda random: clips[int(random.integers(len(clips)))],
-            clips[:1],  # nothing is chosen by it: there is one validation, after the last step
+            # The held-out clip chooses nothing: the only validation is after the last step.
+            AppearanceClips(lambda random: clips[int(random.integers(len(clips)))], clips[:1]),
             self._judges,
             device,
         )

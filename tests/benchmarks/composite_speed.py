@@ -21,7 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mytalk_core.appearance.blending import BlendConfig, blend
+from mytalk_core.appearance.blending import BlendConfig, DrawnCrop, blend
 from mytalk_core.appearance.composite import composite
 from mytalk_core.appearance.face_hulls import FaceHulls
 from mytalk_core.appearance.grain import NO_GRAIN, measure_grain
@@ -97,13 +97,14 @@ def crop_costs(planes: Planes, size: int, calls: int, random: np.random.Generato
     frames = before + random.normal(0, 5, (7, *before.shape)).astype(np.float32)
     grain = measure_grain(frames, np.repeat(1 - mask[None], 7, axis=0))
     config = BlendConfig()
-    picture, share = blend(before, drawn, mask, hulls, 0, grain, config)
+    crop = DrawnCrop(drawn, mask, hulls, 0)
+    picture, share = blend(before, crop, grain, config)
     patch = composite(picture, share, box, WIDTH, HEIGHT)
     assert patch is not None
     return [
         milliseconds(read, calls),
-        milliseconds(lambda: blend(before, drawn, mask, hulls, 0, NO_GRAIN, config), calls),
-        milliseconds(lambda: blend(before, drawn, mask, hulls, 0, grain, config), calls),
+        milliseconds(lambda: blend(before, crop, NO_GRAIN, config), calls),
+        milliseconds(lambda: blend(before, crop, grain, config), calls),
         milliseconds(lambda: composite(picture, share, box, WIDTH, HEIGHT), calls),
         milliseconds(
             lambda: with_region(planes, patch.rgb, patch.share, patch.left, patch.top), calls

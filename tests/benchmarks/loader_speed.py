@@ -29,7 +29,7 @@ from mytalk_core.appearance.batches import RUN
 from mytalk_core.appearance.clip import appearance_clip
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
-from mytalk_core.appearance.training import AppearanceObjective, JudgingModels
+from mytalk_core.appearance.training import AppearanceClips, AppearanceObjective, JudgingModels
 from mytalk_core.data.clip_buffer import ClipBuffer
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.model_store import pull
@@ -92,7 +92,11 @@ def subject(model: str, data: Path) -> Subject:
     drawn = appearance_config(job)
     judges = JudgingModels(pull("perceptual-vgg16"), pull("perceptual-alexnet"))
     renderer = AppearanceObjective(
-        RENDERER_SIZES["cpu"], drawn, pictures.draw, pictures.clips[:1], judges, CPU
+        RENDERER_SIZES["cpu"],
+        drawn,
+        AppearanceClips(pictures.draw, pictures.clips[:1]),
+        judges,
+        CPU,
     )
     return Subject(pictures, renderer, drawn.batches.runs * RUN, config)
 

@@ -39,6 +39,7 @@ from mytalk_core.appearance.clip import appearance_clip
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.appearance.training import (
+    AppearanceClips,
     AppearanceObjective,
     AppearanceTrainingConfig,
     JudgingModels,
@@ -103,8 +104,7 @@ def objective(subject: Subject, data: Path, examples: int) -> Any:
     return AppearanceObjective(
         RENDERER_SIZES[subject.size],
         AppearanceTrainingConfig(batches=BatchConfig(runs=examples // RUN)),
-        lambda random: drawn[random.integers(len(drawn))],
-        drawn[:1],
+        AppearanceClips(lambda random: drawn[random.integers(len(drawn))], drawn[:1]),
         JudgingModels(pull("perceptual-vgg16"), pull("perceptual-alexnet")),
         CPU,
     )

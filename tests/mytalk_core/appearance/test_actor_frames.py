@@ -24,7 +24,7 @@ def test_what_judges_is_apart_in_time_from_what_teaches(
     some = replace(take.choose(np.zeros(len(frames), np.int64)), frames=np.array(sorted(frames)))
     parts = hold_out(some, config)
     learnt, choosing, reporting = (
-        set(part.frames.tolist()) for part in (parts.learnt, parts.choosing, parts.reporting)
+        set(part.frames.tolist()) for part in (parts.training, parts.validation, parts.test)
     )
     assert learnt | choosing | reporting <= frames
     assert not choosing & reporting
@@ -37,11 +37,11 @@ def test_what_judges_is_apart_in_time_from_what_teaches(
 
 def test_a_fifth_of_the_time_is_kept_back_in_stretches(take: Take) -> None:
     parts = hold_out(take, HoldOutConfig(share=0.2, stretch_seconds=0.5, guard_seconds=0.2))
-    for kept in (parts.choosing, parts.reporting):
+    for kept in (parts.validation, parts.test):
         np.testing.assert_array_equal(np.diff(kept.frames), 1)
         assert len(kept) == 12  # half a fifth of 125, rounded
-    assert len(parts.learnt) == 125 - 24 - 4 * 5
-    assert parts.choosing.frames[-1] < parts.reporting.frames[0]
+    assert len(parts.training) == 125 - 24 - 4 * 5
+    assert parts.validation.frames[-1] < parts.test.frames[0]
 
 
 @pytest.mark.parametrize("frames", [125, 60])
@@ -49,7 +49,7 @@ def test_which_stretch_chooses_changes_from_take_to_take(take: Take, frames: int
     """Of takes of five seconds, and of those that are kept back from though they are short."""
     some = take.choose(np.arange(frames))
     parts = hold_out_of_all([some] * 4, HoldOutConfig())
-    first = [part.choosing.frames[0] < part.reporting.frames[0] for part in parts]
+    first = [part.validation.frames[0] < part.test.frames[0] for part in parts]
     assert sum(first) == 2
     for part in parts:
-        assert len(part.choosing) == len(part.reporting) > 0
+        assert len(part.validation) == len(part.test) > 0

@@ -9,17 +9,17 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from mytalk_core.appearance import adaptation, adaptation_exam
+from mytalk_core.appearance import adaptation, adaptation_scores
 from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out, hold_out_of_all
 from mytalk_core.appearance.adaptation import (
     AdaptationConfig,
     Adapted,
     adapt,
-    plan_lesson,
+    split_takes,
 )
 from mytalk_core.appearance.adaptation_batches import AdaptationBatchConfig
-from mytalk_core.appearance.adaptation_exam import (
-    Exam,
+from mytalk_core.appearance.adaptation_scores import (
+    EvaluationSet,
     Scores,
 )
 from mytalk_core.appearance.album import AlbumPage
@@ -139,22 +139,24 @@ def test_judges_are_shown_what_is_learnt_from(take: Take, monkeypatch: pytest.Mo
     """Of their own take and of the other one, and nothing else of either."""
     asked: list[tuple[Take, Take, Sequence[AlbumPage]]] = []
 
-    def spied(judging: Take, learnt: Take, others: Sequence[AlbumPage], count: int) -> Exam:
+    def spied(
+        judging: Take, learnt: Take, others: Sequence[AlbumPage], count: int
+    ) -> EvaluationSet:
         asked.append((judging, learnt, others))
-        return adaptation_exam.exam(judging, learnt, others, count)
+        return adaptation_scores.evaluation_set(judging, learnt, others, count)
 
-    monkeypatch.setattr(adaptation, "exam", spied)
+    monkeypatch.setattr(adaptation, "evaluation_set", spied)
     shifted = replace(take, frames=take.frames + 1000)
     held = [hold_out(each, BRIEF.held_out, turn) for turn, each in enumerate((take, shifted))]
     painted = [
-        with_pictures(each, ~np.isin(each.frames, part.learnt.frames), 255)
+        with_pictures(each, ~np.isin(each.frames, part.training.frames), 255)
         for each, part in zip((take, shifted), held, strict=True)
     ]
-    lesson = plan_lesson(painted, BRIEF)
+    data = split_takes(painted, BRIEF)
     assert len(asked) == 4
     kept: set[int] = set()
     for judging, shown, (other,) in asked:
-        own = lesson.learnt[int(judging.frames[0] >= 1000)]
+        own = data.training[int(judging.frames[0] >= 1000)]
         np.testing.assert_array_equal(shown.frames, own.frames)
         assert not set(judging.frames.tolist()) & (set(own.frames.tolist()) | kept)
         kept |= set(judging.frames.tolist())
@@ -257,23 +259,23 @@ def test_where_all_takes_are_short_the_longest_judge_too(take: Take) -> None:
     """A dialogue: cut from one to the other every two or three seconds."""
     lengths = [60, 74, 50, 70, 65, 30]
     takes = [take.choose(np.arange(length)) for length in lengths]
-    lesson = plan_lesson(takes, BRIEF)
-    whole = [len(each) for each, length in zip(lesson.learnt, lengths, strict=True) if length < 60]
+    data = split_takes(takes, BRIEF)
+    whole = [len(each) for each, length in zip(data.training, lengths, strict=True) if length < 60]
     assert whole == [50, 30]
-    assert len(lesson.choosing) == len(lesson.reporting) == 4
+    assert len(data.validation) == len(data.test) == 4
     parts = hold_out_of_all(takes, HoldOutConfig())
-    for each, part, learnt in zip(takes, parts, lesson.learnt, strict=True):
-        held = [set(some.frames.tolist()) for some in (part.learnt, part.choosing, part.reporting)]
+    for each, part, learnt in zip(takes, parts, data.training, strict=True):
+        held = [set(some.frames.tolist()) for some in (part.training, part.validation, part.test)]
         assert sum(map(len, held)) == len(set.union(*held)) <= len(each)
-        np.testing.assert_array_equal(learnt.frames, part.learnt.frames)
-        if len(part.choosing):
-            apart = np.abs(part.choosing.frames[:, None] - part.learnt.frames).min()
+        np.testing.assert_array_equal(learnt.frames, part.training.frames)
+        if len(part.validation):
+            apart = np.abs(part.validation.frames[:, None] - part.training.frames).min()
             assert apart > HoldOutConfig().guard_seconds * FPS
 
 
 def test_a_short_take_teaches_beside_a_long_one(take: Take) -> None:
     short = take.choose(np.arange(30))
-    both = plan_lesson([short, take], BRIEF)
-    alone = plan_lesson([take], BRIEF)
-    assert [len(each) for each in both.learnt] == [30, len(alone.learnt[0])]
-    assert len(both.choosing) == len(both.reporting) == 1
+    both = split_takes([short, take], BRIEF)
+    alone = split_takes([take], BRIEF)
+    assert [len(each) for each in both.training] == [30, len(alone.training[0])]
+    assert len(both.validation) == len(both.test) == 1

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mytalk_core.appearance.adaptation import AdaptationRecord, Adapted, Look
-from mytalk_core.appearance.adaptation_exam import Scores
+from mytalk_core.appearance.adaptation import AdaptationRecord, Adapted, ValidationPoint
+from mytalk_core.appearance.adaptation_scores import Scores
 from mytalk_core.appearance.adapted_file import load_adapted, save_adapted
 from mytalk_core.appearance.checkpoint import load_renderer, save_renderer
 from mytalk_core.appearance.renderer import Renderer
@@ -22,7 +22,10 @@ RECORD = AdaptationRecord(
     seconds=61.5,
     learnt_frames=100,
     reporting_frames=24,
-    looks=(Look(0, 0.5, Scores(29.0, 0.1)), Look(40, 31.0, Scores(30.0, 0.09))),
+    looks=(
+        ValidationPoint(0, 0.5, Scores(29.0, 0.1)),
+        ValidationPoint(40, 31.0, Scores(30.0, 0.09)),
+    ),
 )
 
 

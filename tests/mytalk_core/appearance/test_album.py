@@ -72,7 +72,7 @@ def test_another_light_shows_and_how_bright_it_is_does_not(
 
 def test_faces_without_a_place_in_common_are_infinitely_far(talking: FaceCrops) -> None:
     faces = upper_faces(talking)
-    nowhere = replace(faces, shown=np.zeros_like(faces.shown))
+    nowhere = replace(faces, skin=np.zeros_like(faces.skin))
     assert np.isinf(face_difference(faces, nowhere)).all()
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.blending import BlendConfig, blend, takeover
+from mytalk_core.appearance.blending import BlendConfig, DrawnCrop, blend, takeover
 from mytalk_core.appearance.composite import Patch, composite
 from mytalk_core.appearance.face_hulls import FaceHulls
 from mytalk_core.appearance.grain import NO_GRAIN
@@ -172,7 +172,7 @@ def test_outside_the_mask_every_sample_of_a_film_is_its_own(bits: int) -> None:
     crop = cut_crop(pixels, box, SIZE, (region.left, region.top))
     mask = disc(22)
     drawn = np.where(mask[..., None] > 0, 255 - crop, crop).astype(np.float32)
-    picture, share = blend(crop, drawn, mask, HULLS, 0, NO_GRAIN, BlendConfig())
+    picture, share = blend(crop, DrawnCrop(drawn, mask, HULLS, 0), NO_GRAIN, BlendConfig())
     patch = composite(picture, share, box, WIDTH, HEIGHT)
     assert patch is not None
     after = with_region(film, patch.rgb, patch.share, patch.left, patch.top)

@@ -5,8 +5,8 @@ import torch
 
 from mytalk_core.appearance.critic import (
     MouthCritic,
+    adversarial_loss,
     critic_loss,
-    deceit_loss,
     feature_matching,
 )
 
@@ -48,8 +48,8 @@ def test_losses_are_those_of_least_squares() -> None:
     true, drawn = torch.tensor([1.0, 0.5]), torch.tensor([0.0, 2.0])
     assert critic_loss(true, drawn) == pytest.approx(0.5 * (0.25 / 2 + 4 / 2))
     assert critic_loss(torch.ones(3), torch.zeros(3)) == 0
-    assert deceit_loss(drawn) == pytest.approx(0.5 * (1 + 1) / 2)
-    assert deceit_loss(torch.ones(3)) == 0
+    assert adversarial_loss(drawn) == pytest.approx(0.5 * (1 + 1) / 2)
+    assert adversarial_loss(torch.ones(3)) == 0
 
 
 def test_features_are_compared_layer_by_layer() -> None:

@@ -17,6 +17,7 @@ from mytalk_core.appearance.perceptual import Lpips
 from mytalk_core.appearance.reference_frames import spread_by_opening
 from mytalk_core.appearance.renderer import SIZES, Renderer, Rendering
 from mytalk_core.appearance.training import (
+    AppearanceClips,
     AppearanceObjective,
     AppearanceTrainingConfig,
     JudgingModels,
@@ -124,7 +125,8 @@ def test_some_steps_on_one_face_beat_the_mean_of_its_references(
     """Learnt on one clip, judged on another one of the same face, that it has not seen."""
     torch.manual_seed(0)
     unseen = drawn_clip(OPENINGS[::-1] * 0.9)
-    objective = AppearanceObjective(SIZE, CONFIG, lambda random: clip, [unseen], small_judges, CPU)
+    clips = AppearanceClips(lambda random: clip, [unseen])
+    objective = AppearanceObjective(SIZE, CONFIG, clips, small_judges, CPU)
     renderer = objective.model.renderer
     target, shown = judged(unseen)
 
@@ -154,7 +156,7 @@ def test_the_same_seed_learns_the_same(clip: AppearanceClip, small_judges: Judgi
         torch.manual_seed(0)
         config = replace(CONFIG, losses=LossConfig())
         objective = AppearanceObjective(
-            SIZE, config, lambda random: clip, [clip], small_judges, CPU
+            SIZE, config, AppearanceClips(lambda random: clip, [clip]), small_judges, CPU
         )
         (state,) = train(objective, LoopConfig(2, 1e-3, seed=seed), TrainingState(), CPU)
         return {name: value.clone() for name, value in state.weights.items()}

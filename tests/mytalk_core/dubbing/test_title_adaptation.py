@@ -15,7 +15,7 @@ from mytalk_core.appearance.adaptation import (
     AdaptationRecord,
     Adapted,
 )
-from mytalk_core.appearance.adaptation_exam import Scores
+from mytalk_core.appearance.adaptation_scores import Scores
 from mytalk_core.appearance.checkpoint import save_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import SIZES, Renderer

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mytalk_core.appearance.adaptation import AdaptationRecord, Look
-from mytalk_core.appearance.adaptation_exam import Scores
+from mytalk_core.appearance.adaptation import AdaptationRecord, ValidationPoint
+from mytalk_core.appearance.adaptation_scores import Scores
 from mytalk_core.evaluation.adaptation_page import (
     AdaptationPage,
     gain_figure,
@@ -16,9 +16,9 @@ from mytalk_core.evaluation.adaptation_page import (
 from mytalk_core.evaluation.figures import svg
 
 LOOKS = (
-    Look(0, 0.0, Scores(29.0, 0.1)),
-    Look(40, 30.0, Scores(30.0, 0.09)),
-    Look(80, 60.0, Scores(29.5, 0.095)),
+    ValidationPoint(0, 0.0, Scores(29.0, 0.1)),
+    ValidationPoint(40, 30.0, Scores(30.0, 0.09)),
+    ValidationPoint(80, 60.0, Scores(29.5, 0.095)),
 )
 
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mytalk_core.appearance.actor_frames import Take
-from mytalk_core.appearance.adaptation_exam import (
+from mytalk_core.appearance.adaptation_scores import (
     Scores,
     dubbed,
-    exam,
+    evaluation_set,
     spread_places,
     take_pages,
 )
@@ -47,8 +47,8 @@ def test_judges_are_drawn_from_others_mouths_that_their_own_take_lacks(
     shut, wide = both.choose(np.arange(40)), both.choose(np.arange(40, 80))
     asked = wide.choose(np.arange(5))
     lent = take_pages([wide.choose(np.arange(5, 40))])
-    alone = exam(asked, shut, [], 16)
-    beside = exam(asked, shut, lent, 16)
+    alone = evaluation_set(asked, shut, [], 16)
+    beside = evaluation_set(asked, shut, lent, 16)
     own = len(alone.references.pictures)
     assert own == 16
     assert len(beside.references.pictures) > own
@@ -67,7 +67,7 @@ def test_judged_is_the_film_with_its_new_mouth(
 ) -> None:
     """At the crop's own size, and around the faces as it was."""
     asked, known = take.choose(np.arange(3)), take.choose(np.arange(20, 60))
-    judged = exam(asked, known, [], 8)
+    judged = evaluation_set(asked, known, [], 8)
     pictures = dubbed(judged, tiny_renderer()).pictures
     own = np.asarray(asked.clip.crops.pictures)
     assert pictures.shape == own.shape
