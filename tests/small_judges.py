@@ -1,4 +1,4 @@
-"""Networks as deep as those that judge pictures, of few channels and any weights."""
+"""Perceptual networks of the real depth, with few channels and random weights."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from mytalk_core.appearance.training import JudgingModels
 
-_KERNELS = {"VGG16_0": (3,) * 13, "AlexNet_0": (11, 5, 3, 3, 3)}  # sides, by network
+_KERNELS = {"VGG16_0": (3,) * 13, "AlexNet_0": (11, 5, 3, 3, 3)}  # kernel sides by network
 _CHANNELS = 4
 
 

@@ -1,18 +1,17 @@
-"""What learning an actor brings on clips of theirs that taught nothing, by minutes spent.
+"""Gain of adaptation to an actor on held-out clips, by minutes of training.
 
     python tests/benchmarks/adaptation.py CURATED [WEIGHTS] [MINUTES] [SPEAKERS]
 
-`CURATED`: what `mytalk curate` wrote, or several of them, with commas; the speakers of their splits
-test (or those named, with commas) are learnt one after the other from `WEIGHTS` (the shipped ones),
-for `MINUTES` (4) each. Of every speaker three clips, or half of fewer than six, are kept back to
-measure on; the others are learnt from and choose as those of a dub do. Measured as `mytalk evaluate
-appearance` does: clips drawn with their own lips from references of their own, none of which is
-learnt from, and, as a dub does once it has learnt an actor, from frames of the other clips too,
-where they look alike.
+`CURATED`: output of `mytalk curate`, or several separated by commas. The renderer is adapted to the
+speakers of their test splits (or to `SPEAKERS`, separated by commas) one after the other, from
+`WEIGHTS` (default: the shipped ones), for `MINUTES` (4) each. Three clips of every speaker, or half
+of fewer than six, are held out for measurement; the others are used for training and validation as
+in a dub. Metrics are those of `mytalk evaluate appearance`: clips are drawn with their own lips
+from their own references, which are not trained on, and, as in an adapted dub, also from similar
+frames of the other clips.
 
-Prints, from one run, a table for each speaker and one of the means over speakers: before, at the
-first look after each time, whatever the frames that choose say of it, and last what is given back.
-The machine must be idle, or minutes mean nothing.
+Prints a table for each speaker and one of the means over speakers: before, at the first validation
+after each time regardless of its score, and last the returned weights. The machine must be idle.
 """
 
 import sys
@@ -57,8 +56,8 @@ from mytalk_core.evaluation.redrawing import (
 )
 
 MINUTES = (0.5, 1.0, 2.0, 4.0)
-KEPT_BACK = 3  # clips of a speaker
-COLUMNS = {  # name of a figure: its heading and decimals
+HELD_OUT = 3  # clips of a speaker
+COLUMNS = {  # name of a metric: its heading and decimals
     "psnr_alone": ("mouth PSNR, dB", 2),
     "lpips_alone": ("mouth LPIPS", 4),
     "psnr_mouth": ("with others' frames", 2),
@@ -67,11 +66,11 @@ COLUMNS = {  # name of a figure: its heading and decimals
     "flicker": ("flicker", 2),
 }
 
-Row = dict[str, float]  # minutes, steps and the figures
+Row = dict[str, float]  # minutes, steps and the metrics
 
 
 class Measured:
-    """Cases of clips kept back, and what was found at each look."""
+    """Measures held-out cases at the validations of an adaptation."""
 
     def __init__(
         self,
@@ -81,7 +80,7 @@ class Measured:
         minutes: float,
         steps: int,
     ) -> None:
-        """It is measured for so long, and at the last of so many steps, should that come first."""
+        """Args: measurement ends after `minutes` or at the last of `steps`."""
         self._album = album
         self._cases = [(case, truth_of(case, lpips), source_texture(case)) for case in cases]
         self._lpips = lpips
@@ -89,17 +88,17 @@ class Measured:
         self._steps = steps
         self.rows: list[Row] = []
 
-    def __call__(self, look: ValidationPoint, renderer: Renderer) -> None:
-        """Measure where it is time to."""
-        minutes = look.seconds / 60
+    def __call__(self, point: ValidationPoint, renderer: Renderer) -> None:
+        """Measure the first validation after each of MINUTES."""
+        minutes = point.seconds / 60
         due = [each for each in self._due if each <= minutes]
-        if not due and look.step < self._steps:
+        if not due and point.step < self._steps:
             return
         self._due = self._due[len(due) :]
-        self.measure(renderer, minutes, look.step)
+        self.measure(renderer, minutes, point.step)
 
     def measure(self, renderer: Renderer, minutes: float, step: int) -> None:
-        """A row."""
+        """Append a row."""
         training = renderer.training
         renderer.eval()
         found: list[dict[str, float]] = []
@@ -117,16 +116,16 @@ class Measured:
         self.rows.append({"minutes": minutes, "steps": float(step), **means})
 
 
-def learnt(
+def adapted_rows(
     index: ClipIndex, speaker: str, shipped: Renderer, lpips: Lpips, minutes: float
 ) -> tuple[list[Row], int]:
-    """Rows of a speaker, and the step whose weights are given back, 0 for the shipped ones."""
+    """Return the rows of a speaker, and the step of the returned weights (0: the shipped ones)."""
     numbers = [n for n in range(len(index)) if index.speakers[index.speaker[n]] == speaker]
-    chosen = np.linspace(0, len(numbers) - 1, min(KEPT_BACK, len(numbers) // 2) + 1)
+    chosen = np.linspace(0, len(numbers) - 1, min(HELD_OUT, len(numbers) // 2) + 1)
     kept = [numbers[n] for n in chosen[:-1].round().astype(int)]
     members = {n: read_clip(index, n) for n in numbers}
     takes = [take_of(clip_of(members[n])) for n in numbers if n not in kept]
-    # Whatever its steps bring, it goes on until its time is over.
+    # Without patience, so that training uses all of its time.
     config = replace(AdaptationConfig.lasting(60 * minutes), patience=10**6)
     cases = [reconstruction_case(decode_sample(members[n]), speaker, MaskConfig()) for n in kept]
     measured = Measured(cases, take_pages(takes), lpips, minutes, config.steps)
@@ -139,18 +138,17 @@ def learnt(
 
 
 def clip_of(members: Members) -> AppearanceClip:
-    """The clip as adaptation learns from it."""
+    """Decode a clip for adaptation."""
     return appearance_clip(members, MaskConfig())
 
 
 def take_of(clip: AppearanceClip) -> Take:
-    """A whole clip."""
+    """Return a whole clip as a take."""
     return Take(clip, np.arange(len(clip.opening)), 25.0)
 
 
 def print_table(title: str, rows: Sequence[Row]) -> None:
-    """Before, after, and what is given back; what is gained is so over the shipped weights and the
-    clip's own frames."""
+    """Print the rows; gains are relative to the shipped weights with the clip's own frames."""
     table = Table(title=title)
     for heading in (
         "minutes",
@@ -181,9 +179,9 @@ def main(sets: Sequence[Path], weights: Path, minutes: float, wanted: Sequence[s
     for curated in sets:
         index = clip_index(curated, "test")
         for speaker in wanted or index.speakers:
-            rows, best = learnt(index, speaker, shipped, lpips, minutes)
+            rows, best = adapted_rows(index, speaker, shipped, lpips, minutes)
             title = f"{speaker} in {curated.name}"
-            print_table(f"{title}; step {best} is given back", rows)
+            print_table(f"{title}; step {best} is returned", rows)
             every.append(rows)
     alike = [*zip(*(rows[:-1] for rows in every), strict=False), [rows[-1] for rows in every]]
     means = [{name: float(np.mean([row[name] for row in at])) for name in at[0]} for at in alike]

@@ -1,18 +1,17 @@
-"""What each choice in the renderer brings: one short training for every other choice.
+"""Ablation of the renderer: one short training for every alternative design choice.
 
     python tests/benchmarks/appearance_ablation.py CURATED OUT [STEPS] [MINUTES]
 
-`CURATED`: what `mytalk curate` wrote. Every variant is trained for `STEPS` steps (250) of four runs
-with the same seed, on the same clips of the split train, and measured on the split val. `OUT` keeps
-what is done: killed and started again the benchmark goes on, and several processes may share it (a
-core and 2 GB each, OMP_NUM_THREADS=1). No variant is begun after `MINUTES`; 0 prints what there is.
+`CURATED`: output of `mytalk curate`. Every variant is trained for `STEPS` steps (250) of four runs
+with the same seed, on the same clips of the split train, and measured on the split val. `OUT` holds
+the results: a restarted benchmark continues, and several processes may share it (a core and 2 GB
+each, OMP_NUM_THREADS=1). No variant is started after `MINUTES`; 0 prints the available results.
 
-Each is shown so many references of the clip, and draws a frame from those that are most like it
-(32/3: of 32 the nearest three; 4/4: from the same four all along).
+Column "references / drawn from": 32/3 draws each frame from the nearest three of 32 references,
+4/4 always from the same four.
 
-A small mask keeps true pixels, so figures of pictures with their own lips flatter it: how far the
-opening drawn follows that of the frame drawn over, where other lips were asked for, is what a mask
-is chosen by.
+A small mask keeps true pixels, so the scores of pictures with their own lips favour it. A mask is
+chosen by the correlation of the drawn opening with that of the original frame under other lips.
 """
 
 import fcntl
@@ -69,20 +68,20 @@ from tests.benchmarks.renderer_variants import (
 SIZE = RendererConfig(size=64, widths=(16, 32, 64, 96))
 MASKS: tuple[MaskShape, ...] = (lower_face, mouth_only, up_to_the_eyes)
 TRAIN_CLIPS = 120
-# Share of the steps before features and critic count, as in training.
+# Share of the steps before feature and critic losses start, as in training.
 DETAIL_FROM = 0.3
-COLUMNS = {  # name of a figure: its heading and decimals
+COLUMNS = {  # name of a metric: its heading and decimals
     "psnr": ("mouth PSNR, dB", 2),
     "lpips": ("mouth LPIPS", 4),
     "sharpness": ("sharpness", 2),
     "later_sharpness": ("sharpness, other lips", 2),
-    "asked_r": ("follows lips asked, r", 3),
-    "own_r": ("follows lips under mask, r", 3),
+    "asked_r": ("r with target lips", 3),
+    "own_r": ("r with lips under mask", 3),
 }
 
 
 class Shown(NamedTuple):
-    """What a renderer is shown of a person, and how many of that each frame is drawn from."""
+    """Number of references, and how many of them each frame is drawn from."""
 
     references: int = REFERENCES
     looked_at: int = RendererConfig.looked_at
@@ -93,7 +92,7 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True)
 class Variant:
-    """Choices of one training; what is not said is as shipped."""
+    """Choices of one training; the defaults are as shipped."""
 
     label: str
     renderer: Callable[[RendererConfig], Renderer] = Renderer
@@ -103,13 +102,13 @@ class Variant:
     shown: tuple[Shown, ...] = (Shown(),)
     # Factors on weights of losses, by name.
     losses: dict[str, float] = field(default_factory=dict)
-    # References at random, whatever their pose and mouth.
+    # Random references instead of a choice by pose and mouth.
     any_references: bool = False
     seed: int = 0
 
 
 NO_CRITIC = {"adversarial": 0.0, "matching": 0.0}
-# The most telling first.
+# The most informative first.
 VARIANTS = (
     Variant(
         "as shipped",
@@ -139,7 +138,7 @@ VARIANTS = (
 
 
 def name_of(variant: Variant, steps: int) -> str:
-    """Under which its results are kept."""
+    """Return the stem of the files of a variant's results."""
     words = "".join(letter if letter.isalnum() else " " for letter in variant.label).split()
     return "_".join([*words, str(steps)])
 
@@ -152,17 +151,17 @@ class TrainClip:
     outlines: dict[MaskShape, Points]
 
     def seen(self, variant: Variant, random: np.random.Generator) -> AppearanceClip:
-        """As a variant learns from it."""
+        """Return the clip as a training example of a variant."""
         crops = replace(self.clip.crops, mask_outlines=self.outlines[variant.mask])
         clip = replace(self.clip, crops=crops)
-        if variant.any_references:  # what they are chosen by says nothing
+        if variant.any_references:  # references are chosen by random values
             chance = random.random((2, len(clip.opening)), np.float32)
             return replace(clip, opening=chance[0], pose=chance[1, :, None])
         return clip
 
 
 def train_clips(data: Path) -> list[TrainClip]:
-    """Some clips of every speaker."""
+    """Read some clips of every speaker."""
     index = clip_index(data, "train")
     clips = []
     for number in spread_over_speakers(index, TRAIN_CLIPS):
@@ -173,16 +172,16 @@ def train_clips(data: Path) -> list[TrainClip]:
 
 
 class ShortRuns:
-    """One training after another, on clips that are read once."""
+    """Runs one training after another on clips that are read once."""
 
     def __init__(self, data: Path, folder: Path, steps: int) -> None:
-        """Args: `folder` keeps what a training that was killed had come to."""
+        """Args: `folder` holds the checkpoints of interrupted trainings."""
         self._data, self._folder, self._steps = data, folder, steps
         self._judges = JudgingModels(pull("perceptual-vgg16"), pull("perceptual-alexnet"))
         self._clips = train_clips(data)
 
     def __call__(self, variant: Variant) -> Renderer:
-        """The averaged weights of the last step."""
+        """Train a variant and return its averaged weights of the last step."""
         device = torch.device("cpu")
         by_chance = np.random.default_rng(0)
         clips = [each.seen(variant, by_chance) for each in self._clips]
@@ -214,7 +213,7 @@ class ShortRuns:
             half_precision_on=("cuda", "cpu"),
             seed=variant.seed,
         )
-        for saved in train(objective, loop, state, device):  # it is `state`, further on
+        for saved in train(objective, loop, state, device):  # the same `state`, updated
             torch.save(vars(saved), kept.with_suffix(".part"))
             kept.with_suffix(".part").replace(kept)
         objective.model.load_state_dict(state.best)
@@ -222,7 +221,7 @@ class ShortRuns:
 
 
 def measure(runs: ShortRuns, data: Path, results: Path, steps: int, until: float) -> None:
-    """Train and measure what is not there yet, and show what is after each."""
+    """Train and measure missing variants, and print all results after each."""
     clips = held_out_clips(data, "val", MASKS)
     lpips = perceptual_lpips(pull("perceptual-alexnet"))
     with MeshLandmarker(pull("face-landmarker")) as landmarker:
@@ -234,9 +233,9 @@ def measure(runs: ShortRuns, data: Path, results: Path, steps: int, until: float
             with path.with_suffix(".lock").open("w") as lock:
                 if not _ours(lock) or path.exists():
                     continue
-                begun = time.monotonic()
+                start = time.monotonic()
                 renderer = runs(variant)
-                seconds = time.monotonic() - begun
+                seconds = time.monotonic() - start
                 figures = {}
                 for shown in variant.shown:
                     renderer.config = replace(renderer.config, looked_at=shown.looked_at)
@@ -251,7 +250,7 @@ def measure(runs: ShortRuns, data: Path, results: Path, steps: int, until: float
 
 
 def _ours(lock: TextIO) -> bool:
-    """Whether no other process is at it; one that dies leaves no lock."""
+    """Lock a variant unless another process has it; the lock ends with its process."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -260,7 +259,7 @@ def _ours(lock: TextIO) -> bool:
 
 
 def missing(results: Path, steps: int) -> Sequence[Variant]:
-    """Variants that are not measured yet."""
+    """Return the variants that are not measured yet."""
     return [
         variant
         for variant in VARIANTS
@@ -269,7 +268,7 @@ def missing(results: Path, steps: int) -> Sequence[Variant]:
 
 
 def show(results: Path, steps: int) -> None:
-    """Print the table of what is there."""
+    """Print the table of available results."""
     table = Table(title=f"val, {steps} steps of four runs, {SIZE.size} pixels")
     table.add_column("variant")
     table.add_column("references / drawn from")
@@ -286,7 +285,7 @@ def show(results: Path, steps: int) -> None:
 
 
 def main(data: Path, results: Path, steps: int, minutes: float) -> None:
-    """Measure what is missing, then print all."""
+    """Measure missing variants, then print all."""
     results.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + 60 * minutes
     if minutes and missing(results, steps):

@@ -1,11 +1,11 @@
-"""What putting a redrawn crop into a film's frame costs, in milliseconds of one core.
+"""Cost of blending and compositing a redrawn crop into a film's frame, milliseconds on one core.
 
     python tests/benchmarks/composite_speed.py [frames]
 
-Prints, for crops of several sizes in a 1080p film of 10 bits: blending without and with grain,
-carrying the patch to the film, reading the crop and writing the samples; and what the first look
-at a film pays for noticing what comes before a mouth. The least of many calls is shown, which a
-machine that does other things distorts little; the median is beside it.
+Prints, for crops of several sizes in a 10-bit 1080p film: reading the crop, blending without and
+with grain, mapping the patch to the film, and writing the samples. A second table has the cost of
+occlusion detection in the analysis pass. The minimum of many calls is shown, which other load
+affects little; the median is beside it.
 """
 
 import os
@@ -38,7 +38,7 @@ SIZES = (192, 384, 576, 960)
 
 
 def milliseconds(work: Callable[[], object], calls: int) -> str:
-    """The least and the median time of a call."""
+    """Return the minimum and the median time of a call."""
     times = []
     for _ in range(calls):
         start = time.perf_counter()
@@ -48,7 +48,7 @@ def milliseconds(work: Callable[[], object], calls: int) -> str:
 
 
 def film(random: np.random.Generator) -> Planes:
-    """A picture of 10 bits with grain."""
+    """Return a 10-bit picture with grain."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     luma = 400 + 100 * np.sin(x / 90) * np.cos(y / 70) + random.normal(0, 12, (HEIGHT, WIDTH))
     u, v = (np.full((HEIGHT // 2, WIDTH // 2), level, np.uint16) for level in (460, 570))
@@ -63,17 +63,17 @@ def main() -> None:
     random = np.random.default_rng(0)
     planes = film(random)
     table = Table(
-        "crop", "read", "blend", "with grain", "carry", "write", title="least (median) ms"
+        "crop", "read", "blend", "with grain", "map", "write", title="minimum (median) ms"
     )
     for size in SIZES:
         table.add_row(str(size), *crop_costs(planes, size, calls, random))
     console = Console()
-    console.print(table, looking_costs(calls, random))
+    console.print(table, occlusion_costs(calls, random))
     console.print(f"load of the machine: {os.getloadavg()[0]:.1f}")
 
 
 def crop_costs(planes: Planes, size: int, calls: int, random: np.random.Generator) -> list[str]:
-    """Costs of a crop of `size` pixels that is as fine as the film, a little turned."""
+    """Return the costs of a slightly rotated crop of `size` pixels at the film's resolution."""
     turn = np.array([[np.cos(0.05), -np.sin(0.05)], [np.sin(0.05), np.cos(0.05)]])
     shift = size / 2 - np.array([WIDTH / 2, HEIGHT / 2]) @ turn
     box = np.vstack([turn, shift]).astype(np.float32)
@@ -112,9 +112,9 @@ def crop_costs(planes: Planes, size: int, calls: int, random: np.random.Generato
     ]
 
 
-def looking_costs(calls: int, random: np.random.Generator) -> Table:
-    """Costs of the first look, a frame."""
-    table = Table("noticing what comes before a mouth", "ms a frame")
+def occlusion_costs(calls: int, random: np.random.Generator) -> Table:
+    """Return the costs of occlusion detection per frame."""
+    table = Table("occlusion detection", "ms a frame")
     image = random.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     face = random.uniform(700, 1000, (478, 3)).astype(np.float32)
     places = len(sample_places(MESH478).weights)
@@ -124,7 +124,7 @@ def looking_costs(calls: int, random: np.random.Generator) -> Table:
     occluded(samples, yaw, facing, 25.0, MESH478, OcclusionConfig())
     each = (time.perf_counter() - start) / 600 * 1000
     table.add_row("sample", milliseconds(lambda: occlusion_sample(image, face, MESH478), calls))
-    table.add_row("deciding over a run of 600", f"{each:.2f}")
+    table.add_row("decision over a run of 600", f"{each:.2f}")
     return table
 
 

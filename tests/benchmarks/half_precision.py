@@ -1,10 +1,10 @@
-"""What halved numbers cost in pictures, and how much time they save, on this machine.
+"""Quality cost and time saving of half precision on this machine.
 
     python tests/benchmarks/half_precision.py DATA [DATA...]
 
-`DATA`: what `mytalk curate` wrote; of each speaker of its test split the first `CLIPS` clips are
-drawn with their own lips, as in a dub, in float32 and, where the machine has it in hardware, in
-bfloat16. Prints means over speakers, and how far the two pictures lie apart.
+`DATA`: output of `mytalk curate`. The first `CLIPS` clips of each speaker of its test split are
+drawn with their own lips, as in a dub, in float32 and in bfloat16, which needs hardware support.
+Prints means over speakers, and the difference of the two pictures.
 """
 
 import sys
@@ -35,17 +35,17 @@ from mytalk_core.training.precision import has_fast_bfloat16
 from tests.benchmarks.speaker_table import speaker_table
 
 CLIPS = 4
-COLUMNS = {  # name of a figure: its heading and decimals
+COLUMNS = {  # name of a metric: its heading and decimals
     "psnr_mouth": ("mouth PSNR, dB", 3),
     "lpips_mouth": ("mouth LPIPS", 4),
     "sharpness": ("sharpness", 3),
     "flicker": ("flicker", 3),
-    "milliseconds": ("ms a frame, references and all", 1),
+    "milliseconds": ("ms a frame, references included", 1),
 }
 
 
 def cases(data: Sequence[str]) -> Iterator[RedrawCase]:
-    """The first clips of every speaker."""
+    """Yield the first clips of every speaker."""
     seen: Counter[str] = Counter()
     for own, *_ in AppearanceCases(data, "test"):
         seen[own.speaker] += 1
@@ -56,7 +56,7 @@ def cases(data: Sequence[str]) -> Iterator[RedrawCase]:
 def main(data: Sequence[str]) -> None:
     """Print the table."""
     if not has_fast_bfloat16(torch.device("cpu")):
-        sys.exit("this machine has no bfloat16 in hardware: it draws in float32 alone")
+        sys.exit("this machine has no hardware bfloat16: it draws in float32 only")
     draw = renderer_drawer(load_renderer(shipped_weights("appearance")), apart=True)
     lpips = perceptual_lpips(pull("perceptual-alexnet"))
     scores: dict[str, dict[str, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
@@ -82,8 +82,8 @@ def main(data: Sequence[str]) -> None:
     console.print(speaker_table(title, "numbers", COLUMNS, scores))
     every = np.concatenate(apart)
     console.print(
-        f"the two pictures lie {every.mean():.3f} of 255 apart, {np.quantile(every, 0.999):.2f} in"
-        f" one place of a thousand, {every.max():.1f} at the most"
+        f"difference of the two pictures, of 255: mean {every.mean():.3f}, 99.9th percentile"
+        f" {np.quantile(every, 0.999):.2f}, maximum {every.max():.1f}"
     )
 
 

@@ -1,4 +1,4 @@
-"""How a renderer redraws held-out clips: with their own lips, and with those of another moment."""
+"""Scores of a renderer on held-out clips, with their own lips and with those of another time."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,22 +35,22 @@ from mytalk_core.faces.landmark_scheme import SCHEMES, LandmarkScheme
 from mytalk_core.faces.shape import aperture, aperture_positions
 
 MaskShape = Callable[[NDArray[np.float32], LandmarkScheme], NDArray[np.float32]]
-"""A resting face (P, 3) to what is drawn anew of it, (O, 3) aligned inter-ocular units."""
+"""Maps a resting face (P, 3) to the outline of its mask, (O, 3) aligned inter-ocular units."""
 
-# Measured is every second frame of each run of a case: neighbours tell nearly the same.
+# Every second frame of each run of a case is measured: neighbours have nearly equal scores.
 _EVERY = 2
 
 
 @dataclass(frozen=True)
 class HeldOutClip:
-    """A clip with its own lips, and with those that it has half its length later."""
+    """A clip with its own lips, and with its own lips of half its length later."""
 
     own: RedrawCase
     later: RedrawCase
     outlines: Mapping[MaskShape, Points]  # of every mask, (T, O, 2) crop pixels
 
-    def seen(self, mask: MaskShape, references: int) -> tuple[RedrawCase, RedrawCase]:
-        """Both cases with a mask of that shape and so many references."""
+    def cases(self, mask: MaskShape, references: int) -> tuple[RedrawCase, RedrawCase]:
+        """Return both cases with a mask shape and a number of references."""
         own, later = (
             replace(
                 case,
@@ -63,7 +63,7 @@ class HeldOutClip:
 
 
 def held_out_clips(data: Path, split: Split, masks: Sequence[MaskShape]) -> list[HeldOutClip]:
-    """The clips of a split of curated data."""
+    """Read the clips of a split of curated data."""
     clips = []
     for members in iter_clips(clip_index(data, split)):
         sample = decode_sample(members)
@@ -82,7 +82,7 @@ def held_out_clips(data: Path, split: Split, masks: Sequence[MaskShape]) -> list
 
 
 def mask_outlines(members: Members, masks: Sequence[MaskShape]) -> dict[MaskShape, Points]:
-    """Masks of a clip as they stand in its crops, (T, O, 2) each."""
+    """Return the mask outlines of a clip in its crops, (T, O, 2) each."""
     scheme = SCHEMES[decode_meta(members["json"]).scheme]
     motion = face_motion(read_npy(members["landmarks.npy"]), scheme)
     boxes = read_npy(members["boxes.npy"])
@@ -98,20 +98,20 @@ def redrawing_scores(
     lpips: Lpips,
     reader: LipReader,
 ) -> dict[str, float]:
-    """What a renderer makes of the clips, with a mask of that shape and so many references.
+    """Score a renderer on the clips with a mask shape and a number of references.
 
     Returns:
-        psnr, lpips, sharpness: of the mouth with its own lips, means over speakers;
-        later_sharpness: with the lips of another moment; asked_r: correlation of the opening found
-        in these with that asked for; own_r: with that of the frame drawn over, after what the
-        opening asked for explains: what a mask lets through. Both of all frames together, every
-        clip's mean taken off.
+        psnr, lpips, sharpness: of the mouth with its own lips, means over speakers.
+        later_sharpness: with the lips of another time. asked_r: correlation of the opening found
+        in these with the target opening. own_r: partial correlation with the opening of the
+        original frame given the target opening, the leak through the mask. Both r are over all
+        frames together, every clip's mean removed.
     """
     draw = renderer_drawer(renderer)
     by_speaker: dict[str, list[dict[str, float]]] = defaultdict(list)
     openings = []
     for clip in clips:
-        own, later = clip.seen(mask, references)
+        own, later = clip.cases(mask, references)
         drawn, drawn_later = as_drawn(draw(own)), as_drawn(draw(later))
         by_speaker[own.speaker].append(
             _nearness(own, drawn, lpips)
@@ -121,22 +121,22 @@ def redrawing_scores(
             }
         )
         openings.append(_openings(later, reader.find(drawn_later)))
-    found, asked, own_opening = np.concatenate(openings, axis=1)
+    found, target, own_opening = np.concatenate(openings, axis=1)
     return dict(_means(by_speaker)) | {
-        "asked_r": correlation(found, asked),
-        "own_r": partial_correlation(found, own_opening, asked[:, None]),
+        "asked_r": correlation(found, target),
+        "own_r": partial_correlation(found, own_opening, target[:, None]),
     }
 
 
 def _means(by_speaker: Mapping[str, list[dict[str, float]]]) -> Iterator[tuple[str, float]]:
-    """Over the clips of a speaker, then over speakers."""
+    """Yield means over the clips of a speaker, then over speakers."""
     for name in next(iter(by_speaker.values()))[0]:
         values = [np.mean([clip[name] for clip in clips]) for clips in by_speaker.values()]
         yield name, float(np.mean(values))
 
 
 def _nearness(case: RedrawCase, drawn: Pictures, lpips: Lpips) -> dict[str, float]:
-    """Of mouths drawn (N, C, C, 3) to the true ones, means over frames."""
+    """Return PSNR and LPIPS of drawn mouths (N, C, C, 3), means over frames."""
     size = drawn.shape[1]
     lips = case.landmarks[case.frames][:, list(case.scheme.lips)]
     mouths = [mouth_region(each, (size, size)) for each in lips]
@@ -155,7 +155,7 @@ def _tensor(pictures: Pictures) -> torch.Tensor:
 
 
 def _sharpness(case: RedrawCase, drawn: Pictures) -> float:
-    """Detail of the mouths drawn, about the lips asked for, over that of the clip's own."""
+    """Return the detail of the drawn mouths, around the target lips, over that of the clip."""
     lips = case.crops.points[case.frames][:, : len(case.scheme.lips)]
     own_lips = case.landmarks[case.frames][:, list(case.scheme.lips)]
     return _detail(case, drawn, lips) / _detail(case, case.pictures, own_lips)
@@ -170,11 +170,11 @@ def _detail(case: RedrawCase, pictures: Pictures, lips: Points) -> float:
 
 
 def _openings(case: RedrawCase, found: Points) -> NDArray[np.float32]:
-    """Opening found, asked for and of the clip itself, (3, N), less the means over its frames."""
+    """Return openings found, of the target and of the clip, (3, N), minus their means."""
     frames, scheme = case.frames, case.scheme
     upper, lower = aperture_positions(scheme)
-    asked = case.crops.points[frames]
-    gaps = np.linalg.norm(asked[:, upper] - asked[:, lower], axis=-1).mean(axis=1)
+    target = case.crops.points[frames]
+    gaps = np.linalg.norm(target[:, upper] - target[:, lower], axis=-1).mean(axis=1)
     openings = np.stack(
         [
             aperture(found, scheme) / inter_ocular(found, scheme),
@@ -187,7 +187,7 @@ def _openings(case: RedrawCase, found: Points) -> NDArray[np.float32]:
 
 
 def _thinned(case: RedrawCase) -> RedrawCase:
-    """With every second frame of each run alone."""
+    """Reduce each run to every second frame."""
     runs = [
         slice(frame, frame + 1) for run in case.runs for frame in range(run.start, run.stop, _EVERY)
     ]

@@ -1,10 +1,10 @@
-"""Which frames of a person the renderer is best shown: how many, and how they are chosen.
+"""Number and choice of reference frames.
 
     python tests/benchmarks/reference_choice.py CURATED[:SPLIT] [CURATED[:SPLIT]...]
 
-`CURATED`: what `mytalk curate` wrote; of each speaker of `SPLIT` (val) the first `CLIPS` clips are
-drawn with their own lips, as in a dub: each frame from the two references most like what is asked
-for, those within 0.8 s avoided. Prints a table of means over speakers, and one for each speaker.
+`CURATED`: output of `mytalk curate`. The first `CLIPS` clips of each speaker of `SPLIT` (val) are
+drawn with their own lips, as in a dub: each frame from the two references nearest to its target,
+those within 0.8 s avoided. Prints a table of means over speakers, and one for each speaker.
 """
 
 import sys
@@ -45,7 +45,7 @@ from mytalk_core.evaluation.redrawing import (
 from tests.benchmarks.speaker_table import speaker_table
 
 CLIPS = 4
-COLUMNS = {  # name of a figure: its heading and decimals
+COLUMNS = {  # name of a metric: its heading and decimals
     "psnr_mouth": ("mouth PSNR, dB", 2),
     "lpips_mouth": ("mouth LPIPS", 4),
     "sharpness": ("sharpness", 2),
@@ -56,7 +56,7 @@ Choice: TypeAlias = Callable[[RedrawCase], NDArray[np.int64]]
 
 
 def covering(count: int, case: RedrawCase) -> NDArray[np.int64]:
-    """Those that stand for all, whatever is asked for."""
+    """Choose frames that cover all frames of the clip, independent of the targets."""
     free = np.flatnonzero(case.usable)
     own = mouths_of(case.own, case.timestamps, case.scheme).choose(free)
     return free[covering_frames(own.lips, own.anchors, count)]
@@ -69,11 +69,11 @@ CHOICES: dict[str, Choice] = {
     "all": lambda case: np.flatnonzero(case.usable),
 }
 
-Scores = dict[str, dict[str, list[dict[str, float]]]]  # by choice and speaker, of each clip
+Scores = dict[str, dict[str, list[dict[str, float]]]]  # of each clip, by choice and speaker
 
 
 def cases(given: str) -> list[RedrawCase]:
-    """The first clips of every speaker of a split."""
+    """Return the first clips of every speaker of a split."""
     folder, _, split = given.partition(":")
     index = clip_index(Path(folder), cast(Split, split or "val"))
     found = []

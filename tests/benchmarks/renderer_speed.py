@@ -1,15 +1,14 @@
-"""How long the renderer takes for a frame, by engine and batch, beside the face detector S3FD.
+"""Time of the renderer per frame, by engine and batch size, relative to the face detector S3FD.
 
     python tests/benchmarks/renderer_speed.py [THREADS [ENGINE...]]
 
 Every round times S3FD once, with random weights on 360x288, and then everything else once, so that
-each has a ratio to an S3FD of nearly the same moment. S3FD takes 7.4 times as long as a frame of
-Wav2Lip; to be four times as fast as that is a ratio of 29.6. With one thread processor time is
-counted, which a machine that does other things distorts little; with more, time on the clock.
+each ratio compares measurements close in time. S3FD takes 7.4 times as long as a frame of Wav2Lip;
+four times the speed of Wav2Lip is a ratio of 29.6. With one thread CPU time is measured, which
+other load affects little; with more, wall-clock time.
 
-Torch is always measured. Other engines are compile, bf16, onnx, onnx-int8 and openvino; the last
-three are exported with their shapes fixed, and need onnx and openvino, which need not be in the
-environment: PYTHONPATH may lead to them.
+Torch is always measured. Other engines are compile, bf16, onnx, onnx-int8 and openvino. The last
+three are exported with fixed shapes and need onnx and openvino, installed or on PYTHONPATH.
 """
 
 import io
@@ -56,10 +55,10 @@ Engine = Callable[[nn.Module, Sequence[Tensor]], Callable[[], Arrays]]
 
 @dataclass
 class Measured:
-    """One row of the table while it is filled."""
+    """One row of the table."""
 
     name: str
-    frames: int  # drawn by one call
+    frames: int  # per call
     call: Callable[[], object]
     note: str = ""
     seconds: list[float] = field(default_factory=list)
@@ -67,7 +66,7 @@ class Measured:
 
 
 def clip_crops(sizes: Sequence[int]) -> dict[int, FaceCrops]:
-    """The first frames of a sample clip as crops of each size."""
+    """Return the first frames of a sample clip as crops of each size."""
     clip = next(clip for clip in sample_footage() if clip.name == "jwp_intro")
     images, faces = [], []
     with MeshLandmarker(pull("face-landmarker"), LandmarkerConfig(max_faces=1)) as landmarker:
@@ -85,21 +84,21 @@ def clip_crops(sizes: Sequence[int]) -> dict[int, FaceCrops]:
 
 
 class Flat(nn.Module):
-    """`Renderer.draw` from tensors to tensors, as exporters want it."""
+    """`Renderer.draw` with tensors as inputs and outputs, for exporters."""
 
     def __init__(self, renderer: Renderer) -> None:
         super().__init__()
         self.renderer = renderer
 
     def forward(self, *parts: Tensor) -> tuple[Tensor, ...]:
-        """Nine parts of the frames, pictures, points and features of the references."""
+        """Draw; `parts`: nine of the frames, then pictures, points and features of references."""
         frames, (pictures, halves, points, *features) = CropTensors(*parts[:9]), parts[9:]
         drawing = self.renderer.draw(frames, References(pictures, halves, points, features))
         return drawing.flow, drawing.share, drawing.residual, drawing.colour
 
 
 def as_torch(module: nn.Module, inputs: Sequence[Tensor]) -> Callable[[], Arrays]:
-    """As it is written."""
+    """Run the module eagerly in float32."""
 
     @torch.inference_mode()
     def call() -> Arrays:
@@ -109,7 +108,7 @@ def as_torch(module: nn.Module, inputs: Sequence[Tensor]) -> Callable[[], Arrays
 
 
 def as_bfloat16(module: nn.Module, inputs: Sequence[Tensor]) -> Callable[[], Arrays]:
-    """Convolutions in half precision."""
+    """Run convolutions in bfloat16."""
     plain = as_torch(module, inputs)
 
     def call() -> Arrays:
@@ -120,12 +119,12 @@ def as_bfloat16(module: nn.Module, inputs: Sequence[Tensor]) -> Callable[[], Arr
 
 
 def compiled(module: nn.Module, inputs: Sequence[Tensor]) -> Callable[[], Arrays]:
-    """By torch.compile, which needs a C++ compiler."""
+    """Run with torch.compile, which needs a C++ compiler."""
     return as_torch(torch.compile(module, dynamic=False), inputs)  # type: ignore[arg-type]
 
 
 class Fixed(nn.Module):
-    """A module with all sizes written into it; features are sampled as a grid, not by rows."""
+    """A module exported with fixed sizes; features are sampled with grid_sample, not by rows."""
 
     def __init__(self, module: nn.Module, inputs: Sequence[Tensor]) -> None:
         super().__init__()
@@ -133,17 +132,17 @@ class Fixed(nn.Module):
             self.graph = torch.export.export(module, tuple(inputs)).module()
 
     def train(self, mode: bool = True) -> "Fixed":
-        """Nothing: exporters ask for it, and the graph refuses."""
+        """Ignore the call, which exporters make and the graph rejects."""
         return self
 
     def forward(self, *parts: Tensor) -> tuple[Tensor, ...]:
-        """As of the module."""
+        """Run the exported graph."""
         found: tuple[Tensor, ...] = self.graph(*parts)
         return found
 
 
 def onnx_file(module: nn.Module, inputs: Sequence[Tensor]) -> bytes:
-    """The bytes of an ONNX file."""
+    """Export to ONNX and return the bytes of the file."""
     out, names = io.BytesIO(), [f"input{number}" for number in range(len(inputs))]
     fixed = Fixed(module, inputs)
     torch.onnx.export(fixed, tuple(inputs), out, dynamo=False, opset_version=17, input_names=names)
@@ -151,26 +150,26 @@ def onnx_file(module: nn.Module, inputs: Sequence[Tensor]) -> bytes:
 
 
 def on_onnx_runtime(source: bytes | str, inputs: Sequence[Tensor]) -> Callable[[], Arrays]:
-    """By ONNX Runtime."""
+    """Run an ONNX file with ONNX Runtime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    told = {
+    arrays = {
         each.name: inputs[int(each.name.removeprefix("input"))].numpy()
         for each in session.get_inputs()
     }
-    return lambda: session.run(None, told)  # type: ignore[no-any-return]
+    return lambda: session.run(None, arrays)  # type: ignore[no-any-return]
 
 
 def as_onnx(module: nn.Module, inputs: Sequence[Tensor]) -> Callable[[], Arrays]:
-    """By ONNX Runtime in single precision."""
+    """Run with ONNX Runtime in float32."""
     return on_onnx_runtime(onnx_file(module, inputs), inputs)
 
 
 def as_onnx_int8(module: nn.Module, inputs: Sequence[Tensor]) -> Callable[[], Arrays]:
-    """Convolutions in 8 bits, their ranges taken from these inputs."""
+    """Run 8-bit convolutions with ONNX Runtime, calibrated on these inputs."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
 
     class Once(CalibrationDataReader):  # type: ignore[misc]
@@ -196,7 +195,7 @@ def as_onnx_int8(module: nn.Module, inputs: Sequence[Tensor]) -> Callable[[], Ar
 
 
 def on_openvino(module: nn.Module, inputs: Sequence[Tensor]) -> Callable[[], Arrays]:
-    """By OpenVINO in single precision."""
+    """Run with OpenVINO in float32."""
     import openvino
 
     core = openvino.Core()
@@ -206,11 +205,11 @@ def on_openvino(module: nn.Module, inputs: Sequence[Tensor]) -> Callable[[], Arr
         "INFERENCE_PRECISION_HINT": "f32",
     }
     compiled_model = core.compile_model(model, "CPU", settings)
-    told = {
+    arrays = {
         port: inputs[int(port.any_name.removeprefix("input"))].numpy()
         for port in compiled_model.inputs
     }
-    return lambda: list(compiled_model(told).values())
+    return lambda: list(compiled_model(arrays).values())
 
 
 ENGINES: dict[str, Engine] = {
@@ -225,15 +224,15 @@ ENGINES: dict[str, Engine] = {
 def network_inputs(
     renderer: Renderer, crops: FaceCrops, known: References, count: int
 ) -> list[Tensor]:
-    """What `Flat` takes for the first frames: each has references of its own."""
+    """Return the inputs of `Flat` for the first frames, each with its own references."""
     frames = crop_tensors(crops.choose(slice(count)), MESH478, renderer.config.size)
     shown = known.choose(renderer.most_alike(frames, known))
     parts = [*frames.parts(), shown.pictures, shown.halves, shown.points, *shown.features]
-    return [part.clone() for part in parts]  # exporters take no tensors of inference mode
+    return [part.clone() for part in parts]  # exporters reject tensors of inference mode
 
 
 def network_rows(renderer: Renderer, crops: FaceCrops, engines: Sequence[str]) -> list[Measured]:
-    """`draw` alone: torch by batch and layout, other engines with eight frames."""
+    """Return rows of `draw` only: torch by batch and layout, other engines with eight frames."""
     shown = crops.choose(np.linspace(0, FRAMES - 1, REFERENCES).astype(int))
     known = encode_person(renderer, shown, LONG_AGO, MESH478).encoded
     contiguous = load_renderer(WEIGHTS).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
@@ -260,7 +259,7 @@ def network_rows(renderer: Renderer, crops: FaceCrops, engines: Sequence[str]) -
 
 
 def whole_rows(renderer: Renderer, crops: dict[int, FaceCrops]) -> list[Measured]:
-    """All that is done for a crop, and its first part: drawing, filling, resizing."""
+    """Return rows of the whole `redraw` of a crop, and of its first part, `crop_tensors`."""
     rows, side = [], renderer.config.size
     for size, every in crops.items():
         shown = every.choose(np.linspace(0, FRAMES - 1, REFERENCES).astype(int))
@@ -284,7 +283,7 @@ def whole_rows(renderer: Renderer, crops: dict[int, FaceCrops]) -> list[Measured
 
 
 def measure(rows: Sequence[Measured]) -> Measured:
-    """Time all rows beside S3FD, round after round; S3FD's own row is returned."""
+    """Time all rows and S3FD, round after round; return S3FD's own row."""
     now = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     detector, picture = s3fd().eval(), torch.rand(1, 3, 288, 360)
 
@@ -320,7 +319,7 @@ def main() -> None:
     yardstick = measure(rows)
     looked_at = renderer.config.looked_at
     title = f"ms a frame, {looked_at} of {REFERENCES} references, {threads} threads"
-    table = Table("", "least", "median", "S3FD over it", "", title=title)
+    table = Table("", "minimum", "median", "S3FD relative to it", "", title=title)
     for row in (yardstick, *rows):
         times = np.array(row.seconds) * 1000
         ratio = np.median(np.array(row.beside) / np.array(row.seconds)) if row.beside else 1

@@ -1,7 +1,6 @@
-"""Renderers that differ from the shipped one in one choice: how references are met, what is seen.
+"""Renderers that differ from the shipped one in one design choice.
 
-Each is a function from its size to a new `Renderer`; the machinery of training and redrawing takes
-them all alike.
+Each is a function from the configuration to a new `Renderer` that training and redrawing accept.
 """
 
 from dataclasses import replace
@@ -21,11 +20,11 @@ from mytalk_core.appearance.renderer import (
     skin_colour,
 )
 
-_NOW = 3  # the first channels of a drawing: contours of the frame itself
+_NOW = 3  # number of drawing channels of the frame itself, the first ones
 
 
 class _Unmoved(nn.Module):
-    """A head of flow and logits whose flow is zero."""
+    """Wraps a head of flow and logits and sets the flow to zero."""
 
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
@@ -37,7 +36,7 @@ class _Unmoved(nn.Module):
 
 
 class _FixedWarp(ReferenceMatch):
-    """Flow of landmarks alone, or, where that is not wanted either, references as they are."""
+    """Warps references by the landmark flow only, or not at all."""
 
     def __init__(self, config: RendererConfig, by_landmarks: bool) -> None:
         super().__init__(config.widths, config.flow_reach, config.decisiveness)
@@ -56,7 +55,7 @@ class _FixedWarp(ReferenceMatch):
 
 
 class _ConcatenatedMatch(ReferenceMatch):
-    """Shares from all `count` references side by side: their number and order are fixed."""
+    """Predicts shares from the concatenation of `count` references in fixed order."""
 
     def __init__(self, config: RendererConfig, count: int) -> None:
         super().__init__(config.widths, config.flow_reach, config.decisiveness)
@@ -83,7 +82,7 @@ class ConcatenatingRenderer(Renderer):
         self.mix = nn.ModuleList(nn.Conv2d(count * width, width, 1) for width in config.widths)
 
     def draw(self, frames: CropTensors, references: References) -> Drawing:
-        """As `Renderer.draw`, whose features are summed by share instead."""
+        """Predict a drawing from mixed features instead of features summed by share."""
         colour = skin_colour(frames.contexts, frames.skins)
         visible = (frames.pictures - colour) * (1 - frames.masks)
         landmarks = self.landmark_encoder(frames.drawings)
@@ -107,36 +106,36 @@ class ConcatenatingRenderer(Renderer):
 
 
 class MomentRenderer(Renderer):
-    """Sees the landmarks of the frame itself, not those of the frames before and after."""
+    """Uses the landmarks of the frame itself only, not those of its neighbours."""
 
     def draw(self, frames: CropTensors, references: References) -> Drawing:
-        """As `Renderer.draw`."""
+        """Predict a drawing without the landmarks of neighbouring frames."""
         now = frames.drawings.clone()
         now[:, _NOW:] = 0
         return super().draw(replace(frames, drawings=now), references)
 
 
 def landmark_warped(config: RendererConfig) -> Renderer:
-    """References are warped as far as landmarks know; nothing is learnt of it."""
+    """Return a renderer whose references are warped by the landmark flow only."""
     renderer = Renderer(config)
     renderer.match = _FixedWarp(config, by_landmarks=True)
     return renderer
 
 
 def undecided(config: RendererConfig) -> Renderer:
-    """References are judged as plainly as attention does it."""
+    """Return a renderer whose shares are plain attention, without sharpening."""
     return Renderer(replace(config, decisiveness=1.0))
 
 
 def unwarped(config: RendererConfig) -> Renderer:
-    """References are mixed where they stand."""
+    """Return a renderer whose references are mixed without warping."""
     renderer = Renderer(config)
     renderer.match = _FixedWarp(config, by_landmarks=False)
     return renderer
 
 
 def _side_by_side(features: Tensor, flow: Tensor) -> Tensor:
-    """Features (P * K, C, h, h) warped by flow (B, K, 2, ., .) as `gathered`, (B, K * C, h, h)."""
+    """Warp features (P * K, C, h, h) by flow (B, K, 2, ., .) and concatenate, (B, K * C, h, h)."""
     count, side = flow.shape[1], features.shape[-1]
     people = len(features) // count
     by_reference = resized(flow.flatten(0, 1), side).unflatten(0, (people, -1, count))

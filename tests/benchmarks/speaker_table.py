@@ -1,4 +1,4 @@
-"""A table of what was measured on clips: each row the mean of clips, then of speakers."""
+"""A table of measurements: each row the mean over a speaker's clips, then over speakers."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
@@ -7,17 +7,17 @@ import numpy as np
 from rich.table import Table
 
 Scores: TypeAlias = Mapping[str, Sequence[Mapping[str, float]]]
-"""By speaker, of each clip, figures by their names."""
+"""Metrics by name, of each clip, by speaker."""
 
 
 def speaker_table(
     title: str, rows_are: str, columns: Mapping[str, tuple[str, int]], rows: Mapping[str, Scores]
 ) -> Table:
-    """The means of every row.
+    """Return a table of the means of every row.
 
     Args:
-        rows_are: heading of the names of rows.
-        columns: by the name of a figure its heading and its decimals.
+        rows_are: heading of the row names.
+        columns: heading and decimals by the name of a metric.
     """
     table = Table(title=title)
     table.add_column(rows_are)

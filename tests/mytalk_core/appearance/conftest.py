@@ -1,4 +1,4 @@
-"""A drawn face that speaks, a renderer whose every weight matters, and judges of few channels."""
+"""A drawn speaking face, a tiny renderer with random weights, and small perceptual networks."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ CROP = CropConfig()
 
 
 def _picture(landmarks: Array, unit: float, width: int, height: int) -> NDArray[np.uint8]:
-    """A frame (height, width, 3) with a face painted where its landmarks are."""
+    """Paint a face at its landmarks into a frame (height, width, 3)."""
     image = np.full((height, width, 3), (40, 60, 90), np.uint8)
     points = landmarks[:, :2].round().astype(np.int32)
     cv2.fillConvexPoly(image, cv2.convexHull(points), (205, 160, 130))
@@ -40,9 +40,9 @@ def _picture(landmarks: Array, unit: float, width: int, height: int) -> NDArray[
 
 @pytest.fixture(scope="session")
 def drawn_clip(talking_face: Callable[..., Array]) -> Callable[..., AppearanceClip]:
-    """Openings (T,) to a clip of a painted face; `size` is that of its crops in pixels.
+    """Makes a clip of a painted face with openings (T,) and crops of `size` pixels.
 
-    The film shows the face as large as the crops do.
+    The face has the same size in the film and in the crops.
     """
 
     def make(openings: NDArray[np.floating], size: int = 96) -> AppearanceClip:
@@ -66,7 +66,7 @@ def drawn_clip(talking_face: Callable[..., Array]) -> Callable[..., AppearanceCl
 
 @pytest.fixture(scope="session")
 def tiny_renderer() -> Callable[..., Renderer]:
-    """Makes tiny renderers; a lively one's every weight matters, as after training."""
+    """Makes tiny renderers; in a lively one every weight has an effect, as after training."""
 
     def make(lively: bool = True) -> Renderer:
         torch.manual_seed(0)
@@ -79,7 +79,7 @@ def tiny_renderer() -> Callable[..., Renderer]:
 
 
 def enliven(renderer: Renderer) -> None:
-    """Below last layers that still say nothing, nothing matters and nothing learns."""
+    """Initialise the zero last layers, without which earlier layers have no effect or gradient."""
     with torch.no_grad():
         for layer in (renderer.head, renderer.match.coarse[-1], renderer.match.fine):
             nn.init.normal_(layer.get_parameter("weight"), std=0.05)
@@ -87,7 +87,7 @@ def enliven(renderer: Renderer) -> None:
 
 @pytest.fixture(scope="session")
 def small_judges(tmp_path_factory: pytest.TempPathFactory) -> JudgingModels:
-    """Files of networks as deep as the real judges, with few channels and any weights."""
+    """Files of small perceptual networks."""
     return write_small_judges(tmp_path_factory.mktemp("judges"))
 
 
@@ -100,5 +100,5 @@ def take(drawn_clip: Callable[..., AppearanceClip]) -> Take:
 
 @pytest.fixture(scope="session")
 def lpips(small_judges: JudgingModels) -> Lpips:
-    """Of the judges of few channels."""
+    """LPIPS of the small networks."""
     return perceptual_lpips(small_judges.alexnet)

@@ -1,4 +1,4 @@
-"""What of an actor's frames is kept back, and that it lies apart from the rest."""
+"""The split of an actor's frames into training, validation and test."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out, h
     stretch=st.floats(0.2, 5),
     guard=st.floats(0, 1),
 )
-def test_what_judges_is_apart_in_time_from_what_teaches(
+def test_held_out_frames_are_apart_in_time_from_training_frames(
     take: Take, frames: set[int], share: float, stretch: float, guard: float
 ) -> None:
     config = HoldOutConfig(share, stretch, guard_seconds=guard, least_seconds=4)
@@ -35,7 +35,7 @@ def test_what_judges_is_apart_in_time_from_what_teaches(
         assert learnt == frames
 
 
-def test_a_fifth_of_the_time_is_kept_back_in_stretches(take: Take) -> None:
+def test_a_fifth_of_the_time_is_held_out_in_stretches(take: Take) -> None:
     parts = hold_out(take, HoldOutConfig(share=0.2, stretch_seconds=0.5, guard_seconds=0.2))
     for kept in (parts.validation, parts.test):
         np.testing.assert_array_equal(np.diff(kept.frames), 1)
@@ -45,8 +45,8 @@ def test_a_fifth_of_the_time_is_kept_back_in_stretches(take: Take) -> None:
 
 
 @pytest.mark.parametrize("frames", [125, 60])
-def test_which_stretch_chooses_changes_from_take_to_take(take: Take, frames: int) -> None:
-    """Of takes of five seconds, and of those that are kept back from though they are short."""
+def test_validation_and_test_stretches_alternate_between_takes(take: Take, frames: int) -> None:
+    """Both for takes of five seconds and for short takes that are split all the same."""
     some = take.choose(np.arange(frames))
     parts = hold_out_of_all([some] * 4, HoldOutConfig())
     first = [part.validation.frames[0] < part.test.frames[0] for part in parts]

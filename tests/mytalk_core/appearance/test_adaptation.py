@@ -1,4 +1,4 @@
-"""The renderer learns an actor from a film, and is judged by what it did not learn from."""
+"""Adaptation of the renderer to an actor, measured on held-out frames."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -49,12 +49,12 @@ Losses = list[dict[str, float]]
 
 
 @pytest.fixture(scope="module")
-def told(
+def adapt_spied(
     take: Take, lpips: Lpips, tiny_renderer: Callable[..., Renderer]
 ) -> Callable[[Take, int], tuple[Adapted, Losses]]:
-    """A take and a number of steps to what is learnt from it, and the losses of every step."""
+    """Returns a function that adapts to a take in some steps and records the losses of each."""
 
-    def learning(some: Take, steps: int) -> tuple[Adapted, Losses]:
+    def run(some: Take, steps: int) -> tuple[Adapted, Losses]:
         losses: Losses = []
         losses_of = adaptation._Learner.losses
 
@@ -69,22 +69,22 @@ def told(
             before = {name: value.clone() for name, value in shipped.state_dict().items()}
             adapted = learn(shipped, [some], lpips, replace(BRIEF, steps=steps))
         for name, value in shipped.state_dict().items():
-            assert torch.equal(value, before[name])  # the shipped one stays as it is
+            assert torch.equal(value, before[name])  # the shipped renderer is not changed
         return adapted, losses
 
-    return learning
+    return run
 
 
 @pytest.fixture(scope="module")
-def learnt(
-    told: Callable[[Take, int], tuple[Adapted, Losses]], take: Take
+def adapted_once(
+    adapt_spied: Callable[[Take, int], tuple[Adapted, Losses]], take: Take
 ) -> tuple[Adapted, Losses]:
-    return told(take, 40)
+    return adapt_spied(take, 40)
 
 
 @pytest.fixture
 def hollow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps that change all weights and look at no picture."""
+    """Replace the losses by one that changes all weights without any picture."""
 
     def losses(learner: adaptation._Learner, *_: object) -> dict[str, torch.Tensor]:
         return {"sum": torch.stack([each.sum() for each in learner.model.parameters()]).sum()}
@@ -94,17 +94,17 @@ def hollow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def with_pictures(take: Take, places: NDArray[np.bool_], value: int) -> Take:
-    """The take with some of its pictures painted over."""
+    """Paint over some pictures of the take."""
     pictures = take.clip.crops.pictures.copy()
     pictures[places] = value
     crops = replace(take.clip.crops, pictures=pictures)
     return replace(take, clip=replace(take.clip, crops=crops))
 
 
-def test_an_actor_is_learnt(
-    learnt: tuple[Adapted, Losses], tiny_renderer: Callable[..., Renderer]
+def test_adaptation_improves_the_held_out_scores(
+    adapted_once: tuple[Adapted, Losses], tiny_renderer: Callable[..., Renderer]
 ) -> None:
-    adapted, _ = learnt
+    adapted, _ = adapted_once
     record = adapted.record
     assert record.helped
     assert record.after.psnr > record.before.psnr + 0.5
@@ -117,33 +117,35 @@ def test_an_actor_is_learnt(
     assert any(not torch.equal(ours, theirs) for ours, theirs in pairs)
 
 
-def test_nothing_is_learnt_from_what_judges_and_the_same_frames_give_the_same_steps(
-    learnt: tuple[Adapted, Losses],
-    told: Callable[[Take, int], tuple[Adapted, Losses]],
+def test_held_out_frames_do_not_affect_training(
+    adapted_once: tuple[Adapted, Losses],
+    adapt_spied: Callable[[Take, int], tuple[Adapted, Losses]],
     take: Take,
 ) -> None:
-    """Painted over, judges and the gaps beside them change no loss of any step.
+    """Painting over held-out frames and gaps changes no loss of any step.
 
-    But for rounding: sums over threads come in any order.
+    Except for rounding, since sums over threads have no fixed order.
     """
-    unseen = ~np.isin(take.frames, hold_out(take, BRIEF.held_out).learnt.frames)
+    unseen = ~np.isin(take.frames, hold_out(take, BRIEF.held_out).training.frames)
     assert unseen.sum() > 40
-    painted, losses = told(with_pictures(take, unseen, 255), 40)
-    adapted, before = learnt
+    painted, losses = adapt_spied(with_pictures(take, unseen, 255), 40)
+    adapted, before = adapted_once
     for ours, theirs in zip(losses, before, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-4)
-    assert painted.record.before != adapted.record.before  # those who judge see the paint
+    assert painted.record.before != adapted.record.before  # the test scores see the paint
 
 
-def test_judges_are_shown_what_is_learnt_from(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of their own take and of the other one, and nothing else of either."""
-    asked: list[tuple[Take, Take, Sequence[AlbumPage]]] = []
+def test_held_out_frames_are_drawn_from_training_frames(
+    take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """References come from the training frames of both takes only."""
+    calls: list[tuple[Take, Take, Sequence[AlbumPage]]] = []
 
     def spied(
-        judging: Take, learnt: Take, others: Sequence[AlbumPage], count: int
+        judging: Take, training: Take, others: Sequence[AlbumPage], count: int
     ) -> EvaluationSet:
-        asked.append((judging, learnt, others))
-        return adaptation_scores.evaluation_set(judging, learnt, others, count)
+        calls.append((judging, training, others))
+        return adaptation_scores.evaluation_set(judging, training, others, count)
 
     monkeypatch.setattr(adaptation, "evaluation_set", spied)
     shifted = replace(take, frames=take.frames + 1000)
@@ -153,9 +155,9 @@ def test_judges_are_shown_what_is_learnt_from(take: Take, monkeypatch: pytest.Mo
         for each, part in zip((take, shifted), held, strict=True)
     ]
     data = split_takes(painted, BRIEF)
-    assert len(asked) == 4
+    assert len(calls) == 4
     kept: set[int] = set()
-    for judging, shown, (other,) in asked:
+    for judging, shown, (other,) in calls:
         own = data.training[int(judging.frames[0] >= 1000)]
         np.testing.assert_array_equal(shown.frames, own.frames)
         assert not set(judging.frames.tolist()) & (set(own.frames.tolist()) | kept)
@@ -165,13 +167,13 @@ def test_judges_are_shown_what_is_learnt_from(take: Take, monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("hollow")
-def test_learning_ends_where_nothing_gets_better_and_the_best_weights_are_kept(
+def test_training_stops_without_improvement_and_keeps_the_best_weights(
     tiny_renderer: Callable[..., Renderer],
     take: Take,
     lpips: Lpips,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The second look is the best; two worse ones later it is over."""
+    """The second validation is the best; training stops after two worse ones."""
     scripted = iter([30.0, 31.0, 32.0, 31.5, 31.0])
     seen: list[dict[str, torch.Tensor]] = []
 
@@ -190,7 +192,7 @@ def test_learning_ends_where_nothing_gets_better_and_the_best_weights_are_kept(
 
 @pytest.mark.usefixtures("hollow")
 @pytest.mark.parametrize(("last", "chosen"), [(30.9, 40), (30.5, 20)])
-def test_of_looks_nearly_as_good_the_later_one_is_believed(
+def test_of_nearly_equal_validations_the_later_one_is_chosen(
     tiny_renderer: Callable[..., Renderer],
     take: Take,
     lpips: Lpips,
@@ -198,7 +200,7 @@ def test_of_looks_nearly_as_good_the_later_one_is_believed(
     last: float,
     chosen: int,
 ) -> None:
-    """A tenth of a decibel worse is within what few frames tell, half a decibel is not."""
+    """A loss of 0.1 dB is within the tolerance, 0.5 dB is not."""
     scripted = iter([30.0, 31.0, last, 30.0, 31.0])
     monkeypatch.setattr(adaptation, "score", lambda *_: Scores(next(scripted), 0.1))
     ended = learn(tiny_renderer(), [take], lpips, replace(BRIEF, steps=40, look_every=20))
@@ -208,14 +210,14 @@ def test_of_looks_nearly_as_good_the_later_one_is_believed(
 
 @pytest.mark.usefixtures("hollow")
 @pytest.mark.parametrize("after", [29.0, 31.0])
-def test_those_that_choose_choose_and_those_that_report_say_whether_it_helped(
+def test_validation_chooses_the_weights_and_the_test_decides_whether_they_are_used(
     tiny_renderer: Callable[..., Renderer],
     take: Take,
     lpips: Lpips,
     monkeypatch: pytest.MonkeyPatch,
     after: float,
 ) -> None:
-    """To those that choose everything learnt is worse; which of it is the best they say."""
+    """Validation is worse than before throughout, and still chooses the best step."""
     scripted = iter([30.0, 27.0, 29.0, 30.0, after])
     monkeypatch.setattr(adaptation, "score", lambda *_: Scores(next(scripted), 0.1))
     shipped = tiny_renderer()
@@ -225,7 +227,7 @@ def test_those_that_choose_choose_and_those_that_report_say_whether_it_helped(
     assert (ended.renderer is shipped) == (after < 30)
 
 
-def test_what_does_not_help_is_not_used(
+def test_weights_that_do_not_help_are_not_used(
     tiny_renderer: Callable[..., Renderer], take: Take, lpips: Lpips
 ) -> None:
     shipped = tiny_renderer()
@@ -237,7 +239,7 @@ def test_what_does_not_help_is_not_used(
 
 
 @pytest.mark.usefixtures("hollow")
-def test_time_ends_learning_and_what_was_learnt_is_looked_at(
+def test_the_time_limit_stops_training_with_a_validation(
     tiny_renderer: Callable[..., Renderer], take: Take, lpips: Lpips
 ) -> None:
     hasty = replace(BRIEF, steps=400, seconds=0.0, look_every=40)
@@ -246,7 +248,7 @@ def test_time_ends_learning_and_what_was_learnt_is_looked_at(
     assert [look.step for look in ended.record.looks] == [0, 20]
 
 
-def test_a_film_too_short_to_judge_by_is_refused(
+def test_a_film_too_short_to_hold_out_frames_is_rejected(
     tiny_renderer: Callable[..., Renderer], take: Take, lpips: Lpips
 ) -> None:
     for takes in ([take.choose(np.arange(60))], []):
@@ -255,8 +257,8 @@ def test_a_film_too_short_to_judge_by_is_refused(
         assert refusal.value.reason is Reason.TOO_SHORT
 
 
-def test_where_all_takes_are_short_the_longest_judge_too(take: Take) -> None:
-    """A dialogue: cut from one to the other every two or three seconds."""
+def test_if_all_takes_are_short_the_longest_are_split(take: Take) -> None:
+    """As in a dialogue that cuts every two or three seconds."""
     lengths = [60, 74, 50, 70, 65, 30]
     takes = [take.choose(np.arange(length)) for length in lengths]
     data = split_takes(takes, BRIEF)
@@ -264,16 +266,16 @@ def test_where_all_takes_are_short_the_longest_judge_too(take: Take) -> None:
     assert whole == [50, 30]
     assert len(data.validation) == len(data.test) == 4
     parts = hold_out_of_all(takes, HoldOutConfig())
-    for each, part, learnt in zip(takes, parts, data.training, strict=True):
+    for each, part, training in zip(takes, parts, data.training, strict=True):
         held = [set(some.frames.tolist()) for some in (part.training, part.validation, part.test)]
         assert sum(map(len, held)) == len(set.union(*held)) <= len(each)
-        np.testing.assert_array_equal(learnt.frames, part.training.frames)
+        np.testing.assert_array_equal(training.frames, part.training.frames)
         if len(part.validation):
             apart = np.abs(part.validation.frames[:, None] - part.training.frames).min()
             assert apart > HoldOutConfig().guard_seconds * FPS
 
 
-def test_a_short_take_teaches_beside_a_long_one(take: Take) -> None:
+def test_a_short_take_is_used_for_training_only(take: Take) -> None:
     short = take.choose(np.arange(30))
     both = split_takes([short, take], BRIEF)
     alone = split_takes([take], BRIEF)

@@ -1,4 +1,4 @@
-"""What judges a renderer that learns an actor is what a dub would show."""
+"""Scores of adaptation are measured on pictures as a dub makes them."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ from mytalk_core.appearance.renderer import Renderer
 
 @settings(deadline=None)
 @given(lengths=st.lists(st.integers(0, 50), min_size=1, max_size=8), count=st.integers(1, 40))
-def test_places_are_spread_over_all_sequences(lengths: list[int], count: int) -> None:
+def test_positions_are_spread_over_all_sequences(lengths: list[int], count: int) -> None:
     if not sum(lengths):
         return
     places = spread_places(lengths, count)
@@ -31,24 +31,24 @@ def test_places_are_spread_over_all_sequences(lengths: list[int], count: int) ->
         assert all(0 <= place < length for place in chosen)
 
 
-def test_both_pixels_and_perception_count() -> None:
+def test_error_is_the_mean_of_rmse_and_lpips_ratios() -> None:
     start = Scores(psnr=30.0, lpips=0.1)
     assert start.error_beside(start) == 1
     assert Scores(36.0206, 0.1).error_beside(start) == pytest.approx(0.75, abs=1e-4)
     assert Scores(30.0, 0.05).error_beside(start) == pytest.approx(0.75)
 
 
-def test_judges_are_drawn_from_others_mouths_that_their_own_take_lacks(
+def test_references_include_mouths_from_other_takes(
     drawn_clip: Callable[..., AppearanceClip],
 ) -> None:
-    """One half of the frames is shut, and the other open."""
+    """The mouth is closed in one half of the frames and open in the other."""
     opening = np.repeat([0.05, 0.45], 40)
     both = Take(drawn_clip(opening), np.arange(80), 25.0)
     shut, wide = both.choose(np.arange(40)), both.choose(np.arange(40, 80))
-    asked = wide.choose(np.arange(5))
+    target = wide.choose(np.arange(5))
     lent = take_pages([wide.choose(np.arange(5, 40))])
-    alone = evaluation_set(asked, shut, [], 16)
-    beside = evaluation_set(asked, shut, lent, 16)
+    alone = evaluation_set(target, shut, [], 16)
+    beside = evaluation_set(target, shut, lent, 16)
     own = len(alone.references.pictures)
     assert own == 16
     assert len(beside.references.pictures) > own
@@ -62,16 +62,16 @@ def test_judges_are_drawn_from_others_mouths_that_their_own_take_lacks(
     assert near < far / 2
 
 
-def test_judged_is_the_film_with_its_new_mouth(
+def test_dubbed_pictures_are_the_film_with_a_new_mouth(
     tiny_renderer: Callable[..., Renderer], take: Take
 ) -> None:
-    """At the crop's own size, and around the faces as it was."""
-    asked, known = take.choose(np.arange(3)), take.choose(np.arange(20, 60))
-    judged = evaluation_set(asked, known, [], 8)
+    """Pictures have the crop's own size and are unchanged around the face."""
+    target, known = take.choose(np.arange(3)), take.choose(np.arange(20, 60))
+    judged = evaluation_set(target, known, [], 8)
     pictures = dubbed(judged, tiny_renderer()).pictures
-    own = np.asarray(asked.clip.crops.pictures)
+    own = np.asarray(target.clip.crops.pictures)
     assert pictures.shape == own.shape
-    masks, _ = crop_regions(asked.clip.crops)
+    masks, _ = crop_regions(target.clip.crops)
     np.testing.assert_array_equal(pictures[masks == 0], own[masks == 0])
-    lips = np.rint(asked.clip.crops.points[0].mean(axis=0)).astype(int)
+    lips = np.rint(target.clip.crops.points[0].mean(axis=0)).astype(int)
     assert (pictures[0, lips[1], lips[0]] != own[0, lips[1], lips[0]]).any()

@@ -1,4 +1,4 @@
-"""A renderer that learnt an actor is a file like any other renderer's."""
+"""The file of an adapted renderer, which is also a plain renderer file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,7 @@ RECORD = AdaptationRecord(
 )
 
 
-def test_weights_and_record_come_back(
+def test_weights_and_record_survive_a_round_trip(
     tiny_renderer: Callable[..., Renderer], tmp_path: Path
 ) -> None:
     path = tmp_path / "actor.safetensors"
@@ -39,20 +39,20 @@ def test_weights_and_record_come_back(
     assert back.record == RECORD
     for name, value in back.renderer.state_dict().items():
         assert torch.equal(value, renderer.state_dict()[name])
-    assert load_renderer(path).config == renderer.config  # a dub takes it as its renderer
+    assert load_renderer(path).config == renderer.config  # readable as a plain renderer
 
 
-def test_a_renderer_that_learnt_nobody_is_none(
+def test_a_renderer_without_a_record_is_rejected(
     tiny_renderer: Callable[..., Renderer], tmp_path: Path
 ) -> None:
     path = tmp_path / "shipped.safetensors"
     save_renderer(tiny_renderer(), path)
-    with pytest.raises(ModelError, match="does not say what it learnt") as refusal:
+    with pytest.raises(ModelError, match="holds no valid record of adaptation") as refusal:
         load_adapted(path)
     assert refusal.value.reason is Reason.MODEL_CORRUPT
 
 
-def test_what_fails_half_way_leaves_nothing(
+def test_a_failed_write_leaves_nothing(
     tiny_renderer: Callable[..., Renderer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(model: Renderer, path: Path, notes: object) -> None:

@@ -1,4 +1,4 @@
-"""Examples hang on the seed alone; the frames of a run are alike in all but the moment."""
+"""Training examples: reproducibility, runs, references and augmentation."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -44,7 +44,7 @@ def clip(drawn_clip: Callable[..., AppearanceClip]) -> AppearanceClip:
 
 @pytest.fixture(scope="module")
 def numbered(clip: AppearanceClip) -> AppearanceClip:
-    """The same with grey pictures, lighter below by the number of their frame, in percent."""
+    """Replace the pictures by grey ones whose lower part encodes the frame number, in percent."""
     pictures = np.full_like(clip.crops.pictures, 100)
     pictures[:, 64:] += np.arange(len(OPENINGS), dtype=np.uint8)[:, None, None, None]
     return replace(clip, crops=replace(clip.crops, pictures=pictures))
@@ -52,7 +52,7 @@ def numbered(clip: AppearanceClip) -> AppearanceClip:
 
 @pytest.fixture(scope="module")
 def standing(clip: AppearanceClip) -> AppearanceClip:
-    """The same frame over and over."""
+    """Repeat one frame."""
     return replace(clip, crops=clip.crops.choose(np.full(len(OPENINGS), 7)))
 
 
@@ -77,7 +77,7 @@ def test_batches_have_their_shapes_and_ranges(clip: AppearanceClip) -> None:
         assert (crops.context_masks * crops.skins).max() == 0
 
 
-def test_batches_depend_on_the_seed_alone_and_leave_the_clip_as_it_was(
+def test_batches_depend_only_on_the_seed_and_do_not_change_the_clip(
     clip: AppearanceClip,
 ) -> None:
     before = {name: value.copy() for name, value in vars(clip.crops).items()}
@@ -93,7 +93,7 @@ def test_batches_depend_on_the_seed_alone_and_leave_the_clip_as_it_was(
 
 
 def frames_of(crops: Tensor) -> NDArray[np.int64]:
-    """The numbers that such pictures (.., 3, S, S) show, in any light."""
+    """Decode the frame numbers of such pictures (.., 3, S, S) in any light."""
     above, below = (
         crops[..., rows, :].mean(dim=(-3, -2, -1)) for rows in (slice(30), slice(-30, None))
     )
@@ -101,7 +101,7 @@ def frames_of(crops: Tensor) -> NDArray[np.int64]:
     return frames.round().astype(np.int64)
 
 
-def test_a_run_is_two_frames_in_a_row_and_its_references_are_far_from_both(
+def test_a_run_is_two_consecutive_frames_far_from_its_references(
     numbered: AppearanceClip,
 ) -> None:
     seen = set()
@@ -116,10 +116,10 @@ def test_a_run_is_two_frames_in_a_row_and_its_references_are_far_from_both(
 
 
 @pytest.mark.parametrize("alike", [0.0, 1.0])
-def test_references_are_of_other_mouths_or_of_the_same_at_another_moment(
+def test_references_have_other_mouths_or_similar_ones_at_another_time(
     numbered: AppearanceClip, alike: float
 ) -> None:
-    """Openings come back every 15.7 frames: the most alike are not within ten, but near those."""
+    """Openings repeat every 15.7 frames, so similar frames exist at least ten frames away."""
     config = replace(STILL, alike=alike)
     distances, openings = [], []
     for seed in range(40):
@@ -132,8 +132,8 @@ def test_references_are_of_other_mouths_or_of_the_same_at_another_moment(
     assert (np.mean(openings) < 0.05) == bool(alike)
 
 
-def test_points_and_pictures_are_of_the_same_frame(numbered: AppearanceClip) -> None:
-    """Nothing is moved: of what is not mirrored, points are the clip's own, now and then."""
+def test_points_and_pictures_belong_to_the_same_frame(numbered: AppearanceClip) -> None:
+    """Without motion, the points of unmirrored examples are the clip's own in all three frames."""
     own = crop_tensors(numbered.crops, MESH478, SIZE)
     found = 0
     for seed in range(40):
@@ -147,7 +147,7 @@ def test_points_and_pictures_are_of_the_same_frame(numbered: AppearanceClip) -> 
 
 
 def test_the_frames_of_a_run_share_their_motion_and_their_light(standing: AppearanceClip) -> None:
-    """One frame over and over, moved, lit and mirrored: a run is the same picture twice."""
+    """A run of a repeated frame is the same picture twice after augmentation."""
     made = batch(standing, replace(CONFIG, motion=CropMotionConfig(landmark_jitter=0.0)))
     for part in made.target.parts():
         runs = part.unflatten(0, (-1, RUN))
@@ -157,7 +157,7 @@ def test_the_frames_of_a_run_share_their_motion_and_their_light(standing: Appear
         assert (reference - made.target.pictures[0]).abs().max() > 0.1
 
 
-def test_light_is_one_for_a_run_and_nearly_that_for_its_references(
+def test_light_is_equal_within_a_run_and_similar_for_its_references(
     standing: AppearanceClip,
 ) -> None:
     grey = replace(
@@ -184,9 +184,8 @@ def test_light_is_one_for_a_run_and_nearly_that_for_its_references(
     assert (found[:, 0] / found[:, 2]).std() > 0.02  # of another colour too
 
 
-def test_only_the_points_asked_for_are_jittered(clip: AppearanceClip) -> None:
-    """What the renderer is asked for is unsure, as predicted landmarks are; what it is shown is
-    not, nor what is masked."""
+def test_only_target_points_are_jittered(clip: AppearanceClip) -> None:
+    """Target points are noisy, like predicted landmarks; references and masks are exact."""
     shaken = replace(STILL, motion=replace(STILL.motion, landmark_jitter=0.01))
     for seed in range(4):
         plain, jittered = (batch(clip, config, seed) for config in (STILL, shaken))
@@ -205,7 +204,7 @@ def test_only_the_points_asked_for_are_jittered(clip: AppearanceClip) -> None:
 
 
 def test_points_drawings_and_pictures_move_together(clip: AppearanceClip) -> None:
-    """Under the asked-for inner lips lies the dark of the mouth, however the crop was moved."""
+    """The dark of the mouth is under the target inner lips after any motion of the crop."""
     straight = CropMotionConfig(landmark_jitter=0.0)
     config = replace(CONFIG, motion=straight, darkest=1.0, brightest=1.0, runs=8)
     target = batch(clip, config).target
@@ -217,13 +216,13 @@ def test_points_drawings_and_pictures_move_together(clip: AppearanceClip) -> Non
     wide = openings.amax(dim=1) - openings.amin(dim=1) > 6 / SIZE
     assert wide.sum() > 4
     assert under[wide, 2].max() < 0.25  # painted 0.06 inside, 0.27 lips, 0.51 skin
-    # And the lines are drawn through the points, in mirrored examples too.
+    # The lines are drawn through the points, also in mirrored examples.
     for points, drawing in zip(target.points, target.drawings, strict=True):
         again = draw_landmarks(SIZE * points.numpy(), SIZE, MESH478)
         assert np.corrcoef(again.ravel(), drawing[:3].numpy().ravel())[0, 1] > 0.9
 
 
-def test_half_of_the_examples_are_mirrored_with_their_references(clip: AppearanceClip) -> None:
+def test_half_of_the_examples_are_mirrored(clip: AppearanceClip) -> None:
     made = batch(clip, replace(STILL, runs=40))
     left, right = (MESH478.moving.index(corner) for corner in MESH478.mouth_corners)
 
@@ -236,7 +235,7 @@ def test_half_of_the_examples_are_mirrored_with_their_references(clip: Appearanc
         assert torch.equal(runs[:, 0], other)
 
 
-def test_a_mirrored_dot_is_where_its_point_says(clip: AppearanceClip) -> None:
+def test_a_mirrored_dot_is_at_its_mirrored_point(clip: AppearanceClip) -> None:
     crops = clip.crops.choose(np.array([0]))
     place = np.array([40, 70])
     picture = np.zeros_like(crops.pictures)
@@ -250,7 +249,7 @@ def test_a_mirrored_dot_is_where_its_point_says(clip: AppearanceClip) -> None:
     assert column > SIZE / 2  # it was on the left
 
 
-def test_mirrored_twice_is_as_before(clip: AppearanceClip) -> None:
+def test_mirroring_twice_is_the_identity(clip: AppearanceClip) -> None:
     shown = crop_tensors(clip.crops.choose(np.arange(3)), MESH478, SIZE)
     once = mirrored(shown)
     for before, between, after in zip(
@@ -261,14 +260,14 @@ def test_mirrored_twice_is_as_before(clip: AppearanceClip) -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 2, 4])
-def test_short_clips_are_no_error(drawn_clip: Callable[..., AppearanceClip], frames: int) -> None:
+def test_short_clips_are_accepted(drawn_clip: Callable[..., AppearanceClip], frames: int) -> None:
     made = batch(drawn_clip(OPENINGS[:frames]))
     assert made.target.pictures.shape[0] == 2 * RUN
     assert made.references.pictures.shape[:2] == (2, 3)
     assert all(torch.isfinite(part).all() for part in made.target.parts())
 
 
-def test_a_batch_goes_to_another_device(clip: AppearanceClip) -> None:
+def test_a_batch_is_copied_to_a_device(clip: AppearanceClip) -> None:
     there = batch(clip).to(torch.device("meta"))
     assert there.step == 5
     for crops in (there.target, there.references):

@@ -1,4 +1,4 @@
-"""No edge where film and drawing meet, nothing of the old mouth in the new one."""
+"""Blending leaves no edge, and nothing of the original mouth in the new one."""
 
 import cv2
 import numpy as np
@@ -56,7 +56,7 @@ def blended(film_: Floats, drawn: Floats, config: BlendConfig = CONFIG) -> Float
     return mixed(film_, *blend(film_, DrawnCrop(drawn, MASK, HULLS, 0), NO_GRAIN, config))
 
 
-def test_what_was_drawn_as_the_film_is_comes_back_as_it_was() -> None:
+def test_a_drawing_equal_to_the_film_is_unchanged() -> None:
     same = film()
     picture, share = blend(same, DrawnCrop(same, MASK, HULLS, 0), NO_GRAIN, CONFIG)
     np.testing.assert_allclose(picture, same, atol=1e-3)
@@ -85,7 +85,7 @@ def steps(picture: Floats) -> Floats:
     return np.abs(np.diff(smooth, axis=1))
 
 
-def test_an_error_of_colour_leaves_no_seam() -> None:
+def test_a_colour_offset_leaves_no_seam() -> None:
     before = film()
     wrong = before + np.array([9, 9, 3], np.float32)
     hard = drawn_on(before, wrong)
@@ -99,7 +99,7 @@ def test_an_error_of_colour_leaves_no_seam() -> None:
     assert np.abs(left_over).max() < 0.35 * 9
 
 
-def test_light_that_moved_is_followed_without_a_seam() -> None:
+def test_a_change_of_light_leaves_no_seam() -> None:
     before = film()
     lit = before + (0.12 * (X - 96))[..., None]
     result = blended(before, drawn_on(before, lit))
@@ -108,8 +108,8 @@ def test_light_that_moved_is_followed_without_a_seam() -> None:
 
 
 @pytest.mark.parametrize("opening", [4, 30])
-def test_lips_and_chin_are_the_drawings_alone(opening: int) -> None:
-    """Whatever the film's mouth does: no share of it is left under the new lips."""
+def test_lips_and_chin_come_only_from_the_drawing(opening: int) -> None:
+    """No share of the film's mouth is left under the new lips, at any opening."""
     config = BlendConfig(rim=RimConfig(at_the_middle=1.0))
     old = with_mouth(film(), opening, (60, 10, 15))
     other = with_mouth(film(), 34 - opening, (20, 200, 15))
@@ -124,7 +124,7 @@ def test_lips_and_chin_are_the_drawings_alone(opening: int) -> None:
     assert difference.mean() < 0.5
 
 
-def test_fine_detail_takes_over_sooner_than_light() -> None:
+def test_fine_detail_has_a_narrower_transition_than_light() -> None:
     place = takeover(MASK, HULLS, SIZE, CONFIG)
     assert (place.fine >= place.coarse).all()
     assert (place.fine > place.coarse + 0.2).any()
@@ -133,7 +133,7 @@ def test_fine_detail_takes_over_sooner_than_light() -> None:
     assert place.coarse[hull > 0].min() == 1
 
 
-def test_the_takeover_is_wide_on_cheeks_and_narrow_towards_the_chin() -> None:
+def test_the_transition_is_wide_on_cheeks_and_narrow_at_the_chin() -> None:
     fine = takeover(MASK, HULLS, SIZE, CONFIG).fine
     cheek = ((fine[120] > 0) & (fine[120] < 1) & (X[120] < 96)).sum()
     chin = ((fine[:, 96] > 0) & (fine[:, 96] < 1) & (Y[:, 96] > 120)).sum()
@@ -142,7 +142,7 @@ def test_the_takeover_is_wide_on_cheeks_and_narrow_towards_the_chin() -> None:
     assert np.abs(np.diff(fine, axis=1)).max() < 0.4
 
 
-def test_a_mask_that_the_crop_cuts_off_fades_out_there_too() -> None:
+def test_a_mask_cut_off_by_the_crop_fades_out_there() -> None:
     share = takeover(
         np.ones((64, 64), np.uint8), FaceHulls(SPEAKING / 3, FACE / 3), 64, CONFIG
     ).fine
@@ -151,8 +151,8 @@ def test_a_mask_that_the_crop_cuts_off_fades_out_there_too() -> None:
     assert share[32, 32] == 1
 
 
-def test_beyond_both_faces_the_film_is_left_and_no_chin_is_seen_twice() -> None:
-    """The faces end at the chin and well inside the mask on the right, where there is hair."""
+def test_beyond_both_faces_the_film_is_kept() -> None:
+    """The faces end well inside the mask at the chin and on the right, where there is hair."""
     faces = np.concatenate([SPEAKING, [[40, 60], [120, 60]]]).astype(np.float32)
     place = takeover(MASK, FaceHulls(SPEAKING, faces), SIZE, CONFIG)
     hull = np.zeros_like(MASK)
@@ -179,7 +179,7 @@ def test_beyond_both_faces_the_film_is_left_and_no_chin_is_seen_twice() -> None:
     assert np.abs(blended(film(), drawn_on(film(), hair)) - film())[80:150, 145:155].max() > 50
 
 
-def test_a_lip_at_the_mask_edge_leaves_a_takeover_of_a_few_pixels() -> None:
+def test_a_lip_at_the_mask_edge_has_a_transition_of_a_few_pixels() -> None:
     touching = np.array([[96, 65], [60, 120], [130, 120]], np.float32)
     place = takeover(MASK, FaceHulls(touching, FACE), SIZE, CONFIG)
     assert np.isfinite(place.fine).all()
@@ -187,7 +187,7 @@ def test_a_lip_at_the_mask_edge_leaves_a_takeover_of_a_few_pixels() -> None:
     assert place.fine[72, 96] == 1
 
 
-def test_a_film_with_grain_gets_it_back() -> None:
+def test_missing_grain_is_added() -> None:
     grainy = np.stack([film(seed) for seed in range(7)])
     grainy += np.random.default_rng(9).normal(0, 5, grainy.shape).astype(np.float32)
     grain = measure_grain(grainy, np.repeat(1 - MASK[None], 7, axis=0))
@@ -205,7 +205,7 @@ def test_a_film_with_grain_gets_it_back() -> None:
     assert roughness(without) < 0.3 * roughness(grainy[3])
 
 
-def test_without_a_mask_the_film_comes_back() -> None:
+def test_without_a_mask_the_film_is_unchanged() -> None:
     before = film()
     picture, share = blend(
         before, DrawnCrop(before + 50, np.zeros_like(MASK), HULLS, 0), NO_GRAIN, CONFIG

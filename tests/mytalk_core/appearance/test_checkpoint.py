@@ -1,4 +1,4 @@
-"""The renderer on disk."""
+"""The file of a renderer is reproducible and validated."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from mytalk_core.errors import ModelError, Reason
 FIELDS = asdict(SIZES["tiny"])
 
 
-def test_a_saved_renderer_is_the_same(tmp_path: Path) -> None:
+def test_a_renderer_survives_a_round_trip(tmp_path: Path) -> None:
     model = Renderer(SIZES["tiny"])
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's gap
     save_renderer(model, tmp_path / "appearance.safetensors")
@@ -27,7 +27,7 @@ def test_a_saved_renderer_is_the_same(tmp_path: Path) -> None:
         assert torch.equal(loaded.state_dict()[name], weight)
 
 
-def test_the_same_weights_are_the_same_bytes(tmp_path: Path) -> None:
+def test_equal_weights_give_equal_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         torch.manual_seed(0)
         save_renderer(Renderer(SIZES["tiny"]), tmp_path / name)
@@ -68,7 +68,9 @@ def nothing(path: Path) -> None:
 @pytest.mark.parametrize(
     "spoil", [text, other_model, other_fields, no_json, other_tensors, cut_off, nothing]
 )
-def test_what_is_no_renderer_is_refused(spoil: Callable[[Path], None], tmp_path: Path) -> None:
+def test_a_file_that_is_no_renderer_is_rejected(
+    spoil: Callable[[Path], None], tmp_path: Path
+) -> None:
     path = tmp_path / "appearance.safetensors"
     spoil(path)
     with pytest.raises(ModelError) as refused:

@@ -1,4 +1,4 @@
-"""Clips of shards as the renderer learns from them."""
+"""Clips of shards as training examples of the renderer."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ def test_shaking_landmarks_are_steadied() -> None:
     still = replace(still, boxes=np.repeat(still.boxes[:1], 40, axis=0))
     noise = np.random.default_rng(0).normal(0, 0.2, still.landmarks.shape).astype(np.float32)
     shaking = replace(still, landmarks=still.landmarks + noise)
-    true, told = (appearance_clip(encode_sample(each), MaskConfig()) for each in (still, shaking))
-    error = np.abs(told.crops.points - true.crops.points).mean()
+    true, noisy = (appearance_clip(encode_sample(each), MaskConfig()) for each in (still, shaking))
+    error = np.abs(noisy.crops.points - true.crops.points).mean()
     gain = np.linalg.norm(still.boxes[0, 0])
     assert error < 0.6 * np.abs(noise[..., :2]).mean() * gain

@@ -19,7 +19,7 @@ from mytalk_core.media.planes import PlaneLayout, Planes
 SIZE = 64
 HEIGHT, WIDTH = 90, 120
 FRAME = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
-# Only the middle must be shown whole, and all of it is face.
+# Only the middle must be fully drawn, and the whole crop is face.
 HULLS = FaceHulls(
     np.array([[SIZE / 2, SIZE / 2]], np.float32),
     np.array([[0, 0], [SIZE, 0], [SIZE, SIZE], [0, SIZE]], np.float32),
@@ -34,7 +34,7 @@ def disc(radius: float = 24) -> NDArray[np.uint8]:
 
 
 def feathered(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The share of a drawing."""
+    """The drawing's share."""
     return takeover(mask, HULLS, SIZE, BlendConfig()).fine
 
 
@@ -52,7 +52,7 @@ def pasted(image: NDArray[np.uint8], patch: Patch) -> NDArray[np.uint8]:
 def put(
     crop: NDArray[np.float32], share: NDArray[np.float32], box: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """`FRAME` with a crop in it."""
+    """`FRAME` with a crop composited into it."""
     patch = composite(crop, share, box, WIDTH, HEIGHT)
     return FRAME if patch is None else pasted(FRAME, patch)
 
@@ -68,7 +68,7 @@ def boxes(draw: st.DrawFn) -> NDArray[np.float32]:
 
 
 def in_crop(box: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Where in the crop every pixel of the frame lies, (HEIGHT, WIDTH, 2)."""
+    """The position in the crop of every pixel of the frame, (HEIGHT, WIDTH, 2)."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     return apply_box(np.stack([x.ravel(), y.ravel()], 1)[None], box[None])[0].reshape(
         HEIGHT, WIDTH, 2
@@ -97,7 +97,7 @@ def test_without_a_mask_there_is_no_patch(box: NDArray[np.float32]) -> None:
 
 @settings(deadline=None)
 @given(boxes())
-def test_deep_inside_the_mask_the_crop_shows(box: NDArray[np.float32]) -> None:
+def test_deep_inside_the_mask_the_patch_is_the_crop(box: NDArray[np.float32]) -> None:
     result = put(CROP, feathered(disc()), box)
     inside = np.hypot(*(in_crop(box) - 31.5).transpose(2, 0, 1)) < 10
     assert (result[inside] == [250, 5, 128]).all()
@@ -105,7 +105,7 @@ def test_deep_inside_the_mask_the_crop_shows(box: NDArray[np.float32]) -> None:
 
 @settings(deadline=None)
 @given(boxes())
-def test_a_patch_lies_in_the_frame_and_hardly_beyond_the_mask(box: NDArray[np.float32]) -> None:
+def test_a_patch_is_within_the_frame_and_close_to_the_mask(box: NDArray[np.float32]) -> None:
     patch = composite(CROP, feathered(disc()), box, WIDTH, HEIGHT)
     if patch is None:
         return
@@ -131,8 +131,8 @@ def test_an_unmoved_crop_is_copied_exactly() -> None:
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.8, 0.5])
-def test_a_crop_that_was_cut_and_put_back_is_what_was_there(gain: float) -> None:
-    """Cut and composite agree on where pixels are: a smooth picture comes back almost exactly."""
+def test_cutting_and_compositing_are_inverse(gain: float) -> None:
+    """Both use the same pixel positions: a smooth picture is restored almost exactly."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     smooth = np.stack([2 * x, 2.5 * y, x + y], axis=-1).astype(np.float32)
     box = np.array([[gain, 0], [0, gain], [32 - 60 * gain, 32 - 45 * gain]], np.float32)
@@ -143,7 +143,7 @@ def test_a_crop_that_was_cut_and_put_back_is_what_was_there(gain: float) -> None
     np.testing.assert_allclose(patch.rgb[patch.share > 0], there[patch.share > 0], atol=1.5)
 
 
-def test_strength_fades_the_whole_patch() -> None:
+def test_strength_scales_the_share() -> None:
     box = np.array([[1, 0], [0, 1], [-20, -10]], np.float32)
     full, half, none = (
         composite(CROP, feathered(disc()), box, WIDTH, HEIGHT, strength)
@@ -157,7 +157,7 @@ def test_strength_fades_the_whole_patch() -> None:
 
 
 @pytest.mark.parametrize("bits", [8, 10])
-def test_outside_the_mask_every_sample_of_a_film_is_its_own(bits: int) -> None:
+def test_outside_the_mask_every_sample_of_a_film_is_unchanged(bits: int) -> None:
     """From the film's samples to a crop, through blending, and back: luma, chroma, any depth."""
     random = np.random.default_rng(2)
     most = 1 << bits

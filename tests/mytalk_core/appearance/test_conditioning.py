@@ -1,4 +1,4 @@
-"""What the renderer is told is where it should be."""
+"""Positions of drawn landmarks, masks and flow, and the landmark distance."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,7 @@ def moving_points(shape: Array, size: int) -> Array:
 
 
 def in_crop(shape: Array, size: int) -> Array:
-    """A face as it stands in a crop, (478, 2) pixels."""
+    """A face in a crop, (478, 2) pixels."""
     centred = shape[:, :2] - np.array([0, CROP.below_eyes], np.float32)
     return centred * (size / CROP.extent) + size / 2
 
@@ -60,14 +60,14 @@ def test_every_point_is_drawn_in_its_channel(
         assert (drawn <= reach.max(axis=0) + 3).all()
 
 
-def test_drawing_is_finer_than_a_pixel(face_shape: Callable[[float], Array]) -> None:
+def test_drawing_has_subpixel_precision(face_shape: Callable[[float], Array]) -> None:
     points = moving_points(face_shape(0.2), 128)
     assert (
         draw_landmarks(points, 128, MESH478) != draw_landmarks(points + 0.3, 128, MESH478)
     ).any()
 
 
-def test_points_outside_the_crop_are_no_error(face_shape: Callable[[float], Array]) -> None:
+def test_points_outside_the_crop_are_accepted(face_shape: Callable[[float], Array]) -> None:
     points = moving_points(face_shape(0.2), 128)
     assert draw_landmarks(points + 5000, 128, MESH478).max() == 0
 
@@ -91,8 +91,8 @@ def test_the_mask_covers_mouth_and_jaw_at_their_widest_but_no_eyes(
 
 @settings(deadline=None)
 @given(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1))
-def test_the_flow_moves_as_the_points_ask(x: float, y: float) -> None:
-    """Where every point of the reference stands off by one offset, so does the flow near them."""
+def test_the_flow_follows_the_offset_of_the_points(x: float, y: float) -> None:
+    """If every point of the reference has one offset, so has the flow near the points."""
     axis = torch.linspace(0.3, 0.7, 6)
     target = torch.cartesian_prod(axis, axis)[None]
     flow = landmark_flow(target, target + torch.tensor([x, y]), 32, reach=0.05)
@@ -114,14 +114,14 @@ def test_the_flow_is_local_and_its_axes_are_x_and_y() -> None:
     assert strength[4, 12].abs() < 1e-6
 
 
-def test_the_same_points_ask_for_no_flow() -> None:
+def test_equal_points_give_zero_flow() -> None:
     points = torch.rand(2, 9, 2)
     assert landmark_flow(points, points, 8, reach=0.1).abs().max() == 0
 
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 6))
-def test_the_flow_does_not_hang_on_the_order_of_points(seed: int, count: int) -> None:
+def test_the_flow_does_not_depend_on_the_order_of_points(seed: int, count: int) -> None:
     random = torch.Generator().manual_seed(seed)
     target, reference = (torch.rand(1, count, 2, generator=random) for _ in range(2))
     order = torch.randperm(count, generator=random)
@@ -147,7 +147,7 @@ def apart(faces: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
 
 
 @given(st.floats(-50, 50), st.floats(-50, 50))
-def test_faces_are_as_unlike_wherever_they_stand(right: float, down: float) -> None:
+def test_distance_ignores_translation(right: float, down: float) -> None:
     points = faces(np.array([0.0, 0.5]), np.array([0.0, 0.4]))
     away = points + torch.tensor([right, down])
     usual, moved = (apart(each, points) for each in (points, away))
@@ -155,23 +155,23 @@ def test_faces_are_as_unlike_wherever_they_stand(right: float, down: float) -> N
     assert usual.diagonal().abs().max() < 1e-6
 
 
-def test_mouths_and_how_the_head_is_turned_count() -> None:
-    asked = faces(np.array([0.4]), np.array([0.0]))
+def test_distance_counts_mouth_and_rotation() -> None:
+    target = faces(np.array([0.4]), np.array([0.0]))
     known = faces(np.array([0.4, 0.45, 0.4, 2.0]), np.array([0.0, 0.0, 0.5, 0.0]))
-    distance = apart(asked, known)[0]
+    distance = apart(target, known)[0]
     assert distance.argsort().tolist() == [0, 1, 2, 3]
-    # Of the mean over the mouth; the upper face is the same.
-    lower_lip = (faces(np.array([2.0]), np.array([0.0])) - asked)[0, 3, 1]
+    # A quarter of the lower lip's offset: the mean over four points; the upper face is equal.
+    lower_lip = (faces(np.array([2.0]), np.array([0.0])) - target)[0, 3, 1]
     assert distance[3] == pytest.approx(float(lower_lip) / 4, abs=1e-5)
 
 
 @given(st.floats(-0.6, 0.6), st.floats(0, 1))
-def test_a_turn_of_the_head_is_no_other_mouth(turn: float, opening: float) -> None:
-    """A flat face that turns: all that is counted is a fifth of what its upper face moves."""
-    asked = faces(np.array([opening]), np.array([0.0]))
+def test_a_rotation_of_the_head_changes_no_mouth_distance(turn: float, opening: float) -> None:
+    """For a flat face that rotates, only a fifth of the upper face's motion counts."""
+    target = faces(np.array([opening]), np.array([0.0]))
     known = faces(np.array([opening, opening + 0.1]), np.array([turn, turn]))
-    upper = asked[:, 4:] - known[:1, 4:]
+    upper = target[:, 4:] - known[:1, 4:]
     turned = torch.linalg.vector_norm(upper - upper.mean(dim=1, keepdim=True), dim=-1).mean()
-    same, other = apart(asked, known)[0].tolist()
+    same, other = apart(target, known)[0].tolist()
     assert same == pytest.approx(float(turned) / 5, abs=1e-4)
     assert other == pytest.approx(same + 0.1 / 4, abs=1e-4)

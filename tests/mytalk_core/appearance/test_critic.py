@@ -1,4 +1,4 @@
-"""The critic tells drawn patches of a mouth from true ones."""
+"""The critic distinguishes drawn patches of a mouth from true ones."""
 
 import pytest
 import torch
@@ -16,14 +16,14 @@ def mouths(count: int, side: int = 32, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("side", [32, 64, 128])
-def test_every_patch_has_its_verdict(side: int) -> None:
+def test_every_patch_has_a_logit(side: int) -> None:
     found = MouthCritic()(mouths(2, side))
     assert [part.shape[-1] for part in found] == [side // 2, side // 4, side // 8, side // 8]
     assert found[-1].shape == (2, 1, side // 8, side // 8)
 
 
-def test_a_verdict_is_of_its_patch_alone() -> None:
-    """A change in one corner is not seen in the opposite one."""
+def test_a_logit_depends_on_its_patch_only() -> None:
+    """A change in one corner does not affect the opposite one."""
     torch.manual_seed(0)
     critic = MouthCritic()
     one = mouths(1, 64)
@@ -35,8 +35,8 @@ def test_a_verdict_is_of_its_patch_alone() -> None:
     assert change[4:, 4:].max() == 0
 
 
-def test_the_landmarks_matter_too() -> None:
-    """The same picture under other lines is another question."""
+def test_logits_depend_on_the_landmarks() -> None:
+    """The same picture with other landmarks has other logits."""
     torch.manual_seed(0)
     critic = MouthCritic()
     one = mouths(1)
@@ -44,7 +44,7 @@ def test_the_landmarks_matter_too() -> None:
     assert not torch.equal(critic(one)[-1], critic(other)[-1])
 
 
-def test_losses_are_those_of_least_squares() -> None:
+def test_losses_are_least_squares() -> None:
     true, drawn = torch.tensor([1.0, 0.5]), torch.tensor([0.0, 2.0])
     assert critic_loss(true, drawn) == pytest.approx(0.5 * (0.25 / 2 + 4 / 2))
     assert critic_loss(torch.ones(3), torch.zeros(3)) == 0
@@ -59,7 +59,7 @@ def test_features_are_compared_layer_by_layer() -> None:
     assert feature_matching(drawn, drawn) == 0
 
 
-def test_it_learns_what_is_blurred() -> None:
+def test_the_critic_learns_to_detect_blur() -> None:
     torch.manual_seed(0)
     critic = MouthCritic()
     optimiser = torch.optim.Adam(critic.parameters(), 1e-3)

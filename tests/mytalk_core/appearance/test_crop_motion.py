@@ -14,7 +14,7 @@ CONFIG = CropMotionConfig(landmark_jitter=0.0)
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 2**32 - 1))
 def test_points_follow_their_pictures(seed: int) -> None:
-    """A dot in every crop is found where its points, moments and outlines were moved to."""
+    """A dot in every crop is found at its moved points, neighbours and outlines."""
     random = np.random.default_rng(seed)
     size, count = 96, 4
     at = random.uniform(35, 60, (count, 1, 2)).astype(np.float32).round()
@@ -31,8 +31,8 @@ def test_points_follow_their_pictures(seed: int) -> None:
         np.testing.assert_array_equal(moved.face_points[index], moved.points[index])
 
 
-def test_motions_keep_to_their_limits() -> None:
-    """A turn, a stretch, a zoom and a shift, read off what they did to three corners."""
+def test_random_maps_stay_within_their_limits() -> None:
+    """Rotation, stretch, zoom and shift, measured on three corners."""
     size = 120
     corners = np.float32([[60, 60], [100, 60], [60, 100]])
     paths = np.repeat(corners[None], 60, axis=0)
@@ -43,7 +43,7 @@ def test_motions_keep_to_their_limits() -> None:
     turned = left @ right  # the nearest rotation
     turn = np.degrees(np.arctan2(turned[:, 1, 0], turned[:, 0, 0]))
     stretch = lengths[:, 0] / lengths[:, 1] - 1
-    # One of the two directions is only zoomed.
+    # One of the two directions has zoom only.
     zoom = np.take_along_axis(lengths - 1, np.abs(lengths - 1).argmin(axis=1)[:, None], axis=1)
     shift = (moved[:, 0] - corners[0]) / size
     assert np.abs(stretch).max() <= 1 / (1 - CONFIG.stretch) - 1 + 1e-4

@@ -1,4 +1,4 @@
-"""Points, pictures and masks agree at any size, and what a mask covers is nowhere else."""
+"""Points, pictures and masks agree at any size, and masked pixels do not leak."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,8 +32,8 @@ from mytalk_core.faces.landmark_scheme import MESH478
 
 Array = NDArray[np.float32]
 OPENINGS = np.array([0.0, 0.25, 0.1])
-# Sides of crops in pixels: window smaller, as large and larger than either renderer's, and one that
-# is no multiple of it.
+# Sides of crops in pixels: windows smaller than, equal to and larger than either renderer's, and
+# one that is no multiple of it.
 CROPS = [96, 192, 240, 384]
 SIZES = [64, 128]
 
@@ -55,10 +55,10 @@ def test_the_window_is_whole_pixels_of_the_lower_face(crop_size: int) -> None:
 
 @settings(deadline=None)
 @given(crop_sizes, sizes, st.floats(-0.5, 1.5), st.floats(-0.5, 1.5))
-def test_resampling_keeps_the_edges_of_pixels_in_place(
+def test_resampling_preserves_pixel_edges(
     crop_size: int, size: int, across: float, down: float
 ) -> None:
-    """The window's edges lie half a pixel before its first and behind its last, at any size."""
+    """The window's edges are half a pixel outside its first and last pixel at any size."""
     rows, columns = window_slices(crop_size)
     side = rows.stop - rows.start
     point = np.array([across, down], np.float32) * crop_size
@@ -79,7 +79,7 @@ def dot(size: int, x: int, y: int) -> Array:
 
 
 def middle(picture: Tensor) -> Array:
-    """Where the light of a picture (3, S, S) is, (x, y) in pixels."""
+    """The centroid of a picture (3, S, S), (x, y) in pixels."""
     light = picture[0].double()
     place = torch.arange(len(light), dtype=torch.float64)
     x, y = ((light.sum(dim=axis) * place).sum() / light.sum() for axis in (0, 1))
@@ -88,7 +88,7 @@ def middle(picture: Tensor) -> Array:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("crop_size", CROPS)
-def test_a_dot_is_found_where_its_point_says(
+def test_a_dot_is_found_at_its_point(
     drawn_clip: Callable[..., AppearanceClip], crop_size: int, size: int
 ) -> None:
     crops = drawn_clip(OPENINGS[:1], crop_size).crops
@@ -105,14 +105,14 @@ def test_a_dot_is_found_where_its_point_says(
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("crop_size", [96, 384])
-def test_the_mouth_lies_under_its_drawing(
+def test_the_mouth_is_under_its_drawing(
     drawn_clip: Callable[..., AppearanceClip], crop_size: int, size: int
 ) -> None:
-    """The dark of an open mouth is where the drawn inner lips are, now, before and after."""
+    """The dark of an open mouth is at the drawn inner lips of all three frames."""
     shown = crop_tensors(drawn_clip(np.array([0.3, 0.3, 0.3]), crop_size).crops, MESH478, size)
     dark = (shown.pictures[1, 2] < 0.2).float()  # painted 0.06; lips 0.27, skin 0.51
-    for moment in range(3):
-        inner = shown.drawings[1, 3 * moment + 1]
+    for frame in range(3):
+        inner = shown.drawings[1, 3 * frame + 1]
         assert np.abs(middle(dark[None]) - middle(inner[None])).max() < 0.02 * size
         assert np.corrcoef(inner.flatten(), dark.flatten())[0, 1] > 0.1
 
@@ -153,7 +153,7 @@ def test_pictures_of_more_than_eight_bits_keep_their_fractions(
 
 
 def hidden(crops: FaceCrops) -> FaceCrops:
-    """The same with noise wherever the masks are."""
+    """Fill the masks with noise."""
     random = np.random.default_rng(0)
     pictures = crops.pictures.copy()
     covered = crop_regions(crops)[0] > 0
@@ -162,7 +162,7 @@ def hidden(crops: FaceCrops) -> FaceCrops:
 
 
 def seen(shown: CropTensors) -> list[Tensor]:
-    """What the renderer may see of a frame's pictures."""
+    """The visible parts of a frame's pictures."""
     return [
         shown.pictures * (1 - shown.masks),
         shown.contexts * (1 - shown.context_masks),
@@ -172,10 +172,10 @@ def seen(shown: CropTensors) -> list[Tensor]:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("crop_size", CROPS)
-def test_nothing_that_the_mask_covers_is_averaged_into_what_is_seen(
+def test_no_unmasked_pixel_depends_on_masked_ones(
     drawn_clip: Callable[..., AppearanceClip], crop_size: int, size: int
 ) -> None:
-    """Resampling mixes pixels: whatever holds a masked one is masked itself."""
+    """Resampling mixes pixels: a pixel with a masked contribution is masked itself."""
     crops = drawn_clip(OPENINGS, crop_size).crops
     noisy = hidden(crops)
     assert (noisy.pictures != crops.pictures).any()
@@ -183,7 +183,7 @@ def test_nothing_that_the_mask_covers_is_averaged_into_what_is_seen(
     assert not torch.equal(one.pictures, other.pictures)
     for before, after in zip(seen(one), seen(other), strict=True):
         assert torch.equal(before, after)
-    # And not much more is masked than has to be: a rim of a pixel, or of three that are enlarged.
+    # The excess is small: a rim of one pixel, or of three enlarged ones.
     rows, columns = window_slices(crop_size)
     side = rows.stop - rows.start
     own = crop_regions(crops)[0][:, rows, columns].mean()
@@ -191,7 +191,7 @@ def test_nothing_that_the_mask_covers_is_averaged_into_what_is_seen(
     assert own - 1e-6 < float(one.masks.mean()) < own + rim
 
 
-def test_of_pixels_in_whole_groups_those_are_masked_that_hold_a_masked_one(
+def test_a_reduced_pixel_is_masked_if_it_contains_a_masked_one(
     drawn_clip: Callable[..., AppearanceClip],
 ) -> None:
     crops = drawn_clip(OPENINGS, 192).crops
@@ -214,14 +214,14 @@ def film(talking_face: Callable[..., Array], openings: NDArray[np.floating]) -> 
 
 
 def made(landmarks: Array, mouths: Array) -> FaceCrops:
-    """Crops of a film whose moving points are other ones, but whose pose and resting shape stay."""
+    """Crops of a film with other moving points, but the same pose and resting shape."""
     motion = face_motion(landmarks, MESH478)
     boxes = crop_boxes(motion.pose, CropConfig(size=96), 25.0)
     pictures = np.zeros((len(landmarks), 96, 96, 3), np.uint8)
     return face_crops(pictures, mouths, boxes, motion, MESH478, MaskConfig())
 
 
-def test_the_mask_hangs_on_pose_and_resting_shape_alone(
+def test_the_mask_depends_only_on_pose_and_resting_shape(
     talking_face: Callable[..., Array],
 ) -> None:
     landmarks = film(talking_face, OPENINGS)
@@ -230,14 +230,14 @@ def test_the_mask_hangs_on_pose_and_resting_shape_alone(
     one, other = made(landmarks, landmarks), made(landmarks, spoken.astype(np.float32))
     np.testing.assert_array_equal(one.mask_outlines, other.mask_outlines)
     np.testing.assert_array_equal(one.face_points, other.face_points)
-    shown, asked = (crop_tensors(each, MESH478, 64) for each in (one, other))
+    shown, target = (crop_tensors(each, MESH478, 64) for each in (one, other))
     for name in ("masks", "context_masks", "skins", "anchors"):
-        assert torch.equal(getattr(shown, name), getattr(asked, name))
-    assert not torch.equal(shown.drawings, asked.drawings)
-    assert not torch.equal(shown.points, asked.points)
+        assert torch.equal(getattr(shown, name), getattr(target, name))
+    assert not torch.equal(shown.drawings, target.drawings)
+    assert not torch.equal(shown.points, target.points)
 
 
-def test_the_mask_does_not_know_which_frame_had_which_mouth(
+def test_the_mask_does_not_depend_on_the_order_of_mouths(
     talking_face: Callable[..., Array],
 ) -> None:
     """Two films of one head and the same mouths in another order have the same masks."""
@@ -255,7 +255,7 @@ boxes_seeds = st.integers(0, 2**32 - 1)
 
 @settings(deadline=None)
 @given(boxes_seeds, st.integers(1, 6))
-def test_neighbours_are_seen_in_each_frames_own_crop(seed: int, count: int) -> None:
+def test_neighbours_are_mapped_into_each_frames_crop(seed: int, count: int) -> None:
     random = np.random.default_rng(seed)
     points = random.uniform(0, 100, (count, 4, 3)).astype(np.float32)
     boxes = random.normal(0, 1, (count, 3, 2)).astype(np.float32)
@@ -275,7 +275,7 @@ def test_neighbours_are_seen_in_each_frames_own_crop(seed: int, count: int) -> N
 
 
 def test_a_still_face_in_a_moving_box_does_not_move() -> None:
-    """What the box does is no motion of the face."""
+    """The motion of the box is no motion of the face."""
     points = np.repeat(np.random.default_rng(0).uniform(0, 100, (1, 5, 2)), 3, axis=0)
     boxes = np.repeat(np.array([[[1, 0], [0, 1], [0, 0]]]), 3, axis=0).astype(np.float32)
     boxes[:, 2, 0] = [0, 3, 9]
@@ -291,7 +291,7 @@ def test_a_still_face_in_a_moving_box_does_not_move() -> None:
     np.testing.assert_allclose(after[:-1] - own[:-1], 1, atol=1e-4)
 
 
-def test_some_crops_are_chosen_with_all_that_is_theirs(
+def test_chosen_crops_keep_all_their_fields(
     drawn_clip: Callable[..., AppearanceClip],
 ) -> None:
     crops = drawn_clip(OPENINGS).crops
@@ -300,7 +300,7 @@ def test_some_crops_are_chosen_with_all_that_is_theirs(
         np.testing.assert_array_equal(getattr(some, name), getattr(crops, name)[[2, 0]])
 
 
-def test_a_dot_stays_on_its_point_in_crops_of_another_size() -> None:
+def test_resized_crops_keep_a_dot_on_its_point() -> None:
     x, y = np.meshgrid(np.arange(96), np.arange(96))
     dot = 255 * np.exp(-((x - 40) ** 2 + (y - 61) ** 2) / 18)
     at = np.array([[[40, 61]]], np.float32)

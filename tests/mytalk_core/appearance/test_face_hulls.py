@@ -1,4 +1,4 @@
-"""Which points of the old face and of the new one a frame's hulls hold."""
+"""The points of the original and the target face in a frame's hulls."""
 
 import numpy as np
 
@@ -14,17 +14,17 @@ def test_lips_and_chin_leave_out_the_sides_of_the_jaw() -> None:
     assert points[40:] == [149, 176, 148, 152, 377, 400, 378]
 
 
-def test_both_faces_count_and_the_upper_face_only_in_the_whole() -> None:
+def test_hulls_cover_both_faces_and_the_whole_one_the_upper_face() -> None:
     own = np.zeros((len(MESH478.moving), 2), np.float32)
-    asked, upper = own + 1, np.full((5, 2), 7, np.float32)
-    hulls = face_hulls(own, asked, upper, MESH478)
+    target, upper = own + 1, np.full((5, 2), 7, np.float32)
+    hulls = face_hulls(own, target, upper, MESH478)
     assert len(hulls.speaking) == 2 * len(lips_and_chin(own, MESH478))
     assert len(hulls.whole) == 2 * len(own) + 5
     assert set(hulls.speaking[:, 0]) == {0, 1}
     assert set(hulls.whole[:, 0]) == {0, 1, 7}
 
 
-def test_hulls_of_a_part_begin_at_its_corner() -> None:
+def test_hulls_of_a_part_are_relative_to_its_corner() -> None:
     points = np.array([[10, 20]], np.float32)
     part = FaceHulls(points, points + 1).beside(np.array([4, 5], np.float32))
     np.testing.assert_array_equal(part.speaking, [[6, 15]])

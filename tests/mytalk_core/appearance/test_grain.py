@@ -1,4 +1,4 @@
-"""Grain is told from skin, and a drawing gets what it lacks of it: no more, and never the same."""
+"""Grain is distinguished from skin, and only missing grain is added, different in each frame."""
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ SKINS = np.ones((FRAMES, SIZE, SIZE), np.uint8)
 
 
 def pores(strength: float, blur: float = 1.0) -> Floats:
-    """Skin as rough as one likes that stays as it is, (SIZE, SIZE, 3)."""
+    """Constant skin of a given roughness, (SIZE, SIZE, 3)."""
     rough = np.random.default_rng(0).normal(0, 1, (SIZE, SIZE, 1)).astype(np.float32)
     smooth = cv2.GaussianBlur(rough, (0, 0), blur)
     return np.array([190, 150, 130], np.float32) + strength * (smooth / smooth.std())[..., None]
@@ -46,7 +46,7 @@ def luma(picture: Floats) -> Floats:
 
 @pytest.mark.parametrize("blur", [0.0, 0.8])
 @pytest.mark.parametrize("strength", [2.0, 5.0])
-def test_added_grain_is_as_strong_and_as_coarse_as_the_films(strength: float, blur: float) -> None:
+def test_synthetic_grain_matches_strength_and_coarseness(strength: float, blur: float) -> None:
     grain = measure_grain(film(strength, blur), SKINS)
     assert grain.seen
     made = grain_of_frame(7, SIZE, SIZE, grain)
@@ -68,11 +68,11 @@ def test_grey_grain_stays_grey_and_coloured_grain_coloured() -> None:
     assert abs(np.corrcoef(made.reshape(-1, 3).T)[0, 1]) < 0.1
 
 
-def test_rough_skin_that_keeps_still_is_no_grain() -> None:
+def test_still_rough_skin_is_no_grain() -> None:
     assert not measure_grain(film(0.0, skin=12.0), SKINS).seen
 
 
-def test_rough_skin_that_moves_evenly_is_hardly_grain() -> None:
+def test_evenly_moving_rough_skin_is_hardly_grain() -> None:
     still = np.pad(pores(6.0, blur=2.0), ((0, 0), (8, 8), (0, 0)), mode="reflect")
     moved = []
     for time in range(FRAMES):
@@ -94,7 +94,7 @@ def test_a_jump_of_the_face_does_not_count() -> None:
     np.testing.assert_allclose(measure_grain(pictures, SKINS).luma, steady.luma, rtol=0.1)
 
 
-def test_without_skin_or_neighbours_nothing_is_known() -> None:
+def test_without_skin_or_neighbours_there_is_no_grain() -> None:
     assert measure_grain(film(5.0), np.zeros_like(SKINS)) is NO_GRAIN
     assert measure_grain(film(5.0)[:2], SKINS[:2]) is NO_GRAIN
 
@@ -104,19 +104,19 @@ def known_grain() -> Grain:
 
 
 @pytest.mark.parametrize(("own", "lacking"), [(4.0, 0.0), (2.8, 0.7), (0.0, 1.0)])
-def test_a_drawing_gets_what_it_lacks(own: float, lacking: float) -> None:
+def test_a_drawing_gets_its_missing_grain(own: float, lacking: float) -> None:
     drawn = pores(3.0) + noise(77, own, 0)
     tolerance = 0.35 if own == 4.0 else 0.1  # a root turns a small excess into a large share
     assert lacking_grain(drawn, SKIN, known_grain()) == pytest.approx(lacking, abs=tolerance)
 
 
-def test_a_drawing_smoother_than_the_skin_gets_no_more_than_the_grain() -> None:
-    """Pores that it lacks are not made up for: they would boil."""
+def test_added_grain_does_not_exceed_the_films() -> None:
+    """Missing pores are not replaced by grain, which would boil."""
     rough = measure_grain(film(2.0, skin=15.0), SKINS)
     assert lacking_grain(pores(0.0), SKIN, rough) == 1
 
 
-def test_grain_depends_on_the_frame_and_on_nothing_else() -> None:
+def test_grain_depends_only_on_the_frame() -> None:
     grain = known_grain()
     once = grain_of_frame(12, 60, 80, grain)
     np.testing.assert_array_equal(grain_of_frame(12, 60, 80, known_grain()), once)

@@ -1,4 +1,4 @@
-"""Every loss punishes what it is for, and nothing else."""
+"""Every loss penalises its own kind of error only."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -46,7 +46,7 @@ def batch(drawn_clip: Callable[..., AppearanceClip]) -> AppearanceBatch:
 
 
 class Drawing(Renderer):
-    """Draws the truth and what a function of it adds, in both its pictures or the first alone."""
+    """Returns the truth plus a function of it, in both pictures or only in the final one."""
 
     def __init__(self, added: Callable[[CropTensors], Any], warped: bool = True) -> None:
         super().__init__(SIZES["tiny"])
@@ -77,17 +77,17 @@ def costs(
     }
 
 
-def test_the_truth_costs_nothing(batch: AppearanceBatch, judges: FeatureJudges) -> None:
+def test_losses_of_the_truth_are_zero(batch: AppearanceBatch, judges: FeatureJudges) -> None:
     found = costs(Drawing(lambda frames: 0.0), batch, judges)
     assert set(found) == PIXELS | DETAIL | {"critic"}
     for name in (*PIXELS, "matching", "perceptual"):
         assert found[name] == 0, name
-    # The context of the truth is averaged and rounded once more than what is put into it.
+    # The context of the truth is averaged and rounded once more than the inserted window.
     assert found["identity"] < 0.01
     assert found["critic"] > 0
 
 
-def test_errors_cost_more_the_larger_and_the_nearer_the_lips(
+def test_loss_grows_with_the_error_and_near_the_lips(
     batch: AppearanceBatch, judges: FeatureJudges
 ) -> None:
     def at_mouth(frames: CropTensors) -> Tensor:
@@ -110,7 +110,7 @@ def test_errors_cost_more_the_larger_and_the_nearer_the_lips(
     assert background["picture"] == 0
 
 
-def test_the_picture_before_the_residual_is_judged_by_itself(
+def test_the_warp_loss_measures_the_picture_before_the_residual(
     batch: AppearanceBatch, judges: FeatureJudges
 ) -> None:
     both, one = (
@@ -121,7 +121,7 @@ def test_the_picture_before_the_residual_is_judged_by_itself(
     assert one["picture"] == pytest.approx(both["picture"])
 
 
-def test_edges_are_of_what_differs_between_neighbours(
+def test_the_edge_loss_measures_differences_between_neighbours(
     batch: AppearanceBatch, judges: FeatureJudges
 ) -> None:
     stripes = torch.tensor([0.1, -0.1]).repeat(SIZE // 2)
@@ -130,11 +130,11 @@ def test_edges_are_of_what_differs_between_neighbours(
     )
     assert flat["edges"] < 1e-5
     assert striped["edges"] > 0.1
-    # What averages out counts at full size alone.
+    # An error that averages out counts at full size only.
     assert striped["picture"] < flat["picture"]
 
 
-def test_flicker_is_punished_and_a_lasting_error_is_not(
+def test_the_temporal_loss_measures_flicker_but_no_constant_error(
     batch: AppearanceBatch, judges: FeatureJudges
 ) -> None:
     turns = torch.tensor([1.0, -1.0]).repeat(len(batch.target.pictures) // RUN)
@@ -147,10 +147,10 @@ def test_flicker_is_punished_and_a_lasting_error_is_not(
     assert flickering["picture"] == pytest.approx(steady["picture"], rel=1e-3)
 
 
-def test_a_change_that_is_true_is_no_flicker(
+def test_true_motion_is_no_flicker(
     drawn_clip: Callable[..., AppearanceClip], judges: FeatureJudges
 ) -> None:
-    """The mouth moves within a run; drawing it as it was a moment ago is what costs."""
+    """The mouth moves within a run; repeating the previous frame is penalised."""
     clip = drawn_clip(np.linspace(0, 0.4, 12))
     maker = AppearanceBatches(lambda random: clip, BatchConfig(runs=1, references=2), SIZE)
     run = maker.batch(np.random.default_rng(3), step=0)
@@ -162,7 +162,7 @@ def test_a_change_that_is_true_is_no_flicker(
     assert costs(Drawing(late), run, judges)["temporal"] > 0.001
 
 
-def test_detail_counts_from_its_step_on(batch: AppearanceBatch, judges: FeatureJudges) -> None:
+def test_detail_losses_start_at_their_step(batch: AppearanceBatch, judges: FeatureJudges) -> None:
     wrong = Drawing(lambda frames: 0.1 * torch.sin(torch.arange(SIZE) * 1.0))
     early = costs(wrong, batch, judges, replace(CONFIG, detail_from=11))
     late = costs(wrong, batch, judges, replace(CONFIG, detail_from=10))
@@ -174,7 +174,7 @@ def test_detail_counts_from_its_step_on(batch: AppearanceBatch, judges: FeatureJ
 
 
 @pytest.mark.parametrize("name", sorted(DETAIL | {"warp", "edges", "temporal"}))
-def test_every_weight_is_that_of_its_loss(
+def test_every_weight_scales_its_loss(
     batch: AppearanceBatch, judges: FeatureJudges, name: str
 ) -> None:
     wrong = Drawing(lambda frames: 0.1 * torch.rand(frames.pictures.shape))
@@ -204,7 +204,7 @@ def test_the_critic_learns_from_its_own_loss_and_the_renderer_from_all_others(
         assert gradients(judges) == []
 
 
-def test_they_reach_every_weight(
+def test_the_losses_reach_every_parameter(
     batch: AppearanceBatch, judges: FeatureJudges, tiny_renderer: Callable[..., Renderer]
 ) -> None:
     renderer, critic = tiny_renderer(), MouthCritic()
@@ -223,7 +223,7 @@ def test_they_reach_every_weight(
 def test_a_new_renderer_has_a_first_gradient(
     batch: AppearanceBatch, judges: FeatureJudges, tiny_renderer: Callable[..., Renderer]
 ) -> None:
-    """Its last layers say nothing yet, but they are told what to say."""
+    """The output of its last layers is zero, but their gradient is not."""
     renderer = tiny_renderer(lively=False)
     found = losses(renderer, batch, judges)
     torch.stack(list(found.values())).sum().backward()
@@ -244,7 +244,7 @@ def lines_at(x: int, y: int) -> CropTensors:
 
 @pytest.mark.parametrize("x, y", [(32, 32), (20, 40), (3, 60), (63, 2)])
 def test_the_mouth_square_finds_the_mouth(x: int, y: int) -> None:
-    """Half as wide as the window, around the lips, and never beyond its edges."""
+    """The square is half as wide as the window, around the lips, and within the window."""
     places = torch.arange(SIZE * SIZE, dtype=torch.float32).reshape(1, 1, SIZE, SIZE)
     found = mouth_square(places, lines_at(x, y))
     assert found.shape == (1, 1, SIZE // 2, SIZE // 2)
@@ -269,7 +269,7 @@ def test_each_mouth_is_cut_out_of_its_own_picture(
     assert (square.sum(dim=(1, 2)) >= inside.sum(dim=(1, 2))).all()
 
 
-def test_near_the_lips_is_a_rim_around_them() -> None:
+def test_near_lips_is_a_rim_around_the_lips() -> None:
     near = near_lips(lines_at(32, 30).drawings)[0, 0]
     rows, columns = torch.nonzero(near, as_tuple=True)
     reach = SIZE // 16
@@ -277,11 +277,10 @@ def test_near_the_lips_is_a_rim_around_them() -> None:
     assert (columns.min(), columns.max()) == (32 - 6 - reach, 32 + 6 + reach)
 
 
-def test_the_same_face_is_nearer_than_another_ones(
+def test_identity_loss_is_smaller_for_the_same_face(
     drawn_clip: Callable[..., AppearanceClip],
 ) -> None:
-    """By the network that training uses: another mouth of the same face costs less than the same
-    mouth on a face of other colours and shading."""
+    """Another mouth of the same face costs less than the same mouth on another face."""
     try:
         weights = pull("perceptual-vgg16")
     except MytalkError as error:

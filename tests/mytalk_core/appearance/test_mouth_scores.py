@@ -1,4 +1,4 @@
-"""What judges drawn mouths: how far they are from the true ones, and only they."""
+"""Scores measure the mouth only."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ def target(drawn_clip: Callable[..., AppearanceClip]) -> CropTensors:
     return crop_tensors(clip.crops, clip.scheme, SIZE)
 
 
-def test_a_tenth_of_the_range_is_twenty_decibels(target: CropTensors, lpips: Lpips) -> None:
+def test_an_error_of_a_tenth_is_twenty_decibels(target: CropTensors, lpips: Lpips) -> None:
     pictures = target.pictures.clone()
     pictures[1] += 0.1
     scores = score_pictures(pictures, target, lpips)
@@ -30,7 +30,7 @@ def test_a_tenth_of_the_range_is_twenty_decibels(target: CropTensors, lpips: Lpi
     assert scores.lpips[1] > 0
 
 
-def test_what_is_far_from_the_lips_does_not_count(target: CropTensors, lpips: Lpips) -> None:
+def test_errors_far_from_the_lips_do_not_count(target: CropTensors, lpips: Lpips) -> None:
     far = near_lips(target.drawings) == 0
     assert far.float().mean() > 0.3
     pictures = torch.where(far, 1 - target.pictures, target.pictures)

@@ -42,7 +42,7 @@ def pictures(count: int, side: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(seed))
 
 
-def test_vgg_stops_at_the_layer_that_was_asked_for():
+def test_vgg_stops_at_the_last_requested_layer():
     full = VggFeatures(weights("vgg16"))(pictures(2, 37))
     assert [tuple(each.shape) for each in full] == [
         (2, 64, 37, 37),
@@ -77,7 +77,7 @@ def test_vgg_is_the_network_of_the_paper():
     assert torch.allclose(VggFeatures(packaged, 2)(seen)[1], plain(normed), atol=1e-4)
 
 
-def test_nothing_of_it_trains_or_is_saved_and_gradients_reach_the_picture():
+def test_features_are_frozen_and_pass_gradients_to_the_picture():
     features = VggFeatures(weights("vgg16"), taps=1)
     seen = pictures(1, 16).requires_grad_()
     features(seen)[0].mean().backward()
@@ -87,7 +87,7 @@ def test_nothing_of_it_trains_or_is_saved_and_gradients_reach_the_picture():
 
 
 @pytest.mark.parametrize("network", ["alexnet", "vgg16"])
-def test_a_distance_is_zero_symmetric_and_of_each_pair_alone(network):
+def test_distance_is_zero_for_equal_pictures_symmetric_and_per_pair(network):
     lpips = Lpips(weights(network), network)
     some, other = pictures(3, 48), pictures(3, 48, seed=1)
     distance = lpips(some, other)
@@ -145,7 +145,7 @@ def packaged(request) -> Lpips:
         pytest.skip(f"no perceptual-{request.param} here: {error}")
 
 
-def test_the_packaged_heads_see_what_people_see(packaged):
+def test_the_packaged_lpips_agrees_with_perception(packaged):
     picture = torch.from_numpy(astronaut()[20:180, 140:300].copy()).permute(2, 0, 1)[None] / 255
 
     def blurred(sigma: float) -> torch.Tensor:
@@ -162,7 +162,7 @@ def test_the_packaged_heads_see_what_people_see(packaged):
     noise = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, picture.shape)).float()
     shifted = distance(picture.roll(1, -1))
     slight, strong = distance(blurred(1)), distance(blurred(3))
-    # A pixel's shift is nothing to an eye, though its squared error is that of a strong blur.
+    # A shift of one pixel is hardly visible, though its squared error is that of a strong blur.
     assert 0 < shifted < slight / 2
     assert 0.05 < slight < strong < 0.8
     assert strong > 2 * slight

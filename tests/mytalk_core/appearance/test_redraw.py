@@ -1,4 +1,4 @@
-"""What the renderer says at its own size is done at that of the crops, and only in the masks."""
+"""The renderer's output is applied at the crops' size, within the masks only."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,7 +34,7 @@ SHOWN = np.array([0, 4, 7])
 
 @pytest.fixture(autouse=True, params=["single", "half"])
 def half(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether numbers are halved, which is so on some machines and not on others."""
+    """Whether half precision is used; it depends on the machine."""
     halved: bool = request.param == "half"
     monkeypatch.setattr(precision, "has_fast_bfloat16", lambda device: halved)
     return halved
@@ -46,9 +46,9 @@ def trained(tiny_renderer: Callable[..., Renderer]) -> Renderer:
 
 
 def encoded(renderer: Renderer, references: FaceCrops) -> PersonReferences:
-    """References of another time."""
-    moments = -10.0 - np.arange(len(references.points))
-    return encode_person(renderer, references, moments, MESH478)
+    """References far away in time."""
+    timestamps = -10.0 - np.arange(len(references.points))
+    return encode_person(renderer, references, timestamps, MESH478)
 
 
 def redrawn(renderer: Renderer, crops: FaceCrops, references: FaceCrops) -> NDArray[np.float32]:
@@ -58,9 +58,9 @@ def redrawn(renderer: Renderer, crops: FaceCrops, references: FaceCrops) -> NDAr
 def drawn_from(
     person: PersonReferences, renderer: Renderer, crops: FaceCrops, first: float = 0.0
 ) -> NDArray[np.float32]:
-    """Crops of 25 frames a second from that moment on."""
-    moments = first + np.arange(len(crops.points)) / 25
-    return redraw(renderer, crops, moments, person, MESH478)
+    """Crops at 25 frames per second from a timestamp on."""
+    timestamps = first + np.arange(len(crops.points)) / 25
+    return redraw(renderer, crops, timestamps, person, MESH478)
 
 
 def windows(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -80,7 +80,7 @@ def forward(renderer: Renderer, crops: FaceCrops, references: FaceCrops) -> NDAr
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.25])
-def test_at_the_renderers_own_size_it_is_what_the_renderer_draws(
+def test_redraw_equals_the_renderer_at_its_own_size(
     trained: Renderer, drawn_clip: Callable[..., AppearanceClip], fraction: float
 ) -> None:
     crops = drawn_clip(OPENINGS).crops
@@ -90,16 +90,16 @@ def test_at_the_renderers_own_size_it_is_what_the_renderer_draws(
     assert found.dtype == np.float32
     assert found.shape == crops.pictures.shape
     change = np.abs(windows(found) - forward(trained, crops, crops.choose(SHOWN)))
-    # The renderer copies linearly between pixels, a redrawn crop by the sharper cubic.
+    # The renderer samples bilinearly, a redrawn crop with the sharper bicubic.
     assert change.mean() < 0.4
     assert change.max() < 12
 
 
 @pytest.mark.parametrize("crop_size", [96, 192, 240])
-def test_outside_the_masks_crops_stay_as_they_are(
+def test_outside_the_masks_crops_are_unchanged(
     trained: Renderer, drawn_clip: Callable[..., AppearanceClip], crop_size: int
 ) -> None:
-    """Every number of them, be it a whole one or a film's of more bits."""
+    """Every value is kept exactly, integers and fractions of films with more bits."""
     crops = drawn_clip(OPENINGS, crop_size).crops
     fine = replace(crops, pictures=crops.pictures + np.float32(0.3))
     for each in (crops, fine):
@@ -113,10 +113,10 @@ def test_outside_the_masks_crops_stay_as_they_are(
         assert (window_masks(each) == windows(crop_regions(each)[0])).all()
 
 
-def test_a_film_of_more_bits_gets_a_mouth_of_more_bits(
+def test_fractions_of_a_level_are_kept(
     trained: Renderer, drawn_clip: Callable[..., AppearanceClip], half: bool
 ) -> None:
-    """A quarter of a step lighter everywhere is a quarter of a step lighter in what is drawn."""
+    """A picture brighter by a quarter of a level gives a drawing brighter by as much."""
     crops = drawn_clip(OPENINGS, 192).crops
     usual, lighter = (
         redrawn(trained, each, each.choose(SHOWN))
@@ -132,10 +132,10 @@ def test_a_film_of_more_bits_gets_a_mouth_of_more_bits(
 
 
 @pytest.mark.parametrize("crop_size", [96, 192, 240])
-def test_what_the_masks_cover_is_not_looked_at(
+def test_masked_pixels_have_no_effect(
     trained: Renderer, drawn_clip: Callable[..., AppearanceClip], crop_size: int
 ) -> None:
-    """Noise in place of the original lower face changes nothing, bit for bit."""
+    """Noise in place of the original lower face leaves the result bit-identical."""
     crops = drawn_clip(OPENINGS, crop_size).crops
     person = encoded(trained, crops.choose(SHOWN))
     covered = crop_regions(crops)[0] > 0
@@ -148,7 +148,7 @@ def test_what_the_masks_cover_is_not_looked_at(
     np.testing.assert_array_equal(one, other)
 
 
-def test_many_frames_are_drawn_as_each_alone(
+def test_batching_does_not_change_frames(
     trained: Renderer, drawn_clip: Callable[..., AppearanceClip]
 ) -> None:
     crops = drawn_clip(np.linspace(0, 0.4, 19)).crops
@@ -165,28 +165,28 @@ def test_any_number_of_references_in_any_order(
 ) -> None:
     crops = drawn_clip(OPENINGS, 192).crops
     shown = np.array([5, 0, 7, 2, 6, 3, 1, 4])[:count]
-    asked = crops.choose(np.array([1, 6]))
+    target = crops.choose(np.array([1, 6]))
     one, other = (
-        redrawn(trained, asked, crops.choose(order)) for order in (shown, shown[::-1].copy())
+        redrawn(trained, target, crops.choose(order)) for order in (shown, shown[::-1].copy())
     )
     np.testing.assert_allclose(one, other, atol=0.02)
 
 
 def texture(size: int) -> NDArray[np.float32]:
-    """Waves of three pixels: finer than a renderer whose pixels are two of these can show."""
+    """Waves of three pixels, too fine for a renderer whose pixels are twice as large."""
     x, y = np.meshgrid(np.arange(size), np.arange(size))
     wave = 40 * np.sin(2 * np.pi * x / 3) * np.sin(2 * np.pi * y / 3)
     return wave[..., None].astype(np.float32)
 
 
 def fineness(pictures: NDArray[np.float32], where: NDArray[np.bool_]) -> float:
-    """Energy of what is finer than some two pixels, there."""
+    """Energy of detail finer than about two pixels within a region."""
     fine = np.stack([each - cv2.GaussianBlur(each, (0, 0), 1.0) for each in pictures])
     return float(np.square(fine)[where].mean())
 
 
 def chin(crops: FaceCrops) -> NDArray[np.bool_]:
-    """Between lower lip and jaw, (T, C, C), well inside the masks."""
+    """The region between lower lip and jaw, (T, C, C), well inside the masks."""
     size = crops.pictures.shape[1]
     rows, columns = np.mgrid[:size, :size]
     lips = crops.points[:, : len(MESH478.lips)]
@@ -201,31 +201,31 @@ def chin(crops: FaceCrops) -> NDArray[np.bool_]:
     return there & (crop_regions(crops)[0] > 0)
 
 
-def test_detail_finer_than_the_renderer_sees_is_copied(
+def test_detail_finer_than_the_renderers_pixels_is_copied(
     tiny_renderer: Callable[..., Renderer],
     drawn_clip: Callable[..., AppearanceClip],
 ) -> None:
-    """A fine texture on the reference's chin is there in the output, though the frame has none and
-    the renderer's own pixels are twice as large."""
+    """A fine texture on the reference's chin appears in the output, although the frame has none
+    and the renderer's own pixels are twice as large."""
     renderer = tiny_renderer(lively=False)
     crop_size = 3 * renderer.config.size
     crops = drawn_clip(np.linspace(0.1, 0.16, 4), crop_size).crops
     textured = replace(crops, pictures=crops.pictures + texture(crop_size))
     references = textured.choose(np.array([3]))
-    asked = crops.choose(np.array([0, 1]))
-    there = chin(asked)
+    target = crops.choose(np.array([0, 1]))
+    there = chin(target)
     assert there.sum() > 500
 
-    found = redrawn(renderer, asked, references)
-    coarse = forward(renderer, asked, references)
+    found = redrawn(renderer, target, references)
+    coarse = forward(renderer, target, references)
     rows, columns = window_slices(crop_size)
-    enlarged = asked.pictures.astype(np.float32)
+    enlarged = target.pictures.astype(np.float32)
     side = rows.stop - rows.start
     enlarged[:, rows, columns] = np.stack(
         [cv2.resize(each, (side, side), interpolation=cv2.INTER_CUBIC) for each in coarse]
     )
     shown = fineness(textured.pictures, chin(textured))
-    assert fineness(asked.pictures.astype(np.float32), there) < 0.01 * shown
+    assert fineness(target.pictures.astype(np.float32), there) < 0.01 * shown
     assert fineness(found, there) > 0.1 * shown  # moved by parts of a pixel, waves so short fade
     assert fineness(found, there) > 10 * fineness(enlarged, there)
 
@@ -233,7 +233,7 @@ def test_detail_finer_than_the_renderer_sees_is_copied(
 def test_a_dot_of_the_reference_lands_where_the_face_has_moved(
     tiny_renderer: Callable[..., Renderer], drawn_clip: Callable[..., AppearanceClip]
 ) -> None:
-    """Flow found at the renderer's size moves fine pictures by as many of their own pixels."""
+    """Flow at the renderer's size moves larger pictures by the same share of their side."""
     renderer = tiny_renderer(lively=False)
     crops = drawn_clip(np.array([0.2, 0.2]), 192).crops
     dotted = crops.pictures[:1].astype(np.float32)
@@ -242,13 +242,13 @@ def test_a_dot_of_the_reference_lands_where_the_face_has_moved(
     cv2.circle(dotted[0], (int(x), int(y)), 2, (255, 255, 255), -1)
     reference = replace(crops.choose(np.array([0])), pictures=dotted)
     shift = np.float32([7, -4])
-    asked = crops.choose(np.array([0]))
-    asked = replace(
-        asked,
-        **{name: getattr(asked, name) + shift for name in ("points", "before", "after")},
-        face_points=asked.face_points + shift,
+    target = crops.choose(np.array([0]))
+    target = replace(
+        target,
+        **{name: getattr(target, name) + shift for name in ("points", "before", "after")},
+        face_points=target.face_points + shift,
     )
-    found = redrawn(renderer, asked, reference)[0]
+    found = redrawn(renderer, target, reference)[0]
     bright = found.min(axis=2) > 190
     assert 3 < bright.sum() < 40
     rows, columns = np.nonzero(bright)
@@ -256,27 +256,27 @@ def test_a_dot_of_the_reference_lands_where_the_face_has_moved(
     assert abs(rows.mean() - (y - 4)) < 1.5
 
 
-def test_no_frame_is_drawn_from_what_it_showed_itself_where_others_are_as_like(
+def test_references_close_in_time_are_avoided_if_others_are_as_near(
     trained: Renderer, drawn_clip: Callable[..., AppearanceClip]
 ) -> None:
     crops = drawn_clip(OPENINGS).crops
-    asked = crops.choose(np.array([4]))
+    target = crops.choose(np.array([4]))
     alike = crops.choose(np.array([4, 4, 4]))
     alike.pictures[0] //= 2  # so that it is seen which ones are taken
-    moments = np.array([2.3, 0.5, 9.0])
-    person = encode_person(trained, alike, moments, MESH478)
-    others = redrawn(trained, asked, alike.choose(np.array([1, 2])))
-    for moment in (2.0, 2.6):
-        np.testing.assert_array_equal(drawn_from(person, trained, asked, moment), others)
-    assert np.abs(drawn_from(person, trained, asked, 0.6) - others).max() > 1
+    timestamps = np.array([2.3, 0.5, 9.0])
+    person = encode_person(trained, alike, timestamps, MESH478)
+    others = redrawn(trained, target, alike.choose(np.array([1, 2])))
+    for timestamp in (2.0, 2.6):
+        np.testing.assert_array_equal(drawn_from(person, trained, target, timestamp), others)
+    assert np.abs(drawn_from(person, trained, target, 0.6) - others).max() > 1
 
 
-def test_a_mouth_as_asked_is_taken_though_it_is_of_the_same_moment(
+def test_a_matching_mouth_close_in_time_is_used(
     trained: Renderer, drawn_clip: Callable[..., AppearanceClip]
 ) -> None:
-    """Where all others are open, a shut one is drawn from the shut one."""
+    """If all others are open, a closed mouth is drawn from the closed one."""
     crops = drawn_clip(OPENINGS).crops
-    asked, shown = crops.choose(np.array([0])), crops.choose(np.array([0, 1, 6, 7]))
+    target, shown = crops.choose(np.array([0])), crops.choose(np.array([0, 1, 6, 7]))
     person = encode_person(trained, shown, np.array([1.0, 1.0, 5.0, 9.0]), MESH478)
-    then, later = (drawn_from(person, trained, asked, moment) for moment in (1.1, 20.0))
+    then, later = (drawn_from(person, trained, target, timestamp) for timestamp in (1.1, 20.0))
     np.testing.assert_array_equal(then, later)

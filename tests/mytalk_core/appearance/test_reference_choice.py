@@ -1,4 +1,4 @@
-"""A stretch is shown the frames that serve what is asked of it, judged as the renderer judges."""
+"""The choice of references serves the targets, by the renderer's own distance."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ Floats = NDArray[np.float32]
 
 
 def mouths(openings: Floats, turns: Floats | None = None, moments: Floats | None = None) -> Mouths:
-    """Lips that open and an upper face that turns, both flat; of no moment if none is given."""
+    """Lips that open and an upper face that turns, both flat; timestamps are NaN by default."""
     lips = np.array([[-1, 3], [1, 3], [0, 2.8], [0, 3.2]], np.float32)
     upper = np.array([[-2, 0], [2, 0], [0, 1], [0, -1]], np.float32)
     turns = np.zeros(len(openings), np.float32) if turns is None else turns
@@ -50,10 +50,10 @@ def some_mouths(random: np.random.Generator, count: int) -> Mouths:
 
 @settings(deadline=None)
 @given(seeds, st.integers(1, 60), st.integers(2, 60), st.integers(1, 12))
-def test_every_asked_frame_has_one_like_it(seed: int, asked: int, known: int, count: int) -> None:
-    """Taken one after the other, each where most is still unlike: never twice, and never worse."""
+def test_greedy_choice_serves_every_target(seed: int, target: int, known: int, count: int) -> None:
+    """Frames are distinct, and their gain is at least 63 % of that of random choices."""
     random = np.random.default_rng(seed)
-    unlike = unlikeness(some_mouths(random, asked), some_mouths(random, known))
+    unlike = unlikeness(some_mouths(random, target), some_mouths(random, known))
     chosen = serving_frames(unlike, count)
     assert len({*chosen.tolist()}) == len(chosen) == min(count, known)
 
@@ -65,7 +65,7 @@ def test_every_asked_frame_has_one_like_it(seed: int, asked: int, known: int, co
     assert gained(chosen[:1]) >= max(gained(some[:1]) for some in others) - 1e-6
 
 
-def test_what_is_asked_for_is_shown_though_it_is_rare() -> None:
+def test_rare_targets_are_served() -> None:
     openings = np.array([0.2] * 30 + [0.25] * 20 + [0.9], np.float32)
     known = mouths(openings)
     wide = mouths(np.full(5, 0.85, np.float32))
@@ -75,12 +75,10 @@ def test_what_is_asked_for_is_shown_though_it_is_rare() -> None:
 
 @settings(deadline=None)
 @given(seeds, st.integers(1, 40), st.integers(1, 40))
-def test_beside_what_serves_already_only_what_serves_better_is_taken(
-    seed: int, asked: int, known: int
-) -> None:
+def test_only_frames_that_improve_on_served_are_taken(seed: int, target: int, known: int) -> None:
     random = np.random.default_rng(seed)
-    unlike = unlikeness(some_mouths(random, asked), some_mouths(random, known))
-    served = random.uniform(0, unlike.max(), asked).astype(np.float32)
+    unlike = unlikeness(some_mouths(random, target), some_mouths(random, known))
+    served = random.uniform(0, unlike.max(), target).astype(np.float32)
     chosen = serving_frames(unlike, known, served)
     helped = (unlike < served[:, None]).any(axis=1)
     assert bool(len(chosen)) == helped.any()
@@ -91,35 +89,35 @@ def test_beside_what_serves_already_only_what_serves_better_is_taken(
         assert (unlike[:, frame] < before).any()
 
 
-def test_a_frame_of_the_same_moment_is_taken_only_where_it_is_better_by_far() -> None:
-    asked = mouths(np.array([0.5], np.float32), moments=np.array([10.0]))
+def test_a_frame_close_in_time_is_taken_only_if_far_nearer() -> None:
+    target = mouths(np.array([0.5], np.float32), moments=np.array([10.0]))
     moments = np.array([10.0 + 0.9 * SAME_MOMENT, 10.0 + 1.1 * SAME_MOMENT])
 
     def first(near: float, far: float) -> int:
         known = mouths(np.array([near, far], np.float32), moments=moments)
-        return int(serving_frames(unlikeness(asked, known), 1)[0])
+        return int(serving_frames(unlikeness(target, known), 1)[0])
 
     for apart in (0.02, 0.2):
         assert first(0.5 + apart, 0.5 + 0.9 * AVOIDED * apart) == 1
         assert first(0.5 + apart, 0.5 + 1.1 * AVOIDED * apart) == 0
-        assert first(0.5, 0.5 + 0.01 * apart) == 0  # what is asked for is taken all the same
-        timeless = Mouths(asked.lips, asked.anchors, np.array([np.nan]))
+        assert first(0.5, 0.5 + 0.01 * apart) == 0  # a match is taken all the same
+        timeless = Mouths(target.lips, target.anchors, np.array([np.nan]))
         openings = np.array([0.5 + apart, 0.5 + 0.9 * AVOIDED * apart], np.float32)
         known = mouths(openings, moments=moments)
         assert serving_frames(unlikeness(timeless, known), 1).tolist() == [0]
 
 
-def test_it_is_judged_as_the_renderer_judges(
+def test_distances_are_those_of_the_renderer(
     drawn_clip: Callable[..., AppearanceClip], tiny_renderer: Callable[..., Renderer]
 ) -> None:
     clip = drawn_clip(0.2 + 0.2 * np.sin(np.arange(60) / 3))
     moments = np.arange(60) / 25
-    known, asked = clip.crops.choose(slice(0, 60, 2)), clip.crops.choose(slice(1, 60, 2))
+    known, target = clip.crops.choose(slice(0, 60, 2)), clip.crops.choose(slice(1, 60, 2))
     unlike = unlikeness(
-        mouths_of(asked, moments[1::2], MESH478), mouths_of(known, moments[::2], MESH478)
+        mouths_of(target, moments[1::2], MESH478), mouths_of(known, moments[::2], MESH478)
     )
     renderer = tiny_renderer()
-    frames, shown = (crop_tensors(each, MESH478, renderer.config.size) for each in (asked, known))
+    frames, shown = (crop_tensors(each, MESH478, renderer.config.size) for each in (target, known))
     near = np.abs(moments[1::2, None] - moments[::2]) < SAME_MOMENT
     with torch.inference_mode():
         person = renderer.encode_references(shown.as_batch())
@@ -129,7 +127,7 @@ def test_it_is_judged_as_the_renderer_judges(
     assert there == pytest.approx(best, rel=1e-3)
 
 
-def test_how_large_crops_are_does_not_matter(drawn_clip: Callable[..., AppearanceClip]) -> None:
+def test_distance_does_not_depend_on_crop_size(drawn_clip: Callable[..., AppearanceClip]) -> None:
     openings = 0.2 + 0.2 * np.sin(np.arange(20) / 3)
     small, large = (
         mouths_of(drawn_clip(openings, size).crops, np.zeros(20), MESH478) for size in (96, 192)
@@ -138,7 +136,7 @@ def test_how_large_crops_are_does_not_matter(drawn_clip: Callable[..., Appearanc
     np.testing.assert_allclose(large.anchors, small.anchors, atol=0.005)
 
 
-def test_the_first_that_cover_are_typical_and_what_is_rare_comes_too() -> None:
+def test_covering_frames_are_typical_first_and_include_rare_ones() -> None:
     openings = np.array([0.2] * 30 + [0.25] * 20 + [0.9], np.float32)
     turns = np.array([0.0] * 40 + [0.5] * 10 + [0.0], np.float32)
     known = mouths(openings, turns)
@@ -150,7 +148,7 @@ def test_the_first_that_cover_are_typical_and_what_is_rare_comes_too() -> None:
     }
 
 
-def test_of_a_long_film_few_frames_are_compared() -> None:
+def test_long_sequences_are_thinned() -> None:
     random = np.random.default_rng(0)
     openings = random.uniform(0, 1, 20_000).astype(np.float32)
     known = mouths(openings)
@@ -169,7 +167,7 @@ def test_spread_frames_reach_from_end_to_end(frames: int, count: int) -> None:
         assert chosen[-1] == frames - 1
 
 
-def test_mouths_are_joined_in_order() -> None:
+def test_joined_mouths_keep_their_order() -> None:
     parts = [mouths(np.array([0.1], np.float32)), mouths(np.array([0.2, 0.3], np.float32))]
     both = joined_mouths(parts)
     np.testing.assert_array_equal(both.lips, mouths(np.array([0.1, 0.2, 0.3], np.float32)).lips)

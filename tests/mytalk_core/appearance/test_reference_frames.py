@@ -1,4 +1,4 @@
-"""References cover the mouth's range and never give the answer away."""
+"""Training references cover the mouth's range and exclude the targets."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 @settings(deadline=None)
 @given(seeds, st.integers(25, 200), st.integers(1, 8))
-def test_openings_are_spread_from_shut_to_wide(seed: int, frames: int, count: int) -> None:
+def test_openings_are_spread_from_closed_to_open(seed: int, frames: int, count: int) -> None:
     opening = np.random.default_rng(seed).uniform(0, 1, frames).astype(np.float32)
     chosen = spread_by_opening(opening, count)
     assert len(set(chosen.tolist())) == count
@@ -27,18 +27,18 @@ def test_openings_are_spread_from_shut_to_wide(seed: int, frames: int, count: in
     np.testing.assert_allclose(ranks, (np.arange(count) + 0.5) / count, atol=1 / frames)
 
 
-def test_frames_that_cannot_be_used_are_not() -> None:
+def test_unusable_frames_are_not_chosen() -> None:
     opening = np.array([0.1, np.nan, 0.3, np.nan, 0.2], np.float32)
     assert spread_by_opening(opening, 3).tolist() == [0, 4, 2]
 
 
-def test_of_few_frames_each_comes_once() -> None:
+def test_few_frames_are_chosen_once_each() -> None:
     assert spread_by_opening(np.array([0.5, 0.1], np.float32), 4).tolist() == [1, 0]
 
 
 @settings(deadline=None)
 @given(seeds, st.integers(25, 120), st.integers(1, 6), st.integers(1, 3), st.data())
-def test_training_references_are_no_target_nor_near_one(
+def test_training_references_exclude_targets_and_neighbours(
     seed: int, frames: int, count: int, run: int, data: st.DataObject
 ) -> None:
     random = np.random.default_rng(seed)
@@ -57,7 +57,7 @@ def test_training_references_are_no_target_nor_near_one(
 
 
 def head_and_mouth(turned: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(100,) openings and (100, 9) poses: of every ten frames `turned` look aside.
+    """(100,) openings and (100, 9) poses: `turned` of every ten frames are turned aside.
 
     Tens of frames with a shut mouth alternate with twice as many with an open one.
     """
@@ -68,7 +68,7 @@ def head_and_mouth(turned: int) -> tuple[NDArray[np.float32], NDArray[np.float32
     return opening + np.float32(0.001) * frames, pose
 
 
-def test_half_the_time_they_are_like_the_target_in_pose_and_unlike_in_the_mouth() -> None:
+def test_half_of_the_references_match_in_pose_and_differ_in_opening() -> None:
     opening, pose = head_and_mouth(turned=3)
     alike = []
     for seed in range(200):
@@ -78,7 +78,7 @@ def test_half_the_time_they_are_like_the_target_in_pose_and_unlike_in_the_mouth(
     assert 0.4 < np.mean(alike) < 0.6
 
 
-def test_the_other_half_is_spread_by_opening_as_in_a_dub() -> None:
+def test_the_other_half_is_spread_by_opening() -> None:
     opening, pose = head_and_mouth(turned=3)
     spread = []
     for seed in range(200):
@@ -101,7 +101,7 @@ def test_short_clips_repeat_their_few_frames(frames: int) -> None:
         assert (references > 5).all()
 
 
-def test_a_clip_that_is_all_neighbours_gives_what_it_has() -> None:
+def test_a_clip_of_neighbours_gives_its_farthest_frames() -> None:
     pose = np.zeros((3, 9), np.float32)
     for seed in range(10):
         random = np.random.default_rng(seed)
@@ -112,7 +112,7 @@ def test_a_clip_that_is_all_neighbours_gives_what_it_has() -> None:
 
 @settings(deadline=None)
 @given(seeds, st.integers(25, 120), st.integers(1, 6))
-def test_alike_references_are_the_most_alike_of_many_and_never_the_answer(
+def test_alike_references_are_the_nearest_of_random_candidates(
     seed: int, frames: int, count: int
 ) -> None:
     random = np.random.default_rng(seed)
@@ -122,11 +122,11 @@ def test_alike_references_are_the_most_alike_of_many_and_never_the_answer(
     assert references.shape == (count,)
     assert (np.abs(references[:, None] - [first, first + 1]) > 2).all()
     assert (np.diff(unlike[references]) > 0).all()
-    # Of 32 at random at most so many others are more like it than the worst that is taken.
+    # Bound on the rank of the worst chosen frame among at least 32 random candidates.
     assert unlike[references].max() < frames - (min(32, frames - 6) - count)
 
 
-def test_other_frames_are_alike_at_another_time() -> None:
+def test_candidates_change_with_the_seed() -> None:
     unlike = np.arange(200, dtype=np.float32)
     found = {
         tuple(
@@ -137,7 +137,7 @@ def test_other_frames_are_alike_at_another_time() -> None:
     assert len(found) > 10
 
 
-def test_where_all_are_neighbours_they_are_what_there_is() -> None:
+def test_alike_references_of_a_clip_of_neighbours() -> None:
     random = np.random.default_rng(0)
     references = alike_references(
         np.array([0, 1], np.float32), np.array([0, 1]), 3, random, TOO_NEAR
@@ -145,7 +145,7 @@ def test_where_all_are_neighbours_they_are_what_there_is() -> None:
     assert references.tolist() == [0, 1, 0]
 
 
-def test_of_a_short_clip_they_are_as_far_as_there_are_any() -> None:
+def test_alike_references_of_a_short_clip_are_the_farthest() -> None:
     random = np.random.default_rng(0)
     unlike = np.arange(12, dtype=np.float32)
     references = alike_references(unlike, np.array([3, 4]), 4, random, apart=10)

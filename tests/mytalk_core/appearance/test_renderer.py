@@ -1,4 +1,4 @@
-"""The renderer's promises that hold before any training, and must hold after it."""
+"""Properties of the renderer that hold before and after training."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -52,16 +52,16 @@ def render(renderer: Renderer, crops: CropTensors, frame: int, references: list[
 def test_a_new_renderer_copies_its_reference(
     tiny_renderer: Callable[..., Renderer], crops: CropTensors
 ) -> None:
-    """The reference is the very frame asked for, so what it copies is the answer."""
+    """The reference is the target frame itself, so the copy is the truth."""
     rendering = render(tiny_renderer(lively=False), crops, 3, [3])
     assert (rendering.picture - crops.pictures[3:4]).abs().max() < 0.02
     torch.testing.assert_close(rendering.picture, rendering.warped)
 
 
-def test_a_new_renderer_opens_a_shut_mouth_by_warping(
+def test_a_new_renderer_opens_a_closed_mouth_by_warping(
     tiny_renderer: Callable[..., Renderer], crops: CropTensors
 ) -> None:
-    """With a neighbouring mouth for a reference the answer is nearer to the truth than it."""
+    """The result is nearer to the truth than its reference, a neighbouring mouth."""
     rendering = render(tiny_renderer(lively=False), crops, 4, [2])
     truth = crops.pictures[4:5]
     lips = torch.nn.functional.max_pool2d(crops.drawings[4:5, :2].amax(1, True), 9, 1, 4) > 0
@@ -79,7 +79,7 @@ def test_outside_the_mask_pixels_are_the_frames_own(trained: Renderer, crops: Cr
 
 
 def noise_under(masks: Tensor, pictures: Tensor) -> Tensor:
-    """The pictures with noise wherever the masks are."""
+    """Fill the masks of the pictures with noise."""
     covered = (masks > 0).expand_as(pictures)
     random = torch.Generator().manual_seed(0)
     noisy = pictures.clone()
@@ -87,8 +87,8 @@ def noise_under(masks: Tensor, pictures: Tensor) -> Tensor:
     return noisy
 
 
-def test_the_original_mouth_is_not_looked_at(trained: Renderer, crops: CropTensors) -> None:
-    """Noise under the masks of window and context gives the same picture, bit for bit."""
+def test_the_original_mouth_has_no_effect(trained: Renderer, crops: CropTensors) -> None:
+    """Noise under the masks of window and context gives a bit-identical picture."""
     noisy = replace(
         crops,
         pictures=noise_under(crops.masks, crops.pictures),
@@ -103,8 +103,8 @@ def test_the_original_mouth_is_not_looked_at(trained: Renderer, crops: CropTenso
     assert torch.equal(one.warped, other.warped)
 
 
-def test_all_else_that_it_is_told_matters(trained: Renderer, crops: CropTensors) -> None:
-    """So that it is no wonder that the mouth does not."""
+def test_every_other_input_has_an_effect(trained: Renderer, crops: CropTensors) -> None:
+    """A control for the test that the original mouth has no effect."""
     target, other = some(crops, [1]), some(crops, [6])
     shifted = {
         "drawings": other.drawings,
@@ -119,16 +119,16 @@ def test_all_else_that_it_is_told_matters(trained: Renderer, crops: CropTensors)
         usual = trained(target, references).picture
         inside = (target.masks > 0).expand_as(usual)
         for name, part in shifted.items():
-            told = trained(replace(target, **{name: part}), references).picture
-            assert (told - usual)[inside].abs().max() > 1e-3, name
+            changed = trained(replace(target, **{name: part}), references).picture
+            assert (changed - usual)[inside].abs().max() > 1e-3, name
 
 
-def test_what_is_asked_for_changes_the_mouth(trained: Renderer, crops: CropTensors) -> None:
+def test_target_landmarks_change_the_mouth(trained: Renderer, crops: CropTensors) -> None:
     shut, wide = some(crops, [1]), some(crops, [6])
-    asked = replace(shut, drawings=wide.drawings, lips=wide.lips, jaw=wide.jaw)
+    moved = replace(shut, drawings=wide.drawings, lips=wide.lips, jaw=wide.jaw)
     with torch.inference_mode():
         references = encoded(trained, crops, [0, 4, 7])
-        one, other = trained(shut, references), trained(asked, references)
+        one, other = trained(shut, references), trained(moved, references)
     assert (one.picture - other.picture).abs().max() > 0.05
 
 
@@ -155,13 +155,13 @@ def test_any_number_of_references_in_any_order(
     torch.testing.assert_close(*pictures, atol=1e-5, rtol=1e-4)
 
 
-def test_a_reference_shown_twice_weighs_no_more(trained: Renderer, crops: CropTensors) -> None:
-    """Where all are shown twice, nothing changes: shares are halved and add up."""
+def test_repeated_references_have_no_effect(trained: Renderer, crops: CropTensors) -> None:
+    """If all references are repeated, shares are halved and the sum is unchanged."""
     once, twice = (render(trained, crops, 1, [0, 4] * times).picture for times in (1, 2))
     torch.testing.assert_close(once, twice, atol=1e-5, rtol=1e-4)
 
 
-def test_a_frame_is_the_same_alone_and_in_a_batch(trained: Renderer, crops: CropTensors) -> None:
+def test_a_frame_does_not_depend_on_its_batch(trained: Renderer, crops: CropTensors) -> None:
     with torch.inference_mode():
         references = encoded(trained, crops, [0, 4, 7]).repeat(3)
         batch = trained(some(crops, [1, 2, 6]), references)
@@ -172,10 +172,10 @@ def test_a_frame_is_the_same_alone_and_in_a_batch(trained: Renderer, crops: Crop
         )
 
 
-def test_every_person_is_drawn_after_their_own_references(
+def test_every_person_is_drawn_from_their_own_references(
     trained: Renderer, crops: CropTensors
 ) -> None:
-    """Two people with two frames each: frames of a person lie beside each other."""
+    """Two people with two consecutive frames each."""
     sets = [[0, 4, 7], [5, 2, 1]]
     shown = CropTensors(*(torch.stack([part[each] for each in sets]) for part in crops.parts()))
     with torch.inference_mode():
@@ -187,8 +187,8 @@ def test_every_person_is_drawn_after_their_own_references(
         )
 
 
-def test_references_need_no_copy_for_every_frame(trained: Renderer, crops: CropTensors) -> None:
-    """Of two people, two frames in a row each: copied for every frame or not, all is the same."""
+def test_shared_and_repeated_references_are_equal(trained: Renderer, crops: CropTensors) -> None:
+    """Two people with two frames each give equal results with and without copied references."""
     sets = [[0, 4, 7], [5, 2, 1]]
     shown = CropTensors(*(torch.stack([part[each] for each in sets]) for part in crops.parts()))
     with torch.inference_mode():
@@ -198,10 +198,8 @@ def test_references_need_no_copy_for_every_frame(trained: Renderer, crops: CropT
     torch.testing.assert_close(one.picture, other.picture, atol=1e-4, rtol=1e-4)
 
 
-def test_places_stay_precise_where_numbers_are_halved(
-    trained: Renderer, crops: CropTensors
-) -> None:
-    """Half precision knows places to some 1/256 of a picture: pixels of a large crop."""
+def test_positions_stay_precise_in_half_precision(trained: Renderer, crops: CropTensors) -> None:
+    """Half precision resolves positions to about 1/256 of a picture, pixels of a large crop."""
     with torch.inference_mode():
         whole = trained.draw(some(crops, [1]), encoded(trained, crops, [0, 4]))
         with torch.autocast("cpu", torch.bfloat16):
@@ -220,7 +218,7 @@ def lit(crops: CropTensors, gain: float, offset: float) -> CropTensors:
 
 
 def test_complexion_is_relative(trained: Renderer, crops: CropTensors) -> None:
-    """A darker frame gets a mouth of its own darkness, in whatever light its references were."""
+    """A darker frame gets a mouth as dark, regardless of the references' light."""
     usual = render(trained, crops, 1, [0, 4, 7])
     with torch.inference_mode():
         for darker in (crops, lit(crops, 1, -0.1)):
@@ -232,7 +230,7 @@ def test_complexion_is_relative(trained: Renderer, crops: CropTensors) -> None:
 def test_a_dimmer_light_dims_the_mouth_too(
     tiny_renderer: Callable[..., Renderer], trained: Renderer, crops: CropTensors
 ) -> None:
-    """Exactly so where all is copied; what is added hangs on how much contrast there is."""
+    """Exact for copied pixels; the residual depends on the contrast."""
     for renderer, tolerance in ((tiny_renderer(lively=False), 0.005), (trained, 0.05)):
         usual, dim = (
             render(renderer, lit(crops, gain, 0), 1, [0, 4, 7]).picture for gain in (1, 0.8)
@@ -241,13 +239,13 @@ def test_a_dimmer_light_dims_the_mouth_too(
         assert (dim - 0.8 * usual).abs().mean() < 0.5 * (dim - usual).abs().mean()
 
 
-def test_the_colour_of_a_face_is_that_of_its_skin() -> None:
+def test_skin_colour_is_the_mean_over_the_skin() -> None:
     picture = torch.rand(2, 3, 8, 8)
     skin = torch.zeros(2, 1, 8, 8)
     skin[:, :, 2:4, 1:5] = 1
     wanted = picture[:, :, 2:4, 1:5].mean(dim=(2, 3), keepdim=True)
     torch.testing.assert_close(skin_colour(picture, skin), wanted)
-    assert skin_colour(picture, torch.zeros_like(skin)).abs().max() == 0  # none to be seen
+    assert skin_colour(picture, torch.zeros_like(skin)).abs().max() == 0  # no visible skin
 
 
 def test_references_are_gathered_by_their_shares() -> None:
@@ -263,8 +261,8 @@ def test_references_are_gathered_by_their_shares() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SIZES))
-def test_every_written_size_fits_together(name: str) -> None:
-    """Without numbers: all of a network of 512 pixels but its work."""
+def test_every_configured_size_is_consistent(name: str) -> None:
+    """Checked on the meta device, without the computation of a network of 512 pixels."""
     config = SIZES[name]
     size, small = config.size, config.size * 3 // 4
     points = len(MESH478.moving)
@@ -288,23 +286,23 @@ def test_every_written_size_fits_together(name: str) -> None:
     assert rendering.picture.shape == rendering.warped.shape == (2, 3, size, size)
 
 
-def test_a_frame_is_drawn_from_the_references_most_like_it(
+def test_a_frame_is_drawn_from_the_nearest_references(
     trained: Renderer, crops: CropTensors
 ) -> None:
-    """Frame by frame, by the landmarks asked for alone, wherever the face stands."""
+    """Each frame is matched by its target landmarks only, regardless of the face's position."""
     with torch.inference_mode():
         known = encoded(trained, crops, [7, 2, 0, 5, 3])
-    asked = some(crops, [1, 4, 6])
-    away = replace(asked, lips=asked.lips + 0.1, jaw=asked.jaw + 0.1, anchors=asked.anchors + 0.1)
-    for frames in (asked, away):
+    moved = some(crops, [1, 4, 6])
+    away = replace(moved, lips=moved.lips + 0.1, jaw=moved.jaw + 0.1, anchors=moved.anchors + 0.1)
+    for frames in (moved, away):
         chosen = trained.most_alike(frames, known)
         assert chosen.shape == (3, trained.config.looked_at)
         assert [{*each} for each in chosen.tolist()] == [{1, 2}, {3, 4}, {0, 3}]
-    noisy = replace(asked, pictures=noise_under(asked.masks, asked.pictures))
-    assert torch.equal(trained.most_alike(noisy, known), trained.most_alike(asked, known))
+    noisy = replace(moved, pictures=noise_under(moved.masks, moved.pictures))
+    assert torch.equal(trained.most_alike(noisy, known), trained.most_alike(moved, known))
 
 
-def test_each_frame_is_drawn_from_its_own_choice_as_if_there_were_no_others(
+def test_each_frame_is_drawn_from_its_own_choice_only(
     trained: Renderer, crops: CropTensors
 ) -> None:
     frames = [1, 4, 6]

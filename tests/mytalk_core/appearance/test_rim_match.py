@@ -1,4 +1,4 @@
-"""A drawing takes the colours that the film has at the mask's edge, and nothing else from there."""
+"""Colour correction from the rim removes offsets and gradients of light and nothing else."""
 
 import cv2
 import numpy as np
@@ -25,13 +25,13 @@ Y, X = (axis.astype(np.float32) for axis in np.mgrid[0:128, 0:144])
 
 
 def coloured(red: Floats, green: Floats, blue: Floats) -> Floats:
-    """What is drawn too bright, inside the ellipse."""
+    """The excess of the drawing inside the ellipse."""
     return np.stack([red, green, blue], axis=-1) * (DEPTH > 0)[..., None]
 
 
 @settings(deadline=None)
 @given(st.tuples(*[st.floats(-30, 30)] * 3))
-def test_an_offset_is_taken_off_everywhere(offset: tuple[float, float, float]) -> None:
+def test_an_offset_is_removed_everywhere(offset: tuple[float, float, float]) -> None:
     difference = coloured(*(np.full_like(DEPTH, each) for each in offset))
     correction = rim_correction(difference, DEPTH, CELL, SIZE, EVERYWHERE)
     inside = correction[DEPTH > 0]
@@ -40,8 +40,8 @@ def test_an_offset_is_taken_off_everywhere(offset: tuple[float, float, float]) -
 
 @settings(deadline=None)
 @given(st.floats(-0.15, 0.15), st.floats(-0.15, 0.15))
-def test_light_from_one_side_is_taken_off_by_side(across: float, down: float) -> None:
-    """A harmonic function is found again from its values at the edge."""
+def test_a_gradient_of_light_is_removed(across: float, down: float) -> None:
+    """A harmonic function is recovered from its values at the edge."""
     light = across * (X - 72) + down * (Y - 64)
     difference = coloured(light, light, light)
     correction = rim_correction(difference, DEPTH, CELL, SIZE, EVERYWHERE)
@@ -57,15 +57,15 @@ def test_the_correction_is_smooth() -> None:
     assert np.abs(np.diff(correction, axis=1)).max() < 0.6
 
 
-def test_what_happens_within_the_mask_has_no_say() -> None:
-    """Only the rim is compared: the mouth may be anything."""
+def test_the_inside_of_the_mask_has_no_effect() -> None:
+    """Only the rim is compared; the mouth is arbitrary."""
     mouth = np.where(DEPTH > 20, 200, 0).astype(np.float32)
     correction = rim_correction(coloured(mouth, mouth, mouth), DEPTH, CELL, SIZE, RimConfig())
     np.testing.assert_array_equal(correction, 0)
 
 
-def test_another_thing_at_a_part_of_the_rim_has_little_say() -> None:
-    """A collar where the drawing has neck is no error of light."""
+def test_an_outlier_at_the_rim_has_little_effect() -> None:
+    """A collar in place of neck is no error of light."""
     offset = np.full_like(DEPTH, 5)
     collar = offset.copy()
     collar[100:] = -120
@@ -74,7 +74,7 @@ def test_another_thing_at_a_part_of_the_rim_has_little_say() -> None:
     np.testing.assert_allclose(middle, -5, atol=1.5)
 
 
-def test_less_is_believed_about_the_middle() -> None:
+def test_the_correction_is_weaker_in_the_middle() -> None:
     offset = np.full_like(DEPTH, 10)
     correction = rim_correction(
         coloured(offset, offset, offset), DEPTH, CELL, SIZE, RimConfig(at_the_middle=0.5)
@@ -83,8 +83,8 @@ def test_less_is_believed_about_the_middle() -> None:
     np.testing.assert_allclose(correction[(DEPTH > 0) & (DEPTH < 3)], -10, atol=0.5)
 
 
-def test_noise_hardly_moves_it() -> None:
-    """From frame to frame the light must not flicker: film grain differs, the result does not."""
+def test_noise_hardly_changes_the_correction() -> None:
+    """Film grain differs from frame to frame, but the correction must not flicker."""
     results = []
     for seed in range(6):
         noise = np.random.default_rng(seed).normal(6, 4, (*DEPTH.shape, 3)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Rows added up are what sampling, weighing and adding gives; so is the norm of small maps."""
+"""Fast paths without gradients equal torch's own operations."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ SIDE = 12
 
 
 def sampled(picture: Tensor, flow: Tensor) -> Tensor:
-    """(C, H, W) at each place plus (H, W, 2), by torch's own sampler."""
+    """Sample (C, H, W) at each position plus a flow (H, W, 2) with torch's own sampler."""
     axis = (torch.arange(SIDE) + 0.5) / SIDE
     place = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1) + flow
     grid = (2 * place - 1)[None]
@@ -24,10 +24,10 @@ def sampled(picture: Tensor, flow: Tensor) -> Tensor:
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 4), st.floats(0, 1.5))
-def test_rows_are_sampled_weighed_and_added(
+def test_row_sums_equal_sampling_and_weighting(
     seed: int, frames: int, count: int, reach: float
 ) -> None:
-    """Flows that leave the picture included."""
+    """Includes flows that leave the picture."""
     random = torch.Generator().manual_seed(seed)
     pictures = torch.randn(5, 9, SIDE, SIDE, generator=random)
     chosen = torch.randint(5, (frames, 1, 1, count), generator=random)
@@ -44,7 +44,7 @@ def test_rows_are_sampled_weighed_and_added(
         torch.testing.assert_close(found[frame], wanted, atol=1e-4, rtol=1e-4)
 
 
-def test_without_shares_all_count_once() -> None:
+def test_without_shares_all_weights_are_one() -> None:
     pictures = torch.randn(2, 8, SIDE, SIDE)
     flow = 0.2 * torch.randn(1, SIDE, SIDE, 2, 2)
     chosen = torch.tensor([0, 1])[None, None, None]
@@ -55,10 +55,8 @@ def test_without_shares_all_count_once() -> None:
 
 
 @pytest.mark.parametrize(("people", "frames", "count"), [(1, 1, 1), (1, 3, 4), (2, 3, 2)])
-def test_what_is_learnt_from_and_what_is_not_are_alike(
-    people: int, frames: int, count: int
-) -> None:
-    """Warped and gathered features hardly change where no gradients are wanted."""
+def test_results_are_equal_with_and_without_gradients(people: int, frames: int, count: int) -> None:
+    """Warped and gathered features hardly change without gradients."""
     torch.manual_seed(0)
     pictures = torch.randn(people * count, 16, SIDE, SIDE)
     flow = 0.1 * torch.randn(people * frames, count, 2, SIDE, SIDE)
@@ -80,7 +78,7 @@ def test_what_is_learnt_from_and_what_is_not_are_alike(
     st.floats(-3, 3),
     st.floats(0.1, 10),
 )
-def test_the_norm_is_that_of_torch(
+def test_the_fast_norm_equals_torchs(
     seed: int, shape: tuple[int, int], mean: float, spread: float
 ) -> None:
     channels, side = shape

@@ -1,4 +1,4 @@
-"""Stage 2 as the training loop sees it, and that it learns."""
+"""The training objective of stage 2."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,8 +29,8 @@ from mytalk_core.training.loop import LoopConfig, TrainingState, train
 SIZE = SIZES["tiny"]
 STEPS = 60
 CONFIG = AppearanceTrainingConfig(
-    # Judged on a face seen from the front with references that show other mouths: a few steps are
-    # to learn that alone.
+    # Validated on a frontal face with references of other mouths, which is all that a few steps
+    # have to learn.
     batches=BatchConfig(runs=1, references=3, alike=0.0, motion=CropMotionConfig(stretch=0.0)),
     losses=LossConfig(detail_from=STEPS // 2),
 )
@@ -44,7 +44,7 @@ def clip(drawn_clip: Callable[..., AppearanceClip]) -> AppearanceClip:
 
 
 class Near(Renderer):
-    """Returns the truth with one error everywhere."""
+    """Returns the truth with a constant error."""
 
     def __init__(self, error: float) -> None:
         super().__init__(SIZE)
@@ -55,13 +55,13 @@ class Near(Renderer):
         return Rendering(picture, picture)
 
 
-def test_the_score_is_the_mouths_noise(clip: AppearanceClip, lpips: Lpips) -> None:
-    """Of a renderer that returns the truth with an error of 0.1 everywhere: 20 dB."""
+def test_the_score_is_the_psnr_of_the_mouth(clip: AppearanceClip, lpips: Lpips) -> None:
+    """A renderer with a constant error of 0.1 has 20 dB."""
     score, closer = (score_clips(Near(error), [clip], lpips, 3, CPU) for error in (0.1, 0.01))
     assert score["negative_mouth_psnr"] == pytest.approx(-20, abs=0.01)
     assert closer["negative_mouth_psnr"] == pytest.approx(-40, abs=0.01)
     assert 0 < closer["mouth_lpips"] < 0.2 * score["mouth_lpips"]
-    # The first figure is what chooses weights.
+    # The first score chooses the weights.
     assert list(score) == ["mouth_lpips", "negative_mouth_psnr"]
     assert score_clips(Near(0.0), [clip], lpips, 3, CPU)["mouth_lpips"] == 0
 
@@ -78,8 +78,8 @@ def test_scores_are_means_over_clips(
         assert value == pytest.approx(np.mean([each[name] for each in alone]))
 
 
-def test_what_is_trained_keeps_its_names() -> None:
-    """Checkpoints are found again by them, and what is shipped by its half of them."""
+def test_parameter_names_are_stable() -> None:
+    """Checkpoints and shipped weights depend on them."""
     model = RendererInTraining(SIZE)
     names = set(model.state_dict())
     own = {f"renderer.{name}" for name in Renderer(SIZE).state_dict()}
@@ -111,18 +111,18 @@ def judged(clip: AppearanceClip) -> tuple[CropTensors, CropTensors]:
 
 
 def psnr(picture: torch.Tensor, frames: CropTensors) -> float:
-    """Of the mouths, dB."""
+    """PSNR of the mouths, dB."""
     near = near_lips(frames.drawings)
     error = ((picture - frames.pictures).square() * near).sum() / (3 * near.sum())
     return float(-10 * torch.log10(error))
 
 
-def test_some_steps_on_one_face_beat_the_mean_of_its_references(
+def test_a_short_training_beats_the_mean_of_the_references(
     clip: AppearanceClip,
     drawn_clip: Callable[..., AppearanceClip],
     small_judges: JudgingModels,
 ) -> None:
-    """Learnt on one clip, judged on another one of the same face, that it has not seen."""
+    """Trained on one clip and measured on another clip of the same face."""
     torch.manual_seed(0)
     unseen = drawn_clip(OPENINGS[::-1] * 0.9)
     clips = AppearanceClips(lambda random: clip, [unseen])
@@ -145,13 +145,13 @@ def test_some_steps_on_one_face_beat_the_mean_of_its_references(
 
     losses = [entry["picture"] + entry["edges"] for entry in state.history]
     assert losses[-1] < 0.9 * losses[0]
-    # Detail is judged in the second half alone.
+    # Detail losses count in the second half only.
     assert ["perceptual" in entry for entry in state.history] == [False, False, True, True]
     assert all("critic" in entry for entry in state.history)
     assert state.best_score == min(entry["mouth_lpips"] for entry in state.history)
 
 
-def test_the_same_seed_learns_the_same(clip: AppearanceClip, small_judges: JudgingModels) -> None:
+def test_equal_seeds_give_equal_weights(clip: AppearanceClip, small_judges: JudgingModels) -> None:
     def learnt(seed: int) -> dict[str, torch.Tensor]:
         torch.manual_seed(0)
         config = replace(CONFIG, losses=LossConfig())
