@@ -61,7 +61,7 @@ class AdaptationBatches:
         run = np.arange(first, first + RUN)
         # A take has gaps, so positions do not measure time and TOO_NEAR counts positions.
         references = alike_references(
-            clip.unlikeness(first), run, config.references, random, TOO_NEAR
+            clip.distances_from(first), run, config.references, random, TOO_NEAR
         )
         crops = clip.crops.choose(np.concatenate([run, references]))
         return crop_tensors(moved_crops(crops, RUN, config.motion, random), clip.scheme, self._size)

@@ -20,7 +20,7 @@ from mytalk_core.appearance.grain import NO_GRAIN
 from mytalk_core.appearance.mouth_scores import MouthScores, score_pictures
 from mytalk_core.appearance.perceptual import Lpips
 from mytalk_core.appearance.redraw import encode_person, redraw
-from mytalk_core.appearance.reference_choice import covering_frames, serving_frames, unlikeness
+from mytalk_core.appearance.reference_choice import covering_frames, mouth_distances, serving_frames
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
@@ -61,9 +61,9 @@ def evaluation_set(
         references: number of references from `training`.
     """
     target, scheme = take.clip.mouths, take.clip.scheme
-    serving = serving_frames(unlikeness(target, training.clip.mouths), references)
+    serving = serving_frames(mouth_distances(target, training.clip.mouths), references)
     own = training.choose(serving).clip
-    known, _ = with_others(own.crops, own.mouths.moments, target, others, scheme, _ALBUM)
+    known, _ = with_others(own.crops, own.mouths.timestamps, target, others, scheme, _ALBUM)
     return EvaluationSet(take.clip.crops, known, scheme)
 
 
@@ -92,7 +92,7 @@ def take_pages(takes: Sequence[Take]) -> list[AlbumPage]:
     for take in takes:
         mouths = take.clip.mouths
         some = take.choose(covering_frames(mouths.lips, mouths.anchors, count)).clip
-        pages.append(album_page(some.crops, some.mouths.moments))
+        pages.append(album_page(some.crops, some.mouths.timestamps))
     return pages
 
 

@@ -19,12 +19,12 @@ from mytalk_core.appearance.face_crops import (
     resized_crops,
 )
 from mytalk_core.appearance.reference_choice import (
-    Moments,
     Mouths,
+    Timestamps,
     joined_mouths,
+    mouth_distances,
     mouths_of,
     serving_frames,
-    unlikeness,
 )
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
@@ -63,13 +63,13 @@ class AlbumPage:
     """Frames of one stretch that other stretches may be drawn from."""
 
     crops: FaceCrops  # of K frames; pictures may be memory-mapped
-    moments: Moments  # (K,)
+    timestamps: Timestamps  # (K,)
     faces: UpperFaces
 
 
-def album_page(crops: FaceCrops, moments: Moments) -> AlbumPage:
+def album_page(crops: FaceCrops, timestamps: Timestamps) -> AlbumPage:
     """Return a page of these frames."""
-    return AlbumPage(crops, moments, upper_faces(crops))
+    return AlbumPage(crops, timestamps, upper_faces(crops))
 
 
 def upper_faces(crops: FaceCrops) -> UpperFaces:
@@ -108,18 +108,18 @@ def face_difference(faces: UpperFaces, known: UpperFaces) -> NDArray[np.float32]
 
 def with_others(
     own: FaceCrops,
-    moments: Moments,
+    timestamps: Timestamps,
     target: Mouths,
     others: Sequence[AlbumPage],
     scheme: LandmarkScheme,
     config: AlbumConfig,
-) -> tuple[FaceCrops, Moments]:
+) -> tuple[FaceCrops, Timestamps]:
     """Extend the references of a stretch by similar frames of other stretches.
 
     Frames are added that match the target mouths better than the stretch's own do.
 
     Args:
-        own, moments: K frames of the stretch, the most useful first, and their timestamps.
+        own, timestamps: K frames of the stretch, the most useful first, and their timestamps.
         target: mouths that the stretch will be drawn with.
         others: pages of other stretches, of one person or of several.
 
@@ -135,15 +135,15 @@ def with_others(
     ]
     places = [(page, slice(at, at + 1)) for page, frames in fitting for at in frames.tolist()]
     if not places:
-        return own, moments
+        return own, timestamps
     lent = joined_mouths(
-        [mouths_of(page.crops, page.moments, scheme).choose(frames) for page, frames in fitting]
+        [mouths_of(page.crops, page.timestamps, scheme).choose(frames) for page, frames in fitting]
     )
-    served = unlikeness(target, mouths_of(own, moments, scheme)).min(axis=1)
-    chosen = serving_frames(unlikeness(target, lent), config.shown, served)
+    served = mouth_distances(target, mouths_of(own, timestamps, scheme)).min(axis=1)
+    chosen = serving_frames(mouth_distances(target, lent), config.shown, served)
     # Pictures may be memory-mapped: read only the chosen ones.
     taken = [
         resized_crops(page.crops.choose(at), size)
         for page, at in (places[place] for place in chosen.tolist())
     ]
-    return joined_crops([own, *taken]), np.concatenate([moments, lent.moments[chosen]])
+    return joined_crops([own, *taken]), np.concatenate([timestamps, lent.timestamps[chosen]])

@@ -94,8 +94,8 @@ class AppearanceBatches:
     ) -> NDArray[np.int64]:
         count = self._config.references
         if random.random() < self._config.alike:
-            unlike = clip.unlikeness(int(run[0]))
-            return alike_references(unlike, run, count, random, _APART)
+            distances = clip.distances_from(int(run[0]))
+            return alike_references(distances, run, count, random, _APART)
         return training_references(clip.opening, clip.pose, run, count, random)
 
 

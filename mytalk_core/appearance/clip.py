@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.face_crops import FaceCrops, face_crops
-from mytalk_core.appearance.reference_choice import Mouths, mouths_of, unlikeness
+from mytalk_core.appearance.reference_choice import Mouths, mouth_distances, mouths_of
 from mytalk_core.data.schema import ClipMeta
 from mytalk_core.data.shards import decode_sample
 from mytalk_core.faces.alignment import Points
@@ -31,10 +31,12 @@ class AppearanceClip:
         """The mouths of its frames, with NaN timestamps."""
         return mouths_of(self.crops, np.full(len(self.opening), np.nan), self.scheme)
 
-    def unlikeness(self, frame: int) -> NDArray[np.float32]:
+    def distances_from(self, frame: int) -> NDArray[np.float32]:
         """Return the landmark distance of every frame to `frame`, (T,) shares of the window."""
         mouths = self.mouths
-        distances: NDArray[np.float32] = unlikeness(mouths.choose(np.array([frame])), mouths)[0]
+        distances: NDArray[np.float32] = mouth_distances(mouths.choose(np.array([frame])), mouths)[
+            0
+        ]
         return distances
 
 

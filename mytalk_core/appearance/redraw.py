@@ -19,7 +19,7 @@ from mytalk_core.appearance.face_crops import (
     crop_tensors,
     window_slices,
 )
-from mytalk_core.appearance.reference_choice import Moments, close_in_time
+from mytalk_core.appearance.reference_choice import Timestamps, close_in_time
 from mytalk_core.appearance.renderer import (
     Drawing,
     References,
@@ -38,12 +38,12 @@ class PersonReferences:
 
     encoded: References  # at the renderer's size, (1, K, ..)
     windows: Tensor  # (K, 3, W, W) at the crops' size, 0..1 relative to the reference's skin
-    moments: Moments  # (K,)
+    timestamps: Timestamps  # (K,)
 
 
 @torch.inference_mode()
 def encode_person(
-    renderer: Renderer, references: FaceCrops, moments: Moments, scheme: LandmarkScheme
+    renderer: Renderer, references: FaceCrops, timestamps: Timestamps, scheme: LandmarkScheme
 ) -> PersonReferences:
     """Encode a person's reference frames, K >= 1 in any order, with their timestamps (K,)."""
     device = _device(renderer)
@@ -52,14 +52,14 @@ def encode_person(
         encoded = renderer.encode_references(shown.as_batch())
     windows = _windows(references.pictures).to(device)
     relative = windows - skin_colour(shown.contexts, shown.skins)
-    return PersonReferences(encoded, relative, moments)
+    return PersonReferences(encoded, relative, timestamps)
 
 
 @torch.inference_mode()
 def redraw(
     renderer: Renderer,
     crops: FaceCrops,
-    moments: Moments,
+    timestamps: Timestamps,
     person: PersonReferences,
     scheme: LandmarkScheme,
 ) -> NDArray[np.float32]:
@@ -70,7 +70,7 @@ def redraw(
 
     Args:
         crops: T of them, of the size of the person's references.
-        moments: their timestamps, (T,).
+        timestamps: their timestamps, (T,).
 
     Returns:
         (T, C, C, 3) RGB, 0..255; not clipped.
@@ -83,7 +83,7 @@ def redraw(
         some = crops.choose(slice(first, first + _BATCH))
         frames = crop_tensors(some, scheme, renderer.config.size).to(device)
         with autocast(device, True):
-            near = close_in_time(moments[first : first + _BATCH], person.moments)
+            near = close_in_time(timestamps[first : first + _BATCH], person.timestamps)
             chosen = renderer.most_alike(frames, person.encoded, torch.from_numpy(near).to(device))
             drawing = renderer.draw(frames, person.encoded.choose(chosen))
         for frame, mask in enumerate(window_masks(some)):

@@ -29,7 +29,7 @@ AVOIDED = 1.5
 _CANDIDATES = 400
 _TOGETHER = 8  # frames compared with all others at a time, to fit the cache
 
-Moments: TypeAlias = NDArray[np.floating]
+Timestamps: TypeAlias = NDArray[np.floating]
 """Timestamps of frames in seconds of one clock; NaN is close to no other frame."""
 
 
@@ -39,29 +39,29 @@ class Mouths:
 
     lips: NDArray[np.float32]  # (T, L, 2)
     anchors: NDArray[np.float32]  # (T, Q, 2) points of the upper face
-    moments: Moments  # (T,)
+    timestamps: Timestamps  # (T,)
 
     def choose(self, frames: NDArray[np.int64]) -> "Mouths":
         """Return the mouths of these frames."""
-        return Mouths(self.lips[frames], self.anchors[frames], self.moments[frames])
+        return Mouths(self.lips[frames], self.anchors[frames], self.timestamps[frames])
 
 
-def mouths_of(crops: FaceCrops, moments: Moments, scheme: LandmarkScheme) -> Mouths:
+def mouths_of(crops: FaceCrops, timestamps: Timestamps, scheme: LandmarkScheme) -> Mouths:
     """Return the mouths of crops; only the size of the pictures is used."""
     size = crops.pictures.shape[1]
-    return mouths_at(crops.points, crops.face_points, moments, size, scheme)
+    return mouths_at(crops.points, crops.face_points, timestamps, size, scheme)
 
 
 def mouths_at(
     points: NDArray[np.float32],
     face_points: NDArray[np.float32],
-    moments: Moments,
+    timestamps: Timestamps,
     size: int,
     scheme: LandmarkScheme,
 ) -> Mouths:
     """Return the mouths of points in crops of a size; points as in `FaceCrops`."""
     window = np.float32(size * WINDOW_SIDE)
-    return Mouths(points[:, : len(scheme.lips)] / window, face_points / window, moments)
+    return Mouths(points[:, : len(scheme.lips)] / window, face_points / window, timestamps)
 
 
 def joined_mouths(parts: Sequence[Mouths]) -> Mouths:
@@ -74,13 +74,13 @@ def joined_mouths(parts: Sequence[Mouths]) -> Mouths:
     )
 
 
-def unlikeness(target: Mouths, known: Mouths) -> NDArray[np.float32]:
+def mouth_distances(target: Mouths, known: Mouths) -> NDArray[np.float32]:
     """Return the distance of K known mouths from each of T target mouths, (T, K).
 
     It is the distance by which the renderer selects references, see `landmark_distance`.
     """
     lips, anchors = (torch.from_numpy(each) for each in (known.lips, known.anchors))
-    distances = [
+    blocks = [
         landmark_distance(
             torch.from_numpy(target.lips[at : at + _TOGETHER]),
             torch.from_numpy(target.anchors[at : at + _TOGETHER]),
@@ -89,24 +89,24 @@ def unlikeness(target: Mouths, known: Mouths) -> NDArray[np.float32]:
         )
         for at in range(0, len(target.lips), _TOGETHER)
     ]
-    near = torch.from_numpy(close_in_time(target.moments, known.moments))
-    unlike: NDArray[np.float32] = avoiding(torch.cat(distances), near).numpy()
-    return unlike
+    near = torch.from_numpy(close_in_time(target.timestamps, known.timestamps))
+    distances: NDArray[np.float32] = avoiding(torch.cat(blocks), near).numpy()
+    return distances
 
 
-def close_in_time(target: Moments, known: Moments) -> NDArray[np.bool_]:
+def close_in_time(target: Timestamps, known: Timestamps) -> NDArray[np.bool_]:
     """Return which of K known frames are within SAME_MOMENT of each of T frames, (T, K)."""
     near: NDArray[np.bool_] = np.abs(target[:, None] - known) < SAME_MOMENT
     return near
 
 
-def avoiding(unlike: Tensor, near: Tensor) -> Tensor:
+def avoiding(distances: Tensor, near: Tensor) -> Tensor:
     """Multiply distances (T, K) by AVOIDED where `near` (T, K)."""
-    return torch.where(near, AVOIDED * unlike, unlike)
+    return torch.where(near, AVOIDED * distances, distances)
 
 
 def serving_frames(
-    unlike: NDArray[np.float32], count: int, served: NDArray[np.float32] | None = None
+    distances: NDArray[np.float32], count: int, served: NDArray[np.float32] | None = None
 ) -> NDArray[np.int64]:
     """Select `count` of K known frames so that every target frame has a near one.
 
@@ -115,7 +115,7 @@ def serving_frames(
     the optimum.
 
     Args:
-        unlike: (T, K) distances of `unlikeness`.
+        distances: (T, K) of `mouth_distances`.
         served: (T,) distances of the targets from references that are used anyway. Frames that
             reduce none of them are not selected then.
 
@@ -123,13 +123,13 @@ def serving_frames(
         (n,) numbers of known frames, the most useful first; fewer where there are no more.
     """
     # Without any reference a target's distance is that of the farthest known frame.
-    nearest = unlike.max(axis=1) if served is None else served
+    nearest = distances.max(axis=1) if served is None else served
     chosen: list[int] = []
-    while len(chosen) < min(count, unlike.shape[1]):
-        left = np.minimum(nearest[:, None], unlike).sum(axis=0)
+    while len(chosen) < min(count, distances.shape[1]):
+        left = np.minimum(nearest[:, None], distances).sum(axis=0)
         left[chosen] = np.inf
         best = int(left.argmin())
-        closer = np.minimum(nearest, unlike[:, best])
+        closer = np.minimum(nearest, distances[:, best])
         if served is not None and np.array_equal(closer, nearest):
             break
         chosen.append(best)
@@ -152,7 +152,7 @@ def covering_frames(
     """
     frames = spread(len(lips), _CANDIDATES)
     some = Mouths(lips[frames], anchors[frames], np.full(len(frames), np.nan))
-    covering: NDArray[np.int64] = frames[serving_frames(unlikeness(some, some), count)]
+    covering: NDArray[np.int64] = frames[serving_frames(mouth_distances(some, some), count)]
     return covering
 
 

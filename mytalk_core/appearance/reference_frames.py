@@ -64,7 +64,7 @@ def training_references(
 
 
 def alike_references(
-    unlike: NDArray[np.float32],
+    distances: NDArray[np.float32],
     targets: NDArray[np.int64],
     count: int,
     random: np.random.Generator,
@@ -75,16 +75,16 @@ def alike_references(
     Frames within `apart` of the targets are excluded unless there are no others.
 
     Args:
-        unlike: (T,) landmark distance of each frame from the first target.
+        distances: (T,) landmark distance of each frame from the first target.
         targets: consecutive frames.
         apart: least distance from the targets, frames.
 
     Returns:
         (count,) frame numbers; fewer distinct ones where T is small.
     """
-    candidates = _not_nearly(targets, len(unlike), apart)
+    candidates = _not_nearly(targets, len(distances), apart)
     shown = random.choice(candidates, min(len(candidates), _AMONG), replace=False)
-    return np.resize(shown[np.argsort(unlike[shown])], count)
+    return np.resize(shown[np.argsort(distances[shown])], count)
 
 
 def _not_nearly(targets: NDArray[np.int64], frames: int, apart: int) -> NDArray[np.int64]:

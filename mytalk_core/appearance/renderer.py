@@ -230,12 +230,12 @@ class Renderer(nn.Module):
         """
         known, jaw = references.points[0], frames.jaw.shape[1]
         lips = frames.lips.shape[1]
-        unlike = landmark_distance(
+        distances = landmark_distance(
             frames.lips, frames.anchors, known[:, :lips], known[:, lips + jaw :]
         )
         if near is not None:
-            unlike = avoiding(unlike, near)
-        return unlike.topk(min(self.config.looked_at, len(known)), largest=False).indices
+            distances = avoiding(distances, near)
+        return distances.topk(min(self.config.looked_at, len(known)), largest=False).indices
 
     def draw(self, frames: CropTensors, references: References) -> Drawing:
         """Predict the drawing of frames; masked pixels are not used.

@@ -69,7 +69,7 @@ def film_album(
     first = 0
     for number, page in pages.items():
         size = tracks[number].crop.size
-        shape = (len(page.moments), size, size, 3)
+        shape = (len(page.timestamps), size, size, 3)
         end = first + math.prod(shape)
         pages[number] = _with_pictures(page, stored[first:end].reshape(shape))
         first = end

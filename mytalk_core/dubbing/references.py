@@ -10,14 +10,14 @@ from mytalk_core.appearance.conditioning import fill_regions
 from mytalk_core.appearance.face_crops import FaceCrops, joined_crops, posed
 from mytalk_core.appearance.grain import Grain, measure_grain
 from mytalk_core.appearance.reference_choice import (
-    Moments,
     Mouths,
+    Timestamps,
     covering_frames,
     joined_mouths,
+    mouth_distances,
     mouths_at,
     serving_frames,
     spread,
-    unlikeness,
 )
 from mytalk_core.dubbing.geometry import FaceGeometry, posed_boxes
 from mytalk_core.dubbing.title_plan import PlannedTrack
@@ -43,7 +43,7 @@ class TrackAppearance:
     """What the person of a track looks like; crops of C pixels."""
 
     references: FaceCrops  # K frames, float pictures; the most useful first
-    timestamps: Moments  # (K,) of them
+    timestamps: Timestamps  # (K,) of them
     grain: Grain
 
 
@@ -100,7 +100,7 @@ def study_mouths(planned: PlannedTrack, geometry: Iterable[FaceGeometry]) -> Tra
 
 def choose_references(mouths: TrackMouths, count: int) -> Frames:
     """Frames of a track that serve best as references, (K,), the most useful first."""
-    return mouths.frames[serving_frames(unlikeness(mouths.target, mouths.own), count)]
+    return mouths.frames[serving_frames(mouth_distances(mouths.target, mouths.own), count)]
 
 
 def typical_frames(mouths: TrackMouths, count: int) -> Frames:

@@ -23,11 +23,11 @@ from mytalk_core.appearance.redraw import encode_person, redraw
 from mytalk_core.appearance.reference_choice import (
     SAME_MOMENT,
     SHOWN,
-    Moments,
     Mouths,
+    Timestamps,
+    mouth_distances,
     mouths_of,
     serving_frames,
-    unlikeness,
 )
 from mytalk_core.appearance.reference_frames import spread_by_opening
 from mytalk_core.appearance.renderer import Renderer
@@ -90,7 +90,7 @@ class RedrawCase:
         return usable
 
     @cached_property
-    def timestamps(self) -> Moments:
+    def timestamps(self) -> Timestamps:
         """Times of the frames, (T,) seconds."""
         return np.arange(len(self.landmarks)) / self.fps
 
@@ -104,7 +104,7 @@ class RedrawCase:
         """Choose `count` references as a dub does, out of the usable frames in `among` (T,)."""
         free = np.flatnonzero(self.usable if among is None else self.usable & among)
         own = mouths_of(self.own, self.timestamps, self.scheme).choose(free)
-        return free[serving_frames(unlikeness(self.target_mouths, own), count)]
+        return free[serving_frames(mouth_distances(self.target_mouths, own), count)]
 
     def over_opening(self, count: int) -> NDArray[np.int64]:
         """Choose `count` usable frames evenly over the sorted mouth opening."""

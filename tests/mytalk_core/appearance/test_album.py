@@ -16,7 +16,7 @@ from mytalk_core.appearance.album import (
 )
 from mytalk_core.appearance.clip import AppearanceClip
 from mytalk_core.appearance.face_crops import FaceCrops
-from mytalk_core.appearance.reference_choice import Mouths, mouths_of, unlikeness
+from mytalk_core.appearance.reference_choice import Mouths, mouth_distances, mouths_of
 from mytalk_core.faces.landmark_scheme import MESH478
 
 CONFIG = AlbumConfig()
@@ -83,7 +83,9 @@ def test_a_stretch_gets_missing_mouths_from_other_pages(
     crops, timestamps = shown(shut, target_mouths(talking), page(talking))
     assert len(crops.points) == len(timestamps) > len(SHUT) + len(TALKING) // 2
     # Every target mouth has a near reference now.
-    missing = unlikeness(target_mouths(talking), mouths_of(crops, timestamps, MESH478)).min(axis=1)
+    missing = mouth_distances(target_mouths(talking), mouths_of(crops, timestamps, MESH478)).min(
+        axis=1
+    )
     assert missing.max() < 1e-5
     np.testing.assert_array_equal(crops.points[: len(SHUT)], shut.points)  # its own come first
     np.testing.assert_array_equal(crops.pictures[: len(SHUT)], shut.pictures)
@@ -97,7 +99,7 @@ def test_a_stretch_gets_missing_mouths_from_other_pages(
 def test_nothing_is_added_if_the_own_frames_serve_the_target(
     shut: FaceCrops, talking: FaceCrops
 ) -> None:
-    later = replace(target_mouths(shut), moments=np.full(len(SHUT), np.nan))
+    later = replace(target_mouths(shut), timestamps=np.full(len(SHUT), np.nan))
     _, timestamps = shown(shut, later, page(talking))
     assert len(timestamps) == len(SHUT)
 
@@ -108,8 +110,8 @@ def test_the_most_useful_frames_are_added(shut: FaceCrops, talking: FaceCrops) -
     )
     assert len(timestamps) == len(SHUT) + 4
     wanted, seconds = target_mouths(talking), np.arange(len(SHUT)) / 25
-    without = unlikeness(wanted, mouths_of(shut, seconds, MESH478)).min(axis=1).mean()
-    with_them = unlikeness(wanted, mouths_of(crops, timestamps, MESH478)).min(axis=1).mean()
+    without = mouth_distances(wanted, mouths_of(shut, seconds, MESH478)).min(axis=1).mean()
+    with_them = mouth_distances(wanted, mouths_of(crops, timestamps, MESH478)).min(axis=1).mean()
     assert with_them < 0.25 * without
 
 

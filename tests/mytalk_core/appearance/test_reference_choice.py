@@ -17,10 +17,10 @@ from mytalk_core.appearance.reference_choice import (
     Mouths,
     covering_frames,
     joined_mouths,
+    mouth_distances,
     mouths_of,
     serving_frames,
     spread,
-    unlikeness,
 )
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.faces.landmark_scheme import MESH478
@@ -29,7 +29,9 @@ seeds = st.integers(0, 2**32 - 1)
 Floats = NDArray[np.float32]
 
 
-def mouths(openings: Floats, turns: Floats | None = None, moments: Floats | None = None) -> Mouths:
+def mouths(
+    openings: Floats, turns: Floats | None = None, timestamps: Floats | None = None
+) -> Mouths:
     """Lips that open and an upper face that turns, both flat; timestamps are NaN by default."""
     lips = np.array([[-1, 3], [1, 3], [0, 2.8], [0, 3.2]], np.float32)
     upper = np.array([[-2, 0], [2, 0], [0, 1], [0, -1]], np.float32)
@@ -39,7 +41,7 @@ def mouths(openings: Floats, turns: Floats | None = None, moments: Floats | None
     return Mouths(
         (opened * across).astype(np.float32),
         (upper * across).astype(np.float32),
-        np.full(len(openings), np.nan) if moments is None else moments,
+        np.full(len(openings), np.nan) if timestamps is None else timestamps,
     )
 
 
@@ -53,12 +55,12 @@ def some_mouths(random: np.random.Generator, count: int) -> Mouths:
 def test_greedy_choice_serves_every_target(seed: int, target: int, known: int, count: int) -> None:
     """Frames are distinct, and their gain is at least 63 % of that of random choices."""
     random = np.random.default_rng(seed)
-    unlike = unlikeness(some_mouths(random, target), some_mouths(random, known))
-    chosen = serving_frames(unlike, count)
+    distances = mouth_distances(some_mouths(random, target), some_mouths(random, known))
+    chosen = serving_frames(distances, count)
     assert len({*chosen.tolist()}) == len(chosen) == min(count, known)
 
     def gained(some: NDArray[np.int64]) -> float:
-        return float((unlike.max(axis=1) - unlike[:, some].min(axis=1)).mean())
+        return float((distances.max(axis=1) - distances[:, some].min(axis=1)).mean())
 
     others = [random.choice(known, len(chosen), replace=False) for _ in range(50)]
     assert gained(chosen) >= (1 - np.exp(-1)) * max(gained(some) for some in others) - 1e-6
@@ -69,33 +71,33 @@ def test_rare_targets_are_served() -> None:
     openings = np.array([0.2] * 30 + [0.25] * 20 + [0.9], np.float32)
     known = mouths(openings)
     wide = mouths(np.full(5, 0.85, np.float32))
-    assert serving_frames(unlikeness(wide, known), 1).tolist() == [50]
-    assert openings[serving_frames(unlikeness(known, known), 1)[0]] == np.float32(0.2)
+    assert serving_frames(mouth_distances(wide, known), 1).tolist() == [50]
+    assert openings[serving_frames(mouth_distances(known, known), 1)[0]] == np.float32(0.2)
 
 
 @settings(deadline=None)
 @given(seeds, st.integers(1, 40), st.integers(1, 40))
 def test_only_frames_that_improve_on_served_are_taken(seed: int, target: int, known: int) -> None:
     random = np.random.default_rng(seed)
-    unlike = unlikeness(some_mouths(random, target), some_mouths(random, known))
-    served = random.uniform(0, unlike.max(), target).astype(np.float32)
-    chosen = serving_frames(unlike, known, served)
-    helped = (unlike < served[:, None]).any(axis=1)
+    distances = mouth_distances(some_mouths(random, target), some_mouths(random, known))
+    served = random.uniform(0, distances.max(), target).astype(np.float32)
+    chosen = serving_frames(distances, known, served)
+    helped = (distances < served[:, None]).any(axis=1)
     assert bool(len(chosen)) == helped.any()
-    now = np.minimum(served, unlike[:, chosen].min(axis=1, initial=np.inf))
-    np.testing.assert_array_equal(now, np.minimum(served, unlike.min(axis=1)))
+    now = np.minimum(served, distances[:, chosen].min(axis=1, initial=np.inf))
+    np.testing.assert_array_equal(now, np.minimum(served, distances.min(axis=1)))
     for place, frame in enumerate(chosen.tolist()):  # each of them brings some frame nearer
-        before = np.minimum(served, unlike[:, chosen[:place]].min(axis=1, initial=np.inf))
-        assert (unlike[:, frame] < before).any()
+        before = np.minimum(served, distances[:, chosen[:place]].min(axis=1, initial=np.inf))
+        assert (distances[:, frame] < before).any()
 
 
 def test_a_frame_close_in_time_is_taken_only_if_far_nearer() -> None:
-    target = mouths(np.array([0.5], np.float32), moments=np.array([10.0]))
-    moments = np.array([10.0 + 0.9 * SAME_MOMENT, 10.0 + 1.1 * SAME_MOMENT])
+    target = mouths(np.array([0.5], np.float32), timestamps=np.array([10.0]))
+    timestamps = np.array([10.0 + 0.9 * SAME_MOMENT, 10.0 + 1.1 * SAME_MOMENT])
 
     def first(near: float, far: float) -> int:
-        known = mouths(np.array([near, far], np.float32), moments=moments)
-        return int(serving_frames(unlikeness(target, known), 1)[0])
+        known = mouths(np.array([near, far], np.float32), timestamps=timestamps)
+        return int(serving_frames(mouth_distances(target, known), 1)[0])
 
     for apart in (0.02, 0.2):
         assert first(0.5 + apart, 0.5 + 0.9 * AVOIDED * apart) == 1
@@ -103,27 +105,27 @@ def test_a_frame_close_in_time_is_taken_only_if_far_nearer() -> None:
         assert first(0.5, 0.5 + 0.01 * apart) == 0  # a match is taken all the same
         timeless = Mouths(target.lips, target.anchors, np.array([np.nan]))
         openings = np.array([0.5 + apart, 0.5 + 0.9 * AVOIDED * apart], np.float32)
-        known = mouths(openings, moments=moments)
-        assert serving_frames(unlikeness(timeless, known), 1).tolist() == [0]
+        known = mouths(openings, timestamps=timestamps)
+        assert serving_frames(mouth_distances(timeless, known), 1).tolist() == [0]
 
 
 def test_distances_are_those_of_the_renderer(
     drawn_clip: Callable[..., AppearanceClip], tiny_renderer: Callable[..., Renderer]
 ) -> None:
     clip = drawn_clip(0.2 + 0.2 * np.sin(np.arange(60) / 3))
-    moments = np.arange(60) / 25
+    timestamps = np.arange(60) / 25
     known, target = clip.crops.choose(slice(0, 60, 2)), clip.crops.choose(slice(1, 60, 2))
-    unlike = unlikeness(
-        mouths_of(target, moments[1::2], MESH478), mouths_of(known, moments[::2], MESH478)
+    distances = mouth_distances(
+        mouths_of(target, timestamps[1::2], MESH478), mouths_of(known, timestamps[::2], MESH478)
     )
     renderer = tiny_renderer()
     frames, shown = (crop_tensors(each, MESH478, renderer.config.size) for each in (target, known))
-    near = np.abs(moments[1::2, None] - moments[::2]) < SAME_MOMENT
+    near = np.abs(timestamps[1::2, None] - timestamps[::2]) < SAME_MOMENT
     with torch.inference_mode():
         person = renderer.encode_references(shown.as_batch())
         taken = renderer.most_alike(frames, person, torch.from_numpy(near)).numpy()
-    there = np.take_along_axis(unlike, taken, axis=1).mean()
-    best = np.sort(unlike, axis=1)[:, : taken.shape[1]].mean()
+    there = np.take_along_axis(distances, taken, axis=1).mean()
+    best = np.sort(distances, axis=1)[:, : taken.shape[1]].mean()
     assert there == pytest.approx(best, rel=1e-3)
 
 
@@ -171,4 +173,4 @@ def test_joined_mouths_keep_their_order() -> None:
     parts = [mouths(np.array([0.1], np.float32)), mouths(np.array([0.2, 0.3], np.float32))]
     both = joined_mouths(parts)
     np.testing.assert_array_equal(both.lips, mouths(np.array([0.1, 0.2, 0.3], np.float32)).lips)
-    assert len(both.anchors) == len(both.moments) == 3
+    assert len(both.anchors) == len(both.timestamps) == 3

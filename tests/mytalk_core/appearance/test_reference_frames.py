@@ -116,21 +116,23 @@ def test_alike_references_are_the_nearest_of_random_candidates(
     seed: int, frames: int, count: int
 ) -> None:
     random = np.random.default_rng(seed)
-    unlike = random.permutation(frames).astype(np.float32)
+    distances = random.permutation(frames).astype(np.float32)
     first = int(random.integers(frames - 1))
-    references = alike_references(unlike, np.array([first, first + 1]), count, random, TOO_NEAR)
+    references = alike_references(distances, np.array([first, first + 1]), count, random, TOO_NEAR)
     assert references.shape == (count,)
     assert (np.abs(references[:, None] - [first, first + 1]) > 2).all()
-    assert (np.diff(unlike[references]) > 0).all()
+    assert (np.diff(distances[references]) > 0).all()
     # Bound on the rank of the worst chosen frame among at least 32 random candidates.
-    assert unlike[references].max() < frames - (min(32, frames - 6) - count)
+    assert distances[references].max() < frames - (min(32, frames - 6) - count)
 
 
 def test_candidates_change_with_the_seed() -> None:
-    unlike = np.arange(200, dtype=np.float32)
+    distances = np.arange(200, dtype=np.float32)
     found = {
         tuple(
-            alike_references(unlike, np.array([198, 199]), 3, np.random.default_rng(seed), TOO_NEAR)
+            alike_references(
+                distances, np.array([198, 199]), 3, np.random.default_rng(seed), TOO_NEAR
+            )
         )
         for seed in range(20)
     }
@@ -147,6 +149,6 @@ def test_alike_references_of_a_clip_of_neighbours() -> None:
 
 def test_alike_references_of_a_short_clip_are_the_farthest() -> None:
     random = np.random.default_rng(0)
-    unlike = np.arange(12, dtype=np.float32)
-    references = alike_references(unlike, np.array([3, 4]), 4, random, apart=10)
+    distances = np.arange(12, dtype=np.float32)
+    references = alike_references(distances, np.array([3, 4]), 4, random, apart=10)
     assert references.tolist() == [11] * 4

@@ -88,8 +88,8 @@ def test_every_track_has_a_page_of_its_own_frames(cut_film: Film, tmp_path: Path
     for number, page in album.items():
         planned = cut_film.tracks[number]
         starts = [float(start) for start in planned.track.starts]
-        assert set(page.moments.tolist()) <= set(starts)
-        assert len(page.moments) == len(set(page.moments.tolist())) == min(64, len(starts))
+        assert set(page.timestamps.tolist()) <= set(starts)
+        assert len(page.timestamps) == len(set(page.timestamps.tolist())) == min(64, len(starts))
         assert page.crops.pictures.shape[1] == planned.crop.size
     assert [done for _, done, _ in reported] == [each.track.end for each in cut_film.tracks]
     assert {stage for stage, _, _ in reported} == {"learning the actor's look"}
@@ -100,7 +100,7 @@ def test_pictures_on_disk_are_as_fine_as_the_films_own(cut_film: Film, tmp_path:
     assert isinstance(page.crops.pictures, np.memmap)
     assert len([*tmp_path.iterdir()]) == 1  # each mapped file stays open, and tracks are many
     own = cut_film.appearance(1).references
-    every = {time: place for place, time in enumerate(page.moments.tolist())}
+    every = {time: place for place, time in enumerate(page.timestamps.tolist())}
     found = cut_film.appearance(1).timestamps.tolist()
     both = [(every[time], place) for place, time in enumerate(found) if time in every]
     assert len(both) >= 4

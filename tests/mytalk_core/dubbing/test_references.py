@@ -85,8 +85,8 @@ def test_references_are_frames_that_show_the_mouth_where_there_are_such(
 
 def test_timestamps_are_those_of_the_film(study: Callable[..., TrackMouths]) -> None:
     mouths = study(60)
-    np.testing.assert_allclose(mouths.own.moments, (FIRST + mouths.frames) / 25)
-    np.testing.assert_allclose(mouths.target.moments, np.arange(FIRST, END) / 25)
+    np.testing.assert_allclose(mouths.own.timestamps, (FIRST + mouths.frames) / 25)
+    np.testing.assert_allclose(mouths.target.timestamps, np.arange(FIRST, END) / 25)
 
 
 def test_the_mouths_do_not_depend_on_the_blocks(
@@ -97,7 +97,7 @@ def test_the_mouths_do_not_depend_on_the_blocks(
     parts = study(WIDE)
     np.testing.assert_array_equal(parts.frames, whole.frames)
     for there, here in ((parts.own, whole.own), (parts.target, whole.target)):
-        np.testing.assert_array_equal(there.moments, here.moments)
+        np.testing.assert_array_equal(there.timestamps, here.timestamps)
         np.testing.assert_allclose(there.lips, here.lips, atol=1e-3)
         np.testing.assert_allclose(there.anchors, here.anchors, atol=1e-3)
 
@@ -107,5 +107,5 @@ def test_a_long_track_is_studied_in_some_frames_from_end_to_end(
 ) -> None:
     monkeypatch.setattr("mytalk_core.dubbing.references._STUDIED", 12)
     mouths = study(60)
-    assert len(mouths.frames) == len(mouths.target.moments) == 12
+    assert len(mouths.frames) == len(mouths.target.timestamps) == 12
     assert (mouths.frames[0], mouths.frames[-1]) == (0, END - FIRST - 1)

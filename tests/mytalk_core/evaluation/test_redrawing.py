@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.reference_choice import (
     SAME_MOMENT,
+    mouth_distances,
     mouths_of,
     serving_frames,
-    unlikeness,
 )
 from mytalk_core.appearance.renderer import SIZES, Renderer
 from mytalk_core.evaluation.redrawing import (
@@ -105,7 +105,7 @@ def test_references_are_chosen_as_in_a_dub(own, cross):
         assert {*case.references.tolist()} == {*free.tolist()}  # so few are all shown
         four = case.serving(4)
         places = [case.references.tolist().index(frame) for frame in four.tolist()]
-        chosen = serving_frames(unlikeness(every, known), 4)
+        chosen = serving_frames(mouth_distances(every, known), 4)
         assert chosen.tolist() == places == [0, 1, 2, 3]
     assert own.serving(4).tolist() != cross.serving(4).tolist()
 
