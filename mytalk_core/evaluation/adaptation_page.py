@@ -71,7 +71,7 @@ def write_adaptation_page(path: Path, page: AdaptationPage) -> None:
         temporary.write_text(html, encoding="utf-8")
 
 
-def gain_figure(looks: Sequence[ValidationPoint], name: str, chosen_step: int) -> Figure:
+def gain_figure(points: Sequence[ValidationPoint], name: str, chosen_step: int) -> Figure:
     """Plot a score on the validation frames over minutes; the chosen checkpoint is marked.
 
     Args:
@@ -79,11 +79,11 @@ def gain_figure(looks: Sequence[ValidationPoint], name: str, chosen_step: int) -
     """
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.add_subplot()
-    minutes = [look.seconds / 60 for look in looks]
-    values = [getattr(look.scores, name) for look in looks]
+    minutes = [point.seconds / 60 for point in points]
+    values = [getattr(point.scores, name) for point in points]
     axes.plot(minutes, values, marker=".")
-    chosen = next(number for number, look in enumerate(looks) if look.step == chosen_step)
+    chosen = next(number for number, point in enumerate(points) if point.step == chosen_step)
     axes.plot(minutes[chosen], values[chosen], marker="o", fillstyle="none", markersize=12)
-    axes.set_xlabel("minutes of learning")
+    axes.set_xlabel("minutes of training")
     axes.grid(alpha=0.3)
     return figure

@@ -31,7 +31,7 @@ LIP_METRICS = (
     Metric("fa68_found", f"faces found ({JUDGE})", "higher", 2),
 )
 TRUE_LIP_METRICS = (Metric("fa68_lmd", f"lips from true ({JUDGE})", "lower", 4), *LIP_METRICS)
-"""Of reconstruction, where the true pictures are known."""
+"""Columns of reconstruction, where the true pictures are known."""
 
 
 @dataclass(frozen=True)

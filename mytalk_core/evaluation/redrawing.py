@@ -83,7 +83,7 @@ class RedrawCase:
 
     @cached_property
     def usable(self) -> NDArray[np.bool_]:
-        """Whether a frame is at least NEAR frames away from every frame to draw, (T,)."""
+        """Whether a frame is more than NEAR frames away from every frame to draw, (T,)."""
         usable = np.ones(len(self.landmarks), bool)
         for run in self.runs:
             usable[max(run.start - NEAR, 0) : run.stop + NEAR] = False

@@ -23,16 +23,16 @@ def test_held_out_frames_are_apart_in_time_from_training_frames(
     config = HoldOutConfig(share, stretch, guard_seconds=guard, least_seconds=4)
     some = replace(take.choose(np.zeros(len(frames), np.int64)), frames=np.array(sorted(frames)))
     parts = hold_out(some, config)
-    learnt, choosing, reporting = (
+    training, validation, test = (
         set(part.frames.tolist()) for part in (parts.training, parts.validation, parts.test)
     )
-    assert learnt | choosing | reporting <= frames
-    assert not choosing & reporting
+    assert training | validation | test <= frames
+    assert not validation & test
     gap = round(guard * take.fps)
-    kept = choosing | reporting
-    assert all(abs(one - other) > gap for one in kept for other in learnt)
+    kept = validation | test
+    assert all(abs(one - other) > gap for one in kept for other in training)
     if max(frames) - min(frames) + 1 < 4 * take.fps:
-        assert learnt == frames
+        assert training == frames
 
 
 def test_a_fifth_of_the_time_is_held_out_in_stretches(take: Take) -> None:

@@ -197,8 +197,8 @@ def test_only_target_points_are_jittered(clip: AppearanceClip) -> None:
         off = jittered.target.points - plain.target.points
         # A window is two thirds of a crop.
         assert float(off.std()) == pytest.approx(0.01 / (2 / 3), rel=0.2)
-        for moment in range(3):  # each moment by itself
-            lines = slice(3 * moment, 3 * moment + 3)
+        for frame in range(3):  # the frame, the previous and the next one
+            lines = slice(3 * frame, 3 * frame + 3)
             one, other = (each.target.drawings[:, lines] for each in (plain, jittered))
             assert not torch.equal(one, other)
 

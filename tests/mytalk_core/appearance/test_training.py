@@ -152,7 +152,7 @@ def test_a_short_training_beats_the_mean_of_the_references(
 
 
 def test_equal_seeds_give_equal_weights(clip: AppearanceClip, small_judges: JudgingModels) -> None:
-    def learnt(seed: int) -> dict[str, torch.Tensor]:
+    def trained(seed: int) -> dict[str, torch.Tensor]:
         torch.manual_seed(0)
         config = replace(CONFIG, losses=LossConfig())
         objective = AppearanceObjective(
@@ -161,6 +161,6 @@ def test_equal_seeds_give_equal_weights(clip: AppearanceClip, small_judges: Judg
         (state,) = train(objective, LoopConfig(2, 1e-3, seed=seed), TrainingState(), CPU)
         return {name: value.clone() for name, value in state.weights.items()}
 
-    one, again, other = (learnt(seed) for seed in (0, 0, 1))
+    one, again, other = (trained(seed) for seed in (0, 0, 1))
     assert all(torch.equal(value, again[name]) for name, value in one.items())
     assert any(not torch.equal(value, other[name]) for name, value in one.items())

@@ -15,7 +15,7 @@ from mytalk_core.evaluation.adaptation_page import (
 )
 from mytalk_core.evaluation.figures import svg
 
-LOOKS = (
+POINTS = (
     ValidationPoint(0, 0.0, Scores(29.0, 0.1)),
     ValidationPoint(40, 30.0, Scores(30.0, 0.09)),
     ValidationPoint(80, 60.0, Scores(29.5, 0.095)),
@@ -32,7 +32,7 @@ def record(helped: bool) -> AdaptationRecord:
         seconds=90.0,
         learnt_frames=100,
         reporting_frames=24,
-        looks=LOOKS,
+        looks=POINTS,
     )
 
 
@@ -60,5 +60,5 @@ def test_the_page_is_self_contained_and_shows_the_gain(helped: bool, tmp_path: P
 
 
 def test_the_chosen_checkpoint_is_marked() -> None:
-    one, other = (svg(gain_figure(LOOKS, "psnr", chosen)) for chosen in (40, 80))
+    one, other = (svg(gain_figure(POINTS, "psnr", chosen)) for chosen in (40, 80))
     assert one != other

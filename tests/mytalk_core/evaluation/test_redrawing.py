@@ -96,7 +96,7 @@ def test_no_reference_is_in_or_near_a_run(own, cross):
 
 
 def test_references_are_chosen_as_in_a_dub(own, cross):
-    """By the target lips, out of usable frames, with frames close in time avoided."""
+    """References serve the target lips, out of usable frames, frames close in time avoided."""
     for case in (own, cross):
         free, target = np.flatnonzero(case.usable), np.arange(len(case.target_lips))
         timestamps = np.arange(len(case.landmarks)) / 25
