@@ -69,6 +69,7 @@ class CaseRunner:
     def __init__(self, inputs: CaseInputs, folder: Path, models: DubModels) -> None:
         self.inputs = inputs
         self._folder = folder
+        self._models = models
         self.landmarker = models.landmarker
         self._tools = DubTools(models)
         self._dubs: dict[tuple[str, str], Dub] = {}
