@@ -34,7 +34,7 @@ from tests.cases import CUT_FRAME, FRAMES, PEOPLE, CaseInputs, run_program
 from tests.preprocess_runs import job, preprocess_here
 
 # Inputs of preprocessing.
-_FOOTAGE = ("upside.mp4", "chin.mp4", "jump30.ts", "jump3600.ts", "cover.mov", "anamorphic.mp4")
+_FOOTAGE = ("upside.mp4", "chin.mp4", "jump30.ts", "jump3600.ts", "cover.mov")
 
 
 @dataclass(frozen=True)
