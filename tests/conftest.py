@@ -141,7 +141,7 @@ def whisper_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def dub_models(landmarker_model: Path, whisper_dir: Path) -> DubModels:
-    """The models that a dub uses where nobody names others; the weights are the shipped ones."""
+    """The default models of a dub, with the shipped weights."""
     return stored_models(None, None)
 
 

@@ -46,7 +46,7 @@ def catalogue(folder: Path, *lines: str) -> str:
     return str(path)
 
 
-def test_all_well_is_exit_code_0_and_the_same_again_does_nothing(folder, capsys):
+def test_success_is_exit_code_0_and_a_second_run_does_nothing(folder, capsys):
     arguments = ["batch", catalogue(folder, "film.mp4,en.wav,en"), "--out", str(folder / "out")]
     assert run(arguments) == 0
     first = capsys.readouterr()
@@ -61,7 +61,7 @@ def test_all_well_is_exit_code_0_and_the_same_again_does_nothing(folder, capsys)
     assert film.stat().st_mtime_ns == made
 
 
-def test_some_failed_is_exit_code_1_and_says_which_and_why(folder, capsys):
+def test_failed_titles_are_exit_code_1_with_reasons(folder, capsys):
     lines = (
         "film.mp4,fr.wav,fr",
         "empty.mp4,en.wav,en",
@@ -70,21 +70,21 @@ def test_some_failed_is_exit_code_1_and_says_which_and_why(folder, capsys):
     )
     out = folder / "out"
     assert run(["--json", "batch", catalogue(folder, *lines), "--out", str(out)]) == 1
-    told = json.loads(capsys.readouterr().out)
+    summary = json.loads(capsys.readouterr().out)
 
-    assert told["counts"] == {"ok": 1, "failed": 3}
-    titles = {each["id"]: each for each in told["titles"]}
+    assert summary["counts"] == {"ok": 1, "failed": 3}
+    titles = {each["id"]: each for each in summary["titles"]}
     assert titles["film_fr"]["warning"] == "the speech sounds like de"
     assert titles["empty_en"]["reason"] == "empty_file"
     assert "none.wav" in titles["film_en"]["message"]
     assert titles["../up"]["reason"] == "bad_catalogue"
     assert not (folder / "up").exists()
     rows = read_status(out)
-    assert str(out / "status.parquet") == told["status"]
+    assert str(out / "status.parquet") == summary["status"]
     assert [row.id for row in rows] == ["film_fr", "empty_en", "film_en", "../up"]
 
 
-def test_people_read_the_same_in_a_table(folder, capsys):
+def test_the_same_facts_are_printed_as_a_table(folder, capsys):
     lines = ("film.mp4,fr.wav,fr", "empty.mp4,en.wav,en")
     run(["batch", catalogue(folder, *lines), "--out", str(folder / "out")])
     shown = " ".join(capsys.readouterr().out.split())
@@ -94,7 +94,7 @@ def test_people_read_the_same_in_a_table(folder, capsys):
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n", "video,speech,language\n"])
-def test_no_catalogue_is_exit_code_2_and_one_line(folder, capsys, text):
+def test_a_malformed_catalogue_is_exit_code_2_and_one_line(folder, capsys, text):
     path = folder / "catalogue.csv"
     path.write_text(text)
     assert run(["batch", str(path), "--out", str(folder / "out")]) == 2

@@ -1,4 +1,4 @@
-"""A pool on machines of which one lacks its models and another is lost."""
+"""A worker pool on machines that lack models or are lost, and retries of tasks."""
 
 import os
 import time
@@ -16,7 +16,7 @@ from pipelines.dub import dub_catalogue
 
 
 class Work:
-    """What a test's workers do."""
+    """The tasks of the workers."""
 
     def __init__(self, beat):
         self.failures = 0
@@ -26,7 +26,7 @@ class Work:
         return number, ray.get_runtime_context().get_node_id()
 
     def lacks(self, machine: str) -> str:
-        """Find a model missing halfway, on one machine."""
+        """Fail on one machine because a model is missing."""
         here = ray.get_runtime_context().get_node_id()
         if here == machine:
             raise ModelError("a model is gone.", reason=Reason.MODEL_MISSING)
@@ -53,7 +53,7 @@ def two_workers(cpus: list[float]) -> Shape:
 
 
 def run(make, calls: list[tuple[str, tuple[object, ...]]]) -> list[object]:
-    """What the calls gave, or the errors that they ended with."""
+    """The results of the calls, or the errors that ended them."""
     pool = ActorPool(make, two_workers, PoolConfig(retry_seconds=(0.1, 0.1)))
     came: list[object] = []
     for what, arguments in calls:
@@ -67,7 +67,7 @@ def run(make, calls: list[tuple[str, tuple[object, ...]]]) -> list[object]:
     return came
 
 
-def test_a_machine_without_models_is_left_out_and_its_work_is_done_elsewhere(two_machines):
+def test_work_of_a_machine_without_models_is_done_on_others(two_machines):
     sick, healthy = machines()
     given = run(partial(healthy_but_on, sick), [("where", (number,)) for number in range(6)])
     assert sorted(given) == [(number, healthy) for number in range(6)]
@@ -76,7 +76,7 @@ def test_a_machine_without_models_is_left_out_and_its_work_is_done_elsewhere(two
     assert given == [healthy] * 4
 
 
-def test_what_fails_in_passing_is_tried_again_and_all_else_ends_only_its_task(two_machines):
+def test_transient_errors_are_retried_and_others_end_only_their_task(two_machines):
     lasting = StorageError("no answer.", reason=Reason.STORAGE_ERROR)
     given = run(
         Work,
@@ -111,7 +111,7 @@ def make_dubber(journal: Path):
     return dub
 
 
-def test_a_catalogue_outlives_the_loss_of_a_machine(two_machines, tmp_path):
+def test_a_catalogue_is_complete_after_the_loss_of_a_machine(two_machines, tmp_path):
     journal = tmp_path / "journal"
     rows = []
     for number in range(6):

@@ -1,4 +1,4 @@
-"""The way to a cluster: who is reached, who is not, and that nobody waits for the dead."""
+"""Connections to a Ray cluster: addresses, clusters that do not answer, private clusters."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from pipelines.cluster import ClusterError, connected, machines, probe
 
 @pytest.fixture
 def silent_port():
-    """A port that takes connections and says nothing."""
+    """A port that accepts connections and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
@@ -30,7 +30,7 @@ def dead_port(silent_port: int) -> int:
 
 
 @pytest.mark.parametrize("client", ["", "ray://"])
-def test_who_does_not_answer_is_an_error_that_says_what_to_do(client, dead_port, silent_port):
+def test_a_cluster_that_does_not_answer_is_an_error_with_a_remedy(client, dead_port, silent_port):
     for port in (dead_port, silent_port):
         with pytest.raises(ClusterError, match="--address") as failure:
             probe(f"{client}127.0.0.1:{port}", seconds=0.5)
@@ -38,7 +38,7 @@ def test_who_does_not_answer_is_an_error_that_says_what_to_do(client, dead_port,
         assert failure.value.error_class is ErrorClass.TRANSIENT
 
 
-def test_who_speaks_like_a_cluster_is_reached():
+def test_a_grpc_server_is_reached():
     server = grpc.server(futures.ThreadPoolExecutor(1))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -50,48 +50,50 @@ def test_who_speaks_like_a_cluster_is_reached():
 @pytest.mark.parametrize(
     "address", ["head", "head:", ":6379", "head:port", "head:99999", "http://head:6379", "ray://x"]
 )
-def test_what_is_no_address_is_refused(address):
+def test_a_malformed_address_is_refused(address):
     with pytest.raises(BadInputError, match="host:port") as refusal:
         probe(address)
     assert refusal.value.reason is Reason.BAD_CONFIGURATION
 
 
 @pytest.fixture
-def asked(monkeypatch) -> list[dict[str, object]]:
-    """What Ray is asked for; there is no connection to it, and it starts nothing."""
-    wanted: list[dict[str, object]] = []
+def calls(monkeypatch) -> list[dict[str, object]]:
+    """The options of each call of `ray.init`, which is replaced and starts nothing."""
+    found: list[dict[str, object]] = []
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(ray, "init", lambda **options: wanted.append(options))
+    monkeypatch.setattr(ray, "init", lambda **options: found.append(options))
     monkeypatch.setattr(ray, "shutdown", lambda: None)
     monkeypatch.setattr(cluster, "ANSWER_SECONDS", 0.5)
     tokens = cluster.authentication_token_setup
     monkeypatch.setattr(tokens, "maybe_enable_token_auth_if_token_available", lambda **_: False)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    return wanted
+    return found
 
 
-def test_without_an_address_the_cluster_is_private_whatever_others_left(
-    asked, monkeypatch, tmp_path, dead_port
+def test_without_an_address_the_cluster_is_private_despite_notes_of_others(
+    calls, monkeypatch, tmp_path, dead_port
 ):
     (tmp_path / "ray").mkdir()
     (tmp_path / "ray" / "ray_current_cluster").write_text(f"127.0.0.1:{dead_port}")
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     with connected():
-        assert asked[0]["address"] == "local"
-        assert Path(str(asked[0]["_temp_dir"])).is_dir()
-    assert not Path(str(asked[0]["_temp_dir"])).exists()
+        assert calls[0]["address"] == "local"
+        assert Path(str(calls[0]["_temp_dir"])).is_dir()
+    assert not Path(str(calls[0]["_temp_dir"])).exists()
 
 
 @pytest.mark.parametrize("option", ["", "127.0.0.1:{other}"])
-def test_the_option_comes_before_the_variable(asked, monkeypatch, option, silent_port, dead_port):
+def test_the_option_takes_precedence_over_the_variable(
+    calls, monkeypatch, option, silent_port, dead_port
+):
     given, variable = option.format(other=dead_port), f"127.0.0.1:{silent_port}"
     monkeypatch.setenv("RAY_ADDRESS", variable)
     monkeypatch.setattr(cluster, "probe", lambda address: None)
     with connected(given):
-        assert asked[0]["address"] == (given or variable)
+        assert calls[0]["address"] == (given or variable)
 
 
-def test_a_cluster_of_this_machine_that_has_ended_is_not_joined(asked, monkeypatch, dead_port):
+def test_a_cluster_of_this_machine_that_has_ended_is_not_joined(calls, monkeypatch, dead_port):
     monkeypatch.setattr(
         cluster.services, "find_bootstrap_address", lambda folder: f"127.0.0.1:{dead_port}"
     )
@@ -101,10 +103,10 @@ def test_a_cluster_of_this_machine_that_has_ended_is_not_joined(asked, monkeypat
         connected("auto"),
     ):
         pass
-    assert asked == []
+    assert calls == []
 
 
-def test_of_several_clusters_of_this_machine_a_live_one_is_joined(asked, monkeypatch, dead_port):
+def test_a_live_cluster_among_several_of_this_machine_is_joined(calls, monkeypatch, dead_port):
     server = grpc.server(futures.ThreadPoolExecutor(1))
     live = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
@@ -112,17 +114,17 @@ def test_of_several_clusters_of_this_machine_a_live_one_is_joined(asked, monkeyp
     monkeypatch.setattr(cluster.services, "find_bootstrap_address", lambda folder: dead)
     monkeypatch.setattr(cluster, "_addresses_here", lambda: [live, dead])
     with connected("auto"):
-        assert asked[0]["address"] == live
+        assert calls[0]["address"] == live
     server.stop(None)
 
 
-def test_sockets_lie_in_a_short_folder_however_long_the_usual_one_is(asked, monkeypatch, tmp_path):
+def test_sockets_have_short_paths_below_a_long_temporary_folder(calls, monkeypatch, tmp_path):
     deep = tmp_path / ("x" * 90)
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
     monkeypatch.delenv("RAY_TMPDIR", raising=False)
     with connected():
-        folder = str(asked[0]["_temp_dir"])
+        folder = str(calls[0]["_temp_dir"])
         # As Ray names the longest of them.
         name = f"{folder}/session_2026-12-31_23-59-59_999999_4194304/sockets/plasma_store"
         assert len(os.fsencode(name)) <= 107
@@ -130,20 +132,18 @@ def test_sockets_lie_in_a_short_folder_however_long_the_usual_one_is(asked, monk
     assert list(deep.iterdir()) == []
 
 
-def test_who_has_no_home_keeps_the_token_of_a_private_cluster_beside_its_sockets(
-    asked, monkeypatch
-):
+def test_without_a_home_the_token_of_a_private_cluster_is_beside_its_sockets(calls, monkeypatch):
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", "/proc/none")
     with connected():
         token = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
-        assert token.parent == Path(str(asked[0]["_temp_dir"]))
+        assert token.parent == Path(str(calls[0]["_temp_dir"]))
         assert len(token.read_text()) == 64
     assert "RAY_AUTH_TOKEN_PATH" not in os.environ
 
 
-def test_folders_of_killed_owners_are_removed_and_no_others(asked, monkeypatch, tmp_path):
+def test_folders_of_killed_owners_are_removed_and_no_others(calls, monkeypatch, tmp_path):
     short = Path(tempfile.mkdtemp(prefix="mt", dir="/tmp"))
     monkeypatch.setenv("RAY_TMPDIR", str(short))
     foreign, killed = short / "mytalk-ray-notours", short / "mytalk-ray-0000"
@@ -151,7 +151,7 @@ def test_folders_of_killed_owners_are_removed_and_no_others(asked, monkeypatch, 
         folder.mkdir()
     (killed / "owner").touch()
     with connected():
-        held = Path(str(asked[0]["_temp_dir"]))
+        held = Path(str(calls[0]["_temp_dir"]))
         for folder in (foreign, killed, held):
             os.utime(folder, (0, 0))
         with connected():
@@ -161,7 +161,7 @@ def test_folders_of_killed_owners_are_removed_and_no_others(asked, monkeypatch, 
     short.rmdir()
 
 
-def test_what_ray_says_at_the_start_is_no_bug_of_ours(asked, monkeypatch):
+def test_a_failed_start_of_ray_is_a_cluster_error(calls, monkeypatch):
     def fail(**options):
         raise RuntimeError("no room\nTraceback")
 
@@ -171,7 +171,7 @@ def test_what_ray_says_at_the_start_is_no_bug_of_ours(asked, monkeypatch):
     assert "Traceback" not in str(failure.value)
 
 
-def test_machines_are_the_live_ones_with_cpus(monkeypatch):
+def test_machines_are_live_nodes_with_cpus(monkeypatch):
     nodes = [
         {"NodeID": "head", "Alive": True, "Resources": {}},
         {"NodeID": "lost", "Alive": False, "Resources": {"CPU": 8.0}},
@@ -181,7 +181,7 @@ def test_machines_are_the_live_ones_with_cpus(monkeypatch):
     assert machines() == {"one": 2.0}
 
 
-def test_the_command_ends_with_its_own_code_when_it_is_stopped(asked, monkeypatch):
+def test_the_signal_handler_of_the_command_is_kept(calls, monkeypatch):
     ours = signal.getsignal(signal.SIGTERM)
 
     def start(**options):

@@ -51,7 +51,7 @@ def make_dubber(journal: Path):
         report = film.with_name(film.name + ".report.html")
         report.write_text("report")
         left_alone = {"mouth_outside": 5}
-        return DubbedTitle(film, report, 25, f"heard {kind}", 20, left_alone)
+        return DubbedTitle(film, report, 25, f"warning of {kind}", 20, left_alone)
 
     return dub
 
@@ -93,7 +93,7 @@ def run(tmp_path: Path) -> Run:
     return Run(tmp_path)
 
 
-def test_every_entry_gets_its_row_whatever_happens_to_others(run):
+def test_every_entry_gets_its_row_while_others_fail(run):
     bad_row = BadRow("t0", "x", "", "en", BadInputError("no speech.", reason=Reason.BAD_CATALOGUE))
     kinds = {"a": "good", "b": "bad", "c": "bug", "d": "deadly", "e": "deadly_once", "f": "good"}
     results = run(bad_row, *(run.row(name, kind) for name, kind in kinds.items()))
@@ -106,7 +106,7 @@ def test_every_entry_gets_its_row_whatever_happens_to_others(run):
         assert results[name].frames == 25
         assert results[name].rendered_frames == 20
         assert results[name].left_alone == '{"mouth_outside": 5}'
-    assert results["a"].warning == "heard good"
+    assert results["a"].warning == "warning of good"
 
     expected = {
         "t0": (Reason.BAD_CATALOGUE, ErrorClass.BAD_INPUT, "no speech"),
@@ -126,7 +126,7 @@ def test_every_entry_gets_its_row_whatever_happens_to_others(run):
     assert not list((run.out / "e").glob(".*"))  # what its first worker left
 
 
-def test_the_same_again_does_only_what_is_missing_or_changed(run):
+def test_a_second_run_dubs_only_what_is_missing_or_changed(run):
     rows = [run.row(name) for name in ("kept", "film_gone", "report_gone", "cut", "speech_new")]
     failing = run.row("fails", "bad")
     first = run(*rows, failing)
@@ -151,7 +151,7 @@ def test_the_same_again_does_only_what_is_missing_or_changed(run):
     assert {result.status for result in third.values()} == {TitleStatus.SKIPPED}
 
 
-def test_another_recipe_makes_every_film_again_and_back(run):
+def test_another_recipe_dubs_every_film_again(run):
     row = run.row("a")
     run(row)
     run(row, recipe={"weights": "other"})
@@ -159,7 +159,7 @@ def test_another_recipe_makes_every_film_again_and_back(run):
     assert run.started() == ["a", "a", "a"]
 
 
-def test_an_interrupted_catalogue_keeps_what_was_finished(run):
+def test_an_interrupted_catalogue_keeps_finished_titles(run):
     rows = [run.row(name) for name in ("a", "b", "c")]
     make = partial(make_dubber, run.journal)
     results = dub_catalogue(rows, run.out, make, RECIPE, BatchConfig(workers=1))
@@ -177,7 +177,7 @@ def test_more_workers_than_cpus_do_not_wait_for_each_other(run):
     assert {result.status for result in results.values()} == {TitleStatus.OK}
 
 
-def test_a_machine_without_models_ends_the_run_and_blames_no_title(run):
+def test_missing_models_end_the_run_without_failed_titles(run):
     def make_nothing():
         raise ModelError("no weights.", reason=Reason.MODEL_MISSING, remedy="Pull them.")
 
@@ -186,7 +186,7 @@ def test_a_machine_without_models_ends_the_run_and_blames_no_title(run):
     assert read_status(run.out) == []
 
 
-def test_a_title_that_hangs_costs_its_row_and_no_other(run):
+def test_a_title_that_hangs_fails_alone(run):
     kinds = {"a": "hung", "b": "good", "c": "slow"}
     results = run(*(run.row(name, kind) for name, kind in kinds.items()), stall_seconds=6.0)
     assert {name: result.status for name, result in results.items()} == {
@@ -218,15 +218,15 @@ def test_a_second_run_on_the_same_folder_is_refused(run):
         ([1.0] * 10, None, 99, Shape(10, WORKER_CPUS)),
         ([64.0, 2.0], 2, 9, Shape(2, 32.0)),
         ([4.0, 4.0], 3, 9, Shape(3, 2.0)),
-        ([], None, 5, Shape(1, WORKER_CPUS)),  # as long as a cluster has no machine
+        ([], None, 5, Shape(1, WORKER_CPUS)),  # a cluster without machines yet
         ([16.0], 64, 40, Shape(17, WORKER_CPUS)),
     ],
 )
-def test_threads_of_a_worker_are_those_of_one_machine(cpus, workers, titles, shape):
+def test_a_worker_has_the_threads_of_one_machine(cpus, workers, titles, shape):
     assert worker_shape(workers, titles, cpus) == shape
 
 
-def test_a_folder_that_cannot_be_made_is_an_error(run):
+def test_a_folder_that_cannot_be_created_is_an_error(run):
     (run.folder / "file").touch()
     with pytest.raises(OutputError, match="file"):
         next(dub_catalogue([run.row("a")], run.folder / "file" / "out", lambda: None, RECIPE))

@@ -23,5 +23,5 @@ def imported_packages(source: str) -> set[str]:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_no_pipeline_mixes_engines(module):
-    """One of them needs none: an expert learns within minutes in a single process."""
+    """`train_sync` uses none: an expert is trained within minutes in one process."""
     assert len(ENGINES & imported_packages(module.read_text())) <= 1

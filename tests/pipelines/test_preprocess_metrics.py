@@ -1,4 +1,4 @@
-"""What a cluster's dashboard is told: counts by stage and run, and nothing else as a label."""
+"""The metrics of a cluster's dashboard: counts, labelled by stage and run."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from pipelines import preprocess
 
 
 class Recorded:
-    """Stands in for Ray's instruments."""
+    """Replaces the metrics of Ray."""
 
     seen: list[tuple[str, float, dict[str, str]]]
 

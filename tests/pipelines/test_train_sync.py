@@ -21,16 +21,16 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(RECIPES, purpose, replace(recipe, training=training))
 
 
-def test_every_copy_is_made_of_curated_shards(
+def test_every_expert_is_trained_on_curated_shards(
     tmp_path: Path, whisper_dir: Path, hasty: None
 ) -> None:
     torch.set_num_threads(1)
     data = write_curated(tmp_path / "data", {"train": ["ann"], "val": ["jo"]}, frames=70)
     for purpose in Purpose:
-        told = []
+        steps = []
         job = SyncTrainJob(purpose, data, tmp_path / "out", whisper_dir)
-        accuracy = run_sync_training(job, lambda done, total: told.append((done, total)))  # noqa: B023
-        assert told == [(done, 6) for done in range(1, 7)]
+        accuracy = run_sync_training(job, lambda done, total: steps.append((done, total)))  # noqa: B023
+        assert steps == [(done, 6) for done in range(1, 7)]
         assert 0 <= accuracy <= 1
         assert job.weights.name == f"sync_{purpose}.safetensors"
         assert load_expert(purpose, job.weights).config == RECIPES[purpose].expert
@@ -40,11 +40,11 @@ def test_every_copy_is_made_of_curated_shards(
     assert again.weights.read_bytes() == first
 
 
-def test_the_command_offers_every_copy() -> None:
+def test_the_command_offers_every_expert() -> None:
     assert [copy.value for copy in Copy] == [purpose.value for purpose in Purpose]
 
 
-def test_clips_too_short_to_learn_from_are_named(
+def test_clips_that_are_too_short_are_refused(
     tmp_path: Path, whisper_dir: Path, hasty: None
 ) -> None:
     data = write_curated(tmp_path / "data", {"train": ["ann"], "val": ["jo"]}, frames=40)
