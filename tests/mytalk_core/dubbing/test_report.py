@@ -185,7 +185,7 @@ def test_the_page_says_what_the_dub_found(tmp_path, report):
         "speech.wav",
     ):
         assert text in page.text, text
-    assert "1 0:00.00 0:03.33 90 style learned from 20 s" in page.text
+    assert "1 0:00.00 0:03.33 90 dubbed; style learned from 20 s" in page.text
     assert "own sound; the head is turned too far: 10" in page.text
     assert "2 0:04.00 0:05.00 0 not dubbed; another face of the shot is larger: 30" in page.text
     assert "faces 3.0 50.0" in page.text  # 150 frames in 3 s
