@@ -51,8 +51,7 @@ class DrawnFilm:
     openings: tuple[TrackOpening, ...]  # of each track of the plan
     outside_change: int  # largest change of a sample outside the masks before encoding
     pairs: tuple[FramePair, ...]  # some frames before and after, by time
-    # Of the tracks of the plan, then of the other tracks, pictures of the faces as data URIs: of
-    # the first 300.
+    # Pictures of the faces as data URIs, of the tracks of the plan first; at most 300.
     portraits: tuple[str, ...]
 
 

@@ -1,4 +1,4 @@
-"""Why a frame of a film keeps its own mouth: the closed list, and how many frames each explains."""
+"""The closed list of reasons why a frame keeps its own mouth, and their counts."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class LeftAlone(StrEnum):
-    """Why a frame is not drawn, by the name that it has in JSON."""
+    """Why a frame is not drawn; values are the names in JSON."""
 
     NO_FACE = "no_face"
     OTHER_FACE = "other_face"
@@ -21,7 +21,7 @@ class LeftAlone(StrEnum):
 
     @property
     def text(self) -> str:
-        """The reason as a clause for people."""
+        """The reason as a clause for messages and reports."""
         return _TEXTS[self]
 
 
@@ -40,11 +40,11 @@ _TEXTS = {
 
 
 def count_reasons(reasons: Iterable[LeftAlone | None]) -> dict[LeftAlone, int]:
-    """Frames by reason, the most frequent first; None, a frame that is drawn, does not count."""
+    """Count frames by reason, the most frequent first; None, a drawn frame, is ignored."""
     counts = Counter(reason for reason in reasons if reason is not None)
     return dict(counts.most_common())
 
 
 def counts_text(counts: dict[LeftAlone, int]) -> str:
-    """The counts as one line for people, such as `no face: 12, the head is turned too far: 3`."""
+    """Format counts as one line, such as `no face: 12, the head is turned too far: 3`."""
     return ", ".join(f"{reason.text}: {frames}" for reason, frames in counts.items())

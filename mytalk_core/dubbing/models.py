@@ -20,7 +20,7 @@ class DubModels:
 
 @dataclass(frozen=True)
 class NamedModels:
-    """The models of a dub before any machine has them: names in the model store, and own files."""
+    """The models of a dub by their names in the model store, and files of own weights."""
 
     motion: Path  # speech-to-motion weights
     renderer: Path  # renderer weights
@@ -28,10 +28,10 @@ class NamedModels:
     speech_encoder: str = "whisper-base"
 
     def here(self) -> DubModels:
-        """The same models as files of this machine; those of the store are pulled.
+        """Pull the models of the store; return all models as files of this machine.
 
         Raises:
-            ModelError: as `pull`; MODEL_MISSING where weights are named that do not exist.
+            ModelError: as `pull`; MODEL_MISSING where own weights do not exist.
         """
         return DubModels(
             landmarker=pull(self.landmarker),
@@ -42,19 +42,19 @@ class NamedModels:
 
 
 def shipped_weights(name: str) -> Path:
-    """Weights that come with the project."""
+    """Return the file of weights that are part of the package."""
     return Path(str(files("mytalk_core") / "weights" / f"{name}.safetensors"))
 
 
 def named_models(motion: Path | None, renderer: Path | None) -> NamedModels:
-    """The models of a dub; own weights may stand in for the shipped ones."""
+    """Name the models of a dub; own weights replace the shipped ones."""
     return NamedModels(
         motion or shipped_weights("motion"), renderer or shipped_weights("appearance")
     )
 
 
 def stored_models(motion: Path | None, renderer: Path | None) -> DubModels:
-    """Pull what is missing; own weights may stand in for the shipped ones.
+    """Pull missing models; own weights replace the shipped ones.
 
     Raises:
         ModelError: as `NamedModels.here`.

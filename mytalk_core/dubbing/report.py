@@ -22,7 +22,7 @@ from mytalk_core.speech.transcript import Interval, Transcript, Word
 
 # The panels of this many seconds are shown at once, the rest on demand.
 _OPEN_SECONDS = 60
-# Seconds of speech after the film's end that are worth a word.
+# Least seconds of speech after the film's end that are reported.
 _LEAST_MISSED = Fraction(1, 10)
 
 

@@ -22,20 +22,20 @@ from mytalk_core.media.decode import PlaneFrame, iter_planes
 from mytalk_core.media.prefetch import prefetched
 from mytalk_core.media.probe import VideoInfo
 
-# Frames that are decoded before they are cut.
+# Frames decoded ahead of the cropping.
 _DECODED_AHEAD = 4
 
 Frames = NDArray[np.int64]
 
 
 def spread_pairs(usable: Sequence[NDArray[np.bool_]], count: int) -> list[Frames]:
-    """At most `count` pairs of consecutive frames, evenly over all that may be used.
+    """Choose at most `count` pairs of consecutive frames, spread evenly over all usable frames.
 
     Args:
         usable: of each track, by first frame, whether its frames show the whole lower face, (T,).
 
     Returns:
-        Of each track its frames (N,), rising; N is even and may be 0.
+        The frames (N,) of each track, rising; N is even and may be 0.
     """
     starts = [_apart(np.flatnonzero(good[:-1] & good[1:])) for good in usable]
     total = sum(map(len, starts))
@@ -49,7 +49,7 @@ def spread_pairs(usable: Sequence[NDArray[np.bool_]], count: int) -> list[Frames
 
 
 def _apart(starts: Frames) -> Frames:
-    """Of rising frame numbers every other one of each unbroken stretch."""
+    """Every other one of rising frame numbers, counted within each run of consecutive numbers."""
     place = np.arange(len(starts))
     begins = np.diff(starts, prepend=-2) > 1
     since = place - np.maximum.accumulate(np.where(begins, place, 0))

@@ -99,7 +99,7 @@ class ShotDetector:
         return cv2.cvtColor(small, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
 
     def _compare(self, index: int, picture: NDArray[np.uint8]) -> None:
-        """Run the detector on a frame; copies stand in before the first and after the last one.
+        """Run the detector on a frame; the first and the last frame are repeated beyond the ends.
 
         Without these it would skip the frames that have no neighbours on one side.
         """

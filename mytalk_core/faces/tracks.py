@@ -1,4 +1,4 @@
-"""Who is where over time: the faces of frames linked to tracks, of one person in one shot each."""
+"""Link the faces of frames to tracks, each of one person in one shot."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -220,7 +220,7 @@ class TrackBuilder:
 
 
 def simultaneous_faces(tracks: Sequence[Track]) -> list[int]:
-    """Of each track the largest number of tracks that one of its frames shows, itself included."""
+    """For each track, the largest number of tracks in one of its frames, itself included."""
     count = np.zeros(max((track.end for track in tracks), default=0), np.int64)
     for track in tracks:
         count[track.first : track.end] += 1

@@ -1,4 +1,4 @@
-"""Which one face of each frame is dubbed, where a shot shows several."""
+"""Choose the face to dub where a shot shows several."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -10,8 +10,9 @@ from mytalk_core.faces.shape import face_height
 from mytalk_core.faces.tracks import Track
 
 _MEASURED_FRAMES = 100  # of a track, that its size is measured on
-# Tracks that share more time than this, in seconds, or more than half of the shorter one, are of
-# people who are seen together. Less is a dissolve, or one who leaves as another comes.
+# Tracks that share more time than this, in seconds, or more than half of the shorter one, show
+# people who are in the picture together. Less is a dissolve, or one person who leaves as another
+# enters.
 _TOGETHER_SECONDS = 1
 
 Frames = tuple[int, int]
@@ -21,11 +22,10 @@ Frames = tuple[int, int]
 def faces_to_dub(
     tracks: Sequence[Track], scheme: LandmarkScheme, fps: Fraction
 ) -> list[tuple[Track, Frames]]:
-    """The tracks of a shot that are dubbed and in which of their frames; no frame has two.
+    """Choose tracks of a shot to dub, each with the frames in which it is; no frame has two.
 
-    Of people who are seen together the largest is dubbed. The others are left alone throughout
-    their tracks, also where they are seen alone: whichever face is nearer for the time being, no
-    face changes between dubbed and not dubbed within a shot.
+    The largest of several people in the picture together is dubbed. The others are left alone in
+    all of their frames, so that no face changes between dubbed and not dubbed within a shot.
     """
     chosen: list[tuple[Track, Frames]] = []
     for track in sorted(tracks, key=lambda each: (-_presence(each, scheme), each.number)):
@@ -38,7 +38,7 @@ def faces_to_dub(
 
 
 def _beside(frames: Frames, track: Track, larger: Track, fps: Fraction) -> Frames | None:
-    """What is left of the frames of a track beside a larger one; None where they are together."""
+    """The frames of a track without those of a larger one; None where both are seen together."""
     shared = min(track.end, larger.end) - max(track.first, larger.first)
     if shared <= 0:
         return frames
@@ -55,7 +55,7 @@ def _beside(frames: Frames, track: Track, larger: Track, fps: Fraction) -> Frame
 
 
 def _presence(track: Track, scheme: LandmarkScheme) -> float:
-    """The median height of a face, weighted by the root of the number of its frames.
+    """The median height of a face times the root of the number of its frames.
 
     A person who passes close to the camera does not displace the speaker behind them. A face whose
     track is interrupted once or twice, as a head turns, still counts more than a smaller face.

@@ -41,7 +41,7 @@ class FilmObservation:
 
     @property
     def tracks(self) -> list[Track]:
-        """Of all shots."""
+        """The tracks of all shots, in order."""
         return [track for shot in self.shots for track in shot.tracks]
 
 
