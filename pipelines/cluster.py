@@ -6,6 +6,7 @@ where that is gone. Here a cluster is joined only where it is named, and only af
 
 import fcntl
 import logging
+import math
 import os
 import secrets
 import shutil
@@ -25,6 +26,7 @@ from ray._private.authentication import authentication_token_setup
 from ray._private.grpc_utils import init_grpc_channel
 
 from mytalk_core.errors import BadInputError, ErrorClass, MytalkError, OutputError, Reason
+from pipelines.resources import Machine
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 LOCAL, RUNNING_HERE = "local", "auto"
@@ -213,10 +215,12 @@ def _sweep(base: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def machines() -> dict[str, float]:
-    """CPUs of each live machine that has any, by node id."""
+def machines() -> dict[str, Machine]:
+    """Return each live machine that has CPUs, by node id."""
     nodes = ray.nodes()  # type: ignore[no-untyped-call]
-    found = {
-        node["NodeID"]: float(node["Resources"].get("CPU", 0.0)) for node in nodes if node["Alive"]
+    offers = {node["NodeID"]: node["Resources"] for node in nodes if node["Alive"]}
+    return {
+        name: Machine(offer["CPU"], offer.get("GPU", 0.0), offer.get("memory", math.inf))
+        for name, offer in offers.items()
+        if offer.get("CPU", 0) > 0
     }
-    return {name: cpus for name, cpus in found.items() if cpus > 0}

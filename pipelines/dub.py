@@ -28,17 +28,17 @@ from mytalk_core.data.title_status import (
 )
 from mytalk_core.errors import ModelError, MytalkError, OutputError, Reason
 from mytalk_core.media.output import make_folder
-from pipelines.actor_pool import ActorPool, Beat, PoolConfig, Shape, Task, settle_any
+from pipelines.actor_pool import ActorPool, PoolConfig, Shape, Task, settle_any
 from pipelines.cluster import connected
+from pipelines.pool_worker import Beat
+from pipelines.resources import Machine, Resources, available
 
-# CPUs that a worker asks Ray for where it computes on one thread: nearly a whole one, and not all
-# that a machine has.
-WORKER_CPUS = 0.9
+# A worker that computes on one thread reserves nearly a whole CPU, and not all that a machine has.
+# Its memory is the largest that a dub took. Models load, and the whole audio of a film is read,
+# without a heartbeat.
+DUBBER = Resources(cpus=0.9, gpus=0.25, memory_bytes=3_000_000_000, stall_seconds=1800.0)
 # How often a title is started: a worker may die for reasons that have nothing to do with it.
 ATTEMPTS = 2
-# Without progress for so long a title hangs. Models load and a film's whole sound is read without
-# a sign of progress.
-STALL_SECONDS = 1800.0
 _TICK_SECONDS = 1.0
 
 Dubber = Callable[[CatalogueRow, Path, Beat], DubbedTitle]
@@ -62,8 +62,8 @@ class BatchConfig:
     workers: int | None = None
     # Of a Ray cluster, as `connected` takes it.
     address: str = ""
-    # Seconds without progress after which a title hangs.
-    stall_seconds: float = STALL_SECONDS
+    # Needs of a worker; a title without a heartbeat for `stall_seconds` hangs.
+    worker: Resources = DUBBER
 
 
 def dub_catalogue(
@@ -184,22 +184,29 @@ class TitleWorker:
             return _failure(title, bug, time.monotonic() - start)
 
 
-def worker_shape(workers: int | None, titles: int, cpus: Sequence[float]) -> Shape:
-    """How many workers there is room for, and how many threads each has on its machine.
+def worker_shape(
+    needs: Resources, workers: int | None, titles: int, machines: Sequence[Machine]
+) -> Shape:
+    """Return how many workers there is room for, and how many threads each has on its machine.
 
     Args:
-        workers: at most so many; None: as many as there is room for.
-        titles: at most so many.
-        cpus: of each machine.
+        needs: of a worker that computes on one thread.
+        workers: upper limit; None: as many as there is room for.
+        titles: another upper limit.
     """
-    room = sum(int(count / WORKER_CPUS) for count in cpus)
+    needs = available(needs, machines)
+    room = _room(needs, machines)
     count = max(1, min(workers or room, room, titles))
-    # A title that has a machine to itself computes on all of its CPUs. A worker lies on one
-    # machine, so what counts is not how many CPUs the cluster has.
-    threads = int(max(cpus, default=1))
-    while threads > 1 and sum(int(each // threads) for each in cpus) < count:
+    # A title that has a machine to itself computes on all of its CPUs. A worker runs on one
+    # machine, so the number of CPUs of the whole cluster does not matter.
+    threads = int(max((machine.cpus for machine in machines), default=1))
+    while threads > 1 and _room(replace(needs, cpus=threads), machines) < count:
         threads -= 1
-    return Shape(count, float(threads) if threads > 1 else WORKER_CPUS)
+    return Shape(count, replace(needs, cpus=float(threads)) if threads > 1 else needs)
+
+
+def _room(needs: Resources, machines: Sequence[Machine]) -> int:
+    return sum(machine.room(needs) for machine in machines)
 
 
 def _dub_on_workers(
@@ -208,8 +215,8 @@ def _dub_on_workers(
     """Work off titles, one per worker at a time."""
     pool = ActorPool(
         partial(TitleWorker, make_dubber, out),
-        partial(worker_shape, config.workers, len(titles)),
-        PoolConfig(chances=ATTEMPTS, stall_seconds=config.stall_seconds),
+        partial(worker_shape, config.worker, config.workers, len(titles)),
+        PoolConfig(chances=ATTEMPTS),
     )
     results: list[tuple[Title, TitleResult]] = []
 
@@ -233,7 +240,7 @@ def _dub_on_workers(
             yield from results
             results.clear()
     finally:
-        pool.dismiss()
+        pool.stop()
 
 
 def _bad_row(row: BadRow) -> TitleResult:

@@ -6,7 +6,7 @@ counts only. The same command again does what is missing, and the result is the 
 interrupted or not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -23,14 +23,17 @@ from mytalk_core.footage.run_account import RunAccount, RunProgress, write_accou
 from mytalk_core.footage.stages import StageAccount
 from mytalk_core.footage.units import Unit, group_sources
 from mytalk_core.footage.worker import Worker, WorkPlace
-from pipelines.actor_pool import ActorPool, Beat, PoolConfig, Shape, Task, settle_any
+from pipelines.actor_pool import ActorPool, PoolConfig, Shape, Task, settle_any
 from pipelines.cluster import connected
+from pipelines.pool_worker import Beat
+from pipelines.resources import Machine, Resources, available
 
 # Planning reads headers and lists, and waits for storage most of the time.
-PLANNING_CPUS = 0.1
-# Extraction decodes, finds faces and encodes, on one thread. Together the two ask for one CPU, so
-# a machine with a single one can run both and none waits for the other for ever.
-EXTRACTION_CPUS = 0.9
+PLANNER = Resources(cpus=0.1, memory_bytes=400_000_000)
+# Extraction decodes, finds faces and encodes, on one thread. Together the two reserve one CPU, so
+# that a machine with a single one runs both and neither waits for the other forever. Memory is a
+# worker's (355 MB) and its decoder's (813 MB).
+EXTRACTOR = Resources(cpus=0.9, memory_bytes=1_200_000_000)
 
 _CPUS_PER_PLANNER = 16
 # A worker has one task to do and one so that it need not wait for the driver.
@@ -61,15 +64,17 @@ def _extractor(place: WorkPlace, beat: Beat) -> Worker:
     return Worker(replace(place, models=place.models.here()))
 
 
-def planning_shape(cpus: list[float]) -> Shape:
-    """Planners for machines of so many CPUs."""
-    return Shape(max(1, int(sum(cpus) / _CPUS_PER_PLANNER)), PLANNING_CPUS)
+def planning_shape(machines: Sequence[Machine]) -> Shape:
+    """Return the planners for the machines of a cluster."""
+    cpus = sum(machine.cpus for machine in machines)
+    return Shape(max(1, int(cpus / _CPUS_PER_PLANNER)), available(PLANNER, machines))
 
 
-def extraction_shape(cpus: list[float]) -> Shape:
-    """Extraction workers for machines of so many CPUs; a worker is on one machine."""
-    each = PLANNING_CPUS + EXTRACTION_CPUS
-    return Shape(max(1, sum(int(count / each) for count in cpus)), EXTRACTION_CPUS)
+def extraction_shape(machines: Sequence[Machine]) -> Shape:
+    """Return the extraction workers for the machines of a cluster, beside the planners."""
+    extractor = available(EXTRACTOR, machines)
+    both = extractor + available(PLANNER, machines)
+    return Shape(max(1, sum(machine.room(both) for machine in machines)), extractor)
 
 
 class _Run:
@@ -113,7 +118,7 @@ class _Run:
                 self._progress.tick()
         finally:
             for pool in pools:
-                pool.dismiss()
+                pool.stop()
         if self._unaccounted:
             raise self._unaccounted[-1]
 

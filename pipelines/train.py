@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ray
 import torch
 from numpy.typing import NDArray
 from ray import train as ray_train
@@ -54,7 +53,8 @@ from mytalk_core.training.event_log import EventLog
 from mytalk_core.training.loop import Hooks, Replica, train
 from mytalk_core.training.objective import Objective
 from mytalk_core.training.state import TrainingState, Validation
-from pipelines.cluster import connected
+from pipelines.cluster import connected, machines
+from pipelines.resources import Resources, available
 from pipelines.training_job import (
     TrainJob,
     appearance_config,
@@ -63,6 +63,9 @@ from pipelines.training_job import (
     loop_config,
     run_name,
 )
+
+# The driver and Ray's controller reserve no CPU, so two workers run on two CPUs.
+TRAINER = Resources(cpus=1.0, gpus=1.0)
 
 _STATE = "state.pt"
 # Held-out clips that judge the model while it trains.
@@ -133,8 +136,7 @@ def _fit(job: TrainJob, name: str, progress: Callable[[int, int], None]) -> None
         scaling_config=ScalingConfig(
             num_workers=job.workers,
             use_gpu=gpus,
-            # The driver and Ray's controller need no CPU of their own: no deadlock on two.
-            resources_per_worker={"CPU": 1, "GPU": 1} if gpus else {"CPU": 1},
+            resources_per_worker={"CPU": TRAINER.cpus} | ({"GPU": TRAINER.gpus} if gpus else {}),
         ),
         run_config=RunConfig(
             name=name,
@@ -165,13 +167,18 @@ def _model_error(error: Exception) -> ModelError | None:
 
 
 def _places(job: TrainJob) -> bool:
-    """Whether workers have GPUs; that there is a place for each, for Ray would wait for ever."""
-    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    kind = "GPU" if resources.get("GPU", 0) > 0 else "CPU"
-    there = int(resources.get(kind, 0))
-    if job.workers > there:
+    """Return whether workers have GPUs.
+
+    Raises:
+        BadInputError: where the cluster lacks room for all workers, as Ray would wait forever.
+    """
+    found = list(machines().values())
+    needs = available(TRAINER, found)
+    room = sum(machine.room(needs) for machine in found)
+    kind = "GPU" if needs.gpus else "CPU"
+    if job.workers > room:
         raise BadInputError(
-            f"{job.workers} workers need a {kind} each, and Ray has {there}.",
+            f"{job.workers} workers need a {kind} each, and Ray has {room}.",
             reason=Reason.BAD_CONFIGURATION,
             where="--workers",
             remedy="Ask for fewer, or start Ray on more machines first.",

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mytalk_core.errors import ErrorClass, ModelError, MytalkError, Reason, Stor
 from pipelines.actor_pool import ActorPool, PoolConfig, Shape, Task, settle_any
 from pipelines.cluster import machines
 from pipelines.dub import dub_catalogue
+from pipelines.resources import Machine, Resources
 
 
 class Work:
@@ -48,13 +50,13 @@ def healthy_but_on(machine: str, beat) -> Work:
     return Work(beat)
 
 
-def two_workers(cpus: list[float]) -> Shape:
-    return Shape(max(1, sum(int(count) for count in cpus)), 0.9)
+def one_per_cpu(found: Sequence[Machine]) -> Shape:
+    return Shape(max(1, sum(int(machine.cpus) for machine in found)), Resources(cpus=0.9))
 
 
 def run(make, calls: list[tuple[str, tuple[object, ...]]]) -> list[object]:
     """The results of the calls, or the errors that ended them."""
-    pool = ActorPool(make, two_workers, PoolConfig(retry_seconds=(0.1, 0.1)))
+    pool = ActorPool(make, one_per_cpu, PoolConfig(retry_seconds=(0.1, 0.1)))
     came: list[object] = []
     for what, arguments in calls:
         pool.add(Task(what, arguments, came.append, came.append))
@@ -63,7 +65,7 @@ def run(make, calls: list[tuple[str, tuple[object, ...]]]) -> list[object]:
             pool.start()
             settle_any([pool], 1.0)
     finally:
-        pool.dismiss()
+        pool.stop()
     return came
 
 
@@ -94,7 +96,7 @@ def test_transient_errors_are_retried_and_others_end_only_their_task(two_machine
     while pool.load:
         pool.start()
         settle_any([pool], 1.0)
-    pool.dismiss()
+    pool.stop()
     assert came == ["stored"]
 
 

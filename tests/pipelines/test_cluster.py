@@ -14,6 +14,7 @@ import ray
 from mytalk_core.errors import BadInputError, ErrorClass, Reason
 from pipelines import cluster
 from pipelines.cluster import ClusterError, connected, machines, probe
+from pipelines.resources import Machine
 
 
 @pytest.fixture
@@ -175,10 +176,11 @@ def test_machines_are_live_nodes_with_cpus(monkeypatch):
     nodes = [
         {"NodeID": "head", "Alive": True, "Resources": {}},
         {"NodeID": "lost", "Alive": False, "Resources": {"CPU": 8.0}},
-        {"NodeID": "one", "Alive": True, "Resources": {"CPU": 2.0}},
+        {"NodeID": "one", "Alive": True, "Resources": {"CPU": 2.0, "GPU": 1.0, "memory": 8e9}},
+        {"NodeID": "two", "Alive": True, "Resources": {"CPU": 4.0}},
     ]
     monkeypatch.setattr(ray, "nodes", lambda: nodes)
-    assert machines() == {"one": 2.0}
+    assert machines() == {"one": Machine(2.0, 1.0, 8e9), "two": Machine(4.0)}
 
 
 def test_the_signal_handler_of_the_command_is_kept(calls, monkeypatch):

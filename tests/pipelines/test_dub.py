@@ -14,8 +14,8 @@ from mytalk_core.data.storage import open_store
 from mytalk_core.data.title_status import DubbedTitle, TitleStatus, read_status
 from mytalk_core.errors import BadInputError, ErrorClass, ModelError, OutputError, Reason
 from mytalk_core.media.leftovers import part_name
-from pipelines.actor_pool import Shape
-from pipelines.dub import WORKER_CPUS, BatchConfig, dub_catalogue, worker_shape
+from pipelines.dub import DUBBER, BatchConfig, dub_catalogue, worker_shape
+from pipelines.resources import Machine, Resources
 
 RECIPE = {"weights": "abc"}
 
@@ -76,7 +76,8 @@ class Run:
         self, *entries: CatalogueRow | BadRow, recipe=RECIPE, workers=None, stall_seconds=600.0
     ):
         make = partial(make_dubber, self.journal)
-        config = BatchConfig(workers, stall_seconds=stall_seconds)
+        needs = Resources(DUBBER.cpus, stall_seconds=stall_seconds)
+        config = BatchConfig(workers, worker=needs)
         results = list(dub_catalogue(entries, self.out, make, recipe, config))
         assert sorted(results, key=repr) == sorted(read_status(self.out), key=repr)
         return {result.id: result for result in results}
@@ -209,21 +210,22 @@ def test_a_second_run_on_the_same_folder_is_refused(run):
 
 
 @pytest.mark.parametrize(
-    ("cpus", "workers", "titles", "shape"),
+    ("cpus", "workers", "titles", "count", "threads"),
     [
-        ([2.0], None, 9, Shape(2, WORKER_CPUS)),
-        ([2.0], None, 1, Shape(1, 2.0)),
-        ([8.0] * 8, None, 3, Shape(3, 8.0)),  # three of eight machines, and not 21 threads each
-        ([8.0] * 8, None, 20, Shape(20, 2.0)),
-        ([1.0] * 10, None, 99, Shape(10, WORKER_CPUS)),
-        ([64.0, 2.0], 2, 9, Shape(2, 32.0)),
-        ([4.0, 4.0], 3, 9, Shape(3, 2.0)),
-        ([], None, 5, Shape(1, WORKER_CPUS)),  # a cluster without machines yet
-        ([16.0], 64, 40, Shape(17, WORKER_CPUS)),
+        ([2.0], None, 9, 2, DUBBER.cpus),
+        ([2.0], None, 1, 1, 2.0),
+        ([8.0] * 8, None, 3, 3, 8.0),  # three of eight machines, and not 21 threads each
+        ([8.0] * 8, None, 20, 20, 2.0),
+        ([1.0] * 10, None, 99, 10, DUBBER.cpus),
+        ([64.0, 2.0], 2, 9, 2, 32.0),
+        ([4.0, 4.0], 3, 9, 3, 2.0),
+        ([], None, 5, 1, DUBBER.cpus),  # a cluster without machines yet
+        ([16.0], 64, 40, 17, DUBBER.cpus),
     ],
 )
-def test_a_worker_has_the_threads_of_one_machine(cpus, workers, titles, shape):
-    assert worker_shape(workers, titles, cpus) == shape
+def test_a_worker_has_the_threads_of_one_machine(cpus, workers, titles, count, threads):
+    shape = worker_shape(DUBBER, workers, titles, [Machine(each) for each in cpus])
+    assert (shape.workers, shape.resources.cpus) == (count, threads)
 
 
 def test_a_folder_that_cannot_be_created_is_an_error(run):
