@@ -1,7 +1,8 @@
-"""The one way to a Ray cluster: a named one, a running one of this machine, or a private one.
+"""Connection to a Ray cluster: a named one, one that runs on this machine, or a private one.
 
-Ray by itself joins whatever cluster an earlier program noted on this machine, and waits for minutes
-where that is gone. Here a cluster is joined only where it is named, and only after it answered.
+`ray.init` by itself joins any cluster that an earlier program recorded on this machine, and waits
+for minutes where that has ended. Here a cluster is joined only where it is named, and only after it
+has answered.
 """
 
 import fcntl
@@ -32,16 +33,16 @@ ADDRESS_VARIABLE = "RAY_ADDRESS"
 LOCAL, RUNNING_HERE = "local", "auto"
 _CLIENT = "ray://"
 
-# How long a cluster may take to answer before it counts as dead.
+# Time within which a cluster must answer.
 ANSWER_SECONDS = 10.0
 
-# Ray puts sockets into its folder, at paths that are up to 64 bytes longer than the folder's own;
-# the system allows 107 in all.
+# Ray puts sockets into its folder, at paths up to 64 bytes longer than the folder's own; the system
+# allows 107 bytes.
 _LONGEST_FOLDER = 43
 _FOLDER_PREFIX = "mytalk-ray-"
 _TOKEN_VARIABLE = "RAY_AUTH_TOKEN_PATH"
 _OWNER_FILE = "owner"  # locked as long as the process that owns the folder lives
-_YOUNG_SECONDS = 60.0  # a folder that may not be locked yet
+_YOUNG_SECONDS = 60.0  # age up to which a folder may not be locked yet
 
 
 class ClusterError(MytalkError):
@@ -52,36 +53,36 @@ class ClusterError(MytalkError):
 
 @contextmanager
 def connected(address: str = "") -> Iterator[None]:
-    """A connection to a cluster for as long as the block lasts.
+    """Connect to a cluster for the duration of the block.
 
-    A connection that this process has already is used and kept. Otherwise `address` decides, and
-    where it is empty `RAY_ADDRESS`: "host:port" or "ray://host:port" is the cluster there, "auto"
-    the one that runs on this machine, "local" or nothing a private one that ends with the block.
+    An existing connection of this process is used and kept. Otherwise `address` decides, or
+    `RAY_ADDRESS` where it is empty: "host:port" or "ray://host:port" is the cluster there, "auto"
+    one that runs on this machine, "local" or nothing a private one that ends with the block.
 
     Raises:
-        BadInputError: BAD_CONFIGURATION where `address` is no address.
+        BadInputError: BAD_CONFIGURATION where `address` is not an address.
         ClusterError: NO_CLUSTER where no cluster answers there within half a minute.
         OutputError: OUTPUT_NOT_WRITABLE where no folder can hold the sockets of a private one.
     """
     if ray.is_initialized():
         yield
         return
-    wanted = address or os.environ.get(ADDRESS_VARIABLE, "")
-    with _private_folder() if wanted in ("", LOCAL) else _reached(wanted) as options:
+    target = address or os.environ.get(ADDRESS_VARIABLE, "")
+    with _private_folder() if target in ("", LOCAL) else _reached(target) as options:
         try:
-            _init(options, wanted or "this machine")
+            _init(options, target or "this machine")
             yield
         finally:
             ray.shutdown()
 
 
 @contextmanager
-def _reached(wanted: str) -> Iterator[dict[str, Any]]:
-    """What `ray.init` needs for a cluster that has just answered."""
-    if wanted == RUNNING_HERE:
+def _reached(target: str) -> Iterator[dict[str, Any]]:
+    """Yield the arguments of `ray.init` for a cluster that has answered."""
+    if target == RUNNING_HERE:
         address = _running_here()
     else:
-        address = wanted
+        address = target
         probe(address)
     yield {"address": address}
 
@@ -90,19 +91,19 @@ def probe(address: str, seconds: float = ANSWER_SECONDS) -> None:
     """Check that a cluster answers at `address`, "host:port" or "ray://host:port".
 
     Raises:
-        BadInputError: BAD_CONFIGURATION where `address` is no address.
-        ClusterError: NO_CLUSTER where nothing that speaks like a cluster answers in time.
+        BadInputError: BAD_CONFIGURATION where `address` is not an address.
+        ClusterError: NO_CLUSTER where no gRPC server answers in time.
     """
     place = address.removeprefix(_CLIENT)
     host, _, port = place.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16 or "/" in place:
         raise BadInputError(
-            "is no address of a Ray cluster.",
+            "is not an address of a Ray cluster.",
             reason=Reason.BAD_CONFIGURATION,
             where=address,
             remedy=f"Give host:port, ray://host:port, {RUNNING_HERE} or {LOCAL}.",
         )
-    # Past proxies, as Ray's own calls; a proxy would answer for a host that does not.
+    # Without HTTP proxies, as Ray's own calls: a proxy would answer for a host that does not.
     channel = init_grpc_channel(place, options=ray_constants.GLOBAL_GRPC_OPTIONS)
     try:
         grpc.channel_ready_future(channel).result(timeout=seconds)
@@ -123,13 +124,13 @@ def _no_answer(address: str, what: str) -> ClusterError:
 
 
 def _running_here() -> str:
-    """The address of a live cluster of this machine; the one that was started last comes first."""
+    """Return the address of a live cluster of this machine, the latest of several."""
     noted = services.find_bootstrap_address(None)
-    # An address that was noted by a cluster that has ended is in no process of this machine.
+    # The recorded address may be that of a cluster that has ended; then no process has it.
     for candidate in sorted(_addresses_here(), key=lambda found: found != noted):
         with suppress(ClusterError):
             probe(candidate, ANSWER_SECONDS / 3)
-            # As Ray does where it finds a cluster by itself: the user's token is in their home.
+            # As Ray does where it finds a cluster by itself; the token is in the home directory.
             logging.getLogger(authentication_token_setup.__name__).setLevel(logging.ERROR)
             authentication_token_setup.maybe_enable_token_auth_if_token_available(
                 warn_if_disabled=False
@@ -139,27 +140,27 @@ def _running_here() -> str:
 
 
 def _addresses_here() -> list[str]:
-    """Addresses of clusters of which a process runs on this machine."""
+    """Return the addresses of clusters with a process on this machine."""
     services.find_gcs_addresses.cache_clear()  # type: ignore[attr-defined]
     return [str(found) for found in services.find_gcs_addresses()]  # type: ignore[no-untyped-call]
 
 
-def _init(options: dict[str, Any], wanted: str) -> None:
+def _init(options: dict[str, Any], target: str) -> None:
     previous = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise _no_answer(wanted, f"Ray could not be started or joined: {said[0]}.") from error
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise _no_answer(target, f"Ray could not be started or joined: {lines[0]}.") from error
     finally:
-        # Ray's own handler ends the process with another exit code than the command's.
+        # Ray's own handler ends the process with a different exit code.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, previous)
 
 
 @contextmanager
 def _private_folder() -> Iterator[dict[str, Any]]:
-    """A folder of this process alone for the files of a private cluster."""
+    """Yield the arguments of `ray.init` for a private cluster, with a folder for its files."""
     folder = _make_short_folder()
     owner = (folder / _OWNER_FILE).open("w")
     try:
@@ -175,7 +176,7 @@ def _private_folder() -> Iterator[dict[str, Any]]:
 
 
 def _has_no_home() -> bool:
-    """Whether Ray could not write the token of a new cluster where it does, in the user's home."""
+    """Whether Ray cannot write the token of a new cluster to the home directory, its default."""
     if any(name in os.environ for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", _TOKEN_VARIABLE)):
         return False
     return not os.access(os.path.expanduser("~"), os.W_OK)
@@ -189,7 +190,7 @@ def _keep_token_in(folder: Path) -> None:
 
 
 def _make_short_folder() -> Path:
-    """A new folder whose path is short enough, where temporary files go if that is possible."""
+    """Make a folder with a path short enough for sockets, in the temporary folder if possible."""
     named = os.environ.get("RAY_TMPDIR")
     for base in filter(None, (named, tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")):
         _sweep(Path(base))
@@ -199,7 +200,7 @@ def _make_short_folder() -> Path:
                 return folder
             folder.rmdir()
     raise OutputError(
-        "no folder for temporary files has a short path and can be written to.",
+        "no folder for temporary files has a short path and is writable.",
         reason=Reason.OUTPUT_NOT_WRITABLE,
         where="RAY_TMPDIR",
         remedy=f"Set it to a folder whose path has at most {_LONGEST_FOLDER - 20} bytes.",
@@ -207,7 +208,7 @@ def _make_short_folder() -> Path:
 
 
 def _sweep(base: Path) -> None:
-    """Remove folders whose owners were killed."""
+    """Remove the folders of processes that were killed."""
     for folder in base.glob(f"{_FOLDER_PREFIX}*"):
         with suppress(OSError), (folder / _OWNER_FILE).open("r+") as owner:
             if time.time() - folder.stat().st_mtime > _YOUNG_SECONDS:

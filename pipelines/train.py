@@ -112,8 +112,8 @@ def run_training(
         OutputError: where `job.out` cannot be made.
         TrainingFailedError: where the workers fail.
     """
-    begun = job.begun.resolve() if job.begun else None
-    job = replace(job, data=_from_anywhere(job.data), out=job.out.resolve(), begun=begun)
+    initial = job.initial.resolve() if job.initial else None
+    job = replace(job, data=_from_anywhere(job.data), out=job.out.resolve(), initial=initial)
     name = run_name(job)
     if job.model == "appearance":
         _check_crops(job)
@@ -341,7 +341,7 @@ def _objective(
     views = [to_clip(members) for members in _judging_clips(held_out)]
     size, batches = RENDERER_SIZES[job.size], appearance_config(job)
     assert job.judges is not None  # as the job asks for
-    initial = load_renderer(job.begun) if job.begun else None
+    initial = load_renderer(job.initial) if job.initial else None
     footage = AppearanceClips(crops.draw, views)
     renderer = AppearanceObjective(size, batches, footage, job.judges, device, initial)
     return renderer, lambda: crops.draws

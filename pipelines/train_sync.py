@@ -1,4 +1,4 @@
-"""Curated shards to one copy of the sync expert, in this process: it takes a minute or two."""
+"""Curated shards to the weights of one sync expert, in this process, in a minute or two."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from mytalk_core.sync.score import embedded
 from mytalk_core.sync.training import train_expert
 from mytalk_core.sync.voiced import voiced_clip
 
-_JUDGED_FRAMES = 25  # of each stretch that the trained expert must place
+_SEGMENT_FRAMES = 25  # of the segments on which accuracy is measured
 
 
 @dataclass(frozen=True)
@@ -29,23 +29,23 @@ class SyncTrainJob:
     purpose: Purpose
     data: str | Path  # folder or URL of curated shards, with its index
     out: Path  # folder for the weights
-    speech_encoder: Path  # folder of a CTranslate2 Whisper; for other voices
+    speech_encoder: Path  # folder of a CTranslate2 Whisper, for voice augmentation
 
     @property
     def weights(self) -> Path:
-        """Where the trained weights go."""
+        """Path of the trained weights."""
         return self.out / f"sync_{self.purpose}.safetensors"
 
 
 def run_sync_training(job: SyncTrainJob, progress: Callable[[int, int], None]) -> float:
-    """Train a copy and write it.
+    """Train an expert and write its weights.
 
     Args:
-        progress: told (clips read and steps taken, of how many).
+        progress: called with the clips read plus steps taken, and their total.
 
     Returns:
-        Share of stretches of a second, of the speakers of the split `val`, that it places within
-        one frame of 31.
+        Share of one-second segments of the split `val`, 0..1, that it places within one frame among
+        31 offsets.
 
     Raises:
         BadInputError: where `job.data` holds no clips of the splits `train` and `val`, or none of
@@ -79,12 +79,12 @@ def run_sync_training(job: SyncTrainJob, progress: Callable[[int, int], None]) -
 
 
 def _accuracy(expert: SyncExpert, index: ClipIndex) -> float:
-    """Mean over the clips of a second or more; 0 where there are none."""
-    windows = _JUDGED_FRAMES - expert.config.frames + 1
+    """Return the mean over clips of at least one second; 0 without any."""
+    windows = _SEGMENT_FRAMES - expert.config.frames + 1
     shares = []
     for members in iter_clips(index):
         clip = sync_clip(decode_sample(members), expert.config)
-        if len(clip.lips) >= _JUDGED_FRAMES:
+        if len(clip.lips) >= _SEGMENT_FRAMES:
             lips, sound = embedded(clip.lips, clip.sounds[0], expert)
             shares.append(float(within_tolerance(lips, sound, windows, late=0).mean()))
     return sum(shares) / max(len(shares), 1)

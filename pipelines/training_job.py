@@ -1,4 +1,4 @@
-"""What a training run is: its settings, all that follows from them, and the name they give it."""
+"""A training run: its settings, what follows from them, and the name that identifies it."""
 
 import hashlib
 import os
@@ -22,10 +22,10 @@ from mytalk_core.speech.features import FEATURES
 from mytalk_core.speech.voices import VoiceConfig
 from mytalk_core.training.loop import LoopConfig
 
-# Memory that a process may fill with decoded crops, were all its clips as long as they may be.
+# Memory of a process for decoded crops, if all clips had the maximum length.
 _CROP_BYTES = 4 << 30
 _LONGEST_CLIP = 250  # frames
-# Share of a run after which detail is judged: before, the renderer learns where things are.
+# Share of a run after which the detail losses apply; before, the renderer learns the layout.
 _DETAIL_FROM = 0.3
 
 
@@ -35,46 +35,46 @@ class TrainJob:
 
     model: str  # "motion" or "appearance"
     data: str | Path  # folder or URL that curation or preprocessing wrote
-    out: Path  # folder for weights, curves and checkpoints; all machines must see it
+    out: Path  # folder for weights, curves and checkpoints; shared by all machines
     size: str  # "tiny", "cpu" or "gpu"; of the renderer also "gpu512"
     steps: int  # optimiser steps
     speech_encoder: Path | str  # CTranslate2 Whisper, a folder or a name in the model store
     workers: int  # processes; one GPU each where there are GPUs, else one CPU each
     seed: int = 0
-    buffer: BufferConfig | None = None  # how much footage a process holds; None: as the model asks
-    motion: MotionTrainingConfig = field(default_factory=MotionTrainingConfig)  # of that model
-    judges: JudgingModels | None = None  # of pictures; the renderer is not trained without
-    begun: Path | None = None  # weights of a renderer to go on from
-    patience: int = LoopConfig.patience  # validations without a better one that end the run
+    buffer: BufferConfig | None = None  # clips that a process holds; None: by model
+    motion: MotionTrainingConfig = field(default_factory=MotionTrainingConfig)
+    judges: JudgingModels | None = None  # perceptual networks; required by the renderer
+    initial: Path | None = None  # initial weights of a renderer
+    patience: int = LoopConfig.patience  # validations without improvement that end the run
     checkpoint_seconds: float = LoopConfig.checkpoint_seconds  # between checkpoints
 
     @property
     def weights(self) -> Path:
-        """Where the trained weights go."""
+        """Path of the trained weights."""
         return self.out / f"{self.model}.safetensors"
 
     @property
     def record(self) -> Path:
-        """Where the history goes, under the name of the run that it is of."""
+        """Path of the JSON record with the history."""
         return self.out / f"{self.model}.history.json"
 
     def events(self, name: str) -> Path:
-        """Where TensorBoard finds the run of this name."""
+        """Folder of the TensorBoard events of a run."""
         return self.out / "tensorboard" / name
 
     @property
     def progress(self) -> Path:
-        """Where the number of steps taken stands while the run goes on."""
+        """Path of the file with the number of steps taken, while the run lasts."""
         return self.out / f"{self.model}.progress.txt"
 
 
 def default_workers() -> int:
-    """One for each GPU of this machine, or else for each CPU that is ours; two at most."""
+    """Return one per GPU of this machine, else one per CPU of this process; at most two."""
     return min(torch.cuda.device_count() or len(os.sched_getaffinity(0)), 2)
 
 
 def loop_config(job: TrainJob) -> LoopConfig:
-    """The optimiser's settings of a run."""
+    """Return the optimiser's settings."""
     common = LoopConfig(
         job.steps,
         learning_rate=5e-4,
@@ -84,25 +84,25 @@ def loop_config(job: TrainJob) -> LoopConfig:
         seed=job.seed,
     )
     if job.model == "motion":
-        # In half precision its steps take three times as long on a CPU.
+        # bfloat16 takes three times as long a step on a CPU.
         return common
     both = ("cuda", "cpu")
-    # What has been learnt already is not to be shaken.
-    rate = 4e-4 if job.begun else 6e-4
+    # A lower rate preserves the initial weights.
+    rate = 4e-4 if job.initial else 6e-4
     return replace(common, learning_rate=rate, weight_decay=0.01, half_precision_on=both)
 
 
 def appearance_config(job: TrainJob) -> AppearanceTrainingConfig:
-    """How the renderer is trained: CPUs share eight frames a step, a GPU has sixteen of its own."""
+    """Return the renderer's batches and losses: CPUs share 8 frames a step, a GPU takes 16."""
     runs = 8 if job.size.startswith("gpu") else max(4 // job.workers, 1)
     return AppearanceTrainingConfig(
         batches=BatchConfig(runs=runs),
-        losses=LossConfig(detail_from=0 if job.begun else int(_DETAIL_FROM * job.steps)),
+        losses=LossConfig(detail_from=0 if job.initial else int(_DETAIL_FROM * job.steps)),
     )
 
 
 def buffer_config(job: TrainJob) -> BufferConfig:
-    """How much footage a process holds: decoded crops are large, so their number has a limit."""
+    """Return how many clips a process holds; decoded crops are limited by memory."""
     if job.buffer:
         return job.buffer
     if job.model == "motion":
@@ -112,16 +112,19 @@ def buffer_config(job: TrainJob) -> BufferConfig:
 
 
 def run_name(job: TrainJob) -> str:
-    """A name for all that decides the weights; only a run of the same name is continued."""
+    """Return a name with a digest of all that decides the weights.
+
+    Only a run of the same name is continued.
+    """
     train, held_out = clip_index(job.data, "train"), clip_index(job.data, "val")
     size, recipe = (
         (MOTION_SIZES[job.size], (job.motion, VoiceConfig(), FEATURES))
         if job.model == "motion"
         else (RENDERER_SIZES[job.size], appearance_config(job))
     )
-    # How often a checkpoint is written decides nothing.
+    # The interval of checkpoints does not change the weights.
     loop = replace(loop_config(job), checkpoint_seconds=0)
-    models = [job.begun, job.speech_encoder]
+    models = [job.initial, job.speech_encoder]
     if job.judges:
         models += astuple(job.judges)
     weights = [checksums(path) for path in models]
@@ -133,5 +136,5 @@ def run_name(job: TrainJob) -> str:
 
 
 def crop_size(job: TrainJob) -> int:
-    """Side of the crops of the first clip, pixels."""
+    """Return the side of the first clip's crops, in pixels."""
     return decode_meta(read_clip(clip_index(job.data, "train"), 0)["json"]).crop_size

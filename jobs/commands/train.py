@@ -159,7 +159,7 @@ def _job(options: TrainOptions) -> TrainJob:
         workers=options.workers or default_workers(),
         patience=options.patience,
         judges=judges,
-        begun=options.initial,
+        initial=options.initial,
     )
 
 
