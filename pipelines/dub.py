@@ -1,8 +1,8 @@
-"""A catalogue of titles, dubbed on Ray: each on its own, a few at a time, results as they come.
+"""A catalogue of titles, dubbed on Ray a few at a time.
 
-The unit of work and of commit is a title: film and report first, and last a record that names all
-that went into them. The same command again dubs only the titles without a fitting record. Films
-never pass through Ray; its workers are given paths and write beside each other.
+The unit of work and of commit is a title: film and report are written first, and last a record with
+the digest of everything they depend on. The same command again dubs only the titles without a
+matching record. Films never pass through Ray; workers receive paths and write the files themselves.
 """
 
 import json
@@ -42,23 +42,23 @@ ATTEMPTS = 2
 _TICK_SECONDS = 1.0
 
 Dubber = Callable[[CatalogueRow, Path, Beat], DubbedTitle]
-"""Dubs a title into the film at this path, and its report beside it, complete or not at all.
+"""Dubs a title into the film at this path, with a report beside it, complete or not at all.
 
-Calls its last argument each time that it gets on.
+Calls its last argument whenever it makes progress.
 """
 
 MakeDubber = Callable[[], Dubber]
-"""Called once in every worker process: loads what a dubber reuses. Must be picklable.
+"""Called once in every worker process to load what a dubber reuses. Must be picklable.
 
-Where it raises, the worker is given up and its machine tried once more: it may lack the models.
+Where it raises, the worker is replaced and its machine tried once more: it may lack the models.
 """
 
 
 @dataclass(frozen=True)
 class BatchConfig:
-    """How a catalogue is worked off."""
+    """Number and size of workers, and where they run."""
 
-    # Titles at a time; None, and at most: as many as the cluster has CPUs for.
+    # Titles at a time; None, and at most: as many as the cluster has room for.
     workers: int | None = None
     # Of a Ray cluster, as `connected` takes it.
     address: str = ""
@@ -74,17 +74,17 @@ def dub_catalogue(
     config: BatchConfig = BatchConfig(),
     say: Callable[[str], None] = lambda text: None,
 ) -> Iterator[TitleResult]:
-    """Dub every title that needs it; gives the result of every entry, as soon as it is known.
+    """Dub every title that needs it; yield the result of every entry as soon as it is known.
 
-    A title stands in `out/<id>/`. The status table in `out` has a row of each entry whose result is
-    known, in the order of the catalogue.
+    A title is written to `out/<id>/`. The status table in `out` has a row for each entry whose
+    result is known, in the order of the catalogue.
 
     Args:
-        entries: as `read_catalogue` gives them.
-        out: every worker must see it under this path.
-        make_dubber: makes what dubs a title.
-        recipe: JSON values; all that decides a film beside the title's own files.
-        say: called with a sentence that people should read.
+        entries: as `read_catalogue` returns them.
+        out: a folder that every worker sees under this path.
+        make_dubber: makes the function that dubs a title.
+        recipe: JSON values that determine a film besides the title's own files.
+        say: called with a note for the user.
 
     Raises:
         BadInputError: where another run writes to `out`.
@@ -126,7 +126,7 @@ class Title:
     config_id: str
 
     def result(self, status: TitleStatus) -> TitleResult:
-        """Its row of the status table, as far as the title itself tells."""
+        """Return its row of the status table, with the columns known before dubbing."""
         return TitleResult(
             id=self.row.id,
             video=str(self.row.video),
@@ -138,7 +138,7 @@ class Title:
 
 
 class TitleWorker:
-    """One process with its models. What a title does to it short of death becomes a row."""
+    """One process with its models. Every error of a title, short of a crash, becomes a row."""
 
     def __init__(self, make_dubber: MakeDubber, out: Path, beat: Beat) -> None:
         self._dubber = make_dubber()
@@ -149,7 +149,7 @@ class TitleWorker:
         """Dub one title and write its record.
 
         Raises:
-            ModelError: where this machine lacks a model; no fault of the title.
+            ModelError: where this machine lacks a model, which is not the title's fault.
         """
         start = time.monotonic()
         try:
@@ -175,7 +175,7 @@ class TitleWorker:
             full = OutputError(str(error), reason=Reason.OUTPUT_NOT_WRITABLE)
             return _failure(title, full, time.monotonic() - start)
         except Exception as error:
-            # One poisonous film must not end a run over thousands; its row says it is ours to mend.
+            # A bug that one film triggers must not end a run over thousands; its row reports it.
             place = traceback.extract_tb(error.__traceback__)[-1]
             bug = MytalkError(
                 f"{type(error).__name__}: {error} ({place.filename} line {place.lineno})",
@@ -212,7 +212,7 @@ def _room(needs: Resources, machines: Sequence[Machine]) -> int:
 def _dub_on_workers(
     titles: Sequence[Title], out: Path, make_dubber: MakeDubber, config: BatchConfig, lock: RunLock
 ) -> Iterator[tuple[Title, TitleResult]]:
-    """Work off titles, one per worker at a time."""
+    """Yield titles with their results, as workers finish them."""
     pool = ActorPool(
         partial(TitleWorker, make_dubber, out),
         partial(worker_shape, config.worker, config.workers, len(titles)),

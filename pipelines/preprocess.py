@@ -1,9 +1,9 @@
 """Footage to shards of clip samples and a manifest, on Ray.
 
-The driver streams the list of sources and hands out chunks to plan and units to work off; it holds
-neither rows nor media. Workers read and write files: between them and the driver travel names and
-counts only. The same command again does what is missing, and the result is the same whether it was
-interrupted or not.
+The driver streams the list of sources, and distributes chunks to plan and units to extract; it
+holds neither rows nor media. Workers read and write the files: only names and counts pass between
+them and the driver. The same command continues an interrupted run, and the result is the same as
+without the interruption.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,13 +36,13 @@ PLANNER = Resources(cpus=0.1, memory_bytes=400_000_000)
 EXTRACTOR = Resources(cpus=0.9, memory_bytes=1_200_000_000)
 
 _CPUS_PER_PLANNER = 16
-# A worker has one task to do and one so that it need not wait for the driver.
+# A worker holds the task that it runs, and the next one to save a wait for the driver.
 _POOL = PoolConfig(queue=2)
 # Units planned ahead, per extraction worker.
 _AHEAD = 4
-_LASTING = Reason.OUTPUT_NOT_WRITABLE  # a person can do something about it, a pause cannot
-# Units in a row, or chunks, that could not be written: then the store has failed, the run ends.
-_HOPELESS = 8
+_LASTING = Reason.OUTPUT_NOT_WRITABLE  # transient, but only a person can mend it
+# Units in a row, or chunks, that could not be written, after which the run ends.
+_MOST_UNWRITTEN = 8
 _TICK_SECONDS = 1.0
 
 
@@ -50,7 +50,7 @@ _TICK_SECONDS = 1.0
 class PreprocessJob:
     """One run."""
 
-    inputs: tuple[str, ...]  # as `list_sources` takes them
+    inputs: tuple[str, ...]  # paths and URLs, as `list_sources` takes them
     listing: ListingConfig
     place: WorkPlace
     retry: Retry = "none"
@@ -78,7 +78,7 @@ def extraction_shape(machines: Sequence[Machine]) -> Shape:
 
 
 class _Run:
-    """The state of a run in the driver: what is being worked on, and counts."""
+    """State of a run in the driver: chunks and units in progress, and counts."""
 
     def __init__(self, job: PreprocessJob, progress: RunProgress, lock: RunLock) -> None:
         self._job = job
@@ -86,14 +86,14 @@ class _Run:
         self._lock = lock
         self._planners = ActorPool(partial(_planner, job.place), planning_shape, _POOL)
         self._extractors = ActorPool(partial(_extractor, job.place), extraction_shape, _POOL)
-        self._units_left: dict[str, int] = {}  # by chunk at work
-        self._unwritten: dict[str, dict[str, MytalkError]] = {}  # by chunk at work, by unit
+        self._units_left: dict[str, int] = {}  # by chunk in progress
+        self._unwritten: dict[str, dict[str, MytalkError]] = {}  # by chunk in progress, by unit
         self._unwritten_in_a_row = 0
-        self._unaccounted: list[MytalkError] = []  # why, for each chunk without a record
+        self._unaccounted: list[MytalkError] = []  # of each chunk without a record
         self._metrics = _Metrics(job.place.config_id)
 
     def work(self) -> None:
-        """Plan, extract and account for every chunk."""
+        """Plan, extract and record every chunk."""
         chunks = enumerate(
             group_sources(
                 list_sources(self._job.inputs, self._job.listing), self._job.place.config.units
@@ -133,7 +133,7 @@ class _Run:
             self._note(state.stages)
             self._progress.chunk_named(number, state.name)
             if not state.units:
-                # Without probing, an earlier run had done all of it.
+                # Nothing was probed where an earlier run had completed the chunk.
                 self._progress.chunk_done(state, found=not state.stages)
                 return
             self._units_left[state.name] = len(state.units)
@@ -151,13 +151,13 @@ class _Run:
 
         def unwritten(error: MytalkError) -> None:
             self._unwritten_in_a_row += 1
-            if self._unwritten_in_a_row == _HOPELESS:
+            if self._unwritten_in_a_row == _MOST_UNWRITTEN:
                 raise error
             self._unwritten.setdefault(chunk, {})[unit.name] = error
             self._unit_ended(chunk)
 
         def failed(error: MytalkError) -> None:
-            if error.reason is Reason.WORKER_LOST:  # the unit's fault: the next run leaves it alone
+            if error.reason is Reason.WORKER_LOST:  # recorded, so that the next run skips the unit
                 self._planners.add(Task("abandon", (unit,), extracted, unwritten))
             else:
                 unwritten(error)
@@ -172,9 +172,9 @@ class _Run:
             self._planners.add(Task("finish", arguments, self._finished, self._no_account))
 
     def _no_account(self, error: MytalkError) -> None:
-        """Go on without a chunk; the run then ends with this error and without a manifest."""
+        """Continue without a chunk; the run then ends with this error and without a manifest."""
         self._unaccounted.append(error)
-        if error.reason is _LASTING or len(self._unaccounted) == _HOPELESS:
+        if error.reason is _LASTING or len(self._unaccounted) == _MOST_UNWRITTEN:
             raise error
 
     def _finished(self, state: ChunkState) -> None:
@@ -186,7 +186,7 @@ class _Run:
 
 
 class _Metrics:
-    """Counters for a cluster's dashboard, labelled by stage and run."""
+    """Metrics for a cluster's dashboard, labelled by stage and run."""
 
     def __init__(self, run: str) -> None:
         self._run = run
@@ -208,7 +208,7 @@ class _Metrics:
         )
 
     def note(self, stages: StageAccount) -> None:
-        """Add what one piece of work did."""
+        """Add the counts of one task."""
         for stage, fields in stages.items():
             tags = {"stage": stage, "run": self._run}
             for name, counter in self._counters.items():
@@ -220,27 +220,28 @@ class _Metrics:
 
 def preprocess(
     job: PreprocessJob,
-    tell: Callable[[RunProgress], None] = lambda progress: None,
+    report: Callable[[RunProgress], None] = lambda progress: None,
     say: Callable[[str], None] = lambda text: None,
     address: str = "",
 ) -> RunAccount:
     """Turn footage into shards, `manifest.parquet` and `summary.json` in `job.place.out`.
 
     Args:
-        tell: called about once a second with how far the run is.
-        say: called with a sentence that people should read.
+        report: called about once a second with the progress of the run.
+        say: called with a note for the user.
         address: of a Ray cluster, as `connected` takes it.
 
     Raises:
-        BadInputError: where there is no input, a list cannot be read, or another run writes there.
-        ModelError: where no machine has the models and can get them.
-        OutputError, StorageError: where results cannot be written; the same job goes on.
+        BadInputError: where there is no input, a list cannot be read, or another run writes to the
+            same place.
+        ModelError: where no machine has the models or can fetch them.
+        OutputError, StorageError: where results cannot be written; the same job continues later.
         ClusterError: where the cluster cannot be reached.
     """
-    next(list_sources(job.inputs, job.listing))  # what is wrong with them is wrong at once
+    next(list_sources(job.inputs, job.listing))  # raises before workers start
     store = open_store(job.place.out)
     with run_lock(store, say) as lock, connected(address):
-        progress = RunProgress(job.inputs, job.listing, tell)
+        progress = RunProgress(job.inputs, job.listing, report)
         _Run(job, progress, lock).work()
         lock.check()
         return write_account(Records(store), job.place, progress)
