@@ -1,4 +1,4 @@
-"""What `mytalk train` leaves beside the weights: its report, measured on held-out speakers."""
+"""The report of `mytalk train`: curves, samples and metrics on held-out speakers."""
 
 from pathlib import Path
 from typing import Any
@@ -36,29 +36,28 @@ from pipelines.train import TrainResult
 from pipelines.training_job import TrainJob, appearance_config, loop_config
 
 PREPROCESSED = (
-    "The clips are as preprocessing left them: nothing was filtered by quality, copies are all"
-    " there, and the name of each speaker decided alone who is held out. `mytalk curate` makes"
-    " better training data."
+    "The clips come from preprocessing without curation: no quality filter, no deduplication, and"
+    " held-out speakers chosen by name alone. `mytalk curate` makes better training data."
 )
-"""What to know of a model trained on footage that was not curated."""
+"""Note on a model that was trained on footage without curation."""
 
-# Held-out clips of which the best, the middle one and the worst are shown.
+# Held-out clips; the best, the median and the worst of them are shown.
 _SAMPLES = 48
 
 
 def is_preprocessed(data: str | Path) -> bool:
-    """Whether a data set is what preprocessing left, or was curated.
+    """Whether a data set comes from preprocessing without curation.
 
     Raises:
-        BadInputError: where there is neither.
+        BadInputError: where there is no data set.
     """
     return described_by(data)[1].endswith(MANIFEST_NAME)
 
 
 def write_training_report(path: Path, job: TrainJob, trained: TrainResult) -> Path:
-    """Measure the trained weights on speakers held out of training and write the page; its path.
+    """Measure the trained weights on held-out speakers; write an HTML page, and Markdown beside it.
 
-    The same stands beside it as Markdown.
+    Returns the path of the page.
 
     Raises:
         OutputError: where the page cannot be written.
@@ -93,7 +92,7 @@ def _steps(job: TrainJob, trained: TrainResult) -> str:
     taken = int(trained.history[-1]["step"])
     if not trained.stopped_early:
         return str(taken)
-    return f"{taken} of {job.steps}: stopped early, {job.patience} validations without a better one"
+    return f"{taken} of {job.steps}: stopped early, {job.patience} validations without improvement"
 
 
 def _pace(trained: TrainResult) -> str:
@@ -104,7 +103,7 @@ def _pace(trained: TrainResult) -> str:
 
 
 def _samples(job: TrainJob, weights: Path, split: Split) -> dict[str, Figure]:
-    """The best, the middle and the worst of some held-out clips, by what they show."""
+    """Return figures of the best, the median and the worst of some held-out clips, by title."""
     index = clip_index(job.data, split)
     clips = (read_clip(index, number) for number in spread_over_speakers(index, _SAMPLES))
     if job.model == "motion":
@@ -116,7 +115,7 @@ def _samples(job: TrainJob, weights: Path, split: Split) -> dict[str, Figure]:
 
 
 def _held_out_split(data: str | Path) -> Split:
-    """`test` where there is one; else the speakers that have chosen the checkpoint."""
+    """Return `test` where there is one, else `val`, which has chosen the checkpoint."""
     try:
         clip_index(data, "test")
     except BadInputError:
@@ -128,7 +127,7 @@ def _measured(job: TrainJob, weights: Path, split: Split, advance: Advance) -> S
     if job.model == "motion":
         encoder = SpeechEncoder(located(job.speech_encoder))
         return evaluate_motion(job.data, split, load_model(weights), encoder, advance)
-    # Judging networks are left to `mytalk evaluate`: they may not be on this machine.
+    # Without perceptual networks, which may not be on this machine; `mytalk evaluate` needs them.
     return evaluate_appearance([job.data], split, load_renderer(weights), Judges(), advance)
 
 

@@ -1,4 +1,4 @@
-"""The command as a person or a scheduler meets it: what it says, where, and with which code."""
+"""The command line: help, output streams, JSON, signals and exit codes."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def _offline(monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
 
 
-def test_help_names_every_command_and_leaves_heavy_libraries_alone():
+def test_help_names_every_command_without_loading_heavy_libraries():
     heavy = ("torch", "mediapipe", "ray", "apache_beam", "whisperx", "matplotlib")
     script = (
         "import sys; from jobs.app import run; code = run(['--help']);"
@@ -51,14 +51,14 @@ def test_every_command_has_help_with_an_example(name, capsys):
 
 
 @pytest.mark.parametrize("arguments", [["frobnicate"], ["samples", "--frobnicate"], ["dub"]])
-def test_bad_usage_is_exit_code_2(arguments, capsys):
+def test_wrong_usage_is_exit_code_2(arguments, capsys):
     assert run(arguments) == 2
     captured = capsys.readouterr()
     assert "Traceback" not in captured.err
     assert captured.err
 
 
-def test_models_list_speaks_to_people_and_machines(capsys):
+def test_models_are_listed_as_a_table_and_as_json(capsys):
     assert run(["models", "list"]) == 0
     assert "face-landmarker" in capsys.readouterr().out
 
@@ -72,7 +72,7 @@ def test_models_list_speaks_to_people_and_machines(capsys):
 
 
 @pytest.mark.usefixtures("_offline")
-def test_a_users_mistake_is_one_line_and_exit_code_2(capsys):
+def test_an_unknown_model_is_one_line_and_exit_code_2(capsys):
     assert run(["models", "pull", "no-such-model"]) == 2
     assert_one_line(capsys.readouterr().err.splitlines()[-1:], "no-such-model")
 
@@ -85,14 +85,14 @@ def test_no_network_is_one_line_with_a_remedy(capsys):
     assert_one_line(captured.err.splitlines(), "psychopy")
 
 
-def test_quiet_says_nothing_but_results(capsys):
+def test_quiet_prints_results_only(capsys):
     assert run(["models", "verify", "face-landmarker", "--quiet"]) == 0
     captured = capsys.readouterr()
     assert captured.out == "face-landmarker: absent\n"
     assert captured.err == ""
 
 
-def test_a_failure_reaches_machines_as_json(capsys):
+def test_a_failure_is_printed_as_json(capsys):
     assert run(["--json", "models", "verify", "no-such-model"]) == 2
     error = json.loads(capsys.readouterr().out)["error"]
     assert error["reason"] == "not_found"
@@ -125,7 +125,7 @@ def test_errors_have_the_exit_code_of_their_class(capsys):
 
 
 @pytest.mark.parametrize(("number", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
-def test_what_breaks_because_of_a_stop_does_not_hide_it(number, code):
+def test_an_error_that_a_signal_causes_does_not_change_the_exit_code(number, code):
     script = f"""
 import signal, sys
 from jobs.console import guarded, install_signal_handlers
@@ -201,11 +201,11 @@ sys.exit(guarded(work))
         (["dub", "--", "--json"], ["dub", "--", "--json"]),
     ],
 )
-def test_global_options_are_read_wherever_they_stand(given, expected):
+def test_global_options_are_accepted_at_any_position(given, expected):
     assert hoisted(given) == expected
 
 
-def test_paths_with_brackets_are_said_as_they_are(capsys):
+def test_paths_with_brackets_are_printed_unchanged(capsys):
     result({}, "/films/[draft]/a.mp4")
     assert capsys.readouterr().out == "/films/[draft]/a.mp4\n"
 

@@ -1,4 +1,4 @@
-"""`mytalk dub` as a person meets it."""
+"""`mytalk dub` from the command line."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch) -> Path:
-    """Files that are no film; paths of a test are relative to it."""
+    """Files that are not films; the tests run in this folder."""
     (tmp_path / "text.mp4").write_text("I am no film.")
     (tmp_path / "empty.mp4").touch()
     monkeypatch.chdir(tmp_path)
@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch) -> Path:
 
 
 def refused(capsys, *arguments: str) -> str:
-    """The one line that is said; nothing new stands in the folder."""
+    """Return the one line of the failure; nothing new may be in the folder."""
     before = sorted(Path.cwd().iterdir())
     assert run(["dub", *arguments]) in (1, 2)
     captured = capsys.readouterr()
@@ -47,14 +47,14 @@ def refused(capsys, *arguments: str) -> str:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("option", ["--guidance", "--seed"])
-def test_a_number_below_nothing_is_refused(capsys, option):
+def test_a_negative_number_is_refused(capsys, option):
     assert run(["dub", "text.mp4", "text.mp4", "--out", "out.mp4", option, "-1"]) == 2
     assert option in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
-    ("video", "said"),
+    ("video", "message"),
     [
         ("none.mp4", "no such file"),
         ("empty.mp4", "empty"),
@@ -62,13 +62,13 @@ def test_a_number_below_nothing_is_refused(capsys, option):
         (".", "folder"),
     ],
 )
-def test_a_film_that_is_none_is_refused(capsys, video, said):
+def test_a_file_that_is_not_a_film_is_refused(capsys, video, message):
     line = refused(capsys, video, "text.mp4", "--out", "out.mp4")
     assert line.startswith(f"mytalk: {video}: ")
-    assert said in line
+    assert message in line
 
 
-def test_no_input_is_ever_overwritten(folder, capsys):
+def test_inputs_are_never_overwritten(folder, capsys):
     (folder / "link.mp4").symlink_to("text.mp4")
     for arguments in (
         ("text.mp4", "empty.mp4", "--out", "text.mp4"),
@@ -81,18 +81,18 @@ def test_no_input_is_ever_overwritten(folder, capsys):
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
-    ("out", "said"),
+    ("out", "message"),
     [
         ("film.avi", "must end in .mp4"),
         ("film", "must end in .mp4"),
         ("missing/film.mp4", "missing"),
     ],
 )
-def test_an_out_that_cannot_be_is_said_at_once(capsys, out, said):
-    assert said in refused(capsys, "text.mp4", "text.mp4", "--out", out)
+def test_an_impossible_output_is_refused_first(capsys, out, message):
+    assert message in refused(capsys, "text.mp4", "text.mp4", "--out", out)
 
 
-def test_bad_input_is_found_before_anything_heavy_is_loaded(folder):
+def test_bad_input_is_refused_before_heavy_libraries_are_loaded(folder):
     script = (
         "import sys; from jobs.app import run;"
         "code = run(['dub', 'text.mp4', 'text.mp4', '--out', 'out.mp4']);"
@@ -112,7 +112,7 @@ def test_bad_input_is_found_before_anything_heavy_is_loaded(folder):
 
 @pytest.fixture(scope="module")
 def dubbed(tmp_path_factory, sample_clips, landmarker_model, whisper_dir):
-    """Two seconds of real footage dubbed with other real speech, by models that know nothing."""
+    """Two seconds of real footage dubbed with other real speech, by untrained models."""
     folder = tmp_path_factory.mktemp("dubbed")
     torch.manual_seed(0)
     save_model(SpeechToMotion(SIZES["tiny"]), folder / "motion.safetensors")
@@ -140,38 +140,38 @@ def dubbed(tmp_path_factory, sample_clips, landmarker_model, whisper_dir):
 
 
 def cut(clip: Path, start: str, path: Path) -> None:
-    """Two seconds of a clip, encoded anew."""
+    """Two seconds of a clip, encoded again."""
     trim = ["-ss", start, "-i", str(clip), "-t", "2"]
     subprocess.run([get_ffmpeg_exe(), "-v", "error", *trim, str(path)], check=True)
 
 
 def test_a_dub_keeps_every_frame_the_rate_and_the_size(dubbed):
-    folder, told = dubbed
-    source, film = probe_video(folder / "film.mp4"), probe_video(told["film"])
+    folder, printed = dubbed
+    source, film = probe_video(folder / "film.mp4"), probe_video(printed["film"])
     frames = sum(1 for _ in iter_frames(folder / "film.mp4"))
 
-    assert sum(1 for _ in iter_frames(told["film"])) == frames == told["frames"]
+    assert sum(1 for _ in iter_frames(printed["film"])) == frames == printed["frames"]
     assert (film.fps, film.width, film.height) == (source.fps, source.width, source.height)
-    assert told["rendered_frames"] + sum(told["left_alone"].values()) == frames
-    assert told["faceless_frames"] == told["left_alone"].get("no_face", 0)
-    assert told["rendered_frames"] > 0.9 * frames
+    assert printed["rendered_frames"] + sum(printed["left_alone"].values()) == frames
+    assert printed["faceless_frames"] == printed["left_alone"].get("no_face", 0)
+    assert printed["rendered_frames"] > 0.9 * frames
 
 
-def test_a_dub_sounds_like_the_speech_and_is_marked(dubbed):
-    folder, told = dubbed
-    speech, sound = read_audio(folder / "speech.mp4"), read_audio(told["film"])
+def test_a_dub_has_the_audio_of_the_speech_and_is_marked_as_synthetic(dubbed):
+    folder, printed = dubbed
+    speech, sound = read_audio(folder / "speech.mp4"), read_audio(printed["film"])
     length = min(len(speech), len(sound))
     assert np.corrcoef(speech[:length], sound[:length])[0, 1] > 0.95
-    with av.open(told["film"]) as film:
+    with av.open(printed["film"]) as film:
         assert "Synthetic" in film.metadata["comment"]
 
 
 def test_a_dub_changes_the_mouth_and_nothing_far_from_it(dubbed, landmarker_model):
-    folder, told = dubbed
+    folder, printed = dubbed
     mouth, far = [], []
     with MeshLandmarker(landmarker_model) as landmarker:
         for before, after in zip(
-            iter_frames(folder / "film.mp4"), iter_frames(told["film"]), strict=True
+            iter_frames(folder / "film.mp4"), iter_frames(printed["film"]), strict=True
         ):
             change = np.abs(before.image.astype(int) - after.image)
             if faces := landmarker.detect(before.image):
@@ -184,16 +184,16 @@ def test_a_dub_changes_the_mouth_and_nothing_far_from_it(dubbed, landmarker_mode
     assert np.mean(far) < 3  # what encoding does
 
 
-def test_the_report_of_a_dub_stands_beside_it(dubbed):
-    _, told = dubbed
-    page = Path(told["report"]).read_text(encoding="utf-8")
+def test_the_report_is_written_beside_the_film(dubbed):
+    _, printed = dubbed
+    page = Path(printed["report"]).read_text(encoding="utf-8")
     assert page.count("data:image/jpeg") >= 4
     assert "http" not in page.replace("http-equiv", "")
     for text in ("synthetic speech video", "frame count", "speech.mp4", 'class="word"'):
         assert text in page
 
 
-def test_weights_that_do_not_exist_are_said_before_any_work(dubbed, capsys, monkeypatch):
+def test_missing_weights_are_refused_before_work(dubbed, capsys, monkeypatch):
     folder, _ = dubbed
     monkeypatch.chdir(folder)
     line = refused(capsys, "film.mp4", "speech.mp4", "--out", "new.mp4", "--motion", "none")
