@@ -1,6 +1,6 @@
-"""The image runs without rights, and holds the program and nothing else of the clone.
+"""The container image: unprivileged, with the program and nothing else of the clone.
 
-It is not built here: its files are read instead.
+The image is not built; the Dockerfile and .dockerignore are read.
 """
 
 import shlex
@@ -29,7 +29,7 @@ NEEDED = (
 
 
 def instructions() -> list[tuple[str, str]]:
-    """Instructions of the Dockerfile with their arguments, in order."""
+    """Return the instructions of the Dockerfile with their arguments, in order."""
     lines = [
         line for line in DOCKERFILE.read_text().splitlines() if not line.lstrip().startswith("#")
     ]
@@ -45,7 +45,7 @@ def ignored(path: str) -> bool:
         for line in (ROOT / ".dockerignore").read_text().splitlines()
         if line.strip() and not line.startswith("#")
     ]
-    assert not any(pattern.startswith("!") for pattern in patterns)  # not known to this reader
+    assert not any(pattern.startswith("!") for pattern in patterns)  # not supported by this reader
     parts = path.split("/")
     places = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
     return any(_matches(place, pattern) for place in places for pattern in patterns)
@@ -56,8 +56,8 @@ def _matches(place: str, pattern: str) -> bool:
         parts = place.split("/")
         rests = ("/".join(parts[first:]) for first in range(len(parts)))
         return any(_matches(rest, pattern.removeprefix("**/")) for rest in rests)
-    names, wanted = place.split("/"), pattern.split("/")
-    return len(names) == len(wanted) and all(map(fnmatchcase, names, wanted))
+    names, target = place.split("/"), pattern.split("/")
+    return len(names) == len(target) and all(map(fnmatchcase, names, target))
 
 
 def environment() -> dict[str, str]:
@@ -70,7 +70,7 @@ def environment() -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-def test_it_runs_as_a_user_without_rights() -> None:
+def test_it_runs_as_an_unprivileged_user() -> None:
     found = instructions()
     users = [arguments for name, arguments in found if name == "USER"]
     user, _, group = users[-1].partition(":")
@@ -81,7 +81,7 @@ def test_it_runs_as_a_user_without_rights() -> None:
     assert found[-2][0] == "ENTRYPOINT"
 
 
-def test_it_writes_nowhere_but_to_its_volume_and_to_temporary_files() -> None:
+def test_it_writes_to_its_volume_and_temporary_files_only() -> None:
     given = environment()
     (volume,) = [arguments for name, arguments in instructions() if name == "VOLUME"]
     assert given["MYTALK_CACHE"] == volume
@@ -93,18 +93,18 @@ def test_it_writes_nowhere_but_to_its_volume_and_to_temporary_files() -> None:
 
 
 @pytest.mark.parametrize("path", KEPT_OUT)
-def test_it_holds_no_history_environment_data_or_tests(path: str) -> None:
+def test_it_contains_no_history_environment_data_or_tests(path: str) -> None:
     assert ignored(path)
 
 
 @pytest.mark.parametrize("path", NEEDED)
-def test_it_holds_what_the_program_needs(path: str) -> None:
+def test_it_contains_the_files_of_the_program(path: str) -> None:
     assert (ROOT / path).is_file()
     assert not ignored(path)
 
 
-def test_no_secret_or_large_file_of_the_clone_is_copied_unseen() -> None:
-    """What is copied is what stands at the top of the clone, by name."""
+def test_only_known_entries_of_the_clone_are_copied() -> None:
+    """Every top-level entry that is copied is named here, so no secret or data is copied unseen."""
     known = {"jobs", "pipelines", "mytalk_core", ".ci", *NEEDED}
     tracked = {path.split("/")[0] for path in _tracked()}
     assert {name for name in tracked if not ignored(name)} <= known

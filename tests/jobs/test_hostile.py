@@ -1,6 +1,6 @@
-"""What nobody should be given, given to the command: one clear line, its exit code, no leftovers.
+"""Hostile input to commands: one line of error, the exit code, no leftovers.
 
-What is told from the files of a dub alone, before any model is loaded, is in `test_dub.py`.
+Refusals of `mytalk dub` before any model is loaded are in `test_dub.py`.
 """
 
 import os
@@ -26,7 +26,7 @@ http://127.0.0.1:9/segment.ts
 
 @pytest.fixture(scope="module")
 def media(tmp_path_factory, run_ffmpeg, sample_clips) -> Path:
-    """A folder of one usable film and speech, and of much that is not."""
+    """A folder of one usable film and speech, and of files that are not."""
     folder = tmp_path_factory.mktemp("media")
     face = ["-i", sample_clips["jwp_intro"].path, "-t", "1.2"]
     run_ffmpeg(folder / "face.mp4", *face)
@@ -54,7 +54,7 @@ def out(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own that holds 200 kB, for those who may mount one."""
+    """A file system of 200 kB; skips where it may not be mounted."""
     folder = tmp_path / "tiny_disk"
     folder.mkdir()
     options = ["-t", "tmpfs", "-o", "size=200k"]
@@ -70,7 +70,7 @@ Refused = Callable[..., str]
 
 @pytest.fixture
 def refused(media: Path, capsys, monkeypatch) -> Refused:
-    """A function (code, *arguments) -> the one line that the command says as it fails."""
+    """A function (code, *arguments) that returns the one line of the failing command."""
     monkeypatch.chdir(media)
 
     def refuse(code: int, *arguments: str | Path) -> str:
@@ -87,7 +87,7 @@ def refused(media: Path, capsys, monkeypatch) -> Refused:
 
 
 @pytest.mark.parametrize(
-    ("video", "speech", "named", "said"),
+    ("video", "speech", "named", "message"),
     [
         ("slate.mp4", "speech.wav", "slate.mp4", "no face"),
         ("face.mp4", "silent.mp4", "silent.mp4", "no audio"),
@@ -104,16 +104,18 @@ def refused(media: Path, capsys, monkeypatch) -> Refused:
     ],
 )
 @pytest.mark.usefixtures("dub_models")
-def test_a_dub_of_what_cannot_be_dubbed(refused: Refused, out: Path, video, speech, named, said):
+def test_a_dub_of_unusable_input_fails_in_one_line(
+    refused: Refused, out: Path, video, speech, named, message
+):
     line = refused(2, "dub", video, speech, "--out", out / "film.mp4")
 
     assert named in line
-    assert said in line
+    assert message in line
     assert list(out.iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
-def test_a_file_that_is_closed_to_the_user(refused: Refused, media: Path, out: Path):
+def test_a_file_without_read_permission_fails_in_one_line(refused: Refused, media: Path, out: Path):
     closed = media / "closed.mp4"
     closed.write_bytes((media / "face.mp4").read_bytes())
     closed.chmod(0)
@@ -121,7 +123,7 @@ def test_a_file_that_is_closed_to_the_user(refused: Refused, media: Path, out: P
     assert "permission" in refused(2, "dub", closed, closed, "--out", out / "film.mp4").lower()
 
 
-def test_weights_that_are_none(refused: Refused, out: Path, dub_models):
+def test_files_that_are_not_weights_are_refused(refused: Refused, out: Path, dub_models):
     # Noise, and sound weights of the other model.
     for option, weights in (("--motion", "garbage.safetensors"), ("--renderer", dub_models.motion)):
         given = ["face.mp4", "speech.wav", "--out", out / "film.mp4", option, weights]
@@ -132,7 +134,7 @@ def test_weights_that_are_none(refused: Refused, out: Path, dub_models):
 
 
 @pytest.mark.usefixtures("dub_models")
-def test_a_full_disk(refused: Refused, tiny_disk: Path):
+def test_a_full_disk_is_reported(refused: Refused, tiny_disk: Path):
     line = refused(1, "dub", "face.mp4", "speech.wav", "--out", tiny_disk / "film.mp4")
 
     assert "disk is full" in line
@@ -140,7 +142,7 @@ def test_a_full_disk(refused: Refused, tiny_disk: Path):
     assert list(tiny_disk.iterdir()) == []
 
 
-def test_a_result_that_was_there_survives_a_failure(refused: Refused, out: Path, dub_models):
+def test_an_existing_result_survives_a_failure(refused: Refused, out: Path, dub_models):
     film = out / "film.mp4"
     film.write_text("an earlier film")
     refused(2, "dub", "slate.mp4", "speech.wav", "--out", film)
@@ -150,7 +152,7 @@ def test_a_result_that_was_there_survives_a_failure(refused: Refused, out: Path,
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["align", "silent.mp4"], "no audio"),
         (["align", "text.mp4"], "not a media file"),
@@ -163,10 +165,10 @@ def test_a_result_that_was_there_survives_a_failure(refused: Refused, out: Path,
     ],
 )
 @pytest.mark.usefixtures("whisper_dir", "landmarker_model")
-def test_other_commands_say_it_as_clearly(refused: Refused, out: Path, arguments, said):
+def test_other_commands_fail_in_one_line(refused: Refused, out: Path, arguments, message):
     line = refused(2, *[str(out / "new") if a == "OUT" else a for a in arguments])
 
-    assert said in line
+    assert message in line
     assert list(out.iterdir()) == []
 
 
@@ -185,23 +187,23 @@ def start_dub(video: str, media: Path, out: Path) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 @pytest.mark.usefixtures("dub_models")
-def test_a_dub_that_is_stopped_leaves_nothing(media: Path, out: Path, sent, code):
+def test_a_stopped_dub_leaves_nothing(media: Path, out: Path, sent, code):
     with start_dub("face.mp4", media, out) as process:
         for _ in range(1200):
             if list(out.iterdir()) or process.poll() is not None:
                 break
             time.sleep(0.1)
         process.send_signal(sent)
-        _, said = process.communicate()
+        _, message = process.communicate()
 
-    assert process.returncode == code, said
-    assert "Traceback" not in said
-    assert len(said.splitlines()) <= 1
+    assert process.returncode == code, message
+    assert "Traceback" not in message
+    assert len(message.splitlines()) <= 1
     assert list(out.iterdir()) == []
 
 
 @pytest.mark.usefixtures("dub_models")
-def test_what_a_killed_dub_leaves_is_removed_by_the_next_command(media: Path, out: Path):
+def test_leftovers_of_a_killed_dub_are_removed_by_the_next_command(media: Path, out: Path):
     own = out / ".film.work"
     own.write_text("the user's")
     with start_dub("face.mp4", media, out) as process:
@@ -219,12 +221,12 @@ def test_what_a_killed_dub_leaves_is_removed_by_the_next_command(media: Path, ou
 
 
 @pytest.mark.usefixtures("dub_models")
-def test_a_process_of_its_own_says_one_line_too(media: Path, out: Path):
-    """Native libraries greet and warn by themselves; none of it may reach the terminal."""
+def test_a_separate_process_prints_one_line(media: Path, out: Path):
+    """Banners and warnings of native libraries must not reach the terminal."""
     with start_dub("slate.mp4", media, out) as process:
-        found, said = process.communicate()
+        found, message = process.communicate()
 
     assert (process.returncode, found) == (2, "")
-    (line,) = said.splitlines()
+    (line,) = message.splitlines()
     assert line.startswith("mytalk: slate.mp4: shows no face")
     assert list(out.iterdir()) == []

@@ -1,4 +1,4 @@
-"""No command takes one of its inputs for an output, whatever it is called."""
+"""No command overwrites one of its inputs, whichever name it has."""
 
 import os
 from pathlib import Path
@@ -79,7 +79,7 @@ CASES = {
     ),
     "curate: the manifest": (lambda _: ["curate", "manifest.parquet", "--out", "."], "film.mp4"),
     "curate: the shards": (lambda _: ["curate", "other.parquet", "--out", "."], "train/a.tar"),
-    "train: where it goes on from": (
+    "train: the initial weights": (
         lambda _: [
             *("train", "appearance", "--data", "data"),
             *("--from", "appearance.safetensors", "--out", "."),
@@ -147,13 +147,13 @@ def test_an_input_is_never_overwritten(
     arguments = make(folder)
     files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert run(arguments) == 2
-    said = capsys.readouterr().err
-    assert "Traceback" not in said
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
     assert (
-        "would be lost" in said
-        or "is replaced" in said
-        or "read as an input" in said
-        or ("must end in" in said)
+        "would be lost" in message
+        or "is replaced" in message
+        or "read as an input" in message
+        or "must end in" in message
     )
     assert (folder / lost).exists()
     assert files == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -176,13 +176,13 @@ MISSING = {
 
 
 @pytest.mark.parametrize("case", MISSING)
-def test_a_place_that_cannot_be_written_is_found_before_work(
+def test_an_unwritable_output_is_refused_before_work(
     case: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _batch(folder, "film.mp4")
     (folder / "b.mp4.report.html").mkdir()
     before = sorted(folder.rglob("*"))
     assert run(MISSING[case]) != 0
-    said = capsys.readouterr().err
-    assert "cannot be written" in said and "Traceback" not in said and "bug" not in said
+    message = capsys.readouterr().err
+    assert "cannot be written" in message and "Traceback" not in message and "bug" not in message
     assert sorted(folder.rglob("*")) == before

@@ -20,7 +20,7 @@ from tests.synthetic_face import write_curated
 def trained(
     folder: Path, model: str, encoder: Path, held_out: str, figures: dict[str, float]
 ) -> tuple[TrainJob, TrainResult]:
-    """A job that is done, on data with one held-out split."""
+    """A finished job, on data with one held-out split."""
     data = write_curated(folder / "data", {"train": ["ann"], held_out: ["jo"]})
     job = TrainJob(model, data, folder, "tiny", 20, encoder, workers=1)
     history = [{"step": step, "loss": 1 / step, **figures} for step in (10, 20)]
@@ -28,7 +28,7 @@ def trained(
     return job, TrainResult(job.weights, score, history, True, 90.0, (2.0, 3.0, 2.5))
 
 
-def test_a_renderer_is_measured_on_speakers_never_trained_on(tmp_path: Path) -> None:
+def test_a_renderer_is_measured_on_held_out_speakers(tmp_path: Path) -> None:
     job, result = trained(tmp_path, "appearance", tmp_path, "test", {"negative_mouth_psnr": -28.25})
     save_renderer(Renderer(RENDERER_SIZES["tiny"]), job.weights)
     page = write_training_report(tmp_path / "appearance.report.html", job, result)
@@ -37,13 +37,13 @@ def test_a_renderer_is_measured_on_speakers_never_trained_on(tmp_path: Path) -> 
     assert "Split test: 2 clips of 1 speaker: jo (2)" in html
     assert "nearest of four references pasted" in html and "mouth" in html
     assert "best: jo_" in html and "mouth PSNR" in html
-    for asked in ("losses.perceptual", "batches.references", "widths"):
-        assert asked in html
+    for setting in ("losses.perceptual", "batches.references", "widths"):
+        assert setting in html
     check_strip(tmp_path / "appearance.report" / "sample_1.png")
 
 
 def check_strip(path: Path) -> None:
-    """Frames of a held-out clip from what went in to how far off it came out, below each other."""
+    """Check the rows of a sample: from the source frame to the difference from the truth."""
     strip = cv2.imread(str(path))
     names = ("source", "masked", "references", "landmarks", "output", "truth", "difference")
     rows = dict(zip(names, np.array_split(strip[:, len(strip[0]) // 8 :], 7), strict=True))
@@ -55,7 +55,7 @@ def check_strip(path: Path) -> None:
     assert rows["difference"].max() > 20
 
 
-def test_without_a_test_split_the_validation_speakers_stand_in(
+def test_without_a_test_split_the_validation_speakers_are_measured(
     tmp_path: Path, whisper_dir: Path
 ) -> None:
     figures = {"judged_by": 0.0314, "cross_lmd": 0.0214, "cross_r": 0.7}
@@ -67,8 +67,8 @@ def test_without_a_test_split_the_validation_speakers_stand_in(
     assert "0.0314" in html
     assert "best: jo_0-00000-00-000, speech of jo_1-00000-00-000" in html and "worst: jo_" in html
     assert f'batch</th><td class="n">{job.motion.batch}<' in html
-    for said in ("20 of 20: stopped early", "1.5 min", "2.50 ("):
-        assert said in html
-        assert said in (tmp_path / "motion.report.md").read_text()
+    for fact in ("20 of 20: stopped early", "1.5 min", "2.50 ("):
+        assert fact in html
+        assert fact in (tmp_path / "motion.report.md").read_text()
     assert "Split val: 2 clips of 1 speaker: jo (2)" in html
     assert "still mouth" in html and "denoiser.width" in html

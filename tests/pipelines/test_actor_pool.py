@@ -90,7 +90,7 @@ def test_transient_errors_are_retried_and_others_end_only_their_task(two_machine
         (Reason.INTERNAL, ErrorClass.BUG),
     }
     assert len(given) == 3
-    one_worker = partial(ActorPool, Work, lambda cpus: Shape(1, 0.9))
+    one_worker = partial(ActorPool, Work, lambda found: Shape(1, Resources(cpus=0.9)))
     pool, came = one_worker(PoolConfig(retry_seconds=(0.1, 0.1))), []
     pool.add(Task("fail_twice", (), came.append, came.append))
     while pool.load:

@@ -1,4 +1,4 @@
-"""`mytalk adapt` on real footage, and what it refuses before it works."""
+"""`mytalk adapt` on real footage, and its refusals before work."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from mytalk_core.errors import MytalkError
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    """A renderer that knows nothing."""
+    """An untrained renderer."""
     torch.manual_seed(0)
     path = tmp_path / "weights.safetensors"
     save_renderer(Renderer(SIZES["tiny"]), path)
@@ -25,7 +25,7 @@ def weights(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("landmarker_model")
-def test_an_actor_is_learnt_from_a_film_and_the_gain_is_shown(
+def test_the_renderer_is_adapted_to_a_film_and_the_gain_is_shown(
     sample_clips: dict[str, SampleClip],
     weights: Path,
     tmp_path: Path,
@@ -38,27 +38,29 @@ def test_an_actor_is_learnt_from_a_film_and_the_gain_is_shown(
     film, out = sample_clips["jwp_intro"].path, tmp_path / "actor.safetensors"
     arguments = ["adapt", str(film), "--out", str(out), "--seconds", "1"]
     assert run([*arguments, "--renderer", str(weights), "--json"]) == 0
-    told = json.loads(capfd.readouterr().out)
+    printed = json.loads(capfd.readouterr().out)
     record = load_adapted(out).record
-    assert told["weights"] == str(out)
-    assert told["before"] == {"psnr": record.before.psnr, "lpips": record.before.lpips}
+    assert printed["weights"] == str(out)
+    assert printed["before"] == {"psnr": record.before.psnr, "lpips": record.before.lpips}
     assert record.steps == 20
     assert record.learnt_frames > 50
     page = out.with_name("actor.safetensors.report.html")
-    assert told["report"] == str(page)
+    assert printed["report"] == str(page)
     assert film.name in page.read_text(encoding="utf-8")
     assert sorted(tmp_path.iterdir()) == sorted([weights, out, page])  # and nothing else
 
 
 @pytest.mark.parametrize("name", ["actor.bin", "missing/actor.safetensors"])
-def test_weights_that_cannot_be_written_are_refused_at_once(
+def test_unwritable_weights_are_refused_first(
     name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["adapt", str(tmp_path / "film.mp4"), "--out", str(tmp_path / name)]) != 0
     assert name in capfd.readouterr().err
 
 
-def test_a_film_that_is_none_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_not_a_film_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     film = tmp_path / "film.mp4"
     film.write_bytes(b"no film")
     assert run(["adapt", str(film), "--out", str(tmp_path / "actor.safetensors")]) == 2

@@ -34,7 +34,7 @@ def script(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("whisper_dir")
-def test_a_scripted_speech_is_written_and_said(
+def test_a_scripted_speech_is_written_and_printed(
     sample_clips: dict[str, SampleClip],
     script: Path,
     tmp_path: Path,
@@ -52,12 +52,12 @@ def test_a_scripted_speech_is_written_and_said(
 
 
 @pytest.mark.usefixtures("whisper_dir")
-def test_silence_is_no_failure(silence: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_silence_is_not_a_failure(silence: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["align", str(silence)]) == 0
     assert "voice: 0.0 s" in capsys.readouterr().out
 
 
-def test_a_bad_script_is_found_out_first_and_leaves_nothing(
+def test_a_bad_script_is_refused_first_and_leaves_nothing(
     silence: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prose, out = tmp_path / "prose.srt", tmp_path / "out.json"
@@ -69,7 +69,7 @@ def test_a_bad_script_is_found_out_first_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("content", [b"", b"no sound in here"])
-def test_what_is_no_sound_is_bad_input(
+def test_a_file_without_audio_is_bad_input(
     tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     speech, out = tmp_path / "speech.wav", tmp_path / "out.json"
@@ -89,8 +89,8 @@ def test_a_bad_line_of_a_script_is_named_and_the_others_are_used(
     script.write_text(SCRIPT + "\n3\n00:00:07,000 --> 00:00:07,000\nGoodbye.\n")
     speech = str(sample_clips["test_movie"].path)
     assert run(["align", speech, "--script", str(script)]) == 0
-    said = " ".join(capfd.readouterr().err.split())
-    assert "line 3 (0:00:07.000 to 0:00:07.000) 'Goodbye.' has no length: it is skipped" in said
+    message = " ".join(capfd.readouterr().err.split())
+    assert "line 3 (0:00:07.000 to 0:00:07.000) 'Goodbye.' has no length: it is skipped" in message
     assert run(["--json", "align", speech, "--script", str(script), "--language", "de"]) == 0
     printed = json.loads(capfd.readouterr().out)
     assert [fault["line"] for fault in printed["script_faults"]] == [3]
@@ -99,6 +99,8 @@ def test_a_bad_line_of_a_script_is_named_and_the_others_are_used(
     assert printed["heard"]["language"] == "en" and printed["heard"]["probability"] > 0.5
 
 
-def test_what_is_no_language_is_refused(silence: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_language_tag_is_refused(
+    silence: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["align", str(silence), "--language", "English!"]) == 2
     assert "--language" in capsys.readouterr().err

@@ -23,7 +23,7 @@ from tests.synthetic_face import write_curated
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Curated data, and weights that know nothing."""
+    """Curated data, and untrained weights."""
     folder = tmp_path_factory.mktemp("evaluate")
     write_curated(folder / "data", {"train": ["ann"], "test": ["jo", "kim"]})
     torch.manual_seed(0)
@@ -57,7 +57,7 @@ def test_motion_is_measured_written_and_shown(
     assert "motion: silence" in capsys.readouterr().out
 
 
-def test_appearance_is_one_json_document_for_machines(
+def test_appearance_is_printed_as_one_json_document(
     folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for needed in ("face-embedding", "face-landmarker", "perceptual-alexnet"):
@@ -66,12 +66,12 @@ def test_appearance_is_one_json_document_for_machines(
         except MytalkError as error:
             pytest.skip(f"no {needed} here: {error}")
     assert run(["--json", *arguments(folder, tmp_path, "appearance")]) == 0
-    told = json.loads(capfd.readouterr().out)
-    own, cross, _ = told["appearance"]["tables"].values()
+    printed = json.loads(capfd.readouterr().out)
+    own, cross, _ = printed["appearance"]["tables"].values()
     assert own["values"]["outside"]["ours"]["all"] == cross["values"]["outside"]["ours"]["all"] == 0
     assert own["values"]["csim"]["ours"]["jo"] > 0.5
     assert own["values"]["lpips_mouth"]["ours"]["jo"] > 0
-    assert json.loads((tmp_path / "evaluation.json").read_text()) == told
+    assert json.loads((tmp_path / "evaluation.json").read_text()) == printed
 
 
 def test_the_absence_of_the_independent_judge_is_printed(
@@ -91,7 +91,7 @@ def test_the_absence_of_the_independent_judge_is_printed(
     assert "weights are not installed" in (tmp_path / "evaluation.html").read_text()
 
 
-def test_motion_wants_a_single_data_set(
+def test_motion_requires_a_single_data_set(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     more = ["motion", "--data", str(folder / "data")]
@@ -110,7 +110,7 @@ def test_a_split_without_clips_leaves_nothing(
     assert not out.exists()
 
 
-def test_weights_that_are_none_are_bad_input(
+def test_files_that_are_not_weights_are_bad_input(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nonsense = tmp_path / "motion.safetensors"
@@ -122,7 +122,7 @@ def test_weights_that_are_none_are_bad_input(
     assert not list(out.iterdir())
 
 
-def test_a_file_in_the_way_of_the_folder_is_said(
+def test_a_file_in_place_of_the_output_folder_is_reported(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "out").write_text("I am a file.")

@@ -1,4 +1,4 @@
-"""`mytalk inspect` on shards, manifests and indexes, for people, machines and browsers."""
+"""`mytalk inspect` on shards, manifests and indexes: tables, JSON and contact sheets."""
 
 import json
 import shutil
@@ -15,12 +15,12 @@ KEY = "ann_0-00000-00-000"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Curated data: two clips of ann and two of bo to train on, two of cy to judge by."""
+    """Curated data: two clips each of ann and bo for training, two of cy for validation."""
     folder = tmp_path_factory.mktemp("curated")
     return write_curated(folder, {"train": ["ann", "bo"], "val": ["cy"]})
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
+def printed(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
     assert run(["--json", "inspect", *map(str, arguments)]) == 0
     return json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
 
@@ -30,7 +30,7 @@ def test_a_shard_is_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert run(["inspect", str(shard)]) == 0
     out = capsys.readouterr().out
     assert KEY in out and "bo" in out and "1.60" in out and "crop.mp4" in out
-    samples = told(capsys, shard)["samples"]
+    samples = printed(capsys, shard)["samples"]
     assert len(samples) == 4
     assert samples[0]["meta"]["frame_count"] == 40
     assert samples[0]["members"]["json"] > 100
@@ -38,7 +38,7 @@ def test_a_shard_is_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_an_index_is_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for data in (folder, folder / "index.parquet"):
-        found = told(capsys, data, "--limit", "3")
+        found = printed(capsys, data, "--limit", "3")
         assert {group["split"]: group["rows"] for group in found["groups"]} == {
             "train": 4,
             "val": 2,
@@ -53,8 +53,8 @@ def test_one_sample_is_shown_in_full(folder: Path, capsys: pytest.CaptureFixture
     assert run(["inspect", str(shard), "--key", KEY]) == 0
     out = capsys.readouterr().out
     assert "40 x 478 x 3" in out and "RMS" in out and "mesh478" in out
-    from_shard = told(capsys, shard, "--key", KEY)
-    from_index = told(capsys, folder, "--key", KEY)
+    from_shard = printed(capsys, shard, "--key", KEY)
+    from_index = printed(capsys, folder, "--key", KEY)
     assert from_index["sample"] == from_shard["sample"]
     assert from_index["row"]["split"] == "train"
 
@@ -66,13 +66,13 @@ def test_a_manifest_without_its_shards_still_has_rows(
         KEY, Kind.CLIP, "a.mp4", "a", "ann", Status.OK, shard="shard-00000.tar", key=KEY
     )
     write_manifest(tmp_path / "manifest.parquet", [row])
-    assert set(told(capsys, tmp_path, "--key", KEY)) == {"row"}
+    assert set(printed(capsys, tmp_path, "--key", KEY)) == {"row"}
     # Beside its shard the sample is found, though this row does not say where in it.
     shutil.copy(folder / "train" / "shard-00000.tar", tmp_path)
-    assert told(capsys, tmp_path, "--key", KEY)["sample"]["json"]["content"]["speaker"] == "ann"
+    assert printed(capsys, tmp_path, "--key", KEY)["sample"]["json"]["content"]["speaker"] == "ann"
 
 
-def test_the_contact_sheet_shows_as_many_clips_as_asked_for(
+def test_the_contact_sheet_has_at_most_the_limit_of_clips(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sheet = tmp_path / "sheet.html"
@@ -82,11 +82,11 @@ def test_the_contact_sheet_shows_as_many_clips_as_asked_for(
         ((folder / "val" / "shard-00000.tar",), 2),
         ((folder, "--key", KEY), 1),
     ):
-        assert told(capsys, *arguments, "--html", sheet)["contact_sheet"] == str(sheet)
+        assert printed(capsys, *arguments, "--html", sheet)["contact_sheet"] == str(sheet)
         assert sheet.read_text().count("<section>") == clips
 
 
-def test_what_cannot_be_shown_is_one_line_and_exit_code_2(
+def test_unreadable_data_is_one_line_and_exit_code_2(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     noise = tmp_path / "noise.tar"

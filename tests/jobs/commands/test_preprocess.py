@@ -1,4 +1,4 @@
-"""`mytalk preprocess` as people and schedulers use it."""
+"""`mytalk preprocess` from the command line."""
 
 import json
 import time
@@ -24,24 +24,24 @@ def films(tmp_path_factory, sample_clips, run_ffmpeg) -> Path:
     return folder
 
 
-def test_a_run_says_what_became_of_the_footage(
+def test_a_run_prints_the_counts_of_its_footage(
     films, tmp_path, capfd, landmarker_model, whisper_dir
 ):
     out = tmp_path / "out"
     command = ["--json", "preprocess", str(films), "--out", str(out), "--licence", "CC0-1.0"]
     assert run([*command, "--speakers", "unknown"]) == 1  # some of the work failed
-    told = json.loads(capfd.readouterr().out)
-    assert told["sources"] == {"failed": 1, "ok": 1}
-    assert told["reasons"] == {"not_media": 1}
-    assert told["tracks"] == {"ok": 1}
+    printed = json.loads(capfd.readouterr().out)
+    assert printed["sources"] == {"failed": 1, "ok": 1}
+    assert printed["reasons"] == {"not_media": 1}
+    assert printed["tracks"] == {"ok": 1}
     rows = read_manifest(out / "manifest.parquet")
     (clip,) = (row for row in rows if row.kind is Kind.CLIP)
     assert (clip.status, clip.speaker, clip.licence) == (Status.OK, "", "CC0-1.0")
-    assert len(clip.embedding) == 128  # nobody knows who it is
+    assert len(clip.embedding) == 128  # the speaker is unknown
     page = (out / "report.html").read_text()
     assert "bad.mp4" in page
     assert "data:image/jpeg;base64," in page
-    assert json.loads((out / "summary.json").read_text())["sources"] == told["sources"]
+    assert json.loads((out / "summary.json").read_text())["sources"] == printed["sources"]
 
     assert run([*command[1:], "--speakers", "unknown", "--retry", "failed"]) == 1
     assert "2 sources: 1 failed, 1 ok" in capfd.readouterr().out
@@ -55,14 +55,14 @@ def test_a_run_says_what_became_of_the_footage(
         (["list.csv"], "cannot be read"),
     ],
 )
-def test_inputs_that_are_none_are_refused(
+def test_unusable_inputs_are_refused(
     tmp_path, monkeypatch, capfd, arguments, words, landmarker_model, whisper_dir
 ):
     monkeypatch.chdir(tmp_path)
     assert run(["preprocess", *arguments, "--out", str(tmp_path / "out")]) == 2
-    told = capfd.readouterr().err
-    assert words in told
-    assert "Traceback" not in told
+    printed = capfd.readouterr().err
+    assert words in printed
+    assert "Traceback" not in printed
     assert not (tmp_path / "out").exists()
 
 
@@ -75,7 +75,7 @@ def progress_of_ten(folder: Path) -> RunProgress:
     return progress
 
 
-def test_every_stage_has_a_line_with_an_estimate(tmp_path):
+def test_every_stage_has_a_row_with_the_time_left(tmp_path):
     progress = progress_of_ten(tmp_path)
     progress.started -= 100
     progress.log.count(Stage.TRACKS, done=7, filtered=3, seconds=3600)
@@ -94,7 +94,7 @@ def test_every_stage_has_a_line_with_an_estimate(tmp_path):
     assert tracks == ["tracks", "7", "0", "3", "36.0", "0:01:40"]
 
 
-def test_what_an_earlier_run_did_is_not_this_runs_speed(tmp_path):
+def test_results_of_an_earlier_run_do_not_count_as_throughput(tmp_path):
     progress = progress_of_ten(tmp_path)
     progress.chunk_done(ChunkState("x", (), {"ok": 5}, 5, 15.0, {}), found=True)
     assert progress.done == 5

@@ -1,4 +1,4 @@
-"""What `mytalk train` refuses before any work, with one line each."""
+"""Refusals of `mytalk train` before any work."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.synthetic_face import write_curated
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Curated data whose crops no renderer can take; models are not asked for."""
+    """Curated data with crops of a size that no renderer takes; no model is fetched."""
     monkeypatch.setattr(model_store, "pull", lambda name: tmp_path / name)
     write_curated(tmp_path / "data", {"train": ["ann"], "val": ["jo"]}, clips=1, size=100)
     save_renderer(Renderer(SIZES["tiny"]), tmp_path / "tiny.safetensors")
@@ -21,7 +21,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    "model, more, said",
+    "model, more, message",
     [
         ("motion", ["--size", "gpu512"], "--size gpu512: is a size of the renderer only"),
         ("motion", ["--from", "tiny.safetensors"], "--from: takes initial weights of a renderer"),
@@ -32,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_a_run_that_is_impossible_is_refused_in_one_line(
-    folder: Path, capsys: pytest.CaptureFixture[str], model: str, more: list[str], said: str
+    folder: Path, capsys: pytest.CaptureFixture[str], model: str, more: list[str], message: str
 ) -> None:
     more = [str(folder / each) if each.endswith(".safetensors") else each for each in more]
     command = ["--quiet", "train", model, "--data", str(folder / "data")]
@@ -40,5 +40,5 @@ def test_a_run_that_is_impossible_is_refused_in_one_line(
     found = capsys.readouterr()
     assert found.out == ""
     assert len(found.err.strip().splitlines()) == 1
-    assert said in found.err
+    assert message in found.err
     assert not (folder / "out").exists()
