@@ -27,10 +27,12 @@ from mytalk_core.curation.passes import account, copies, packing, people, rows
 from mytalk_core.curation.passes.rows import ManifestPiece
 from mytalk_core.curation.passes.work import ROWS_PER_RANGE, Work
 from mytalk_core.data.curated import CuratedFolder, is_complete, start, write_record
-from mytalk_core.data.manifest_stream import survey_manifest
+from mytalk_core.data.curated_upload import uploaded
+from mytalk_core.data.manifest_stream import Survey, survey_manifest
 from mytalk_core.data.recipe import ResultKind, made_with
 from mytalk_core.data.run_lock import run_lock
-from mytalk_core.data.storage import open_store
+from mytalk_core.data.storage import Store, is_local, open_store
+from mytalk_core.data.stored_files import absolute
 from mytalk_core.errors import (
     BadInputError,
     MytalkError,
@@ -75,8 +77,8 @@ class Pass:
 
 
 def curate(
-    manifests: Sequence[Path],
-    out: Path,
+    manifests: Sequence[str | Path],
+    out: str | Path,
     config: CurateConfig,
     execution: Execution = _LOCAL_EXECUTION,
     progress: Progress = lambda done, total: None,
@@ -88,8 +90,11 @@ def curate(
     the missing tasks.
 
     Args:
-        manifests: `manifest.parquet` files; the shards that they name are in the same folders.
-        out: folder as `CuratedFolder` describes it. It needs about 2 KB per row during the run.
+        manifests: paths or URLs of `manifest.parquet` files; the shards that they name are in the
+            same folders.
+        out: folder as `CuratedFolder` describes it. It needs about 2 KB per row during the run. The
+            result for a URL is written to a local temporary folder first, so it needs the
+            in-process runner.
         config: filters, copies, splits and packing.
         execution: Beam runner and size of tasks.
         progress: called about once a second with (tasks done, all tasks).
@@ -98,31 +103,29 @@ def curate(
     Raises:
         BadInputError: where a manifest cannot be read, a shard does not match its manifest, `out`
             holds the result of another configuration, another run writes there, the runner does
-            not exist, no speaker has a held-out name, or names that differ only by letter case are
-            in two splits.
+            not exist or cannot write to a URL, no speaker has a held-out name, or names that differ
+            only by letter case are in two splits.
         OutputError: where `out` cannot be written or the disk is full.
     """
+    if not is_local(str(out)):
+        _check_local_runner(execution, str(out))
+        with _uploaded(open_store(out), notify) as local:
+            return curate(manifests, local, config, execution, progress, notify)
     engine = _runner(execution.runner)
-    surveys = [survey_manifest(path) for path in sorted({path.resolve() for path in manifests})]
+    surveys = [survey_manifest(path) for path in sorted({absolute(path) for path in manifests})]
     surveys.sort(key=lambda survey: survey.digest)  # independent of the manifests' paths
     check_speakers(frozenset[str]().union(*(survey.speakers for survey in surveys)), config)
     settings = configuration(config, [survey.digest for survey in surveys])
-    folder = CuratedFolder(out.resolve())
+    folder = CuratedFolder(Path(absolute(out)))
     total = sum(survey.rows for survey in surveys)
     ranges = max(1, -(-total // execution.rows_per_range))
     work = Work(folder, config, configuration_id(settings), ranges)
     if not is_complete(folder, work.name):
         with run_lock(open_store(folder.root), notify) as lock:
             start(folder, work.name, settings)
-            pieces = [
-                (str(survey.path), survey.digest, group)
-                for survey in surveys
-                for group in range(survey.row_groups)
-            ]
-            numbered = [ManifestPiece(number, *piece) for number, piece in enumerate(pieces)]
             options = PipelineOptions(list(execution.runner_options))
             pipeline = beam.Pipeline(runner=engine, options=options)
-            planned = passes(work, numbered)
+            planned = passes(work, _pieces(surveys))
             _compose(pipeline, work, planned)
             with _reporting(work, sum(len(each.tasks) for each in planned), progress):
                 _run(pipeline)
@@ -130,6 +133,15 @@ def curate(
             write_record(folder.completed, work.name, {"versions": made_with(ResultKind.CURATION)})
     shutil.rmtree(folder.work, ignore_errors=True)
     return funnel_from_json(folder.funnel.read_text(encoding="utf-8"))
+
+
+def _pieces(surveys: Sequence[Survey]) -> list[ManifestPiece]:
+    """Return every row group of the manifests, numbered."""
+    groups = ((survey, group) for survey in surveys for group in range(survey.row_groups))
+    return [
+        ManifestPiece(number, survey.path, survey.digest, group)
+        for number, (survey, group) in enumerate(groups)
+    ]
 
 
 def passes(work: Work, pieces: Sequence[ManifestPiece]) -> list[Pass]:
@@ -240,6 +252,23 @@ class TaskFailedError(Exception):
         if not marker:
             return None
         return error_from_json(json.JSONDecoder().raw_decode(rest)[0])
+
+
+@contextmanager
+def _uploaded(store: Store, notify: Callable[[str], None]) -> Iterator[Path]:
+    with run_lock(store, notify) as lock, uploaded(store) as folder:
+        yield folder.root
+        lock.check()
+
+
+def _check_local_runner(execution: Execution, out: str) -> None:
+    if execution.runner != LOCAL_RUNNER:
+        raise BadInputError(
+            "is a URL, and the shards pass through a local folder that other machines do not see.",
+            reason=Reason.BAD_CONFIGURATION,
+            where=out,
+            remedy=f"Give --runner {LOCAL_RUNNER}, or a path that all workers see.",
+        )
 
 
 def _runner(name: str) -> PipelineRunner:

@@ -53,7 +53,7 @@ def align(options: AlignOptions) -> None:
     mytalk --json align speech.wav
     """
     from mytalk_core.data.output_check import check_output_files
-    from mytalk_core.data.storage import published_file
+    from mytalk_core.data.stored_files import published_file
     from mytalk_core.dubbing.notes import language_notes
     from mytalk_core.speech.languages import check_language
     from mytalk_core.speech.script import Script, faults_to_json, read_script

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.console import EXIT_SOME_FAILED, note, progress, result
+from jobs.console import EXIT_SOME_FAILED, counted, note, result
 from jobs.options import with_options
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ _SPEAKERS_SHOWN = 20
 class CurateOptions:
     """Options of `mytalk curate`."""
 
-    manifests: Annotated[list[Path], typer.Argument(metavar="MANIFEST", show_default=False)]
-    """The manifest.parquet beside the shards."""
+    manifests: Annotated[list[str], typer.Argument(metavar="MANIFEST", show_default=False)]
+    """The manifest.parquet beside the shards; path or URL."""
 
-    out: Annotated[Path, typer.Option(show_default=False)]
-    """Folder for training shards and reports."""
+    out: Annotated[str, typer.Option(show_default=False)]
+    """Folder for training shards and reports; path or URL."""
 
     holdout: Annotated[str, typer.Option()] = ""
     """Speakers for the test split only, separated by commas; a name with a comma in double
@@ -105,7 +105,7 @@ def curate(options: CurateOptions) -> None:
     others. The same command again continues. Beside the shards it writes
     dataset_card.html (clips and hours that each filter removes), manifest.parquet
     (the reasons for each clip) and index.parquet (the byte range of each clip).
-    Shards and DIR are paths that all workers see.
+    Where Beam runs on several machines, all of them must see these paths.
 
     \b
     mytalk curate work/manifest.parquet --out try --dry-run --min-face 100
@@ -118,17 +118,19 @@ def curate(options: CurateOptions) -> None:
     from mytalk_core.data.curated import CuratedFolder
     from mytalk_core.data.output_check import check_output_folder
     from mytalk_core.data.splits import SPLITS
+    from mytalk_core.data.stored_files import store_and_name
 
-    out, manifests = options.out, options.manifests
+    out, manifests = options.out.rstrip("/") or "/", options.manifests
     # The manifest of a curated folder names shards in its folders of splits.
-    shards = [manifest.parent / split for manifest in manifests for split in SPLITS]
+    folders = [store_and_name(manifest)[0].url for manifest in manifests]
+    shards = [f"{folder}/{split}" for folder in folders for split in SPLITS]
     check_output_folder(out, CuratedFolder(Path()).outputs(), [*manifests, *shards])
     config = _config(options)
     funnel = _run(options, config)
-    result({"out": str(out), **asdict(funnel)}, _tables(funnel))
+    result({"out": out, **asdict(funnel)}, _tables(funnel))
     for warning in _warnings(funnel, config.holdout):
         note(warning)
-    note(f"The full report is {out / 'dataset_card.html'}")
+    note(f"The full report is {out}/dataset_card.html")
     if _lost(funnel) or not funnel.splits["train"].count:
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -165,15 +167,9 @@ def _config(options: CurateOptions) -> CurateConfig:
 
 def _run(options: CurateOptions, config: CurateConfig) -> Funnel:
     """Run the pipeline with a progress bar."""
-    shown = 0
-    with progress(f"curating into {options.out}", None) as advance, _silent_engine():
+    with counted(f"curating into {options.out}", None) as report, _silent_engine():
         from pipelines.curate import Execution
         from pipelines.curate import curate as run_curation
-
-        def report(done: int, total: int) -> None:
-            nonlocal shown
-            advance(done - shown, total)
-            shown = done
 
         execution = Execution(options.runner, options.runner_option or (), options.rows_per_task)
         return run_curation(options.manifests, options.out, config, execution, report, note)

@@ -211,7 +211,7 @@ def _holding(facts: dict[str, Any]) -> str:
 def _draw(html: str, title: str, samples: Iterator[Members]) -> None:
     from mytalk_core.data.contact_sheet import write_contact_sheet
     from mytalk_core.data.shards import decode_sample
-    from mytalk_core.data.storage import published_file
+    from mytalk_core.data.stored_files import published_file
 
     with published_file(html) as temporary:
         write_contact_sheet(temporary, title, map(decode_sample, samples))

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from mytalk_core.data.manifest import Kind, Status, with_normal_speakers
 from mytalk_core.data.splits import Split, SplitConfig, assign_split, check_clashes
-from mytalk_core.data.storage import Store, open_store, store_and_name
+from mytalk_core.data.storage import Store, open_store
+from mytalk_core.data.stored_files import store_and_name
 from mytalk_core.errors import BadInputError, Reason
 
 INDEX_NAME: Final = "index.parquet"  # written by curation

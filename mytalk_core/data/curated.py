@@ -162,14 +162,19 @@ def _make_room(folder: CuratedFolder, configuration_id: str) -> None:
     if not occupied or held.get("configuration_id") == configuration_id:
         return
     if not held.get("configuration", {}).get("dry_run"):
-        raise BadInputError(
-            "this folder contains other files, or the result of another configuration.",
-            reason=Reason.BAD_CONFIGURATION,
-            where=str(folder.root),
-            remedy="Give another --out, or delete it first.",
-        )
+        raise occupied_error(str(folder.root))
     folder.completed.unlink(missing_ok=True)
     shutil.rmtree(folder.work, ignore_errors=True)
+
+
+def occupied_error(where: str) -> BadInputError:
+    """Return the error for an output folder with other content."""
+    return BadInputError(
+        "this folder contains other files, or the result of another configuration.",
+        reason=Reason.BAD_CONFIGURATION,
+        where=where,
+        remedy="Give another --out, or delete it first.",
+    )
 
 
 def write_record(path: Path, configuration_id: str, content: Mapping[str, object]) -> None:

@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mytalk_core.data.names import normal_name
+from mytalk_core.data.storage import is_local, local_file
+from mytalk_core.data.stored_files import store_and_name
 from mytalk_core.errors import BadInputError, ErrorClass, Reason
 from mytalk_core.media.output import atomic_path
 
@@ -151,13 +154,15 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     return rows_of(table, str(path))
 
 
-def open_manifest(path: Path) -> pq.ParquetFile:
-    """Open a manifest for reading in batches, and check its columns.
+def open_manifest(path: str | Path) -> pq.ParquetFile:
+    """Open a manifest, at a path or URL, for reading in batches, and check its columns.
 
     Raises:
         BadInputError: the file is missing or not Parquet, or lacks a column.
+        StorageError: STORAGE_ERROR.
     """
-    if not path.is_file():
+    source = _source(str(path))
+    if source is None:
         raise BadInputError(
             "there is no manifest here",
             reason=Reason.NOT_FOUND,
@@ -166,11 +171,19 @@ def open_manifest(path: Path) -> pq.ParquetFile:
         )
     try:
         # Without pre-buffering of whole row groups: a manifest may consist of one.
-        file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
+        file = pq.ParquetFile(source, pre_buffer=False, buffer_size=1 << 16)
     except (pa.ArrowInvalid, OSError) as error:
         raise no_parquet(path, error) from error
     _require_columns(file.schema_arrow.names, str(path))
     return file
+
+
+def _source(path: str) -> Path | BinaryIO | None:
+    """Return the local path or the opened remote file, or None where there is none."""
+    if is_local(path):
+        return local if (local := local_file(path)).is_file() else None
+    store, name = store_and_name(path)
+    return store.open_read(name) if store.exists(name) else None
 
 
 def with_normal_speakers(table: pa.Table) -> pa.Table:
@@ -185,7 +198,7 @@ def with_normal_speakers(table: pa.Table) -> pa.Table:
     return table.set_column(column, "speaker", pc.fill_null(speakers, ""))
 
 
-def no_parquet(path: Path, error: Exception) -> BadInputError:
+def no_parquet(path: str | Path, error: Exception) -> BadInputError:
     """Return the error for a manifest that cannot be read because of `error`."""
     return BadInputError(
         f"this is not a Parquet file ({error})", reason=Reason.UNREADABLE, where=str(path)

@@ -35,14 +35,14 @@ _INCIDENTAL = frozenset({"seconds_spent"})
 class Survey:
     """Summary of a manifest."""
 
-    path: Path
+    path: str  # or URL
     digest: str  # of all values except the time spent; 32 hexadecimal digits
     rows: int
     row_groups: int  # of the Parquet file
     speakers: frozenset[str]  # normalised names, without unknown speakers
 
 
-def survey_manifest(path: Path) -> Survey:
+def survey_manifest(path: str | Path) -> Survey:
     """Check a manifest, count its rows and digest its values in one pass.
 
     The digest does not depend on compression, row groups or `seconds_spent`.
@@ -66,11 +66,11 @@ def survey_manifest(path: Path) -> Survey:
     for of_lengths, of_values in hashers.values():
         whole.update(of_lengths.digest() + of_values.digest())
     names = frozenset(normal_name(name or "") for name in speakers) - {""}
-    return Survey(path, whole.hexdigest(), rows, open_manifest(path).num_row_groups, names)
+    return Survey(str(path), whole.hexdigest(), rows, open_manifest(path).num_row_groups, names)
 
 
 def manifest_batches(
-    path: Path, rows: int = 16384, row_group: int | None = None
+    path: str | Path, rows: int = 16384, row_group: int | None = None
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a manifest, or of one row group, in batches of at most `rows`.
 
@@ -86,7 +86,7 @@ def manifest_batches(
         raise no_parquet(path, error) from error
 
 
-def _check_words(batch: pa.RecordBatch, path: Path) -> None:
+def _check_words(batch: pa.RecordBatch, path: str | Path) -> None:
     for name, words in _WORDS.items():
         found = {word for word in pc.unique(batch[name]).to_pylist() if word}
         if unknown := found - {word.value for word in words}:

@@ -15,13 +15,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from mytalk_core.data.retrying import with_retries
-from mytalk_core.data.storage import (
-    is_local,
-    local_file,
-    open_store,
-    remote_file,
-    store_and_name,
-)
+from mytalk_core.data.storage import is_local, local_file, open_store, remote_file
+from mytalk_core.data.stored_files import store_and_name
 from mytalk_core.errors import BadInputError, OutputError, Reason
 from mytalk_core.media.leftovers import sweep_leftovers
 

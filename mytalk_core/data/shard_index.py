@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
+from mytalk_core.data.storage import is_local, local_file
+from mytalk_core.data.stored_files import remote_bytes
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.output import atomic_path
 
@@ -16,7 +18,7 @@ class SampleBytes:
     """Byte range of one sample in a shard: headers, members and padding."""
 
     shard: str
-    """Path of the tar."""
+    """Path or URL of the tar."""
 
     key: str
     """Key of the sample."""
@@ -34,18 +36,9 @@ def read_sample_bytes(sample: SampleBytes) -> bytes:
     Raises:
         BadInputError: NOT_FOUND if the shard is missing or too short, DECODE_ERROR if another
             sample, or none, is at that offset.
+        StorageError: STORAGE_ERROR.
     """
-    try:
-        with open(sample.shard, "rb") as shard:
-            shard.seek(sample.offset)
-            data = shard.read(sample.size)
-    except OSError as error:
-        raise BadInputError(
-            f"cannot be read: {error.strerror}.",
-            reason=Reason.NOT_FOUND,
-            where=sample.shard,
-            remedy="Restore the shard, or curate again into another folder.",
-        ) from error
+    data = _bytes(sample)
     if len(data) < sample.size:
         raise BadInputError(
             f"ends before the sample {sample.key}.", reason=Reason.NOT_FOUND, where=sample.shard
@@ -58,6 +51,22 @@ def read_sample_bytes(sample: SampleBytes) -> bytes:
             remedy="Shards and manifest are from different runs; preprocess again.",
         )
     return data
+
+
+def _bytes(sample: SampleBytes) -> bytes:
+    if not is_local(sample.shard):
+        return remote_bytes(sample.shard, sample.offset, sample.size)
+    try:
+        with local_file(sample.shard).open("rb") as shard:
+            shard.seek(sample.offset)
+            return shard.read(sample.size)
+    except OSError as error:
+        raise BadInputError(
+            f"cannot be read: {error.strerror}.",
+            reason=Reason.NOT_FOUND,
+            where=sample.shard,
+            remedy="Restore the shard, or curate again into another folder.",
+        ) from error
 
 
 def _key_at_start(data: bytes) -> str | None:

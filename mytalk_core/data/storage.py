@@ -356,32 +356,6 @@ def open_store(url: str | Path) -> Store:
     return Store(text.rstrip("/") or "/")
 
 
-def store_and_name(file: str | Path) -> tuple[Store, str]:
-    """Split the path or URL of a file into the store of its folder and its name there.
-
-    Raises:
-        BadInputError: BAD_CONFIGURATION as `open_store`.
-    """
-    folder, slash, name = str(file).rpartition("/")
-    return open_store(folder or slash or "."), name
-
-
-@contextmanager
-def published_file(url: str) -> Iterator[Path]:
-    """Yield a local temporary path; its content is stored at `url`, a path or URL, on exit.
-
-    Raises:
-        BadInputError, OutputError, StorageError: as `open_store` and `Store.publish`.
-    """
-    if is_local(url):
-        with atomic_path(local_file(url)) as temporary:
-            yield temporary
-        return
-    store, name = store_and_name(url)
-    with store.publish(name) as temporary:
-        yield temporary
-
-
 def _has_hidden_part(name: str) -> bool:
     return any(part.startswith(".") for part in name.split("/"))
 

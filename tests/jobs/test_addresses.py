@@ -13,9 +13,10 @@ from jobs.app import run
 from jobs.commands import adapt, align, batch, dub, evaluate
 from mytalk_core.appearance.checkpoint import save_renderer
 from mytalk_core.appearance.renderer import SIZES, Renderer
+from mytalk_core.data.manifest import write_manifest
 from mytalk_core.evaluation.sections import Section
 from mytalk_core.speech.transcript import Transcript
-from pipelines import preprocess, train, train_sync
+from pipelines import curate, preprocess, train, train_sync
 from tests.synthetic_face import write_curated
 from tests.web_site import Site, serving
 
@@ -49,6 +50,8 @@ ARGUMENTS = {
     "preprocess: scratch": Argument(
         f"preprocess film.mp4 {OUT} --scratch {{}}", "new", REFUSED, REFUSED
     ),
+    "curate: manifest": Argument(f"curate {{}} {OUT}", "manifest.parquet", STARTED, REFUSED),
+    "curate: out": Argument("curate manifest.parquet --out {}", "new", STARTED, REFUSED),
     "train: data": Argument(TRAIN.replace("data data", "data {}"), "data", STARTED, REFUSED),
     "train: out": Argument(TRAIN.replace("out out", "out {}"), "new", REFUSED, REFUSED),
     "train: weights": Argument(f"{TRAIN} --from {{}}", WEIGHTS, REFUSED, REFUSED),
@@ -109,6 +112,7 @@ def inputs(
     (folder / "list.csv").write_text("source\nfilm.mp4\n")
     (folder / "catalogue.csv").write_text("video,speech,language\nfilm.mp4,speech.wav,en\n")
     (folder / "words").mkdir()
+    write_manifest(folder / "manifest.parquet", [])
     write_curated(folder / "data", {"train": ["ann"], "val": ["jo"], "test": ["kim"]}, clips=1)
     save_renderer(Renderer(SIZES["tiny"]), folder / WEIGHTS)
     fsspec.filesystem("s3").put(f"{folder}/", f"{s3_url}/addresses/", recursive=True)
@@ -125,6 +129,7 @@ def folder(
     monkeypatch.chdir(tmp_path)
     for module, name in (
         (preprocess, "preprocess"),
+        (curate, "curate"),
         (train, "run_training"),
         (train_sync, "run_sync_training"),
         (evaluate, "_measured_motion"),
@@ -189,7 +194,7 @@ def test_web_urls_work_or_are_refused_before_work(
         assert sorted(folder.rglob("*")) == before
 
 
-LISTED_BY_THE_RUN = ("preprocess: footage", "preprocess: list")
+READ_BY_THE_RUN = ("preprocess: footage", "preprocess: list", "curate: manifest")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +202,7 @@ LISTED_BY_THE_RUN = ("preprocess: footage", "preprocess: list")
     [
         name
         for name, argument in ARGUMENTS.items()
-        if argument.s3 != REFUSED and name not in LISTED_BY_THE_RUN
+        if argument.s3 != REFUSED and name not in READ_BY_THE_RUN
     ],
 )
 def test_a_bucket_that_does_not_exist_is_reported_before_work(

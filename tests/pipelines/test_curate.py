@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -456,3 +457,25 @@ def test_a_second_run_on_the_same_folder_is_refused(tmp_path):
         curate([], folder, CurateConfig())
     assert refusal.value.reason is Reason.OUTPUT_IN_USE
     assert list(folder.iterdir()) == []
+
+
+def test_an_object_store_holds_the_same_files(curated: Path, s3_url: str) -> None:
+    fsspec.filesystem("s3").put(f"{curated.parent}/in/", f"{s3_url}/curate/in/", recursive=True)
+    manifest, out = f"{s3_url}/curate/in/manifest.parquet", f"{s3_url}/curate/out"
+    funnel = curate([manifest], out, CONFIG)
+    store = open_store(out)
+    assert {name: store.read(name) for name in store.names()} == contents(curated)
+    assert curate([manifest], out, CONFIG) == funnel
+    with pytest.raises(BadInputError, match="another configuration") as refusal:
+        curate([manifest], out, replace(CONFIG, splits=SplitConfig(val_share=0.5)))
+    assert refusal.value.where == out
+
+
+def test_a_cluster_does_not_write_to_an_object_store(s3_url: str, manifest: Path) -> None:
+    with pytest.raises(BadInputError, match=LOCAL_RUNNER):
+        curate([manifest], f"{s3_url}/curate/flink", CONFIG, Execution("FlinkRunner"))
+
+
+def test_a_missing_remote_manifest_is_reported(s3_url: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="no manifest"):
+        curate([f"{s3_url}/curate/none.parquet"], tmp_path / "out", CONFIG)

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +26,9 @@ from mytalk_core.data.curated import CURATED_SCHEMA, INDEX_SCHEMA, write_table
 from mytalk_core.data.manifest import Kind, with_normal_speakers
 from mytalk_core.data.manifest_stream import manifest_batches
 from mytalk_core.data.splits import speaker_group
+from mytalk_core.data.storage import is_local
+from mytalk_core.data.stored_files import remote_size
+from mytalk_core.errors import BadInputError, Reason
 
 
 @dataclass(frozen=True)
@@ -34,21 +36,21 @@ class ManifestPiece:
     """A row group of a manifest, the input of one task."""
 
     number: int
-    path: str  # absolute; the shards are in the same folder
+    path: str  # absolute, or a URL; the shards are in the same folder
     digest: str
     row_group: int
 
 
 def scatter(work: Work, piece: ManifestPiece) -> None:
     """Read rows, check that their clips exist, and partition them by place in the shuffle."""
-    folder = Path(piece.path).parent
-    batches = manifest_batches(Path(piece.path), ROWS_PER_RANGE, piece.row_group)
+    folder = piece.path.rpartition("/")[0]
+    batches = manifest_batches(piece.path, ROWS_PER_RANGE, piece.row_group)
     for number, batch in enumerate(batches):
         rows = pa.Table.from_batches([batch]).filter(decisions.is_input(batch))
         rows = with_normal_speakers(rows)
         names = pc.if_else(pc.equal(rows["key"], ""), rows["id"], rows["key"])
         places = [shuffle_place(name, work.config.packing.seed) for name in names.to_pylist()]
-        paths = [str(folder / shard) if shard else "" for shard in rows["shard"].to_pylist()]
+        paths = [f"{folder}/{shard}" if shard else "" for shard in rows["shard"].to_pylist()]
         found = _found(paths, rows) if not work.config.dry_run else np.ones(len(paths), bool)
         columns = {
             "name": names,
@@ -77,9 +79,13 @@ def _found(paths: list[str], rows: pa.Table) -> np.ndarray[tuple[int], np.dtype[
 
 def _length(path: str) -> int:
     try:
-        return os.stat(path).st_size
+        return os.stat(path).st_size if is_local(path) else remote_size(path)
     except OSError:
         return -1
+    except BadInputError as error:
+        if error.reason is Reason.NOT_FOUND:
+            return -1
+        raise
 
 
 def judge(work: Work, number: int) -> None:
