@@ -67,7 +67,7 @@ class PoolWorker:
         self.held: list[Any] = []  # references of its tasks, in order
         self.alive_at = time.monotonic()  # of the last heartbeat, or the start of a task
         self._beats = -1
-        self._asked_at = 0.0
+        self._read_at = 0.0
         self._pulse: Any = None  # reference of the answer to come
 
     def idle_seconds(self, now: float, every: float) -> float:
@@ -78,6 +78,6 @@ class PoolWorker:
                 if beats != self._beats:
                     self._beats, self.alive_at = beats, now
             self._pulse = None
-        if self._pulse is None and now - self._asked_at >= every:
-            self._pulse, self._asked_at = self.handle.pulse.remote(), now
+        if self._pulse is None and now - self._read_at >= every:
+            self._pulse, self._read_at = self.handle.pulse.remote(), now
         return now - self.alive_at

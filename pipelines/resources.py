@@ -58,10 +58,9 @@ class Machine:
 def available(resources: Resources, machines: Sequence[Machine]) -> Resources:
     """Return the part of what a worker needs that some machine of the cluster can give.
 
-    Without a GPU anywhere the worker runs on CPUs. With GPUs on some machines, those without are
-    left out: a worker there would be slower by an order of magnitude. Where no machine has the
-    declared memory, the largest one's is reserved, as a worker that is never placed would wait
-    forever.
+    Without a GPU anywhere the worker runs on CPUs. With GPUs on some machines, those without receive
+    no worker of the stage, as in training. Where no machine has the declared memory, that of the
+    largest one is reserved, as a worker that is never placed would wait forever.
     """
     memory = max((machine.memory_bytes for machine in machines), default=math.inf)
     return replace(
