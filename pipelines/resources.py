@@ -58,7 +58,7 @@ class Machine:
 def available(resources: Resources, machines: Sequence[Machine]) -> Resources:
     """Return the part of what a worker needs that some machine of the cluster can give.
 
-    Without a GPU anywhere the worker runs on CPUs. With GPUs on some machines, those without receive
+    Without a GPU anywhere the worker runs on CPUs. With GPUs on some machines, the others receive
     no worker of the stage, as in training. Where no machine has the declared memory, that of the
     largest one is reserved, as a worker that is never placed would wait forever.
     """
