@@ -227,7 +227,7 @@ class Watch:
                     continue
                 kind = {
                     int(entry.name) == os.getpid(): "driver",
-                    command.startswith("ray::_Worker"): "worker",
+                    command.startswith("ray::WorkerActor"): "worker",
                     "footage.isolated" in command: "decoder",
                 }.get(True)
                 if kind:

@@ -267,7 +267,7 @@ def undisturbed(films, tmp_path_factory, models) -> Path:
 def test_killed_workers_change_nothing(undisturbed, films, tmp_path, models, two_cpus):
     """Both extraction workers are killed while the third unit is at work or waits for one."""
     out = tmp_path / "out"
-    with Killer(lambda: records(out) >= 1, lambda: processes("ray::_Worker")) as killer:
+    with Killer(lambda: records(out) >= 1, lambda: processes("ray::WorkerActor")) as killer:
         preprocess(job(films, out, models, config=UNIT_PER_FILM))
     assert killer.killed
     assert same(out, undisturbed)
