@@ -33,7 +33,7 @@ from mytalk_core.appearance.adaptation_scores import (
 from mytalk_core.appearance.batches import RUN, AppearanceBatch
 from mytalk_core.appearance.losses import LossConfig, pixel_losses
 from mytalk_core.appearance.perceptual import Lpips
-from mytalk_core.appearance.reference_choice import SHOWN
+from mytalk_core.appearance.reference_choice import DUB_REFERENCES
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.training.loop import Hooks, LoopConfig, train
@@ -68,7 +68,7 @@ class AdaptationConfig:
     # Frames for validation, and as many for the test.
     judged_frames: int = 24
     # Reference frames that these are drawn from: as many as in a dub.
-    references: int = SHOWN
+    references: int = DUB_REFERENCES
     seed: int = 0
 
     @classmethod

@@ -18,10 +18,10 @@ from mytalk_core.appearance.face_crops import WINDOW_SIDE, FaceCrops
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
 # Reference frames of a person in a dub; each frame is drawn from a few of them.
-SHOWN = 128
+DUB_REFERENCES = 128
 # References within this many seconds of a frame are avoided: their head pose is the frame's, their
 # mouth is close to the frame's original one, and some of it would remain in the drawing.
-SAME_MOMENT = 0.8
+NEARBY_SECONDS = 0.8
 # Factor on the distance of such references. Their deviation from the target is towards the original
 # mouth, so it counts more; one that matches the target is still used.
 AVOIDED = 1.5
@@ -95,8 +95,8 @@ def mouth_distances(target: Mouths, known: Mouths) -> NDArray[np.float32]:
 
 
 def close_in_time(target: Timestamps, known: Timestamps) -> NDArray[np.bool_]:
-    """Return which of K known frames are within SAME_MOMENT of each of T frames, (T, K)."""
-    near: NDArray[np.bool_] = np.abs(target[:, None] - known) < SAME_MOMENT
+    """Return which of K known frames are within NEARBY_SECONDS of each of T frames, (T, K)."""
+    near: NDArray[np.bool_] = np.abs(target[:, None] - known) < NEARBY_SECONDS
     return near
 
 

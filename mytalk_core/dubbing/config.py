@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from mytalk_core.appearance.conditioning import MaskConfig
-from mytalk_core.appearance.reference_choice import SHOWN
+from mytalk_core.appearance.reference_choice import DUB_REFERENCES
 from mytalk_core.dubbing.left_alone import LeftAloneConfig
 from mytalk_core.dubbing.own_style import OwnStyleConfig
 from mytalk_core.dubbing.speech_motion import MotionConfig
@@ -24,7 +24,7 @@ class DubConfig:
     # 1 take the model longer, and need weights that were trained with examples without speech.
     guidance: float = 1.0
     # Reference frames of a track that the renderer is given; each frame is drawn from a few.
-    references: int = SHOWN
+    references: int = DUB_REFERENCES
     # x264's quality of the film, 0 (lossless) to 51.
     crf: int = 16
     # Whether a film of odd size is extended to an even one, with the size to show beside it.

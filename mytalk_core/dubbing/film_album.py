@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.album import AlbumConfig, AlbumPage, album_page, with_others
-from mytalk_core.appearance.reference_choice import SHOWN, Mouths, spread
+from mytalk_core.appearance.reference_choice import DUB_REFERENCES, Mouths, spread
 from mytalk_core.dubbing.references import (
     TrackAppearance,
     TrackMouths,
@@ -47,7 +47,7 @@ def film_album(
     if len(tracks) < 2:
         return {}
     numbers = spread(len(tracks), _ALBUM.frames).tolist()
-    count = min(_ALBUM.frames // len(numbers), SHOWN)
+    count = min(_ALBUM.frames // len(numbers), DUB_REFERENCES)
     appearances = film_appearances(
         video,
         [tracks[number] for number in numbers],

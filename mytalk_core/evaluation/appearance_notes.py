@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from mytalk_core.appearance.reference_choice import SAME_MOMENT
+from mytalk_core.appearance.reference_choice import NEARBY_SECONDS
 from mytalk_core.appearance.renderer import RendererConfig
 from mytalk_core.evaluation.appearance_scores import Judges
 from mytalk_core.evaluation.appearance_table import OTHER_CLIP, TRUTH, UNTOUCHED
@@ -47,8 +47,8 @@ def _method_notes(renderer: RendererConfig, crop_sizes: set[int]) -> tuple[str, 
         " the lips and the jaw move as in another clip of the speaker, put on the clip's own"
         " resting face and posed with its head, as in a dub; no true picture exists.",
         f"{OURS}: blended into the frame as a dub does; {RAW}: drawn up to the mask's edge without"
-        f" blending; {APART}: among references within {SAME_MOMENT} s of the frame only those that"
-        " are by far the nearest, as in a dub and in cross."
+        f" blending; {APART}: among references within {NEARBY_SECONDS} s of the frame only those"
+        " that are by far the nearest, as in a dub and in cross."
         f" {PASTED}: of four references the one with the nearest lip shape; {CLIP_PASTED}: the"
         f" nearest of all frames of the clip except itself and {NEAR} on either side; {MEAN_MOUTH}:"
         " their mean. All three are mapped by the similarity that fits the upper face, and blended"
@@ -73,7 +73,7 @@ def _metric_notes() -> tuple[str, ...]:
         " how much of the original's opening is visible in the opening found. Beyond blind: both,"
         f" given also the opening found in a blind drawing. A blind drawing is {OURS} of the same"
         " landmarks, given the face around the mouth as it is half a clip later and no reference"
-        f" within {SAME_MOMENT} s, blended into the same frame. It has no information on the"
+        f" within {NEARBY_SECONDS} s, blended into the same frame. It has no information on the"
         " original mouth except through the landmarks and the surroundings of the mouth.",
         "Over source: 1 means as in the clip's own frames. Sharpness: mean square of detail finer"
         f" than a Gaussian of {DETAIL} inter-ocular units in the mouth region. Flicker: mean"

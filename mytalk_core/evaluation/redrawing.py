@@ -21,8 +21,8 @@ from mytalk_core.appearance.face_hulls import FaceHulls, face_hulls
 from mytalk_core.appearance.grain import Grain, measure_grain
 from mytalk_core.appearance.redraw import encode_person, redraw
 from mytalk_core.appearance.reference_choice import (
-    SAME_MOMENT,
-    SHOWN,
+    DUB_REFERENCES,
+    NEARBY_SECONDS,
     Mouths,
     Timestamps,
     mouth_distances,
@@ -45,7 +45,7 @@ OURS = "ours"
 RAW = "ours, raw"
 APART = "ours, from other moments"
 
-REFERENCES = SHOWN
+REFERENCES = DUB_REFERENCES
 _BLEND = BlendConfig()
 _GRAIN_FRAMES = 9  # consecutive frames from which a clip's grain is measured
 # Runs of consecutive frames, which flicker needs, are measured; they are spread over the clip.
@@ -291,8 +291,8 @@ def drawn_blind(case: RedrawCase, draw: Drawer) -> Drawn:
     """Draw a case without information on the frames' own mouths.
 
     The face around the mouth is replaced by that of half a clip later, and no reference is within
-    SAME_MOMENT of the frames drawn (or as far away as a short clip allows). What the result has in
-    common with the original mouth comes from the target landmarks.
+    NEARBY_SECONDS of the frames drawn (or as far away as a short clip allows). What the result has
+    in common with the original mouth comes from the target landmarks.
     """
     pictures = case.crops.pictures.copy()
     later = (case.frames + len(pictures) // 2) % len(pictures)
@@ -300,7 +300,7 @@ def drawn_blind(case: RedrawCase, draw: Drawer) -> Drawn:
     drawn = []
     for run in case.runs:
         away = np.abs(case.timestamps[:, None] - case.timestamps[run]).min(axis=1)
-        far = away >= min(SAME_MOMENT, away[case.usable].max())
+        far = away >= min(NEARBY_SECONDS, away[case.usable].max())
         crops = replace(case.crops, pictures=pictures)
         references = case.serving(REFERENCES, far)
         drawn.append(draw(replace(case, crops=crops, runs=(run,), references=references)))

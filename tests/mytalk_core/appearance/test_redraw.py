@@ -29,7 +29,7 @@ from mytalk_core.training.precision import autocast
 
 Pictures = NDArray[np.float32]
 OPENINGS = np.linspace(0.0, 0.4, 8)
-SHOWN = np.array([0, 4, 7])
+REFERENCES = np.array([0, 4, 7])
 
 
 @pytest.fixture(autouse=True, params=["single", "half"])
@@ -86,10 +86,10 @@ def test_redraw_equals_the_renderer_at_its_own_size(
     crops = drawn_clip(OPENINGS).crops
     if fraction:
         crops = replace(crops, pictures=crops.pictures + np.float32(fraction))
-    found = redrawn(trained, crops, crops.choose(SHOWN))
+    found = redrawn(trained, crops, crops.choose(REFERENCES))
     assert found.dtype == np.float32
     assert found.shape == crops.pictures.shape
-    change = np.abs(windows(found) - forward(trained, crops, crops.choose(SHOWN)))
+    change = np.abs(windows(found) - forward(trained, crops, crops.choose(REFERENCES)))
     # The renderer samples bilinearly, a redrawn crop with the sharper bicubic.
     assert change.mean() < 0.4
     assert change.max() < 12
@@ -104,7 +104,7 @@ def test_outside_the_masks_crops_are_unchanged(
     fine = replace(crops, pictures=crops.pictures + np.float32(0.3))
     for each in (crops, fine):
         before = each.pictures.copy()
-        found = redrawn(trained, each, each.choose(SHOWN))
+        found = redrawn(trained, each, each.choose(REFERENCES))
         outside = crop_regions(each)[0] == 0
         np.testing.assert_array_equal(found[outside], each.pictures[outside])
         np.testing.assert_array_equal(each.pictures, before)
@@ -119,7 +119,7 @@ def test_fractions_of_a_level_are_kept(
     """A picture brighter by a quarter of a level gives a drawing brighter by as much."""
     crops = drawn_clip(OPENINGS, 192).crops
     usual, lighter = (
-        redrawn(trained, each, each.choose(SHOWN))
+        redrawn(trained, each, each.choose(REFERENCES))
         for each in (
             replace(crops, pictures=crops.pictures + np.float32(step)) for step in (0.0, 0.25)
         )
@@ -137,7 +137,7 @@ def test_masked_pixels_have_no_effect(
 ) -> None:
     """Noise in place of the original lower face leaves the result bit-identical."""
     crops = drawn_clip(OPENINGS, crop_size).crops
-    person = encoded(trained, crops.choose(SHOWN))
+    person = encoded(trained, crops.choose(REFERENCES))
     covered = crop_regions(crops)[0] > 0
     noisy = crops.pictures.copy()
     noisy[covered] = np.random.default_rng(0).integers(0, 256, (int(covered.sum()), 3))

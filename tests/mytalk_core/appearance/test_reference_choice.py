@@ -13,7 +13,7 @@ from mytalk_core.appearance.clip import AppearanceClip
 from mytalk_core.appearance.face_crops import crop_tensors
 from mytalk_core.appearance.reference_choice import (
     AVOIDED,
-    SAME_MOMENT,
+    NEARBY_SECONDS,
     Mouths,
     covering_frames,
     joined_mouths,
@@ -93,7 +93,7 @@ def test_only_frames_that_improve_on_served_are_taken(seed: int, target: int, kn
 
 def test_a_frame_close_in_time_is_taken_only_if_far_nearer() -> None:
     target = mouths(np.array([0.5], np.float32), timestamps=np.array([10.0]))
-    timestamps = np.array([10.0 + 0.9 * SAME_MOMENT, 10.0 + 1.1 * SAME_MOMENT])
+    timestamps = np.array([10.0 + 0.9 * NEARBY_SECONDS, 10.0 + 1.1 * NEARBY_SECONDS])
 
     def first(near: float, far: float) -> int:
         known = mouths(np.array([near, far], np.float32), timestamps=timestamps)
@@ -120,7 +120,7 @@ def test_distances_are_those_of_the_renderer(
     )
     renderer = tiny_renderer()
     frames, shown = (crop_tensors(each, MESH478, renderer.config.size) for each in (target, known))
-    near = np.abs(timestamps[1::2, None] - timestamps[::2]) < SAME_MOMENT
+    near = np.abs(timestamps[1::2, None] - timestamps[::2]) < NEARBY_SECONDS
     with torch.inference_mode():
         person = renderer.encode_references(shown.as_batch())
         taken = renderer.most_alike(frames, person, torch.from_numpy(near)).numpy()

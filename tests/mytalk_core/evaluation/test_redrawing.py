@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.reference_choice import (
-    SAME_MOMENT,
+    NEARBY_SECONDS,
     mouth_distances,
     mouths_of,
     serving_frames,
@@ -194,7 +194,7 @@ def test_a_blind_drawing_does_not_depend_on_the_frames_it_draws(cross):
     run = slow.runs[0]
     alone = replace(slow, runs=(run,))
     apart = np.abs(slow.timestamps[:, None] - slow.timestamps[run]).min(axis=1)
-    near = apart < SAME_MOMENT
+    near = apart < NEARBY_SECONDS
     # The surroundings of the mouth are taken from here.
     near[(np.arange(run.start, run.stop) + frames // 2) % frames] = False
     assert near[run].all()
