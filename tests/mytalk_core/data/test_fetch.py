@@ -172,7 +172,7 @@ def test_processes_share_one_copy(s3_url: str, tmp_path: Path) -> None:
     children = [context.Process(target=_fetch, args=(url, tmp_path, found)) for _ in range(3)]
     for child in children:
         child.start()
-    results = {found.get(timeout=60) for _ in children}
+    results = {found.get(timeout=600) for _ in children}
     for child in children:
         child.join()
     assert len(results) == 1

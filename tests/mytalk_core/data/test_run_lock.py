@@ -144,7 +144,7 @@ def test_a_holder_on_another_machine_with_a_heartbeat_keeps_its_lock(store):
 def test_a_run_that_lost_its_lock_raises_and_keeps_the_new_lock(store):
     with run_lock(store, config=QUICK) as lock:
         write(store, ELSEWHERE)
-        assert lock._lost.wait(20)
+        assert lock._lost.wait(600)
         with pytest.raises(OutputError) as lost:
             lock.check()
         assert lost.value.reason is Reason.OUTPUT_IN_USE

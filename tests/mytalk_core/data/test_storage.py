@@ -280,7 +280,7 @@ def server_port(s3_url: str) -> Iterator[int]:
     port = int(os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2])
     yield port
     # The server must still answer.
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     connection.request("GET", "/")
     assert connection.getresponse().status == 200
 

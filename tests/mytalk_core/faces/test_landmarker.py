@@ -198,6 +198,6 @@ with MeshLandmarker(Path(sys.argv[1])) as landmarker:
 print(stopped)
 """
     program = [sys.executable, "-c", script, str(landmarker_model)]
-    run = subprocess.run(program, capture_output=True, text=True, timeout=120)
+    run = subprocess.run(program, capture_output=True, text=True, timeout=600)
     assert run.returncode == 0, run.stderr
     assert int(run.stdout) > 10
