@@ -241,7 +241,9 @@ def test_a_run_continues_exactly_after_a_worker_was_killed(training, tmp_path):
         result = run_training(job, lambda step, _: steps.append(step) if killer.killed else None)
 
     assert killer.killed
-    assert min(steps, default=job.steps) >= 20  # it continued from the first checkpoint
+    # The step of the killed processes is reported until the next ones have written theirs.
+    resumed = [step for step in steps if step != steps[0]]
+    assert min(resumed, default=job.steps) > 20  # the step of the first checkpoint
     assert result.history == training.result.history
     assert result.weights.read_bytes() == training.result.weights.read_bytes()
     assert logged(job) == logged(training.job)  # no step twice, none missing
