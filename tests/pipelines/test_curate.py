@@ -384,7 +384,7 @@ def test_a_shard_of_another_run_is_an_error_that_names_it(manifest: Path, tmp_pa
         for row in read_manifest(manifest)
     ]
     write_manifest(manifest, rows)
-    with pytest.raises(BadInputError, match="does not hold s1_t-00000-00-002") as caught:
+    with pytest.raises(BadInputError, match="does not contain s1_t-00000-00-002") as caught:
         curate([manifest], tmp_path / "out", CONFIG)
     assert caught.value.where.endswith("shard-00000.tar")
     assert not (tmp_path / "out" / "_SUCCESS.json").exists()
