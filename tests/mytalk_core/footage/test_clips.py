@@ -1,4 +1,4 @@
-"""A segment becomes clips: its tracks judged, cut to parts, each with all its members."""
+"""Clips of a segment: parts of its tracks with crops, sound, features and measurements."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ VERSIONS = {"mytalk": "0"}
 
 
 class ScriptedLandmarker:
-    """Sees faces of known landmarks in each frame."""
+    """Returns prepared landmarks for each frame."""
 
     scheme = MESH478
 
@@ -48,11 +48,11 @@ class ScriptedLandmarker:
         return next(self._next)
 
     def close(self) -> None:
-        """Holds nothing."""
+        """Nothing to close."""
 
 
 class LengthEncoder(SpeechEncoder):
-    """One row per 20 ms, which holds the number of samples."""
+    """Returns one row per 20 ms with the number of samples."""
 
     def __init__(self) -> None:
         """Needs no model."""
@@ -63,7 +63,7 @@ class LengthEncoder(SpeechEncoder):
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five seconds of test pattern, 25 fps, with a tone that falls silent after three."""
+    """Five seconds of test pattern, 25 fps, with a tone during the first three."""
     path = tmp_path_factory.mktemp("film") / "film.mp4"
     sources = ["testsrc=s=320x240:r=25:d=5", "sine=f=440:d=5,volume='lt(t,3)':eval=frame"]
     inputs = [part for source in sources for part in ("-f", "lavfi", "-i", source)]
@@ -73,7 +73,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def whole(film: Path, seconds: float = 5.0) -> Segment:
-    return Segment(Source("film", str(film), "film", "somebody", "CC0"), 0, 1, 0, None, seconds)
+    return Segment(Source("film", str(film), "film", "ann", "CC0"), 0, 1, 0, None, seconds)
 
 
 def found_in(
@@ -96,7 +96,9 @@ def alone(landmarks: Array) -> list[list[Array]]:
     return [[face] for face in landmarks]
 
 
-def test_clips_carry_all_of_their_part(film: Path, talking_face: Callable[..., Array]) -> None:
+def test_clips_have_all_members_of_their_part(
+    film: Path, talking_face: Callable[..., Array]
+) -> None:
     landmarks = talking_face(0.2 + 0.1 * np.sin(np.arange(125)))
     faces = alone(landmarks)
     faces[60:70] = [[]] * 10  # too long to bridge
@@ -108,13 +110,13 @@ def test_clips_carry_all_of_their_part(film: Path, talking_face: Callable[..., A
         "film-00000-01-000",
         "film-00000-01-001",
     ]
-    # 60 and 55 frames: in halves, because two seconds are the longest.
+    # 60 and 55 frames: in halves, because clips are at most two seconds long.
     bounds = [(0, 30), (30, 60), (70, 97), (97, 125)]
     for clip, (first, end) in zip(clips, bounds, strict=True):
         sample, meta = clip.sample, clip.sample.meta
         assert (meta.first_frame, meta.frame_count) == (first, end - first)
         assert meta.fps == Fraction(25)
-        assert (meta.scheme, meta.licence, meta.speaker) == ("mesh478", "CC0", "somebody")
+        assert (meta.scheme, meta.licence, meta.speaker) == ("mesh478", "CC0", "ann")
         assert meta.versions == VERSIONS
         np.testing.assert_array_equal(sample.landmarks, landmarks[first:end])
         assert sample.crops.shape == (end - first, 192, 192, 3)
@@ -124,12 +126,12 @@ def test_clips_carry_all_of_their_part(film: Path, talking_face: Callable[..., A
         assert 0 < lips.min() < lips.max() < 192
         assert clip.face_share == 1.0
         assert clip.faces == 1
-    # The test pattern counts time: crops are those of their own frames.
+    # The test pattern shows the time: crops are from different frames.
     assert np.abs(clips[0].sample.crops[0].astype(int) - clips[2].sample.crops[0]).max() > 50
     # The tone stops at 3 s, which is 0.2 s into the third clip.
-    heard = clips[2].sample.audio
-    assert np.abs(heard[:2500]).max() > 1000
-    assert np.abs(heard[4500:]).max() < 100
+    audio = clips[2].sample.audio
+    assert np.abs(audio[:2500]).max() > 1000
+    assert np.abs(audio[4500:]).max() < 100
     assert log.tallies[Stage.TRACKS].done == 2
     assert log.tallies[Stage.CROPS].done == log.tallies[Stage.SPEECH].done == 4
     assert log.tallies[Stage.SHOTS].media_seconds == 5.0
@@ -163,10 +165,10 @@ def test_two_people_of_one_shot_are_two_tracks(
     np.testing.assert_array_equal(by_key["film-00000-01-000"].sample.landmarks, other[30:])
 
 
-def test_a_segment_gives_what_the_whole_film_gives_there(
+def test_segments_give_the_same_clips_as_the_whole_film(
     film: Path, talking_face: Callable[..., Array]
 ) -> None:
-    """Cut at the fourth second: the same pictures, landmarks and sound, on the film's clock."""
+    """Cut after three seconds: the same crops, landmarks, sound and frame numbers."""
     faces = alone(talking_face(0.2 + 0.1 * np.sin(np.arange(125))))
     config = FootageConfig(clip_seconds=1)
     source = whole(film).source
@@ -196,7 +198,7 @@ def test_clips_do_not_depend_on_the_run(film: Path, talking_face: Callable[..., 
         assert (first.audio_hash, first.picture_hash) == (second.audio_hash, second.picture_hash)
 
 
-def test_tracks_that_are_no_use_say_why(film: Path, talking_face: Callable[..., Array]) -> None:
+def test_dropped_tracks_have_a_reason(film: Path, talking_face: Callable[..., Array]) -> None:
     face = alone(talking_face(np.full(125, 0.1)))
     small = alone(talking_face(np.full(125, 0.1), unit=10))
     turned = talking_face(np.full(125, 0.1))
@@ -220,24 +222,24 @@ def test_tracks_that_are_no_use_say_why(film: Path, talking_face: Callable[..., 
 
 
 @pytest.mark.parametrize(("seconds", "end"), [(8, 50), (12, 49 + 25)])
-def test_a_picture_that_stands_still_is_no_footage(
+def test_a_still_picture_gives_no_clip(
     film: Path,
     run_ffmpeg: Callable[..., Path],
     talking_face: Callable[..., Array],
     seconds: int,
     end: int,
 ) -> None:
-    """A hole, in which players show one picture, between two seconds of film.
+    """A gap between two seconds of film, during which players show one picture.
 
-    A hole of some seconds is taken for lost frames; after more of them the picture is a still, of
-    which the first second counts.
+    A gap of a few seconds counts as lost frames. A longer one is a still picture, of which only the
+    first second is used.
     """
     held = run_ffmpeg(
         film.with_name("held.mkv"),
         *("-i", film, "-vf", f"setpts='PTS+gt(N,49)*{seconds}/TB'", "-fps_mode", "passthrough"),
         *("-frames:v", "100", "-c:v", "libx264", "-c:a", "copy"),
     )
-    faces = alone(talking_face(0.2 + 0.1 * np.sin(np.arange(50 + end))))  # no face is seen later
+    faces = alone(talking_face(0.2 + 0.1 * np.sin(np.arange(50 + end))))  # none afterwards
     clips = clips_in(whole(held, 4 + seconds), faces, FootageConfig(clip_seconds=10))
     bounds = [
         (clip.sample.meta.first_frame, clip.sample.meta.first_frame + clip.sample.meta.frame_count)
@@ -284,7 +286,7 @@ def test_footage_without_a_face_is_refused(film: Path) -> None:
     assert refused.value.where == str(film)
 
 
-def test_a_file_that_goes_on_beyond_its_header_is_stopped(film: Path) -> None:
+def test_a_file_much_longer_than_its_header_says_is_refused(film: Path) -> None:
     with pytest.raises(BadInputError) as refused:
         found_in(whole(film, seconds=0.1), [[]] * 125, FootageConfig(clip_seconds=1))
     assert refused.value.reason == Reason.OVER_LIMIT
@@ -303,7 +305,7 @@ def clip_of(path: Path, tools: FootageModels) -> Clip:
     return clip
 
 
-def test_a_sample_becomes_a_clip_whose_mouth_follows_its_sound(
+def test_a_sample_film_gives_a_clip_in_sync(
     sample_clips: dict[str, SampleClip], tools: FootageModels
 ) -> None:
     clip = clip_of(sample_clips["jwp_intro"].path, tools)
@@ -318,7 +320,7 @@ def test_a_sample_becomes_a_clip_whose_mouth_follows_its_sound(
     assert clip.speech_share > 0.3
 
 
-def test_sound_that_is_late_is_moved_back_under_the_lips(
+def test_delayed_sound_is_shifted_back_into_sync(
     sample_clips: dict[str, SampleClip],
     tools: FootageModels,
     run_ffmpeg: Callable[..., Path],
@@ -331,13 +333,13 @@ def test_sound_that_is_late_is_moved_back_under_the_lips(
     assert abs(late.meta.sync_shift - 5) <= 1
     assert abs(late.meta.sync_offset) <= 1
     assert late.meta.sync_confidence == pytest.approx(own.meta.sync_confidence, abs=0.05)
-    # What is heard under the lips is what was heard there before the delay.
+    # The sound at each frame is the same as before the delay.
     moved = (round(late.meta.sync_shift) - 5) * 640
     one, other = own.audio[10_000:60_000], late.audio[10_000 - moved : 60_000 - moved]
     assert np.corrcoef(one, other)[0, 1] > 0.9
 
 
-def test_a_squeezed_source_gives_the_clip_that_viewers_see(
+def test_an_anamorphic_source_gives_the_clip_in_square_pixels(
     sample_clips: dict[str, SampleClip],
     tools: FootageModels,
     run_ffmpeg: Callable[..., Path],
@@ -357,6 +359,6 @@ def test_a_squeezed_source_gives_the_clip_that_viewers_see(
     assert squeezed.face_height == pytest.approx(shown.face_height, rel=0.02)
     difference = squeezed.sample.crops.astype(int) - shown.sample.crops
     assert np.abs(difference).mean() < 4
-    # Boxes stay turns, zooms and shifts: one gain for both sides.
+    # Boxes are similarity transforms: the same scale on both axes.
     gains = np.linalg.norm(squeezed.sample.boxes[:, :2], axis=-1)
     np.testing.assert_allclose(gains[:, 0], gains[:, 1], rtol=1e-4)
