@@ -38,7 +38,7 @@ def with_options(command: Callable[[_Options], None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def flat(**values: Any) -> None:
-        command(options(**{name: _local(name, value) for name, value in values.items()}))
+        command(options(**{name: _local(value) for name, value in values.items()}))
 
     parameters = _parameters(options)
     # Typer reads defaults from the signature and types from the annotations.
@@ -47,10 +47,10 @@ def with_options(command: Callable[[_Options], None]) -> Callable[..., None]:
     return flat
 
 
-def _local(name: str, value: Any) -> Any:
+def _local(value: Any) -> Any:
     """Convert file:// URLs among paths to paths; other values are returned as they are."""
     if isinstance(value, list):
-        return [_local(name, each) for each in value]
+        return [_local(each) for each in value]
     url = _FOLDED_URL.match(str(value)) if isinstance(value, Path) else None
     if url is None:
         return value
@@ -58,7 +58,7 @@ def _local(name: str, value: Any) -> Any:
     if scheme.lower() == "file":
         return Path("/", rest)
     raise BadInputError(
-        f"is a URL, but `{name.replace('_', '-')}` takes a file or folder of this machine only.",
+        "is a URL, but only files and folders of this machine are accepted here.",
         reason=Reason.BAD_CONFIGURATION,
         where=f"{scheme}://{rest}",
         remedy="Copy it to this machine, or give a path.",
