@@ -95,11 +95,11 @@ class MeshLandmarker:
         self._visible = 0  # faces in its latest frame
         self._second: SecondDetector | None = None  # loaded on first use
         self._thread = ThreadPoolExecutor(1)
-        loading = self._thread.submit(self._load)
         try:
-            loading.result()
+            self._thread.submit(self._load).result()
         except BaseException:
-            # After a signal while networks load: open ones print errors at exit.
+            # After a signal: open networks print errors at exit, and a thread that was started
+            # but not yet registered by `submit` would keep the process alive.
             self.close()
             raise
 
