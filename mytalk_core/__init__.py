@@ -2,11 +2,11 @@
 
 import os
 
-__version__ = "0.8.0"
+__version__ = "0.9.0"
 
-# Libraries that report usage unless told otherwise. Footage before its release is confidential,
-# and so is that somebody works on it. Here, because nothing of ours runs before this line, in
-# workers too; who wants a report sent sets the variable beforehand.
+# Switch off usage reports of libraries: unreleased footage is confidential, and so is the fact that
+# it is being processed. This is the first code of the project to run, also in workers. A variable
+# that is already set is kept.
 for _variable, _silent in (
     ("PYANNOTE_METRICS_ENABLED", "false"),  # voice activity, through whisperx
     ("RAY_USAGE_STATS_ENABLED", "0"),
