@@ -24,7 +24,7 @@ class DubOptions:
     """What `mytalk dub` takes."""
 
     video: Annotated[Path, typer.Argument(show_default=False)]
-    """The film; one face in each of its frames."""
+    """The film; the largest face of each shot is dubbed."""
 
     speech: Annotated[Path, typer.Argument(show_default=False)]
     """The new speech: any file with audio."""
