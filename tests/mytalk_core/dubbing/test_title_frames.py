@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.adaptation_batches import frames_in_a_row
+from mytalk_core.appearance.adaptation_batches import consecutive_frames
 from mytalk_core.dubbing.title_frames import collect_takes, spread_pairs
 from mytalk_core.dubbing.title_plan import PlannedTrack
 from mytalk_core.media.colour import ColourTags
@@ -114,7 +114,7 @@ def test_crops_and_points_are_those_of_their_frames(
         expected = (40 + 4 * frames - 16) * 255 / 219  # limited range
         np.testing.assert_allclose(brightness, expected, atol=1.5)
         assert take.clip.pose.shape == (len(frames), 9)
-        np.testing.assert_array_equal(frames_in_a_row(take), np.arange(0, len(frames), 2))
+        np.testing.assert_array_equal(consecutive_frames(take), np.arange(0, len(frames), 2))
     early = takes[0].clip.crops
     np.testing.assert_allclose(early.after[0], early.points[1], atol=2)  # the crop hardly moves
     np.testing.assert_allclose(early.before[3], early.points[2], atol=2)

@@ -31,7 +31,7 @@ def test_the_error_names_missing_weights_and_nothing_is_downloaded(tmp_path: Pat
 def test_weights_are_found_in_the_hub_cache_of_torch(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(weights / "nothing"))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(weights / "nothing"))
     with pytest.raises(ModelError):
         weights_folder()
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(weights))
