@@ -45,6 +45,7 @@ _ON_RAY = {
     "tests/pipelines/test_preprocess.py",
     "tests/pipelines/test_preprocess_survives.py",
     "tests/pipelines/test_train.py",
+    "tests/pipelines/test_train_refusals.py",
 }
 
 

@@ -1,13 +1,37 @@
-"""A Ray cluster of two machines for tests that lose one."""
+"""A finished curation, and a Ray cluster of two machines for tests that lose one."""
 
+import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import ray
 from ray.cluster_utils import Cluster
 
 from pipelines.cluster import machines
+from pipelines.curate import curate
+from tests.curate_inputs import CONFIG, write_input
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """A manifest with its shards."""
+    return write_input(tmp_path / "in")
+
+
+@pytest.fixture(scope="session")
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run; its input is beside it. Tests only read it."""
+    folder = tmp_path_factory.mktemp("curated")
+    curate([write_input(folder / "in")], folder / "out", CONFIG)
+    return folder / "out"
+
+
+@pytest.fixture
+def finished(curated: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run for the test to change."""
+    return shutil.copytree(curated, tmp_path / "out")
 
 
 class Machines:

@@ -3,16 +3,13 @@
 import io
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -20,97 +17,26 @@ import pytest
 from mytalk_core.curation.decisions import CurateConfig
 from mytalk_core.curation.filters import FilterConfig
 from mytalk_core.curation.funnel import funnel_from_json
-from mytalk_core.curation.packing import PackingConfig
 from mytalk_core.data.curated import shards_of
 from mytalk_core.data.manifest import (
     Kind,
-    ManifestRow,
-    Status,
     read_manifest,
     write_manifest,
 )
-from mytalk_core.data.run_lock import run_lock
 from mytalk_core.data.schema import clip_key
-from mytalk_core.data.shards import MEMBERS, iter_members, write_shard
-from mytalk_core.data.splits import SPLITS, SplitConfig
-from mytalk_core.data.storage import open_store
-from mytalk_core.errors import BadInputError, OutputError, Reason
+from mytalk_core.data.shards import MEMBERS, iter_members
+from mytalk_core.data.splits import SPLITS
+from mytalk_core.errors import BadInputError, Reason
 from pipelines.curate import LOCAL_RUNNER, Execution, curate
-
-SPEAKERS = tuple(f"s{number}" for number in range(1, 9))
-CLIPS = 5  # of each speaker
-CONFIG = CurateConfig(
-    filters=FilterConfig(min_seconds=1.0, min_face_height=64.0),
-    splits=SplitConfig(val_share=0.4),
-    holdout=frozenset({"s3"}),
-    packing=PackingConfig(clips_per_shard=4),
+from tests.curate_inputs import (
+    CLIPS,
+    CONFIG,
+    RESULTS,
+    SPEAKERS,
+    contents,
+    members,
+    write_input,
 )
-RESULTS = ("manifest.parquet", "index.parquet", "funnel.parquet", "speakers.parquet", "funnel.json")
-
-
-def members(key: str) -> dict[str, bytes]:
-    return {kind: f"{key} {kind}".encode() * 50 for kind in MEMBERS}
-
-
-def clip_row(speaker: str, number: int, shard: str) -> ManifestRow:
-    key = clip_key(f"{speaker}_t", 0, 0, number)
-    return ManifestRow(
-        id=key,
-        kind=Kind.CLIP,
-        source=f"{speaker}.mpg",
-        title=f"{speaker}_t",
-        speaker=speaker,
-        status=Status.OK,
-        duration_seconds=0.5 if number == 0 else 3.0,
-        face_height=30.0 if number <= 1 else 135.0,
-        shard=shard,
-        key=key,
-    )
-
-
-def write_input(folder: Path) -> Path:
-    """Two shards of 40 clips, with two bad clips per speaker (0 and 1), and a failed source."""
-    folder.mkdir()
-    rows = []
-    for number, speakers in enumerate((SPEAKERS[:4], SPEAKERS[4:])):
-        shard = f"shard-{number:05d}.tar"
-        clips = [clip_row(speaker, clip, shard) for speaker in speakers for clip in range(CLIPS)]
-        written = write_shard(folder / shard, [(row.key, members(row.key)) for row in clips])
-        rows += [
-            replace(row, offset=each.offset, size=each.size, content_hash=row.key)
-            for row, each in zip(clips, written, strict=True)
-        ]
-    failed = ManifestRow(
-        "bad", Kind.SOURCE, "bad.mpg", "bad", "s1", Status.FAILED, Reason.NOT_MEDIA
-    )
-    fine = ManifestRow("s1", Kind.SOURCE, "s1.mpg", "s1_t", "s1", Status.OK)
-    write_manifest(folder / "manifest.parquet", [fine, failed, *rows])
-    return folder / "manifest.parquet"
-
-
-@pytest.fixture
-def manifest(tmp_path: Path) -> Path:
-    """A manifest with its shards."""
-    return write_input(tmp_path / "in")
-
-
-@pytest.fixture(scope="module")
-def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run; its input is beside it. Tests only read it."""
-    folder = tmp_path_factory.mktemp("curated")
-    curate([write_input(folder / "in")], folder / "out", CONFIG)
-    return folder / "out"
-
-
-@pytest.fixture
-def finished(curated: Path, tmp_path: Path) -> Path:
-    """A copy of the finished run for the test to change."""
-    return shutil.copytree(curated, tmp_path / "out")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def test_the_funnel_counts_every_input_once_and_every_reason(curated: Path) -> None:
@@ -331,7 +257,7 @@ import os, signal, sys
 from pathlib import Path
 from mytalk_core.curation.passes import {module}
 from pipelines.curate import Execution, curate
-from tests.pipelines.test_curate import CONFIG
+from tests.curate_inputs import CONFIG
 
 def dying(*given, real={module}.{function}, calls=[]):
     calls.append(given)
@@ -399,83 +325,8 @@ def test_the_time_of_preprocessing_does_not_affect_the_result(
     assert record == (curated / "_SUCCESS.json").read_bytes()
 
 
-def absent(folder: Path) -> Path:
-    return folder / "absent.parquet"
-
-
-def text(folder: Path) -> Path:
-    path = folder / "text.parquet"
-    path.write_text("id,kind\n")
-    return path
-
-
-@pytest.mark.parametrize("bad", [absent, text])
-def test_a_bad_manifest_is_named_and_nothing_is_written(
-    bad: Callable[[Path], Path], manifest: Path, tmp_path: Path
-) -> None:
-    path = bad(tmp_path)
-    with pytest.raises(BadInputError) as caught:
-        curate([manifest, path], tmp_path / "out", CONFIG)
-    assert caught.value.where == str(path)
-    assert not (tmp_path / "out").exists()
-
-
-def test_an_unknown_runner_is_named(manifest: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="NoSuchRunner"):
-        curate([manifest], tmp_path / "out", CONFIG, Execution("NoSuchRunner"))
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_folder_with_other_contents_is_not_changed(manifest: Path, finished: Path) -> None:
-    before = contents(finished)
-    with pytest.raises(BadInputError, match="another configuration"):
-        curate([manifest], finished, CurateConfig())
-    with pytest.raises(BadInputError, match="other files"):
-        curate([manifest], manifest.parent, CONFIG)
-    assert contents(finished) == before
-
-
-def test_a_file_that_cannot_be_written_is_an_output_error(manifest: Path, finished: Path) -> None:
-    (finished / "_SUCCESS.json").unlink()
-    (finished / "dataset_card.md").unlink()
-    (finished / "dataset_card.md").mkdir()  # blocks the report
-    with pytest.raises(OutputError, match=r"dataset_card\.md"):
-        curate([manifest], finished, CONFIG)
-    assert not (finished / "_SUCCESS.json").exists()
-
-
 def test_the_completion_record_names_configuration_and_versions(curated: Path) -> None:
     record = json.loads((curated / "_SUCCESS.json").read_text())
     funnel = funnel_from_json((curated / "funnel.json").read_text())
     assert record["configuration_id"] == funnel.configuration_id
     assert {"mytalk", "apache-beam"} <= record["versions"].keys()
-
-
-def test_a_second_run_on_the_same_folder_is_refused(tmp_path):
-    folder = tmp_path / "out"
-    with run_lock(open_store(folder)), pytest.raises(BadInputError) as refusal:
-        curate([], folder, CurateConfig())
-    assert refusal.value.reason is Reason.OUTPUT_IN_USE
-    assert list(folder.iterdir()) == []
-
-
-def test_an_object_store_holds_the_same_files(curated: Path, s3_url: str) -> None:
-    fsspec.filesystem("s3").put(f"{curated.parent}/in/", f"{s3_url}/curate/in/", recursive=True)
-    manifest, out = f"{s3_url}/curate/in/manifest.parquet", f"{s3_url}/curate/out"
-    funnel = curate([manifest], out, CONFIG)
-    store = open_store(out)
-    assert {name: store.read(name) for name in store.names()} == contents(curated)
-    assert curate([manifest], out, CONFIG) == funnel
-    with pytest.raises(BadInputError, match="another configuration") as refusal:
-        curate([manifest], out, replace(CONFIG, splits=SplitConfig(val_share=0.5)))
-    assert refusal.value.where == out
-
-
-def test_a_cluster_does_not_write_to_an_object_store(s3_url: str, manifest: Path) -> None:
-    with pytest.raises(BadInputError, match=LOCAL_RUNNER):
-        curate([manifest], f"{s3_url}/curate/flink", CONFIG, Execution("FlinkRunner"))
-
-
-def test_a_missing_remote_manifest_is_reported(s3_url: str, tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="no manifest"):
-        curate([f"{s3_url}/curate/none.parquet"], tmp_path / "out", CONFIG)

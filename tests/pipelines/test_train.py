@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from ray.train import FailureConfig
 from safetensors.torch import load_file
 
 from mytalk_core.appearance.checkpoint import load_renderer
@@ -21,14 +20,14 @@ from mytalk_core.data.clip_buffer import BufferConfig
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.manifest import Kind, ManifestRow, Status, write_manifest
 from mytalk_core.data.splits import SplitConfig, assign_split
-from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.errors import BadInputError
 from mytalk_core.motion.closed_forms import ReadingConfig
 from mytalk_core.motion.model import load_model
 from mytalk_core.motion.training import MotionTrainingConfig
 from mytalk_core.training.event_log import read_events
 from pipelines import train
-from pipelines.train import TrainingFailedError, TrainResult, run_training
-from pipelines.training_job import TrainJob, buffer_config, run_name
+from pipelines.train import TrainResult, run_training
+from pipelines.training_job import TrainJob, run_name
 from tests.preprocess_runs import Killer, processes
 from tests.small_judges import write_small_judges
 from tests.synthetic_face import write_curated
@@ -362,60 +361,3 @@ def test_the_name_of_a_run_covers_all_that_decides_its_weights(training, curated
     shutil.rmtree(data)
     write_curated(data, {"train": ["ann", "bo"], "val": ["cy"]}, clips=2)
     assert run_name(replace(job, data=data)) != run_name(job)
-
-
-def test_missing_data_is_refused(tmp_path, whisper_dir):
-    job = TrainJob("motion", tmp_path / "none", tmp_path / "out", "tiny", 2, whisper_dir, 1)
-    with pytest.raises(BadInputError) as refusal:
-        run_training(job, lambda *_: None)
-    assert refusal.value.reason is Reason.NOT_FOUND
-    assert not job.out.exists()
-
-
-def test_more_workers_than_cpus_are_refused(curated, tmp_path, whisper_dir):
-    job = TrainJob("motion", curated, tmp_path / "out", "tiny", 2, whisper_dir, 3)
-    with pytest.raises(BadInputError, match="3 workers need a CPU each, and Ray has 2"):
-        run_training(job, lambda *_: None)
-
-
-@pytest.mark.parametrize("size, wanted", [("cpu", 192), ("gpu512", 768)])
-def test_crops_of_a_size_that_is_no_multiple_of_6_are_refused_before_any_work(
-    tmp_path, whisper_dir, size, wanted
-):
-    data = write_curated(tmp_path / "data", {"train": ["ann"], "val": ["cy"]}, clips=1, size=100)
-    job = TrainJob("appearance", data, tmp_path / "out", size, 2, whisper_dir, 1)
-    with pytest.raises(BadInputError, match="100 pixels wide") as refusal:
-        run_training(job, lambda *_: None)
-    assert refusal.value.reason is Reason.BAD_CONFIGURATION
-    assert refusal.value.where == str(data)
-    assert refusal.value.remedy == f"Preprocess the footage with --crop-size {wanted}."
-    assert not job.out.exists()
-
-
-def test_the_buffer_holds_as_many_clips_as_fit_into_memory(tmp_path, whisper_dir):
-    """Clips of crops that are twice as wide fill four times the memory."""
-    held = []
-    for size in (240, 480):
-        data = write_curated(
-            tmp_path / f"{size}", {"train": ["ann"], "val": ["cy"]}, clips=1, frames=2, size=size
-        )
-        job = TrainJob("appearance", data, tmp_path / "out", "tiny", 2, whisper_dir, 1)
-        held.append(buffer_config(job).capacity)
-    assert held[0] == pytest.approx(4 * held[1], abs=4)
-    assert held[0] * 250 * 240 * 240 * 3 < 5 << 30
-
-
-def test_a_corrupt_shard_ends_the_run_with_one_line(curated, tmp_path, whisper_dir, monkeypatch):
-    no_retries = FailureConfig(max_failures=0)
-    monkeypatch.setattr(train, "FailureConfig", lambda **_: no_retries)
-    data = tmp_path / "data"
-    shutil.copytree(curated, data)
-    shard = data / "train" / "shard-00000.tar"
-    shard.write_bytes(b"no tar at all" * (shard.stat().st_size // 13))
-    job = TrainJob("motion", data, tmp_path / "out", "tiny", 2, whisper_dir, 1)
-    with pytest.raises(TrainingFailedError) as failure:
-        run_training(job, lambda *_: None)
-
-    assert len(failure.value.what.splitlines()) == 1
-    assert "shard-00000.tar: holds no sample" in failure.value.what
-    assert not job.weights.exists()

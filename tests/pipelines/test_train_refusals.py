@@ -1,0 +1,88 @@
+"""Data and settings that training refuses before or in its first steps."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ray.train import FailureConfig
+
+from mytalk_core.errors import BadInputError, Reason
+from pipelines import train
+from pipelines.train import TrainingFailedError, run_training
+from pipelines.training_job import TrainJob, buffer_config
+from tests.synthetic_face import write_curated
+
+pytestmark = pytest.mark.usefixtures("fast_polls", "two_cpus")
+
+
+@pytest.fixture(scope="module")
+def fast_polls() -> Iterator[None]:
+    """Ray Train asks its workers for their state every 0.2 s instead of every 2 s."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+        yield
+
+
+@pytest.fixture(scope="module")
+def curated(tmp_path_factory) -> Path:
+    """Clips of drawn talking faces, as curation stores them: more than the buffer holds."""
+    speakers = {"train": ["ann", "bo"], "val": ["cy"]}
+    return write_curated(tmp_path_factory.mktemp("curated"), speakers, clips=3)
+
+
+def test_missing_data_is_refused(tmp_path, whisper_dir):
+    job = TrainJob("motion", tmp_path / "none", tmp_path / "out", "tiny", 2, whisper_dir, 1)
+    with pytest.raises(BadInputError) as refusal:
+        run_training(job, lambda *_: None)
+    assert refusal.value.reason is Reason.NOT_FOUND
+    assert not job.out.exists()
+
+
+def test_more_workers_than_cpus_are_refused(curated, tmp_path, whisper_dir):
+    job = TrainJob("motion", curated, tmp_path / "out", "tiny", 2, whisper_dir, 3)
+    with pytest.raises(BadInputError, match="3 workers need a CPU each, and Ray has 2"):
+        run_training(job, lambda *_: None)
+
+
+@pytest.mark.parametrize("size, wanted", [("cpu", 192), ("gpu512", 768)])
+def test_crops_of_a_size_that_is_no_multiple_of_6_are_refused_before_any_work(
+    tmp_path, whisper_dir, size, wanted
+):
+    data = write_curated(tmp_path / "data", {"train": ["ann"], "val": ["cy"]}, clips=1, size=100)
+    job = TrainJob("appearance", data, tmp_path / "out", size, 2, whisper_dir, 1)
+    with pytest.raises(BadInputError, match="100 pixels wide") as refusal:
+        run_training(job, lambda *_: None)
+    assert refusal.value.reason is Reason.BAD_CONFIGURATION
+    assert refusal.value.where == str(data)
+    assert refusal.value.remedy == f"Preprocess the footage with --crop-size {wanted}."
+    assert not job.out.exists()
+
+
+def test_the_buffer_holds_as_many_clips_as_fit_into_memory(tmp_path, whisper_dir):
+    """Clips of crops that are twice as wide fill four times the memory."""
+    held = []
+    for size in (240, 480):
+        data = write_curated(
+            tmp_path / f"{size}", {"train": ["ann"], "val": ["cy"]}, clips=1, frames=2, size=size
+        )
+        job = TrainJob("appearance", data, tmp_path / "out", "tiny", 2, whisper_dir, 1)
+        held.append(buffer_config(job).capacity)
+    assert held[0] == pytest.approx(4 * held[1], abs=4)
+    assert held[0] * 250 * 240 * 240 * 3 < 5 << 30
+
+
+def test_a_corrupt_shard_ends_the_run_with_one_line(curated, tmp_path, whisper_dir, monkeypatch):
+    no_retries = FailureConfig(max_failures=0)
+    monkeypatch.setattr(train, "FailureConfig", lambda **_: no_retries)
+    data = tmp_path / "data"
+    shutil.copytree(curated, data)
+    shard = data / "train" / "shard-00000.tar"
+    shard.write_bytes(b"no tar at all" * (shard.stat().st_size // 13))
+    job = TrainJob("motion", data, tmp_path / "out", "tiny", 2, whisper_dir, 1)
+    with pytest.raises(TrainingFailedError) as failure:
+        run_training(job, lambda *_: None)
+
+    assert len(failure.value.what.splitlines()) == 1
+    assert "shard-00000.tar: holds no sample" in failure.value.what
+    assert not job.weights.exists()
