@@ -29,7 +29,7 @@ from mytalk_core.dubbing.learning import (
     target_mouths,
 )
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
-from mytalk_core.dubbing.listening import Listening, listen
+from mytalk_core.dubbing.listening import Listening, listen, track_speech
 from mytalk_core.dubbing.monitor import Monitor
 from mytalk_core.dubbing.references import TrackAppearance, TrackMouths, film_appearances
 from mytalk_core.dubbing.rendering import TrackToDraw, render_film
@@ -184,8 +184,9 @@ def _move(
         for planned, actor in zip(plan.tracks, styles, strict=True):
             model = actor.applied(run.tools.motion)
             person = planned.with_shapes(actor.shapes)
+            own = track_speech(speech, speech.transcript.voice)
             motions.append(
-                move_lips(model, person, speech, run.config.motion, files, run.monitor.progress)
+                move_lips(model, person, own, run.config.motion, files, run.monitor.progress)
             )
     return tuple(motions)
 

@@ -37,7 +37,6 @@ class Listening:
 
     transcript: Transcript
     features: StoredArray  # (T, C) float16, of the speech encoder
-    gate: NDArray[np.float32]  # (T,) 0..1 how far a mouth may move: 0 without speech
     loudness: NDArray[np.float64]  # (F,) dBFS of the speech during each frame of the film
 
 
@@ -52,7 +51,7 @@ def listen(
     """Encode the speech of a title for its film.
 
     Args:
-        transcript: of the speech; its voice intervals open the gate.
+        transcript: of the speech.
         path: of the file for the features.
 
     Raises:
@@ -65,9 +64,25 @@ def listen(
     return Listening(
         transcript=transcript,
         features=features,
-        gate=speaking_gate(transcript.voice, len(features)),
         loudness=loudness_dbfs(audio, times, 1 / float(film.fps)).astype(np.float64),
     )
+
+
+@dataclass(frozen=True)
+class TrackSpeech:
+    """The speech that one track says, on the motion clock of the film."""
+
+    features: StoredArray  # (T, C) float16, of the speech encoder
+    gate: NDArray[np.float32]  # (T,) 0..1 how far the mouth may move: 0 without speech
+
+
+def track_speech(speech: Listening, voice: tuple[Interval, ...]) -> TrackSpeech:
+    """The speech for one track.
+
+    Args:
+        voice: intervals of the film, by start, in which the track speaks.
+    """
+    return TrackSpeech(speech.features, speaking_gate(voice, len(speech.features)))
 
 
 def encode_speech(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.dubbing.listening import Listening
+from mytalk_core.dubbing.listening import TrackSpeech
 from mytalk_core.dubbing.person import Person
 from mytalk_core.dubbing.title_plan import PlannedTrack
 from mytalk_core.dubbing.track_motion import TrackMotion
@@ -50,7 +50,7 @@ class MotionFiles:
 def move_lips(
     model: SpeechToMotion,
     planned: PlannedTrack,
-    speech: Listening,
+    speech: TrackSpeech,
     config: MotionConfig,
     files: MotionFiles,
     progress: Progress,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mytalk_core.dubbing.listening import Listening, speaking_gate
+from mytalk_core.dubbing.listening import TrackSpeech, speaking_gate
 from mytalk_core.dubbing.speech_motion import MotionConfig, MotionFiles, move_lips
 from mytalk_core.dubbing.title_plan import PlannedTrack
 from mytalk_core.dubbing.track_motion import TrackMotion
@@ -18,7 +18,7 @@ from mytalk_core.films.stored_array import ArrayFile
 from mytalk_core.media.clock import frame_count
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.sampler import DiffusionConfig
-from mytalk_core.speech.transcript import Interval, Transcript
+from mytalk_core.speech.transcript import Interval
 from tests.face_tracks import face_track, planned_track, stored, track_motion
 
 Array = NDArray[np.float32]
@@ -34,16 +34,15 @@ def planned(
     return planned_track(face_track(tmp_path_factory.mktemp("track"), talking_face(openings), FPS))
 
 
-def listening(folder: Path, features: NDArray[np.float16], gate: Array) -> Listening:
+def speech_of(folder: Path, features: NDArray[np.float16], gate: Array) -> TrackSpeech:
     """A speech with these features and this gate."""
-    nothing = Transcript("und", (), (), "")
-    return Listening(nothing, stored(folder, features), gate, np.zeros(FRAMES))
+    return TrackSpeech(stored(folder, features), gate)
 
 
 def moved_by(
     model: SpeechToMotion,
     planned: PlannedTrack,
-    speech: Listening,
+    speech: TrackSpeech,
     work: Path,
     config: MotionConfig = MotionConfig(0, 1.0, 1.0),  # noqa: B008  # frozen
 ) -> TrackMotion:
@@ -64,7 +63,7 @@ def moved(
 
     def motion(openness: float, articulation: float = 1.0, guidance: float = 1.0) -> Array:
         work: Path = tmp_path_factory.mktemp("work")
-        speech = listening(work, features, np.full(rows, openness, np.float32))
+        speech = speech_of(work, features, np.full(rows, openness, np.float32))
         track = moved_by(model, planned, speech, work, MotionConfig(0, articulation, guidance))
         return track.at([start + 1 / (2 * FPS) for start in planned.track.starts])
 
@@ -106,7 +105,7 @@ def test_a_motion_keeps_no_file_open(
     kept, open_files = [], []
     for first in range(0, FRAMES - 15, 15):
         planned = planned_track(face_track(arrays, landmarks[first : first + 15], FPS, first))
-        speech = listening(arrays, features, np.full(len(features), first / FRAMES, np.float32))
+        speech = speech_of(arrays, features, np.full(len(features), first / FRAMES, np.float32))
         config = MotionConfig(0, 1.0, 1.0)
         motion = move_lips(model, planned, speech, config, files, lambda *_: None)
         assert np.isfinite(motion.at([planned.track.starts[0]])).all()
