@@ -64,11 +64,6 @@ class ShotDetector:
         """Pairs of changes, close to each other, with the same picture before and after."""
 
     @property
-    def run_up(self) -> int:
-        """Frames before a part of a film that must be observed to find the same changes in it."""
-        return self._shortest + 2 * self._config.window_frames + 2
-
-    @property
     def look_ahead(self) -> int:
         """Frames after a change that must be observed before it is in `changes`."""
         return self._config.window_frames

@@ -1,6 +1,7 @@
 """Join the observed ranges of a film: decide its cuts, and link its faces to tracks."""
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -95,12 +96,15 @@ def join_ranges(
     for found in _detections(ranges, lengths, rows):
         tracks += builder.observe(found, bisect_right(cuts, found.frame))
     tracks += builder.finish()
+    by_shot: defaultdict[int, list[Track]] = defaultdict(list)
+    for track in tracks:
+        by_shot[track.shot].append(track)
     edges = [0, *cuts, lengths[-1]] if lengths[-1] else []
     return FilmObservation(
         starts=tuple(start for each in ranges for start in each.starts),
         end=max(each.end for each in ranges),
         shots=tuple(
-            Shot(number, first, end, tuple(track for track in tracks if track.shot == number))
+            Shot(number, first, end, tuple(by_shot[number]))
             for number, (first, end) in enumerate(pairwise(edges))
         ),
         checked=_joined_checks(ranges),

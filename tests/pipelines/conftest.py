@@ -34,6 +34,14 @@ def finished(curated: Path, tmp_path: Path) -> Path:
     return shutil.copytree(curated, tmp_path / "out")
 
 
+@pytest.fixture(scope="module")
+def fast_polls() -> Iterator[None]:
+    """Ray Train asks its workers for their state every 0.2 s instead of every 2 s."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+        yield
+
+
 class Machines:
     """A head without CPUs, as on Kubernetes, and two machines of one CPU each."""
 

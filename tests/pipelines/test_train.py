@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,14 +39,6 @@ NO_READINGS = ReadingConfig(motion_ridge=1e6, closure_ridge=1e6)
 RECIPE = MotionTrainingConfig(voices=0, voiced_share=0.0, reading=NO_READINGS)
 
 pytestmark = pytest.mark.usefixtures("fast_polls", "two_cpus")
-
-
-@pytest.fixture(scope="module")
-def fast_polls() -> Iterator[None]:
-    """Ray Train asks its workers for their state every 0.2 s instead of every 2 s."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
-        yield
 
 
 @pytest.fixture(scope="module")

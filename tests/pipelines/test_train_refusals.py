@@ -1,7 +1,6 @@
 """Data and settings that training refuses before or in its first steps."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ from pipelines.training_job import TrainJob, buffer_config
 from tests.synthetic_face import write_curated
 
 pytestmark = pytest.mark.usefixtures("fast_polls", "two_cpus")
-
-
-@pytest.fixture(scope="module")
-def fast_polls() -> Iterator[None]:
-    """Ray Train asks its workers for their state every 0.2 s instead of every 2 s."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
-        yield
 
 
 @pytest.fixture(scope="module")
