@@ -39,9 +39,10 @@ class Recipe:
     """Packages whose version does not change a result."""
 
 
-# Storage, file locks and pages.
+# Storage, values, file locks and pages.
 _HANDLING = (
     "aiohttp",
+    "cattrs",
     "filelock",
     "fsspec",
     "jinja2",

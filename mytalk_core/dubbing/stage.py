@@ -5,18 +5,27 @@ artifact: values of earlier stages, files by their content, configuration. The k
 is the hash of its request, of the stage's name and version, and of the software's versions.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.films.progress import Progress
+
+if TYPE_CHECKING:
+    # Imports every network library, which the process that starts the stages does not need.
+    from mytalk_core.dubbing.tools import DubTools
 
 R_contra = TypeVar("R_contra", contravariant=True)
 V_co = TypeVar("V_co", covariant=True)
 R = TypeVar("R")
 V = TypeVar("V")
+
+
+def ignore_units(count: int) -> None:
+    """Discard a count of units of work."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +36,19 @@ class StageContext:
     folder: Path  # exists, empty; files of the artifact are written here, and stay
     scratch: Path  # exists, empty; removed when the stage ends
     progress: Progress
+    # Adds units of work done, such as frames: estimates are per unit. Without it, an artifact is 1.
+    report_units: Callable[[int], None] = ignore_units
 
 
 @dataclass(frozen=True)
 class Stage(Generic[R, V]):
     """A stage: its request and artifact types, and the function between them."""
 
-    name: str  # of a folder of the store
+    name: str  # of a folder of the store: small letters, digits and hyphens
     version: int  # increased whenever the same request gives another artifact
     request: type[R]
     result: Any  # type of the artifact, as an annotation
-    run: Callable[[R, StageContext], V]
+    run: Callable[[R, StageContext], V]  # at the level of a module, so that workers find it
 
 
 class Pending(Protocol[V_co]):
