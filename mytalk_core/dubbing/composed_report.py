@@ -15,12 +15,12 @@ from mytalk_core.dubbing.learning import ActorStyle
 from mytalk_core.dubbing.left_alone_reason import LeftAlone, count_reasons
 from mytalk_core.dubbing.listening import Listening
 from mytalk_core.dubbing.notes import input_notes
+from mytalk_core.dubbing.other_tracks import OtherTrack
 from mytalk_core.dubbing.report import DubReport, ReportedFace, passed_through
 from mytalk_core.dubbing.report_curve import FilmCurve, MouthCurve
 from mytalk_core.dubbing.title_adaptation import TitleAdaptation
 from mytalk_core.dubbing.title_plan import PlannedTrack, TitlePlan
 from mytalk_core.dubbing.title_run import TitleRun
-from mytalk_core.dubbing.track_choice import OtherTrack
 from mytalk_core.films.timing import FilmTiming
 from mytalk_core.media.damage import DamagedStretch
 from mytalk_core.media.probe import probe_audio

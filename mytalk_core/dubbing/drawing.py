@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.dubbing.other_tracks import Portrait, portrait_of
 from mytalk_core.dubbing.rendering import DubbedFrame
 from mytalk_core.dubbing.report_pictures import (
     FramePair,
@@ -16,7 +17,6 @@ from mytalk_core.dubbing.report_pictures import (
     frame_pair,
 )
 from mytalk_core.dubbing.title_plan import TitlePlan
-from mytalk_core.dubbing.track_choice import Portrait, portrait_of
 from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.shape import aperture
 from mytalk_core.faces.square_pixels import squared

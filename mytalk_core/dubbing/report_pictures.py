@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.dubbing.track_choice import PictureBox, box_around
+from mytalk_core.dubbing.other_tracks import PictureBox, box_around
 
 T = TypeVar("T")
 

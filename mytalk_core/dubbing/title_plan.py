@@ -16,8 +16,9 @@ from mytalk_core.dubbing.left_alone import (
     plan_drawing,
 )
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
+from mytalk_core.dubbing.other_tracks import OtherTrack, portrait_of
 from mytalk_core.dubbing.person import Person, study_person
-from mytalk_core.dubbing.track_choice import ChosenTracks, OtherTrack, portrait_of
+from mytalk_core.dubbing.track_choice import ChosenTracks
 from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.plausibility import mouth_outside, on_flat_colour
 from mytalk_core.faces.square_pixels import square_size

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from mytalk_core.dubbing.delivery_checks import Check
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
+from mytalk_core.dubbing.other_tracks import PictureBox
 from mytalk_core.dubbing.report import (
     DubReport,
     PassedThrough,
@@ -39,7 +40,6 @@ from mytalk_core.dubbing.report_pictures import (
     frame_picture,
     mouth_box,
 )
-from mytalk_core.dubbing.track_choice import PictureBox
 from mytalk_core.errors import OutputError
 from mytalk_core.media.probe import VideoInfo
 from mytalk_core.speech.transcript import Interval, Segment, Transcript, Word
