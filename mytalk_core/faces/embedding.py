@@ -13,8 +13,10 @@ from mytalk_core.faces.picture_quality import frame_sharpness
 EMBEDDING_NAME = "dlib ResNet v1, 128-d"
 """Reported with every identity metric, because values depend on the embedding."""
 
-_CHIP_SIZE = 150  # pixels, input of the network
-_CHIP_PADDING = 0.25  # of the face's box on every side, as in its training
+PICTURE_SIZE = 150
+"""Width and height of an aligned picture, the input of the network, pixels."""
+
+_PADDING = 0.25  # of the face's box on every side, as in its training
 # Left and right outer eye corner and nose base in the box of dlib's mean face.
 _MEAN_FACE = np.array([[0.1206, 0.2137], [0.8596, 0.2135], [0.4901, 0.6278]], np.float32)
 _EMBEDDED = 2  # frames per clip
@@ -29,7 +31,6 @@ class FaceEmbedder:
 
         self.scheme = scheme
         self._network = dlib.face_recognition_model_v1(str(model))
-        self._anchors = np.array([*scheme.eye_corners, scheme.nose_base])
 
     def embed(
         self, image: NDArray[np.uint8], landmarks: NDArray[np.float32]
@@ -39,15 +40,26 @@ class FaceEmbedder:
         To compare a source with its dubbed frame, pass the same landmarks for both: the anchors
         are above the mouth, so that only pixels differ.
         """
-        chip = self._chip(image, landmarks)
-        return np.array(self._network.compute_face_descriptor(chip))
+        return self.embed_aligned(aligned_picture(image, landmarks, self.scheme))
 
-    def _chip(self, image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
-        anchors = landmarks[self._anchors, :2]
-        target = (_MEAN_FACE + _CHIP_PADDING) / (1 + 2 * _CHIP_PADDING) * _CHIP_SIZE
-        rotation, scale, translation = fit_similarity(anchors, target[None])
-        box = np.concatenate([scale[0] * rotation[0].T, translation])
-        return cut_crop(image, box, _CHIP_SIZE)
+    def embed_aligned(self, picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Embed the face of an aligned picture (150, 150, 3) RGB as (128,)."""
+        return np.array(self._network.compute_face_descriptor(np.ascontiguousarray(picture)))
+
+
+def aligned_picture(
+    image: NDArray[np.uint8], landmarks: NDArray[np.float32], scheme: LandmarkScheme
+) -> NDArray[np.uint8]:
+    """Cut the picture of a face, (150, 150, 3) RGB, that `FaceEmbedder` embeds.
+
+    Args:
+        landmarks: (P, 2 or 3) pixels of `image`.
+    """
+    anchors = landmarks[[*scheme.eye_corners, scheme.nose_base], :2]
+    target = (_MEAN_FACE + _PADDING) / (1 + 2 * _PADDING) * PICTURE_SIZE
+    rotation, scale, translation = fit_similarity(anchors, target[None])
+    box = np.concatenate([scale[0] * rotation[0].T, translation])
+    return cut_crop(image, box, PICTURE_SIZE)
 
 
 def identity_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

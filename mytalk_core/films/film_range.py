@@ -15,6 +15,7 @@ from mytalk_core.faces.landmarker import LandmarkerConfig, MeshLandmarker
 from mytalk_core.faces.occlusion_sample import occlusion_sample, sample_places
 from mytalk_core.faces.plausibility import FaceChecker
 from mytalk_core.faces.square_pixels import squared
+from mytalk_core.films.close_ups import PICTURE_SHAPE, CloseUp, CloseUpConfig, CloseUpKeeper
 from mytalk_core.films.joining import FilmObservation, JoinedRows, join_ranges
 from mytalk_core.films.observing import (
     WHOLE_FILM,
@@ -50,6 +51,8 @@ class StoredRange:
     observation: RangeObservation
     landmarks: StoredArray  # (R, P, 3) float32, square pixels
     samples: StoredArray  # (R, S, 4) uint8 from `occlusion_sample`
+    close_ups: tuple[CloseUp, ...]  # C of them
+    pictures: StoredArray  # (C, 150, 150, 3) uint8 RGB, of each close-up
     damage: tuple[DamagedStretch, ...]
 
 
@@ -92,20 +95,26 @@ def observe_range(
     with (
         RowWriter(folder / "landmarks", (scheme.point_count, 3), np.float32) as faces,
         RowWriter(folder / "samples", (places, 4), np.uint8) as samples,
+        RowWriter(folder / "close-ups", PICTURE_SHAPE, np.uint8) as pictures,
     ):
         observer = RangeObserver(landmarker, config, faces, checker, span)
+        keeper = CloseUpKeeper(CloseUpConfig(), video.fps, scheme, pictures)
         with closing(prefetched(scanner.scan(_seen_frames(video, span, log)), 4)) as frames:
             for scanned in frames:
                 done = scanned.index + 1
                 progress("finding the face", done, max(video.frame_estimate, done))
-                for face in observer.observe(scanned):
+                found = observer.observe(scanned)
+                for face in found:
                     samples.add(occlusion_sample(scanned.frame.image, face.landmarks, scheme))
+                keeper.observe(observer.piece_frame, scanned.frame.image, found)
                 if observer.complete:
                     break
         return StoredRange(
             observer.finish(scanner),
             faces.finish(),
             samples.finish(),
+            keeper.finish(),
+            pictures.finish(),
             tuple(each for each in log.stretches if each.start >= span.start),
         )
 

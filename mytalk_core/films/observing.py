@@ -151,6 +151,11 @@ class RangeObserver:
         """Scheme of the landmarks."""
         return self._landmarker.scheme
 
+    @property
+    def piece_frame(self) -> int:
+        """The latest frame that was searched, counted from the start of its piece."""
+        return self._piece - 1
+
     def observe(self, scanned: ScannedFrame) -> list[DetectedFace]:
         """Detect the faces of the next frame; none where it is before or after the range."""
         frame = scanned.frame
