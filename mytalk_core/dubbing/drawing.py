@@ -10,13 +10,9 @@ from numpy.typing import NDArray
 
 from mytalk_core.dubbing.other_tracks import Portrait, portrait_of
 from mytalk_core.dubbing.rendering import DubbedFrame
-from mytalk_core.dubbing.report_pictures import (
-    FramePair,
-    TellingFrames,
-    close_up,
-    frame_pair,
-)
+from mytalk_core.dubbing.report_pictures import TellingFrames, close_up, frame_pair
 from mytalk_core.dubbing.title_plan import TitlePlan
+from mytalk_core.dubbing.title_report.values import FramePair
 from mytalk_core.faces.alignment import inter_ocular
 from mytalk_core.faces.shape import aperture
 from mytalk_core.faces.square_pixels import squared

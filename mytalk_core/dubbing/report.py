@@ -13,8 +13,8 @@ from mytalk_core.dubbing import report_curve
 from mytalk_core.dubbing.delivery_checks import Check
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.dubbing.report_curve import FilmCurve, Panel, curve_panels
-from mytalk_core.dubbing.report_pictures import FramePair
 from mytalk_core.dubbing.title_adaptation import TitleAdaptation
+from mytalk_core.dubbing.title_report.values import FramePair
 from mytalk_core.media.damage import DamagedStretch, damage_text
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.probe import VideoInfo

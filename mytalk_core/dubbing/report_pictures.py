@@ -2,7 +2,6 @@
 
 import base64
 from collections import deque
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Generic, TypeVar
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.dubbing.other_tracks import PictureBox, box_around
+from mytalk_core.dubbing.title_report.values import FramePair
 
 T = TypeVar("T")
 
@@ -19,17 +19,6 @@ CLOSE_UP_SIZE = 280  # pixels, width and height
 _JPEG_QUALITY = 88
 # A close-up is this much wider than the lips, so that chin and nose base are in it.
 _MOUTH_MARGIN = 1.9
-
-
-@dataclass(frozen=True)
-class FramePair:
-    """One frame before and after; pictures are data URIs."""
-
-    time: Fraction  # seconds from the film's first frame
-    source: str
-    dubbed: str
-    mouth_source: str  # close-ups of the mouth
-    mouth_dubbed: str
 
 
 def frame_pair(
