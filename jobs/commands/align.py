@@ -27,7 +27,7 @@ class AlignOptions:
     """Any file with audio."""
 
     script: Annotated[Path | None, typer.Option(show_default=False)] = None
-    """The lines of the speech, as SRT, WebVTT, TTML or SSA."""
+    """The lines of the speech: SRT, WebVTT, TTML, DAPT, SSA, TTAL, CSV, XLSX or DOCX."""
 
     audio_track: Annotated[int | None, typer.Option(min=1, show_default="as players choose")] = None
     """Audio track, from 1."""
@@ -56,7 +56,7 @@ def align(options: AlignOptions) -> None:
     from mytalk_core.data.stored_files import published_file
     from mytalk_core.dubbing.notes import language_notes
     from mytalk_core.speech.languages import check_language
-    from mytalk_core.speech.script import Script, faults_to_json, read_script
+    from mytalk_core.speech.script import Script, faults_to_json
     from mytalk_core.speech.transcript import to_json
 
     if options.out:
@@ -64,16 +64,28 @@ def align(options: AlignOptions) -> None:
         check_output_files([options.out], given)
     if options.language:
         check_language(options.language, "--language")
-    script = read_script(options.script) if options.script else Script()
+    script = _script(options, options.script) if options.script else Script()
     with published_file(options.out) if options.out else nullcontext() as temporary:
         transcript = _transcribed(options, script)
         document = to_json(transcript) | {"script_faults": faults_to_json(script.faults)}
         if temporary:
             temporary.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+    notes([f"script: {note}" for note in script.notes])
     notes([f"script, {fault}" for fault in script.faults])
     notes(language_notes(options.language, transcript))
     written = [f"written to {options.out}"] if options.out else []
     result(document, "\n".join([*_lines(transcript), *written]))
+
+
+def _script(options: AlignOptions, path: Path) -> Script:
+    """Read a script whose times count from the start of the speech."""
+    from mytalk_core.media.probe import probe_audio
+    from mytalk_core.media.stream_choice import StreamChoice
+    from mytalk_core.speech.script import read_script
+    from mytalk_core.speech.scripts.placing import ScriptFilm
+
+    speech = probe_audio(options.speech, StreamChoice(audio=options.audio_track))
+    return read_script(path, ScriptFilm(speech.duration))
 
 
 def _transcribed(options: AlignOptions, script: Script) -> Transcript:
@@ -81,11 +93,12 @@ def _transcribed(options: AlignOptions, script: Script) -> Transcript:
     from mytalk_core.media.audio import read_audio
     from mytalk_core.media.stream_choice import StreamChoice
     from mytalk_core.speech.recognition import Recogniser
+    from mytalk_core.speech.script import segments
 
     audio = read_audio(options.speech, choice=StreamChoice(audio=options.audio_track))
     recogniser = Recogniser(pull("whisper-base"))
     with progress("recognising speech", 1) as advance:
-        return recogniser.transcribe(audio, script.lines, advance, options.language)
+        return recogniser.transcribe(audio, segments(script.lines), advance, options.language)
 
 
 def _lines(transcript: Transcript) -> list[str]:

@@ -56,6 +56,16 @@ _PICTURE = ("av", "ffmpeg-python", "imageio-ffmpeg", "numpy", "opencv-contrib-py
 # faster-whisper runs its voice detector on onnxruntime.
 _SOUND = ("ctranslate2", "faster-whisper", "onnxruntime", "tokenizers")
 _LANDMARKS = ("mediapipe",)
+# Readers of scripts.
+_SCRIPTS = (
+    "charset-normalizer",
+    "lxml",
+    "pysubs2",
+    "python-calamine",
+    "python-docx",
+    "ttconv",
+    "webvtt-py",
+)
 
 RECIPES: Mapping[ResultKind, Recipe] = {
     ResultKind.FOOTAGE: Recipe(
@@ -86,7 +96,7 @@ RECIPES: Mapping[ResultKind, Recipe] = {
             "face-alignment",
             "grpcio",
             "pocketsphinx",
-            "pysubs2",
+            *_SCRIPTS,
             "scikit-image",
             "tensorboardX",
         ),
@@ -100,7 +110,7 @@ RECIPES: Mapping[ResultKind, Recipe] = {
             *_PICTURE,
             *_SOUND,
             *_LANDMARKS,
-            "pysubs2",
+            *_SCRIPTS,
             "scenedetect",
             "torch",
             "torchaudio",

@@ -9,8 +9,10 @@ from mytalk_core.media.mux import channels_kept
 from mytalk_core.media.picture_check import check_picture
 from mytalk_core.media.probe import VideoInfo, probe_audio
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
+from mytalk_core.media.timecode import film_timecode
+from mytalk_core.speech.lines import ScriptLine
 from mytalk_core.speech.script import Script, ScriptFault, read_script
-from mytalk_core.speech.transcript import Segment
+from mytalk_core.speech.scripts.placing import ScriptFilm
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,12 @@ class Inputs:
 
     video: Path
     speech: Path
-    script: tuple[Segment, ...] = ()  # lines without words; none where the title has no script
+    script: tuple[ScriptLine, ...] = ()  # by start; none where the title has no script
     style: Path | None = None  # another film of the actor, to learn from how they speak
     film_tracks: StreamChoice = PLAYERS_CHOICE  # picture and own sound of the film
     speech_tracks: StreamChoice = PLAYERS_CHOICE  # which sound of the speech's file
     script_faults: tuple[ScriptFault, ...] = ()  # of lines that are skipped or overlap
+    script_notes: tuple[str, ...] = ()  # what the reader of the script decided
     language: str = ""  # BCP 47 tag of the speech; empty where unknown
     losses: tuple[str, ...] = ()  # messages: what the dub cannot keep of the film or the speech
 
@@ -58,7 +61,7 @@ def open_inputs(title: TitleFiles) -> Inputs:
             where=str(title.style),
             remedy="Give a film in which the actor speaks, with its sound.",
         )
-    script = read_script(title.script) if title.script else Script()
+    script = _script(title.script, info, title.film_tracks) if title.script else Script()
     return Inputs(
         title.video,
         title.speech,
@@ -67,12 +70,18 @@ def open_inputs(title: TitleFiles) -> Inputs:
         title.film_tracks,
         title.speech_tracks,
         script.faults,
+        script.notes,
         title.language,
         (
             *_picture_losses(info, title.even_size),
             *_sound_losses(title.speech, title.speech_tracks),
         ),
     )
+
+
+def _script(path: Path, film: VideoInfo, choice: StreamChoice) -> Script:
+    start = film_timecode(film.path, choice)
+    return read_script(path, ScriptFilm(film.duration, film.fps, start))
 
 
 def _picture_losses(film: VideoInfo, even_size: bool) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ def input_notes(inputs: Inputs, transcript: Transcript) -> list[str]:
     """Notes on the picture, sound, script and language of a title."""
     return [
         *inputs.losses,
+        *(f"script: {note}" for note in inputs.script_notes),
         *(f"script, {fault}" for fault in inputs.script_faults),
         *language_notes(inputs.language, transcript),
     ]

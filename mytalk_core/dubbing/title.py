@@ -23,6 +23,7 @@ from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.films.progress import Progress
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.damage import damage_text
+from mytalk_core.speech.script import segments
 from mytalk_core.speech.transcript import Transcript
 
 _LISTENING = "listening"
@@ -48,7 +49,7 @@ def dub_title(
     with monitor.running(_LISTENING):
         transcript = tools.recogniser.transcribe(
             read_audio(inputs.speech, choice=inputs.speech_tracks),
-            inputs.script,
+            segments(inputs.script),
             listened,
             inputs.language,
         )

@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.speech.script import read_script
+from mytalk_core.speech.script import read_script, segments
 from mytalk_core.speech.transcript import Segment, from_json
 
 WORD_FILES = (".align", ".json", ".srt", ".vtt", ".ttml", ".ass", ".ssa")
@@ -25,7 +25,7 @@ def read_words(path: Path) -> tuple[Segment, ...]:
         BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE or BAD_SCRIPT.
     """
     if path.suffix not in (".align", ".json"):
-        return read_script(path).lines
+        return segments(read_script(path).lines)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.speech.lines import ScriptLine
 from mytalk_core.speech.script import read_script
-from mytalk_core.speech.transcript import Segment
+from mytalk_core.speech.transcript import Interval
 
 SRT = """1
 00:00:02,000 --> 00:00:03,500
@@ -34,14 +35,16 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
 
 def test_lines_are_sorted_by_start_without_markup_and_sounds(tmp_path: Path) -> None:
     assert read_script(written(tmp_path, "lines.srt", SRT)).lines == (
-        Segment("first", Fraction(1, 4), Fraction(1)),
-        Segment("second line, in two rows", Fraction(2), Fraction(7, 2)),
+        ScriptLine(2, "first", Interval(Fraction(1, 4), Fraction(1))),
+        ScriptLine(1, "second line, in two rows", Interval(Fraction(2), Fraction(7, 2))),
     )
 
 
 def test_webvtt_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
     path = written(tmp_path, "lines.vtt", b"\xef\xbb\xbf" + VTT.encode())
-    assert read_script(path).lines == (Segment("naïve", Fraction(1), Fraction(51, 25)),)
+    assert read_script(path).lines == (
+        ScriptLine(1, "naïve", Interval(Fraction(1), Fraction(51, 25))),
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,7 +150,7 @@ Dialogue: 0,0:00:08.00,0:00:09.00,Default,,0,0,0,,last
 @pytest.mark.parametrize("name", DAMAGED)
 def test_an_unusable_line_affects_only_itself(tmp_path: Path, name: str) -> None:
     script = read_script(written(tmp_path, name, DAMAGED[name]))
-    assert [(line.text, line.start, line.end) for line in script.lines] == [
+    assert [(line.text, line.slot.start, line.slot.end) for line in script.lines] == [
         ("first", 1, 2),
         ("last", 8, 9),
     ]

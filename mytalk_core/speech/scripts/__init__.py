@@ -1,0 +1,1 @@
+"""Scripts of every format: one reader per format, all of them give rows."""
