@@ -119,7 +119,7 @@ def _room(colour: tuple[int, int, int], shot: ShotTruth, canvas: Canvas) -> Pict
 def _slate(shot: ShotTruth, canvas: Canvas) -> Picture:
     """A card with a pattern like lines of text."""
     random = np.random.default_rng([2, shot.number])
-    card = np.full((canvas.height, canvas.width, 3), _SLATES[shot.number % len(_SLATES)], np.uint8)
+    card = np.full((canvas.height, canvas.width, 3), _SLATES[shot.scene % len(_SLATES)], np.uint8)
     step = canvas.height // 12
     for row in range(3, 9):
         x = canvas.width // 6

@@ -102,7 +102,7 @@ FILM_ONE = Story(
     others=("s3", "s32"),
     scenes=(
         (_talk("s30", "s4"), _talk("s30", framing=_CLOSE), _talk("s4", framing=_CLOSE)),
-        (_crosstalk("s5", "s4", "s5"), _crosstalk("s4", "s4", "s5"), _talk("s5", "s4")),
+        (_crosstalk("s5", "s4", "s5"), _crosstalk("s4", "s5", "s4"), _talk("s4", "s5")),
         (_voice_over("s2"), _talk("s26", framing=_CLOSE), _talk("s26", "s31")),
         (_talk("s30", "s5", "s31"), _talk("s31", framing=_CLOSE)),
         (
@@ -112,7 +112,7 @@ FILM_ONE = Story(
         ),
         (
             _crosstalk("s26", "s26", "s33"),
-            _crosstalk("s33", "s26", "s33"),
+            _crosstalk("s33", "s33", "s26"),
             _covered("s26", "s33"),
             _talk("s33", framing=_CLOSE),
         ),
@@ -127,10 +127,10 @@ FILM_ONE = Story(
         (
             _covered("s31", "s5"),
             _elsewhere("s31", "s5"),
-            _talk("s5"),
+            _talk("s5", framing=_CLOSE),
             _talk("s31", framing=_CLOSE),
         ),
-        (_talk("s30", "s33"), _voice_over("s4", "s30", "s33"), _elsewhere("s33", "s30")),
+        (_talk("s30", "s33"), _voice_over("s4", "s33", "s30"), _elsewhere("s33", "s30")),
         (
             _crosstalk("s31", "s30", "s26", "s31"),
             _voice_over("s5", "s26", "s31"),
