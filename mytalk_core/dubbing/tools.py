@@ -23,9 +23,14 @@ class DubTools:
     The landmarker restarts with each film. For one thread at a time.
     """
 
-    def __init__(self, files: DubModels) -> None:
-        """Load nothing yet; a missing or damaged file is an error of the first title."""
+    def __init__(self, files: DubModels, threads: int = 0) -> None:
+        """Load nothing yet; a missing or damaged file is an error of the first title.
+
+        Args:
+            threads: of the networks of speech; 0: as many as their library chooses.
+        """
         self.files = files
+        self._threads = threads
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     @cached_property
@@ -36,12 +41,12 @@ class DubTools:
     @cached_property
     def speech_encoder(self) -> SpeechEncoder:
         """Turns speech into features."""
-        return SpeechEncoder(self.files.speech_encoder)
+        return SpeechEncoder(self.files.speech_encoder, threads=self._threads)
 
     @cached_property
     def recogniser(self) -> Recogniser:
         """Recognises the words of a speech and their times."""
-        return Recogniser(self.files.speech_encoder)
+        return Recogniser(self.files.speech_encoder, self._threads)
 
     @cached_property
     def motion(self) -> SpeechToMotion:

@@ -1,0 +1,120 @@
+"""A small graph of stages without models, and a program that runs it as `mytalk dub` would.
+
+python -m tests.small_graph WORK OUT PROCESSES
+"""
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from mytalk_core.data.media_file import MediaFile
+from mytalk_core.dubbing.stage import Runner, Stage, StageContext
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.films.stored_array import StoredArray, store_array
+
+if TYPE_CHECKING:  # imports the network libraries
+    from mytalk_core.dubbing.tools import DubTools
+
+PARTS = 8
+
+
+class NoTools:
+    """Stands for the networks, which no stage here uses."""
+
+
+def no_tools() -> "DubTools":
+    return cast("DubTools", NoTools())
+
+
+@dataclass(frozen=True)
+class PartRequest:
+    number: int
+    film: MediaFile | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    rows: StoredArray
+
+
+@dataclass(frozen=True)
+class SumRequest:
+    parts: tuple[Part, ...]
+
+
+def _part(request: PartRequest, context: StageContext) -> Part:
+    """Write rows slowly; leave a file of each kind unfinished for a while."""
+    (context.scratch / "temporary").write_bytes(bytes(1000))
+    with (context.folder / "log").open("wb") as log:
+        for step in range(4):
+            log.write(bytes([request.number, step]))
+            log.flush()
+            time.sleep(0.01)
+            context.progress("making parts", step + 1, 4)
+    context.report_units(4)
+    rows = np.random.default_rng(request.number).integers(0, 100, (100, 3))
+    return Part(store_array(context.folder / "rows", [rows.astype(np.int32)]))
+
+
+def _sum(request: SumRequest, context: StageContext) -> int:
+    time.sleep(0.02)
+    return int(sum(int(part.rows.read().sum()) for part in request.parts))
+
+
+def _refuse(request: PartRequest, context: StageContext) -> int:
+    raise BadInputError(
+        "this part is wrong.", reason=Reason.BAD_SCRIPT, where="script.vtt", remedy="Mend it."
+    )
+
+
+def _bug(request: PartRequest, context: StageContext) -> int:
+    return [0][request.number]
+
+
+def _crash(request: PartRequest, context: StageContext) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+def _crash_once(request: PartRequest, context: StageContext) -> int:
+    assert request.film is not None
+    try:
+        request.film.path.touch(exist_ok=False)
+    except FileExistsError:
+        return request.number
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return 0
+
+
+def _process(request: PartRequest, context: StageContext) -> int:
+    time.sleep(0.1)
+    return os.getpid()
+
+
+def _sleep(request: PartRequest, context: StageContext) -> int:
+    assert request.film is not None
+    request.film.path.write_text(str(os.getpid()))
+    time.sleep(600)
+    return 0
+
+
+PART = Stage("part", 1, PartRequest, Part, _part)
+SUM = Stage("sum", 1, SumRequest, int, _sum)
+REFUSE = Stage("refuse", 1, PartRequest, int, _refuse)
+BUG = Stage("bug", 1, PartRequest, int, _bug)
+CRASH = Stage("crash", 1, PartRequest, int, _crash)
+CRASH_ONCE = Stage("crash-once", 1, PartRequest, int, _crash_once)
+PROCESS = Stage("process", 1, PartRequest, int, _process)
+SLEEP = Stage("sleep", 1, PartRequest, int, _sleep)
+
+
+def run_graph(runner: Runner) -> bytes:
+    """Return what the film of the graph would be."""
+    pending = [runner.start(PART, PartRequest(number)) for number in range(PARTS)]
+    parts = tuple(each.result() for each in pending)
+    total = runner.start(SUM, SumRequest(parts)).result()
+    return str(total).encode() + b"".join(part.rows.read().tobytes() for part in parts)
