@@ -35,11 +35,21 @@ class SpeakerDecision:
 
 
 @dataclass(frozen=True)
+class SpeakerScore:
+    """How probable a speaker is."""
+
+    member: str | None  # id; None: a voice that belongs to no member
+    speaking: Speaking  # on or off screen
+    probability: float  # 0..1
+
+
+@dataclass(frozen=True)
 class SpokenStretch:
     """A stretch of the film's own sound in which one person speaks."""
 
     interval: Interval  # seconds of the film
     decision: SpeakerDecision
+    scores: tuple[SpeakerScore, ...] = ()  # of all possible speakers, they add up to 1
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class FilmSpeakers:
 
     offset: int  # frames at 25 fps by which the film's sound is late against its picture
     stretches: tuple[SpokenStretch, ...]  # by start
+    sound: bool = True  # False: the film has no sound of its own, so that nothing is known
 
 
 @dataclass(frozen=True)
