@@ -109,7 +109,9 @@ def apply_cast_map(cast: Cast, cast_map: CastMap) -> Cast:
         kept = _left(member, claimed)
         if member.id not in mapped and kept:
             members.append(Member(member.id, member.name, kept, member.confidence))
-    return Cast(tuple(members), tuple(sorted(pictures)), cast.threshold)
+    left = {member.id for member in members}
+    similar = tuple(pair for pair in cast.similar if left.issuperset(pair))
+    return Cast(tuple(members), tuple(sorted(pictures)), cast.threshold, similar)
 
 
 def _stated(cast: Cast, entry: CastEntry, claimed: Mapping[TrackId, str]) -> Member:

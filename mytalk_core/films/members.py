@@ -33,7 +33,9 @@ class Cast:
 
     members: tuple[Member, ...]  # the one on screen longest first
     pictures: tuple[TrackId, ...] = ()  # faces in posters, screens and the like
-    threshold: float = 0.0  # largest distance of embeddings within a member
+    threshold: float = 0.0  # largest mean distance of embeddings within a member
+    # Pairs of members that look alike and are seen at once: a mirror, a screen or twins.
+    similar: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def by_track(self) -> Mapping[TrackId, Member]:
