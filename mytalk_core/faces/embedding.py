@@ -5,20 +5,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.faces.alignment import canonical_rigid, fit_pose, fit_similarity, head_turn
-from mytalk_core.faces.crop import apply_box, cut_crop
+from mytalk_core.faces.aligned_picture import aligned_picture
+from mytalk_core.faces.alignment import canonical_rigid, fit_pose, head_turn
+from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.picture_quality import frame_sharpness
 
 EMBEDDING_NAME = "dlib ResNet v1, 128-d"
 """Reported with every identity metric, because values depend on the embedding."""
 
-PICTURE_SIZE = 150
-"""Width and height of an aligned picture, the input of the network, pixels."""
-
-_PADDING = 0.25  # of the face's box on every side, as in its training
-# Left and right outer eye corner and nose base in the box of dlib's mean face.
-_MEAN_FACE = np.array([[0.1206, 0.2137], [0.8596, 0.2135], [0.4901, 0.6278]], np.float32)
 _EMBEDDED = 2  # frames per clip
 
 
@@ -45,21 +40,6 @@ class FaceEmbedder:
     def embed_aligned(self, picture: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Embed the face of an aligned picture (150, 150, 3) RGB as (128,)."""
         return np.array(self._network.compute_face_descriptor(np.ascontiguousarray(picture)))
-
-
-def aligned_picture(
-    image: NDArray[np.uint8], landmarks: NDArray[np.float32], scheme: LandmarkScheme
-) -> NDArray[np.uint8]:
-    """Cut the picture of a face, (150, 150, 3) RGB, that `FaceEmbedder` embeds.
-
-    Args:
-        landmarks: (P, 2 or 3) pixels of `image`.
-    """
-    anchors = landmarks[[*scheme.eye_corners, scheme.nose_base], :2]
-    target = (_MEAN_FACE + _PADDING) / (1 + 2 * _PADDING) * PICTURE_SIZE
-    rotation, scale, translation = fit_similarity(anchors, target[None])
-    box = np.concatenate([scale[0] * rotation[0].T, translation])
-    return cut_crop(image, box, PICTURE_SIZE)
 
 
 def identity_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -11,8 +11,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.faces.aligned_picture import PICTURE_SIZE, aligned_picture
 from mytalk_core.faces.association import cheapest_pairs, displacement
-from mytalk_core.faces.embedding import PICTURE_SIZE, aligned_picture
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.picture_quality import frame_sharpness
 from mytalk_core.films.observing import DetectedFace
