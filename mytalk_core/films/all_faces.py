@@ -79,7 +79,7 @@ def store_faces(
     """
     writer = FaceTrackWriter(folder, timing, scheme)
     pictures: list[FacePicture] = []
-    with RowWriter(folder / "close-ups", PICTURE_SHAPE, np.uint8) as stored:
+    with RowWriter(folder / "face-pictures", PICTURE_SHAPE, np.uint8) as stored:
         for track in tracks:
             chosen = sources.close_ups.of(track, CloseUpConfig().most)
             for place, picture in zip(chosen, _taken(sources.close_ups, chosen), strict=True):
