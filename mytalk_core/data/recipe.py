@@ -111,6 +111,7 @@ RECIPES: Mapping[ResultKind, Recipe] = {
             *_SOUND,
             *_LANDMARKS,
             *_SCRIPTS,
+            "python-stretch",
             "scenedetect",
             "torch",
             "torchaudio",

@@ -7,8 +7,9 @@ fits:
 1. time from its inner pauses;
 2. the gap after its slot;
 3. a change of speech that is not noticeable (`FitConfig.unnoticed`);
-4. time before its onset: the start of its slot, then the gap before it;
-5. faster speech, up to `FitConfig.limit`.
+4. time in the slot before its onset;
+5. faster speech, up to `FitConfig.limit`;
+6. the gap before its slot, last since nobody should answer before the question ends.
 
 What remains is cut off at the end and reported as `excess`: neither the neighbour nor the speed
 pays for it. A line that is clearly shorter than the slot of a script grows in its pauses, then by
@@ -144,7 +145,6 @@ class _Lengths:
     pauses: tuple[Fraction, ...]
     speech: Fraction
     before: Fraction = _ZERO  # by which it starts before its onset
-    after: Fraction = _ZERO  # used after its slot
     excess: Fraction = _ZERO
 
 
@@ -174,20 +174,22 @@ def _shortened(lengths: _Lengths, over: Fraction, room: LineRoom, config: FitCon
     taken = min(over, sum(spare, _ZERO))
     share = taken / sum(spare) if taken else _ZERO
     over -= taken
-    after = min(over, room.latest - room.end)
-    over -= after
-    unnoticed = _faster(lengths.speech, over, min(config.unnoticed, config.limit))
-    over -= lengths.speech - unnoticed
-    before = min(over, room.start - room.earliest)
+    over -= min(over, room.latest - room.end)
+    speech = _faster(lengths.speech, over, min(config.unnoticed, config.limit))
+    over -= lengths.speech - speech
+    before = min(over, room.start - room.early)
     over -= before
-    # `over` is what remains above the unnoticed change.
-    speech = _faster(lengths.speech, lengths.speech - unnoticed + over, config.limit)
+    if over:
+        # What remains above the unnoticed change.
+        over += lengths.speech - speech
+        speech = _faster(lengths.speech, over, config.limit)
+        over -= lengths.speech - speech
+    earlier = min(over, room.start - before - room.earliest)
     return _Lengths(
         tuple(length - share * part for length, part in zip(lengths.pauses, spare, strict=True)),
         speech,
-        before,
-        after,
-        over - (unnoticed - speech),
+        before=before + earlier,
+        excess=over - earlier,
     )
 
 

@@ -15,9 +15,10 @@ _BEFORE_ALL = Fraction(-(10**9))
 
 @dataclass(frozen=True)
 class LineRoom:
-    """Where a line may be placed, seconds of the film: earliest <= start <= end <= latest."""
+    """Where a line may be placed, in seconds of the film that rise from the first to the last."""
 
     earliest: Fraction  # start of the free time before its slot
+    early: Fraction  # start of the free time in its slot
     start: Fraction  # where its sound starts if it fits
     end: Fraction  # end of its slot, or of its part of it where the stem goes on
     grown: Fraction  # where it ends if it is lengthened
@@ -93,6 +94,7 @@ class FilmRoom:
         end = max(start, min(slot.end, ceiling))
         return LineRoom(
             earliest=min(start, max(left, floor)),
+            early=min(start, max(slot.start, floor)),
             start=start,
             end=end,
             grown=max(start, min(slot.end, ceiling - self._config.breath)),

@@ -213,6 +213,14 @@ def test_time_before_the_onset_comes_before_fast_speech() -> None:
     assert first.gap == Fraction("0.3")
 
 
+def test_a_line_starts_before_its_slot_only_if_nothing_else_helps() -> None:
+    blocked = line_of(between(3, 4), [between(3.2, 4)], 2, "other")
+    first, _ = fitted(line_of(between(2, 3), [between(2, 3.5)]), blocked)
+    assert first.speed == Fraction(23, 20)
+    assert first.interval.end == 3 and not first.excess
+    assert first.gap == Fraction("1.5") / first.speed - 1
+
+
 def test_a_clearly_short_line_grows() -> None:
     spoken = [between(1, 2), between(2.2, 3.2)]
     (result,) = fitted(line_of(between(1, 3.6), spoken))
