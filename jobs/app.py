@@ -26,6 +26,7 @@ COMMANDS = (
     "dub",
     "evaluate",
     "align",
+    "report",
     "batch",
     "samples",
 )

@@ -113,18 +113,26 @@ def film_report(count: int = 48, people: int = 4) -> TitleReport:
 def one_person_report() -> TitleReport:
     """A clip of five seconds with one person and one line, as `mytalk dub VIDEO SPEECH` makes."""
     whole = film_report(1, 1)
-    line = replace(whole.lines[0], character="", fit=None, sync=None, strip=(), words=_words(0))
+    line = replace(whole.lines[0], character="", sync=None, strip=(), words=_words(0))
     only = SpeakerDecision(Speaking.ON_SCREEN, "m1", 0.8, "The film shows one person.")
+    unchanged = replace(
+        line.fit, speed=Fraction(1), pauses=Fraction(0), gap=Fraction(0), text="as spoken"
+    )
     return replace(
         whole,
         facts=replace(whole.facts, id="", start_timecode=None, language="en"),
         shots=(ReportedShot(1, 0, whole.facts.frames),),
-        lines=(replace(line, decision=only),),
+        lines=(replace(line, decision=only, fit=unchanged),),
         findings=(),
         script_faults=(),
         notes=(),
         consent=(),
     )
+
+
+def _name(member: int) -> str:
+    again = member // len(_NAMES)
+    return _NAMES[member % len(_NAMES)] + (f" {again + 1}" if again else "")
 
 
 def _line(index: int, people: int) -> ReportedLine:
@@ -144,13 +152,13 @@ def _line(index: int, people: int) -> ReportedLine:
     return ReportedLine(
         number=number,
         text=_TEXTS[index % len(_TEXTS)],
-        character=_NAMES[member].upper(),
+        character=_name(member).upper(),
         slot=slot,
         decision=SpeakerDecision(
             speaking,
             f"m{member + 1}" if decided else None,
             0.97 if decided else 0.41,
-            f"The lips of {_NAMES[member]} fit the film's sound best, 2.3 above the next face.",
+            f"The lips of {_name(member)} fit the film's sound best, 2.3 above the next face.",
             (
                 Evidence("sync", 2.3, "the lips are in step with the film's sound"),
                 Evidence("voice", 1.1, "the voice is that of 11 other lines"),
@@ -206,11 +214,11 @@ def _findings(lines: tuple[ReportedLine, ...]) -> list[Finding]:
 def _member(number: int) -> ReportedMember:
     return ReportedMember(
         id=f"m{number + 1}",
-        name=_NAMES[number % len(_NAMES)],
+        name=_name(number),
         confidence=0.9,
-        picture=picture((60 + 30 * number, 80, 120), f"m{number + 1}"),
-        on_screen=Fraction(90 - 10 * number),
-        drawn=Fraction(30 - 4 * number),
+        picture=picture((60 + 12 * number, 80, 120), f"m{number + 1}"),
+        on_screen=Fraction(90, number + 1),
+        drawn=Fraction(30, number + 1),
         style="style learned from 20 s of their own sound",
         appearance="8 of 8 held-out frames are better",
         adaptation=AdaptationScores(40, (29.1, 30.4), (0.061, 0.054)) if number == 0 else None,

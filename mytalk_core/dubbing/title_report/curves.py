@@ -8,8 +8,8 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-# Samples of a film at most: every frame of 40 minutes at 25 fps, each third frame of two hours.
-MAX_SAMPLES = 60_000
+# Samples of a film at most: every frame of two hours at 25 fps.
+MAX_SAMPLES = 180_000
 
 
 @dataclass(frozen=True)

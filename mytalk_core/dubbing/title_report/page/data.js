@@ -1,0 +1,68 @@
+// The report's data, and how times and numbers are written.
+
+const element = (id) => document.getElementById(id);
+
+/** Create an element; texts are never read as HTML. */
+function make(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+async function unpacked(id) {
+  const bytes = Uint8Array.from(atob(element(id).textContent.trim()), (c) => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+/** Bytes of a curve; 255 is "no value". */
+const curveBytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+/** SMPTE timecode of a frame of the film, as `Timecode.label` computes it. */
+function timecode(facts, frame) {
+  const nominal = facts.nominal, dropped = facts.dropped;
+  const tenMinutes = 600 * nominal - 9 * dropped;
+  let number = (facts.start + Math.max(frame, 0)) % (144 * tenMinutes);
+  if (dropped) {
+    const tens = Math.floor(number / tenMinutes), rest = number % tenMinutes;
+    const minute = 60 * nominal - dropped;
+    number += dropped * (9 * tens + Math.max(0, Math.floor((rest - dropped) / minute)));
+  }
+  const two = (value) => String(value).padStart(2, "0");
+  const seconds = Math.floor(number / nominal);
+  return two(Math.floor(seconds / 3600)) + ":" + two(Math.floor(seconds / 60) % 60) + ":" +
+    two(seconds % 60) + (dropped ? ";" : ":") + two(number % nominal);
+}
+
+const percent = (share) => Math.round(100 * share) + " %";
+const signed = (value, digits) => (value > 0 ? "+" : value < 0 ? "−" : "") + Math.abs(value).toFixed(digits);
+const SEVERITIES = ["error", "warning", "note", ""]; // the worst first; the last is "no finding"
+const SEVERITY_MARKS = { error: "●", warning: "▲", note: "○", "": "" };
+const STATES = {
+  drawn: "lips drawn", off_screen: "off-screen", undecided: "undecided", skipped: "not drawn",
+};
+
+/** How a line was fitted, in a few characters. */
+function fitText(lines, row) {
+  if (lines.speed[row] === null) return "no sound";
+  if (lines.excess[row] > 0) return lines.excess[row].toFixed(2) + " s over";
+  return lines.speed[row] === 1 ? "as spoken" : "× " + lines.speed[row].toFixed(2);
+}
+
+const syncText = (lines, row) =>
+  lines.offset[row] === null ? "" : lines.offset[row] === 0 ? "in step" : signed(lines.offset[row], 0) + " fr";
+
+/** Offer a table as a file; a cell that a spreadsheet could take for a formula is quoted. */
+function download(name, rows) {
+  const cell = (value) => {
+    const text = String(value ?? "");
+    return '"' + (/^[=+\-@\t\r]/.test(text) && isNaN(text) ? "'" + text : text).replaceAll('"', '""') + '"';
+  };
+  const csv = "\ufeff" + rows.map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+  const link = make("a");
+  link.href = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}

@@ -1,0 +1,43 @@
+"""`mytalk report`: the summary of a film's report, its JSON, and refusals."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobs.app import run
+from mytalk_core.dubbing.title_report.document import (
+    document_path,
+    report_document,
+    write_document,
+)
+from tests.title_reports import film_report
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    film = tmp_path / "dubbed.mp4"
+    write_document(document_path(film), film_report(12))
+    return film
+
+
+def test_the_summary_of_a_film(film, capsys):
+    assert run(["report", str(film)]) == 0
+    shown = capsys.readouterr().out
+    assert "12 lines: 9 with lips drawn" in shown
+    assert f"page: {film}.report.html" in shown
+
+
+def test_a_report_named_itself(film, capsys):
+    assert run(["report", str(document_path(film))]) == 0
+    assert "12 lines" in capsys.readouterr().out
+
+
+def test_the_report_as_json(film, capsys):
+    assert run(["--json", "report", str(film)]) == 0
+    assert json.loads(capsys.readouterr().out) == report_document(film_report(12))
+
+
+def test_a_film_without_a_report_is_refused(tmp_path, capsys):
+    assert run(["report", str(tmp_path / "other.mp4")]) == 2
+    assert "other.mp4.report.json" in capsys.readouterr().err
