@@ -1,5 +1,6 @@
 """Probabilities of the speakers of one line: from the film's own sound, names and marks."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -66,27 +67,23 @@ class Beliefs:
 
 def measured(line: DubLine, speakers: FilmSpeakers, config: LineScoreConfig) -> Beliefs:
     """Return who speaks in the original where a line is: stretches weighted by their overlap."""
-    parts = [
-        (float(overlap), stretch)
-        for stretch in speakers.stretches
-        if (overlap := _overlap(stretch.interval, line.slot)) > 0
-    ]
-    if parts:
-        main = max(parts, key=lambda pair: pair[0])[1]
-        return Beliefs(_average(parts), main.decision.why, main.decision.evidence)
-    near = min(
-        speakers.stretches, key=lambda each: -_overlap(each.interval, line.slot), default=None
-    )
-    if near is None or -_overlap(near.interval, line.slot) > config.nearest:
+    near = _near(line.slot, speakers.stretches)
+    parts = [(_overlap(each.interval, line.slot), each) for each in near]
+    within = [(float(overlap), each) for overlap, each in parts if overlap > 0]
+    if within:
+        main = max(within, key=lambda pair: pair[0])[1]
+        return Beliefs(_average(within), main.decision.why, main.decision.evidence)
+    overlap, nearest = max(parts, key=lambda pair: pair[0], default=(Fraction(0), None))
+    if nearest is None or -overlap > config.nearest:
         what = "Nothing is said in the original here." if speakers.sound else "The film is silent."
         return Beliefs((), what)
-    rest = (1 - config.kept) / (len(near.scores) or 1)
+    rest = (1 - config.kept) / (len(nearest.scores) or 1)
     scores = tuple(
-        replace(each, probability=config.kept * each.probability + rest) for each in near.scores
+        replace(each, probability=config.kept * each.probability + rest) for each in nearest.scores
     )
-    distance = -float(_overlap(near.interval, line.slot))
-    why = f"Nothing is said in the original here; {distance:.1f} s away: {near.decision.why}"
-    return Beliefs(scores, why, near.decision.evidence)
+    distance = -float(overlap)
+    why = f"Nothing is said in the original here; {distance:.1f} s away: {nearest.decision.why}"
+    return Beliefs(scores, why, nearest.decision.evidence)
 
 
 def only_member(belief: Beliefs, member: str, seen: float, config: LineScoreConfig) -> Beliefs:
@@ -118,10 +115,29 @@ def with_names(
     if not odds:
         return belief
     if not belief.scores:
-        return replace(belief, why=f"{belief.why} {line.character} is known from other lines.")
+        return _from_name(belief, line.character, odds, config)
     by_member = {member: config.names * value for member, value in odds.items()}
     scores = _updated(belief.scores, [by_member.get(each.member, 0.0) for each in belief.scores])
     return _explained(belief, scores, by_member, "script", f"the script names {line.character}")
+
+
+def _from_name(
+    belief: Beliefs, name: str, odds: Mapping[str | None, float], config: LineScoreConfig
+) -> Beliefs:
+    """Return the belief about a line of which the name alone is known, as visible if seen."""
+    weights = {member: float(np.exp(value)) for member, value in odds.items()}
+    total = sum(weights.values())
+    scores = tuple(
+        SpeakerScore(
+            member,
+            Speaking.OFF_SCREEN if member is None else Speaking.ON_SCREEN,
+            config.kept * weight / total,
+        )
+        for member, weight in weights.items()
+    )
+    text = f"the script names {name}, who speaks other lines"
+    why = f"{belief.why} {text[0].upper()}{text[1:]}."
+    return Beliefs(scores, why, (Evidence("script", max(odds.values()), text),))
 
 
 def with_marks(belief: Beliefs, line: DubLine, config: LineScoreConfig) -> Beliefs:
@@ -175,6 +191,13 @@ def _updated(scores: Sequence[SpeakerScore], log_odds: Sequence[float]) -> tuple
         replace(each, probability=float(weight / total))
         for each, weight in zip(scores, weights, strict=True)
     )
+
+
+def _near(slot: Interval, stretches: Sequence[SpokenStretch]) -> Sequence[SpokenStretch]:
+    """Return the stretches within a slot, the one before and the one after it."""
+    first = bisect_right(stretches, slot.start, key=lambda each: each.interval.start) - 2
+    end = bisect_left(stretches, slot.end, key=lambda each: each.interval.start) + 1
+    return stretches[max(first, 0) : end]
 
 
 def _overlap(one: Interval, other: Interval) -> Fraction:

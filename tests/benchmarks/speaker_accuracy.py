@@ -1,6 +1,6 @@
 """Who says each line of test film 1: accuracy, wrong faces, off-screen lines, reliability.
 
-    python -m tests.benchmarks.speaker_accuracy OUT [--tiny] [--music DB ...] [--cut]
+    python -m tests.benchmarks.speaker_accuracy OUT [--tiny] [--music DB ...]
 
 Observes the pictures once; music under the speech changes the sound only. Members are the people
 of the film's answers, so that the cast's own errors are not measured here.
@@ -11,12 +11,13 @@ import functools
 import pickle
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from mytalk_core.data.model_store import pull
@@ -28,14 +29,15 @@ from mytalk_core.films.film_range import FILM_LANDMARKER, observe_range
 from mytalk_core.films.film_speakers import film_speakers
 from mytalk_core.films.line_speakers import line_speakers
 from mytalk_core.films.members import Cast, Member, TrackId
-from mytalk_core.films.speaker_evidence import SpeakerEvidence, film_evidence
+from mytalk_core.films.speaker_evidence import film_evidence
 from mytalk_core.films.speaking import LineSpeaker, SpeakerDecision, Speaking
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.probe import probe_video
 from mytalk_core.speech.lines import DubLine
+from mytalk_core.speech.stretches import samples_of
 from mytalk_core.speech.voice_embedding import VoiceEmbedder
 from mytalk_core.sync.light_expert import LightExpert
-from tests.films.build import BuildOptions, BuiltFilm, film_one, tiny_film
+from tests.films.build import BuiltFilm, film_one, tiny_film
 from tests.films.truth import FilmTruth, LineTruth, Said
 
 say = functools.partial(Console(markup=False, highlight=False, width=160).print, soft_wrap=True)
@@ -159,20 +161,16 @@ def reliability(pairs: Sequence[tuple[float, bool]]) -> None:
             say(f"  {low:.2f}..{min(high, 1):.2f}  {len(here):6d}  {mean:.2f}  {good:.3f}")
 
 
-def evidence_of(film: BuiltFilm, observed: Observed) -> SpeakerEvidence:
-    """The evidence of one variant of the sound."""
-    embedder = VoiceEmbedder(pull("voice-embedding"))
-    return film_evidence(observed.faces, read_audio(film.film), LightExpert(), embedder)
-
-
-def variants(
-    out: Path, tiny: bool, music: Sequence[float | None]
-) -> Iterator[tuple[str, BuiltFilm]]:
-    """Build the film with each level of music."""
-    build = tiny_film if tiny else film_one
-    for level in music:
-        name = "without music" if level is None else f"music at {level:+.0f} dB"
-        yield name, build(out, options=BuildOptions(music_db=level))
+def film_sound(film: BuiltFilm, truth: FilmTruth, music_db: float | None) -> NDArray[np.float32]:
+    """The film's own sound with its music, dB against the voices within the lines."""
+    voices = read_audio(film.film)
+    if music_db is None:
+        return voices
+    music = read_audio(film.music_and_effects)[: len(voices)]
+    music = np.pad(music, (0, len(voices) - len(music)))
+    within = np.concatenate([samples_of(voices, line.slot) for line in truth.lines])
+    gain = 10 ** (music_db / 20) * np.sqrt(np.mean(within**2) / np.mean(music**2))
+    return np.clip(voices + np.float32(gain) * music, -1, 1)
 
 
 def main() -> None:
@@ -182,12 +180,15 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="the film of 13 s")
     parser.add_argument("--music", type=float, nargs="*", default=[], help="dB, further variants")
     arguments = parser.parse_args()
-    observed: Observed | None = None
     pairs: list[tuple[float, bool]] = []
-    for name, film in variants(arguments.out, arguments.tiny, [None, *arguments.music]):
-        observed = observed or observe(film, arguments.out / "observed")
-        truth, cast = observed.truth, observed.cast
-        evidence = evidence_of(film, observed)
+    film = (tiny_film if arguments.tiny else film_one)(arguments.out)
+    observed = observe(film, arguments.out / "observed")
+    truth, cast = observed.truth, observed.cast
+    expert, embedder = LightExpert(), VoiceEmbedder(pull("voice-embedding"))
+    for level in (None, *arguments.music):
+        name = "without music" if level is None else f"music at {level:+.0f} dB"
+        sound = film_sound(film, truth, level)
+        evidence = film_evidence(observed.faces, sound, expert, embedder)
         speakers = film_speakers(observed.faces, cast, evidence)
         say(
             f"\n{name}: offset {evidence.offset}, {len(evidence.stretches)} stretches,",
