@@ -33,7 +33,7 @@ class DubOptions:
     """The dubbed film, an MP4 file."""
 
     script: Annotated[Path | None, typer.Option(show_default=False)] = None
-    """The lines of the speech, as SRT, WebVTT, TTML or SSA."""
+    """The lines of the speech: SRT, WebVTT, TTML, DAPT, SSA, TTAL, CSV, XLSX or DOCX."""
 
     language: Annotated[str, typer.Option(metavar="TAG", show_default="as recognised")] = ""
     """Language of the speech, such as `pt-BR`."""

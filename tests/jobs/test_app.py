@@ -69,6 +69,18 @@ def test_models_are_listed_as_a_table_and_as_json(capsys):
     states = {entry["name"]: entry["state"] for entry in first["models"]}
     assert states["face-landmarker"] == "absent"
     assert states["whisper-base-hub"] == "unverifiable"
+    german = next(each for each in first["aligners"] if each["language"] == "de")
+    assert (german["state"], german["licence"]) == ("absent", "CC-BY-NC-4.0")
+
+
+def test_aligners_are_pulled_by_language(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("jobs.commands.models.pull_aligner", lambda spec: tmp_path / spec.source)
+    assert run(["--json", "models", "pull", "--aligner", "de-AT"]) == 0
+    pulled = json.loads(capsys.readouterr().out)
+    assert pulled["models"] == {}
+    assert list(pulled["aligners"]) == ["de"]
+    assert run(["models", "pull", "--aligner", "tlh"]) == 2
+    assert "tlh" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("_offline")

@@ -121,12 +121,13 @@ class _Reader:
     def _wanted(self, children: Sequence[Any]) -> list[Any]:
         """Return the spoken children, of an original and its translations the translations."""
         spoken = [child for child in children if _is_spoken(child)]
-        translated = [child for child in spoken if _attribute(child, "langSrc")]
-        paragraphs = [child for child in spoken if _name(child) == "p"]
-        if not translated or len(translated) == len(paragraphs):
+        originals = [
+            child for child in spoken if _name(child) == "p" and not _attribute(child, "langSrc")
+        ]
+        if not originals or not any(_attribute(child, "langSrc") for child in spoken):
             return spoken
         self.left_originals = True
-        return [child for child in spoken if child in translated or _name(child) != "p"]
+        return [child for child in spoken if _name(child) != "p" or _attribute(child, "langSrc")]
 
     def _seconds(self, expression: str) -> Fraction | None:
         try:

@@ -104,3 +104,34 @@ def test_an_invalid_language_tag_is_refused(
 ) -> None:
     assert run(["align", str(silence), "--language", "English!"]) == 2
     assert "--language" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("whisper_dir")
+def test_a_speech_is_compared_with_a_script(
+    sample_clips: dict[str, SampleClip],
+    script: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    speech = str(sample_clips["test_movie"].path)
+    assert run(["align", speech, "--against", str(script)]) == 0
+    assert "2 lines as in the script; 0 different, 0 missing, 0 extra" in capfd.readouterr().out
+    longer = tmp_path / "longer.srt"
+    longer.write_text(SCRIPT + "\n3\n00:00:06,900 --> 00:00:07,700\nGoodbye, [sic] everybody.\n")
+    assert run(["align", speech, "--against", str(longer)]) == 1
+    shown = capfd.readouterr().out
+    assert "missing" in shown and "Goodbye, everybody." in " ".join(shown.split())
+    assert run(["--json", "align", speech, "--against", str(longer)]) == 1
+    check = json.loads(capfd.readouterr().out)["script_check"]
+    assert [(line["line"], line["state"]) for line in check] == [
+        (1, "said"),
+        (2, "said"),
+        (3, "missing"),
+    ]
+
+
+def test_a_speech_is_not_aligned_to_the_script_that_it_is_compared_with(
+    silence: Path, script: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["align", str(silence), "--script", str(script), "--against", str(script)]) == 2
+    assert "--against" in capsys.readouterr().err

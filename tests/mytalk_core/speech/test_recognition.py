@@ -225,3 +225,25 @@ def test_an_aligner_is_loaded_once_per_language(
     for language in ("de", "es", "it", "en"):  # exceeds the cache; "en" was used last before
         several._aligner(language)
     assert loaded == ["en", "fr", "de", "es", "it"]
+
+
+def test_two_transcriptions_load_the_aligner_once(
+    whisper_dir: Path, speech: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+
+    class Phonetic:
+        name = "phonetic"
+
+        def __call__(self, audio: NDArray[np.float32], text: str) -> tuple[Word, ...]:
+            return tuple(Word(word) for word in text.split())
+
+    def load(language: str, device: str) -> Phonetic:
+        loaded.append(language)
+        return Phonetic()
+
+    monkeypatch.setattr(recognition, "cached_phonetic_aligner", load)
+    once = Recogniser(whisper_dir, threads=1)
+    line = Segment("Hi, I'm Jon Peirce.", Fraction(1), Fraction(23, 10))
+    names = {once.transcribe(speech, [line]).aligner for _ in range(2)}
+    assert (names, loaded) == ({"phonetic"}, ["en"])

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.speech.lines import ScriptLine
-from mytalk_core.speech.script import read_script
-from mytalk_core.speech.transcript import Interval
+from mytalk_core.media.timecode import Timecode
+from mytalk_core.speech.lines import Presence, ScriptLine
+from mytalk_core.speech.script import read_script, segments
+from mytalk_core.speech.scripts.placing import ScriptFilm
+from mytalk_core.speech.transcript import Interval, Segment
 
 SRT = """1
 00:00:02,000 --> 00:00:03,500
@@ -209,3 +211,78 @@ def test_every_line_is_used_or_reported(times: list[tuple[int, int]]) -> None:
     assert sorted(line.text for line in script.lines) == sorted(good)
     skipped = {fault.number for fault in script.faults if fault.skipped}
     assert len(script.lines) + len(skipped) == len(times)
+
+
+FILM = ScriptFilm(Fraction(60), Fraction(25), Timecode.parse("10:00:00:00", Fraction(25)))
+LIST = """My Film,,,,
+In,Out,Character,Text,On/Off
+10:00:01:00,10:00:02:00,ANNA (V.O.),Hello / there //,
+10:00:02:00,10:00:03:00,BOB,(ON) Hi. [laughs],
+10:00:04:00,10:00:05:00,CARL,Psst!,"OFF, whispers"
+10:00:06:00,10:00:07:00,,DORA: Me too.,
+10:00:06:12,10:00:07:12,BOB,And me.,
+10:00:30:00,10:00:29:00,BOB,Backwards.,
+10:00:10:00,10:00:11:00,BOB,Earlier.,
+10:00:58:00,10:01:02:00,BOB,Late.,
+10:01:00:00,10:01:02:00,BOB,Too late.,
+10:00:20:00,10:00:21:00,BOB,(sighs),
+"""
+
+
+def test_a_dialogue_list_gives_lines_of_the_film(tmp_path: Path) -> None:
+    script = read_script(written(tmp_path, "list.csv", LIST), FILM)
+    on, off, unknown = Presence.ON_SCREEN, Presence.OFF_SCREEN, Presence.UNKNOWN
+    assert [(line.number, line.character, line.text, line.presence) for line in script.lines] == [
+        (3, "ANNA", "Hello there", off),
+        (4, "BOB", "Hi.", on),
+        (5, "CARL", "Psst!", off),
+        (6, "DORA", "Me too.", unknown),
+        (7, "BOB", "And me.", unknown),
+        (9, "BOB", "Earlier.", unknown),
+        (10, "BOB", "Late.", unknown),
+    ]
+    assert script.lines[0].slot == Interval(Fraction(1), Fraction(2))
+    assert script.lines[-1].slot == Interval(Fraction(58), Fraction(60))
+    assert [(fault.number, fault.what, fault.skipped) for fault in script.faults] == [
+        (8, "ends before it starts", True),
+        (10, "ends after the film", False),
+        (11, "starts after the end of the film", True),
+    ]
+    assert any("counts from 10:00:00:00, the film's timecode" in note for note in script.notes)
+    assert any("character from 'Character'" in note for note in script.notes)
+
+
+def test_only_one_voice_cannot_say_two_lines_at_once(tmp_path: Path) -> None:
+    rows = "start,end,character,text\n1,3,Anna,a\n2,4,{},b\n"
+    for name, faults in (("Bob", 0), ("ANNA (off)", 1), ("", 1)):
+        script = read_script(written(tmp_path, "list.csv", rows.format(name)))
+        assert len(script.faults) == faults
+
+
+def test_lines_above_an_earlier_one_are_reported(tmp_path: Path) -> None:
+    script = read_script(written(tmp_path, "list.csv", "start,end,text\n5,6,b\n1,2,a\n"))
+    assert [line.text for line in script.lines] == ["a", "b"]
+    assert [str(fault) for fault in script.faults] == [
+        "line 3 (0:00:01.000 to 0:00:02.000) 'a' starts before a line above it:"
+        " it is used nevertheless"
+    ]
+
+
+def test_a_script_of_another_film_is_refused_with_the_first_line(tmp_path: Path) -> None:
+    path = written(tmp_path, "list.csv", "start,end,text\n100,101,b\n")
+    with pytest.raises(BadInputError) as caught:
+        read_script(path, ScriptFilm(Fraction(60)))
+    assert "starts after the end of the film" in caught.value.what
+
+
+def test_lines_become_segments_for_the_recogniser() -> None:
+    line = ScriptLine(1, "Hi.", Interval(Fraction(1), Fraction(2)), "Anna")
+    assert segments([line]) == (Segment("Hi.", Fraction(1), Fraction(2)),)
+
+
+def test_ten_thousand_lines_are_read(tmp_path: Path) -> None:
+    rows = [f"{number},{number + 2},Anna,line {number}" for number in range(10_000)]
+    path = written(tmp_path, "list.csv", "\n".join(["start,end,character,text", *rows]))
+    script = read_script(path)
+    assert len(script.lines) == 10_000
+    assert len(script.faults) == 9_999  # each overlaps the one before
