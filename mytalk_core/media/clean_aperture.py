@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
+from mytalk_core.media.boxes import Box, boxes_at, boxes_in, boxes_of_kind, read_moov
 from mytalk_core.media.orientation import Orientation
 
 # Path of boxes from the file to a track's sample description.
@@ -20,7 +21,6 @@ _IN_TRACK: Final = (b"mdia", b"minf", b"stbl", b"stsd")
 _STSD_HEAD = 8  # bytes: version, flags and number of entries
 _ENTRY_HEAD = 78  # bytes of a video sample description before its boxes
 _CLAP: Final = struct.Struct(">I4s8i")
-_LONGEST_MOOV = 1 << 28  # bytes, ten times the index of a 24-hour film
 
 
 @dataclass(frozen=True)
@@ -42,22 +42,14 @@ class CleanAperture:
         return part
 
 
-@dataclass(frozen=True)
-class _Box:
-    start: int  # offset of the header in the data
-    end: int
-    inside: int  # offset of the payload
-    kind: bytes
-
-
 def read_clean_aperture(path: Path) -> CleanAperture | None:
     """Return the clean aperture of the first video track that has one, else None."""
-    moov = _read_moov(path)
+    moov = read_moov(path)
     if moov is None:
         return None
     data = moov[1]
     for entry in _video_entries(data):
-        for box in _boxes(data, entry.inside, entry.end):
+        for box in boxes_in(data, entry.inside, entry.end):
             if box.kind == b"clap" and box.end - box.start >= _CLAP.size:
                 values = _CLAP.unpack_from(data, box.start)[2:]
                 if all(values[1::2]):
@@ -73,7 +65,7 @@ def write_clean_aperture(path: Path, part: CleanAperture) -> None:
     Raises:
         ValueError: where the index is elsewhere or describes no video.
     """
-    moov = _read_moov(path)
+    moov = read_moov(path)
     if moov is None or moov[0] + len(moov[1]) != path.stat().st_size:
         raise ValueError("no index at the file's end")
     at, data = moov
@@ -95,69 +87,28 @@ def write_clean_aperture(path: Path, part: CleanAperture) -> None:
         file.write(grown)
 
 
-def _read_moov(path: Path) -> tuple[int, bytes] | None:
-    """Return the offset and bytes of the file's index (`moov`), or None where it has none."""
-    with path.open("rb") as file:
-        at, end = 0, path.stat().st_size
-        while at + 8 <= end:
-            file.seek(at)
-            head = file.read(16)
-            size = int.from_bytes(head[:4], "big")
-            if size == 1:
-                size = int.from_bytes(head[8:16], "big")
-            elif size == 0:
-                size = end - at
-            if size < 8:
-                return None
-            if head[4:8] == b"moov":
-                file.seek(at)
-                return (at, file.read(size)) if size <= _LONGEST_MOOV else None
-            at += size
-    return None
-
-
-def _boxes(data: bytes, start: int, end: int) -> Iterator[_Box]:
-    """Yield consecutive boxes; stop at the first that exceeds `end`."""
-    while start + 8 <= end:
-        size = int.from_bytes(data[start : start + 4], "big")
-        if size < 8 or start + size > end:
-            return
-        yield _Box(start, start + size, start + 8, data[start + 4 : start + 8])
-        start += size
-
-
-def _video_entries(data: bytes) -> Iterator[_Box]:
+def _video_entries(data: bytes) -> Iterator[Box]:
     """Yield the sample descriptions of video tracks; `inside` is the offset of their boxes."""
-    for track in _inside(data, _Box(0, len(data), 8, b"moov"), b"trak"):
-        for box in _down(data, track, _IN_TRACK):
-            for entry in _boxes(data, box.inside + _STSD_HEAD, box.end):
+    for track in boxes_of_kind(data, Box(0, len(data), 8, b"moov"), b"trak"):
+        for box in boxes_at(data, track, _IN_TRACK):
+            for entry in boxes_in(data, box.inside + _STSD_HEAD, box.end):
                 if _is_video(data, track) and entry.end - entry.inside >= _ENTRY_HEAD:
-                    yield _Box(entry.start, entry.end, entry.inside + _ENTRY_HEAD, entry.kind)
+                    yield Box(entry.start, entry.end, entry.inside + _ENTRY_HEAD, entry.kind)
 
 
-def _is_video(data: bytes, track: _Box) -> bool:
-    return any(True for _ in _down(data, track, (b"mdia", b"minf", b"vmhd")))
+def _is_video(data: bytes, track: Box) -> bool:
+    return any(True for _ in boxes_at(data, track, (b"mdia", b"minf", b"vmhd")))
 
 
-def _inside(data: bytes, box: _Box, kind: bytes) -> Iterator[_Box]:
-    return (each for each in _boxes(data, box.inside, box.end) if each.kind == kind)
-
-
-def _down(data: bytes, box: _Box, kinds: tuple[bytes, ...]) -> Iterator[_Box]:
-    if not kinds:
-        yield box
-        return
-    for each in _inside(data, box, kinds[0]):
-        yield from _down(data, each, kinds[1:])
-
-
-def _around(data: bytes, entry: _Box) -> list[_Box]:
+def _around(data: bytes, entry: Box) -> list[Box]:
     """Return the boxes that enclose a sample description, outermost first, itself included."""
-    whole = _Box(0, len(data), 8, b"moov")
+    whole = Box(0, len(data), 8, b"moov")
     chain, place = [whole], whole
     for kind in (_TO_TRACKS[1], *_IN_TRACK):
         place = next(
-            each for each in _inside(data, place, kind) if each.start <= entry.start < each.end
+            each
+            for each in boxes_of_kind(data, place, kind)
+            if each.start <= entry.start < each.end
         )
         chain.append(place)
     return [*chain, entry]

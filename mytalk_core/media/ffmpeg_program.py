@@ -4,8 +4,9 @@ import errno
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,6 +37,17 @@ def local_input(path: Path, **options: Any) -> Any:
     )
 
 
+def copied_input(path: Path, offset: Fraction = Fraction(0)) -> list[str]:
+    """Return the program's arguments for an input whose packets are copied, as `local_input`.
+
+    Args:
+        offset: seconds added to its timestamps, to the nearest unit of a stream's time base.
+    """
+    rules = ["-protocol_whitelist", LOCAL_PROTOCOLS, "-format_whitelist", FORMATS]
+    later = ["-itsoffset", f"{float(offset):.6f}"] if offset else []
+    return [*rules, *later, "-i", file_url(path)]
+
+
 @contextmanager
 def running(output: Any) -> Iterator[IO[bytes]]:
     """Run an ffmpeg-python output node and provide its standard output, to be read to the end.
@@ -46,8 +58,26 @@ def running(output: Any) -> Iterator[IO[bytes]]:
         OSError: on leaving, ENOSPC where the disk is full.
         FfmpegFailed: on leaving, where it failed otherwise.
     """
-    program = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-loglevel", "error"]
-    command = ffmpeg.compile(output, cmd=program, overwrite_output=True)
+    with _started(ffmpeg.compile(output, cmd=_program(), overwrite_output=True)) as result:
+        yield result
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run the program with arguments that name an output file, which is overwritten.
+
+    Raises:
+        OSError, FfmpegFailed: as `running`.
+    """
+    with _started([*_program(), "-y", *arguments]):
+        pass
+
+
+def _program() -> list[str]:
+    return [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-loglevel", "error"]
+
+
+@contextmanager
+def _started(command: Sequence[str]) -> Iterator[IO[bytes]]:
     # A file, not a pipe: errors on a damaged input can exceed a pipe's buffer.
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(

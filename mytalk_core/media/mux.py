@@ -4,8 +4,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-import av
-import av.error
 import ffmpeg
 
 from mytalk_core.errors import BadInputError, Reason
@@ -14,13 +12,16 @@ from mytalk_core.media.channels import mixed_to_mono, mono_weights
 from mytalk_core.media.clock import sample_at
 from mytalk_core.media.container import file_url
 from mytalk_core.media.ffmpeg_program import FfmpegFailed, local_input, running
+from mytalk_core.media.film_container import film_container
 from mytalk_core.media.output import atomic_path
-from mytalk_core.media.probe import probe_audio, probe_video
+from mytalk_core.media.probe import probe_video
+from mytalk_core.media.sound_track import SAMPLE_RATE as _SAMPLE_RATE
+from mytalk_core.media.sound_track import channels_kept as is_layout_kept
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 
-_SAMPLE_RATE = 48_000
 _BIT_RATE = "192k"
 _CODEC: Final = "aac"
+_FORMAT: Final = film_container(Path("film.mp4"))
 
 
 def channels_kept(speech: Path, choice: StreamChoice = PLAYERS_CHOICE) -> bool:
@@ -32,18 +33,7 @@ def channels_kept(speech: Path, choice: StreamChoice = PLAYERS_CHOICE) -> bool:
     Raises:
         BadInputError: as `probe_audio`.
     """
-    info = probe_audio(speech, choice)
-    if not all(info.places):
-        return False
-    encoder = av.CodecContext.create(_CODEC, "w")
-    try:
-        encoder.sample_rate = _SAMPLE_RATE
-        encoder.format = "fltp"
-        encoder.layout = info.layout
-        encoder.open()
-    except (av.error.FFmpegError, ValueError):
-        return False
-    return True
+    return is_layout_kept(speech, _FORMAT.sound, choice)
 
 
 def mux(

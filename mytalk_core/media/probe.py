@@ -234,7 +234,9 @@ def read_comment(path: str | Path) -> str:
         BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE or NOT_MEDIA.
     """
     with open_container(Path(path)) as container:
-        return container.metadata.get("comment", "")
+        # Matroska writes the names of tags in capitals.
+        tags = {name.lower(): text for name, text in container.metadata.items()}
+        return tags.get("comment", "")
 
 
 def _start(container: InputContainer, first_frame: Fraction) -> Fraction:

@@ -24,7 +24,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mytalk_core.media import encode
+from mytalk_core.media import encode, film_encoder
 from mytalk_core.media.decode import PlaneFrame, iter_planes
 from mytalk_core.media.plane_regions import largest_outside_change, region_rgb, with_region
 from mytalk_core.media.probe import VideoInfo, probe_video
@@ -84,7 +84,7 @@ def main() -> None:
     console.print(table)
     table = Table("encode", "crf", "ms", "kB", "luma PSNR, dB", title=title)
     for preset, crf in PRESETS:
-        encode._FILM_PRESET = preset  # the encoder has no public option for it
+        film_encoder._FILM_PRESET = preset  # the encoder has no public option for it
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "out.mp4"
             cost = milliseconds(partial(write, out, info, crf, frames)) / len(frames)
