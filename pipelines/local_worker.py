@@ -30,6 +30,7 @@ from mytalk_core.dubbing.stage import Stage
 from mytalk_core.errors import MytalkError, error_from_json, error_to_json
 
 if TYPE_CHECKING:
+    from mytalk_core.dubbing.models import DubModels
     from mytalk_core.dubbing.tools import DubTools
 
 PRELOADED = ("mytalk_core.dubbing.tools",)
@@ -77,6 +78,13 @@ def prepare_workers(modules: Sequence[str] = PRELOADED) -> None:
     multiprocessing.set_forkserver_preload(list(modules))
     with _one_thread():
         forkserver.ensure_running()
+
+
+def dub_tools(models: DubModels) -> DubTools:
+    """Open the networks of a dub in a worker; a runner takes `partial(dub_tools, models)`."""
+    from mytalk_core.dubbing.tools import DubTools  # not in the parent: its imports take seconds
+
+    return DubTools(models, threads=1)
 
 
 class Worker:

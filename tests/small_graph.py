@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+import cv2
 import numpy as np
 
 from mytalk_core.data.media_file import MediaFile
@@ -95,6 +96,10 @@ def _process(request: PartRequest, context: StageContext) -> int:
     return os.getpid()
 
 
+def _threads(request: PartRequest, context: StageContext) -> tuple[str, int]:
+    return os.environ["OMP_NUM_THREADS"], cv2.getNumThreads()
+
+
 def _sleep(request: PartRequest, context: StageContext) -> int:
     assert request.film is not None
     request.film.path.write_text(str(os.getpid()))
@@ -109,6 +114,7 @@ BUG = Stage("bug", 1, PartRequest, int, _bug)
 CRASH = Stage("crash", 1, PartRequest, int, _crash)
 CRASH_ONCE = Stage("crash-once", 1, PartRequest, int, _crash_once)
 PROCESS = Stage("process", 1, PartRequest, int, _process)
+THREADS = Stage("threads", 1, PartRequest, tuple[str, int], _threads)
 SLEEP = Stage("sleep", 1, PartRequest, int, _sleep)
 
 

@@ -30,6 +30,7 @@ from tests.small_graph import (
     PROCESS,
     REFUSE,
     SLEEP,
+    THREADS,
     PartRequest,
     no_tools,
     run_graph,
@@ -133,6 +134,21 @@ def test_workers_make_what_one_process_makes(
 def test_equal_requests_are_made_once(artifacts: Artifacts, runner: LocalRunner) -> None:
     same = [runner.start(PROCESS, PartRequest(1)) for _ in range(4)]
     assert len({each.result() for each in same}) == 1
+
+
+def test_a_worker_uses_one_thread_of_each_library(
+    runner: LocalRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert runner.start(THREADS, PartRequest(1)).result() == ("1", 1)
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+def test_the_parent_imports_no_network_library() -> None:
+    program = "import sys, pipelines.local; print({'torch', 'mediapipe', 'cv2'} & {*sys.modules})"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    found = subprocess.check_output([sys.executable, "-c", program], env=environment)
+    assert found == b"set()\n"
 
 
 def test_rates_are_kept(artifacts: Artifacts) -> None:
