@@ -46,7 +46,7 @@ def _reader(text: str) -> Callable[[str], ScriptRows]:
         return read_web_vtt
     if text.startswith(("{", "[")) and _is_json(text):
         return read_ttal
-    subtitles = "-->" in text or text.startswith(("[Script Info]", "{"))
+    subtitles = "-->" in text or text.startswith(("[", "{"))
     separated = any(mark in text.partition("\n")[0] for mark in ";,\t|") or "\n" in text.strip()
     return read_csv if separated and not subtitles else read_subtitles
 

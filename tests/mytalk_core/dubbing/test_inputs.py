@@ -13,8 +13,10 @@ from mytalk_core.dubbing.config import DubConfig
 from mytalk_core.dubbing.dub import DubResult
 from mytalk_core.dubbing.inputs import TitleFiles, open_inputs
 from mytalk_core.dubbing.models import DubModels
+from mytalk_core.dubbing.notes import input_notes
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.audio import pcm16, read_audio
+from mytalk_core.speech.lines import Presence
 from mytalk_core.speech.transcript import Transcript
 
 _HALF = ("-t", "0.5", "-vf", "scale=96:72")
@@ -137,3 +139,19 @@ def test_odd_sizes_are_reported_with_the_way_out(
     assert open_inputs(TitleFiles(film, source, even_size=True)).losses == ()
     whole = run_ffmpeg(tmp_path / "whole.mkv", "-i", film, "-pix_fmt", "yuv444p", "-c:v", "ffv1")
     assert open_inputs(TitleFiles(whole, source)).losses == ()  # it has all its chroma anyway
+
+
+def test_a_script_counts_from_the_timecode_of_its_film(
+    sample_clips: dict[str, SampleClip], run_ffmpeg: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = sample_clips["test_movie"].path
+    timecode = ("-r", "25", "-timecode", "10:00:00:00")
+    coded = run_ffmpeg(tmp_path / "film.mov", "-i", str(source), *_HALF, *timecode)
+    script = tmp_path / "lines.csv"
+    script.write_text("in,out,role,text\n10:00:00:05,10:00:00:10,ANNA (OFF),Hello.\n")
+    inputs = open_inputs(TitleFiles(coded, source, script))
+    (line,) = inputs.script
+    assert (line.slot.start, line.slot.end) == (Fraction(1, 5), Fraction(2, 5))
+    assert (line.character, line.presence) == ("ANNA", Presence.OFF_SCREEN)
+    notes = input_notes(inputs, Transcript("en", (), (), ""))
+    assert "script: the script counts from 10:00:00:00, the film's timecode" in notes

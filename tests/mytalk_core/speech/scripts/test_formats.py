@@ -171,6 +171,11 @@ def test_ssa_names_its_speakers() -> None:
     assert times(row) == (1, Fraction(5, 2))
 
 
+@pytest.mark.parametrize("text", ["[10][20]Hi\n[30][40]Ho", "{1}{1}25\n{25}{50}Hi"])
+def test_other_subtitles_are_read(text: str) -> None:
+    assert read_rows(text.encode()).rows[0].text == "Hi"
+
+
 @pytest.mark.parametrize(
     "document",
     [
