@@ -10,7 +10,6 @@ from mytalk_core.speech.scripts.rows import UnreadableScriptError
 from mytalk_core.speech.scripts.times import read_time
 
 _SEARCHED = 30  # rows from the top in which the header may be: title and notes stand above it
-_FEWEST = 2  # at least so many columns are named in a header
 
 
 class Column(StrEnum):
@@ -127,8 +126,7 @@ def find_header(rows: Sequence[Sequence[str]]) -> Header | None:
         columns = {kind: _candidates(kinds, kind) for kind in Column}
         if not columns[Column.TEXT]:
             columns[Column.TEXT] = columns[Column.ORIGINAL]
-        named = sum(bool(found) for found in columns.values())
-        if named < _FEWEST or not (columns[Column.START] and columns[Column.TEXT]):
+        if not (columns[Column.START] and columns[Column.TEXT]):
             continue
         used = {kind: columns[kind] for kind in Column if kind not in _UNUSED}
         for kind, found in used.items():
