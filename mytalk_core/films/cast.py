@@ -34,12 +34,11 @@ class CastConfig:
 
     # Largest mean distance of the tracks of a person, where the film does not show several people
     # at once often enough to measure it. By tests/benchmarks/cast_accuracy.py, tracks of one person
-    # of the GRID corpus in two sizes and lights are at most 0.35 apart, those of different people
-    # at least 0.48.
+    # in two sizes and lights are at most 0.41 apart, those of different people at least 0.47.
     threshold: float = 0.5
     # Bounds of the threshold that a film's own faces give.
     lowest_threshold: float = 0.44
-    highest_threshold: float = 0.54
+    highest_threshold: float = 0.52
     # The threshold as a share of the distance below which a tenth of the pairs of people are that
     # the film shows at once, and the least number of such pairs.
     share_of_different: float = 0.85
@@ -51,7 +50,8 @@ class CastConfig:
     # Tracks that share more time than this, seconds, or more than half of the shorter one, show
     # different people; less is a dissolve.
     together_seconds: Fraction = Fraction(1)
-    # Seconds that a face must be seen in all to be recognised as a picture.
+    # Seconds that a face must be seen in all to be recognised as a picture. Longer tracks were
+    # judged one by one, and those of pictures are not among the faces of a film.
     least_picture_seconds: Fraction = Fraction(2)
 
 
@@ -193,8 +193,10 @@ def _seconds(known: _Faces, group: Sequence[int]) -> Fraction:
 
 def _is_picture(known: _Faces, group: Sequence[int], config: CastConfig) -> bool:
     """Whether a face never moves by itself, as in a poster, in tracks too short to judge alone."""
-    return _seconds(known, group) >= config.least_picture_seconds and all(
-        movement_ratio(track.found, track.scheme, float(track.fps)) < 1
+    least = config.least_picture_seconds
+    return _seconds(known, group) >= least and all(
+        len(track) < least * track.fps
+        and movement_ratio(track.found, track.scheme, float(track.fps)) < 1
         for track in (known.tracks[place] for place in group)
     )
 
