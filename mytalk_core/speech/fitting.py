@@ -290,7 +290,7 @@ def _described(fitted: FittedLine, sound: Interval) -> str:
         pace = "faster" if fitted.speed > 1 else "slower"
         facts.append(f"speech {abs(float(fitted.speed) - 1):.1%} {pace}")
     if fitted.gap:
-        facts.append(f"{_seconds(fitted.gap)} outside of its slot or before its onset")
+        facts.append(f"{_seconds(fitted.gap)} of free time used")
     if fitted.excess:
         facts.append(f"{_seconds(fitted.excess)} too long: its end is cut off")
     return ", ".join(facts) or "unchanged"

@@ -14,7 +14,7 @@ from mytalk_core.speech.lines import DubLine
 from mytalk_core.speech.transcript import Interval, Word
 
 CONFIG = FitConfig()
-FILM_END = Fraction(40)
+FILM_END = Fraction(12)
 MILLISECOND = Fraction(1, 1000)
 
 
@@ -33,7 +33,7 @@ def fitted(*lines: DubLine, config: FitConfig = CONFIG) -> tuple[FittedLine, ...
     return fit_lines(lines, FILM_END, config)
 
 
-times = st.integers(0, 38_000).map(lambda number: number * MILLISECOND)
+times = st.integers(0, 9_000).map(lambda number: number * MILLISECOND)
 lengths = st.integers(40, 900).map(lambda number: number * MILLISECOND)
 
 
@@ -219,6 +219,26 @@ def test_a_line_starts_before_its_slot_only_if_nothing_else_helps() -> None:
     assert first.speed == Fraction(23, 20)
     assert first.interval.end == 3 and not first.excess
     assert first.gap == Fraction("1.5") / first.speed - 1
+
+
+def test_a_gap_is_used_once() -> None:
+    """A line that ends in a gap, one that would start in it, and a breath between them."""
+    one = line_of(between(1, 2), [between(1, 3.9)], 1)
+    other = line_of(between(4, 4.5), [between(4, 5.9)], 2, "other")
+    blocked = line_of(between(4.5, 6), [between(4.6, 6)], 3, "third")
+    first, second, _ = fitted(one, other, blocked)
+    assert first.interval == between(1, 3.9)
+    assert second.interval == between(3.98, 4.5)
+    assert second.excess > 0
+
+
+def test_slots_that_overlap_are_shared_within_a_stem() -> None:
+    """The first line ends where the second one starts in the stem, though its slot goes on."""
+    one = line_of(between(1, 4), [between(1, 2.3)], 1)
+    other = line_of(between(1, 4), [between(2.6, 4)], 2)
+    first, second = fitted(one, other)
+    assert first.interval.end == Fraction("2.52") and first.speed < 1
+    assert second.interval == between(2.6, 4)
 
 
 def test_a_clearly_short_line_grows() -> None:
