@@ -19,6 +19,7 @@ class Grid {
     this.active = 0; // place in `rows`
     this.sorting = { column: null, down: false };
     this.keep = () => true;
+    this.printing = false; // whether all rows are in the document
     this.opened = false; // whether the arrow keys open the row that they reach
     this.build();
   }
@@ -101,7 +102,8 @@ class Grid {
   }
 
   /** Put the rows in view into the document, or all of them for the printer. */
-  render(again, all) {
+  render(again) {
+    const all = this.printing;
     const top = this.view.scrollTop, height = this.view.clientHeight;
     if (!height && !all) return; // the table is not shown
     const first = all ? 0 : Math.max(0, Math.floor(top / ROW_HEIGHT) - ROWS_AROUND);
@@ -135,6 +137,12 @@ class Grid {
       row.append(cell);
     }
     return row;
+  }
+
+  /** Put all rows into the document for the printer, or those in view again. */
+  print(printing) {
+    this.printing = printing;
+    this.render(true);
   }
 
   mark() {

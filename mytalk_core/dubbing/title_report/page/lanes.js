@@ -51,17 +51,31 @@ function fittedText(context, text, x, y, width) {
   context.fillText(shown, x, y);
 }
 
+/** Frames to label, `step` seconds of timecode apart. */
+function rulerFrames({ facts, fps }, scale, step) {
+  const first = scale.from * fps - 1e-6, last = (scale.from + scale.view) * fps, frames = [];
+  if (facts.dropped) {
+    // Drop frame keeps its labels near the seconds.
+    const start = facts.start / fps;
+    for (let at = Math.ceil((first / fps + start) / step); ; at++) {
+      const frame = Math.ceil(at * step * fps - 1e-6) - facts.start;
+      if (frame > last) return frames;
+      frames.push(frame);
+    }
+  }
+  const each = Math.max(1, Math.round(step * facts.nominal));
+  for (let at = Math.ceil((first + facts.start) / each) * each - facts.start; at <= last; at += each) frames.push(at);
+  return frames;
+}
+
 function rulerLane(data) {
   const steps = [0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
   const draw = (context, colours, scale, top) => {
     const wide = 96 / scale.pixelsPerSecond;
     const step = steps.find((each) => each >= wide) ?? 7200;
     context.fillStyle = colours.soft;
-    context.strokeStyle = colours.line;
-    const first = Math.ceil((scale.from - 1e-9) / step) * step;
-    for (let at = first; at <= scale.from + scale.view; at += step) {
-      // A label names the frame that starts at or after the second.
-      const frame = Math.ceil(at * data.fps - 1e-6), x = scale.x(frame / data.fps);
+    for (const frame of rulerFrames(data, scale, step)) {
+      const x = scale.x(frame / data.fps);
       context.fillRect(x, top + 15, 1, 5);
       const text = timecode(data.facts, frame), half = context.measureText(text).width / 2;
       context.fillText(text, Math.min(Math.max(x, scale.left + half), scale.left + scale.width - half) - half, top + 11);

@@ -26,8 +26,8 @@ class Page {
     for (const tab of this.tabs) tab.addEventListener("click", () => this.choose(tab));
     this.listenFilter();
     document.addEventListener("keydown", (event) => this.key(event));
-    addEventListener("beforeprint", () => this.each((grid) => grid.render(true, true)));
-    addEventListener("afterprint", () => this.each((grid) => grid.render(true)));
+    addEventListener("beforeprint", () => this.each((grid) => grid.print(true)));
+    addEventListener("afterprint", () => this.each((grid) => grid.print(false)));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       if (data.selected >= 0) showLine(this.panel, data, data.selected);
     });
