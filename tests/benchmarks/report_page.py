@@ -31,7 +31,7 @@ def main() -> None:
         chromium = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox"]
         )
-        for lines in (48, 2000, 10000):
+        for lines in (48, 500, 2000):
             path = Path(folder) / f"{lines}.html"
             report = film_report(lines, 14)
             start = time.perf_counter()
