@@ -40,6 +40,11 @@ class SyncOddsConfig:
     root_windows: float = -0.32
     # Largest log odds either way.
     limit: float = 6.0
+    # Music under a voice lowers the score of the face that speaks, so that a low score says less.
+    # dB of clarity from which it says everything, and at which it says the least share, 0..1.
+    clear: float = 18.0
+    unclear: float = 6.0
+    least_share: float = 0.25
     # Standard deviation of the mouth opening, inter-ocular units, below which a mouth is still.
     still: float = 0.008
     # Log odds of a still mouth, at most.
@@ -68,6 +73,9 @@ class SpeakerConfig:
     voice: VoiceConfig = field(default_factory=VoiceConfig)
     turns: TurnConfig = field(default_factory=TurnConfig)
     prior: PriorConfig = field(default_factory=PriorConfig)
+    # Probability that the evidence of a stretch is useless, at `unclear` dB of clarity; it falls to
+    # 0 half way to `clear`.
+    doubt: float = 0.24
     choice: ChoiceConfig = field(default_factory=ChoiceConfig)
 
 
@@ -122,14 +130,18 @@ class _FilmOdds:
             *(Candidate(id, Speaking.OFF_SCREEN) for id in self.ids),
             Candidate(None, Speaking.OFF_SCREEN),
         )
+        self._shares = np.array([evidence_share(each.clarity, config.sync) for each in stretches])
         self._faces = [_by_member(each.faces, cast) for each in stretches]
-        self._sync = np.stack([self._sync_odds(faces) for faces in self._faces])
+        pairs = zip(self._faces, stretches, strict=True)
+        self._sync = np.stack([self._sync_odds(faces, each.clarity) for faces, each in pairs])
         self._prior = np.stack([self._prior_odds(faces) for faces in self._faces])
         self._only = np.zeros(len(self._candidates))
         if len(self.ids) == 1:
             self._only[0] = config.prior.only_member
-        pairs = pairwise(stretches)
-        self._bonuses = [bonus(a.stretch, b.stretch, config.turns) for a, b in pairs]
+        self._bonuses = [
+            bonus(before.stretch, after.stretch, config.turns)
+            for before, after in pairwise(stretches)
+        ]
         speakers = np.array([*range(len(self.ids)), *range(len(self.ids)), -1])
         self._same = speakers[:, None] == speakers[None]
 
@@ -144,7 +156,8 @@ class _FilmOdds:
 
     def terms(self, voices: Voices) -> list[Terms]:
         """Return all evidence about each stretch."""
-        shares, voice = self.probabilities(voices), self._voice_odds(voices)
+        voice = self._voice_odds(voices)
+        shares = self._doubted(self.probabilities(voices))
         local = self._sync + self._prior + self._only + voice
         with np.errstate(divide="ignore", invalid="ignore"):
             turn = np.where(shares > 0, np.log(shares) - local, 0.0)
@@ -163,11 +176,22 @@ class _FilmOdds:
             for number, faces in enumerate(self._faces)
         ]
 
-    def _sync_odds(self, faces: dict[str, FaceEvidence]) -> Floats:
+    def _doubted(self, shares: Floats) -> Floats:
+        """Return probabilities (S, H) that allow for useless evidence under loud music."""
+        sync = self._config.sync
+        fading = [sync.unclear, (sync.unclear + sync.clear) / 2]
+        clarity = [each.clarity for each in self._stretches]
+        doubt = np.interp(clarity, fading, [self._config.doubt, 0.0])[:, None]
+        possible = shares > 0
+        doubted: Floats = (1 - doubt) * shares + doubt * possible / possible.sum(axis=1)[:, None]
+        return doubted
+
+    def _sync_odds(self, faces: dict[str, FaceEvidence], clarity: float) -> Floats:
         odds = np.zeros(len(self._candidates))
         odds[: len(self.ids)] = -np.inf
         for id, face in faces.items():
-            odds[self.column(id, on_screen=True)] = sync_log_odds(face, self._config.sync)
+            column = self.column(id, on_screen=True)
+            odds[column] = sync_log_odds(face, clarity, self._config.sync)
         return odds
 
     def _prior_odds(self, faces: dict[str, FaceEvidence]) -> Floats:
@@ -187,16 +211,29 @@ class _FilmOdds:
                 for on_screen in (True, False):
                     odds[:, self.column(id, on_screen)] = fit
             odds[:, -1] = voices.unknown
+            odds *= self._shares[:, None]
         return odds
 
 
-def sync_log_odds(face: FaceEvidence, config: SyncOddsConfig) -> float:
-    """Return the log odds that a face speaks against any other source of the sound."""
+def sync_log_odds(face: FaceEvidence, clarity: float, config: SyncOddsConfig) -> float:
+    """Return the log odds that a face speaks against any other source of the sound.
+
+    Args:
+        clarity: dB, from `speech_clarity`.
+    """
     sync = face.sync
-    odds = config.constant + config.score * sync.score + config.root_windows * sync.windows**0.5
+    share = evidence_share(clarity, config)
+    expected = config.constant + config.root_windows * sync.windows**0.5
+    odds = share * expected + config.score * share**0.5 * sync.score
     if face.movement < config.still:
         odds = min(odds, config.still_odds)
     return float(np.clip(odds, -config.limit, config.limit))
+
+
+def evidence_share(clarity: float, config: SyncOddsConfig) -> float:
+    """Return the share, 0..1, of a score's meaning that is left at a clarity in dB."""
+    shares = [config.least_share, 1.0]
+    return float(np.interp(clarity, [config.unclear, config.clear], shares))
 
 
 def _by_member(faces: Sequence[FaceEvidence], cast: Cast) -> dict[str, FaceEvidence]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mytalk_core.films.face_track import FaceTrack
 from mytalk_core.films.film_faces import FilmFaces, track_id
 from mytalk_core.films.members import TrackId
+from mytalk_core.films.speech_clarity import speech_clarity
 from mytalk_core.films.spoken_stretches import Stretch, StretchConfig, spoken_stretches
 from mytalk_core.films.sync_evidence import (
     SyncSample,
@@ -65,6 +66,7 @@ class StretchEvidence:
 
     stretch: Stretch
     voice: Array  # (256,) from `VoiceEmbedder`
+    clarity: float  # dB, from `speech_clarity`
     faces: tuple[FaceEvidence, ...]  # by track
 
 
@@ -118,6 +120,7 @@ def film_evidence(
             StretchEvidence(
                 stretch,
                 embedder.embed(samples_of(sound, stretch.interval)),
+                speech_clarity(sound, stretch.interval),
                 tuple(_judged(face, offset, voiced) for face in here),
             )
             for stretch, here in zip(stretches, seen, strict=True)

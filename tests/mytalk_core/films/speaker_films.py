@@ -71,12 +71,14 @@ def stretch(
     sound: NDArray[np.float32],
     continues: bool = False,
     movement: float = 0.03,
+    clarity: float = 25.0,
 ) -> StretchEvidence:
     """A stretch with the sync scores of the tracks in the picture."""
     windows = max(int((end - start) * 25) - 4, 4)
     return StretchEvidence(
         Stretch(interval(start, end), continues),
         sound,
+        clarity,
         tuple(
             FaceEvidence(
                 TrackId(0, number), SyncSample(windows, score * 0.1, 0.0, 0.1), movement, 1.0

@@ -121,11 +121,25 @@ def test_probabilities_add_up_to_one(scores: list[tuple[float, float, int]]) -> 
         assert each.decision.why.endswith(".")
 
 
-@given(low=st.floats(-5, 5), more=st.floats(0.5, 5), windows=st.integers(4, 200))
-def test_a_higher_sync_score_never_lowers_the_odds(low: float, more: float, windows: int) -> None:
+@given(
+    low=st.floats(-5, 5),
+    more=st.floats(0.5, 5),
+    windows=st.integers(4, 200),
+    clarity=st.floats(-5, 60),
+)
+def test_a_higher_sync_score_never_lowers_the_odds(
+    low: float, more: float, windows: int, clarity: float
+) -> None:
     def odds(score: float) -> float:
         face = FaceEvidence(TrackId(0, 0), SyncSample(windows, score, 0.0, 1.0), 0.03, 1.0)
-        return sync_log_odds(face, SyncOddsConfig())
+        return sync_log_odds(face, clarity, SyncOddsConfig())
 
     assert odds(low + more) >= odds(low)
     assert np.isfinite(odds(low))
+
+
+def test_a_low_score_under_loud_music_does_not_mean_off_screen() -> None:
+    here = stretch(0, 2, {0: 0.6, 1: 0.2}, voice(ANNA), clarity=25.0)
+    loud = stretch(0, 2, {0: 0.6, 1: 0.2}, voice(ANNA), clarity=4.0)
+    assert decisions(here)[0][0] is Speaking.OFF_SCREEN
+    assert decisions(loud)[0][0] is Speaking.UNDECIDED
