@@ -44,7 +44,7 @@ class SyncOddsConfig:
     # dB of clarity from which it says everything, and at which it says the least share, 0..1.
     clear: float = 18.0
     unclear: float = 6.0
-    least_share: float = 0.25
+    least_share: float = 0.4
     # Standard deviation of the mouth opening, inter-ocular units, below which a mouth is still.
     still: float = 0.008
     # Log odds of a still mouth, at most.
@@ -75,7 +75,7 @@ class SpeakerConfig:
     prior: PriorConfig = field(default_factory=PriorConfig)
     # Probability that the evidence of a stretch is useless, at `unclear` dB of clarity; it falls to
     # 0 half way to `clear`.
-    doubt: float = 0.24
+    doubt: float = 0.15
     choice: ChoiceConfig = field(default_factory=ChoiceConfig)
 
 

@@ -1,6 +1,6 @@
 """Who says each line of test film 1: accuracy, wrong faces, off-screen lines, reliability.
 
-    python -m tests.benchmarks.speaker_accuracy OUT [--tiny] [--music DB ...]
+    python -m tests.benchmarks.speaker_accuracy OUT [--tiny] [--music 0 -6]
 
 Observes the pictures once; music under the speech changes the sound only. Members are the people
 of the film's answers, so that the cast's own errors are not measured here.
@@ -32,13 +32,14 @@ from mytalk_core.films.members import Cast, Member, TrackId
 from mytalk_core.films.speaker_evidence import film_evidence
 from mytalk_core.films.speaking import LineSpeaker, SpeakerDecision, Speaking
 from mytalk_core.media.audio import read_audio
+from mytalk_core.media.clock import frame_at
 from mytalk_core.media.probe import probe_video
 from mytalk_core.speech.lines import DubLine
 from mytalk_core.speech.stretches import samples_of
 from mytalk_core.speech.voice_embedding import VoiceEmbedder
 from mytalk_core.sync.light_expert import LightExpert
 from tests.films.build import BuiltFilm, film_one, tiny_film
-from tests.films.truth import FilmTruth, LineTruth, Said
+from tests.films.truth import FilmTruth, LineTruth, Lips, Said
 
 say = functools.partial(Console(markup=False, highlight=False, width=160).print, soft_wrap=True)
 
@@ -125,6 +126,14 @@ def is_wrong_face(line: LineTruth, decision: SpeakerDecision) -> bool:
     return decision.member != line.person or line.said is not Said.VISIBLE
 
 
+def others_move(truth: FilmTruth, line: LineTruth) -> bool:
+    """Whether somebody else in the picture moves the lips on a sentence that is not audible."""
+    shot = truth.shots[line.shot]
+    start = frame_at((line.slot.start + line.slot.end) / 2, truth.fps)
+    slot = sum(first <= start for first in shot.slots) - 1
+    return any(each.lips[slot] is Lips.MOVE for each in shot.seen if each.person != line.person)
+
+
 def report(name: str, truth: FilmTruth, found: Sequence[LineSpeaker], cast: Cast) -> None:
     """Print the acceptance table of one variant."""
     members = {member.id for member in cast.members}
@@ -143,6 +152,10 @@ def report(name: str, truth: FilmTruth, found: Sequence[LineSpeaker], cast: Cast
     say(f"  off-screen found          {found_off} of {len(off)}")
     kept = sum(not is_wrong_face(line, decision) for line, decision in hidden)
     say(f"  hidden or elsewhere kept  {kept} of {len(hidden)}")
+    moving = [
+        good for (line, _), good in zip(pairs, right, strict=True) if others_move(truth, line)
+    ]
+    say(f"  while others move lips    {sum(moving)} right of {len(moving)}")
     for line, decision, good in zip(truth.lines, (each for _, each in pairs), right, strict=True):
         if not good:
             say(
