@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from mytalk_core.speech.transcript import Interval
 from mytalk_core.speech.voice_activity import voice_intervals
 from mytalk_core.speech.voice_embedding import VoiceEmbedder
 
-_GRID = Fraction(1, 10)  # seconds between places at which a change of voice is searched
+_GRID = Fraction(1, 5)  # seconds between places at which a change of voice is searched
 _QUIET_SEARCH = Fraction(1, 5)  # seconds around a change in which the quietest place is cut
 _LEVEL_SAMPLES = SPEECH_SAMPLE_RATE // 50  # the level at a cut is measured over 20 ms
 
@@ -82,7 +83,17 @@ def _turns(
 ) -> Iterator[Interval]:
     """Cut where the voice changes: at the local minima of the likeness of before and after."""
     places = _candidates(voice, config)
-    likeness = [_likeness(place, voice, sound, embedder, config) for place in places]
+
+    @cache
+    def vector(part: Interval) -> NDArray[np.float32]:
+        return embedder.embed(samples_of(sound, part))  # after one place and before another
+
+    def likeness_at(place: Fraction) -> float:
+        before = Interval(max(voice.start, place - config.compared), place)
+        after = Interval(place, min(voice.end, place + config.compared))
+        return float(vector(before) @ vector(after))
+
+    likeness = [likeness_at(place) for place in places]
     reach = int(config.compared / _GRID)
     start = voice.start
     for number, (place, value) in enumerate(zip(places, likeness, strict=True)):
@@ -99,19 +110,6 @@ def _candidates(voice: Interval, config: StretchConfig) -> list[Fraction]:
     first = voice.start + 2 * config.shortest
     count = int((voice.end - 2 * config.shortest - first) // _GRID) + 1
     return [first + number * _GRID for number in range(count)]
-
-
-def _likeness(
-    place: Fraction,
-    voice: Interval,
-    sound: NDArray[np.float32],
-    embedder: VoiceEmbedder,
-    config: StretchConfig,
-) -> float:
-    before = Interval(max(voice.start, place - config.compared), place)
-    after = Interval(place, min(voice.end, place + config.compared))
-    vectors = [embedder.embed(samples_of(sound, each)) for each in (before, after)]
-    return float(vectors[0] @ vectors[1])
 
 
 def _quietest(place: Fraction, sound: NDArray[np.float32]) -> Fraction:
