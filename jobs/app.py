@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from jobs.commands.models import models
+from jobs.commands.title import title
 from jobs.console import (
     OutputMode,
     divert_native_output,
@@ -77,6 +78,7 @@ for _name in COMMANDS:
     _function = _name.replace("-", "_")
     app.command(_name)(getattr(import_module(f"jobs.commands.{_function}"), _function))
 app.add_typer(models, name="models")
+app.add_typer(title, name="title")
 
 
 def run(arguments: list[str]) -> int:

@@ -51,6 +51,7 @@ class Reason(StrEnum):
     LOW_QUALITY = "low_quality"
     BAD_SCRIPT = "bad_script"
     BAD_CATALOGUE = "bad_catalogue"
+    BAD_TITLE = "bad_title"  # a title specification
     BAD_CONFIGURATION = "bad_configuration"
     MODEL_MISSING = "model_missing"
     MODEL_CORRUPT = "model_corrupt"

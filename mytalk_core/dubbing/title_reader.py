@@ -1,0 +1,245 @@
+"""Read title specifications; everything that is wrong with one is found at once."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from mytalk_core.data.names import short_slug
+from mytalk_core.data.plain_document import read_document
+from mytalk_core.dubbing.title_consent import consent_problems
+from mytalk_core.dubbing.title_problems import TitleProblem, title_error
+from mytalk_core.dubbing.title_schema import shape_problems
+from mytalk_core.dubbing.title_spec import (
+    ONE_STEM,
+    Consent,
+    FilmTime,
+    TitleOptions,
+    TitleRange,
+    TitleSpec,
+)
+from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.films.cast_map import CastEntry, CastMap, cast_map_problems
+
+_LONGEST_ID = 100
+_SUFFIXES = (".yaml", ".yml", ".json")
+_FILES = ("film", "music_and_effects", "mix", "script")
+
+
+@dataclass(frozen=True)
+class ReadTitle:
+    """A specification that was read."""
+
+    path: Path
+    spec: TitleSpec | None  # None where it has problems
+    problems: tuple[TitleProblem, ...] = ()
+
+
+def read_title(path: Path, today: date) -> TitleSpec:
+    """Read a title specification, without opening the files that it names.
+
+    Args:
+        path: a YAML or JSON file.
+        today: decides which consents have expired.
+
+    Raises:
+        BadInputError: NOT_FOUND, UNREADABLE, OVER_LIMIT, or BAD_TITLE with every problem.
+    """
+    found = _read(path, today)
+    if found.spec is None:
+        raise title_error(path, found.problems)
+    return found.spec
+
+
+def read_titles(paths: Sequence[Path], today: date) -> list[ReadTitle]:
+    """Read several specifications; two with one id or one output are problems of the later one."""
+    titles = []
+    taken: dict[tuple[str, str], Path] = {}
+    for path in paths:
+        try:
+            title = _read(path, today)
+        except BadInputError as error:
+            title = ReadTitle(path, None, (TitleProblem("", _clause(error), error.remedy),))
+        clashes = list(_clashes(title, taken))
+        titles.append(ReadTitle(path, None, tuple(clashes)) if clashes else title)
+    return titles
+
+
+def specification_files(paths: Iterable[Path]) -> list[Path]:
+    """The specifications among paths: files as given, of folders those that have their suffixes.
+
+    Raises:
+        BadInputError: NOT_FOUND where a folder has none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        within = sorted(each for each in path.iterdir() if each.suffix.lower() in _SUFFIXES)
+        if not within:
+            raise BadInputError(
+                "has no title specifications.",
+                reason=Reason.NOT_FOUND,
+                where=str(path),
+                remedy=f"They end in {', '.join(_SUFFIXES)}.",
+            )
+        found += within
+    return list(dict.fromkeys(found))
+
+
+def _read(path: Path, today: date) -> ReadTitle:
+    document = read_document(path, Reason.BAD_TITLE)
+    problems = shape_problems(document)
+    if not problems:  # else values may have any type
+        spec, problems = _spec(document, path)
+        problems += _content_problems(document, spec, today)
+        if not problems:
+            return ReadTitle(path, spec)
+    return ReadTitle(path, None, tuple([*problems, *_early_problems(document, path)]))
+
+
+def _early_problems(document: Mapping[str, Any], path: Path) -> Iterator[TitleProblem]:
+    """Missing files of a document of the wrong shape, so that one look shows them too."""
+    if shape_problems(document):
+        for where, name in _named_files(document):
+            yield from _file_problems(where, name, path)
+
+
+def _spec(document: Mapping[str, Any], path: Path) -> tuple[TitleSpec, list[TitleProblem]]:
+    """The specification of a document of the right shape, and problems of its dates and files."""
+    folder = path.resolve().parent
+    problems: list[TitleProblem] = []
+    for where, name in _named_files(document):
+        problems += _file_problems(where, name, path)
+    consent = []
+    for number, given in enumerate(document.get("consent", ())):
+        until, wrong = _date(given.get("until"), f"consent[{number}].until")
+        problems += wrong
+        consent.append(Consent(**{**given, "until": until}))
+
+    def file(key: str) -> Path | None:
+        return folder / document[key] if key in document else None
+
+    id = document.get("id") or short_slug(path.stem, _LONGEST_ID)
+    dub = document["dub"]
+    stems = {ONE_STEM: dub} if isinstance(dub, str) else dub
+    spec = TitleSpec(
+        id=id,
+        film=folder / document["film"],
+        language=document["language"],
+        dub={name: folder / stem for name, stem in stems.items()},
+        output=folder / document.get("output", f"{id}.mp4"),
+        music_and_effects=file("music_and_effects"),
+        mix=file("mix"),
+        script=file("script"),
+        cast=_cast(document.get("cast", ())),
+        consent=tuple(consent),
+        require_consent=document.get("require_consent", False),
+        range=_range(document.get("range", {})),
+        options=_options(document.get("options", {})),
+    )
+    return spec, problems
+
+
+def _named_files(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The files that a document names, with their places in it."""
+    for key in _FILES:
+        if isinstance(document.get(key), str):
+            yield key, document[key]
+    dub = document.get("dub")
+    if isinstance(dub, str):
+        yield "dub", dub
+    elif isinstance(dub, dict):
+        yield from ((f"dub.{name}", stem) for name, stem in dub.items() if isinstance(stem, str))
+
+
+def _file_problems(where: str, name: str, path: Path) -> Iterator[TitleProblem]:
+    file = path.resolve().parent / name
+    if "://" in name:
+        remedy = "Copy it to this machine and give its path."
+        yield TitleProblem(where, f"is the URL {name}, but must be a file of this machine", remedy)
+    elif "\0" in name or not file.exists():
+        remedy = "Paths are relative to the folder of the specification."
+        yield TitleProblem(where, f"names {file}, which does not exist", remedy)
+    elif not file.is_file():
+        yield TitleProblem(where, f"names {file}, which is not a file")
+
+
+def _date(text: str | None, where: str) -> tuple[date | None, list[TitleProblem]]:
+    if text is None:
+        return None, []
+    try:
+        return date.fromisoformat(text), []
+    except ValueError:
+        remedy = "Write it as year, month, day: 2027-12-31."
+        return None, [TitleProblem(where, f"is {text!r}, which is not a date", remedy)]
+
+
+def _cast(entries: Iterable[Mapping[str, Any]]) -> CastMap:
+    lists = ("characters", "tracks", "merged_from")
+    return CastMap(
+        tuple(
+            CastEntry(**{**entry, **{key: tuple(entry[key]) for key in lists if key in entry}})
+            for entry in entries
+        )
+    )
+
+
+def _range(given: Mapping[str, Any]) -> TitleRange:
+    times = {
+        key: FilmTime(timecode=value)
+        if isinstance(value, str)
+        else FilmTime(seconds=Fraction(str(value)))
+        for key, value in given.items()
+    }
+    return TitleRange(**times)
+
+
+def _options(given: Mapping[str, Any]) -> TitleOptions:
+    options = replace(TitleOptions(), **given)
+    return replace(
+        options,
+        articulation=float(options.articulation),
+        guidance=float(options.guidance),
+        seed=int(options.seed),
+        adapt_seconds=float(options.adapt_seconds),
+    )
+
+
+def _content_problems(
+    document: Mapping[str, Any], spec: TitleSpec, today: date
+) -> list[TitleProblem]:
+    problems = [
+        TitleProblem("cast", f"is wrong: {text.removesuffix('.')}")
+        for text in cast_map_problems(spec.cast)
+    ]
+    if spec.mix and spec.music_and_effects:
+        remedy = "Keep mix if it is the finished sound, else music_and_effects."
+        problems.append(TitleProblem("mix", "stands beside music_and_effects", remedy))
+    names = {"film": spec.film, "mix": spec.mix, "music_and_effects": spec.music_and_effects}
+    read = {**names, "script": spec.script, **{f"dub.{n}": path for n, path in spec.dub.items()}}
+    for where, file in read.items():
+        if file and file.resolve() == spec.output.resolve():
+            remedy = "Name another file as output."
+            problems.append(TitleProblem("output", f"is the file that {where} names", remedy))
+    return problems + consent_problems(spec, today)
+
+
+def _clashes(title: ReadTitle, taken: dict[tuple[str, str], Path]) -> Iterator[TitleProblem]:
+    """Ids and outputs that an earlier specification has; those of this one are added."""
+    if title.spec is None:
+        return
+    output = str(title.spec.output.resolve())
+    for key, value in (("id", title.spec.id), ("output", output)):
+        # File systems may ignore case.
+        first = taken.setdefault((key, value.casefold()), title.path)
+        if first != title.path:
+            remedy = f"Give each title its own {key}."
+            yield TitleProblem(key, f"is {value}, as in {first}", remedy)
+
+
+def _clause(error: BadInputError) -> str:
+    return error.what.removesuffix(".")
