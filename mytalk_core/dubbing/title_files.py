@@ -10,6 +10,7 @@ from mytalk_core.dubbing.title_problems import TitleProblem
 from mytalk_core.dubbing.title_range import range_seconds
 from mytalk_core.dubbing.title_spec import ONE_STEM, TitleSpec
 from mytalk_core.errors import BadInputError
+from mytalk_core.media.film_end import last_frame_seconds
 from mytalk_core.media.probe import VideoInfo, probe_audio, probe_video
 from mytalk_core.media.stream_choice import StreamChoice
 from mytalk_core.media.timecode import Timecode, film_timecode
@@ -18,6 +19,9 @@ from mytalk_core.speech.scripts.placing import ScriptFilm
 
 # A stem that is longer than this part of the film's length is of another film or another cut.
 LONGEST_STEM = Fraction(11, 10)
+_SHORTER = Fraction(
+    1, 2
+)  # seconds by which the picture may end before the length that the film states
 _TOLERANCE = Fraction(1, 2)  # seconds by which a sound may differ from the film without a warning
 
 
@@ -46,6 +50,15 @@ def check_files(spec: TitleSpec) -> FileFindings:
         return FileFindings((_unusable("film", error),))
     problems: list[TitleProblem] = []
     warnings: list[TitleProblem] = []
+    last = last_frame_seconds(spec.film, choice)
+    if last is None:
+        what = f"is cut off: it states {float(film.duration):.2f} s, but its end is missing"
+        problems.append(TitleProblem("film", what, "Copy it again."))
+    elif last + _SHORTER < film.duration:
+        what = f"states {float(film.duration):.2f} s, but its picture ends at {float(last):.2f} s"
+        warnings.append(
+            TitleProblem("film", what, "It may be cut off: compare it with its source.")
+        )
     for where, path in _sounds(spec):
         try:
             seconds = probe_audio(path).duration
