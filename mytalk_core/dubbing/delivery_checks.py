@@ -20,7 +20,12 @@ class Check:
 
 
 def check_film(
-    info: VideoInfo, source: Sequence[Fraction], film: Path, outside_change: int, mark: str
+    info: VideoInfo,
+    source: Sequence[Fraction],
+    film: Path,
+    outside_change: int,
+    mark: str,
+    rounding: Fraction = Fraction(0),
 ) -> dict[str, Check]:
     """Compare a dubbed film with its source.
 
@@ -28,6 +33,7 @@ def check_film(
         info, source: the source film, and when its frames are shown, seconds.
         outside_change: largest change of a sample outside the masks before encoding.
         mark: the comment that the film must carry.
+        rounding: seconds by which the container may move a timestamp.
 
     Raises:
         BadInputError: where the film cannot be read.
@@ -37,7 +43,7 @@ def check_film(
     expected, frames = len(source), len(starts)
     return {
         "frame count": Check(frames == expected, f"{frames} frames, the source has {expected}"),
-        "timestamps": _timestamps(starts, source),
+        "timestamps": _timestamps(starts, source, rounding),
         # Where the rate varies it is a mean, which containers compute differently.
         "frame rate": Check(
             made.fps == info.fps or not (made.steady and info.steady),
@@ -67,10 +73,12 @@ def _size(info: VideoInfo) -> str:
     return f"{info.width} x {info.height}{part}"
 
 
-def _timestamps(made: Sequence[Fraction], source: Sequence[Fraction]) -> Check:
-    """Whether every frame is shown when the source shows it, exactly."""
+def _timestamps(made: Sequence[Fraction], source: Sequence[Fraction], rounding: Fraction) -> Check:
+    """Whether every frame is shown when the source shows it, but for rounding."""
     off = [
-        place for place, pair in enumerate(zip(made, source, strict=False)) if len(set(pair)) > 1
+        place
+        for place, (ours, theirs) in enumerate(zip(made, source, strict=False))
+        if abs(ours - theirs) > rounding
     ]
     if not off:
         return Check(len(made) == len(source), f"all {len(source)} are those of the source")
