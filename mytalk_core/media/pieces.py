@@ -21,7 +21,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from mytalk_core.errors import MytalkError, Reason
-from mytalk_core.media.container import open_container
+from mytalk_core.media.container import open_undecoded
 from mytalk_core.media.encode import FrameWriter, film_file
 from mytalk_core.media.film_encoder import Encoding, film_encoding
 from mytalk_core.media.probe import VideoInfo
@@ -66,7 +66,7 @@ def join_pieces(
         end: end of the film's last frame, seconds after the start of the film.
 
     Raises:
-        BadInputError: as `open_container`, where a piece is missing or damaged at its start.
+        BadInputError: as `open_undecoded`, where a piece is missing or damaged at its start.
         MytalkError: INTERNAL where a piece has other parameter sets, or starts before the end of
             the one before it.
         OutputError: DISK_FULL or OUTPUT_NOT_WRITABLE.
@@ -102,7 +102,7 @@ def _packets(
     step = max(1, round(1 / (info.fps * info.time_base)))
     shown: int | None = None  # last display timestamp of the pieces before
     for path in pieces:
-        with open_container(path) as container:
+        with open_undecoded(path) as container:
             stream = container.streams.video[0]
             if stream.codec_context.extradata != parameter_sets:
                 raise _not_joined(path, "its parameter sets are not those of the film")
