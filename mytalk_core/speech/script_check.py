@@ -139,9 +139,15 @@ def _owners(
     for a, b, size in matcher.get_matching_blocks():
         for step in range(size):
             matched.setdefault(given[b + step][1], wanted[a + step][1])
+    tokens = [set(_tokens(line.text, spaced)) for line in lines]
     owners: list[int | None] = []
     for index, word in enumerate(words):
-        owners.append(matched[index] if index in matched else _by_time(word, lines, config))
+        near = _by_time(word, lines, config)
+        # Of lines with the same words, as in "Yes." - "Yes.", time decides.
+        if near is not None and not tokens[near].isdisjoint(_tokens(word.text, spaced)):
+            owners.append(near)
+        else:
+            owners.append(matched.get(index, near))
     return owners
 
 

@@ -81,6 +81,12 @@ def test_words_that_the_script_does_not_have_are_extra() -> None:
     assert extra.recognised == ad_lib.text
 
 
+def test_of_equal_lines_the_one_that_was_not_said_is_missing() -> None:
+    lines = script("Nine please.", "Nine please.", "Nine please.", "Thank you.")
+    found = states(lines, spoken([lines[0], lines[2], lines[3]]))
+    assert found == [("said", 1), ("missing", 2), ("said", 3), ("said", 4)]
+
+
 def test_a_line_that_is_said_late_is_still_found() -> None:
     lines = script(*TEXTS)
     late = [replace(line, slot=Interval(line.slot.start + 1, line.slot.end + 1)) for line in lines]
