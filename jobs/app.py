@@ -24,6 +24,7 @@ COMMANDS = (
     "train",
     "train-sync",
     "adapt",
+    "cast",
     "dub",
     "evaluate",
     "align",

@@ -18,6 +18,8 @@ from rich.live import Live
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -101,7 +103,13 @@ def progress(description: str, total: float | None) -> Iterator[Advance]:
         note(f"{description} ...")
         yield lambda amount, total=None: None
         return
-    columns = (
+    with Progress(*_columns(), console=_stderr) as bars:
+        task = bars.add_task(description, total=total)
+        yield lambda amount, total=None: bars.update(task, advance=amount, total=total)
+
+
+def _columns() -> tuple[ProgressColumn, ...]:
+    return (
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
@@ -109,9 +117,6 @@ def progress(description: str, total: float | None) -> Iterator[Advance]:
         TextColumn("left:"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=_stderr) as bars:
-        task = bars.add_task(description, total=total)
-        yield lambda amount, total=None: bars.update(task, advance=amount, total=total)
 
 
 @contextmanager
@@ -130,18 +135,25 @@ def counted(description: str, total: float | None) -> Iterator[Callable[[int, in
 
 @contextmanager
 def stages() -> Iterator[Callable[[str, int, int], None]]:
-    """Show one bar per stage, in sequence; yield a function of the stage, amount and total."""
-    with ExitStack() as bar:
-        current = ""
-        count: Callable[[int, int | None], None]
+    """Show a bar for each stage as it starts; yield a function of the stage, amount and total.
+
+    Stages may run side by side. Without a terminal the name of each is printed once.
+    """
+    with ExitStack() as shown:
+        tasks: dict[str, TaskID] = {}
+        bars: Progress | None = None
+        if not (_mode.quiet or _mode.machine) and _stderr.is_terminal:
+            bars = shown.enter_context(Progress(*_columns(), console=_stderr))
 
         def report(stage: str, done: int, total: int) -> None:
-            nonlocal current, count
-            if stage != current:
-                bar.close()
-                count = bar.enter_context(counted(stage, total))
-                current = stage
-            count(done, total)
+            if bars is None:
+                if stage not in tasks:
+                    tasks[stage] = TaskID(len(tasks))
+                    note(f"{stage} ...")
+                return
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
 
         yield report
 

@@ -101,20 +101,23 @@ def adapt(options: AdaptOptions) -> None:
 
 def _takes(options: AdaptOptions, shipped: Renderer, report: Progress) -> list[Take]:
     """Return the pairs of frames of every film for training."""
+    from mytalk_core.appearance.conditioning import MaskConfig
     from mytalk_core.data.model_store import pull
+    from mytalk_core.dubbing.left_alone import LeftAloneConfig
     from mytalk_core.dubbing.title_adaptation import PAIRS, film_takes, learning_crop
+    from mytalk_core.dubbing.track_study import StudyConfig
     from mytalk_core.faces.crop import CropConfig
     from mytalk_core.faces.landmarker import MeshLandmarker
     from mytalk_core.films.film_range import FILM_LANDMARKER
     from mytalk_core.media.output import work_folder
 
-    crop = learning_crop(CropConfig(), shipped)
+    config = StudyConfig(MaskConfig(), learning_crop(CropConfig(), shipped), LeftAloneConfig())
     pairs = max(PAIRS // len(options.films), 1)
     takes = []
     with MeshLandmarker(pull("face-landmarker"), FILM_LANDMARKER) as landmarker:
         for film in options.films:
             with work_folder(options.out) as work:
-                takes += film_takes(film, landmarker, pairs, crop, work, report)
+                takes += film_takes(film, landmarker, pairs, config, work, report)
     return takes
 
 

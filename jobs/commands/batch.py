@@ -97,9 +97,9 @@ def _entries(options: BatchOptions) -> list[CatalogueRow | BadRow]:
 
 def _dub(options: BatchOptions, entries: Sequence[CatalogueRow | BadRow]) -> None:
     """Dub the titles of a catalogue and note each result as it arrives."""
+    from mytalk_core.dubbing.catalogue_dubber import recipe, stored_dubber
     from mytalk_core.dubbing.config import DubConfig
     from mytalk_core.dubbing.models import named_models
-    from mytalk_core.dubbing.title import recipe, stored_dubber
     from pipelines.dub import BatchConfig, dub_catalogue
 
     config = DubConfig(even_size=options.even_size)

@@ -1,42 +1,62 @@
-"""`mytalk dub`: re-render the lips of one film to other speech."""
+"""`mytalk dub`: re-render the lips of a film to other speech."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.console import note, notes, result, stages
+from jobs.console import notes, result, stages
+from jobs.dub_summary import (
+    dub_document,
+    dub_summary,
+    dub_warnings,
+    plan_document,
+    plan_summary,
+)
 from jobs.options import with_options
+from mytalk_core.errors import BadInputError, Reason
 
 if TYPE_CHECKING:
-    from mytalk_core.dubbing.dub import DubResult
-    from mytalk_core.dubbing.inputs import Inputs
-    from mytalk_core.speech.transcript import Transcript
+    from mytalk_core.data.artifacts import Artifacts
+    from mytalk_core.dubbing.config import DubConfig
+    from mytalk_core.dubbing.models import NamedModels
+    from mytalk_core.dubbing.opened_title import Title
+    from mytalk_core.dubbing.title_context import TitleContext
 
-_SUFFIXES = (".mp4", ".m4v")
+_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
+_SPECIFICATIONS = (".yaml", ".yml", ".json")
+# Options that do not decide the film, or decide it beside a specification.
+_BESIDE_SPECIFICATION = ("title", "speech", "out", "motion", "renderer", "work", "dry_run")
 
 
 @dataclass(frozen=True)
 class DubOptions:
     """What `mytalk dub` takes."""
 
-    video: Annotated[Path, typer.Argument(show_default=False)]
-    """The film; the largest face of each shot is dubbed."""
+    title: Annotated[Path, typer.Argument(metavar="TITLE", show_default=False)]
+    """The film; or a title specification (YAML or JSON), which names everything else."""
 
-    speech: Annotated[Path, typer.Argument(show_default=False)]
-    """The new speech: any file with audio."""
+    speech: Annotated[Path | None, typer.Argument(show_default=False)] = None
+    """The new speech of the film: any file with audio."""
 
-    out: Annotated[Path, typer.Option(show_default=False)]
-    """The dubbed film, an MP4 file."""
+    out: Annotated[Path | None, typer.Option(show_default="as the specification says")] = None
+    """The dubbed film: MP4, MOV or MKV."""
 
     script: Annotated[Path | None, typer.Option(show_default=False)] = None
-    """The lines of the speech: SRT, WebVTT, TTML, DAPT, SSA, TTAL, CSV, XLSX or DOCX."""
+    """The lines of the speech: subtitles, TTML, a dialogue list (CSV, XLSX, DOCX) or TTAL."""
 
     language: Annotated[str, typer.Option(metavar="TAG", show_default="as recognised")] = ""
     """Language of the speech, such as `pt-BR`."""
+
+    member: Annotated[str, typer.Option(metavar="ID", show_default="as recognised")] = ""
+    """Who speaks, where a film shows several people: a member that `mytalk cast` lists."""
 
     style: Annotated[Path | None, typer.Option(show_default="the film itself")] = None
     """A film in which the actor speaks, for their manner of speaking."""
@@ -56,6 +76,10 @@ class DubOptions:
     guidance: Annotated[float, typer.Option(min=0, max=3)] = 1.0
     """Factor on the influence of the speech on the lips."""
 
+    keep_silent_mouths: Annotated[bool, typer.Option("--keep-silent-mouths")] = False
+    """Leave mouths that speak in the film as they are where the dub is silent; else they are
+    shut."""
+
     video_track: Annotated[int | None, typer.Option(min=1, show_default="as players choose")] = None
     """Video track of the film, from 1."""
 
@@ -74,74 +98,134 @@ class DubOptions:
     """Extend a film of odd size by a column or row that players crop away."""
 
     adapt: Annotated[float, typer.Option(min=0, metavar="SECONDS", show_default="not at all")] = 0.0
-    """Time limit for adapting the renderer to the actor first; the adapted weights are kept for the
-    next dub of the film. Shots then share reference frames."""
+    """Time limit for adapting the renderer to each actor first; kept for the next dub of the
+    film."""
+
+    work: Annotated[Path | None, typer.Option(show_default="in the cache")] = None
+    """Folder of intermediate results: a killed dub goes on from there, a changed one draws only
+    what changed."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run")] = False
+    """Print the plan: lines, seconds to draw, what is reused, and the estimated time."""
 
 
 @with_options
 def dub(options: DubOptions) -> None:
     """Make the lips of a film follow other speech, and keep everything else.
 
-    The film keeps its frames, rate and size and is marked as synthetic. The report
-    OUT.report.html shows what was changed. Dub people only with their consent.
+    The film keeps its frames, rate and size and is marked as synthetic. Lips change only where
+    somebody in the picture says a line. The report OUT.report.html shows what was changed, and why.
+    Dub people only with their consent.
 
     \b
     mytalk dub film.mp4 speech.wav --out dubbed.mp4
     mytalk dub film.mp4 speech.wav --script lines.srt --out dubbed.mp4
-    mytalk dub film.mp4 speech.wav --style interview.mp4 --articulation 1.2 --out dubbed.mp4
-    mytalk dub film.mp4 speech.wav --adapt 120 --out dubbed.mp4
+    mytalk dub title.yaml
+    mytalk dub title.yaml --dry-run
     mytalk --json dub film.mov speech.flac --out dubbed.mp4
     """
-    inputs = _open(options)
-    notes(inputs.losses)  # before minutes of work
-    dubbed, transcript = _dubbed(options, inputs)
-    _note_warnings(options, inputs, dubbed, transcript)
-    result(_document(inputs, dubbed, transcript), _summary(dubbed))
+    from mytalk_core.dubbing.work_store import work_store
+    from pipelines.local_worker import prepare_workers
+
+    prepare_workers()  # they import the networks while the inputs are checked
+    artifacts = work_store(options.work)
+    order = _order(options, artifacts)
+    notes(order.title.notes)  # before minutes of work
+    if options.dry_run:
+        _print_plan(order, artifacts)
+    else:
+        _print_dub(order, artifacts)
 
 
-def _open(options: DubOptions) -> Inputs:
-    """Check the output and open the inputs, before any model is loaded."""
-    from mytalk_core.data.output_check import check_output_files
-    from mytalk_core.data.page import report_path
+@dataclass(frozen=True)
+class _Order:
+    """A title with everything that decides its film."""
 
-    given = (
-        options.video,
-        options.speech,
-        options.script,
-        options.style,
-        options.motion,
-        options.renderer,
-    )
-    written = [options.out, report_path(options.out)]
-    check_output_files(written, [path for path in given if path], suffixes=_SUFFIXES)
+    title: Title
+    out: Path
+    config: DubConfig
+    models: NamedModels
 
-    from mytalk_core.dubbing.inputs import TitleFiles, open_inputs
+
+def _order(options: DubOptions, artifacts: Artifacts) -> _Order:
+    """Check outputs and inputs, before any model is loaded."""
+    from mytalk_core.dubbing.models import named_models
+
+    models = named_models(options.motion, options.renderer)
+    if options.title.suffix.lower() in _SPECIFICATIONS:
+        title, out, config = _specified(options, artifacts)
+    else:
+        title, out, config = _clip(options, artifacts)
+    models.here()
+    return _Order(title, out, config, models)
+
+
+def _specified(options: DubOptions, artifacts: Artifacts) -> tuple[Title, Path, DubConfig]:
+    from mytalk_core.dubbing.opening import open_title, title_config
+    from mytalk_core.dubbing.title_reader import read_title
+
+    _refuse_beside_specification(options)
+    spec = read_title(options.title, date.today())
+    spec = replace(spec, output=options.out) if options.out else spec
+    read = [
+        options.title,
+        spec.film,
+        *spec.dub.values(),
+        *(path for path in (spec.music_and_effects, spec.mix, spec.script) if path),
+    ]
+    _check_outputs(spec.output, read)
+    return open_title(spec, artifacts), spec.output, title_config(spec.options)
+
+
+def _refuse_beside_specification(options: DubOptions) -> None:
+    """Options that a specification states itself must not be given twice."""
+    given = [
+        f"--{field.name.replace('_', '-')}"
+        for field in fields(options)
+        if field.name not in _BESIDE_SPECIFICATION and getattr(options, field.name) != field.default
+    ]
+    given += ["SPEECH"] if options.speech else []
+    if given:
+        raise BadInputError(
+            f"{', '.join(given)}: a title specification states this itself.",
+            reason=Reason.BAD_CONFIGURATION,
+            where=str(options.title),
+            remedy="Write it there, or dub without a specification.",
+        )
+
+
+def _clip(options: DubOptions, artifacts: Artifacts) -> tuple[Title, Path, DubConfig]:
+    from mytalk_core.dubbing.config import DubConfig
+    from mytalk_core.dubbing.opening import ClipFiles, open_clip
+    from mytalk_core.dubbing.speaking_plan import SilencePolicy
     from mytalk_core.media.stream_choice import StreamChoice
     from mytalk_core.speech.languages import check_language
 
+    if options.speech is None or options.out is None:
+        missing = "SPEECH" if options.speech is None else "--out"
+        raise BadInputError(
+            f"{missing} is missing.",
+            reason=Reason.BAD_CONFIGURATION,
+            where=str(options.title),
+            remedy="Give FILM SPEECH --out FILE, or a title specification.",
+        )
+    given = (options.title, options.speech, options.script, options.style)
+    weights = (options.motion, options.renderer)
+    _check_outputs(options.out, [path for path in (*given, *weights) if path])
     if options.language:
         check_language(options.language, "--language")
-    return open_inputs(
-        TitleFiles(
-            options.video,
-            options.speech,
-            options.script,
-            options.style,
-            StreamChoice(video=options.video_track, audio=options.audio_track),
-            StreamChoice(audio=options.speech_track),
-            options.language,
-            options.even_size,
-        )
+    files = ClipFiles(
+        options.title,
+        options.speech,
+        options.out,
+        options.script,
+        options.style,
+        StreamChoice(video=options.video_track, audio=options.audio_track),
+        StreamChoice(audio=options.speech_track),
+        options.language,
+        options.even_size,
+        options.member,
     )
-
-
-def _dubbed(options: DubOptions, inputs: Inputs) -> tuple[DubResult, Transcript]:
-    """Load the models and write the film and its report."""
-    from mytalk_core.dubbing.config import DubConfig
-    from mytalk_core.dubbing.models import stored_models
-    from mytalk_core.dubbing.title import dub_title
-    from mytalk_core.dubbing.tools import DubTools
-
     config = DubConfig(
         seed=options.seed,
         articulation=options.articulation,
@@ -149,66 +233,49 @@ def _dubbed(options: DubOptions, inputs: Inputs) -> tuple[DubResult, Transcript]
         adapt_seconds=options.adapt,
         strict=options.strict,
         even_size=options.even_size,
+        silence=SilencePolicy(options.keep_silent_mouths),
     )
-    with stages() as report, DubTools(stored_models(options.motion, options.renderer)) as tools:
-        return dub_title(inputs, options.out, tools, config, report)
+    return open_clip(files, artifacts), options.out, config
 
 
-def _note_warnings(
-    options: DubOptions, inputs: Inputs, dubbed: DubResult, transcript: Transcript
-) -> None:
-    from mytalk_core.dubbing.notes import input_notes
-    from mytalk_core.dubbing.title import length_warning, nothing_drawn_warning
-    from mytalk_core.media.damage import damage_text
+def _check_outputs(out: Path, read: list[Path]) -> None:
+    from mytalk_core.data.output_check import check_output_files
+    from mytalk_core.data.page import report_path
+    from mytalk_core.dubbing.fitted_exports import fitted_paths
+    from mytalk_core.dubbing.title_report.document import document_path
 
-    notes([line for line in input_notes(inputs, transcript) if line not in inputs.losses])
-    if not (transcript.voice or options.language):
-        note(f"No speech was detected in {options.speech}: the mouth stays shut.")
-    late = length_warning(transcript, dubbed.duration)
-    cut = f"{late}; the rest is cut off" if late else ""
-    found = (cut, damage_text(dubbed.damage), nothing_drawn_warning(dubbed))
-    notes([warning for warning in found if warning])
+    written = [out, report_path(out), document_path(out), *fitted_paths(out)]
+    check_output_files(written, read, suffixes=_SUFFIXES)
 
 
-def _summary(dubbed: DubResult) -> str:
-    seconds = sum(dubbed.stage_seconds.values())
-    lines = [
-        f"{dubbed.rendered_frames} of {dubbed.frames} frames have new lips"
-        f"; {seconds:.1f} s, {dubbed.frames / seconds:.1f} frames/s",
-        *(f"{frames} left alone: {reason.text}" for reason, frames in dubbed.left_alone.items()),
-        f"film:   {dubbed.film}",
-        f"report: {dubbed.report}",
-    ]
-    return "\n".join(lines)
+@contextmanager
+def _running(order: _Order, artifacts: Artifacts) -> Iterator[TitleContext]:
+    """Run stages on this machine, with their progress shown."""
+    from mytalk_core.dubbing.models import model_digests
+    from mytalk_core.dubbing.title_context import TitleContext
+    from pipelines.local import LocalRunner
+    from pipelines.local_worker import dub_tools
+
+    tools = partial(dub_tools, order.models.here())
+    with stages() as report, LocalRunner(artifacts, tools, report) as runner:
+        yield TitleContext(runner, order.title.film, order.config, model_digests(order.models))
 
 
-def _document(inputs: Inputs, dubbed: DubResult, transcript: Transcript) -> dict[str, object]:
-    """The result as JSON values."""
-    from mytalk_core.dubbing.left_alone_reason import LeftAlone
-    from mytalk_core.dubbing.notes import input_notes
-    from mytalk_core.dubbing.title import length_warning
-    from mytalk_core.media.damage import damage_text
-    from mytalk_core.speech.script import faults_to_json
+def _print_dub(order: _Order, artifacts: Artifacts) -> None:
+    from mytalk_core.dubbing.monitor import Monitor
+    from mytalk_core.dubbing.title import dub_title
 
-    warnings = (length_warning(transcript, dubbed.duration), damage_text(dubbed.damage))
-    return {
-        "film": str(dubbed.film),
-        "report": str(dubbed.report),
-        "frames": dubbed.frames,
-        "rendered_frames": dubbed.rendered_frames,
-        "faceless_frames": dubbed.left_alone.get(LeftAlone.NO_FACE, 0),
-        "left_alone": {reason.value: frames for reason, frames in dubbed.left_alone.items()},
-        "fps": str(dubbed.fps),
-        **dubbed.tracks,
-        "language": transcript.language,
-        "heard_language": transcript.detected_language,
-        "heard_probability": transcript.detected_probability,
-        "script_faults": faults_to_json(inputs.script_faults),
-        "damage": [
-            {"start": float(each.start), "end": float(each.end)}
-            | {"damaged": each.damaged, "missing": each.missing}
-            for each in dubbed.damage
-        ],
-        "warnings": [*input_notes(inputs, transcript), *filter(None, warnings)],
-        "stage_seconds": dubbed.stage_seconds,
-    }
+    with _running(order, artifacts) as context:
+        dubbed = dub_title(context, order.title, order.out, Monitor())
+    warnings = dub_warnings(order.title, dubbed)
+    notes([warning for warning in warnings if warning not in order.title.notes])
+    result(dub_document(order.title, dubbed, warnings), dub_summary(dubbed))
+
+
+def _print_plan(order: _Order, artifacts: Artifacts) -> None:
+    from mytalk_core.data.stage_rates import StageRates
+    from mytalk_core.dubbing.dry_run import plan_title_only
+
+    with _running(order, artifacts) as context:
+        planned = plan_title_only(context, order.title, StageRates(artifacts.root))
+    result(plan_document(planned), plan_summary(planned))

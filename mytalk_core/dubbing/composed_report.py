@@ -1,132 +1,445 @@
-"""Compose the report of a dub from the values of its stages."""
+"""Compose the report of a title from what its graph made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mytalk_core.data.checked_file import sha256_of
 from mytalk_core.data.recipe import ResultKind, made_with
 from mytalk_core.dubbing.delivery_checks import Check
-from mytalk_core.dubbing.drawing import DrawnFilm, TrackOpening
-from mytalk_core.dubbing.learning import ActorStyle
 from mytalk_core.dubbing.left_alone_reason import LeftAlone, count_reasons
-from mytalk_core.dubbing.listening import Listening
-from mytalk_core.dubbing.notes import input_notes
-from mytalk_core.dubbing.other_tracks import OtherTrack
-from mytalk_core.dubbing.report import DubReport, ReportedFace, passed_through
-from mytalk_core.dubbing.report_curve import FilmCurve, MouthCurve
-from mytalk_core.dubbing.title_adaptation import TitleAdaptation
-from mytalk_core.dubbing.title_plan import PlannedTrack, TitlePlan
-from mytalk_core.dubbing.title_run import TitleRun
-from mytalk_core.films.timing import FilmTiming
-from mytalk_core.media.damage import DamagedStretch
+from mytalk_core.dubbing.notes import language_notes_of
+from mytalk_core.dubbing.opened_title import Title
+from mytalk_core.dubbing.piece_drawing import DrawnPiece
+from mytalk_core.dubbing.report_pictures import FramePictures, data_uri, jpeg
+from mytalk_core.dubbing.title_context import TitleContext
+from mytalk_core.dubbing.title_delivery import changed_frames
+from mytalk_core.dubbing.title_graph import PlannedTitle, PreparedTitle
+from mytalk_core.dubbing.title_plan import Segment, TitlePlan
+from mytalk_core.dubbing.title_report.curves import MouthOpening, ReportedCurves, reported_curves
+from mytalk_core.dubbing.title_report.values import (
+    Finding,
+    FramePair,
+    LeftAloneStretch,
+    LineFit,
+    LinePicture,
+    ReportedLine,
+    ReportedMember,
+    ReportedSegment,
+    ReportedShot,
+    ReportedStage,
+    ReportedTrack,
+    Severity,
+    TitleFacts,
+    TitleReport,
+)
+from mytalk_core.films.face_track import FaceTrack
+from mytalk_core.films.film_faces import FilmFaces, track_id
+from mytalk_core.films.members import Member, TrackId
+from mytalk_core.films.speaking import LineSpeaker, Speaking
 from mytalk_core.media.probe import probe_audio
-from mytalk_core.speech.transcript import Interval
+from mytalk_core.media.timecode import film_timecode
+from mytalk_core.speech.fitting import FittedLine
+from mytalk_core.speech.lines import DubLine
+from mytalk_core.speech.loudness import loudness_dbfs
+from mytalk_core.speech.transcript import Interval, Word
+
+V = TypeVar("V")
+
+_PAIRS = 6  # frames shown before and after
+_STRIP = 3  # pictures of a line
+_PICTURED = 160  # lines with pictures: some 8 MB of the page
+_UNSURE = 0.8  # confidence of a speaker below which a person should look at the line
 
 
 @dataclass(frozen=True)
-class DubStages:
-    """The values of the stages that a report shows."""
+class DrawnTitle:
+    """The drawn pieces of a title, in order."""
 
-    damage: tuple[DamagedStretch, ...]
-    plan: TitlePlan
-    styles: tuple[ActorStyle, ...]  # of each track of the plan
-    speech: Listening
-    adaptation: TitleAdaptation | None
-    drawn: DrawnFilm
+    pieces: tuple[DrawnPiece, ...]
+    reused: tuple[bool, ...]  # whether each was stored before
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What is known of a title once its film is written."""
+
+    planned: PlannedTitle
+    prepared: PreparedTitle
+    drawn: DrawnTitle
     checks: Mapping[str, Check]
+    sound_warnings: tuple[str, ...]
+    seconds: Mapping[str, float]  # of the steps, in the order of the work
 
 
-def compose_report(run: TitleRun, stages: DubStages) -> DubReport:
-    """Compose the report of a dub."""
-    plan, drawn, inputs = stages.plan, stages.drawn, run.inputs
-    left_alone = plan.reasons(drawn.changed)
-    transcript = stages.speech.transcript
-    return DubReport(
-        title=Path(run.film.path).name,
-        source=run.film,
-        starts=plan.timing.starts,
-        duration=drawn.duration,
-        damage=stages.damage,
-        frames=len(drawn.changed),
-        left_alone=count_reasons(left_alone),
-        speech=inputs.speech.name,
-        speech_track=probe_audio(inputs.speech, inputs.speech_tracks).tracks,
-        transcript=transcript,
-        pairs=drawn.pairs,
-        curve=_curve(plan, stages.speech, drawn.openings),
-        faces=tuple(_faces(plan, stages.styles, drawn)),
-        passed_through=passed_through(left_alone),
-        stage_seconds=dict(run.monitor.seconds),
-        adaptation=stages.adaptation,
-        checks=stages.checks,
-        notes=tuple(input_notes(inputs, transcript)),
-        versions={
-            **made_with(ResultKind.DUBBING),
-            "motion weights": sha256_of(run.tools.files.motion)[:16],
-            "renderer weights": sha256_of(run.tools.files.renderer)[:16],
-        },
-    )
-
-
-def _curve(plan: TitlePlan, speech: Listening, openings: Sequence[TrackOpening]) -> FilmCurve:
-    times = np.array([float(start) for start in plan.timing.starts])
-    return FilmCurve(
-        times,
-        speech.loudness,
-        tuple(
-            MouthCurve(times[each.track.first : each.track.end], opening.target, opening.source)
-            for each, opening in zip(plan.tracks, openings, strict=True)
+def compose_report(context: TitleContext, title: Title, done: Delivered) -> TitleReport:
+    """Compose the report of a title."""
+    planned, film = done.planned, done.planned.film
+    openings = _openings(planned.plan, done.drawn)
+    left_alone = planned.plan.reasons(changed_frames(done.drawn.pieces))
+    facts = _facts(context, title, planned)
+    shown = _shown(done.drawn, planned)
+    lines = tuple(_lines(planned, openings, shown))
+    return TitleReport(
+        facts=facts,
+        shots=tuple(
+            ReportedShot(shot.number + 1, shot.first, shot.end) for shot in film.found.faces.shots
         ),
+        members=tuple(_members(done, openings)),
+        tracks=tuple(_tracks(done.planned, openings)),
+        lines=lines,
+        segments=tuple(_segments(done)),
+        findings=tuple(_findings(title, lines, done)),
+        checks=done.checks,
+        curves=_curves(planned, openings),
+        frames_left_alone=count_reasons(left_alone),
+        left_alone=tuple(_stretches(left_alone)),
+        voice=tuple(part for line in planned.lines.spoken for part in line.voice),
+        pairs=tuple(each.pair() for each in _some(shown, _PAIRS)),
+        stages=tuple(ReportedStage(name, seconds) for name, seconds in done.seconds.items()),
+        versions={**made_with(ResultKind.DUBBING), **_weights(context)},
+        script_faults=tuple(str(fault) for fault in title.script_faults),
+        notes=title.notes,
+        damage=film.damage,
     )
 
 
-def _faces(plan: TitlePlan, styles: Sequence[ActorStyle], drawn: DrawnFilm) -> list[ReportedFace]:
-    """All faces of the film, those that are dubbed first."""
-    portraits = chain(drawn.portraits, iter(lambda: None, 0))
-    dubbed = [
-        _dubbed_face(each, opening, style, plan.timing, next(portraits))
-        for each, opening, style in zip(plan.tracks, drawn.openings, styles, strict=True)
+def _facts(context: TitleContext, title: Title, planned: PlannedTitle) -> TitleFacts:
+    info, timing = context.film.info, planned.film.found.faces.timing
+    return TitleFacts(
+        id=title.id,
+        film=Path(info.path).name,
+        speech=tuple(
+            f"{stem.sound.file.path.name}, track"
+            f" {probe_audio(stem.sound.file.path, stem.sound.choice).tracks}"
+            for stem in title.stems
+        ),
+        language=title.language or _detected(planned),
+        width=info.width,
+        height=info.height,
+        fps=info.fps,
+        frames=len(timing.starts),
+        duration=timing.end,
+        start_timecode=film_timecode(info.path, info.choice),
+        tracks=tuple(filter(None, (info.tracks.picture, info.tracks.sound))),
+    )
+
+
+def _detected(planned: PlannedTitle) -> str:
+    """The language that was recognised in the first stem."""
+    return next(iter(planned.lines.transcripts.values())).detected_language
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """Mouth opening of a track's T frames, inter-ocular units; NaN where nothing is drawn."""
+
+    member: str
+    track: FaceTrack
+    target: NDArray[np.float64]  # (T,)
+    source: NDArray[np.float64]  # (T,)
+
+    def drawn(self, first: int = 0, end: int | None = None) -> int:
+        """Frames with new lips among frames [first, end) of the film."""
+        low = max(first - self.track.first, 0)
+        high = len(self.target) if end is None else max(end - self.track.first, 0)
+        return int(np.isfinite(self.target[low:high]).sum())
+
+
+def _openings(plan: TitlePlan, drawn: DrawnTitle) -> Mapping[TrackId, _Opening]:
+    """The mouth opening of every track of the plan."""
+    found = {
+        track_id(each.studied.track): _Opening(
+            each.member,
+            each.studied.track,
+            np.full(len(each.studied.track), np.nan),
+            np.full(len(each.studied.track), np.nan),
+        )
+        for each in plan.tracks
+    }
+    for segment, piece in zip(plan.segments, drawn.pieces, strict=True):
+        for redraw, face in zip(segment.redraws, piece.faces, strict=True):
+            track = plan.tracks[redraw.track].studied.track
+            here = slice(segment.first - track.first, segment.end - track.first)
+            found[track_id(track)].target[here] = face.target
+            found[track_id(track)].source[here] = face.source
+    return found
+
+
+def _curves(planned: PlannedTitle, openings: Mapping[TrackId, _Opening]) -> ReportedCurves:
+    timing = planned.film.found.faces.timing
+    times = np.array([float(start) for start in timing.starts])
+    levels = [
+        loudness_dbfs(sound.samples.read(), times, 1 / float(timing.fps))
+        for sound in planned.lines.sounds.values()
     ]
-    return dubbed + [_other_face(each, plan.timing, next(portraits)) for each in plan.others]
-
-
-def _dubbed_face(
-    planned: PlannedTrack,
-    opening: TrackOpening,
-    style: ActorStyle,
-    film: FilmTiming,
-    portrait: str | None,
-) -> ReportedFace:
-    track = planned.track
-    changed = np.isfinite(opening.target)
-    reasons = [
-        None if done else reason or LeftAlone.UNCHANGED
-        for done, reason in zip(changed.tolist(), planned.drawing.reasons, strict=True)
+    mouths = [
+        MouthOpening(each.member, each.track.first, each.target, each.source)
+        for each in openings.values()
     ]
-    return ReportedFace(
-        shot=track.shot + 1,
-        interval=_interval(track.first, track.end, film),
-        portrait=portrait,
-        drawn_frames=int(changed.sum()),
-        left_alone=count_reasons(reasons),
-        style=style.summary,
+    return reported_curves(np.max(levels, axis=0).astype(np.float64), mouths, timing.fps)
+
+
+def _members(done: Delivered, openings: Mapping[TrackId, _Opening]) -> Iterator[ReportedMember]:
+    film, prepared = done.planned.film, done.prepared
+    faces = film.found.faces
+    fps = faces.timing.fps
+    for member in film.cast.members:
+        tracks = [track for track in faces.tracks if track_id(track) in member.tracks]
+        drawn = sum(each.drawn() for each in openings.values() if each.member == member.id)
+        style = prepared.styles.get(member.id)
+        adapted = prepared.looks.adapted.get(member.id)
+        yield ReportedMember(
+            id=member.id,
+            name=member.name,
+            confidence=member.confidence,
+            picture=_portrait(member, faces),
+            on_screen=sum(map(len, tracks)) / fps,
+            drawn=drawn / fps,
+            style=style.summary if style else "",
+            appearance=adapted.summary if adapted else "",
+        )
+
+
+def _portrait(member: Member, faces: FilmFaces) -> str | None:
+    """The sharpest picture of a member that is seen from the front."""
+    own = [each for each in faces.close_ups if each.track in member.tracks]
+    if not own:
+        return None
+    best = max(own, key=lambda each: each.sharpness - abs(each.yaw))
+    return data_uri(jpeg(np.asarray(faces.pictures.read()[best.row])))
+
+
+def _tracks(planned: PlannedTitle, openings: Mapping[TrackId, _Opening]) -> Iterator[ReportedTrack]:
+    film, plans = planned.film, {track_id(t.studied.track): t for t in planned.plan.tracks}
+    for track in film.found.faces.tracks:
+        id = track_id(track)
+        member = film.cast.by_track.get(id)
+        opening, plan = openings.get(id), plans.get(id)
+        if opening is None or plan is None:
+            left_alone = {LeftAlone.SILENT: len(track)}
+            runs: tuple[tuple[int, int], ...] = ()
+        else:
+            done = np.isfinite(opening.target)
+            left_alone = count_reasons(
+                None if changed else reason or LeftAlone.UNCHANGED
+                for changed, reason in zip(done.tolist(), plan.reasons, strict=True)
+            )
+            runs = tuple(_runs(done, track.first))
+        yield ReportedTrack(
+            id,
+            member.id if member else None,
+            track.first,
+            track.end,
+            opening.drawn() if opening else 0,
+            left_alone,
+            runs,
+        )
+    for other in film.found.others:
+        yield ReportedTrack(
+            TrackId(other.shot, other.number),
+            None,
+            other.first,
+            other.end,
+            0,
+            {other.reason: other.end - other.first},
+        )
+
+
+def _runs(flags: NDArray[np.bool_], first: int) -> Iterator[tuple[int, int]]:
+    place = first
+    for value, run in groupby(flags.tolist()):
+        end = place + len(list(run))
+        if value:
+            yield place, end
+        place = end
+
+
+def _lines(
+    planned: PlannedTitle, openings: Mapping[TrackId, _Opening], shown: Sequence["_Shown"]
+) -> Iterator[ReportedLine]:
+    lines, speakers = planned.lines.lines, planned.speakers
+    pictured = _pictured(speakers)
+    for line, fitted, speaker in zip(lines, planned.lines.fitted, speakers, strict=True):
+        drawn = _drawn_frames(fitted.interval, speaker, planned, openings)
+        strip = [each for each in shown if _within(each.time, fitted.interval)]
+        yield ReportedLine(
+            number=line.number,
+            text=line.text,
+            character=line.character,
+            slot=line.slot,
+            decision=speaker.decision,
+            drawn_frames=drawn,
+            fit=_fit(fitted),
+            skipped="" if drawn else _why_skipped(line, speaker),
+            words=tuple(_in_film(word, fitted) for word in line.words),
+            strip=tuple(each.mouth() for each in _some(strip, _STRIP))
+            if line.number in pictured
+            else (),
+        )
+
+
+def _pictured(speakers: Sequence[LineSpeaker]) -> set[int]:
+    """Lines that are shown with pictures: the least certain ones, and a sample of the others."""
+    by_doubt = sorted(speakers, key=lambda each: each.decision.confidence)
+    doubtful = [each.line for each in by_doubt[: _PICTURED // 2]]
+    return {*doubtful, *(each.line for each in _some(speakers, _PICTURED // 2))}
+
+
+def _within(time: Fraction, interval: Interval) -> bool:
+    return interval.start <= time < interval.end
+
+
+def _in_film(word: Word, fitted: FittedLine) -> Word:
+    """A word at its time in the film."""
+    time = word.interval
+    if time is None:
+        return word
+    return word.at(Interval(fitted.time_map.at(time.start), fitted.time_map.at(time.end)))
+
+
+def _drawn_frames(
+    interval: Interval,
+    speaker: LineSpeaker,
+    planned: PlannedTitle,
+    openings: Mapping[TrackId, _Opening],
+) -> int:
+    """Frames in which the lips of a line's speaker are drawn while it is said."""
+    fps = planned.film.found.faces.timing.fps
+    if speaker.decision.speaking is not Speaking.ON_SCREEN:
+        return 0
+    first, end = int(interval.start * fps), int(interval.end * fps) + 1
+    return sum(
+        each.drawn(first, end)
+        for each in openings.values()
+        if each.member == speaker.decision.member
     )
 
 
-def _other_face(other: OtherTrack, film: FilmTiming, portrait: str | None) -> ReportedFace:
-    return ReportedFace(
-        shot=other.shot + 1,
-        interval=_interval(other.first, other.end, film),
-        portrait=portrait,
-        drawn_frames=0,
-        left_alone={other.reason: other.end - other.first},
-        style=None,
+def _fit(fitted: FittedLine) -> LineFit | None:
+    if fitted.sound is None:
+        return None
+    return LineFit(
+        fitted.interval, fitted.speed, fitted.pauses, fitted.gap, fitted.excess, fitted.text
     )
 
 
-def _interval(first: int, end: int, film: FilmTiming) -> Interval:
-    return Interval(film.starts[first], film.starts[end] if end < len(film.starts) else film.end)
+def _why_skipped(line: DubLine, speaker: LineSpeaker) -> str:
+    if line.sound is None:
+        return "the stem is silent in its slot"
+    if speaker.decision.speaking is Speaking.ON_SCREEN:
+        return "the mouth of its speaker cannot be drawn here"
+    return speaker.decision.why
+
+
+def _segments(done: Delivered) -> Iterator[ReportedSegment]:
+    plan = done.planned.plan
+    for number, (segment, reused) in enumerate(
+        zip(plan.segments, done.drawn.reused, strict=True), 1
+    ):
+        if segment.redraws:
+            yield ReportedSegment(
+                number, segment.first, segment.end, _drawn_members(segment, plan), reused, 0.0
+            )
+
+
+def _drawn_members(segment: Segment, plan: TitlePlan) -> tuple[str, ...]:
+    return tuple(sorted({plan.tracks[redraw.track].member for redraw in segment.redraws}))
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A frame before and after, on disk."""
+
+    time: Fraction  # seconds of the film
+    pictures: FramePictures
+
+    def pair(self) -> FramePair:
+        """The whole frame and the mouth."""
+        paths = self.pictures
+        return FramePair(
+            self.time,
+            _read(paths.source),
+            _read(paths.dubbed),
+            _read(paths.mouth_source),
+            _read(paths.mouth_dubbed),
+        )
+
+    def mouth(self) -> LinePicture:
+        """The mouth alone."""
+        return LinePicture(
+            self.time, _read(self.pictures.mouth_source), _read(self.pictures.mouth_dubbed)
+        )
+
+
+def _read(path: Path) -> str:
+    return data_uri(path.read_bytes())
+
+
+def _shown(drawn: DrawnTitle, planned: PlannedTitle) -> list[_Shown]:
+    starts = planned.film.found.faces.timing.starts
+    return [
+        _Shown(starts[piece.shown.frame], piece.shown.pictures)
+        for piece in drawn.pieces
+        if piece.shown is not None
+    ]
+
+
+def _some(values: Sequence[V], count: int) -> list[V]:
+    """A few of them, spread evenly."""
+    if len(values) <= count:
+        return list(values)
+    return [values[at] for at in np.linspace(0, len(values) - 1, count).round().astype(int)]
+
+
+def _stretches(reasons: Sequence[LeftAlone | None]) -> Iterator[LeftAloneStretch]:
+    first = 0
+    for reason, run in groupby(reasons):
+        end = first + len(list(run))
+        if reason is not None:
+            yield LeftAloneStretch(first, end, reason)
+        first = end
+
+
+def _findings(title: Title, lines: Sequence[ReportedLine], done: Delivered) -> Iterator[Finding]:
+    for name, check in done.checks.items():
+        if not check.ok:
+            yield Finding(Severity.ERROR, f"{name}: {check.text}")
+    for warning in done.sound_warnings:
+        yield Finding(Severity.WARNING, warning)
+    for note in language_notes_of(title, done.planned.lines.transcripts):
+        yield Finding(Severity.WARNING, note)
+    for fault in title.script_faults:
+        severity = Severity.WARNING if fault.skipped else Severity.NOTE
+        yield Finding(severity, f"Script, {fault}.", fault.start)
+    for line in lines:
+        yield from _line_findings(line)
+
+
+def _line_findings(line: ReportedLine) -> Iterator[Finding]:
+    start, decision = line.interval.start, line.decision
+    if line.fit is not None and line.fit.excess > 0:
+        missing = float(line.fit.excess)
+        text = f"Line {line.number} is {missing:.2f} s too long for its slot."
+        yield Finding(Severity.WARNING, text, start, line.number)
+    if decision.speaking is Speaking.UNDECIDED:
+        text = f"Nothing is drawn for line {line.number}: {decision.why}"
+        yield Finding(Severity.WARNING, text, start, line.number)
+    elif decision.confidence < _UNSURE:
+        text = f"The speaker of line {line.number} is not certain: {decision.why}"
+        yield Finding(Severity.NOTE, text, start, line.number)
+    if line.skipped and decision.speaking is Speaking.ON_SCREEN:
+        text = f"No lips follow line {line.number}: {line.skipped}."
+        yield Finding(Severity.WARNING, text, start, line.number)
+
+
+def _weights(context: TitleContext) -> Mapping[str, str]:
+    return {
+        "motion weights": context.models["motion"],
+        "renderer weights": context.models["renderer"],
+    }

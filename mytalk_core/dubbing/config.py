@@ -6,9 +6,12 @@ from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.reference_choice import DUB_REFERENCES
 from mytalk_core.dubbing.left_alone import LeftAloneConfig
 from mytalk_core.dubbing.own_style import OwnStyleConfig
-from mytalk_core.dubbing.speech_motion import MotionConfig
-from mytalk_core.dubbing.title_plan import PlanConfig
+from mytalk_core.dubbing.passage_motion import MotionConfig
+from mytalk_core.dubbing.passages import PassageConfig
+from mytalk_core.dubbing.speaking_plan import SilencePolicy
+from mytalk_core.dubbing.track_study import StudyConfig
 from mytalk_core.faces.crop import CropConfig
+from mytalk_core.speech.fitting import FitConfig
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,14 @@ class DubConfig:
     strict: bool = False
     own_style: OwnStyleConfig = field(default_factory=OwnStyleConfig)
     left_alone: LeftAloneConfig = field(default_factory=LeftAloneConfig)
+    passages: PassageConfig = field(default_factory=PassageConfig)
+    silence: SilencePolicy = field(default_factory=SilencePolicy)
+    fit: FitConfig = field(default_factory=FitConfig)
 
     @property
-    def plan(self) -> PlanConfig:
-        """How the title is planned."""
-        return PlanConfig(self.mask, self.crop, self.left_alone)
+    def study(self) -> StudyConfig:
+        """How faces are studied."""
+        return StudyConfig(self.mask, self.crop, self.left_alone)
 
     @property
     def motion(self) -> MotionConfig:

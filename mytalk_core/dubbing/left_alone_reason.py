@@ -10,6 +10,7 @@ class LeftAlone(StrEnum):
 
     NO_FACE = "no_face"
     OTHER_FACE = "other_face"
+    SILENT = "silent"
     TOO_SHORT = "too_short"
     TOO_SMALL = "face_too_small"
     TURNED = "too_turned"
@@ -28,6 +29,7 @@ class LeftAlone(StrEnum):
 _TEXTS = {
     LeftAlone.NO_FACE: "no face",
     LeftAlone.OTHER_FACE: "another face of the shot is larger",
+    LeftAlone.SILENT: "nobody in the picture speaks",
     LeftAlone.TOO_SHORT: "the face is seen too briefly",
     LeftAlone.TOO_SMALL: "the face is too small",
     LeftAlone.TURNED: "the head is turned too far",

@@ -1,26 +1,23 @@
-"""Progress and duration of the stages of a dub."""
+"""How long the steps of a title take."""
 
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mytalk_core.films.progress import Progress
-
 
 class Monitor:
-    """Reports the progress of the stages of one title, and adds up the time that each takes."""
+    """Adds up the time that each step of one title takes."""
 
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
+    def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
-        """By name of the stage, in the order in which the stages started."""
+        """By name of the step, in the order in which the steps started."""
 
     @contextmanager
-    def running(self, stage: str) -> Iterator[None]:
-        """Count the duration of the block for `stage`."""
+    def running(self, step: str) -> Iterator[None]:
+        """Count the duration of the block for `step`."""
         start = time.monotonic()
         try:
             yield
         finally:
-            self.seconds[stage] += time.monotonic() - start
+            self.seconds[step] += time.monotonic() - start

@@ -1,6 +1,8 @@
 """Notes on the inputs of a title that a person should read although its dub succeeded."""
 
-from mytalk_core.dubbing.inputs import Inputs
+from collections.abc import Mapping
+
+from mytalk_core.dubbing.opened_title import Title
 from mytalk_core.speech.languages import recogniser_code
 from mytalk_core.speech.transcript import UNKNOWN_LANGUAGE, Transcript
 
@@ -34,11 +36,23 @@ def language_notes(given: str, transcript: Transcript) -> list[str]:
     return [note for note in notes if note]
 
 
-def input_notes(inputs: Inputs, transcript: Transcript) -> list[str]:
-    """Notes on the picture, sound, script and language of a title."""
+def language_notes_of(title: Title, transcripts: Mapping[str, Transcript]) -> list[str]:
+    """Notes on the language of every stem, by their names."""
     return [
-        *inputs.losses,
-        *(f"script: {note}" for note in inputs.script_notes),
-        *(f"script, {fault}" for fault in inputs.script_faults),
-        *language_notes(inputs.language, transcript),
+        f"{name}: {note}" if name else note
+        for name, transcript in transcripts.items()
+        for note in language_notes(title.language, transcript)
+    ]
+
+
+def title_notes(title: Title, transcripts: Mapping[str, Transcript]) -> list[str]:
+    """Notes on the picture, sound, script and language of a title.
+
+    Args:
+        transcripts: of its stems, by their names.
+    """
+    return [
+        *title.notes,
+        *(f"script, {fault}" for fault in title.script_faults),
+        *language_notes_of(title, transcripts),
     ]

@@ -1,8 +1,8 @@
-"""Learn how an actor speaks from a track of the film and the film's own sound.
+"""Learn how an actor speaks from their tracks of the film and the film's own sound.
 
 The sound of a film may not be its actors' voices: music, a dubbed track, sound out of sync. It is
 used only if it passes two tests. What the model reads from it must follow the lips at one offset,
-and a style learned from the other parts of the track must help on each part.
+and a style learned from the other parts must help on each part.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from mytalk_core.dubbing.person import Person
 from mytalk_core.faces.alignment import fit_pose, to_shape
 from mytalk_core.faces.shape import signed_opening
 from mytalk_core.films.face_track import FaceTrack
-from mytalk_core.media.clock import MOTION_FPS, frame_at, frame_time
+from mytalk_core.media.clock import MOTION_FPS, frame_time
 from mytalk_core.media.resampling import places_among, resampled
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.style import StyleClip, with_style
@@ -27,12 +27,12 @@ from mytalk_core.motion.style import StyleClip, with_style
 class OwnStyleConfig:
     """When a film's own sound is used."""
 
-    # Stretches of a track that are learned from, at most; evenly spread.
+    # Stretches of a person that are learned from, at most; evenly spread.
     stretches: int = 12
     # Motion frames of a stretch, at least where there are several, and at most.
     shortest: int = 60
     longest: int = 250
-    # Least motion frames of a track: five seconds.
+    # Least motion frames of a person: five seconds.
     least_frames: int = 125
     # Largest offset of sound and lips that is corrected, in motion frames.
     largest_offset: int = 6
@@ -48,33 +48,70 @@ class OwnStyleConfig:
 
 @dataclass(frozen=True)
 class OwnStyle:
-    """The style learned from a track."""
+    """The style learned of a person."""
 
     summary: str  # for the report: what was learned, or why nothing was
     speech_map: NDArray[np.float32] | None = None  # of `SpeechToMotion`; None: none was learned
 
 
+@dataclass(frozen=True)
+class StyleSpan:
+    """Motion frames [first, end) of a track in which its person speaks in the film."""
+
+    track: FaceTrack
+    person: Person
+    first: int
+    end: int
+
+
+@dataclass(frozen=True)
+class StyleStretch:
+    """A part of a span, and the film's sound there with `largest_offset` frames on both sides."""
+
+    span: StyleSpan
+    first: int  # motion frame
+    speech: NDArray[Any]  # (T + 2 R, C) features of motion frames [first - R, first + T + R)
+
+
+def style_stretches(
+    spans: Sequence[StyleSpan], config: OwnStyleConfig
+) -> tuple[tuple[StyleSpan, int, int], ...]:
+    """Choose what is learned from: spans with motion frames [first, end), spread over all of them.
+
+    They are of one length where the spans are long enough. Empty where the spans are too short
+    together.
+    """
+    total = sum(span.end - span.first for span in spans)
+    if total < config.least_frames:
+        return ()
+    # At least two: each is tested by a style learned from the others.
+    count = min(max(total // config.shortest, 2), config.stretches)
+    length = min(config.longest, total // count)
+    found: list[tuple[StyleSpan, int, int]] = []
+    for span in spans:
+        long = span.end - span.first
+        taken = min(length, long)
+        if 2 * taken < config.shortest:
+            continue
+        starts = np.linspace(span.first, span.end - taken, max(long // length, 1))
+        found += [(span, int(at), int(at) + taken) for at in starts.round()]
+    chosen = np.linspace(0, len(found) - 1, min(len(found), config.stretches)).round().astype(int)
+    return tuple(found[place] for place in np.unique(chosen))
+
+
 def learn_own_style(
-    model: SpeechToMotion,
-    track: FaceTrack,
-    person: Person,
-    speech: NDArray[Any] | None,
-    config: OwnStyleConfig,
+    model: SpeechToMotion, stretches: Sequence[StyleStretch], config: OwnStyleConfig
 ) -> OwnStyle:
-    """Learn the style of the person of a track.
+    """Learn the style of a person.
 
     Args:
-        speech: (T, C) features per motion frame of the film's own sound, if it has any.
+        stretches: of the person; at least two, or none is learned.
     """
-    if speech is None:
-        return OwnStyle("it has no sound to learn a style from")
-    first = frame_at(track.starts[0], MOTION_FPS)
-    end = min(frame_at(track.starts[-1], MOTION_FPS) + 1, len(speech))
-    if end - first < config.least_frames:
+    if len(stretches) < 2:
         return OwnStyle("too short to learn a style from")
-    stretches = _stretches(model, track, person, (first, end), config)
-    offset, correlation = _best_offset(model, stretches, speech, config.largest_offset)
-    seconds = len(stretches) * len(stretches[0].displacement) / float(MOTION_FPS)
+    moved = [_displacement(model, each, config) for each in stretches]
+    offset, correlation = _best_offset(model, stretches, moved, config.largest_offset)
+    seconds = sum(map(len, moved)) / float(MOTION_FPS)
     needed = max(config.least_correlation, config.least_evidence / seconds**0.5)
     if correlation >= needed and abs(offset) == config.largest_offset:
         late = float(config.largest_offset / MOTION_FPS)
@@ -86,7 +123,7 @@ def learn_own_style(
             f"its own sound does not follow these lips (correlation {correlation:.2f}"
             f" where {needed:.2f} is needed), no style learned"
         )
-    clips = _clips(stretches, speech, offset)
+    clips = _clips(stretches, moved, offset, config.largest_offset)
     before, after = _held_out(model, clips)
     if after < before + config.least_gain:
         return OwnStyle(
@@ -100,53 +137,32 @@ def learn_own_style(
     )
 
 
-@dataclass(frozen=True)
-class _Stretch:
-    """A part of a track, its true motion, and the person's shut mouth."""
-
-    first: int  # motion frame
-    displacement: NDArray[np.float32]  # (T, 3 M)
-    closed: NDArray[np.float32]  # (3 M,)
-
-
-def _stretches(
-    model: SpeechToMotion,
-    track: FaceTrack,
-    person: Person,
-    frames: tuple[int, int],
-    config: OwnStyleConfig,
-) -> list[_Stretch]:
-    """Stretches of equal length, spread over the motion frames [first, end)."""
-    first, end = frames
-    # At least two: each is tested by a style learned from the others.
-    count = min(max((end - first) // config.shortest, 2), config.stretches)
-    length = min(config.longest, (end - first) // count)
+def _clips(
+    stretches: Sequence[StyleStretch],
+    moved: Sequence[NDArray[np.float32]],
+    offset: int,
+    reach: int,
+) -> list[StyleClip]:
+    """The stretches with the sound from `offset` motion frames earlier."""
     return [
-        _Stretch(
-            int(at),
-            _displacement(model, track, person, at, at + length),
-            person.known.closed,
+        StyleClip(
+            np.asarray(each.speech[reach - offset : reach - offset + len(motion)]),
+            motion,
+            each.span.person.known.closed,
         )
-        for at in np.linspace(first, end - length, count).round().astype(int)
+        for each, motion in zip(stretches, moved, strict=True)
     ]
 
 
-def _clips(stretches: Sequence[_Stretch], speech: NDArray[Any], offset: int) -> list[StyleClip]:
-    """The stretches with the sound from `offset` motion frames earlier."""
-    clips = []
-    for each in stretches:
-        frames = np.arange(each.first, each.first + len(each.displacement)) - offset
-        sound = np.asarray(speech[np.clip(frames, 0, len(speech) - 1)])
-        clips.append(StyleClip(sound, each.displacement, each.closed))
-    return clips
-
-
 def _best_offset(
-    model: SpeechToMotion, stretches: Sequence[_Stretch], speech: NDArray[Any], reach: int
+    model: SpeechToMotion,
+    stretches: Sequence[StyleStretch],
+    moved: Sequence[NDArray[np.float32]],
+    reach: int,
 ) -> tuple[int, float]:
     """The offset of the sound that follows the lips best, in motion frames, and how well."""
     follows = {
-        offset: _agreement(model, _clips(stretches, speech, offset))
+        offset: _agreement(model, _clips(stretches, moved, offset, reach))
         for offset in range(-reach, reach + 1)
     }
     best = max(follows, key=follows.__getitem__)
@@ -154,15 +170,17 @@ def _best_offset(
 
 
 def _displacement(
-    model: SpeechToMotion, track: FaceTrack, person: Person, first: int, end: int
+    model: SpeechToMotion, stretch: StyleStretch, config: OwnStyleConfig
 ) -> NDArray[np.float32]:
-    """The person's true motion at motion frames [first, end): (T, 3 M) from their mean there.
+    """The person's true motion in a stretch: (T, 3 M) from their mean there.
 
     The difference of the mean of a stretch from the mean of the track is posture, which speech does
     not predict.
     """
+    track, person = stretch.span.track, stretch.span.person
+    end = stretch.first + len(stretch.speech) - 2 * config.largest_offset
     marks = track.starts
-    middles = [frame_time(2 * frame + 1, 2 * MOTION_FPS) for frame in range(first, end)]
+    middles = [frame_time(2 * frame + 1, 2 * MOTION_FPS) for frame in range(stretch.first, end)]
     half = (marks[-1] - marks[0]) / (2 * (len(marks) - 1))
     # Film frames are shown from their start on; their middles are half a frame later, as are ours.
     places = places_among([middle - half for middle in middles], marks)

@@ -1,9 +1,9 @@
-"""Draw new lips into the frames of a film, as a stream, in the film's own samples."""
+"""Draw new lips into the frames of a piece of a film, in the film's own samples."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import TypeAlias
 
 import cv2
@@ -16,11 +16,11 @@ from mytalk_core.appearance.conditioning import fill_regions
 from mytalk_core.appearance.face_crops import FaceCrops
 from mytalk_core.appearance.face_hulls import face_hulls
 from mytalk_core.appearance.grain import Grain
-from mytalk_core.appearance.redraw import encode_person, redraw
+from mytalk_core.appearance.redraw import PersonReferences, redraw
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.dubbing.geometry import FaceGeometry
-from mytalk_core.dubbing.references import TrackAppearance, film_crop
-from mytalk_core.dubbing.title_plan import PlannedTrack, Segment
+from mytalk_core.dubbing.planned_track import PlannedTrack
+from mytalk_core.dubbing.track_look import film_crop
 from mytalk_core.faces.crop import invert_box
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.media.decode import PlaneFrame
@@ -39,17 +39,19 @@ class DubbedFrame:
 
     source: PlaneFrame
     dubbed: PlaneFrame  # the same object where no sample was changed
-    # Target mouth opening, inter-ocular units, by number of the track, of each face that was drawn.
+    # Target mouth opening, inter-ocular units, by place of the face, of each that was drawn.
     openings: tuple[tuple[int, float], ...]
     outside_change: int  # largest change of a sample outside the masks before encoding
 
 
 @dataclass(frozen=True)
-class TrackToDraw:
-    """A planned track, and what its frames are drawn with."""
+class FaceToDraw:
+    """A face that is drawn in every frame of a piece, and what it is drawn with."""
 
     planned: PlannedTrack
     geometry: Iterator[FaceGeometry]  # of all its frames
+    person: PersonReferences
+    grain: Grain
     renderer: Renderer  # the shipped one, or the one that learned the person
 
 
@@ -57,7 +59,7 @@ class TrackToDraw:
 class _Redraw:
     """One face of one frame, with its new crop."""
 
-    number: int  # of the track
+    face: int  # place among the faces of the piece
     block: FaceGeometry
     at: int  # place of the frame in the block
     strength: float
@@ -71,96 +73,46 @@ _Finish: TypeAlias = Callable[[], DubbedFrame]
 """The rest of the work on a frame, once its crops are drawn."""
 
 
-def render_film(
-    frames: Iterable[PlaneFrame],
-    segments: Sequence[Segment],
-    tracks: Sequence[TrackToDraw],
-    appearances: Iterator[TrackAppearance],
+def render_piece(
+    frames: Iterable[PlaneFrame], faces: Sequence[FaceToDraw]
 ) -> Iterator[DubbedFrame]:
-    """Every frame of the film in order, with new lips where a segment has redraws.
+    """Every frame of a piece in order, with new lips for all faces.
 
     A second thread puts crops into their frames while the next ones are drawn.
 
     Args:
-        segments: of the film.
-        tracks: that the segments refer to.
-        appearances: of each track, in order; each is taken when its track is first drawn.
+        frames: consecutive; every face has a strength above 0 in all of them.
+        faces: none leaves the frames as they are.
     """
-    drawn = _drawn_film(frames, segments, _Drawings(tracks, appearances))
+    drawn = _drawn(frames, [_FaceDrawing(place, face) for place, face in enumerate(faces)])
     return mapped_ahead(lambda finish: finish(), drawn, threads=1, depth=_BATCH)
 
 
-def _drawn_film(
-    frames: Iterable[PlaneFrame], segments: Sequence[Segment], drawings: "_Drawings"
-) -> Iterator[_Finish]:
-    following = deque(segments)
-    waiting: list[PlaneFrame] = []  # of the first of them
-    for frame in frames:
-        if following and frame.index >= following[0].end:
-            yield from drawings.draw(waiting, following.popleft())
-            waiting = []
-            drawings.release(frame.index)
-        if following and frame.index >= following[0].first:
-            waiting.append(frame)
-            if len(waiting) == _BATCH:
-                yield from drawings.draw(waiting, following[0])
-                waiting = []
-        else:
-            yield partial(_untouched, frame)
-    if following:
-        yield from drawings.draw(waiting, following[0])
+def _drawn(frames: Iterable[PlaneFrame], faces: Sequence["_FaceDrawing"]) -> Iterator[_Finish]:
+    passing = iter(frames)
+    if not faces:
+        yield from (partial(_untouched, frame) for frame in passing)
+        return
+    while batch := list(islice(passing, _BATCH)):
+        redraws = [face.draw(batch) for face in faces]
+        for frame, of_frame in zip(batch, zip(*redraws, strict=True), strict=True):
+            yield partial(_composed, frame, of_frame)
 
 
-class _Drawings:
-    """The tracks that are being drawn."""
+class _FaceDrawing:
+    """Draws the crops of one face, frame after frame."""
 
-    def __init__(
-        self, tracks: Sequence[TrackToDraw], appearances: Iterator[TrackAppearance]
-    ) -> None:
-        self._tracks = tracks
-        self._appearances = appearances
-        self._given = 0  # appearances taken
-        self._current: dict[int, _TrackDrawing] = {}
-
-    def draw(self, frames: Sequence[PlaneFrame], segment: Segment) -> Iterator[_Finish]:
-        """Draw the faces of some frames of a segment."""
-        if not frames:
-            return
-        redraws = [self._drawing(number).draw(frames) for number in segment.redraws]
-        for frame, faces in zip(frames, zip(*redraws, strict=True), strict=True):
-            yield partial(_composed, frame, faces)
-
-    def release(self, frame: int) -> None:
-        """Forget the tracks that end before a frame."""
-        for number in [*self._current]:
-            if self._tracks[number].planned.track.end <= frame:
-                del self._current[number]
-
-    def _drawing(self, number: int) -> "_TrackDrawing":
-        while self._given <= number:
-            track, appearance = self._tracks[self._given], next(self._appearances)
-            self._current[self._given] = _TrackDrawing(self._given, track, appearance)
-            self._given += 1
-        return self._current[number]
-
-
-class _TrackDrawing:
-    """Draws the crops of one track."""
-
-    def __init__(self, number: int, track: TrackToDraw, appearance: TrackAppearance) -> None:
-        self._number = number
-        self._track = track
-        self._grain = appearance.grain
-        self._scheme = track.planned.track.scheme
-        self._person = encode_person(
-            track.renderer, appearance.references, appearance.timestamps, self._scheme
-        )
-        self._block = next(track.geometry)
+    def __init__(self, place: int, face: FaceToDraw) -> None:
+        self._place_of_face = place
+        self._face = face
+        self._scheme = face.planned.track.scheme
+        self._block = next(face.geometry)
 
     def draw(self, frames: Sequence[PlaneFrame]) -> list[_Redraw]:
         """Draw consecutive frames of the track, all with a strength above 0."""
         places = [self._place(frame) for frame in frames]
-        size = self._person.windows.shape[-1] * 3 // 2
+        person = self._face.person
+        size = person.windows.shape[-1] * 3 // 2
         crops = FaceCrops(
             np.stack(
                 [
@@ -173,19 +125,19 @@ class _TrackDrawing:
                 for name in ("points", "before", "after", "mask_outlines", "face_points")
             ),
         )
-        track, strength = self._track.planned.track, self._track.planned.drawing.strength
+        track, strength = self._face.planned.track, self._face.planned.drawing.strength
         own = [frame.index - track.first for frame in frames]
         timestamps = np.array([float(track.starts[place]) for place in own])
-        drawn = redraw(self._track.renderer, crops, timestamps, self._person, self._scheme)
+        drawn = redraw(self._face.renderer, crops, timestamps, person, self._scheme)
         return [
             _Redraw(
-                number=self._number,
+                face=self._place_of_face,
                 block=block,
                 at=at,
                 strength=float(strength[place]),
                 crop=crops.choose(slice(row, row + 1)),
                 drawn=drawn[row],
-                grain=self._grain,
+                grain=self._face.grain,
                 scheme=self._scheme,
             )
             for row, (place, (block, at)) in enumerate(zip(own, places, strict=True))
@@ -193,9 +145,9 @@ class _TrackDrawing:
 
     def _place(self, frame: PlaneFrame) -> tuple[FaceGeometry, int]:
         """The block of geometry that has a frame, and the frame's place in it."""
-        place = frame.index - self._track.planned.track.first
+        place = frame.index - self._face.planned.track.first
         while place >= self._block.first + len(self._block.boxes):
-            self._block = next(self._track.geometry)
+            self._block = next(self._face.geometry)
         return self._block, place - self._block.first
 
 
@@ -211,7 +163,7 @@ def _composed(frame: PlaneFrame, faces: Sequence[_Redraw]) -> DubbedFrame:
         drawn = _in_film(face, planes, frame.index)
         if not _differ(planes, drawn):
             continue
-        openings.append((face.number, float(face.block.opening[face.at])))
+        openings.append((face.face, float(face.block.opening[face.at])))
         change = _outside_change(
             planes, drawn, face.crop.mask_outlines[0], face.block.boxes[face.at]
         )

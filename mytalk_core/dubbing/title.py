@@ -1,113 +1,141 @@
-"""A title from its files to its film: its speech is recognised, then its lips are dubbed."""
+"""Dub one title: run its graph, write its film and its report."""
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from mytalk_core.data.catalogue import CatalogueRow
-from mytalk_core.data.model_store import model
-from mytalk_core.data.recipe import ResultKind, checksums, made_with
-from mytalk_core.data.title_status import DubbedTitle
-from mytalk_core.dubbing.config import DubConfig
-from mytalk_core.dubbing.dub import DubResult, dub
-from mytalk_core.dubbing.inputs import Inputs, TitleFiles, open_inputs
-from mytalk_core.dubbing.left_alone_reason import counts_text
-from mytalk_core.dubbing.models import DubModels, NamedModels, stored_models
+from mytalk_core.data.page import report_path
+from mytalk_core.dubbing.composed_report import Delivered, DrawnTitle, compose_report
+from mytalk_core.dubbing.delivery_checks import failed_checks
+from mytalk_core.dubbing.fitted_exports import write_fitted
+from mytalk_core.dubbing.left_alone_reason import LeftAlone, counts_text
 from mytalk_core.dubbing.monitor import Monitor
-from mytalk_core.dubbing.notes import input_notes
-from mytalk_core.dubbing.report import unheard_speech
-from mytalk_core.dubbing.title_adaptation import JUDGE
-from mytalk_core.dubbing.tools import DubTools
-from mytalk_core.films.progress import Progress
-from mytalk_core.media.audio import read_audio
-from mytalk_core.media.damage import damage_text
-from mytalk_core.speech.script import segments
+from mytalk_core.dubbing.opened_title import Title
+from mytalk_core.dubbing.piece_drawing import DRAW
+from mytalk_core.dubbing.title_context import TitleContext
+from mytalk_core.dubbing.title_delivery import deliver_film
+from mytalk_core.dubbing.title_graph import PlannedTitle, PreparedTitle, plan, prepare
+from mytalk_core.dubbing.title_lines import with_words
+from mytalk_core.dubbing.title_report.document import document_path, write_document
+from mytalk_core.dubbing.title_report.page import write_page
+from mytalk_core.dubbing.title_report.players import with_players
+from mytalk_core.dubbing.title_report.values import TitleReport
+from mytalk_core.dubbing.title_sound import title_sounds
+from mytalk_core.media.damage import DamagedStretch
+from mytalk_core.media.output import atomic_path
+from mytalk_core.media.probe import probe_audio
+from mytalk_core.media.timecode import Timecode
 from mytalk_core.speech.transcript import Transcript
 
-_LISTENING = "listening"
-_LISTENING_STEPS = 100
+# Least seconds of speech after the film's end that are reported.
+_LEAST_MISSED = Fraction(1, 10)
 
 
-def dub_title(
-    inputs: Inputs, film: Path, tools: DubTools, config: DubConfig, progress: Progress
-) -> tuple[DubResult, Transcript]:
-    """Recognise the speech, then make the lips follow it.
+@dataclass(frozen=True)
+class DubResult:
+    """A dubbed title."""
+
+    film: Path
+    page: Path
+    report: TitleReport
+    frames: int
+    left_alone: dict[LeftAlone, int]  # frames that keep their own mouths, by reason
+    fps: Fraction
+    duration: Fraction  # seconds
+    damage: tuple[DamagedStretch, ...]  # of the source film
+    transcripts: Mapping[str, Transcript]  # by stem
+    tracks: dict[str, int | None]  # numbers of the tracks used; None where there is no such sound
+    stage_seconds: dict[str, float]
+
+    @property
+    def rendered_frames(self) -> int:
+        """Frames of which at least one sample was changed."""
+        return self.frames - sum(self.left_alone.values())
+
+
+def dub_title(context: TitleContext, title: Title, out: Path, monitor: Monitor) -> DubResult:
+    """Make the lips of a title follow its dub; write the film and its report.
 
     Raises:
-        BadInputError, ModelError, OutputError: as `dub`; nothing new exists under `film` then.
+        BadInputError: as `plan`, and where a sound cannot be read.
+        ModelError: where a model file is missing or has another content.
+        OutputError: where `out` cannot be written; no file of that name exists then.
+        MytalkError: CHECK_FAILED where the film fails a check; it is not kept.
     """
-    monitor = Monitor(progress)
-    done = 0.0
-
-    def listened(share: float) -> None:
-        nonlocal done
-        done += share
-        progress(_LISTENING, round(done * _LISTENING_STEPS), _LISTENING_STEPS)
-
-    with monitor.running(_LISTENING):
-        transcript = tools.recogniser.transcribe(
-            read_audio(inputs.speech, choice=inputs.speech_tracks),
-            segments(inputs.script),
-            listened,
-            inputs.language,
-        )
-    return dub(inputs, film, tools, config, transcript, monitor), transcript
-
-
-class TitleDubber:
-    """Dubs the titles of a catalogue one after the other; loads its models once."""
-
-    def __init__(self, models: DubModels, config: DubConfig) -> None:
-        self._config = config
-        self._tools = DubTools(models)
-
-    def __call__(self, row: CatalogueRow, film: Path, beat: Callable[[], None]) -> DubbedTitle:
-        """Dub one title into `film`, with its report beside it; call `beat` on progress.
-
-        Raises:
-            BadInputError, ModelError, OutputError: as `open_inputs` and `dub_title`.
-        """
-        inputs = open_inputs(
-            TitleFiles(
-                row.video,
-                row.speech,
-                row.script,
-                language=row.language,
-                even_size=self._config.even_size,
+    page = report_path(out)
+    with atomic_path(out) as film:
+        planned = plan(context, title, monitor)
+        prepared = prepare(context, title, planned, monitor)
+        with monitor.running("drawing"):
+            drawn = _drawn(context, prepared)
+        with monitor.running("delivering"):
+            timing = planned.film.found.faces.timing
+            sound = title_sounds(context, title, planned.lines, timing.end)
+            checks = deliver_film(
+                context, timing, drawn.pieces, sound.sounds, not title.replace_audio, film
             )
-        )
-        result, transcript = dub_title(inputs, film, self._tools, self._config, lambda *_: beat())
-        warnings = (
-            *input_notes(inputs, transcript),
-            length_warning(transcript, result.duration),
-            damage_text(result.damage),
-            nothing_drawn_warning(result),
-        )
-        return DubbedTitle(
-            result.film,
-            result.report,
-            result.frames,
-            "; ".join(filter(None, warnings)),
-            result.rendered_frames,
-            {reason.value: frames for reason, frames in result.left_alone.items()},
-        )
+        with monitor.running("recognising the words"):
+            planned = replace(planned, lines=with_words(planned.lines))
+        if (failure := failed_checks(checks, out)) is not None:
+            raise failure
+        with monitor.running("reporting"):
+            report = compose_report(
+                context,
+                title,
+                Delivered(planned, prepared, drawn, checks, sound.warnings, monitor.seconds),
+            )
+            report = with_players(report, film)
+        # The reports are complete before the film appears under its name.
+        write_page(page, report)
+        write_document(document_path(out), report)
+        if title.script:
+            start = report.facts.start_timecode or Timecode(0, report.facts.fps)
+            write_fitted(out, planned, start)
+    return _result(context, title, out, planned, report, monitor.seconds)
 
 
-def stored_dubber(config: DubConfig) -> TitleDubber:
-    """A dubber with the models of the store and the shipped weights.
-
-    Raises:
-        ModelError: as `stored_models`.
-    """
-    return TitleDubber(stored_models(None, None), config)
+def _drawn(context: TitleContext, prepared: PreparedTitle) -> DrawnTitle:
+    reused = tuple(context.runner.is_stored(DRAW, each) for each in prepared.requests)
+    return DrawnTitle(tuple(context.made(DRAW, prepared.requests)), reused)
 
 
-def length_warning(transcript: Transcript, duration: Fraction) -> str:
-    """A warning where the speech goes on after the film's `duration`, in seconds; else empty."""
-    late = unheard_speech(transcript, duration)
-    return f"the film ends {float(late):.1f} s before the speech does" if late else ""
+def _result(
+    context: TitleContext,
+    title: Title,
+    out: Path,
+    planned: PlannedTitle,
+    report: TitleReport,
+    seconds: Mapping[str, float],
+) -> DubResult:
+    info, film = context.film.info, planned.film
+    speech = title.stems[0].sound
+    return DubResult(
+        film=out,
+        page=report_path(out),
+        report=report,
+        frames=report.facts.frames,
+        left_alone=dict(report.frames_left_alone),
+        fps=info.fps,
+        duration=report.facts.duration,
+        damage=film.damage,
+        transcripts=planned.lines.transcripts,
+        tracks={
+            "video_track": info.choice.video,
+            "audio_track": info.choice.audio,
+            "speech_track": probe_audio(speech.file.path, speech.choice).track,
+        },
+        stage_seconds=dict(seconds),
+    )
+
+
+def length_warning(result: DubResult) -> str:
+    """A warning where speech goes on after the film's end; else empty."""
+    ends = [each.voice[-1].end for each in result.transcripts.values() if each.voice]
+    late = max(ends, default=Fraction(0)) - result.duration
+    if late < _LEAST_MISSED:
+        return ""
+    return f"the film ends {float(late):.1f} s before the speech does"
 
 
 def nothing_drawn_warning(result: DubResult) -> str:
@@ -115,13 +143,3 @@ def nothing_drawn_warning(result: DubResult) -> str:
     if result.rendered_frames:
         return ""
     return f"no frame has new lips ({counts_text(result.left_alone)}), only the sound is new"
-
-
-def recipe(models: DubModels | NamedModels, config: DubConfig) -> dict[str, object]:
-    """Everything but the title's own files that decides a film, as JSON values."""
-    return {
-        "versions": made_with(ResultKind.DUBBING),
-        "weights": {name: checksums(path) for name, path in asdict(models).items()},
-        "judge": [file.sha256 for file in model(JUDGE).files] if config.adapt_seconds else [],
-        "config": json.loads(json.dumps(asdict(config), default=str)),
-    }

@@ -1,113 +1,80 @@
-"""The renderer learns the actor of a title from the title itself, once: the result is kept.
+"""The renderer learns a member of the cast from the film itself.
 
-One renderer serves all tracks of a film, since most films with one face in a frame have one actor.
 Each track is drawn, also during learning, from its own reference frames.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mytalk_core.appearance.actor_frames import Take
 from mytalk_core.appearance.adaptation import AdaptationConfig, AdaptationRecord, Adapted, adapt
-from mytalk_core.appearance.adapted_file import load_adapted, save_adapted
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.adapted_file import save_adapted
 from mytalk_core.appearance.perceptual import perceptual_lpips
 from mytalk_core.appearance.renderer import Renderer
-from mytalk_core.data.cache import cache_root
-from mytalk_core.data.checked_file import sha256_of
-from mytalk_core.data.model_store import model, pull
-from mytalk_core.data.recipe import ResultKind, checksums, made_with
-from mytalk_core.dubbing.film_faces import faces_to_learn_from
-from mytalk_core.dubbing.left_alone import LeftAloneConfig
-from mytalk_core.dubbing.models import DubModels
-from mytalk_core.dubbing.title_frames import Frames, collect_takes, spread_pairs
-from mytalk_core.dubbing.title_plan import PlanConfig, PlannedTrack, plan_title
-from mytalk_core.dubbing.tools import DubTools
+from mytalk_core.data.model_store import pull
+from mytalk_core.dubbing.film_source import FilmSource
+from mytalk_core.dubbing.models import JUDGE
+from mytalk_core.dubbing.planned_track import PlannedTrack
+from mytalk_core.dubbing.stage import Stage, StageContext
+from mytalk_core.dubbing.taught_film import faces_to_learn_from
+from mytalk_core.dubbing.title_frames import collect_takes, spread_pairs
+from mytalk_core.dubbing.track_study import StudyConfig, study
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.films.progress import Progress
-from mytalk_core.media.output import make_folder
-from mytalk_core.media.probe import VideoInfo, probe_video
+from mytalk_core.media.probe import probe_video
 
-STAGE = "learning the actor's look"
-
-JUDGE = "perceptual-alexnet"
-"""The model in the store that decides whether learning helped."""
+STAGE_NAME = "learning what the actors look like"
 
 # Pairs of frames to learn from and to judge by, at most: more do not fit into two minutes.
 PAIRS = 300
 
 
 @dataclass(frozen=True)
-class TitleAdaptation:
-    """What the renderer learned of the actor of a title."""
+class AdaptRequest:
+    """A member whose appearance the renderer learns."""
 
-    weights: Path | None  # of the renderer that draws the title; None: the shipped one
-    record: AdaptationRecord | None  # None where the title was too short to learn from
-    from_cache: bool  # whether an earlier dub learned it
+    film: FilmSource
+    tracks: tuple[PlannedTrack, ...]  # by first frame; frames that show the mouth well are used
+    crop: CropConfig
+    config: AdaptationConfig
+    models: str  # digest of the renderer and of the judge
+
+
+@dataclass(frozen=True)
+class MemberAdaptation:
+    """What the renderer learned of a member."""
+
+    weights: Path | None  # of the renderer that draws the member; None: the shipped one
+    record: AdaptationRecord | None  # None where there was too little to learn from
     summary: str  # for the report
 
-    def renderer(self, shipped: Renderer) -> Renderer:
-        """The renderer that draws the title, on the device of the shipped one.
 
-        Raises:
-            ModelError: where the weights are damaged.
-        """
-        if self.weights is None:
-            return shipped
-        return load_adapted(self.weights).renderer.to(next(shipped.parameters()).device)
-
-
-def adapt_to_title(
-    video: VideoInfo,
-    tracks: Sequence[PlannedTrack],
-    tools: DubTools,
-    plan: PlanConfig,
-    config: AdaptationConfig,
-    progress: Progress,
-) -> TitleAdaptation:
-    """Learn the actor of a film, or take what an earlier dub of it learned.
-
-    Args:
-        tracks: of which frames with a strength of 1 are learned from.
-        plan: with which they were planned.
+def adapt_to_member(request: AdaptRequest, context: StageContext) -> MemberAdaptation:
+    """Learn a member from the film.
 
     Raises:
         BadInputError: as decoding does.
-        ModelError: where the kept result is damaged, or the judging network is missing.
-        OutputError: where the cache cannot be written; nothing new is stored then.
+        ModelError: where the judging network is missing.
+        OSError: where the disk is full.
     """
-    renderer = tools.renderer
-    chosen = spread_pairs([each.drawing.usable for each in tracks], PAIRS)
+    renderer = context.tools.renderer
+    chosen = spread_pairs([each.drawing.usable for each in request.tracks], PAIRS)
     if not sum(map(len, chosen)):
-        return TitleAdaptation(None, None, False, "no two consecutive frames to learn from")
-    crop = learning_crop(plan.crop, renderer)
-    settings = {
-        "config": asdict(config),
-        "crop": asdict(crop),
-        "mask": asdict(plan.mask),
-        "scheme": tracks[0].track.scheme.name,
-        "tracks": [(each.track.first, each.track.end) for each in tracks],
-    }
-    key = adaptation_key(Path(video.path), tools.files, chosen, settings)
-    kept = cache_root() / "adapted" / f"{key}.safetensors"
-    if kept.is_file():
-        record = load_adapted(kept).record
-        return TitleAdaptation(kept, record, True, _summary(record, True))
-    takes = collect_takes(video, tracks, chosen, crop.size, progress, STAGE)
+        return MemberAdaptation(None, None, "no two consecutive frames to learn from")
+    film, size = request.film.info, learning_crop(request.crop, renderer).size
+    takes = collect_takes(film, request.tracks, chosen, size, context.progress, STAGE_NAME)
     try:
-        adapted = learn(renderer, takes, config, progress)
+        adapted = learn(renderer, takes, request.config, context.progress)
     except BadInputError as error:
         if error.reason is not Reason.TOO_SHORT:
             raise
-        return TitleAdaptation(None, None, False, error.what)
-    make_folder(kept.parent)
-    save_adapted(adapted, kept)
-    return TitleAdaptation(kept, adapted.record, False, _summary(adapted.record, False))
+        return MemberAdaptation(None, None, error.what)
+    weights = context.folder / "renderer.safetensors"
+    save_adapted(adapted, weights)
+    return MemberAdaptation(weights, adapted.record, _summary(adapted.record))
 
 
 def learn(
@@ -115,7 +82,9 @@ def learn(
 ) -> Adapted:
     """`adapt` with the judge from the model store."""
     lpips = perceptual_lpips(pull(JUDGE)).to(next(renderer.parameters()).device)
-    return adapt(renderer, takes, config, lpips, lambda done, total: progress(STAGE, done, total))
+    return adapt(
+        renderer, takes, config, lpips, lambda done, total: progress(STAGE_NAME, done, total)
+    )
 
 
 def learning_crop(crop: CropConfig, renderer: Renderer) -> CropConfig:
@@ -127,7 +96,7 @@ def film_takes(
     film: Path,
     landmarker: MeshLandmarker,
     pairs: int,
-    crop: CropConfig,
+    config: StudyConfig,
     work: Path,
     progress: Progress,
 ) -> list[Take]:
@@ -141,43 +110,23 @@ def film_takes(
         BadInputError: as `faces_to_learn_from`.
     """
     info = probe_video(film)
-    faces = faces_to_learn_from(info, landmarker, work, progress)
-    tracks = plan_title(info, faces, PlanConfig(MaskConfig(), crop, LeftAloneConfig())).tracks
+    tracks = [
+        studied
+        for track in faces_to_learn_from(info, landmarker, work, progress).faces.tracks
+        if (studied := study(info, track, config)).drawing.drawn
+    ]
     if not tracks:
         return []
     chosen = spread_pairs([each.drawing.usable for each in tracks], pairs)
-    return collect_takes(info, tracks, chosen, crop.size, progress, STAGE)
+    return collect_takes(info, tracks, chosen, config.crop.size, progress, STAGE_NAME)
 
 
-def adaptation_key(
-    film: Path,
-    models: DubModels,
-    chosen: Sequence[Frames],
-    settings: Mapping[str, object],
-) -> str:
-    """A key of all that decides what is learned: film, models, frames, settings and software.
-
-    Film and models are identified by their bytes, not by their paths.
-
-    Args:
-        settings: JSON values.
-    """
-    decides = {
-        "versions": made_with(ResultKind.ADAPTATION),
-        "film": sha256_of(film),
-        "landmarker": checksums(models.landmarker),
-        "renderer": checksums(models.renderer),
-        "judge": [file.sha256 for file in model(JUDGE).files],
-        "settings": settings,
-    }
-    hashed = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
-    for frames in chosen:
-        hashed.update(frames.tobytes())
-    return hashed.hexdigest()
-
-
-def _summary(record: AdaptationRecord, from_cache: bool) -> str:
-    minutes = f"{record.seconds / 60:.1f} min"
-    when = f"learned by an earlier dub, in {minutes}" if from_cache else f"learned in {minutes}"
+def _summary(record: AdaptationRecord) -> str:
     used = "used" if record.helped else "no better than the shipped weights, which are used"
-    return f"{when} and {record.steps} steps from {record.learnt_frames} frames; {used}"
+    return (
+        f"learned in {record.seconds / 60:.1f} min and {record.steps} steps"
+        f" from {record.learnt_frames} frames; {used}"
+    )
+
+
+ADAPT = Stage("adapt", 1, AdaptRequest, MemberAdaptation, adapt_to_member)

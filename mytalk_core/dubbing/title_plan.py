@@ -1,66 +1,57 @@
 """The plan of a title: which faces are drawn in which frames, and why all others are left alone."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.conditioning import MaskConfig
-from mytalk_core.dubbing.geometry import track_crop, track_pose
-from mytalk_core.dubbing.left_alone import (
-    DrawingPlan,
-    HiddenMouth,
-    LeftAloneConfig,
-    plan_drawing,
-)
+from mytalk_core.dubbing.left_alone import fading
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
-from mytalk_core.dubbing.other_tracks import OtherTrack, portrait_of
-from mytalk_core.dubbing.person import Person, study_person
-from mytalk_core.dubbing.track_choice import ChosenTracks
-from mytalk_core.faces.crop import CropConfig
-from mytalk_core.faces.plausibility import mouth_outside, on_flat_colour
-from mytalk_core.faces.square_pixels import square_size
-from mytalk_core.films.face_track import FaceTrack
-from mytalk_core.films.timing import FilmTiming
-from mytalk_core.media.probe import VideoInfo
+from mytalk_core.dubbing.passages import Passage
+from mytalk_core.dubbing.planned_track import PlannedTrack
 
 
 @dataclass(frozen=True)
-class PlannedTrack:
-    """A face of which at least one frame is drawn, and all that is known of it before the dub."""
+class TrackPlan:
+    """A face that has something to do in the dub."""
 
-    track: FaceTrack
-    person: Person
-    drawing: DrawingPlan
-    crop: CropConfig  # as large as the film shows the face
+    studied: PlannedTrack  # its drawing says in which frames it could be drawn
+    member: str
+    passages: tuple[Passage, ...]
+    strength: NDArray[np.float32]  # (T,) 0..1 opacity of the drawn mouth; 0 leaves a frame alone
+    reasons: tuple[LeftAlone | None, ...]  # of each frame; None where it is drawn
 
-    def with_shapes(self, shapes: NDArray[np.float32] | None) -> "PlannedTrack":
-        """The same track with other shapes, (N, 3 M), for the identity extractor, if any."""
-        if shapes is None:
-            return self
-        known = replace(self.person.known, shapes=shapes)
-        return replace(self, person=replace(self.person, known=known))
+    @property
+    def drawn(self) -> bool:
+        """Whether any frame is."""
+        return bool((self.strength > 0).any())
+
+
+@dataclass(frozen=True, order=True)
+class Redraw:
+    """A passage of a track."""
+
+    track: int  # place in `TitlePlan.tracks`
+    passage: int  # place in its passages
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Consecutive frames in which the same faces are drawn."""
+    """Frames [first, end) in which the same passages are drawn, or none."""
 
-    first: int  # frame
-    end: int  # frame
-    redraws: tuple[int, ...]  # places in `TitlePlan.tracks`, at least one
+    first: int
+    end: int
+    redraws: tuple[Redraw, ...]
 
 
 @dataclass(frozen=True)
 class TitlePlan:
     """What is drawn of a film with F frames."""
 
-    timing: FilmTiming
-    tracks: tuple[PlannedTrack, ...]  # by first frame
-    segments: tuple[Segment, ...]  # by first frame, apart from each other
-    others: tuple[OtherTrack, ...]  # faces of which no frame is drawn
+    tracks: tuple[TrackPlan, ...]  # by first frame
+    segments: tuple[Segment, ...]  # all frames of the film, by first frame
     left_alone: tuple[LeftAlone | None, ...]  # (F,) why a frame is; None where a face is drawn
 
     def reasons(self, changed: NDArray[np.bool_]) -> list[LeftAlone | None]:
@@ -75,84 +66,71 @@ class TitlePlan:
         ]
 
 
-@dataclass(frozen=True)
-class PlanConfig:
-    """How a title is planned."""
+def plan_track(
+    studied: PlannedTrack, member: str, passages: tuple[Passage, ...], fade: float
+) -> TrackPlan:
+    """Combine where a face could be drawn with where it has to be.
 
-    mask: MaskConfig
-    crop: CropConfig
-    left_alone: LeftAloneConfig
+    Args:
+        fade: seconds over which drawing fades in and out.
+    """
+    track, drawing = studied.track, studied.drawing
+    needed = np.zeros(len(track), np.bool_)
+    for passage in passages:
+        needed[passage.first - track.first : passage.end - track.first] = True
+    alone = ~needed | np.array([reason is not None for reason in drawing.reasons])
+    reasons = tuple(
+        reason or (None if need else LeftAlone.SILENT)
+        for reason, need in zip(drawing.reasons, needed.tolist(), strict=True)
+    )
+    strength = fading(alone, round(fade * float(track.fps)))
+    return TrackPlan(studied, member, passages, strength, reasons)
 
 
-def plan_title(video: VideoInfo, faces: ChosenTracks, config: PlanConfig) -> TitlePlan:
-    """Decide for every frame which of the chosen faces are drawn in it."""
-    tracks: list[PlannedTrack] = []
-    others = list(faces.others)
-    left_alone = list(faces.left_alone)
-    drawn = np.zeros(len(left_alone), np.bool_)
-    for track in faces.tracks:
-        person = study_person(track, config.mask)
-        drawing = _plan_track(video, track, person, config.left_alone)
-        left_alone[track.first : track.end] = drawing.reasons
-        drawn[track.first : track.end] |= [reason is None for reason in drawing.reasons]
-        if drawing.drawn:
-            crop = track_crop(track, person, config.crop)
-            tracks.append(PlannedTrack(track, person, drawing, crop))
-        else:
-            others.append(_not_drawn(track, drawing))
-    others.sort(key=lambda other: (other.first, other.shot, other.number))
+def plan_title(
+    tracks: Sequence[TrackPlan], unplanned: Sequence[LeftAlone | None], longest: int
+) -> TitlePlan:
+    """Decide for every frame of a film which passages are drawn in it.
+
+    Args:
+        tracks: by first frame.
+        unplanned: (F,) why no face of a frame could be drawn; None where one could.
+        longest: frames of a segment.
+    """
+    redraws: list[tuple[Redraw, ...]] = [()] * len(unplanned)
+    left_alone = [reason or LeftAlone.SILENT for reason in unplanned]
+    for number, each in enumerate(tracks):
+        first = each.studied.track.first
+        left_alone[first : first + len(each.reasons)] = [
+            reason or LeftAlone.SILENT for reason in each.reasons
+        ]
+        for place, passage in enumerate(each.passages):
+            drawn = each.strength[passage.first - first : passage.end - first] > 0
+            for frame in (np.flatnonzero(drawn) + passage.first).tolist():
+                redraws[frame] = (*redraws[frame], Redraw(number, place))
     return TitlePlan(
-        faces.timing,
         tuple(tracks),
-        segments_of(tracks),
-        tuple(others),
-        # A frame with several faces is left alone if all of them are.
-        tuple(
-            None if any_drawn else reason
-            for any_drawn, reason in zip(drawn.tolist(), left_alone, strict=True)
-        ),
+        tuple(_segments(redraws, longest)),
+        tuple(None if drawn else reason for drawn, reason in zip(redraws, left_alone, strict=True)),
     )
 
 
-def _plan_track(
-    video: VideoInfo, track: FaceTrack, person: Person, config: LeftAloneConfig
-) -> DrawingPlan:
-    size = square_size(video.width, video.height, video.pixel_aspect)
-    samples = track.samples
-    outside = mouth_outside(track.landmarks, *size, track.scheme)
-    outside |= on_flat_colour(samples, track.scheme)
-    return plan_drawing(
-        track_pose(track, person),
-        samples,
-        HiddenMouth(outside & track.seen, ~track.seen),
-        float(track.fps),
-        track.scheme,
-        config,
-    )
+def segment_length(frames: int) -> int:
+    """The longest segment of a film, frames: a film that is short is cut too, for all processors.
+
+    It depends on the film alone, so that every machine cuts it alike.
+    """
+    return min(max(frames // 8, 64), 200)
 
 
-def _not_drawn(track: FaceTrack, drawing: DrawingPlan) -> OtherTrack:
-    """A face that is left alone throughout, with the most frequent reason."""
-    counts: Mapping[LeftAlone, int] = {
-        reason: drawing.reasons.count(reason) for reason in drawing.reasons if reason
-    }
-    reason = max(counts, key=counts.__getitem__)
-    middle = len(track) // 2
-    portrait = portrait_of(track.first + middle, np.asarray(track.landmarks[middle]))
-    return OtherTrack(track.shot, track.number, track.first, track.end, reason, portrait)
-
-
-def segments_of(tracks: Sequence[PlannedTrack]) -> tuple[Segment, ...]:
-    """The segments of a film: longest ranges of frames with the same redraws."""
-    redraws: dict[int, tuple[int, ...]] = {}
-    for number, planned in enumerate(tracks):
-        for frame in (np.flatnonzero(planned.drawing.strength > 0) + planned.track.first).tolist():
-            redraws[frame] = (*redraws.get(frame, ()), number)
-    segments: list[Segment] = []
-    # Frames in a row with equal redraws have the same difference of frame and place.
-    for (_, drawn), frames in groupby(
-        enumerate(sorted(redraws)), key=lambda each: (each[1] - each[0], redraws[each[1]])
-    ):
-        numbers = [frame for _, frame in frames]
-        segments.append(Segment(numbers[0], numbers[-1] + 1, drawn))
-    return tuple(segments)
+def _segments(redraws: Sequence[tuple[Redraw, ...]], longest: int) -> list[Segment]:
+    """The longest runs of frames with equal redraws, cut into parts of nearly equal length."""
+    found: list[Segment] = []
+    first = 0
+    for drawn, run in groupby(redraws):
+        length = len(list(run))
+        parts = -(-length // longest)
+        edges = np.linspace(first, first + length, parts + 1).round().astype(int).tolist()
+        found += [Segment(low, high, drawn) for low, high in pairwise(edges)]
+        first += length
+    return found

@@ -5,7 +5,7 @@ number of faces.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -44,6 +44,19 @@ class FaceTrack:
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def part(self, first: int, end: int) -> "FaceTrack":
+        """Frames [first, end) of the film, as far as the track has them; at least one."""
+        low, high = max(first - self.first, 0), min(end - self.first, len(self))
+        return replace(
+            self,
+            first=self.first + low,
+            starts=self.starts[low:high],
+            seen=self.seen[low:high],
+            detected=self.detected.rows(low, high),
+            steadied=self.steadied.rows(low, high),
+            sampled=self.sampled.rows(low, high),
+        )
 
     @property
     def found(self) -> NDArray[np.float32]:

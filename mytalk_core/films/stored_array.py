@@ -1,5 +1,6 @@
 """Arrays that grow with the length of a film: written to disk, mapped into memory to be read."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,12 @@ class StoredArray:
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def rows(self, first: int, end: int) -> "StoredArray":
+        """Rows [first, end) of the array, in the same file."""
+        row = math.prod(self.shape[1:]) * np.dtype(self.dtype).itemsize
+        shape = (end - first, *self.shape[1:])
+        return StoredArray(self.path, self.dtype, shape, self.offset + first * row)
 
     def read(self) -> NDArray[Any]:
         """Map the array, read-only. The file stays open for as long as the result exists."""

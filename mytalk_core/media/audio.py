@@ -62,16 +62,19 @@ def read_audio(
 
 
 def iter_audio(
-    path: str | Path, block_seconds: Fraction | float, sample_rate: int = SPEECH_SAMPLE_RATE
+    path: str | Path,
+    block_seconds: Fraction | float,
+    sample_rate: int = SPEECH_SAMPLE_RATE,
+    choice: StreamChoice = PLAYERS_CHOICE,
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the samples of `read_audio` in blocks (n,) of `block_seconds`; the last is shorter.
 
     Raises:
         BadInputError: as `read_audio`; DECODE_ERROR may follow valid blocks.
     """
-    sound = audio_from_first_frame(Path(path), sample_rate)
+    sound = audio_from_first_frame(Path(path), sample_rate, choice=choice)
     block = max(1, sample_at(Fraction(block_seconds), sample_rate))
-    yield from _mono_blocks(sound, block, Path(path), PLAYERS_CHOICE)
+    yield from _mono_blocks(sound, block, Path(path), choice)
 
 
 def _mono_blocks(

@@ -22,8 +22,6 @@ from mytalk_core.media.seek import video_from
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 from mytalk_core.media.video_stream import (
     DECODER_THREADS,
-    decoded_frames,
-    open_video,
     pixel_aspect,
     time_base,
 )
@@ -86,18 +84,18 @@ def iter_planes(
     threads: int = DECODER_THREADS,
     choice: StreamChoice = PLAYERS_CHOICE,
     even: bool = False,
+    begin: Fraction = Fraction(0),
 ) -> Iterator[PlaneFrame]:
     """Yield the frames of `iter_frames` as planes of `VideoInfo.layout` and `VideoInfo.colour`.
 
-    Where `PlaneReader` need not convert, the planes are views of the decoder's memory and keep it
-    alive.
+    `begin` is as of `iter_frames`; `PlaneFrame.index` counts from the first frame yielded. Where
+    `PlaneReader` need not convert, the planes are views of the decoder's memory and keep it alive.
 
     Raises:
         BadInputError: as `iter_frames`; DECODE_ERROR also as `PlaneReader`.
     """
-    with open_video(Path(path), threads, choice) as (container, stream):
+    with video_from(Path(path), begin, threads, choice) as (stream, shown):
         reader = PlaneReader(Path(path), stream.codec_context.name, even)
-        shown = decoded_frames(container, stream, Path(path))
         for index, (pts, frame, _, _) in enumerate(shown):
             yield PlaneFrame(index, pts, reader(frame), frame.duration or 0)
 

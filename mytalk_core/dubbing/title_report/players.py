@@ -6,6 +6,7 @@ as text, however many lines have findings.
 
 import base64
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ from tempfile import TemporaryDirectory
 import ffmpeg
 
 from mytalk_core.dubbing.title_report.packed import worst_of_lines
-from mytalk_core.dubbing.title_report.values import Finding, Severity
+from mytalk_core.dubbing.title_report.values import Finding, Severity, TitleReport
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.container import file_url
 from mytalk_core.media.ffmpeg_program import FfmpegFailed, local_input, running
@@ -102,3 +103,21 @@ def clip_uri(film: Path, line: Interval) -> str | None:
     if len(data) > MAX_CLIP_BYTES:
         return None
     return "data:video/mp4;base64," + base64.b64encode(data).decode("ascii")
+
+
+def with_players(report: TitleReport, film: Path) -> TitleReport:
+    """A report with a clip of each line that `lines_to_show` chooses.
+
+    Args:
+        film: the delivered film.
+
+    Raises:
+        BadInputError: as `clip_uri`.
+    """
+    drawn = [line.number for line in report.lines if line.drawn_frames]
+    shown = {*lines_to_show(drawn, report.findings)}
+    lines = tuple(
+        replace(line, player=clip_uri(film, line.interval)) if line.number in shown else line
+        for line in report.lines
+    )
+    return replace(report, lines=lines)
