@@ -21,9 +21,11 @@ from xdist.scheduler import LoadScopeScheduling
 
 from mytalk_core.data.model_store import pull
 from mytalk_core.data.samples import SampleClip, sample_footage
-from mytalk_core.dubbing.models import DubModels, stored_models
+from mytalk_core.dubbing.models import NamedModels, named_models
+from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.errors import MytalkError
 from tests.cases import run_program
+from tests.title_runs import Networks
 
 _TESTS = Path(__file__).parent
 _SHARED = _TESTS / ".." / ".." / "shared" / "data"
@@ -141,9 +143,21 @@ def whisper_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def dub_models(landmarker_model: Path, whisper_dir: Path) -> DubModels:
+def dub_models() -> NamedModels:
     """The default models of a dub, with the shipped weights."""
-    return stored_models(None, None)
+    models = named_models(None, None)
+    try:
+        models.here()
+    except MytalkError as error:
+        pytest.skip(f"a model of the dub is missing here: {error}")
+    return models
+
+
+@pytest.fixture(scope="session")
+def networks(dub_models: NamedModels) -> Iterator[Networks]:
+    """The networks of a dub, loaded once for the session."""
+    with DubTools(dub_models.here(), threads=1) as tools:
+        yield Networks(dub_models, tools)
 
 
 @pytest.fixture(scope="session")

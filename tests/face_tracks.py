@@ -11,7 +11,7 @@ from mytalk_core.dubbing.geometry import track_crop
 from mytalk_core.dubbing.left_alone import DrawingPlan
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.dubbing.person import study_person
-from mytalk_core.dubbing.title_plan import PlannedTrack
+from mytalk_core.dubbing.planned_track import PlannedTrack
 from mytalk_core.dubbing.track_motion import TrackMotion
 from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.landmark_scheme import MESH478

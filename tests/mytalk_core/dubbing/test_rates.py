@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mytalk_core.dubbing.listening import encode_speech
+from mytalk_core.dubbing.member_style import encoded_between
 from mytalk_core.dubbing.track_motion import TrackMotion
 from mytalk_core.media.clock import (
     MOTION_FPS,
@@ -110,24 +110,14 @@ def test_a_rate_that_is_a_little_off_would_be_seen(motion: TrackMotion) -> None:
     assert lateness[1] > 7
 
 
-@pytest.mark.parametrize("fps", RATES.values(), ids=RATES)
-def test_the_speech_is_encoded_up_to_the_end_of_a_film_of_any_rate_and_length(
-    fps: Fraction, tmp_path
-) -> None:
-    """Speech that is shorter than the film goes on as silence; longer speech is cut."""
+@pytest.mark.parametrize("first", [-40, 0, 17, 2000])
+def test_the_speech_of_any_part_of_a_film_is_encoded_in_its_frames(first: int) -> None:
+    """Before its start and after its end a speech is silent."""
     for frames in (1, 50, 1001):
-        duration = frame_time(frames, fps)
-        rows = frame_count(duration, MOTION_FPS)
-        for length in (Fraction(1, 2), duration, Fraction(60)):
+        for length in (Fraction(1, 2), Fraction(60)):
             audio = np.concatenate(list(sound(length)))
-            features = encode_speech(
-                audio,
-                duration,
-                Clicks(),
-                tmp_path / f"{frames}-{length.numerator}",
-                lambda *_: None,
-            )
-            assert features.shape == (rows, 1)
-            until = min(length, frame_time(rows, MOTION_FPS))
-            expected = [frame_at(click, MOTION_FPS) for click in CLICKS if click < until]
-            assert np.flatnonzero(features.read()).tolist() == expected
+            features = encoded_between(audio, first, first + frames, Clicks())
+            assert features.shape == (frames, 1)
+            heard = [frame_at(click, MOTION_FPS) - first for click in CLICKS if click < length]
+            expected = [frame for frame in heard if 0 <= frame < frames]
+            assert np.flatnonzero(features).tolist() == expected

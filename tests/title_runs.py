@@ -1,0 +1,107 @@
+"""Films dubbed in this process, for tests and benchmarks."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mytalk_core.data.artifacts import Artifacts
+from mytalk_core.dubbing import title_lines
+from mytalk_core.dubbing.config import DubConfig
+from mytalk_core.dubbing.inline_runner import InlineRunner
+from mytalk_core.dubbing.models import NamedModels, model_digests
+from mytalk_core.dubbing.monitor import Monitor
+from mytalk_core.dubbing.opened_title import Title
+from mytalk_core.dubbing.opening import ClipFiles, open_clip
+from mytalk_core.dubbing.title import DubResult, dub_title
+from mytalk_core.dubbing.title_context import TitleContext
+from mytalk_core.dubbing.tools import DubTools
+from mytalk_core.speech.transcript import Interval, Segment, Transcript
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The models of a dub, and their networks, each of which is loaded once."""
+
+    models: NamedModels
+    tools: DubTools
+
+
+@dataclass(frozen=True)
+class GivenWords:
+    """Replaces the recogniser: every stem has this transcript."""
+
+    transcript: Transcript
+
+    def transcribe(
+        self,
+        samples: NDArray[np.float32],
+        script: tuple[Segment, ...],
+        advance: Callable[[float], None],
+        language: str,
+    ) -> Transcript:
+        """Return the transcript."""
+        return self.transcript
+
+
+@contextmanager
+def given_words(tools: DubTools, transcript: Transcript | None) -> Iterator[None]:
+    """Replace recognition and the detection of voice within the block; None does not."""
+    if transcript is None:
+        yield
+        return
+    before = tools.__dict__.pop("recogniser", None)
+    tools.__dict__["recogniser"] = GivenWords(transcript)
+    try:
+        with patch.object(title_lines, "voice_intervals", lambda samples: transcript.voice):
+            yield
+    finally:
+        del tools.__dict__["recogniser"]
+        if before is not None:
+            tools.__dict__["recogniser"] = before
+
+
+def context_of(
+    title: Title,
+    artifacts: Artifacts,
+    networks: Networks,
+    config: DubConfig = DubConfig(),  # noqa: B008  # frozen
+) -> TitleContext:
+    """A run over a title in this process."""
+    runner = InlineRunner(artifacts, networks.tools, lambda *_: None)
+    return TitleContext(runner, title.film, config, model_digests(networks.models))
+
+
+def dubbed(
+    files: ClipFiles,
+    work: Path,
+    networks: Networks,
+    transcript: Transcript | None = None,
+    config: DubConfig = DubConfig(),  # noqa: B008  # frozen
+) -> DubResult:
+    """Dub a film.
+
+    Args:
+        work: folder of the artifacts. Dubs that share it share what they have in common; the same
+            speech has the same transcript in all of them.
+        transcript: of the speech; None: it is recognised.
+    """
+    artifacts = Artifacts(work)
+    with artifacts.in_use(), given_words(networks.tools, transcript):
+        title = open_clip(files, artifacts)
+        context = context_of(title, artifacts, networks, config)
+        return dub_title(context, title, files.output, Monitor())
+
+
+def speech_of(*lines: tuple[Fraction | float, Fraction | float]) -> Transcript:
+    """The transcript of a speech with voice between these seconds, a line each."""
+    voice = tuple(Interval(Fraction(start), Fraction(end)) for start, end in lines)
+    segments = tuple(
+        Segment(f"line {number}", each.start, each.end) for number, each in enumerate(voice, 1)
+    )
+    return Transcript("en" if lines else "und", segments, voice, "")
