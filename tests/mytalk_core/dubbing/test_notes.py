@@ -68,7 +68,7 @@ def test_notes_of_a_title_are_those_of_its_files_its_script_and_its_language() -
 
 def test_a_note_names_the_stem_where_there_are_several() -> None:
     english = Transcript("en", (), (), "", "en", 0.9)
-    french = Transcript("fr", (), (), "", "fr", 0.9)
+    french = Transcript("en", (), (), "", "fr", 0.9)
     assert language_notes_of(title("en"), {"ANNA": french, "BEN": english}) == [
         "ANNA: the speech sounds like fr (probability 0.90), the language given is en"
     ]

@@ -154,7 +154,7 @@ def test_a_script_counts_from_the_timecode_of_its_film(
     assert (line.slot.start, line.slot.end) == (Fraction(1, 5), Fraction(2, 5))
     assert (line.character, line.presence) == ("ANNA", Presence.OFF_SCREEN)
     notes = title_notes(title, {"": Transcript("en", (), (), "")})
-    assert "script: the script counts from 10:00:00:00, the film's timecode" in notes
+    assert "the script counts from 10:00:00:00, the film's timecode" in notes
 
 
 def test_a_style_clip_without_sound_is_refused_at_once(

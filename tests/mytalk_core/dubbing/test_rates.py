@@ -110,7 +110,7 @@ def test_a_rate_that_is_a_little_off_would_be_seen(motion: TrackMotion) -> None:
     assert lateness[1] > 7
 
 
-@pytest.mark.parametrize("first", [-40, 0, 17, 2000])
+@pytest.mark.parametrize("first", [-10, 0, 17, 2000])
 def test_the_speech_of_any_part_of_a_film_is_encoded_in_its_frames(first: int) -> None:
     """Before its start and after its end a speech is silent."""
     for frames in (1, 50, 1001):

@@ -1,7 +1,7 @@
 """Frames of a film with new lips: which ones change, where, and that they come in order."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,23 +11,24 @@ import torch
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.renderer import SIZES, Renderer
-from mytalk_core.dubbing.learning import target_geometry
-from mytalk_core.dubbing.references import film_appearances
-from mytalk_core.dubbing.rendering import DubbedFrame, TrackToDraw, render_film
-from mytalk_core.dubbing.title_plan import PlannedTrack, segments_of
-from mytalk_core.faces.crop import CropConfig
+from mytalk_core.data.media_file import MediaFile
+from mytalk_core.dubbing import track_look
+from mytalk_core.dubbing.film_source import FilmSource
+from mytalk_core.dubbing.geometry import track_geometry
+from mytalk_core.dubbing.known_people import KnownPeople
+from mytalk_core.dubbing.planned_track import PlannedTrack
+from mytalk_core.dubbing.rendering import DubbedFrame, FaceToDraw, render_piece
+from mytalk_core.dubbing.stage import StageContext
+from mytalk_core.dubbing.track_look import LookRequest, TrackLook, look_at_track
 from mytalk_core.faces.landmark_scheme import MESH478
-from mytalk_core.films.face_track import FaceTrack
 from mytalk_core.media.colour import ColourTags
 from mytalk_core.media.decode import PlaneFrame
 from mytalk_core.media.planes import PlaneLayout, Planes
-from mytalk_core.media.probe import VideoInfo, probe_video
 from tests.face_tracks import face_track, planned_track, track_motion
 
 Array = NDArray[np.float32]
 FPS = Fraction(25)
 FRAMES = 40
-RUNS = ((3, 20), (24, 38))
 LAYOUTS = {
     "8 bits 4:2:0": PlaneLayout(),
     "10 bits 4:2:2": PlaneLayout(bits=10, step_y=1, chroma_y=0.0),
@@ -35,12 +36,11 @@ LAYOUTS = {
 
 
 @pytest.fixture(scope="module")
-def tracks(
+def planned(
     talking_face: Callable[..., Array], tmp_path_factory: pytest.TempPathFactory
-) -> list[FaceTrack]:
+) -> PlannedTrack:
     landmarks = talking_face(0.15 + 0.1 * np.sin(np.arange(FRAMES) / 3))
-    folder = tmp_path_factory.mktemp("tracks")
-    return [face_track(folder, landmarks[slice(*run)], FPS, run[0]) for run in RUNS]
+    return planned_track(face_track(tmp_path_factory.mktemp("track"), landmarks, FPS))
 
 
 @pytest.fixture(scope="module", params=LAYOUTS)
@@ -71,78 +71,106 @@ def film(request: pytest.FixtureRequest) -> list[PlaneFrame]:
     ]
 
 
-@pytest.fixture(scope="module")
-def info(sample_clips) -> VideoInfo:
-    return replace(probe_video(sample_clips["jwp_intro"].path), fps=FPS)
+@dataclass(frozen=True)
+class Drawing:
+    """Draws faces with an untrained renderer, mouths at rest."""
+
+    film: Sequence[PlaneFrame]
+    folder: Path
+
+    def look(self, planned: PlannedTrack) -> TrackLook:
+        """The references of a track."""
+        folder = self.folder / f"look-{len(list(self.folder.iterdir()))}"
+        folder.mkdir()
+        context = StageContext(None, folder, folder, lambda *_: None)  # type: ignore[arg-type]
+        film = FilmSource(MediaFile(Path("film.mp4"), ""))
+        return look_at_track(LookRequest(film, planned, 3), context)
+
+    def piece(
+        self, tracks: Sequence[PlannedTrack], span: range, shown: Sequence[PlaneFrame] = ()
+    ) -> list[DubbedFrame]:
+        """Frames of a piece in which these faces are drawn."""
+        torch.manual_seed(0)
+        renderer = Renderer(SIZES["tiny"]).eval()
+        still = np.zeros((2 * FRAMES, len(MESH478.moving), 3), np.float32)
+        motion = track_motion(self.folder, still)
+        faces = []
+        for each in tracks:
+            look = self.look(each)
+            geometry = track_geometry(each.track, each.person, each.crop, motion)
+            person = KnownPeople().references(renderer, look, (), MESH478)
+            faces.append(FaceToDraw(each, geometry, person, look.grain, renderer))
+        film = shown or self.film
+        return list(render_piece([film[number] for number in span], faces))
 
 
-def drawn_film(
-    planned: Sequence[PlannedTrack], shown: Sequence[PlaneFrame], info: VideoInfo, folder: Path
-) -> list[DubbedFrame]:
-    """Frames with the planned tracks drawn by an untrained renderer, mouths at rest."""
-    chosen = [np.arange(3) for _ in planned]
-    renderer = Renderer(SIZES["tiny"]).eval()
-    still = track_motion(folder, np.zeros((FRAMES, len(MESH478.moving), 3), np.float32))
-    to_draw = [TrackToDraw(each, target_geometry(each, still), renderer) for each in planned]
-    appearances = film_appearances(info, planned, chosen, lambda *_: None)
-    return list(render_film(shown, segments_of(planned), to_draw, appearances))
+@pytest.fixture
+def drawing(
+    film: list[PlaneFrame], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Drawing]:
+    """A function (frames of a film) -> what draws faces in it."""
+
+    def of(shown: list[PlaneFrame]) -> Drawing:
+        def planes_of(_: object, first: int, starts: Sequence[Fraction]) -> list[PlaneFrame]:
+            return shown[first : first + len(starts)]
+
+        monkeypatch.setattr(track_look, "planes_of", planes_of)
+        return Drawing(shown, tmp_path)
+
+    return of
+
+
+PIECE = range(3, 38)
 
 
 @pytest.fixture
 def render(
-    film: list[PlaneFrame],
-    tracks: list[FaceTrack],
-    info: VideoInfo,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    drawing: Callable[..., Drawing], film: list[PlaneFrame], planned: PlannedTrack
 ) -> Callable[..., list[DubbedFrame]]:
-    """A function (strengths of the two tracks, frames) -> the frames drawn."""
-    monkeypatch.setattr("mytalk_core.dubbing.references.iter_planes", lambda path, **_: iter(film))
+    """A function (strength of all frames, frames) -> the frames of the piece, drawn."""
 
-    def drawn(
-        strengths: list[Array], shown: Sequence[PlaneFrame] = tuple(film)
-    ) -> list[DubbedFrame]:
-        planned = [
-            planned_track(track, strength)
-            for track, strength in zip(tracks, strengths, strict=True)
-        ]
-        return drawn_film(planned, shown, info, tmp_path)
+    def drawn(strength: Array, shown: Sequence[PlaneFrame] = ()) -> list[DubbedFrame]:
+        track = planned_track(planned.track, strength)
+        return drawing(film).piece([track], PIECE, shown)
 
     return drawn
 
 
-def full() -> list[Array]:
-    return [np.ones(end - first, np.float32) for first, end in RUNS]
+def full() -> Array:
+    return np.ones(FRAMES, np.float32)
 
 
 def test_every_frame_comes_once_and_in_order(render: Callable[..., list[DubbedFrame]]) -> None:
-    assert [frame.dubbed.index for frame in render(full())] == list(range(FRAMES))
+    assert [frame.dubbed.index for frame in render(full())] == [*PIECE]
 
 
-def test_only_frames_of_tracks_change_and_only_inside_the_mask(
-    render: Callable[..., list[DubbedFrame]],
-) -> None:
-    inside = {frame for run in RUNS for frame in range(*run)}
-
+def test_frames_change_only_inside_the_mask(render: Callable[..., list[DubbedFrame]]) -> None:
     for frame in render(full()):
-        assert (frame.dubbed is not frame.source) == (frame.source.index in inside)
-        assert bool(frame.openings) == (frame.source.index in inside)
+        assert frame.dubbed is not frame.source
+        ((face, opening),) = frame.openings
+        assert face == 0 and np.isfinite(opening)
         assert frame.outside_change == 0
 
 
-def test_a_frame_of_no_strength_is_the_films_own(
+def test_a_piece_without_faces_is_the_films_own(
+    drawing: Callable[..., Drawing], film: list[PlaneFrame]
+) -> None:
+    for frame in drawing(film).piece([], PIECE):
+        assert frame.dubbed is frame.source is film[frame.source.index]
+        assert frame.openings == ()
+
+
+def test_a_frame_of_hardly_any_strength_is_the_films_own(
     render: Callable[..., list[DubbedFrame]],
 ) -> None:
-    strengths = full()
-    strengths[0][5:9] = 0
-
-    left = [frame.source.index for frame in render(strengths) if frame.dubbed is frame.source]
-    assert [frame for frame in left if 3 <= frame < 20] == [8, 9, 10, 11]
+    strength = full()
+    strength[8:12] = 1e-6
+    left = [frame.source.index for frame in render(strength) if frame.dubbed is frame.source]
+    assert left == [8, 9, 10, 11]
 
 
 def test_half_a_strength_changes_half_as_much(render: Callable[..., list[DubbedFrame]]) -> None:
-    half = [0.5 * strength for strength in full()]
-    whole, less = render(full())[10], render(half)[10]
+    whole, less = render(full())[10], render(0.5 * full())[10]
 
     def change(frame: DubbedFrame) -> NDArray[np.float64]:
         return frame.dubbed.planes.y.astype(float) - frame.source.planes.y
@@ -155,7 +183,7 @@ def test_frames_without_colour_stay_without(
     render: Callable[..., list[DubbedFrame]],
     film: list[PlaneFrame],
 ) -> None:
-    """Even where the reference frames, which `render` has chosen before, have colour."""
+    """Even where the reference frames have colour."""
     shown = []
     for frame in film:
         neutral = np.full_like(frame.planes.u, 128 << (frame.planes.layout.bits - 8))
@@ -170,43 +198,11 @@ def test_frames_without_colour_stay_without(
         assert np.array_equal(after.v, before.v)
 
 
-def test_the_film_is_read_no_further_than_the_appearances_that_are_taken(
-    film: list[PlaneFrame],
-    tracks: list[FaceTrack],
-    info: VideoInfo,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Memory holds the appearance of one track, whatever the length of the film."""
-    read: list[int] = []
-
-    def frames(path: Path, **_: object) -> Iterator[PlaneFrame]:
-        for frame in film:
-            read.append(frame.index)
-            yield frame
-
-    monkeypatch.setattr("mytalk_core.dubbing.references.iter_planes", frames)
-    monkeypatch.setattr(
-        "mytalk_core.dubbing.references.prefetched", lambda frames, ahead: iter(frames)
-    )
-    reported: list[int] = []
-    appearances = film_appearances(
-        info,
-        [planned_track(track, crop=CropConfig()) for track in tracks],
-        [np.arange(5, 8) for _ in tracks],
-        lambda stage, done, total: reported.append(done),
-    )
-    for (first, end), appearance in zip(RUNS, appearances, strict=True):
-        assert first <= read[-1] < end
-        assert len(appearance.references.pictures) == 3
-    assert reported == [*range(reported[-1] + 1)]
-    assert reported[-1] < RUNS[0][1]
-
-
 @pytest.fixture
 def two_faces(
     talking_face: Callable[..., Array], tmp_path: Path
-) -> tuple[list[FaceTrack], list[PlaneFrame]]:
-    """Two faces side by side: one in frames 3 to 29, one in frames 10 to 36."""
+) -> tuple[list[PlannedTrack], list[PlaneFrame]]:
+    """Two faces side by side."""
     landmarks = talking_face(0.15 + 0.1 * np.sin(np.arange(FRAMES) / 3))
     beside = landmarks + np.array([320, 0, 0], np.float32)
     random = np.random.default_rng(0)
@@ -216,37 +212,44 @@ def two_faces(
         y = random.integers(60, 180, (240, 640)).astype(np.uint8)
         grey = [np.full((120, 320), 128, np.uint8) for _ in range(2)]
         frames.append(PlaneFrame(number, number, Planes(y, *grey, layout, tags)))
-    left = face_track(tmp_path, landmarks[3:30], FPS, 3)
-    return [left, face_track(tmp_path, beside[10:37], FPS, 10)], frames
+    tracks = [planned_track(face_track(tmp_path, each, FPS)) for each in (landmarks, beside)]
+    return tracks, frames
 
 
 def test_two_faces_of_a_frame_are_both_drawn_and_each_as_if_it_were_alone(
-    two_faces: tuple[list[FaceTrack], list[PlaneFrame]],
-    info: VideoInfo,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    two_faces: tuple[list[PlannedTrack], list[PlaneFrame]], drawing: Callable[..., Drawing]
 ) -> None:
     tracks, film = two_faces
-    monkeypatch.setattr("mytalk_core.dubbing.references.iter_planes", lambda path, **_: iter(film))
-    torch.manual_seed(0)
-    both = [planned_track(track) for track in tracks]
-    assert [(each.first, each.end, each.redraws) for each in segments_of(both)] == [
-        (3, 10, (0,)),
-        (10, 30, (0, 1)),
-        (30, 37, (1,)),
-    ]
-    drawn = []
-    for planned in ([both[0]], [both[1]], both):
-        torch.manual_seed(0)
-        drawn.append(drawn_film(planned, film, info, tmp_path))
-    left, right, together = drawn
-    assert [len(frame.openings) for frame in together] == [
-        (3 <= number < 30) + (10 <= number < 37) for number in range(FRAMES)
-    ]
+    pieces = drawing(film)
+    left, right = (pieces.piece([each], PIECE) for each in tracks)
+    together = pieces.piece(tracks, PIECE)
+    assert [[face for face, _ in frame.openings] for frame in together] == len(PIECE) * [[0, 1]]
     assert max(frame.outside_change for frame in together) == 0
     for number, frame in enumerate(together):
         alone = left[number].dubbed.planes.y[:, :320], right[number].dubbed.planes.y[:, 320:]
-        apart = frame.dubbed.planes.y.astype(int) - np.concatenate(alone, axis=1)
+        assert np.array_equal(frame.dubbed.planes.y, np.concatenate(alone, axis=1))
+        assert np.array_equal(frame.dubbed.planes.y[:, 300:340], frame.source.planes.y[:, 300:340])
+
+
+def test_a_face_that_is_silent_beside_one_that_speaks_keeps_every_sample(
+    two_faces: tuple[list[PlannedTrack], list[PlaneFrame]], drawing: Callable[..., Drawing]
+) -> None:
+    tracks, film = two_faces
+    for frame in drawing(film).piece([tracks[0]], PIECE):
+        before, after = frame.source.planes, frame.dubbed.planes
+        assert not np.array_equal(after.y[:, :320], before.y[:, :320])
+        assert np.array_equal(after.y[:, 320:], before.y[:, 320:])
+        for old, new in ((before.u, after.u), (before.v, after.v)):
+            assert np.array_equal(new[:, 160:], old[:, 160:])
+
+
+def test_a_piece_does_not_depend_on_where_it_is_cut_from(
+    drawing: Callable[..., Drawing], film: list[PlaneFrame], planned: PlannedTrack
+) -> None:
+    """Frames at the edge of a batch or of a piece are drawn as within it."""
+    whole = drawing(film).piece([planned], range(40))
+    part = drawing(film).piece([planned], range(7, 40))
+    for here, there in zip(part, whole[7:], strict=True):
+        apart = here.dubbed.planes.y.astype(int) - there.dubbed.planes.y
         # Other frames share a batch, which changes the last bits of the network's result.
         assert np.abs(apart).max() <= 1
-        assert np.array_equal(frame.dubbed.planes.y[:, 300:340], frame.source.planes.y[:, 300:340])

@@ -55,8 +55,8 @@ def planned(track: FaceTrack, usable: NDArray[np.bool_] | None = None) -> Planne
 def test_references_cover_the_mouths_that_the_track_shows_the_most_typical_first(
     track: FaceTrack,
 ) -> None:
-    chosen = (FIRST + reference_frames(planned(track), 4)).tolist()
-    assert len({*chosen}) == 4
+    chosen = (FIRST + reference_frames(planned(track), 12)).tolist()
+    assert len({*chosen}) == 12
     assert chosen[0] not in {WIDE, *SHUT}
     assert WIDE in chosen
     assert {*chosen} & {*SHUT}
