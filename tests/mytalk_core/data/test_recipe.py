@@ -7,16 +7,14 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from mytalk_core.curation.decisions import CurateConfig, configuration, configuration_id
 from mytalk_core.data import recipe as recipes
 from mytalk_core.data.recipe import RECIPES, ResultKind, checksums, made_with
+from mytalk_core.dubbing.catalogue_dubber import recipe as title_recipe
 from mytalk_core.dubbing.config import DubConfig
-from mytalk_core.dubbing.models import DubModels
-from mytalk_core.dubbing.title import recipe as title_recipe
-from mytalk_core.dubbing.title_adaptation import adaptation_key
+from mytalk_core.dubbing.models import NamedModels
 from mytalk_core.footage.unit_work import WorkConfig, WorkModels, config_id
 from pipelines import training_job
 from pipelines.training_job import TrainJob, run_name
@@ -28,8 +26,7 @@ ENTRIES = {
     ResultKind.FOOTAGE: ("mytalk_core.footage.unit_work",),
     ResultKind.CURATION: ("pipelines.curate",),
     ResultKind.TRAINING: ("pipelines.train",),
-    ResultKind.ADAPTATION: ("mytalk_core.dubbing.title_adaptation",),
-    ResultKind.DUBBING: ("mytalk_core.dubbing.title",),
+    ResultKind.DUBBING: ("mytalk_core.dubbing.catalogue_dubber",),
 }
 # Packages whose metadata does not list their modules.
 DISTRIBUTIONS = {"dlib": "dlib-bin"}
@@ -120,10 +117,13 @@ def files(tmp_path: Path) -> Callable[[str], Path]:
 def keys(
     files: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> dict[ResultKind, Callable[[], object]]:
-    """Functions that compute the key of each kind of result."""
+    """Functions that compute the key of each kind of result.
+
+    Models of the store are identified by their names, see `test_model_store`.
+    """
     encoder = files("encoder/model.bin").parent
     landmarker, motion, renderer = map(files, ("landmarker", "motion", "renderer"))
-    dub_models = DubModels(landmarker, encoder, motion, renderer)
+    dub_models = NamedModels(motion, renderer)
     work_models = WorkModels(landmarker, encoder, None, ())
     job = TrainJob("motion", Path("data"), Path("out"), "tiny", 10, encoder, workers=1)
 
@@ -133,12 +133,10 @@ def keys(
             return "clips"
 
     monkeypatch.setattr(training_job, "clip_index", lambda *_: Index)
-    chosen = [np.arange(4)]
     return {
         ResultKind.FOOTAGE: lambda: config_id(WorkConfig(), work_models),
         ResultKind.CURATION: lambda: configuration_id(configuration(CurateConfig(), ["m"])),
         ResultKind.TRAINING: lambda: run_name(job),
-        ResultKind.ADAPTATION: lambda: adaptation_key(files("film"), dub_models, chosen, {}),
         ResultKind.DUBBING: lambda: title_recipe(dub_models, DubConfig()),
     }
 
@@ -171,8 +169,7 @@ def test_the_key_changes_with_the_version_of_any_package(
     [
         (ResultKind.FOOTAGE, ["landmarker", "encoder/model.bin"]),
         (ResultKind.TRAINING, ["encoder/model.bin"]),
-        (ResultKind.ADAPTATION, ["landmarker", "renderer"]),
-        (ResultKind.DUBBING, ["landmarker", "encoder/model.bin", "motion", "renderer"]),
+        (ResultKind.DUBBING, ["motion", "renderer"]),
     ],
 )
 def test_the_key_changes_with_the_bytes_of_any_model(

@@ -105,9 +105,7 @@ class Drawing:
 
 
 @pytest.fixture
-def drawing(
-    film: list[PlaneFrame], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Callable[..., Drawing]:
+def drawing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Drawing]:
     """A function (frames of a film) -> what draws faces in it."""
 
     def of(shown: list[PlaneFrame]) -> Drawing:

@@ -1,7 +1,7 @@
-"""An actor is learned once for a film; the result is found again by its content."""
+"""An actor is learned once for a film; the result is an artifact like any other."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,16 +17,18 @@ from mytalk_core.appearance.adaptation import (
 )
 from mytalk_core.appearance.adaptation_scores import Scores
 from mytalk_core.appearance.checkpoint import save_renderer
-from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.renderer import SIZES, Renderer
+from mytalk_core.data.artifacts import Artifacts
+from mytalk_core.data.media_file import MediaFile
 from mytalk_core.dubbing import title_adaptation
-from mytalk_core.dubbing.left_alone import LeftAloneConfig
+from mytalk_core.dubbing.film_source import FilmSource
+from mytalk_core.dubbing.inline_runner import InlineRunner
 from mytalk_core.dubbing.models import DubModels
-from mytalk_core.dubbing.title_adaptation import TitleAdaptation, adapt_to_title
-from mytalk_core.dubbing.title_plan import PlanConfig
+from mytalk_core.dubbing.title_adaptation import ADAPT, AdaptRequest, MemberAdaptation
 from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.errors import BadInputError, ModelError, OutputError, Reason
 from mytalk_core.faces.crop import CropConfig
+from mytalk_core.films.face_track import FaceTrack
 from mytalk_core.media.probe import VideoInfo
 from tests.face_tracks import face_track, planned_track
 
@@ -44,13 +46,26 @@ RECORD = AdaptationRecord(
     looks=(),
 )
 CONFIG = AdaptationConfig()
+INFO = VideoInfo(
+    path="film.mp4",
+    width=96,
+    height=72,
+    fps=FPS,
+    duration=FRAMES / FPS,
+    frame_estimate=FRAMES,
+    has_audio=True,
+    codec="h264",
+    pixel_format="yuv420p",
+    time_base=1 / FPS,
+)
 
 
 class Learning:
-    """Replaces minutes of learning; counts its calls."""
+    """Replaces minutes of learning; counts its calls, and the sizes of the crops it is given."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.sizes: list[int] = []
         self.fails: BadInputError | None = None
 
     def __call__(
@@ -62,162 +77,162 @@ class Learning:
         torch.manual_seed(7)
         return Adapted(Renderer(renderer.config).eval(), RECORD)
 
+    def collect(
+        self, film: object, tracks: object, chosen: object, size: int, *_: object
+    ) -> list[Take]:
+        """Replaces the reading of the film."""
+        self.sizes.append(size)
+        return []
+
 
 @pytest.fixture(autouse=True)
-def learning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Learning:
+def learning(monkeypatch: pytest.MonkeyPatch) -> Learning:
     stand_in = Learning()
-    monkeypatch.setenv("MYTALK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(title_adaptation, "learn", stand_in)
-    monkeypatch.setattr(title_adaptation, "collect_takes", lambda *_: [])
+    monkeypatch.setattr(title_adaptation, "collect_takes", stand_in.collect)
+    monkeypatch.setattr(FilmSource, "info", INFO)
     return stand_in
 
 
+@pytest.fixture(scope="module")
+def track(
+    talking_face: Callable[..., np.ndarray], tmp_path_factory: pytest.TempPathFactory
+) -> FaceTrack:
+    folder = tmp_path_factory.mktemp("tracks")
+    return face_track(folder, talking_face(np.full(FRAMES, 0.1)), FPS)
+
+
+@dataclass(frozen=True)
+class Adapting:
+    """Adapts the shipped renderer in a store."""
+
+    artifacts: Artifacts
+    tools: DubTools
+    track: FaceTrack
+
+    def request(self, usable: np.ndarray | None = None) -> AdaptRequest:
+        """A member with one track, wholly usable by default."""
+        strength = np.ones(FRAMES) if usable is None else usable.astype(np.float32)
+        tracks = (planned_track(self.track, strength),)
+        film = FilmSource(MediaFile(Path("film.mp4"), "a film"))
+        return AdaptRequest(film, tracks, CropConfig(), CONFIG, "weights")
+
+    def adapted(self, request: AdaptRequest) -> MemberAdaptation:
+        """What is learned, or stored."""
+        runner = InlineRunner(self.artifacts, self.tools, lambda *_: None)
+        return runner.start(ADAPT, request).result()
+
+
 @pytest.fixture
-def shipped(tmp_path: Path) -> tuple[Renderer, Path]:
+def adapting(tmp_path: Path, track: FaceTrack) -> Iterator[Adapting]:
     torch.manual_seed(0)
     renderer, path = Renderer(SIZES["tiny"]).eval(), tmp_path / "shipped.safetensors"
     save_renderer(renderer, path)
-    return renderer, path
-
-
-Adapting = Callable[..., TitleAdaptation]
-
-
-@pytest.fixture
-def adapting(
-    tmp_path: Path, shipped: tuple[Renderer, Path], talking_face: Callable[..., np.ndarray]
-) -> Iterator[Adapting]:
-    """Adapts to a film of some bytes; keyword arguments replace the defaults."""
-    renderer, weights = shipped
-    (tmp_path / "tracks").mkdir()
-    track = face_track(tmp_path / "tracks", talking_face(np.full(FRAMES, 0.1)), FPS)
-
-    def adapt(
-        film: bytes = b"a film",
-        name: str = "film.mp4",
-        weights: Path = weights,
-        config: AdaptationConfig = CONFIG,
-        usable: np.ndarray = np.ones(FRAMES, bool),  # noqa: B008  # read-only
-        crop: CropConfig = CropConfig(),  # noqa: B008
-        mask: MaskConfig = MaskConfig(),  # noqa: B008
-        landmarker: bytes = b"a landmarker",
-    ) -> TitleAdaptation:
-        path = tmp_path / name
-        path.write_bytes(film)
-        video = VideoInfo(
-            path=str(path),
-            width=96,
-            height=72,
-            fps=FPS,
-            duration=FRAMES / FPS,
-            frame_estimate=FRAMES,
-            has_audio=True,
-            codec="h264",
-            pixel_format="yuv420p",
-            time_base=1 / FPS,
-        )
-        finder = tmp_path / "landmarker.task"
-        finder.write_bytes(landmarker)
-        tools = DubTools(DubModels(finder, tmp_path, tmp_path, weights))
-        tools.__dict__["renderer"] = renderer
-        tracks = [planned_track(track, usable.astype(np.float32))]
-        plan = PlanConfig(mask, crop, LeftAloneConfig())
-        return adapt_to_title(video, tracks, tools, plan, config, lambda *_: None)
-
-    yield adapt
+    folder = tmp_path / "tracks"
+    folder.mkdir()
+    # Arrays of requests are artifacts, so they are below the root of the store.
+    arrays = {
+        name: replace(array, path=folder / array.path.name)
+        for name in ("detected", "steadied", "sampled")
+        if (array := getattr(track, name))
+    }
+    for name, array in arrays.items():
+        array.path.write_bytes(getattr(track, name).path.read_bytes())
+    tools = DubTools(DubModels(path, path, path, path, path, path))
+    yield Adapting(Artifacts(tmp_path), tools, replace(track, **arrays))
 
 
 def test_a_second_dub_uses_what_the_first_one_learned(
-    adapting: Adapting, learning: Learning, shipped: tuple[Renderer, Path]
+    adapting: Adapting, learning: Learning
 ) -> None:
-    first, second = adapting(), adapting(name="the same film elsewhere.mp4")
+    first, second = (adapting.adapted(adapting.request()) for _ in range(2))
     assert learning.count == 1
-    assert (first.from_cache, second.from_cache) == (False, True)
     assert first.record == second.record == RECORD
     assert first.weights == second.weights
-    renderer = second.renderer(shipped[0])
+    assert first.summary == "learned in 1.5 min and 80 steps from 100 frames; used"
+    renderer = adapting.tools.renderer_with(second.weights)
     torch.manual_seed(7)
     for name, value in Renderer(renderer.config).state_dict().items():
-        assert torch.equal(value, renderer.state_dict()[name])
+        assert torch.equal(value, renderer.state_dict()[name].cpu())
     assert not renderer.training
-    assert first.summary == "learned in 1.5 min and 80 steps from 100 frames; used"
-    assert second.summary.startswith("learned by an earlier dub, in 1.5 min")
+    assert adapting.tools.renderer_with(second.weights) is renderer
 
 
 def test_everything_that_decides_the_result_changes_its_key(
-    adapting: Adapting, learning: Learning, tmp_path: Path
-) -> None:
-    other_weights = tmp_path / "other.safetensors"
-    torch.manual_seed(1)
-    save_renderer(Renderer(SIZES["tiny"]), other_weights)
-    hidden = np.ones(FRAMES, bool)
-    hidden[50:60] = False
-    adapting()
-    for number, change in enumerate(
-        (
-            {"film": b"another film"},
-            {"weights": other_weights},
-            {"config": replace(CONFIG, steps=20)},
-            {"config": replace(CONFIG, batches=replace(CONFIG.batches, runs=4))},
-            {"usable": hidden},
-            {"crop": CropConfig(below_eyes=0.6)},
-            {"mask": MaskConfig(nose_gap=0.05)},
-            {"landmarker": b"another landmarker"},
-        )
-    ):
-        assert not adapting(**change).from_cache, change
-        assert learning.count == number + 2
-    assert adapting().from_cache
-
-
-def test_the_size_of_the_films_crops_does_not_matter(
     adapting: Adapting, learning: Learning
 ) -> None:
-    """Learning uses the renderer's own size."""
-    adapting(crop=CropConfig(size=192))
-    adapting(crop=CropConfig(size=480))
+    hidden = np.ones(FRAMES, bool)
+    hidden[50:60] = False
+    request = adapting.request()
+    adapting.adapted(request)
+    changed = (
+        replace(request, film=FilmSource(MediaFile(Path("film.mp4"), "another film"))),
+        replace(request, models="other weights"),
+        replace(request, config=replace(CONFIG, steps=20)),
+        replace(request, config=replace(CONFIG, batches=replace(CONFIG.batches, runs=4))),
+        replace(request, crop=CropConfig(below_eyes=0.6)),
+        adapting.request(hidden),
+    )
+    for number, change in enumerate(changed):
+        adapting.adapted(change)
+        assert learning.count == number + 2, change
+    adapting.adapted(request)
+    assert learning.count == 1 + len(changed)
+
+
+def test_the_place_of_the_film_does_not_matter(adapting: Adapting, learning: Learning) -> None:
+    request = adapting.request()
+    adapting.adapted(request)
+    elsewhere = FilmSource(MediaFile(Path("elsewhere/film.mp4"), "a film"))
+    adapting.adapted(replace(request, film=elsewhere))
     assert learning.count == 1
 
 
+def test_learning_uses_crops_of_the_renderers_own_size(
+    adapting: Adapting, learning: Learning
+) -> None:
+    adapting.adapted(replace(adapting.request(), crop=CropConfig(size=480)))
+    assert learning.sizes == [adapting.tools.renderer.config.size * 3 // 2]
+
+
 def test_a_film_too_short_is_dubbed_with_the_shipped_weights(
-    adapting: Adapting, learning: Learning, shipped: tuple[Renderer, Path], tmp_path: Path
+    adapting: Adapting, learning: Learning
 ) -> None:
     learning.fails = BadInputError("too short to learn from", reason=Reason.TOO_SHORT)
-    found = adapting()
-    assert found.renderer(shipped[0]) is shipped[0]
-    assert (found.record, found.summary) == (None, "too short to learn from")
-    assert not (tmp_path / "cache").exists()
-    assert (
-        adapting(usable=np.zeros(FRAMES, bool)).summary == "no two consecutive frames to learn from"
-    )
+    found = adapting.adapted(adapting.request())
+    assert (found.weights, found.record) == (None, None)
+    assert found.summary == "too short to learn from"
+    assert adapting.tools.renderer_with(found.weights) is adapting.tools.renderer
+    hidden = adapting.adapted(adapting.request(np.zeros(FRAMES, bool)))
+    assert hidden.summary == "no two consecutive frames to learn from"
 
 
 def test_other_failures_are_not_hidden(adapting: Adapting, learning: Learning) -> None:
     learning.fails = BadInputError("broken", reason=Reason.DECODE_ERROR)
     with pytest.raises(BadInputError, match="broken"):
-        adapting()
+        adapting.adapted(adapting.request())
 
 
 def test_an_interrupted_adaptation_is_learned_again(
-    adapting: Adapting, learning: Learning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    adapting: Adapting, learning: Learning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(model: Renderer, path: Path, notes: object) -> None:
         path.write_bytes(b"half of it")
-        raise OSError(28, "No space left on device")
+        raise OSError(28, "No space left on device", str(path))
 
     with monkeypatch.context() as broken:
         broken.setattr("mytalk_core.appearance.adapted_file.save_renderer", full)
         with pytest.raises(OutputError):
-            adapting()
-    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
-    assert not adapting().from_cache
+            adapting.adapted(adapting.request())
+    assert "adapt" not in adapting.artifacts.usage()
+    assert adapting.adapted(adapting.request()).weights is not None
     assert learning.count == 2
 
 
-def test_a_damaged_file_is_named(adapting: Adapting, tmp_path: Path) -> None:
-    adapting()
-    (kept,) = (tmp_path / "cache" / "adapted").iterdir()
-    kept.write_bytes(b"damaged")
+def test_a_damaged_file_is_named(adapting: Adapting) -> None:
+    weights = adapting.adapted(adapting.request()).weights
+    assert weights is not None
+    weights.write_bytes(b"damaged")
     with pytest.raises(ModelError) as refusal:
-        adapting()
-    assert refusal.value.where == str(kept)
+        adapting.tools.renderer_with(weights)
+    assert refusal.value.where == str(weights)

@@ -7,14 +7,25 @@ from pathlib import Path
 
 import pytest
 
+from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.catalogue import CatalogueRow
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.dubbing import tools
+from mytalk_core.dubbing.catalogue_dubber import TitleDubber
 from mytalk_core.dubbing.config import DubConfig
-from mytalk_core.dubbing.models import DubModels
-from mytalk_core.dubbing.title import TitleDubber
+from mytalk_core.dubbing.models import DubModels, NamedModels
 from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.speech import recognition
+
+# The renderer of a small film is loaded once, and each of the networks that look and listen.
+NAMES = (
+    "MeshLandmarker",
+    "SpeechEncoder",
+    "VoiceEmbedder",
+    "LightExpert",
+    "load_model",
+    "load_renderer",
+)
 
 
 @pytest.fixture
@@ -31,7 +42,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         monkeypatch.setattr(module, name, load)
 
-    for name in ("MeshLandmarker", "SpeechEncoder", "load_model", "load_renderer"):
+    for name in NAMES:
         counted(tools, name)
     real = recognition.Recogniser.__dict__["_whisperx"].func
 
@@ -46,26 +57,27 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def test_two_titles_load_each_network_once_and_do_not_change_it(
     sample_clips: dict[str, SampleClip],
     run_ffmpeg: Callable[..., Path],
-    dub_models: DubModels,
+    dub_models: NamedModels,
     loads: Counter[str],
     tmp_path: Path,
 ) -> None:
+    """Each has a store of its own, so that nothing is reused."""
     clip = sample_clips["jwp_intro"].path
-    film = run_ffmpeg(tmp_path / "film.mp4", "-i", clip, "-t", "0.6", "-c:a", "aac")
-    speech = run_ffmpeg(tmp_path / "speech.wav", "-ss", "2", "-i", clip, "-t", "0.6", "-vn")
-    dubber = TitleDubber(dub_models, DubConfig())
+    film = run_ffmpeg(tmp_path / "film.mp4", "-ss", "2", "-i", clip, "-t", "0.9", "-c:a", "aac")
+    speech = run_ffmpeg(tmp_path / "speech.wav", "-ss", "3", "-i", clip, "-t", "0.9", "-vn")
+    dubber = TitleDubber(dub_models, DubConfig(), Artifacts(tmp_path / "one"))
     digests = set()
     for title in ("one", "two"):
+        dubber._artifacts = Artifacts(tmp_path / title)
         row = CatalogueRow(title, film, speech, "en", None)
         dubbed = dubber(row, tmp_path / f"{title}.mp4", lambda: None)
         digests.add(hashlib.sha256(dubbed.film.read_bytes()).hexdigest())
-    names = ("MeshLandmarker", "SpeechEncoder", "load_model", "load_renderer", "Whisper")
-    assert loads == dict.fromkeys(names, 1)
+    assert loads == dict.fromkeys((*NAMES, "Whisper"), 1)
     assert len(digests) == 1
 
 
 def test_tools_load_nothing_before_it_is_needed(loads: Counter[str], tmp_path: Path) -> None:
     missing = tmp_path / "missing"
-    with DubTools(DubModels(missing, missing, missing, missing)) as none:
+    with DubTools(DubModels(*6 * (missing,))) as none:
         assert none.files.motion == missing
     assert not loads

@@ -1,0 +1,86 @@
+"""A title of a catalogue: its film, its warnings, and the recipe of its result."""
+
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mytalk_core.data.artifacts import Artifacts
+from mytalk_core.data.catalogue import CatalogueRow
+from mytalk_core.data.samples import SampleClip
+from mytalk_core.dubbing import catalogue_dubber
+from mytalk_core.dubbing.catalogue_dubber import TitleDubber, recipe
+from mytalk_core.dubbing.config import DubConfig
+from mytalk_core.dubbing.left_alone_reason import LeftAlone
+from mytalk_core.dubbing.models import NamedModels
+from mytalk_core.dubbing.title import DubResult
+from mytalk_core.dubbing.title_report.curves import ReportedCurves
+from mytalk_core.dubbing.title_report.values import TitleFacts, TitleReport
+from tests.title_runs import speech_of
+
+
+def result(film: Path, left_alone: dict[LeftAlone, int]) -> DubResult:
+    """A dub of 12 frames."""
+    facts = TitleFacts("t", "film", ("speech",), "en", 96, 72, Fraction(25), 12, Fraction(12, 25))
+    curves = ReportedCurves(Fraction(1, 25), np.zeros(12, np.float32), ())
+    report = TitleReport(facts, (), (), (), (), (), (), {}, curves, left_alone)
+    return DubResult(
+        film=film,
+        page=film.with_suffix(".html"),
+        report=report,
+        frames=12,
+        left_alone=left_alone,
+        fps=Fraction(25),
+        duration=Fraction(12, 25),
+        damage=(),
+        transcripts={"": speech_of((0, 1))},
+        tracks={},
+        stage_seconds={},
+    )
+
+
+@pytest.mark.usefixtures("networks")
+def test_the_row_of_a_catalogue_has_all_warnings_of_its_title(
+    sample_clips: dict[str, SampleClip],
+    run_ffmpeg: Callable[..., Path],
+    tmp_path: Path,
+    dub_models: NamedModels,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = sample_clips["test_movie"].path
+    opaque = ("-t", "0.5", "-vf", "scale=96:72", "-c:v", "prores_ks", "-profile:v", "4444")
+    film = run_ffmpeg(tmp_path / "film.mov", "-i", source, *opaque, "-pix_fmt", "yuva444p10le")
+    done = result(film, {LeftAlone.SILENT: 12})
+    monkeypatch.setattr(catalogue_dubber, "dub_title", lambda *_: done)
+    row = CatalogueRow("one", film, source, "fr", None)
+    dubber = TitleDubber(dub_models, DubConfig(), Artifacts(tmp_path / "work"))
+    dubbed = dubber(row, tmp_path / "out.mp4", lambda: None)
+    for warning in (
+        "alpha channel",
+        "recognised as en",
+        "the film ends 0.5 s before the speech does",
+        "no frame has new lips (nobody in the picture speaks: 12)",
+    ):
+        assert warning in dubbed.warning
+    assert (dubbed.frames, dubbed.rendered_frames) == (12, 0)
+    assert dubbed.left_alone == {"silent": 12}
+
+
+def test_the_recipe_changes_with_every_weight_and_setting(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("motion", "renderer")]
+    for path in files:
+        path.write_bytes(b"before")
+    models = NamedModels(*files)
+
+    seen = {json.dumps(recipe(models, DubConfig())), json.dumps(recipe(models, DubConfig(seed=1)))}
+    for path in files:
+        path.write_bytes(b"after")
+        seen.add(json.dumps(recipe(models, DubConfig())))
+    other = NamedModels(*files, speech_encoder="face-landmarker")
+    seen.add(json.dumps(recipe(other, DubConfig())))
+    assert len(seen) == 3 + len(files)
+    assert json.dumps(recipe(models, DubConfig())) in seen
+    assert recipe(models, DubConfig(adapt_seconds=1))["judge"]
