@@ -13,7 +13,7 @@ from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.dubbing.track_look import TrackLook
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
-_KEPT = 3  # tracks; each takes some 50 MB at 192 pixels
+_KEPT = 2  # tracks; each takes some 50 MB at 192 pixels
 _ALBUM = AlbumConfig()
 
 

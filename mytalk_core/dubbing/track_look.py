@@ -28,6 +28,7 @@ from mytalk_core.dubbing.planned_track import PlannedTrack
 from mytalk_core.dubbing.stage import Stage, StageContext
 from mytalk_core.faces.crop import apply_box, cut_crop, place
 from mytalk_core.faces.square_pixels import stored_boxes
+from mytalk_core.films.face_track import FaceTrack
 from mytalk_core.films.stored_array import StoredArray, store_array
 from mytalk_core.media.decode import PlaneFrame
 from mytalk_core.media.plane_regions import region_rgb
@@ -38,6 +39,10 @@ from mytalk_core.media.prefetch import prefetched
 _GRAIN_FRAMES = 9
 # Frames of a track among which references are chosen; more change nothing.
 _STUDIED = 400
+# References of a short track, at least, and for each of its seconds: neighbours in time show nearly
+# the same mouth, and the references of an hour of close-ups would not fit on a disk.
+_FEWEST = 24
+_PER_SECOND = 8
 _BLOCK = 500  # frames whose mouths are measured together
 _DECODED_AHEAD = 4
 
@@ -57,7 +62,8 @@ class LookRequest:
 class TrackLook:
     """K reference crops of a track, the most typical first, and its grain."""
 
-    pictures: StoredArray  # (K, C, C, 3) float16 RGB 0..255: eleven bits, more than any film has
+    # (K, C, C, 3) RGB 0..255: uint8, or float16, which has eleven bits, of films with more than 8
+    pictures: StoredArray
     points: NDArray[np.float32]  # (K, M, 2) moving points, crop pixels
     mask_outlines: NDArray[np.float32]  # (K, O, 2)
     face_points: NDArray[np.float32]  # (K, Q, 2)
@@ -81,7 +87,7 @@ def look_at_track(request: LookRequest, context: StageContext) -> TrackLook:
         BadInputError: as `planes_of`.
     """
     planned, track = request.planned, request.planned.track
-    chosen = reference_frames(planned, request.count)
+    chosen = reference_frames(planned, _count(track, request.count))
     grain = _grain_frames(len(track), int(chosen[0]))
     wanted = {*chosen.tolist(), *grain}
     low, high = min(wanted), max(wanted) + 1
@@ -93,7 +99,11 @@ def look_at_track(request: LookRequest, context: StageContext) -> TrackLook:
             crops[at] = _reference(frame, planned)
         context.progress("collecting reference frames", at - low + 1, high - low)
     references = joined_crops([crops[at] for at in chosen.tolist()])
-    stored = store_array(context.folder / "references", [references.pictures.astype(np.float16)])
+    deep = request.film.info.layout.bits > 8
+    pictures = references.pictures if deep else np.rint(references.pictures)
+    stored = store_array(
+        context.folder / "references", [pictures.astype(np.float16 if deep else np.uint8)]
+    )
     return TrackLook(
         stored,
         references.points,
@@ -103,6 +113,11 @@ def look_at_track(request: LookRequest, context: StageContext) -> TrackLook:
         upper_faces(references),
         _grain([crops[at] for at in grain]),
     )
+
+
+def _count(track: FaceTrack, most: int) -> int:
+    seconds = len(track) / float(track.fps)
+    return min(most, max(_FEWEST, round(_PER_SECOND * seconds)))
 
 
 def reference_frames(planned: PlannedTrack, count: int) -> Frames:
@@ -184,4 +199,4 @@ def _grain(parts: Sequence[FaceCrops]) -> Grain:
     return measure_grain(crops.pictures.astype(np.float32, copy=False), np.stack(skins))
 
 
-LOOK = Stage("look", 1, LookRequest, TrackLook, look_at_track)
+LOOK = Stage("look", 2, LookRequest, TrackLook, look_at_track)
