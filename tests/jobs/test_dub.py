@@ -15,6 +15,7 @@ from jobs.app import run
 from mytalk_core.appearance.checkpoint import save_renderer
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.dubbing.title_report.document import read_document
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import MeshLandmarker
 from mytalk_core.media.audio import read_audio
@@ -96,14 +97,14 @@ def test_bad_input_is_refused_before_heavy_libraries_are_loaded(folder):
     script = (
         "import sys; from jobs.app import run;"
         "code = run(['dub', 'text.mp4', 'text.mp4', '--out', 'out.mp4']);"
-        "heavy = ('torch', 'mediapipe', 'whisperx', 'ray');"
+        "heavy = ('torch', 'mediapipe', 'whisperx', 'ray', 'cv2');"
         "print([name for name in heavy if name in sys.modules]);"
         "sys.exit(code)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT)},
+        env={"PYTHONPATH": str(ROOT), "MYTALK_CACHE": str(folder / "cache")},
         capture_output=True,
         text=True,
     )
@@ -117,7 +118,7 @@ def dubbed(tmp_path_factory, sample_clips, landmarker_model, whisper_dir):
     torch.manual_seed(0)
     save_model(SpeechToMotion(SIZES["tiny"]), folder / "motion.safetensors")
     save_renderer(Renderer(RENDERER_SIZES["tiny"]), folder / "renderer.safetensors")
-    cut(sample_clips["jwp_intro"].path, "0", folder / "film.mp4")
+    cut(sample_clips["jwp_intro"].path, "2", folder / "film.mp4")
     cut(sample_clips["test_movie"].path, "1", folder / "speech.mp4")
     out = folder / "out.mp4"
     models = [
@@ -126,6 +127,8 @@ def dubbed(tmp_path_factory, sample_clips, landmarker_model, whisper_dir):
         for argument in (f"--{name}", str(folder / f"{name}.safetensors"))
     ]
     inputs = [str(folder / "film.mp4"), str(folder / "speech.mp4")]
+    inputs += ["--script", str(folder / "lines.srt"), "--work", str(folder.with_name("work"))]
+    (folder / "lines.srt").write_text("1\n00:00:00,000 --> 00:00:02,000\nHere I would.\n")
     before = sorted(folder.iterdir())
     done = subprocess.run(
         [sys.executable, "-m", "jobs.app", "--json", "dub", *inputs, "--out", str(out), *models],
@@ -134,8 +137,8 @@ def dubbed(tmp_path_factory, sample_clips, landmarker_model, whisper_dir):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    report = folder / "out.mp4.report.html"
-    assert sorted(folder.iterdir()) == sorted([*before, out, report])  # and nothing else is left
+    reports = [folder / f"out.mp4.report.{kind}" for kind in ("html", "json")]
+    assert sorted(folder.iterdir()) == sorted([*before, out, *reports])  # and nothing else is left
     return folder, json.loads(done.stdout)
 
 
@@ -188,9 +191,39 @@ def test_the_report_is_written_beside_the_film(dubbed):
     _, printed = dubbed
     page = Path(printed["report"]).read_text(encoding="utf-8")
     assert page.count("data:image/jpeg") >= 4
-    assert "http" not in page.replace("http-equiv", "")
-    for text in ("synthetic speech video", "frame count", "speech.mp4", 'class="word"'):
+    for text in ("frame count", "speech.mp4", "Here I would."):
         assert text in page
+    document = read_document(Path(f"{printed['film']}.report.json"))
+    assert document["format"] == "mytalk/title-report/1"
+
+
+def test_a_dry_run_prints_the_plan_and_writes_no_film(dubbed, capsys, monkeypatch):
+    """Of the same title with other weights, so that the film is known and nothing is drawn."""
+    folder, printed = dubbed
+    monkeypatch.chdir(folder)
+    arguments = ["film.mp4", "speech.mp4", "--script", "lines.srt", "--out", "new.mp4"]
+    work = ["--work", str(folder.with_name("work")), "--dry-run"]
+    assert run(["--json", "dub", *arguments, *work]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["lines"] == plan["on_screen"] == 1
+    assert (plan["segments"] > 0, plan["reused"]) == (True, 0)
+    assert plan["frames_to_draw"] + plan["frames_to_encode"] <= printed["frames"]
+    assert plan["frames_to_draw"] >= printed["rendered_frames"]
+    assert plan["seconds"] > 0
+    assert not Path("new.mp4").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_a_specification_states_is_not_given_again(capsys):
+    Path("title.yaml").write_text("film: text.mp4\n")
+    line = refused(capsys, "title.yaml", "--seed", "3", "--strict")
+    assert "--seed, --strict" in line and "specification" in line
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_film_without_a_speech_or_an_output_is_refused(capsys):
+    assert "SPEECH is missing" in refused(capsys, "text.mp4", "--out", "out.mp4")
+    assert "--out is missing" in refused(capsys, "text.mp4", "text.mp4")
 
 
 def test_missing_weights_are_refused_before_work(dubbed, capsys, monkeypatch):

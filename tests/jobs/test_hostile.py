@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from jobs.app import run
+from mytalk_core.data.artifacts import Artifacts
+from mytalk_core.dubbing.models import NamedModels
 
 ROOT = Path(__file__).parents[2]
 PLAYLIST = """#EXTM3U
@@ -28,7 +30,7 @@ http://127.0.0.1:9/segment.ts
 def media(tmp_path_factory, run_ffmpeg, sample_clips) -> Path:
     """A folder of one usable film and speech, and of files that are not."""
     folder = tmp_path_factory.mktemp("media")
-    face = ["-i", sample_clips["jwp_intro"].path, "-t", "1.2"]
+    face = ["-ss", "2", "-i", sample_clips["jwp_intro"].path, "-t", "1.2"]
     run_ffmpeg(folder / "face.mp4", *face)
     run_ffmpeg(folder / "silent.mp4", *face, "-an")
     run_ffmpeg(folder / "speech.wav", *face, "-vn")
@@ -123,7 +125,9 @@ def test_a_file_without_read_permission_fails_in_one_line(refused: Refused, medi
     assert "permission" in refused(2, "dub", closed, closed, "--out", out / "film.mp4").lower()
 
 
-def test_files_that_are_not_weights_are_refused(refused: Refused, out: Path, dub_models):
+def test_files_that_are_not_weights_are_refused(
+    refused: Refused, out: Path, dub_models: NamedModels
+):
     # Noise, and sound weights of the other model.
     for option, weights in (("--motion", "garbage.safetensors"), ("--renderer", dub_models.motion)):
         given = ["face.mp4", "speech.wav", "--out", out / "film.mp4", option, weights]
@@ -172,9 +176,12 @@ def test_other_commands_fail_in_one_line(refused: Refused, out: Path, arguments,
     assert list(out.iterdir()) == []
 
 
-def start_dub(video: str, media: Path, out: Path) -> subprocess.Popen[str]:
+def start_dub(
+    video: str, media: Path, out: Path, work: Path | None = None
+) -> subprocess.Popen[str]:
     """`mytalk dub` in a process of its own."""
     arguments = ["--quiet", "dub", video, "speech.wav", "--out", str(out / "film.mp4")]
+    arguments += ["--work", str(work)] if work else []
     return subprocess.Popen(
         [sys.executable, "-m", "jobs.app", *arguments],
         cwd=media,
@@ -203,21 +210,26 @@ def test_a_stopped_dub_leaves_nothing(media: Path, out: Path, sent, code):
 
 
 @pytest.mark.usefixtures("dub_models")
-def test_leftovers_of_a_killed_dub_are_removed_by_the_next_command(media: Path, out: Path):
-    own = out / ".film.work"
+def test_leftovers_of_a_killed_dub_are_removed_by_the_next_command(
+    media: Path, out: Path, tmp_path: Path
+):
+    """The temporary film in the output's folder, and what was being made in the store."""
+    own, work = out / ".film.work", tmp_path / "work"
     own.write_text("the user's")
-    with start_dub("face.mp4", media, out) as process:
+    with start_dub("face.mp4", media, out, work) as process:
         for _ in range(1200):
-            if any(path.suffix == ".work" and path != own for path in out.iterdir()):
+            if [*work.glob("unfinished/*")]:
                 break
             assert process.poll() is None, process.communicate()
             time.sleep(0.1)
         process.kill()
         process.communicate()
-    assert len(list(out.iterdir())) == 3  # the film's temporary file, the arrays, the user's own
 
-    assert run(["dub", "no film.mp4", "speech.wav", "--out", str(out / "other.mp4")]) == 2
+    unusable = ["no film.mp4", "speech.wav", "--out", str(out / "other.mp4"), "--work", str(work)]
+    assert run(["dub", *unusable]) == 2
     assert list(out.iterdir()) == [own]
+    with Artifacts(work).in_use():
+        assert not [*work.glob("unfinished/*")]
 
 
 @pytest.mark.usefixtures("dub_models")

@@ -29,6 +29,10 @@ CASES = {
     "dub: by a link": (lambda f: _dub(f, out="link.mp4"), "film.mp4"),
     "dub: by a hard link": (lambda f: _dub(f, out="hard.mp4"), "film.mp4"),
     "dub: the report": (lambda f: _dub(f, "dubbed.mp4.report.html"), "dubbed.mp4.report.html"),
+    "dub: the JSON report": (
+        lambda f: _dub(f, "dubbed.mp4.report.json"),
+        "dubbed.mp4.report.json",
+    ),
     "dub: the renderer": (
         lambda f: [*_dub(f, out="weights.mp4"), "--renderer", "weights.mp4"],
         "weights.mp4",
@@ -120,6 +124,7 @@ def _as_catalogue(folder: Path) -> Path:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in (
         *("film.mp4", "speech.wav", "lines.srt", "dubbed.mp4.report.html", "weights.mp4"),
+        "dubbed.mp4.report.json",
         *("a.safetensors", "film.safetensors", "appearance.safetensors"),
         *("manifest.parquet", "other.parquet", "train/a.tar", "sub/film.mp4"),
         *("data/index.parquet", "data/train/a.tar", "out/title/title.mp4"),

@@ -1,0 +1,172 @@
+"""A title that several processes dub, or that is killed and started again, is the same film."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mytalk_core.appearance.checkpoint import save_renderer
+from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
+from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.data.artifacts import Artifacts
+from mytalk_core.data.samples import SampleClip
+from mytalk_core.dubbing.config import DubConfig
+from mytalk_core.dubbing.models import NamedModels, model_digests, named_models
+from mytalk_core.dubbing.monitor import Monitor
+from mytalk_core.dubbing.opening import ClipFiles, open_clip
+from mytalk_core.dubbing.title import dub_title
+from mytalk_core.dubbing.title_context import TitleContext
+from mytalk_core.dubbing.tools import DubTools
+from mytalk_core.media.audio import pcm16, read_audio, write_wav
+from mytalk_core.motion.model import SIZES, SpeechToMotion, save_model
+from pipelines.local import LocalRunner
+from pipelines.local_worker import dub_tools
+from tests.title_runs import Networks, dubbed
+
+ROOT = Path(__file__).parents[2]
+LINES = ((0.3, 1.1), (2.1, 2.9))  # seconds of the speech
+
+
+@dataclass(frozen=True)
+class Small:
+    """A film of three seconds with two lines, and untrained networks that draw it quickly."""
+
+    film: Path
+    speech: Path
+    models: NamedModels
+
+    def files(self, out: Path) -> ClipFiles:
+        return ClipFiles(self.film, self.speech, out)
+
+    def command(self, out: Path, work: Path) -> list[str]:
+        """The command line of the same dub."""
+        weights = ("--motion", str(self.models.motion), "--renderer", str(self.models.renderer))
+        files = (str(self.film), str(self.speech), "--out", str(out), "--work", str(work))
+        return [sys.executable, "-m", "jobs.app", "--quiet", "dub", *files, *weights]
+
+
+@pytest.fixture(scope="module")
+def small(
+    sample_clips: dict[str, SampleClip],
+    run_ffmpeg: Callable[..., Path],
+    dub_models: NamedModels,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Small:
+    folder = tmp_path_factory.mktemp("small")
+    torch.manual_seed(0)
+    save_model(SpeechToMotion(SIZES["tiny"]), folder / "motion.safetensors")
+    save_renderer(Renderer(RENDERER_SIZES["tiny"]), folder / "renderer.safetensors")
+    clip, words = (sample_clips[name].path for name in ("jwp_intro", "test_movie"))
+    picture = ("-vf", "fps=25,scale=320:-2", "-frames:v", "75", "-t", "3")
+    film = run_ffmpeg(folder / "film.mp4", "-ss", "1", "-i", clip, *picture)
+    spoken, stem = read_audio(words), np.zeros(3 * 16_000, np.float32)
+    for start, end in LINES:
+        place = slice(round(start * 16_000), round(end * 16_000))
+        stem[place] = spoken[16_000 + place.start : 16_000 + place.stop]
+    write_wav(folder / "speech.wav", pcm16(stem), 16_000)
+    weights = (folder / "motion.safetensors", folder / "renderer.safetensors")
+    return Small(film, folder / "speech.wav", named_models(*weights))
+
+
+def stored(work: Path) -> Mapping[str, str]:
+    """The digest of every file of the artifacts in a store."""
+    return {
+        str(path.relative_to(work)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in work.glob("*/??/*/**/*")
+        if path.is_file() and path.relative_to(work).parts[0] != "digest"
+    }
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """The dub that one process made."""
+
+    film: bytes
+    stored: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with DubTools(small.models.here(), threads=1) as tools:
+        networks = Networks(small.models, tools)
+        result = dubbed(small.files(folder / "out.mp4"), folder / "work", networks)
+    assert len([each for each in result.report.segments if each.members]) >= 2
+    return Undisturbed(result.film.read_bytes(), stored(folder / "work"))
+
+
+def test_two_processes_give_the_film_and_the_artifacts_of_one(
+    small: Small, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    artifacts, out = Artifacts(tmp_path / "work"), tmp_path / "out.mp4"
+    title = open_clip(small.files(out), artifacts)
+    tools = partial(dub_tools, small.models.here())
+    with LocalRunner(artifacts, tools, lambda *_: None, processes=2) as runner:
+        context = TitleContext(runner, title.film, DubConfig(), model_digests(small.models))
+        result = dub_title(context, title, out, Monitor())
+    assert result.film.read_bytes() == undisturbed.film
+    assert stored(artifacts.root) == undisturbed.stored
+
+
+@pytest.fixture
+def start(small: Small, tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """A function: start `mytalk dub` in the folder of the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run() -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            small.command(tmp_path / "out.mp4", tmp_path / "work"),
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def drawn(work: Path) -> set[Path]:
+    """The drawn pieces in a store."""
+    return {*work.glob("draw/??/*")}
+
+
+def test_a_dub_that_is_killed_goes_on_and_makes_only_what_was_missing(
+    undisturbed: Undisturbed,
+    start: Callable[[], subprocess.Popen[str]],
+    tmp_path: Path,
+) -> None:
+    work, out = tmp_path / "work", tmp_path / "out.mp4"
+    process = start()
+    deadline = time.monotonic() + 300
+    while not drawn(work) and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not out.exists()
+    before = {path: path.stat().st_ino for path in work.glob("*/??/*/value.json")}
+    assert drawn(work)
+
+    output, _ = start().communicate(timeout=300)
+    assert out.read_bytes() == undisturbed.film, output
+    assert stored(work) == undisturbed.stored
+    assert {path: path.stat().st_ino for path in before} == before
+    leftovers = {path.name for path in tmp_path.iterdir()}
+    assert leftovers == {"work", "out.mp4", "out.mp4.report.html", "out.mp4.report.json"}
+    assert not list((work / "unfinished").iterdir()) and not list((work / "runs").iterdir())
