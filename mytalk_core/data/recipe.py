@@ -24,7 +24,6 @@ class ResultKind(StrEnum):
     FOOTAGE = "footage"  # footage -> samples
     CURATION = "curation"  # samples -> training shards
     TRAINING = "training"  # shards -> weights
-    ADAPTATION = "adaptation"  # film -> renderer adapted to its actor
     DUBBING = "dubbing"  # title -> film and report
 
 
@@ -101,16 +100,13 @@ RECIPES: Mapping[ResultKind, Recipe] = {
             "tensorboardX",
         ),
     ),
-    ResultKind.ADAPTATION: Recipe(
-        (*_PICTURE, *_SOUND, *_LANDMARKS, "scenedetect", "torch"),
-        (*_HANDLING, "pyarrow", "webdataset"),
-    ),
     ResultKind.DUBBING: Recipe(
         (
             *_PICTURE,
             *_SOUND,
             *_LANDMARKS,
             *_SCRIPTS,
+            "dlib-bin",
             "python-stretch",
             "scenedetect",
             "torch",
@@ -118,7 +114,7 @@ RECIPES: Mapping[ResultKind, Recipe] = {
             "transformers",
             "whisperx",
         ),
-        (*_HANDLING, "pyarrow", "webdataset"),
+        (*_HANDLING, "onnx", "pyarrow", "webdataset"),
     ),
 }
 
