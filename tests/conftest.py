@@ -26,7 +26,7 @@ from mytalk_core.dubbing.models import NamedModels, named_models
 from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.errors import MytalkError
 from tests.cases import run_program
-from tests.title_runs import Networks
+from tests.title_runs import Networks, small_models
 
 _TESTS = Path(__file__).parent
 _SHARED = _TESTS / ".." / ".." / "shared" / "data"
@@ -171,6 +171,16 @@ def networks(dub_models: NamedModels) -> Iterator[Networks]:
     """The networks of a dub, loaded once for the session."""
     with DubTools(dub_models.here(), threads=1) as tools:
         yield Networks(dub_models, tools)
+
+
+@pytest.fixture(scope="session")
+def small_networks(
+    dub_models: NamedModels, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Networks]:
+    """The networks of a dub, but that those which move and draw are small and untrained."""
+    models = small_models(tmp_path_factory.mktemp("weights"))
+    with DubTools(models.here(), threads=1) as tools:
+        yield Networks(models, tools)
 
 
 @pytest.fixture(scope="session")

@@ -8,19 +8,25 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from mytalk_core.appearance.checkpoint import save_renderer
+from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
+from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.dubbing import title_lines
 from mytalk_core.dubbing.config import DubConfig
 from mytalk_core.dubbing.inline_runner import InlineRunner
-from mytalk_core.dubbing.models import NamedModels, model_digests
+from mytalk_core.dubbing.models import NamedModels, model_digests, named_models
 from mytalk_core.dubbing.monitor import Monitor
 from mytalk_core.dubbing.opened_title import Title
 from mytalk_core.dubbing.opening import ClipFiles, open_clip
 from mytalk_core.dubbing.title import DubResult, dub_title
 from mytalk_core.dubbing.title_context import TitleContext
 from mytalk_core.dubbing.tools import DubTools
+from mytalk_core.motion.model import SIZES as MOTION_SIZES
+from mytalk_core.motion.model import SpeechToMotion, save_model
 from mytalk_core.speech.transcript import Interval, Segment, Transcript
 
 
@@ -30,6 +36,15 @@ class Networks:
 
     models: NamedModels
     tools: DubTools
+
+
+def small_models(folder: Path) -> NamedModels:
+    """Untrained networks that move and draw quickly, written to a folder; the others as shipped."""
+    torch.manual_seed(0)
+    motion, renderer = (folder / f"{name}.safetensors" for name in ("motion", "renderer"))
+    save_model(SpeechToMotion(MOTION_SIZES["tiny"]), motion)
+    save_renderer(Renderer(RENDERER_SIZES["tiny"]), renderer)
+    return named_models(motion, renderer)
 
 
 @dataclass(frozen=True)

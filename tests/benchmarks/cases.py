@@ -18,9 +18,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from mytalk_core.dubbing.models import stored_models
+from mytalk_core.dubbing.models import named_models
+from mytalk_core.dubbing.tools import DubTools
 from tests.case_checks import CHECKS, CaseResult, CaseRunner
 from tests.cases import CaseInputs, footage_of_this_machine, run_program
+from tests.title_runs import Networks
 
 
 def main() -> int:
@@ -32,7 +34,9 @@ def main() -> int:
         folder.mkdir()
         results.mkdir()
         inputs = CaseInputs(folder, footage_of_this_machine(Path(scratch)), run_program)
-        runner = CaseRunner(inputs, results, stored_models(None, None))
+        models = named_models(None, None)
+        networks = Networks(models, DubTools(models.here(), threads=1))
+        runner = CaseRunner(inputs, results, networks)
         for name in track(names, console=Console(stderr=True)):
             try:
                 result = CHECKS[name](runner)

@@ -3,8 +3,8 @@
     make bench BENCH=speech_memory ARGS="20 60"
 
 ARGS are minutes of synthetic speech. Prints for each the size of the audio at 16 kHz and the peak
-growth of resident memory while it is read, passed through voice detection, converted to features
-(without the network, whose memory does not depend on the length) and measured for loudness.
+growth of resident memory while it is stored, passed through voice detection, fitted into the film
+and measured for loudness. Speech is encoded passage by passage, which needs no memory that grows.
 """
 
 import os
@@ -20,24 +20,17 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mytalk_core.dubbing.listening import encode_speech
-from mytalk_core.media.audio import read_audio
-from mytalk_core.speech.features import FEATURE_SIZE, SpeechEncoder, WindowConfig
+from mytalk_core.data.artifacts import Artifacts
+from mytalk_core.dubbing.film_sound import SOUND, SoundRequest
+from mytalk_core.dubbing.inline_runner import InlineRunner
+from mytalk_core.dubbing.models import named_models
+from mytalk_core.dubbing.title_lines import FIT, VOICE, FitRequest, VoiceRequest
+from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.speech.loudness import loudness_dbfs
 from mytalk_core.speech.voice_activity import voice_intervals
 
 _RATE = 16_000
 _MEGABYTE = 1e6
-
-
-class BlankEncoder(SpeechEncoder):
-    """The windows of the speech encoder without its network."""
-
-    def __init__(self) -> None:
-        self._window = WindowConfig()
-
-    def _encode_window(self, audio: np.ndarray, start: int, length: int) -> np.ndarray:
-        return np.zeros((-(-length // 320), FEATURE_SIZE), np.float16)
 
 
 def write_speech(path: Path, minutes: int) -> None:
@@ -59,13 +52,15 @@ def peak_growth(speech: Path, folder: Path) -> tuple[float, float]:
     voice_intervals(np.zeros(_RATE, np.float32))  # loads the detector
     before = _resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # reset the peak
-    audio = read_audio(speech)
-    voice_intervals(audio)
-    duration = Fraction(len(audio), _RATE)
-    encode_speech(audio, duration, BlankEncoder(), folder / "features", lambda *_: None)
-    starts = np.arange(int(duration * 25)) / 25
-    loudness_dbfs(audio, starts, 1 / 25)
-    return float(audio.nbytes), _resident("VmHWM") - before
+    artifacts = Artifacts(folder / "work")
+    tools = DubTools(named_models(None, None).here(), threads=1)
+    runner = InlineRunner(artifacts, tools, lambda *_: None)
+    sound = runner.start(SOUND, SoundRequest(artifacts.media_file(speech))).result()
+    runner.start(VOICE, VoiceRequest(sound)).result()
+    fitted = runner.start(FIT, FitRequest(sound, (), len(sound))).result()
+    starts = np.arange(int(Fraction(len(sound), _RATE) * 25)) / 25
+    loudness_dbfs(fitted.read(), starts, 1 / 25)
+    return 4.0 * len(sound), _resident("VmHWM") - before
 
 
 def _resident(field: str) -> float:

@@ -24,7 +24,7 @@ KEPT_OUT = (
 NEEDED = (
     *("pyproject.toml", "constraints.txt", "Makefile", "README.md", "LICENSE"),
     *(".ci/environment.py", "jobs/app.py", "pipelines/dub.py", "mytalk_core/errors.py"),
-    *("mytalk_core/weights/motion.safetensors", "mytalk_core/dubbing/report.html.j2"),
+    *("mytalk_core/weights/motion.safetensors", "mytalk_core/dubbing/title_report/page/main.js"),
 )
 
 

@@ -9,7 +9,7 @@ from tests.cases import CaseInputs, sample_footage
 
 
 @pytest.fixture(scope="module")
-def runner(tmp_path_factory, run_ffmpeg, sample_clips, dub_models) -> CaseRunner:
+def runner(tmp_path_factory, run_ffmpeg, sample_clips, networks) -> CaseRunner:
     """Inputs made from the sample clips, which are available on every machine."""
     folder: Path = tmp_path_factory.mktemp("cases")
     for name in ("footage", "inputs", "results"):
@@ -17,7 +17,7 @@ def runner(tmp_path_factory, run_ffmpeg, sample_clips, dub_models) -> CaseRunner
     clips = (sample_clips["jwp_intro"].path, sample_clips["test_movie"].path)
     footage = sample_footage(folder / "footage", *clips, run_ffmpeg)
     return CaseRunner(
-        CaseInputs(folder / "inputs", footage, run_ffmpeg), folder / "results", dub_models
+        CaseInputs(folder / "inputs", footage, run_ffmpeg), folder / "results", networks
     )
 
 

@@ -13,22 +13,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from mytalk_core.appearance.checkpoint import save_renderer
-from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
-from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.dubbing.config import DubConfig
-from mytalk_core.dubbing.models import NamedModels, model_digests, named_models
+from mytalk_core.dubbing.models import NamedModels, model_digests
 from mytalk_core.dubbing.monitor import Monitor
 from mytalk_core.dubbing.opening import ClipFiles, open_clip
 from mytalk_core.dubbing.title import dub_title
 from mytalk_core.dubbing.title_context import TitleContext
-from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.media.audio import pcm16, read_audio, write_wav
-from mytalk_core.motion.model import SIZES, SpeechToMotion, save_model
 from pipelines.local import LocalRunner
 from pipelines.local_worker import dub_tools
 from tests.title_runs import Networks, dubbed
@@ -43,7 +37,11 @@ class Small:
 
     film: Path
     speech: Path
-    models: NamedModels
+    networks: Networks
+
+    @property
+    def models(self) -> NamedModels:
+        return self.networks.models
 
     def files(self, out: Path) -> ClipFiles:
         return ClipFiles(self.film, self.speech, out)
@@ -59,13 +57,10 @@ class Small:
 def small(
     sample_clips: dict[str, SampleClip],
     run_ffmpeg: Callable[..., Path],
-    dub_models: NamedModels,
+    small_networks: Networks,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Small:
     folder = tmp_path_factory.mktemp("small")
-    torch.manual_seed(0)
-    save_model(SpeechToMotion(SIZES["tiny"]), folder / "motion.safetensors")
-    save_renderer(Renderer(RENDERER_SIZES["tiny"]), folder / "renderer.safetensors")
     clip, words = (sample_clips[name].path for name in ("jwp_intro", "test_movie"))
     picture = ("-vf", "fps=25,scale=320:-2", "-frames:v", "75", "-t", "3")
     film = run_ffmpeg(folder / "film.mp4", "-ss", "1", "-i", clip, *picture)
@@ -74,8 +69,7 @@ def small(
         place = slice(round(start * 16_000), round(end * 16_000))
         stem[place] = spoken[16_000 + place.start : 16_000 + place.stop]
     write_wav(folder / "speech.wav", pcm16(stem), 16_000)
-    weights = (folder / "motion.safetensors", folder / "renderer.safetensors")
-    return Small(film, folder / "speech.wav", named_models(*weights))
+    return Small(film, folder / "speech.wav", small_networks)
 
 
 def stored(work: Path) -> Mapping[str, str]:
@@ -98,9 +92,7 @@ class Undisturbed:
 @pytest.fixture(scope="module")
 def undisturbed(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     folder = tmp_path_factory.mktemp("undisturbed")
-    with DubTools(small.models.here(), threads=1) as tools:
-        networks = Networks(small.models, tools)
-        result = dubbed(small.files(folder / "out.mp4"), folder / "work", networks)
+    result = dubbed(small.files(folder / "out.mp4"), folder / "work", small.networks)
     assert len([each for each in result.report.segments if each.members]) >= 2
     return Undisturbed(result.film.read_bytes(), stored(folder / "work"))
 

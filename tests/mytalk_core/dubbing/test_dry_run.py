@@ -64,14 +64,14 @@ class Planning:
 def planning(
     sample_clips: dict[str, SampleClip],
     run_ffmpeg: Callable[..., Path],
-    networks: Networks,
+    small_networks: Networks,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Planning:
     folder = tmp_path_factory.mktemp("planning")
     clip, words = (sample_clips[name].path for name in ("jwp_intro", "test_movie"))
     picture = ("-vf", f"fps={FPS},scale=320:-2", "-frames:v", str(FRAMES))
     film = run_ffmpeg(folder / "film.mp4", "-ss", "1", "-i", clip, *picture, "-t", "3")
-    return Planning(film, words, folder, networks)
+    return Planning(film, words, folder, small_networks)
 
 
 @pytest.fixture(scope="module")

@@ -108,19 +108,19 @@ def people(people_film: Path, work: Path, sample_clips: dict[str, SampleClip]) -
 
 
 @pytest.fixture(scope="module")
-def adam_speaks(people: Title, work: Path, networks: Networks) -> tuple[DubResult, PreparedTitle]:
+def adam_speaks(people: Title, work: Path, small_networks: Networks) -> tuple[DubResult, PreparedTitle]:
     """The film in which Adam says everything, encoded without loss."""
     title = replace(people, member="adam")
-    with running(title, work, networks, speech_of((0, 2.4)), LOSSLESS) as run:
+    with running(title, work, small_networks, speech_of((0, 2.4)), LOSSLESS) as run:
         out = people.film.file.path.with_name("adam.mp4")
         return run.dub(out), run.prepared()
 
 
 def test_a_silent_film_of_several_people_needs_the_name_of_the_speaker(
-    people: Title, work: Path, networks: Networks, tmp_path: Path
+    people: Title, work: Path, small_networks: Networks, tmp_path: Path
 ) -> None:
     with (
-        running(people, work, networks, speech_of((0, 2.4)), LOSSLESS) as run,
+        running(people, work, small_networks, speech_of((0, 2.4)), LOSSLESS) as run,
         pytest.raises(BadInputError, match="who speaks") as refusal,
     ):
         run.dub(tmp_path / "dubbed.mp4")
@@ -177,13 +177,13 @@ def test_people_who_are_silent_keep_every_sample(
 
 
 def test_both_are_drawn_where_the_script_gives_each_a_line(
-    people: Title, work: Path, networks: Networks, tmp_path: Path
+    people: Title, work: Path, small_networks: Networks, tmp_path: Path
 ) -> None:
     """Lines that are said at once, in the shot that shows both."""
     names = ("adam", "ben")
     (stem,) = people.stems
     title = replace(people, stems=tuple(replace(stem, name=name) for name in names))
-    with running(title, work, networks, speech_of((1.7, 2.3)), DubConfig()) as run:
+    with running(title, work, small_networks, speech_of((1.7, 2.3)), DubConfig()) as run:
         result = run.dub(tmp_path / "dubbed.mp4")
     drawn = {str(each.id): each.drawn_frames for each in result.report.tracks}
     assert drawn["2.0"] == drawn["2.1"] == 20
@@ -214,7 +214,7 @@ def film(
 
 
 def test_a_changed_line_changes_its_own_pieces_only(
-    film: Path, sample_clips: dict[str, SampleClip], networks: Networks, tmp_path: Path
+    film: Path, sample_clips: dict[str, SampleClip], small_networks: Networks, tmp_path: Path
 ) -> None:
     words = read_audio(sample_clips["test_movie"].path)
     stem = np.zeros(4 * 16_000, np.float32)
@@ -230,7 +230,7 @@ def test_a_changed_line_changes_its_own_pieces_only(
         speech = tmp_path / f"{name}.wav"
         write_wav(speech, pcm16(samples), 16_000)
         title = open_clip(ClipFiles(film, speech, tmp_path / "x.mp4"), Artifacts(work))
-        with running(title, work, networks, speech_of(*LINES), DubConfig()) as run:
+        with running(title, work, small_networks, speech_of(*LINES), DubConfig()) as run:
             results.append(run.dub(tmp_path / f"{name}.mp4"))
         stored.append(written(work, "draw"))
     first, second = (result.report.segments for result in results)
@@ -254,7 +254,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> BuiltFi
 
 
 def test_a_film_of_two_is_dubbed_from_stems_and_a_changed_stem_changes_its_lines_only(
-    tiny: BuiltFilm, networks: Networks, tmp_path: Path
+    tiny: BuiltFilm, small_networks: Networks, tmp_path: Path
 ) -> None:
     work, truth = tmp_path / "work", tiny.truth
     spec = TitleSpec(
@@ -267,7 +267,7 @@ def test_a_film_of_two_is_dubbed_from_stems_and_a_changed_stem_changes_its_lines
     write_wav(quieter, pcm16(0.5 * sound), 16_000)
     for number, stems in enumerate((tiny.stems, {**tiny.stems, changed: quieter})):
         title = open_title(replace(spec, dub=stems), Artifacts(work))
-        with running(title, work, networks, None, DubConfig()) as run:
+        with running(title, work, small_networks, None, DubConfig()) as run:
             results.append(run.dub(tmp_path / f"{number}.mp4"))
         stored.append(written(work, "draw"))
     first, second = results

@@ -5,29 +5,27 @@ import pytest
 from numpy.typing import NDArray
 
 from mytalk_core.data.samples import SampleClip
-from mytalk_core.dubbing.models import DubModels
 from mytalk_core.media.audio import read_audio
 from mytalk_core.motion.known_face import KnownFace
-from mytalk_core.motion.model import SpeechToMotion, load_model
+from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.stream import MotionStream, context_frames
-from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.per_frame import speech_per_frame
+from tests.title_runs import Networks
 
 Array = NDArray[np.float32]
 BLOCK = 6
 
 
 @pytest.fixture(scope="module")
-def model(dub_models: DubModels) -> SpeechToMotion:
-    return load_model(dub_models.motion)
+def model(networks: Networks) -> SpeechToMotion:
+    return networks.tools.motion
 
 
 @pytest.fixture(scope="module")
-def speech(sample_clips: dict[str, SampleClip], dub_models: DubModels) -> Array:
+def speech(sample_clips: dict[str, SampleClip], networks: Networks) -> Array:
     """Twelve seconds of recorded speech."""
     audio = np.concatenate([read_audio(clip.path) for clip in sample_clips.values()])
-    encoder = SpeechEncoder(dub_models.speech_encoder, threads=1)
-    return speech_per_frame(encoder.encode(audio), len(audio) * 25 // 16_000)
+    return speech_per_frame(networks.tools.speech_encoder.encode(audio), len(audio) * 25 // 16_000)
 
 
 def streamed(
