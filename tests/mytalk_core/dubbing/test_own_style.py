@@ -162,4 +162,3 @@ def test_stretches_are_parts_of_spans_apart_and_bounded(
 def test_six_seconds_give_at_least_two_stretches_of_one_length(blank: StyleSpan) -> None:
     chosen = style_stretches([replace(blank, end=150)], CONFIG)
     assert [(first, end) for _, first, end in chosen] == [(0, 75), (75, 150)]
-

@@ -1,5 +1,6 @@
 """A track is drawn around its lines and where its mouth must be shut, in independent passages."""
 
+import itertools
 from fractions import Fraction
 
 import pytest
@@ -60,9 +61,9 @@ def test_lines_outside_of_a_track_are_not_its_passages(start: str, end: str) -> 
     assert passages_of((100, 200), mouth, _timing(400), _CONFIG) == ()
 
 
-_times = st.lists(
-    st.tuples(st.integers(0, 950), st.integers(1, 60)), min_size=1, max_size=8
-).map(sorted)
+_times = st.lists(st.tuples(st.integers(0, 950), st.integers(1, 60)), min_size=1, max_size=8).map(
+    sorted
+)
 
 
 @given(spoken=_times, shut=_times, moved=st.integers(-8, 8))
@@ -81,7 +82,7 @@ def test_passages_are_apart_and_a_moved_line_changes_no_other_spoken_passage(
     mouth = Mouth(tuple(lines), tuple(interval(*each) for each in shut))
     frames = at + 200
     found = _passages(mouth, frames)
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in itertools.pairwise(found):
         assert one.end <= other.first
     said = [number for passage in found for number in passage.lines]
     assert said == [line.number for line in lines]

@@ -22,7 +22,7 @@ def test_other_lines_are_silent(tmp_path: Path) -> None:
     own = sound.only((1, 2), (*lines[0].voice, *lines[1].voice), (-10, 250))
     at = own[10 * 640 :]
     assert not own[: 10 * 640].any()
-    assert not at[: 12_000].any() and not at[52_000:].any()
+    assert not at[:12_000].any() and not at[52_000:].any()
     np.testing.assert_array_equal(at[12_000:32_000], samples[12_000:32_000])
     assert not at[32_000:35_200].any()  # line 3
     np.testing.assert_array_equal(at[35_200:52_000], samples[35_200:52_000])

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.adaptation_batches import consecutive_frames
-from mytalk_core.dubbing.title_frames import collect_takes, spread_pairs
 from mytalk_core.dubbing.planned_track import PlannedTrack
+from mytalk_core.dubbing.title_frames import collect_takes, spread_pairs
 from mytalk_core.media.colour import ColourTags
 from mytalk_core.media.decode import PlaneFrame
 from mytalk_core.media.planes import PlaneLayout, Planes

@@ -1,4 +1,4 @@
-"""A film of several people is dubbed person by person, and a changed line changes its own pieces."""
+"""A film of several people is dubbed person by person; a changed line changes its own pieces."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -108,7 +108,9 @@ def people(people_film: Path, work: Path, sample_clips: dict[str, SampleClip]) -
 
 
 @pytest.fixture(scope="module")
-def adam_speaks(people: Title, work: Path, small_networks: Networks) -> tuple[DubResult, PreparedTitle]:
+def adam_speaks(
+    people: Title, work: Path, small_networks: Networks
+) -> tuple[DubResult, PreparedTitle]:
     """The film in which Adam says everything, encoded without loss."""
     title = replace(people, member="adam")
     with running(title, work, small_networks, speech_of((0, 2.4)), LOSSLESS) as run:
@@ -257,9 +259,7 @@ def test_a_film_of_two_is_dubbed_from_stems_and_a_changed_stem_changes_its_lines
     tiny: BuiltFilm, small_networks: Networks, tmp_path: Path
 ) -> None:
     work, truth = tmp_path / "work", tiny.truth
-    spec = TitleSpec(
-        "tiny", tiny.film, "en", tiny.stems, tmp_path / "x.mp4", script=tiny.script
-    )
+    spec = TitleSpec("tiny", tiny.film, "en", tiny.stems, tmp_path / "x.mp4", script=tiny.script)
     results, stored = [], []
     changed, *_ = sorted(tiny.stems)
     quieter = tmp_path / "quieter.wav"
@@ -275,7 +275,9 @@ def test_a_film_of_two_is_dubbed_from_stems_and_a_changed_stem_changes_its_lines
     drawn = [line for line in first.report.lines if line.state is LineState.DRAWN]
     assert len(drawn) == len(visible)
     assert len({line.decision.member for line in drawn}) == 2
-    mine = [line.decision.member for line in drawn if line.character.casefold() == changed.casefold()]
+    mine = [
+        line.decision.member for line in drawn if line.character.casefold() == changed.casefold()
+    ]
     for each in second.report.segments:
         if mine[0] not in each.members:
             assert each.reused

@@ -99,9 +99,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     layout, tags = PlaneLayout(), ColourTags(1, 1, 1, 1)
     grey = [np.full((120, 160), 128, np.uint8) for _ in range(2)]
 
-    def shown(
-        film: FilmSource, first: int, starts: tuple[Fraction, ...]
-    ) -> Iterator[PlaneFrame]:
+    def shown(film: FilmSource, first: int, starts: tuple[Fraction, ...]) -> Iterator[PlaneFrame]:
         assert film is FILM
         for number, start in enumerate(starts, first):
             assert start == number / FPS
