@@ -161,7 +161,7 @@ def _order(options: DubOptions, artifacts: Artifacts) -> _Order:
 
 
 def _specified(options: DubOptions, artifacts: Artifacts) -> tuple[Title, Path, DubConfig]:
-    from mytalk_core.dubbing.opening import open_title, title_config
+    from mytalk_core.dubbing.opening import open_title
     from mytalk_core.dubbing.title_reader import read_title
 
     _refuse_beside_specification(options)
@@ -174,7 +174,10 @@ def _specified(options: DubOptions, artifacts: Artifacts) -> tuple[Title, Path, 
         *(path for path in (spec.music_and_effects, spec.mix, spec.script) if path),
     ]
     _check_outputs(spec.output, read)
-    return open_title(spec, artifacts), spec.output, title_config(spec.options)
+    title = open_title(spec, artifacts)
+    from mytalk_core.dubbing.title_configuration import title_config  # imports torch
+
+    return title, spec.output, title_config(spec.options)
 
 
 def _refuse_beside_specification(options: DubOptions) -> None:
@@ -195,9 +198,7 @@ def _refuse_beside_specification(options: DubOptions) -> None:
 
 
 def _clip(options: DubOptions, artifacts: Artifacts) -> tuple[Title, Path, DubConfig]:
-    from mytalk_core.dubbing.config import DubConfig
     from mytalk_core.dubbing.opening import ClipFiles, open_clip
-    from mytalk_core.dubbing.speaking_plan import SilencePolicy
     from mytalk_core.media.stream_choice import StreamChoice
     from mytalk_core.speech.languages import check_language
 
@@ -226,7 +227,15 @@ def _clip(options: DubOptions, artifacts: Artifacts) -> tuple[Title, Path, DubCo
         options.even_size,
         options.member,
     )
-    config = DubConfig(
+    return open_clip(files, artifacts), options.out, _clip_config(options)
+
+
+def _clip_config(options: DubOptions) -> DubConfig:
+    # Imports torch, so it is called once the inputs are checked.
+    from mytalk_core.dubbing.config import DubConfig
+    from mytalk_core.dubbing.speaking_plan import SilencePolicy
+
+    return DubConfig(
         seed=options.seed,
         articulation=options.articulation,
         guidance=options.guidance,
@@ -235,7 +244,6 @@ def _clip(options: DubOptions, artifacts: Artifacts) -> tuple[Title, Path, DubCo
         even_size=options.even_size,
         silence=SilencePolicy(options.keep_silent_mouths),
     )
-    return open_clip(files, artifacts), options.out, config
 
 
 def _check_outputs(out: Path, read: list[Path]) -> None:

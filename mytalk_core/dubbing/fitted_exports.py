@@ -1,11 +1,17 @@
 """The lines of a title as they are fitted, written beside its film."""
 
-from pathlib import Path
+from __future__ import annotations
 
-from mytalk_core.dubbing.title_graph import PlannedTitle
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.timecode import Timecode
 from mytalk_core.speech.as_fitted import FittedRow, as_fitted_csv, as_fitted_vtt
+
+if TYPE_CHECKING:
+    # Imports every network library, which the check of outputs does not need.
+    from mytalk_core.dubbing.title_graph import PlannedTitle
 
 
 def fitted_paths(film: Path) -> tuple[Path, Path]:

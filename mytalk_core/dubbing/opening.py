@@ -4,17 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mytalk_core.data.artifacts import Artifacts
-from mytalk_core.dubbing.config import DubConfig
 from mytalk_core.dubbing.film_sound import SoundRequest
 from mytalk_core.dubbing.film_source import FilmSource
 from mytalk_core.dubbing.opened_title import Stem, Title
-from mytalk_core.dubbing.speaking_plan import SilencePolicy
 from mytalk_core.dubbing.title_files import check_files
 from mytalk_core.dubbing.title_problems import title_error
 from mytalk_core.dubbing.title_range import range_seconds
 from mytalk_core.dubbing.title_spec import (
     ONE_STEM,
-    TitleOptions,
     TitleRange,
     TitleSpec,
 )
@@ -118,19 +115,6 @@ def open_title(spec: TitleSpec, artifacts: Artifacts) -> Title:
         replace_audio=options.replace_audio,
         spec=spec,
         notes=(*losses, *(str(warning) for warning in files.warnings)),
-    )
-
-
-def title_config(options: TitleOptions) -> DubConfig:
-    """How a title is dubbed, as its specification says."""
-    return DubConfig(
-        seed=options.seed,
-        articulation=options.articulation,
-        guidance=options.guidance,
-        adapt_seconds=options.adapt_seconds,
-        strict=options.strict,
-        even_size=options.even_size,
-        silence=SilencePolicy(options.keep_silent_mouths),
     )
 
 
