@@ -114,7 +114,7 @@ def inputs(
     (folder / "lines.srt").write_text("1\n00:00:00,000 --> 00:00:00,300\nHello.\n")
     (folder / "list.csv").write_text("source\nfilm.mp4\n")
     (folder / "catalogue.csv").write_text("video,speech,language\nfilm.mp4,speech.wav,en\n")
-    spec = "{language: en, film: film.mp4, dub: speech.wav, output: title.mp4}\n"
+    spec = "language: en\nfilm: film.mp4\ndub: speech.wav\noutput: title.mp4\n"
     (folder / "title.yaml").write_text(spec)
     (folder / "words").mkdir()
     write_manifest(folder / "manifest.parquet", [])

@@ -137,7 +137,8 @@ def dubbed(tmp_path_factory, sample_clips, landmarker_model, whisper_dir):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    reports = [folder / f"out.mp4.report.{kind}" for kind in ("html", "json")]
+    kinds = ("report.html", "report.json", "as-fitted.vtt", "as-fitted.csv")
+    reports = [folder / f"out.mp4.{kind}" for kind in kinds]
     assert sorted(folder.iterdir()) == sorted([*before, out, *reports])  # and nothing else is left
     return folder, json.loads(done.stdout)
 

@@ -13,9 +13,8 @@ from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.dubbing.notes import title_notes
 from mytalk_core.dubbing.opened_title import Title
-from mytalk_core.dubbing.opening import ClipFiles, open_clip, open_title, title_config
-from mytalk_core.dubbing.speaking_plan import SilencePolicy
-from mytalk_core.dubbing.title_spec import FilmTime, TitleOptions, TitleRange, TitleSpec
+from mytalk_core.dubbing.opening import ClipFiles, open_clip, open_title
+from mytalk_core.dubbing.title_spec import FilmTime, TitleRange, TitleSpec
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.audio import pcm16, read_audio
 from mytalk_core.speech.lines import Presence
@@ -219,9 +218,3 @@ def test_the_part_that_is_dubbed_is_given_in_seconds_or_timecodes(
 ) -> None:
     title = open_title(replace(spec, range=part), Artifacts(tmp_path / "work"))
     assert title.span == Interval(*map(Fraction, expected))
-
-
-def test_the_options_of_a_title_are_its_configuration() -> None:
-    config = title_config(TitleOptions(keep_silent_mouths=True, seed=7, adapt_seconds=3.0))
-    assert config.silence == SilencePolicy(keep=True)
-    assert (config.seed, config.adapt_seconds, config.articulation) == (7, 3.0, 1.1)
