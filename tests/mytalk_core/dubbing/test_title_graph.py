@@ -1,4 +1,4 @@
-"""A film of several people is dubbed person by person; a changed line changes its own pieces."""
+"""People of a film are dubbed one by one, and a changed line changes its own pieces."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The lines of a title as they sound in the film: recognised or of a script, of one or more stems."""
+"""The lines of a title as they sound in the film: recognised or of a script, in stems."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
