@@ -1,6 +1,7 @@
 """Dub one title: run its graph, write its film and its report."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,7 @@ from mytalk_core.dubbing.title_report.page import write_page
 from mytalk_core.dubbing.title_report.players import with_players
 from mytalk_core.dubbing.title_report.values import TitleReport
 from mytalk_core.dubbing.title_sound import title_sounds
+from mytalk_core.errors import OutputError
 from mytalk_core.media.damage import DamagedStretch
 from mytalk_core.media.output import atomic_path
 from mytalk_core.media.probe import probe_audio
@@ -72,9 +74,10 @@ def dub_title(context: TitleContext, title: Title, out: Path, monitor: Monitor) 
         with monitor.running("delivering"):
             timing = planned.film.found.faces.timing
             sound = title_sounds(context, title, planned.lines, timing.end)
-            checks = deliver_film(
-                context, timing, drawn.pieces, sound.sounds, not title.replace_audio, film
-            )
+            with _named_in_errors(out):
+                checks = deliver_film(
+                    context, timing, drawn.pieces, sound.sounds, not title.replace_audio, film
+                )
         with monitor.running("recognising the words"):
             planned = replace(planned, lines=with_words(planned.lines))
         if (failure := failed_checks(checks, out)) is not None:
@@ -93,6 +96,17 @@ def dub_title(context: TitleContext, title: Title, out: Path, monitor: Monitor) 
             start = report.facts.start_timecode or Timecode(0, report.facts.fps)
             write_fitted(out, planned, start)
     return _result(context, title, out, planned, report, monitor.seconds)
+
+
+@contextmanager
+def _named_in_errors(out: Path) -> Iterator[None]:
+    """Name the film where one of its temporary files cannot be written."""
+    try:
+        yield
+    except OutputError as error:
+        raise OutputError(
+            error.what, reason=error.reason, where=str(out), remedy=error.remedy
+        ) from error
 
 
 def _drawn(context: TitleContext, prepared: PreparedTitle) -> DrawnTitle:
