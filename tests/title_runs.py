@@ -28,6 +28,7 @@ from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import SpeechToMotion, save_model
 from mytalk_core.speech.transcript import Interval, Segment, Transcript
+from mytalk_core.speech.voice_activity import voice_intervals
 
 
 @dataclass(frozen=True)
@@ -64,21 +65,47 @@ class GivenWords:
         return self.transcript
 
 
+@dataclass(frozen=True)
+class WordsOfTheScript:
+    """Replaces the recogniser: the words of every stem are the script's, its voice is detected."""
+
+    def transcribe(
+        self,
+        samples: NDArray[np.float32],
+        script: tuple[Segment, ...],
+        advance: Callable[[float], None],
+        language: str,
+    ) -> Transcript:
+        """Return the script without times of its words."""
+        return Transcript(language or "en", script, voice_intervals(samples), "")
+
+
+@contextmanager
+def replaced_recogniser(
+    tools: DubTools, recogniser: GivenWords | WordsOfTheScript
+) -> Iterator[None]:
+    """Replace recognition within the block."""
+    before = tools.__dict__.pop("recogniser", None)
+    tools.__dict__["recogniser"] = recogniser
+    try:
+        yield
+    finally:
+        del tools.__dict__["recogniser"]
+        if before is not None:
+            tools.__dict__["recogniser"] = before
+
+
 @contextmanager
 def given_words(tools: DubTools, transcript: Transcript | None) -> Iterator[None]:
     """Replace recognition and the detection of voice within the block; None does not."""
     if transcript is None:
         yield
         return
-    before = tools.__dict__.pop("recogniser", None)
-    tools.__dict__["recogniser"] = GivenWords(transcript)
-    try:
-        with patch.object(title_lines, "voice_intervals", lambda samples: transcript.voice):
-            yield
-    finally:
-        del tools.__dict__["recogniser"]
-        if before is not None:
-            tools.__dict__["recogniser"] = before
+    with (
+        replaced_recogniser(tools, GivenWords(transcript)),
+        patch.object(title_lines, "voice_intervals", lambda samples: transcript.voice),
+    ):
+        yield
 
 
 def context_of(

@@ -240,5 +240,5 @@ def test_a_separate_process_prints_one_line(media: Path, out: Path):
 
     assert (process.returncode, found) == (2, "")
     (line,) = message.splitlines()
-    assert line.startswith("mytalk: slate.mp4: shows no face")
+    assert line.startswith(f"mytalk: {media / 'slate.mp4'}: shows no face")
     assert list(out.iterdir()) == []

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -29,7 +30,14 @@ from mytalk_core.media.audio import pcm16, read_audio, write_wav
 from mytalk_core.media.decode import iter_planes
 from mytalk_core.speech.transcript import Transcript
 from tests.films.build import BuildOptions, BuiltFilm, tiny_film
-from tests.title_runs import Networks, context_of, given_words, speech_of
+from tests.title_runs import (
+    Networks,
+    WordsOfTheScript,
+    context_of,
+    given_words,
+    replaced_recogniser,
+    speech_of,
+)
 
 RunFfmpeg = Callable[..., Path]
 LOSSLESS = DubConfig(crf=0)
@@ -267,10 +275,17 @@ def test_a_film_of_two_is_dubbed_from_stems_and_a_changed_stem_changes_its_lines
     write_wav(quieter, pcm16(0.5 * sound), 16_000)
     for number, stems in enumerate((tiny.stems, {**tiny.stems, changed: quieter})):
         title = open_title(replace(spec, dub=stems), Artifacts(work))
-        with running(title, work, small_networks, None, DubConfig()) as run:
+        with (
+            replaced_recogniser(small_networks.tools, WordsOfTheScript()),
+            running(title, work, small_networks, None, DubConfig()) as run,
+        ):
             results.append(run.dub(tmp_path / f"{number}.mp4"))
         stored.append(written(work, "draw"))
     first, second = results
+    with av.open(str(first.film)) as film:
+        sounds = film.streams.audio
+        assert len(sounds) == 2  # the dub, then the film's own
+        assert [bool(each.disposition & 1) for each in sounds] == [True, False]
     visible = [line for line in truth.lines if line.said.value == "visible"]
     drawn = [line for line in first.report.lines if line.state is LineState.DRAWN]
     assert len(drawn) == len(visible)
