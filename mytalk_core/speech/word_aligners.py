@@ -20,6 +20,7 @@ from mytalk_core.speech.transcript import Word, is_spaced
 
 LONGEST_STRETCH = Fraction(30)  # seconds that Whisper processes at once
 _SPECTRUM_FRAMES = 3000  # of LONGEST_STRETCH
+_LEAST_FRAMES = 2  # of the spectrum: one frame of the encoder
 _MOST_TOKENS = 440  # Whisper's decoder holds 448, including a few special ones
 _ATTENTION_STEP = Fraction(1, 50)  # seconds; the encoder's frames
 # Whisper attends to a word before it is spoken: 60 ms on GRID (17 speakers, 45 to 110 ms).
@@ -63,6 +64,8 @@ class AttentionAligner:
             return ()
         spectrum = self._whisper.feature_extractor(audio)
         frames = min(spectrum.shape[-1] - 1, _SPECTRUM_FRAMES)
+        if frames < _LEAST_FRAMES:
+            return ()
         encoded = self._whisper.encode(pad_or_trim(spectrum[..., :frames]))
         pieces = self._whisper.find_alignment(self._tokenizer, [tokens], encoded, frames)[0]
         duration = Fraction(len(audio), SPEECH_SAMPLE_RATE)

@@ -146,6 +146,19 @@ def test_text_without_alignment_is_spread_over_the_voice(
     assert all(word.interval for word in segment.words)
 
 
+@pytest.mark.parametrize("samples", [1, 80, 319, 320])
+def test_words_of_a_line_that_hardly_has_voice_are_within_it(
+    recogniser: Recogniser, speech: NDArray[np.float32], twice: Transcript, samples: int
+) -> None:
+    onset = twice.voice[0].start
+    end = onset + Fraction(samples, RATE)
+    line = Segment("Are you there?", onset - 1, end)
+    (segment,) = recogniser.transcribe(speech, [line]).segments
+    assert [word.text for word in segment.words] == ["Are", "you", "there?"]
+    for word in segment.words:
+        assert word.interval is None or onset <= word.interval.start <= word.interval.end <= end
+
+
 @pytest.mark.parametrize("samples", [0, 1, 1600, 5 * RATE])
 def test_without_speech_the_transcript_is_empty(recogniser: Recogniser, samples: int) -> None:
     silence = np.zeros(samples, np.float32)
