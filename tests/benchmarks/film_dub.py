@@ -1,0 +1,220 @@
+"""The acceptance tables of films: test film 1, dubbed.
+
+    python -m tests.benchmarks.film_dub FILMS WORK [--parts PART...] [--share N] [--lines N...]
+        [--repeat N]
+
+FILMS has the built test films, WORK keeps titles, dubs and artifacts: the same command goes on
+where it was stopped. Parts:
+
+    speakers   members, shots, and who says each line, with the script's names and without
+    fit        lengths of the fitted lines
+    untouched  samples outside of drawn mouths, before encoding; every `--share`th piece with lips
+    lips       delivered lips against the fitted sound, by the evaluation copy of the sync expert
+    redub      one changed line; characters that change places in the cast map
+    language   the same film with other sentences
+    cost       time of dubs of `--lines` lines, each in a new work folder that has the film's faces
+    memory     the film repeated, with as many lines as once
+"""
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mytalk_core.sync.expert import load_expert
+from mytalk_core.sync.expert_file import Purpose
+from tests.benchmarks.command_cost import run_mytalk
+from tests.benchmarks.film_dub_checks import (
+    delivered_scores,
+    fit_rows,
+    lip_rows,
+    member_rows,
+    own_scores,
+    untouched_rows,
+)
+from tests.benchmarks.film_dub_costs import (
+    Dubbed,
+    cost_rows,
+    dubbed,
+    line_rows,
+    pieces_of,
+    redub_rows,
+    reuse_rows,
+    share_of_looking,
+    usage_rows,
+)
+from tests.benchmarks.film_dub_opened import as_people, opened, people_of
+from tests.benchmarks.film_dub_titles import (
+    changed_title,
+    other_language,
+    other_member,
+    short_title,
+    unnamed_title,
+    whole_title,
+)
+from tests.benchmarks.speaker_accuracy import report
+from tests.films.build import BuildOptions, BuiltFilm, film_one
+
+CHANGED_LINE = 19
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A film, and where its dubs are kept."""
+
+    film: BuiltFilm
+    work: Path
+    share: int
+    lines: tuple[int, ...]
+    repeat: int
+
+    @property
+    def store(self) -> Path:
+        """The work folder that all dubs of the film share."""
+        return self.work / "store"
+
+    def titles(self, name: str) -> Path:
+        """The folder of a title."""
+        return self.work / "titles" / name
+
+    @cached_property
+    def whole(self) -> Dubbed:
+        """The dub of all lines."""
+        return dubbed(whole_title(self.film, self.titles("whole")), self.store)
+
+
+def speakers(bench: Bench) -> None:
+    """Print members, shots and the speakers of all lines."""
+    truth = bench.film.truth
+    unnamed = unnamed_title(bench.film, bench.titles("unnamed"))
+    for name, path in (("names in the script", bench.whole.title.path), ("no names", unnamed.path)):
+        with opened(path, bench.store) as title:
+            planned = title.planned()
+            people = people_of(planned, truth)
+            show(f"members, {name}", member_rows(planned, truth, people))
+            report(name, truth, *as_people(planned, people))
+
+
+def fit(bench: Bench) -> None:
+    """Print the lengths of the fitted lines."""
+    with opened(bench.whole.title.path, bench.store) as title:
+        show("fitted lines", fit_rows(title.planned()))
+
+
+def untouched(bench: Bench) -> None:
+    """Print how many samples of frames and faces that say nothing differ."""
+    truth = bench.film.truth
+    with opened(bench.whole.title.path, bench.store) as title:
+        planned = title.planned()
+        prepared = title.prepared(planned)
+        people = people_of(planned, truth)
+        show(
+            "samples before encoding",
+            untouched_rows(title, planned, prepared, truth, people, bench.share),
+        )
+
+
+def lips(bench: Bench) -> None:
+    """Print the offsets of the delivered lips."""
+    truth, expert = bench.film.truth, load_expert(Purpose.EVALUATION)
+    with opened(bench.whole.title.path, bench.store) as title:
+        planned = title.planned()
+        people = people_of(planned, truth)
+        film = bench.whole.title.output
+        scores = delivered_scores(title, planned, film, truth, people, expert)
+        show("lips against the fitted sound", lip_rows("dub", scores))
+        show("the film's own", lip_rows("own lips and sound", own_scores(planned, truth, expert)))
+
+
+def redub(bench: Bench) -> None:
+    """Print what a changed line, and a changed cast map, draw again."""
+    before = pieces_of(bench.whole)
+    title = changed_title(bench.film, bench.titles("changed"), CHANGED_LINE)
+    second = dubbed(title, bench.store)
+    after = pieces_of(second)
+    show("one changed line", redub_rows(bench.whole, second, before, after))
+    show("", {**cost_rows("first run", bench.whole), **cost_rows("second run", second)})
+    with opened(bench.whole.title.path, bench.store) as each:
+        people = people_of(each.planned(), bench.film.truth)
+    ids = {person: member for member, person in people.items()}
+    cast = {"Fay": ids["s31"] or "", "Eva": ids["s33"] or ""}
+    changed = other_member(bench.film, bench.titles("member"), cast)
+    run_mytalk(["dub", changed.path, "--work", bench.store, "--dry-run"])
+
+
+def language(bench: Bench) -> None:
+    """Print what a dub with other sentences reuses."""
+    before = pieces_of(bench.whole).keys
+    second = dubbed(other_language(bench.film, bench.titles("language")), bench.store)
+    show("second language, artifacts", reuse_rows(before, pieces_of(second).keys))
+    show("", {**cost_rows("first", bench.whole), **cost_rows("second", second)})
+    first, then = bench.whole.cost, second.cost
+    saved = f"{1 - then.wall / first.wall:.0%}; {1 - then.cpu / first.cpu:.0%}"
+    show("", {"share of the whole time saved; of processor time": saved})
+
+
+def cost(bench: Bench) -> None:
+    """Print the time of dubs by the seconds of visible speech."""
+    assert bench.whole  # makes what looks at the film
+    runs = []
+    for count in bench.lines:
+        store = share_of_looking(bench.store, bench.work / f"store-{count}")
+        runs.append(dubbed(short_title(bench.film, bench.titles(f"lines-{count}"), count), store))
+        rows = cost_rows(f"{count} lines", runs[-1])
+        show("", {f"{count} lines: visible speech, s": f"{runs[-1].visible_speech:.1f}", **rows})
+    if len(runs) > 1:
+        show("time of a dub", line_rows(runs))
+
+
+def memory(bench: Bench) -> None:
+    """Print the memory of the film, and of the film repeated."""
+    film = film_one(bench.film.folder.parent, options=BuildOptions(repeat=bench.repeat))
+    name = f"repeated-{bench.repeat}"
+    run = dubbed(short_title(film, bench.titles(name), 12), bench.work / f"store-{name}")
+    show("memory", {**cost_rows("once", bench.whole), **cost_rows(name, run)})
+    show(f"work folder of {name}, MB", usage_rows(run.store))
+    show("work folder, MB", usage_rows(bench.store))
+
+
+PARTS: Mapping[str, Callable[[Bench], None]] = {
+    each.__name__: each for each in (speakers, fit, untouched, lips, redub, language, cost, memory)
+}
+
+
+def show(title: str, rows: Mapping[str, str]) -> None:
+    """Print a table of two columns."""
+    table = Table("measured", "", title=title or None, title_justify="left")
+    for row in rows.items():
+        table.add_row(*row)
+    Console(width=120).print(table)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("films", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=[*PARTS][:-1])
+    parser.add_argument("--share", type=int, default=4)
+    parser.add_argument("--lines", type=int, nargs="+", default=[6, 12, 24, 48])
+    parser.add_argument("--repeat", type=int, default=3)
+    given = parser.parse_args()
+    bench = Bench(
+        film_one(given.films.absolute()),
+        given.work.absolute(),
+        given.share,
+        tuple(given.lines),
+        given.repeat,
+    )
+    for part in given.parts:
+        PARTS[part](bench)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""What dubs of test film 1 cost: in one go, after a change, in another language, by length."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+
+from mytalk_core.dubbing.piece_drawing import DRAW, DrawnPiece, PieceRequest
+from mytalk_core.dubbing.title_report.document import Document, document_path, read_document
+from tests.benchmarks.command_cost import CommandCost, run_mytalk
+from tests.benchmarks.film_dub_opened import Keys, opened
+from tests.benchmarks.film_dub_titles import TitleFile
+
+Rows = dict[str, str]
+
+_LOOKING = ("digest", "sound", "observe", "faces", "embed", "cast", "evidence")
+"""Stages that look at the film, and what identifies its files."""
+
+
+@dataclass(frozen=True)
+class Dubbed:
+    """A title that was dubbed by the command."""
+
+    title: TitleFile
+    store: Path
+    cost: CommandCost
+    report: Document
+
+    @property
+    def drawing(self) -> float:
+        """Seconds that drawing took, elapsed."""
+        return sum(each["seconds"] for each in self.report["stages"] if each["name"] == "drawing")
+
+    @property
+    def visible_speech(self) -> float:
+        """Seconds of lines with new lips, as they sound in the film."""
+        return sum(
+            line["fit"]["interval"]["end"]["seconds"] - line["fit"]["interval"]["start"]["seconds"]
+            for line in self.report["lines"]
+            if line["drawn_frames"] and line["fit"]
+        )
+
+
+def dubbed(title: TitleFile, store: Path) -> Dubbed:
+    """Dub a title with the command, unless it stands there with its cost."""
+    kept = title.path.with_name("cost.json")
+    if not (kept.is_file() and title.output.is_file()):
+        cost = run_mytalk(["dub", title.path, "--work", store])
+        kept.write_text(json.dumps(asdict(cost)), encoding="utf-8")
+    cost = CommandCost(**json.loads(kept.read_text(encoding="utf-8")))
+    return Dubbed(title, store, cost, read_document(document_path(title.output)))
+
+
+def cost_rows(name: str, run: Dubbed) -> Rows:
+    """Time and memory of one run."""
+    cost = run.cost
+    return {
+        f"{name}: seconds; of processor": f"{cost.wall:.0f}; {cost.cpu:.0f} (load {cost.load:.1f})",
+        f"{name}: of these drawing": f"{run.drawing:.0f}",
+        f"{name}: peak memory, MB": f"{cost.peak / 1e6:.0f}",
+    }
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The pieces of a dubbed title, by frames [first, end)."""
+
+    drawn: Mapping[tuple[int, int], bool]  # whether faces are drawn in them
+    digests: Mapping[tuple[int, int], str]  # of the encoded files
+    keys: Keys  # of all artifacts of the title
+
+
+def pieces_of(run: Dubbed) -> Pieces:
+    """Read the pieces of a title that was dubbed."""
+    with opened(run.title.path, run.store) as title:
+        requests = title.prepared(title.planned()).requests
+        spans = [_span(request) for request in requests]
+        pieces = list(title.context.made(DRAW, requests))
+        return Pieces(
+            {span: bool(each.redraws) for span, each in zip(spans, requests, strict=True)},
+            {span: _digest(each) for span, each in zip(spans, pieces, strict=True)},
+            title.keys(),
+        )
+
+
+def redub_rows(first: Dubbed, second: Dubbed, before: Pieces, after: Pieces) -> Rows:
+    """What a second run with a changed line kept of the first one."""
+    drawn = [span for span, each in after.drawn.items() if each]
+    kept = [span for span in drawn if before.digests.get(span) == after.digests[span]]
+    same = sum(before.digests.get(span) == digest for span, digest in after.digests.items())
+    frames, again = _frames(drawn), _frames(set(drawn) - set(kept))
+    equal, packets = _equal_packets(first.title.output, second.title.output)
+    return {
+        "pieces; with equal bytes in both runs": f"{len(after.digests)}; {same}",
+        "pieces with new lips; equal": f"{len(drawn)}; {len(kept)}",
+        "frames with new lips; drawn again": f"{frames}; {again}",
+        "share of drawn frames saved": f"{1 - again / frames:.1%}",
+        "seconds of drawing, first and second run": f"{first.drawing:.1f}; {second.drawing:.1f}",
+        "packets of the delivered pictures; equal": f"{packets}; {equal}",
+    }
+
+
+def reuse_rows(before: Keys, after: Keys) -> Rows:
+    """How many artifacts of a title were there before, by stage."""
+    return {
+        f"{stage}: made; reused": (
+            f"{len(keys - before.get(stage, frozenset()))};"
+            f" {len(keys & before.get(stage, frozenset()))}"
+        )
+        for stage, keys in after.items()
+    }
+
+
+def share_of_looking(store: Path, folder: Path) -> Path:
+    """A new work folder with the artifacts that only look at the film."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        for stage in _LOOKING:
+            if (store / stage).is_dir():
+                shutil.copytree(store / stage, folder / stage, copy_function=os.link)
+    return folder
+
+
+def line_rows(runs: Sequence[Dubbed]) -> Rows:
+    """The least-squares lines of time over seconds of visible dubbed speech."""
+    seconds = np.array([run.visible_speech for run in runs])
+    rows = {}
+    for name, values in (
+        ("elapsed", [run.cost.wall for run in runs]),
+        ("processor", [run.cost.cpu for run in runs]),
+    ):
+        slope, start = np.polyfit(seconds, values, 1)
+        rest = np.var(np.array(values) - (slope * seconds + start))
+        fit = 1 - rest / np.var(values)
+        rows[f"{name} time, s"] = (
+            f"{start:.1f} + {slope:.2f} a second of visible speech, r2 {fit:.3f}"
+        )
+    return rows
+
+
+def usage_rows(store: Path) -> Rows:
+    """Megabytes of a work folder by stage."""
+    sizes = {
+        stage.name: sum(file.stat().st_size for file in stage.rglob("*") if file.is_file())
+        for stage in store.iterdir()
+        if stage.is_dir()
+    }
+    rows = {
+        stage: f"{size / 1e6:.1f}" for stage, size in sorted(sizes.items(), key=lambda e: -e[1])
+    }
+    return {**rows, "all": f"{sum(sizes.values()) / 1e6:.1f}"}
+
+
+def _span(request: PieceRequest) -> tuple[int, int]:
+    return request.first, request.first + len(request.starts)
+
+
+def _frames(spans: Sequence[tuple[int, int]] | set[tuple[int, int]]) -> int:
+    return sum(end - first for first, end in spans)
+
+
+def _digest(piece: DrawnPiece) -> str:
+    return hashlib.sha256(piece.picture.read_bytes()).hexdigest()
+
+
+def _equal_packets(one: Path, other: Path) -> tuple[int, int]:
+    """How many picture packets of two films are equal, and how many there are."""
+    first, second = _packets(one), _packets(other)
+    return sum(second.get(pts) == data for pts, data in first.items()), len(first)
+
+
+def _packets(film: Path) -> dict[int, bytes]:
+    with av.open(str(film)) as container:
+        return {
+            packet.pts: hashlib.sha256(bytes(packet)).digest()
+            for packet in container.demux(video=0)
+            if packet.pts is not None
+        }
