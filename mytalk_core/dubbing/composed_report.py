@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
@@ -12,11 +11,18 @@ from numpy.typing import NDArray
 
 from mytalk_core.data.recipe import ResultKind, made_with
 from mytalk_core.dubbing.delivery_checks import Check
+from mytalk_core.dubbing.drawn_title import DrawnTitle
 from mytalk_core.dubbing.left_alone_reason import LeftAlone, count_reasons
 from mytalk_core.dubbing.notes import language_notes_of
 from mytalk_core.dubbing.opened_title import Title
-from mytalk_core.dubbing.piece_drawing import DrawnPiece
-from mytalk_core.dubbing.report_pictures import FramePictures, data_uri, jpeg
+from mytalk_core.dubbing.report_pictures import data_uri, jpeg
+from mytalk_core.dubbing.reported_lines import (
+    DrawnOpening,
+    drawn_openings,
+    reported_lines,
+    shown_pictures,
+    spread_over,
+)
 from mytalk_core.dubbing.title_context import TitleContext
 from mytalk_core.dubbing.title_delivery import changed_frames
 from mytalk_core.dubbing.title_graph import PlannedTitle, PreparedTitle
@@ -24,10 +30,7 @@ from mytalk_core.dubbing.title_plan import Segment, TitlePlan
 from mytalk_core.dubbing.title_report.curves import MouthOpening, ReportedCurves, reported_curves
 from mytalk_core.dubbing.title_report.values import (
     Finding,
-    FramePair,
     LeftAloneStretch,
-    LineFit,
-    LinePicture,
     ReportedLine,
     ReportedMember,
     ReportedSegment,
@@ -38,31 +41,17 @@ from mytalk_core.dubbing.title_report.values import (
     TitleFacts,
     TitleReport,
 )
-from mytalk_core.films.face_track import FaceTrack
 from mytalk_core.films.film_faces import FilmFaces, track_id
 from mytalk_core.films.members import Member, TrackId
-from mytalk_core.films.speaking import LineSpeaker, Speaking
+from mytalk_core.films.speaking import Speaking
 from mytalk_core.media.probe import probe_audio
 from mytalk_core.media.timecode import film_timecode
-from mytalk_core.speech.fitting import FittedLine
-from mytalk_core.speech.lines import DubLine
 from mytalk_core.speech.loudness import loudness_dbfs
-from mytalk_core.speech.transcript import Interval, Word
 
 V = TypeVar("V")
 
 _PAIRS = 6  # frames shown before and after
-_STRIP = 3  # pictures of a line
-_PICTURED = 160  # lines with pictures: some 8 MB of the page
 _UNSURE = 0.8  # confidence of a speaker below which a person should look at the line
-
-
-@dataclass(frozen=True)
-class DrawnTitle:
-    """The drawn pieces of a title, in order."""
-
-    pieces: tuple[DrawnPiece, ...]
-    reused: tuple[bool, ...]  # whether each was stored before
 
 
 @dataclass(frozen=True)
@@ -80,11 +69,11 @@ class Delivered:
 def compose_report(context: TitleContext, title: Title, done: Delivered) -> TitleReport:
     """Compose the report of a title."""
     planned, film = done.planned, done.planned.film
-    openings = _openings(planned.plan, done.drawn)
+    openings = drawn_openings(planned.plan, done.drawn)
     left_alone = planned.plan.reasons(changed_frames(done.drawn.pieces))
     facts = _facts(context, title, planned)
-    shown = _shown(done.drawn, planned)
-    lines = tuple(_lines(planned, openings, shown))
+    shown = shown_pictures(done.drawn, planned)
+    lines = tuple(reported_lines(planned, openings, shown))
     return TitleReport(
         facts=facts,
         shots=tuple(
@@ -100,7 +89,7 @@ def compose_report(context: TitleContext, title: Title, done: Delivered) -> Titl
         frames_left_alone=count_reasons(left_alone),
         left_alone=tuple(_stretches(left_alone)),
         voice=tuple(part for line in planned.lines.spoken for part in line.voice),
-        pairs=tuple(each.pair() for each in _some(shown, _PAIRS)),
+        pairs=tuple(each.pair() for each in spread_over(shown, _PAIRS)),
         stages=tuple(ReportedStage(name, seconds) for name, seconds in done.seconds.items()),
         versions={**made_with(ResultKind.DUBBING), **_weights(context)},
         script_faults=tuple(str(fault) for fault in title.script_faults),
@@ -135,43 +124,7 @@ def _detected(planned: PlannedTitle) -> str:
     return next(iter(planned.lines.transcripts.values())).detected_language
 
 
-@dataclass(frozen=True)
-class _Opening:
-    """Mouth opening of a track's T frames, inter-ocular units; NaN where nothing is drawn."""
-
-    member: str
-    track: FaceTrack
-    target: NDArray[np.float64]  # (T,)
-    source: NDArray[np.float64]  # (T,)
-
-    def drawn(self, first: int = 0, end: int | None = None) -> int:
-        """Frames with new lips among frames [first, end) of the film."""
-        low = max(first - self.track.first, 0)
-        high = len(self.target) if end is None else max(end - self.track.first, 0)
-        return int(np.isfinite(self.target[low:high]).sum())
-
-
-def _openings(plan: TitlePlan, drawn: DrawnTitle) -> Mapping[TrackId, _Opening]:
-    """The mouth opening of every track of the plan."""
-    found = {
-        track_id(each.studied.track): _Opening(
-            each.member,
-            each.studied.track,
-            np.full(len(each.studied.track), np.nan),
-            np.full(len(each.studied.track), np.nan),
-        )
-        for each in plan.tracks
-    }
-    for segment, piece in zip(plan.segments, drawn.pieces, strict=True):
-        for redraw, face in zip(segment.redraws, piece.faces, strict=True):
-            track = plan.tracks[redraw.track].studied.track
-            here = slice(segment.first - track.first, segment.end - track.first)
-            found[track_id(track)].target[here] = face.target
-            found[track_id(track)].source[here] = face.source
-    return found
-
-
-def _curves(planned: PlannedTitle, openings: Mapping[TrackId, _Opening]) -> ReportedCurves:
+def _curves(planned: PlannedTitle, openings: Mapping[TrackId, DrawnOpening]) -> ReportedCurves:
     timing = planned.film.found.faces.timing
     times = np.array([float(start) for start in timing.starts])
     levels = [
@@ -185,7 +138,7 @@ def _curves(planned: PlannedTitle, openings: Mapping[TrackId, _Opening]) -> Repo
     return reported_curves(np.max(levels, axis=0).astype(np.float64), mouths, timing.fps)
 
 
-def _members(done: Delivered, openings: Mapping[TrackId, _Opening]) -> Iterator[ReportedMember]:
+def _members(done: Delivered, openings: Mapping[TrackId, DrawnOpening]) -> Iterator[ReportedMember]:
     film, prepared = done.planned.film, done.prepared
     faces = film.found.faces
     fps = faces.timing.fps
@@ -215,7 +168,9 @@ def _portrait(member: Member, faces: FilmFaces) -> str | None:
     return data_uri(jpeg(np.asarray(faces.pictures.read()[best.row])))
 
 
-def _tracks(planned: PlannedTitle, openings: Mapping[TrackId, _Opening]) -> Iterator[ReportedTrack]:
+def _tracks(
+    planned: PlannedTitle, openings: Mapping[TrackId, DrawnOpening]
+) -> Iterator[ReportedTrack]:
     film, plans = planned.film, {track_id(t.studied.track): t for t in planned.plan.tracks}
     for track in film.found.faces.tracks:
         id = track_id(track)
@@ -260,83 +215,6 @@ def _runs(flags: NDArray[np.bool_], first: int) -> Iterator[tuple[int, int]]:
         place = end
 
 
-def _lines(
-    planned: PlannedTitle, openings: Mapping[TrackId, _Opening], shown: Sequence["_Shown"]
-) -> Iterator[ReportedLine]:
-    lines, speakers = planned.lines.lines, planned.speakers
-    pictured = _pictured(speakers)
-    for line, fitted, speaker in zip(lines, planned.lines.fitted, speakers, strict=True):
-        drawn = _drawn_frames(fitted.interval, speaker, planned, openings)
-        strip = [each for each in shown if _within(each.time, fitted.interval)]
-        yield ReportedLine(
-            number=line.number,
-            text=line.text,
-            character=line.character,
-            slot=line.slot,
-            decision=speaker.decision,
-            drawn_frames=drawn,
-            fit=_fit(fitted),
-            skipped="" if drawn else _why_skipped(line, speaker),
-            words=tuple(_in_film(word, fitted) for word in line.words),
-            strip=tuple(each.mouth() for each in _some(strip, _STRIP))
-            if line.number in pictured
-            else (),
-        )
-
-
-def _pictured(speakers: Sequence[LineSpeaker]) -> set[int]:
-    """Lines that are shown with pictures: the least certain ones, and a sample of the others."""
-    by_doubt = sorted(speakers, key=lambda each: each.decision.confidence)
-    doubtful = [each.line for each in by_doubt[: _PICTURED // 2]]
-    return {*doubtful, *(each.line for each in _some(speakers, _PICTURED // 2))}
-
-
-def _within(time: Fraction, interval: Interval) -> bool:
-    return interval.start <= time < interval.end
-
-
-def _in_film(word: Word, fitted: FittedLine) -> Word:
-    """A word at its time in the film."""
-    time = word.interval
-    if time is None:
-        return word
-    return word.at(Interval(fitted.time_map.at(time.start), fitted.time_map.at(time.end)))
-
-
-def _drawn_frames(
-    interval: Interval,
-    speaker: LineSpeaker,
-    planned: PlannedTitle,
-    openings: Mapping[TrackId, _Opening],
-) -> int:
-    """Frames in which the lips of a line's speaker are drawn while it is said."""
-    fps = planned.film.found.faces.timing.fps
-    if speaker.decision.speaking is not Speaking.ON_SCREEN:
-        return 0
-    first, end = int(interval.start * fps), int(interval.end * fps) + 1
-    return sum(
-        each.drawn(first, end)
-        for each in openings.values()
-        if each.member == speaker.decision.member
-    )
-
-
-def _fit(fitted: FittedLine) -> LineFit | None:
-    if fitted.sound is None:
-        return None
-    return LineFit(
-        fitted.interval, fitted.speed, fitted.pauses, fitted.gap, fitted.excess, fitted.text
-    )
-
-
-def _why_skipped(line: DubLine, speaker: LineSpeaker) -> str:
-    if line.sound is None:
-        return "the stem is silent in its slot"
-    if speaker.decision.speaking is Speaking.ON_SCREEN:
-        return "the mouth of its speaker cannot be drawn here"
-    return speaker.decision.why
-
-
 def _segments(done: Delivered) -> Iterator[ReportedSegment]:
     plan = done.planned.plan
     for number, (segment, reused) in enumerate(
@@ -350,51 +228,6 @@ def _segments(done: Delivered) -> Iterator[ReportedSegment]:
 
 def _drawn_members(segment: Segment, plan: TitlePlan) -> tuple[str, ...]:
     return tuple(sorted({plan.tracks[redraw.track].member for redraw in segment.redraws}))
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """A frame before and after, on disk."""
-
-    time: Fraction  # seconds of the film
-    pictures: FramePictures
-
-    def pair(self) -> FramePair:
-        """The whole frame and the mouth."""
-        paths = self.pictures
-        return FramePair(
-            self.time,
-            _read(paths.source),
-            _read(paths.dubbed),
-            _read(paths.mouth_source),
-            _read(paths.mouth_dubbed),
-        )
-
-    def mouth(self) -> LinePicture:
-        """The mouth alone."""
-        return LinePicture(
-            self.time, _read(self.pictures.mouth_source), _read(self.pictures.mouth_dubbed)
-        )
-
-
-def _read(path: Path) -> str:
-    return data_uri(path.read_bytes())
-
-
-def _shown(drawn: DrawnTitle, planned: PlannedTitle) -> list[_Shown]:
-    starts = planned.film.found.faces.timing.starts
-    return [
-        _Shown(starts[piece.shown.frame], piece.shown.pictures)
-        for piece in drawn.pieces
-        if piece.shown is not None
-    ]
-
-
-def _some(values: Sequence[V], count: int) -> list[V]:
-    """A few of them, spread evenly."""
-    if len(values) <= count:
-        return list(values)
-    return [values[at] for at in np.linspace(0, len(values) - 1, count).round().astype(int)]
 
 
 def _stretches(reasons: Sequence[LeftAlone | None]) -> Iterator[LeftAloneStretch]:

@@ -29,7 +29,7 @@ class LeftAlone(StrEnum):
 _TEXTS = {
     LeftAlone.NO_FACE: "no face",
     LeftAlone.OTHER_FACE: "another face of the shot is larger",
-    LeftAlone.SILENT: "nobody in the picture speaks",
+    LeftAlone.SILENT: "no one in the picture speaks",
     LeftAlone.TOO_SHORT: "the face is seen too briefly",
     LeftAlone.TOO_SMALL: "the face is too small",
     LeftAlone.TURNED: "the head is turned too far",

@@ -7,8 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from mytalk_core.data.page import report_path
-from mytalk_core.dubbing.composed_report import Delivered, DrawnTitle, compose_report
+from mytalk_core.dubbing.composed_report import Delivered, compose_report
 from mytalk_core.dubbing.delivery_checks import failed_checks
+from mytalk_core.dubbing.drawn_title import DrawnTitle
 from mytalk_core.dubbing.fitted_exports import write_fitted
 from mytalk_core.dubbing.left_alone_reason import LeftAlone, counts_text
 from mytalk_core.dubbing.monitor import Monitor

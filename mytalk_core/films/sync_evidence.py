@@ -1,6 +1,6 @@
 """Is a face in step with a sound: against the same face under other sounds.
 
-People who move their mouths in natural speech are told apart from the one who is recorded only by
+In natural speech, people who move their mouths differ from the one who is recorded only by
 comparison in step, at the one offset of the film. How similar a face is to sounds that are not its
 own differs from face to face, so that each face has its own null distribution.
 """

@@ -9,7 +9,7 @@ fits:
 3. a change of speech that is not noticeable (`FitConfig.unnoticed`);
 4. time in the slot before its onset;
 5. faster speech, up to `FitConfig.limit`;
-6. the gap before its slot, last since nobody should answer before the question ends.
+6. the gap before its slot, last, since an answer must not start before its question ends.
 
 What remains is cut off at the end and reported as `excess`: neither the neighbour nor the speed
 pays for it. A line that is clearly shorter than the slot of a script grows in its pauses, then by

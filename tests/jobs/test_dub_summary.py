@@ -73,7 +73,7 @@ def test_people_read_counts_reasons_and_files(result: DubResult) -> None:
     text = dub_summary(result)
     for part in (
         "40 of 100 frames have new lips; 4.0 s, 25.0 frames/s",
-        "50 left alone: nobody in the picture speaks",
+        "50 left alone: no one in the picture speaks",
         "lines: 1 drawn, 1 off screen, 1 skipped",
         "film:   out.mp4",
         "report: out.mp4.report.html",
@@ -102,7 +102,7 @@ def test_warnings_name_what_is_wrong(result: DubResult) -> None:
     )
     none = replace(result, left_alone={LeftAlone.SILENT: 100})
     assert any(
-        "no frame has new lips (nobody in the picture speaks: 100)" in each
+        "no frame has new lips (no one in the picture speaks: 100)" in each
         for each in dub_warnings(TITLE, none)
     )
     holed = replace(result, damage=(DamagedStretch(Fraction(1), Fraction(2), 3, 0),))

@@ -110,7 +110,7 @@ class ReportedTrack:
     """A face track of the film, and what became of its frames."""
 
     id: TrackId
-    member: str | None  # id; None of a face that nobody could speak with
+    member: str | None  # id; None of a face that belongs to no member
     first: int
     end: int
     drawn_frames: int

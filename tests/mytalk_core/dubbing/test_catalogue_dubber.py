@@ -62,7 +62,7 @@ def test_the_row_of_a_catalogue_has_all_warnings_of_its_title(
         "alpha channel",
         "recognised as en",
         "the film ends 0.5 s before the speech does",
-        "no frame has new lips (nobody in the picture speaks: 12)",
+        "no frame has new lips (no one in the picture speaks: 12)",
     ):
         assert warning in dubbed.warning
     assert (dubbed.frames, dubbed.rendered_frames) == (12, 0)
