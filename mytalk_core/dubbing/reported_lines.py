@@ -69,6 +69,12 @@ def reported_lines(
     openings: Mapping[TrackId, DrawnOpening],
     shown: Sequence["ShownPictures"],
 ) -> Iterator[ReportedLine]:
+    """The lines of a title as the report shows them, in order.
+
+    Args:
+        openings: of the tracks that are drawn.
+        shown: pictures of the drawn pieces, by time.
+    """
     lines, speakers = planned.lines.lines, planned.speakers
     pictured = _pictured(speakers)
     for line, fitted, speaker in zip(lines, planned.lines.fitted, speakers, strict=True):
@@ -173,6 +179,7 @@ def _read(path: Path) -> str:
 
 
 def shown_pictures(drawn: DrawnTitle, planned: PlannedTitle) -> list[ShownPictures]:
+    """The pictures that the pieces of a title kept, by time."""
     starts = planned.film.found.faces.timing.starts
     return [
         ShownPictures(starts[piece.shown.frame], piece.shown.pictures)
