@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mytalk_core.dubbing.dry_run import TitleEstimate
     from mytalk_core.dubbing.opened_title import Title
     from mytalk_core.dubbing.title import DubResult
+
+
+@dataclass(frozen=True)
+class WorkUse:
+    """How much of a folder of intermediate results is used."""
+
+    folder: Path
+    used: int  # bytes
+    limit: int  # bytes
 
 
 def dub_warnings(title: Title, dubbed: DubResult) -> list[str]:
@@ -33,7 +44,7 @@ def dub_warnings(title: Title, dubbed: DubResult) -> list[str]:
     return [warning for warning in found if warning]
 
 
-def dub_summary(dubbed: DubResult) -> str:
+def dub_summary(dubbed: DubResult, work: WorkUse) -> str:
     """A few lines for people."""
     from mytalk_core.dubbing.title_report.values import LineState
 
@@ -52,6 +63,7 @@ def dub_summary(dubbed: DubResult) -> str:
             *([f"lines: {counts}"] if counts else []),
             f"film:   {dubbed.film}",
             f"report: {dubbed.page}",
+            f"work:   {work.folder} ({work.used / 1e9:.1f} GB, at most {work.limit / 1e9:.0f})",
         )
     )
 
@@ -102,6 +114,4 @@ def plan_summary(plan: TitleEstimate) -> str:
 
 def plan_document(plan: TitleEstimate) -> dict[str, object]:
     """The plan of a title as JSON values."""
-    from dataclasses import asdict
-
     return asdict(plan)

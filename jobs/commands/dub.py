@@ -14,6 +14,7 @@ import typer
 
 from jobs.console import notes, result, stages
 from jobs.dub_summary import (
+    WorkUse,
     dub_document,
     dub_summary,
     dub_warnings,
@@ -277,7 +278,8 @@ def _print_dub(order: _Order, artifacts: Artifacts) -> None:
         dubbed = dub_title(context, order.title, order.out, Monitor())
     warnings = dub_warnings(order.title, dubbed)
     notes([warning for warning in warnings if warning not in order.title.notes])
-    result(dub_document(order.title, dubbed, warnings), dub_summary(dubbed))
+    work = WorkUse(artifacts.root, sum(artifacts.usage().values()), artifacts.limit)
+    result(dub_document(order.title, dubbed, warnings), dub_summary(dubbed, work))
 
 
 def _print_plan(order: _Order, artifacts: Artifacts) -> None:

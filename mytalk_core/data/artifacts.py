@@ -59,6 +59,11 @@ class Artifacts:
         self.root = root.absolute()
         self._config = config or ArtifactConfig()
 
+    @property
+    def limit(self) -> int:
+        """Bytes beyond which artifacts are removed."""
+        return self._config.limit_bytes
+
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Mark the store as used by a run of this process, and keep it within its bound.

@@ -23,6 +23,7 @@ from mytalk_core.dubbing.reported_lines import (
     shown_pictures,
     spread_over,
 )
+from mytalk_core.dubbing.title_consent import consent_of
 from mytalk_core.dubbing.title_context import TitleContext
 from mytalk_core.dubbing.title_delivery import changed_frames
 from mytalk_core.dubbing.title_graph import PlannedTitle, PreparedTitle
@@ -31,6 +32,7 @@ from mytalk_core.dubbing.title_report.curves import MouthOpening, ReportedCurves
 from mytalk_core.dubbing.title_report.values import (
     Finding,
     LeftAloneStretch,
+    ReportedConsent,
     ReportedLine,
     ReportedMember,
     ReportedSegment,
@@ -94,8 +96,18 @@ def compose_report(context: TitleContext, title: Title, done: Delivered) -> Titl
         versions={**made_with(ResultKind.DUBBING), **_weights(context)},
         script_faults=tuple(str(fault) for fault in title.script_faults),
         notes=title.notes,
+        consent=tuple(_consents(title, film.cast.members)),
         damage=film.damage,
     )
+
+
+def _consents(title: Title, members: Sequence[Member]) -> Iterator[ReportedConsent]:
+    """The consents of the members of a film, as its specification states them."""
+    for member in members:
+        found = consent_of(title.spec, member) if title.spec else None
+        if found is not None:
+            until = found.until.isoformat() if found.until else ""
+            yield ReportedConsent(member.name, found.who, found.reference, found.scope, until)
 
 
 def _facts(context: TitleContext, title: Title, planned: PlannedTitle) -> TitleFacts:

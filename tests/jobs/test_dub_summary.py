@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jobs.dub_summary import (
+    WorkUse,
     dub_document,
     dub_summary,
     dub_warnings,
@@ -70,13 +71,14 @@ def result() -> DubResult:
 
 
 def test_people_read_counts_reasons_and_files(result: DubResult) -> None:
-    text = dub_summary(result)
+    text = dub_summary(result, WorkUse(Path("/work"), 1_230_000_000, 50 * 10**9))
     for part in (
         "40 of 100 frames have new lips; 4.0 s, 25.0 frames/s",
         "50 left alone: no one in the picture speaks",
         "lines: 1 drawn, 1 off screen, 1 skipped",
         "film:   out.mp4",
         "report: out.mp4.report.html",
+        "work:   /work (1.2 GB, at most 50)",
     ):
         assert part in text
 
