@@ -3,13 +3,15 @@
     python tests/benchmarks/dub_speed.py [SECONDS...]
     python tests/benchmarks/dub_speed.py FILM SPEECH [FILM SPEECH...]
 
-Runs `mytalk dub` in a separate process on 360x288 films of one person, or on the given films, and
-prints a table: frames a second of the whole command and of each stage, and peak resident memory.
-Memory must not grow with the film. Run it on an idle machine; the table includes the load.
+Runs `mytalk dub` on 360x288 films of one person, or on the given films, with an empty folder of
+intermediate results, and prints a table: frames a second of the whole command and of each step, and
+the peak of the memory of all its processes together. Memory must not grow with the film. Run it on
+an idle machine; the table includes the load.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 
 from imageio_ffmpeg import get_ffmpeg_exe
 from rich.console import Console
@@ -37,9 +40,9 @@ class Measurement:
     frames: int
     rendered_frames: int
     wall_seconds: float  # of the whole process, start to end
-    cpu_seconds: float  # processor time of the process and its children
+    cpu_seconds: float  # processor time of all its processes
     stage_seconds: dict[str, float]
-    peak_megabytes: float  # largest resident set of the process
+    peak_megabytes: float  # of all its processes together; shared pages count once
     load: float  # of the machine at the end, mean of the last minute
 
 
@@ -78,27 +81,66 @@ def film_and_speech(clips: Sequence[Path], seconds: int, folder: Path) -> tuple[
     )
 
 
+class Usage(Thread):
+    """Samples the memory and the processor time of all processes of a session."""
+
+    def __init__(self, session: int) -> None:
+        super().__init__(daemon=True)
+        self._session = session
+        self._ended = Event()
+        self._cpu: dict[int, float] = {}  # seconds by process
+        self._peak = 0  # kB
+
+    def run(self) -> None:
+        """Sample until the end."""
+        while not self._ended.wait(0.2):
+            memory = 0
+            for folder in Path("/proc").glob("[0-9]*"):
+                try:
+                    fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                    if int(fields[3]) != self._session:
+                        continue
+                    ticks = int(fields[11]) + int(fields[12])
+                    shares = (folder / "smaps_rollup").read_text()
+                except OSError:
+                    continue
+                self._cpu[int(folder.name)] = ticks / os.sysconf("SC_CLK_TCK")
+                memory += int(re.search(r"^Pss: +(\d+) kB", shares, re.MULTILINE)[1])
+            self._peak = max(self._peak, memory)
+
+    def end(self) -> tuple[float, float]:
+        """Return processor time in seconds and the peak in MB."""
+        self._ended.set()
+        self.join()
+        return sum(self._cpu.values()), self._peak / 1024
+
+
 def measure(film: Path, speech: Path, folder: Path) -> Measurement:
-    """Dub a film and measure the process."""
+    """Dub a film and measure the command."""
     command = ["-m", "jobs.app", "--json", "dub", film, speech, "--out", folder / "dubbed.mp4"]
-    start = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, *map(str, command)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout is not None  # because stdout is a pipe
-    summary = json.loads(process.stdout.read())
-    _, _, used = os.wait4(process.pid, 0)
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        start = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, *map(str, command), "--work", work],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        usage = Usage(process.pid)
+        usage.start()
+        output, _ = process.communicate()
+        wall_seconds = time.monotonic() - start
+        cpu_seconds, peak_megabytes = usage.end()
+    summary = json.loads(output)
     return Measurement(
         film=film.stem,
         frames=summary["frames"],
         rendered_frames=summary["rendered_frames"],
-        wall_seconds=time.monotonic() - start,
-        cpu_seconds=used.ru_utime + used.ru_stime,
+        wall_seconds=wall_seconds,
+        cpu_seconds=cpu_seconds,
         stage_seconds=summary["stage_seconds"],
-        peak_megabytes=used.ru_maxrss / 1024,
+        peak_megabytes=peak_megabytes,
         load=os.getloadavg()[0],
     )
 

@@ -192,10 +192,9 @@ def test_the_report_is_written_beside_the_film(dubbed):
     _, printed = dubbed
     page = Path(printed["report"]).read_text(encoding="utf-8")
     assert page.count("data:image/jpeg") >= 4
-    for text in ("frame count", "speech.mp4", "Here I would."):
-        assert text in page
     document = read_document(Path(f"{printed['film']}.report.json"))
-    assert document["format"] == "mytalk/title-report/1"
+    text = json.dumps(document)
+    assert all(each in text for each in ("frame count", "speech.mp4", "Here I would."))
 
 
 def test_a_dry_run_prints_the_plan_and_writes_no_film(dubbed, capsys, monkeypatch):
