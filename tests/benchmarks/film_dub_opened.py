@@ -14,9 +14,10 @@ from mytalk_core.dubbing.making import artifact_key
 from mytalk_core.dubbing.models import model_digests, named_models
 from mytalk_core.dubbing.monitor import Monitor
 from mytalk_core.dubbing.opened_title import Title
-from mytalk_core.dubbing.opening import open_title, title_config
+from mytalk_core.dubbing.opening import open_title
 from mytalk_core.dubbing.piece_drawing import DRAW, DrawnPiece
 from mytalk_core.dubbing.stage import Pending, Runner, Stage
+from mytalk_core.dubbing.title_configuration import title_config
 from mytalk_core.dubbing.title_context import TitleContext
 from mytalk_core.dubbing.title_graph import PlannedTitle, PreparedTitle, plan, prepare
 from mytalk_core.dubbing.title_reader import read_title
