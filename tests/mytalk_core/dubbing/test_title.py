@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.dubbing.config import DubConfig
-from mytalk_core.dubbing.fitted_exports import fitted_paths
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.dubbing.opening import ClipFiles
 from mytalk_core.dubbing.speaking_plan import SilencePolicy
@@ -82,7 +81,7 @@ def make_dub(
     def make(speech: Path, transcript: Transcript) -> Dub:
         out = tmp_path_factory.mktemp("dub") / "dubbed.mp4"
         result = dubbed(ClipFiles(film, speech, out), work, networks, transcript)
-        written = [result.film, result.page, document_path(out), *fitted_paths(out)]
+        written = [result.film, result.page, document_path(out)]
         assert sorted(out.parent.iterdir()) == sorted(written)  # and nothing else
         return Dub(film, result)
 
