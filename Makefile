@@ -17,7 +17,7 @@ mytalk := $(run) jobs.app
 
 help:
 	@echo "make env    build the environment and install the mytalk command in $(VENV) (or VENV=PATH)"
-	@echo "make demo   dub a sample clip; print the paths of the film and its report"
+	@echo "make demo   dub a small film; print the paths of the film and its report"
 	@echo "make test   run the test suite (ARGS=\"...\": arguments for pytest)"
 	@echo "make bench  run the benchmark dub_speed, or tests/benchmarks/NAME.py (BENCH=NAME, ARGS=\"...\")"
 	@echo "make lint   check style, types and import rules"
@@ -33,16 +33,12 @@ env: dependencies
 		--no-deps --no-build-isolation --editable .
 	@echo "ready: $(VENV)/bin/mytalk --help"
 
-film := demo/jwp_intro_dubbed.mp4
-
 demo: dependencies
-	@mkdir -p demo
 	@$(mytalk) models pull
-	@$(mytalk) samples
-	@$(mytalk) dub "$$($(mytalk) --quiet samples jwp_intro)" \
-		"$$($(mytalk) --quiet samples test_movie)" --out $(film)
-	@echo "film:   $(CURDIR)/$(film)"
-	@echo "report: $(CURDIR)/$(film).report.html"
+	@$(mytalk) samples --title demo
+	@$(mytalk) dub demo/title.yaml
+	@echo "film:   $(CURDIR)/demo/dubbed.mp4"
+	@echo "report: $(CURDIR)/demo/dubbed.mp4.report.html"
 
 # The fault handler prints the Python stack when native code crashes, also after the last test.
 # Modules keep their order, because the tests on Ray come first.

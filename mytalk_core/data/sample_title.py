@@ -42,6 +42,12 @@ dub:                              # a stem for each character of the script
 music_and_effects: music_and_effects.wav
 script: script.vtt
 output: dubbed.mp4
+
+cast:                             # one man has one voice, so the voice does not tell them apart
+  - id: m1
+    name: Red
+  - id: m2
+    name: Green
 """
 
 
