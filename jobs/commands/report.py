@@ -11,13 +11,15 @@ import typer
 from jobs.console import note, result
 from jobs.options import with_options
 
+_REPORT = ".report.json"
+
 
 @dataclass(frozen=True)
 class ReportOptions:
     """What `mytalk report` takes."""
 
     film: Annotated[Path, typer.Argument(show_default=False)]
-    """A dubbed film, or its report.json."""
+    """A dubbed film, its title specification, or its report.json."""
 
     open: Annotated[bool, typer.Option("--open")] = False
     """Open the page in the browser."""
@@ -29,14 +31,14 @@ def report(options: ReportOptions) -> None:
 
     \b
     mytalk report dubbed.mp4
+    mytalk report title.yaml
     mytalk report dubbed.mp4 --open
     mytalk --json report dubbed.mp4
     """
-    from mytalk_core.dubbing.title_report.document import document_path, read_document
+    from mytalk_core.dubbing.title_report.document import read_document
     from mytalk_core.dubbing.title_report.summary import summary_text
 
-    given = options.film
-    path = given if given.suffix == ".json" else document_path(given)
+    path = _document(options.film)
     document = read_document(path)
     page = path.with_suffix(".html")
     result(document, "\n".join([summary_text(document), f"data: {path}", f"page: {page}"]))
@@ -44,3 +46,13 @@ def report(options: ReportOptions) -> None:
         typer.launch(str(page))
     elif options.open:
         note(f"There is no page {page}.")
+
+
+def _document(given: Path) -> Path:
+    """The report of what is given; a JSON file that is not named as a report is a specification."""
+    from mytalk_core.dubbing.title_reader import SUFFIXES, read_output
+    from mytalk_core.dubbing.title_report.document import document_path
+
+    if given.name.endswith(_REPORT):
+        return given
+    return document_path(read_output(given) if given.suffix.lower() in SUFFIXES else given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 title = typer.Typer(no_args_is_help=True, help="Write and check title specifications.")
 
 _SUFFIXES = (".yaml", ".yml")
+_SHOWN = 10  # warnings about one place of a title that the table shows; JSON has all
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def _table(titles: list[dict[str, Any]]) -> Table:
     for heading in ("title", "", "where", "what", "remedy"):
         table.add_column(heading, overflow="fold")
     for each in titles:
-        kinds = (("problem", each["problems"]), ("warning", each["warnings"]))
+        kinds = (("problem", each["problems"]), ("warning", _bounded(each["warnings"])))
         rows = [(kind, row) for kind, rows in kinds for row in rows]
         for kind, row in rows:
             cells = (each["title"], kind, row["where"], row["what"], row["remedy"])
@@ -139,3 +141,17 @@ def _table(titles: list[dict[str, Any]]) -> Table:
         if not rows:
             table.add_row(Text(each["title"]), "good")
     return table
+
+
+def _bounded(warnings: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The first warnings about each place, with the number of the others."""
+    counts = Counter(each["where"] for each in warnings)
+    shown = []
+    for where, count in counts.items():
+        here = [each for each in warnings if each["where"] == where]
+        shown += here[:_SHOWN]
+        if count > _SHOWN:
+            what = f"has {count - _SHOWN:,} more warnings"
+            remedy = "With --json all are shown."
+            shown.append({"where": where, "what": what, "remedy": remedy})
+    return shown

@@ -6,7 +6,7 @@ languages share everything that only looks at the film.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mytalk_core.dubbing.member_style import MemberStyle
 from mytalk_core.dubbing.member_styles import member_styles
@@ -31,6 +31,7 @@ from mytalk_core.dubbing.watching import WatchedFilm, film_time, start_watching,
 from mytalk_core.films.face_track import FaceTrack
 from mytalk_core.films.film_faces import track_id
 from mytalk_core.films.line_speakers import LineSpeakerOptions, line_speakers
+from mytalk_core.films.member_names import named_by_script
 from mytalk_core.films.members import TrackId
 from mytalk_core.films.speaking import LineSpeaker
 
@@ -65,7 +66,8 @@ def plan(context: TitleContext, title: Title, monitor: Monitor) -> PlannedTitle:
     with monitor.running("looking and listening"):
         listening = start_listening(context, title)
         started = start_watching(context)
-        film = watch_film(context, started, title.cast, title.mix is not None)
+        # A title may have off-screen lines only; of a film and a speech it would be a mistake.
+        film = watch_film(context, started, title.cast, title.spec is None)
         lines = title_lines(context, title, listening, film_time(film))
     with monitor.running("planning"):
         speakers = line_speakers(
@@ -76,7 +78,9 @@ def plan(context: TitleContext, title: Title, monitor: Monitor) -> PlannedTitle:
         )
         planned = PlannedTitle(film, lines, speakers, _plan(context, film, mouths))
     _require_consent(title, planned)
-    return planned
+    # After the consents: what was recognised must not stand for what somebody has agreed to.
+    named = named_by_script(film.cast, lines.lines, speakers)
+    return replace(planned, film=replace(film, cast=named))
 
 
 def _require_consent(title: Title, planned: PlannedTitle) -> None:
@@ -93,7 +97,8 @@ def _require_consent(title: Title, planned: PlannedTitle) -> None:
 def _statements(title: Title) -> LineSpeakerOptions:
     """What people say about who speaks."""
     characters = {name: entry.id for entry in title.cast.members for name in entry.characters}
-    return LineSpeakerOptions(title.member or None, characters)
+    film = str(title.film.file.path)
+    return LineSpeakerOptions(title.member or None, characters, film=film)
 
 
 def _plan(context: TitleContext, film: WatchedFilm, mouths: Mapping[str, Mouth]) -> TitlePlan:

@@ -24,7 +24,7 @@ from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.films.cast_map import CastEntry, CastMap, cast_map_problems
 
 _LONGEST_ID = 100
-_SUFFIXES = (".yaml", ".yml", ".json")
+SUFFIXES = (".yaml", ".yml", ".json")  # of specifications
 _FILES = ("film", "music_and_effects", "mix", "script")
 
 
@@ -53,6 +53,19 @@ def read_title(path: Path, today: date) -> TitleSpec:
     return found.spec
 
 
+def read_output(path: Path) -> Path:
+    """The film that a title specification makes, whether or not its files and consents are good.
+
+    Raises:
+        BadInputError: NOT_FOUND, UNREADABLE, OVER_LIMIT, or BAD_TITLE where the keys or their
+            types are wrong.
+    """
+    document = read_document(path, Reason.BAD_TITLE)
+    if problems := shape_problems(document):
+        raise title_error(path, problems)
+    return _output(document, path)
+
+
 def read_titles(paths: Sequence[Path], today: date) -> list[ReadTitle]:
     """Read several specifications; two with one id or one output are problems of the later one."""
     titles = []
@@ -78,13 +91,13 @@ def specification_files(paths: Iterable[Path]) -> list[Path]:
         if not path.is_dir():
             found.append(path)
             continue
-        within = sorted(each for each in path.iterdir() if each.suffix.lower() in _SUFFIXES)
+        within = sorted(each for each in path.iterdir() if each.suffix.lower() in SUFFIXES)
         if not within:
             raise BadInputError(
                 "has no title specifications.",
                 reason=Reason.NOT_FOUND,
                 where=str(path),
-                remedy=f"They end in {', '.join(_SUFFIXES)}.",
+                remedy=f"They end in {', '.join(SUFFIXES)}.",
             )
         found += within
     return list(dict.fromkeys(found))
@@ -123,15 +136,14 @@ def _spec(document: Mapping[str, Any], path: Path) -> tuple[TitleSpec, list[Titl
     def file(key: str) -> Path | None:
         return folder / document[key] if key in document else None
 
-    id = document.get("id") or short_slug(path.stem, _LONGEST_ID)
     dub = document["dub"]
     stems = {ONE_STEM: dub} if isinstance(dub, str) else dub
     spec = TitleSpec(
-        id=id,
+        id=_id(document, path),
         film=folder / document["film"],
         language=document["language"],
         dub={name: folder / stem for name, stem in stems.items()},
-        output=folder / document.get("output", f"{id}.mp4"),
+        output=_output(document, path),
         music_and_effects=file("music_and_effects"),
         mix=file("mix"),
         script=file("script"),
@@ -142,6 +154,15 @@ def _spec(document: Mapping[str, Any], path: Path) -> tuple[TitleSpec, list[Titl
         options=_options(document.get("options", {})),
     )
     return spec, problems
+
+
+def _id(document: Mapping[str, Any], path: Path) -> str:
+    return document.get("id") or short_slug(path.stem, _LONGEST_ID)
+
+
+def _output(document: Mapping[str, Any], path: Path) -> Path:
+    output: str = document.get("output", f"{_id(document, path)}.mp4")
+    return path.resolve().parent / output
 
 
 def _named_files(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -220,7 +241,8 @@ def _content_problems(
         remedy = "Keep mix if it is the finished sound, else music_and_effects."
         problems.append(TitleProblem("mix", "stands beside music_and_effects", remedy))
     names = {"film": spec.film, "mix": spec.mix, "music_and_effects": spec.music_and_effects}
-    read = {**names, "script": spec.script, **{f"dub.{n}": path for n, path in spec.dub.items()}}
+    stems = {f"dub.{name}" if name else "dub": path for name, path in spec.dub.items()}
+    read = {**names, "script": spec.script, **stems}
     for where, file in read.items():
         if file and file.resolve() == spec.output.resolve():
             remedy = "Name another file as output."

@@ -49,6 +49,8 @@ class LineSpeakerOptions:
     # Confidence that a visible member speaks a line that is theirs by a statement.
     stated: float = 0.95
     scores: LineScoreConfig = field(default_factory=LineScoreConfig)
+    # Path of the film, for messages.
+    film: str = ""
 
 
 def line_speakers(
@@ -65,8 +67,8 @@ def line_speakers(
 
     Raises:
         BadInputError: NO_AUDIO_STREAM where the film has no sound of its own, several members, and
-            a line whose member nothing states; BAD_CONFIGURATION where a stated member is none of
-            the cast.
+            a line whose member nothing states and that is not marked as off screen;
+            BAD_CONFIGURATION where a stated member is none of the cast.
     """
     chosen = options or LineSpeakerOptions()
     known = _Statements(cast, chosen)
@@ -74,9 +76,12 @@ def line_speakers(
     if (
         not speakers.sound
         and len(cast.members) > 1
-        and None in [each and each[0] for each in stated]
+        and any(
+            by is None and line.presence is not Presence.OFF_SCREEN
+            for line, by in zip(lines, stated, strict=True)
+        )
     ):
-        raise _who_speaks(cast)
+        raise _who_speaks(cast, chosen.film)
     on_screen = OnScreen(cast, faces)
     beliefs = [measured(line, speakers, chosen.scores) for line in lines]
     if len(cast.members) == 1:
@@ -111,6 +116,7 @@ class _Statements:
                 raise BadInputError(
                     f'the film has no member "{id}".',
                     reason=Reason.BAD_CONFIGURATION,
+                    where=options.film,
                     remedy=f"It has {_listed(cast)}.",
                 )
         self._forced = options.member
@@ -177,7 +183,7 @@ def _measured(
     names = {each.id: each.name for each in cast.members}
     by_member = belief.by_member()
     if not by_member:
-        return SpeakerDecision(Speaking.UNDECIDED, None, 0.0, belief.why, belief.evidence)
+        return _marked(line, belief, options)
     member = max(by_member, key=lambda id: by_member[id])
     on = belief.probability(member, Speaking.ON_SCREEN)
     off = belief.probability(member, Speaking.OFF_SCREEN)
@@ -205,11 +211,21 @@ def _measured(
 _ON = Speaking.ON_SCREEN
 
 
-def _who_speaks(cast: Cast) -> BadInputError:
+def _marked(line: DubLine, belief: Beliefs, options: LineSpeakerOptions) -> SpeakerDecision:
+    """Decide a line of which nothing was measured: off screen where the script marks it so."""
+    if line.presence is not Presence.OFF_SCREEN:
+        return SpeakerDecision(Speaking.UNDECIDED, None, 0.0, belief.why, belief.evidence)
+    mark = Evidence("script", options.scores.mark, "the script marks it as off screen")
+    why = f"{belief.why} The script marks it as off screen."
+    return SpeakerDecision(Speaking.OFF_SCREEN, None, options.stated, why, (mark,))
+
+
+def _who_speaks(cast: Cast, film: str) -> BadInputError:
     return BadInputError(
         f"the film has no sound of its own and shows {len(cast.members)} people, so that nothing"
         f" says who speaks: {_listed(cast)}.",
         reason=Reason.NO_AUDIO_STREAM,
+        where=film,
         remedy="Name the one who speaks with --member, or map the characters of the script to"
         " members in the cast.",
     )

@@ -142,6 +142,7 @@ def make_folder(path: Path) -> None:
             f"this folder cannot be created: {error.strerror}.",
             reason=Reason.OUTPUT_NOT_WRITABLE,
             where=str(path),
+            remedy="Check the folder above it, or name another one.",
         ) from error
 
 

@@ -201,7 +201,12 @@ def _content(path: Path) -> bytes:
             where=str(path),
         ) from error
     if not data.strip():
-        raise BadInputError("the script is empty.", reason=Reason.EMPTY_FILE, where=str(path))
+        raise BadInputError(
+            "the script is empty.",
+            reason=Reason.EMPTY_FILE,
+            where=str(path),
+            remedy="Export it again; without a script the words are recognised.",
+        )
     return data
 
 

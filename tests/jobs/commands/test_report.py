@@ -41,3 +41,17 @@ def test_the_report_as_json(film, capsys):
 def test_a_film_without_a_report_is_refused(tmp_path, capsys):
     assert run(["report", str(tmp_path / "other.mp4")]) == 2
     assert "other.mp4.report.json" in capsys.readouterr().err
+
+
+def test_the_report_of_a_title_whose_files_are_gone(film, capsys):
+    specification = film.with_name("title.yaml")
+    specification.write_text("film: a.mp4\ndub: b.wav\nlanguage: de\noutput: dubbed.mp4\n")
+    assert run(["report", str(specification)]) == 0
+    assert "12 lines" in capsys.readouterr().out
+
+
+def test_a_wrong_specification_is_refused(film, capsys):
+    specification = film.with_name("title.yaml")
+    specification.write_text("film: a.mp4\n")
+    assert run(["report", str(specification)]) == 2
+    assert "title.yaml" in capsys.readouterr().err

@@ -158,6 +158,15 @@ def test_a_film_without_members_has_no_lips_to_touch() -> None:
     assert decision.speaking is Speaking.UNDECIDED
 
 
+@pytest.mark.parametrize("members", [Cast(()), TWO])
+def test_a_marked_line_of_a_silent_film_is_off_screen(members: Cast) -> None:
+    nothing = FilmSpeakers(0, (), sound=False)
+    marked = line(1, 0, 2, presence=Presence.OFF_SCREEN)
+    decision = decide(marked, nothing, members=members)
+    assert (decision.speaking, decision.member) == (Speaking.OFF_SCREEN, None)
+    assert "marks it as off screen" in decision.why
+
+
 def test_every_line_of_a_long_script_is_decided() -> None:
     stretches = [spoken(3 * k, 3 * k + 2, {ANNA: 0.95, BOB: 0.05}) for k in range(300)]
     lines = [line(k + 1, k * 0.4, k * 0.4 + 0.2, "ALMA" if k % 2 else "BERT") for k in range(2000)]
