@@ -1,7 +1,7 @@
 """The acceptance tables of films: test film 1, dubbed.
 
     python -m tests.benchmarks.film_dub FILMS WORK [--parts PART...] [--share N] [--lines N...]
-        [--repeat N]
+        [--base N] [--repeat N]
 
 FILMS has the built test films, WORK keeps titles, dubs and artifacts: the same command goes on
 where it was stopped. Parts:
@@ -10,9 +10,10 @@ where it was stopped. Parts:
     fit        lengths of the fitted lines
     untouched  samples outside of drawn mouths, before encoding; every `--share`th piece with lips
     lips       delivered lips against the fitted sound, by the evaluation copy of the sync expert
-    redub      one changed line; characters that change places in the cast map
-    language   the same film with other sentences
-    cost       time of dubs of `--lines` lines, each in a new work folder that has the film's faces
+    redraw     one changed line, and characters that change places: what is drawn again
+    redub      one changed line of `--base` lines, dubbed
+    language   the same film with other sentences of `--base` lines
+    cost       time of dubs of `--lines` lines, each in a work folder without other dubs
     memory     the film repeated, with as many lines as once
 """
 
@@ -27,7 +28,6 @@ from rich.table import Table
 
 from mytalk_core.sync.expert import load_expert
 from mytalk_core.sync.expert_file import Purpose
-from tests.benchmarks.command_cost import run_mytalk
 from tests.benchmarks.film_dub_checks import (
     delivered_scores,
     fit_rows,
@@ -40,15 +40,17 @@ from tests.benchmarks.film_dub_costs import (
     Dubbed,
     cost_rows,
     dubbed,
+    kept_rows,
     line_rows,
     pieces_of,
     redub_rows,
     reuse_rows,
-    share_of_looking,
+    share_of_film,
     usage_rows,
 )
 from tests.benchmarks.film_dub_opened import as_people, opened, people_of
 from tests.benchmarks.film_dub_titles import (
+    TitleFile,
     changed_title,
     other_language,
     other_member,
@@ -71,6 +73,7 @@ class Bench:
     share: int
     lines: tuple[int, ...]
     repeat: int
+    base: int
 
     @property
     def store(self) -> Path:
@@ -81,17 +84,35 @@ class Bench:
         """The folder of a title."""
         return self.work / "titles" / name
 
+    @property
+    def whole_title(self) -> TitleFile:
+        """All lines."""
+        return whole_title(self.film, self.titles("whole"))
+
     @cached_property
     def whole(self) -> Dubbed:
         """The dub of all lines."""
-        return dubbed(whole_title(self.film, self.titles("whole")), self.store)
+        return dubbed(self.whole_title, self.store)
+
+    @property
+    def base_store(self) -> Path:
+        """The work folder of the title that is changed or dubbed into another language."""
+        if self.base == len(self.film.truth.lines):
+            return self.store
+        return share_of_film(self.store, self.work / f"store-{self.base}")
+
+    @property
+    def first(self) -> Dubbed:
+        """The title that is changed or dubbed into another language."""
+        title = short_title(self.film, self.titles(f"lines-{self.base}"), self.base)
+        return dubbed(title, self.base_store)
 
 
 def speakers(bench: Bench) -> None:
     """Print members, shots and the speakers of all lines."""
     truth = bench.film.truth
     unnamed = unnamed_title(bench.film, bench.titles("unnamed"))
-    for name, path in (("names in the script", bench.whole.title.path), ("no names", unnamed.path)):
+    for name, path in (("names in the script", bench.whole_title.path), ("no names", unnamed.path)):
         with opened(path, bench.store) as title:
             planned = title.planned()
             people = people_of(planned, truth)
@@ -101,14 +122,14 @@ def speakers(bench: Bench) -> None:
 
 def fit(bench: Bench) -> None:
     """Print the lengths of the fitted lines."""
-    with opened(bench.whole.title.path, bench.store) as title:
+    with opened(bench.whole_title.path, bench.store) as title:
         show("fitted lines", fit_rows(title.planned()))
 
 
 def untouched(bench: Bench) -> None:
     """Print how many samples of frames and faces that say nothing differ."""
     truth = bench.film.truth
-    with opened(bench.whole.title.path, bench.store) as title:
+    with opened(bench.whole_title.path, bench.store) as title:
         planned = title.planned()
         prepared = title.prepared(planned)
         people = people_of(planned, truth)
@@ -121,7 +142,7 @@ def untouched(bench: Bench) -> None:
 def lips(bench: Bench) -> None:
     """Print the offsets of the delivered lips."""
     truth, expert = bench.film.truth, load_expert(Purpose.EVALUATION)
-    with opened(bench.whole.title.path, bench.store) as title:
+    with opened(bench.whole_title.path, bench.store) as title:
         planned = title.planned()
         people = people_of(planned, truth)
         film = bench.whole.title.output
@@ -131,38 +152,43 @@ def lips(bench: Bench) -> None:
 
 
 def redub(bench: Bench) -> None:
-    """Print what a changed line, and a changed cast map, draw again."""
-    before = pieces_of(bench.whole)
-    title = changed_title(bench.film, bench.titles("changed"), CHANGED_LINE)
-    second = dubbed(title, bench.store)
-    after = pieces_of(second)
-    show("one changed line", redub_rows(bench.whole, second, before, after))
-    show("", {**cost_rows("first run", bench.whole), **cost_rows("second run", second)})
-    with opened(bench.whole.title.path, bench.store) as each:
-        people = people_of(each.planned(), bench.film.truth)
-    ids = {person: member for member, person in people.items()}
-    cast = {"Fay": ids["s31"] or "", "Eva": ids["s33"] or ""}
-    changed = other_member(bench.film, bench.titles("member"), cast)
-    run_mytalk(["dub", changed.path, "--work", bench.store, "--dry-run"])
+    """Print what a changed line draws again, and what that takes."""
+    title = changed_title(bench.film, bench.titles(f"changed-{bench.base}"), bench.base)
+    first, store = bench.first, bench.base_store
+    before, after = pieces_of(first.title, store), pieces_of(title, store)
+    show(f"one changed line of {bench.base}", kept_rows(before, after))
+    show("", redub_rows(first, dubbed(title, store)))
+
+
+def redraw(bench: Bench) -> None:
+    """Print what changes of all lines' title would draw again; nothing is drawn."""
+    film, whole = bench.film, bench.whole_title
+    before = pieces_of(whole, bench.store)
+    changed = changed_title(film, bench.titles("changed"), len(film.truth.lines))
+    show("one changed line", kept_rows(before, pieces_of(changed, bench.store)))
+    with opened(whole.path, bench.store) as each:
+        people = people_of(each.planned(), film.truth)
+    ids = {person: member for member, person in people.items() if person}
+    cast = {"Fay": ids["s31"], "Eva": ids["s33"]}
+    swapped = other_member(film, bench.titles("member"), cast)
+    show("two characters change places", kept_rows(before, pieces_of(swapped, bench.store)))
 
 
 def language(bench: Bench) -> None:
-    """Print what a dub with other sentences reuses."""
-    before = pieces_of(bench.whole).keys
-    second = dubbed(other_language(bench.film, bench.titles("language")), bench.store)
-    show("second language, artifacts", reuse_rows(before, pieces_of(second).keys))
-    show("", {**cost_rows("first", bench.whole), **cost_rows("second", second)})
-    first, then = bench.whole.cost, second.cost
-    saved = f"{1 - then.wall / first.wall:.0%}; {1 - then.cpu / first.cpu:.0%}"
-    show("", {"share of the whole time saved; of processor time": saved})
+    """Print what a dub with other sentences reuses, and what it takes."""
+    title = other_language(bench.film, bench.titles(f"language-{bench.base}"), bench.base)
+    first, store = bench.first, bench.base_store
+    before = pieces_of(first.title, store).all_keys
+    second = dubbed(title, store)
+    show("second language, artifacts", reuse_rows(before, pieces_of(title, store).all_keys))
+    show("", redub_rows(first, second))
 
 
 def cost(bench: Bench) -> None:
     """Print the time of dubs by the seconds of visible speech."""
-    assert bench.whole  # makes what looks at the film
     runs = []
     for count in bench.lines:
-        store = share_of_looking(bench.store, bench.work / f"store-{count}")
+        store = share_of_film(bench.store, bench.work / f"store-{count}")
         runs.append(dubbed(short_title(bench.film, bench.titles(f"lines-{count}"), count), store))
         rows = cost_rows(f"{count} lines", runs[-1])
         show("", {f"{count} lines: visible speech, s": f"{runs[-1].visible_speech:.1f}", **rows})
@@ -181,7 +207,8 @@ def memory(bench: Bench) -> None:
 
 
 PARTS: Mapping[str, Callable[[Bench], None]] = {
-    each.__name__: each for each in (speakers, fit, untouched, lips, redub, language, cost, memory)
+    each.__name__: each
+    for each in (speakers, fit, untouched, lips, redraw, redub, language, cost, memory)
 }
 
 
@@ -203,6 +230,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=[*PARTS][:-1])
     parser.add_argument("--share", type=int, default=4)
     parser.add_argument("--lines", type=int, nargs="+", default=[6, 12, 24, 48])
+    parser.add_argument("--base", type=int, default=48)
     parser.add_argument("--repeat", type=int, default=3)
     given = parser.parse_args()
     bench = Bench(
@@ -211,6 +239,7 @@ def main() -> None:
         given.share,
         tuple(given.lines),
         given.repeat,
+        given.base,
     )
     for part in given.parts:
         PARTS[part](bench)

@@ -11,7 +11,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from mytalk_core.dubbing.piece_drawing import DRAW, DrawnPiece, PieceRequest
+from mytalk_core.dubbing.making import artifact_key
+from mytalk_core.dubbing.piece_drawing import DRAW, PieceRequest
 from mytalk_core.dubbing.title_report.document import Document, document_path, read_document
 from tests.benchmarks.command_cost import CommandCost, run_mytalk
 from tests.benchmarks.film_dub_opened import Keys, opened
@@ -19,8 +20,11 @@ from tests.benchmarks.film_dub_titles import TitleFile
 
 Rows = dict[str, str]
 
-_LOOKING = ("digest", "sound", "observe", "faces", "embed", "cast", "evidence")
-"""Stages that look at the film, and what identifies its files."""
+_OF_THE_FILM = (
+    *("digest", "sound", "observe", "faces", "embed", "cast", "evidence"),
+    *("study", "look", "style"),
+)
+"""Stages that do not depend on the dub, and what identifies files."""
 
 
 @dataclass(frozen=True)
@@ -69,40 +73,63 @@ def cost_rows(name: str, run: Dubbed) -> Rows:
 
 @dataclass(frozen=True)
 class Pieces:
-    """The pieces of a dubbed title, by frames [first, end)."""
+    """The pieces of a title, by frames [first, end)."""
 
     drawn: Mapping[tuple[int, int], bool]  # whether faces are drawn in them
-    digests: Mapping[tuple[int, int], str]  # of the encoded files
-    keys: Keys  # of all artifacts of the title
+    keys: Mapping[tuple[int, int], str]  # of their artifacts
+    all_keys: Keys  # of all artifacts of the title but its pieces
+
+    def kept(self, before: "Pieces") -> list[tuple[int, int]]:
+        """Those with new lips that are the same artifacts as before."""
+        return [
+            span for span, key in self.keys.items() if self.drawn[span] and key in before.values
+        ]
+
+    @property
+    def values(self) -> frozenset[str]:
+        """The keys of all pieces."""
+        return frozenset(self.keys.values())
 
 
-def pieces_of(run: Dubbed) -> Pieces:
-    """Read the pieces of a title that was dubbed."""
-    with opened(run.title.path, run.store) as title:
-        requests = title.prepared(title.planned()).requests
+def pieces_of(title: TitleFile, store: Path) -> Pieces:
+    """The pieces of a title, none of which is drawn."""
+    with opened(title.path, store) as each:
+        requests = each.prepared(each.planned()).requests
         spans = [_span(request) for request in requests]
-        pieces = list(title.context.made(DRAW, requests))
         return Pieces(
             {span: bool(each.redraws) for span, each in zip(spans, requests, strict=True)},
-            {span: _digest(each) for span, each in zip(spans, pieces, strict=True)},
-            title.keys(),
+            {
+                span: artifact_key(each.artifacts, DRAW, request)
+                for span, request in zip(spans, requests, strict=True)
+            },
+            each.keys(),
         )
 
 
-def redub_rows(first: Dubbed, second: Dubbed, before: Pieces, after: Pieces) -> Rows:
-    """What a second run with a changed line kept of the first one."""
+def kept_rows(before: Pieces, after: Pieces) -> Rows:
+    """What a changed title draws again of a title that was drawn."""
     drawn = [span for span, each in after.drawn.items() if each]
-    kept = [span for span in drawn if before.digests.get(span) == after.digests[span]]
-    same = sum(before.digests.get(span) == digest for span, digest in after.digests.items())
-    frames, again = _frames(drawn), _frames(set(drawn) - set(kept))
-    equal, packets = _equal_packets(first.title.output, second.title.output)
+    kept = after.kept(before)
+    frames, again = _frames(drawn), _frames(drawn) - _frames(kept)
     return {
-        "pieces; with equal bytes in both runs": f"{len(after.digests)}; {same}",
-        "pieces with new lips; equal": f"{len(drawn)}; {len(kept)}",
+        "pieces; kept": f"{len(after.keys)}; {len(after.values & before.values)}",
+        "pieces with new lips; kept": f"{len(drawn)}; {len(kept)}",
         "frames with new lips; drawn again": f"{frames}; {again}",
         "share of drawn frames saved": f"{1 - again / frames:.1%}",
-        "seconds of drawing, first and second run": f"{first.drawing:.1f}; {second.drawing:.1f}",
+    }
+
+
+def redub_rows(first: Dubbed, second: Dubbed) -> Rows:
+    """What two runs took, and what their films have in common."""
+    equal, packets = _equal_packets(first.title.output, second.title.output)
+    return {
+        **cost_rows("first run", first),
+        **cost_rows("second run", second),
         "packets of the delivered pictures; equal": f"{packets}; {equal}",
+        "share of the time saved; of processor time": (
+            f"{1 - second.cost.wall / first.cost.wall:.0%};"
+            f" {1 - second.cost.cpu / first.cost.cpu:.0%}"
+        ),
     }
 
 
@@ -117,11 +144,11 @@ def reuse_rows(before: Keys, after: Keys) -> Rows:
     }
 
 
-def share_of_looking(store: Path, folder: Path) -> Path:
-    """A new work folder with the artifacts that only look at the film."""
+def share_of_film(store: Path, folder: Path) -> Path:
+    """A new work folder with all artifacts that do not depend on the dub."""
     if not folder.is_dir():
         folder.mkdir(parents=True)
-        for stage in _LOOKING:
+        for stage in _OF_THE_FILM:
             if (store / stage).is_dir():
                 shutil.copytree(store / stage, folder / stage, copy_function=os.link)
     return folder
@@ -163,10 +190,6 @@ def _span(request: PieceRequest) -> tuple[int, int]:
 
 def _frames(spans: Sequence[tuple[int, int]] | set[tuple[int, int]]) -> int:
     return sum(end - first for first, end in spans)
-
-
-def _digest(piece: DrawnPiece) -> str:
-    return hashlib.sha256(piece.picture.read_bytes()).hexdigest()
 
 
 def _equal_packets(one: Path, other: Path) -> tuple[int, int]:

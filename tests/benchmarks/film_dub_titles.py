@@ -28,8 +28,8 @@ class TitleFile:
 
 
 def whole_title(film: BuiltFilm, folder: Path) -> TitleFile:
-    """All lines, with the names of the script and a stem for each character."""
-    return _title(film, folder, film.script, film.stems)
+    """All lines in one stem, with the names of the script."""
+    return _title(film, folder, film.script, film.dub)
 
 
 def unnamed_title(film: BuiltFilm, folder: Path) -> TitleFile:
@@ -38,56 +38,53 @@ def unnamed_title(film: BuiltFilm, folder: Path) -> TitleFile:
 
 
 def short_title(film: BuiltFilm, folder: Path, count: int) -> TitleFile:
-    """`count` lines spread over the film; mouths keep moving on all others."""
-    truth = film.truth
-    every = len(truth.lines) / count
-    chosen = [truth.lines[int((place + 0.5) * every)] for place in range(count)]
-    names = {truth.name_of(line.person) for line in chosen}
-    stems = {name: path for name, path in film.stems.items() if name in names}
-    script = _script(truth, chosen, folder)
-    return _title(film, folder, script, stems, {"keep_silent_mouths": True})
+    """`count` lines spread over the film; with fewer than all, other mouths keep moving."""
+    return _resounded(film, folder, count, {})
 
 
-def changed_title(film: BuiltFilm, folder: Path, number: int) -> TitleFile:
-    """The text and sound of one line are replaced by those of the speaker's next line."""
-    sources = {number: _next_of(film.truth, number)}
-    return _resounded(film, folder, sources)
+def changed_title(film: BuiltFilm, folder: Path, count: int) -> TitleFile:
+    """A short title; the line in its middle has the text and sound of its speaker's next line."""
+    number = _chosen(film.truth, count)[count // 2].number
+    return _resounded(film, folder, count, {number: _next_of(film.truth, number)})
 
 
-def other_language(film: BuiltFilm, folder: Path) -> TitleFile:
-    """Every line has the text and sound of its speaker's next line."""
-    sources = {line.number: _next_of(film.truth, line.number) for line in film.truth.lines}
-    return _resounded(film, folder, sources)
+def other_language(film: BuiltFilm, folder: Path, count: int) -> TitleFile:
+    """A short title; every line has the text and sound of its speaker's next line."""
+    lines = _chosen(film.truth, count)
+    sources = {line.number: _next_of(film.truth, line.number) for line in lines}
+    return _resounded(film, folder, count, sources)
 
 
 def other_member(film: BuiltFilm, folder: Path, cast: Mapping[str, str]) -> TitleFile:
     """The cast map assigns characters to members: id by character."""
     entries = [{"id": id, "characters": [character]} for character, id in cast.items()]
-    return _title(film, folder, film.script, film.stems, cast=entries)
+    return _title(film, folder, film.script, film.dub, cast=entries)
 
 
-def _resounded(film: BuiltFilm, folder: Path, sources: Mapping[int, LineTruth]) -> TitleFile:
-    truth = film.truth
+def _chosen(truth: FilmTruth, count: int) -> list[LineTruth]:
+    every = len(truth.lines) / count
+    return [truth.lines[int((place + 0.5) * every)] for place in range(count)]
+
+
+def _resounded(
+    film: BuiltFilm, folder: Path, count: int, sources: Mapping[int, LineTruth]
+) -> TitleFile:
+    lines = film.truth.lines
     folder.mkdir(parents=True, exist_ok=True)
-    stems = {}
-    for name, path in film.stems.items():
-        sound = _read(path)
-        own = [line for line in truth.lines if truth.name_of(line.person) == name]
-        changed = sound.copy()
-        for line in own:
-            if line.number in sources:
-                _silence(changed, line)
-        for line in own:
-            if line.number in sources:
-                placed(changed, _taken(sound, sources[line.number], line), line.sound.start)
-        stems[name] = path
-        if not np.array_equal(changed, sound):
-            stems[name] = write_sound(folder / f"{name}.wav", changed)
-    lines = [
+    sound = _read(film.dub)
+    changed = sound.copy()
+    for number in sources:
+        _silence(changed, lines[number - 1])
+    for number, source in sources.items():
+        line = lines[number - 1]
+        placed(changed, _taken(sound, source, line), line.sound.start)
+    texts = [
         replace(line, text=sources[line.number].text) if line.number in sources else line
-        for line in truth.lines
+        for line in _chosen(film.truth, count)
     ]
-    return _title(film, folder, _script(truth, lines, folder), stems)
+    stem = write_sound(folder / "dub.wav", changed) if sources else film.dub
+    options = None if count == len(lines) else {"keep_silent_mouths": True}
+    return _title(film, folder, _script(film.truth, texts, folder), stem, options)
 
 
 def _next_of(truth: FilmTruth, number: int) -> LineTruth:
@@ -126,18 +123,17 @@ def _title(
     film: BuiltFilm,
     folder: Path,
     script: Path,
-    dub: Path | Mapping[str, Path],
+    dub: Path,
     options: Mapping[str, Any] | None = None,
     cast: list[dict[str, Any]] | None = None,
 ) -> TitleFile:
     folder.mkdir(parents=True, exist_ok=True)
     output = folder / "dubbed.mp4"
-    sound = str(dub) if isinstance(dub, Path) else {name: str(path) for name, path in dub.items()}
     spec = {
         "id": folder.name,
         "film": str(film.film),
         "language": "en",
-        "dub": sound,
+        "dub": str(dub),
         "music_and_effects": str(film.music_and_effects),
         "script": str(script),
         "output": str(output),
