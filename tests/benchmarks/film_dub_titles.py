@@ -14,7 +14,7 @@ from tests.films.build import BuiltFilm
 from tests.films.scripts import write_vtt
 from tests.films.sounds import placed, write_sound
 from tests.films.takes import SAMPLE_RATE
-from tests.films.truth import FilmTruth, LineTruth
+from tests.films.truth import FilmTruth, LineTruth, Said
 
 Sound = NDArray[np.float32]
 
@@ -43,8 +43,9 @@ def short_title(film: BuiltFilm, folder: Path, count: int) -> TitleFile:
 
 
 def changed_title(film: BuiltFilm, folder: Path, count: int) -> TitleFile:
-    """A short title; the line in its middle has the text and sound of its speaker's next line."""
-    number = _chosen(film.truth, count)[count // 2].number
+    """A short title; a visible line in its middle has the text and sound of the speaker's next."""
+    half = _chosen(film.truth, count)[count // 2 :]
+    number = next(line.number for line in half if line.said is Said.VISIBLE)
     return _resounded(film, folder, count, {number: _next_of(film.truth, number)})
 
 
