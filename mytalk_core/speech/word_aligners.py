@@ -67,7 +67,12 @@ class AttentionAligner:
         if frames < _LEAST_FRAMES:
             return ()
         encoded = self._whisper.encode(pad_or_trim(spectrum[..., :frames]))
-        pieces = self._whisper.find_alignment(self._tokenizer, [tokens], encoded, frames)[0]
+        try:
+            pieces = self._whisper.find_alignment(self._tokenizer, [tokens], encoded, frames)[0]
+        except (
+            IndexError
+        ):  # faster-whisper expects a path, and a sound without speech may have none
+            return ()
         duration = Fraction(len(audio), SPEECH_SAMPLE_RATE)
         timed = [
             Word(

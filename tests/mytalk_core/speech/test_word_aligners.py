@@ -1,14 +1,17 @@
 import json
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from faster_whisper import WhisperModel
 
 from mytalk_core.speech.offline_whisperx import whisperx_module
 from mytalk_core.speech.transcript import Word
 from mytalk_core.speech.word_aligners import (
+    AttentionAligner,
     PhoneticAligner,
     cached_phonetic_aligner,
     join_pieces,
@@ -53,6 +56,29 @@ def test_japanese_pieces_are_words() -> None:
 def test_blank_text_gives_no_words() -> None:
     assert join_pieces([], spaced=True) == ()
     assert join_pieces(pieces(" "), spaced=True) == ()
+
+
+def test_a_sound_that_cannot_be_aligned_gives_no_words(
+    whisper_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whisper may find no path through a sound without speech."""
+    whisper = WhisperModel(str(whisper_dir), cpu_threads=1)
+    aligner = AttentionAligner(whisper, "en")
+    monkeypatch.setattr(
+        whisper, "find_alignment", WhisperModel.find_alignment.__get__(_WithoutPath(whisper))
+    )
+    assert aligner(np.zeros(16_000, np.float32), "Bin blue.") == ()
+
+
+class _WithoutPath:
+    """A Whisper whose decoder attends to nothing."""
+
+    def __init__(self, whisper: WhisperModel) -> None:
+        self.tokens_per_second = whisper.tokens_per_second
+        self.model = self
+
+    def align(self, *_: object, **__: object) -> list[object]:
+        return [SimpleNamespace(text_token_probs=[], alignments=[])]
 
 
 @pytest.fixture
