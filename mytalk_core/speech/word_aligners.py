@@ -69,9 +69,7 @@ class AttentionAligner:
         encoded = self._whisper.encode(pad_or_trim(spectrum[..., :frames]))
         try:
             pieces = self._whisper.find_alignment(self._tokenizer, [tokens], encoded, frames)[0]
-        except (
-            IndexError
-        ):  # faster-whisper expects a path, and a sound without speech may have none
+        except IndexError:  # faster-whisper expects a path; without speech there may be none
             return ()
         duration = Fraction(len(audio), SPEECH_SAMPLE_RATE)
         timed = [
