@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.appearance.album import UpperFaces, upper_faces
 from mytalk_core.appearance.conditioning import fill_regions
-from mytalk_core.appearance.face_crops import FaceCrops, joined_crops, posed
+from mytalk_core.appearance.face_crops import FaceCrops, Pictures, joined_crops, posed
 from mytalk_core.appearance.grain import Grain, measure_grain
 from mytalk_core.appearance.reference_choice import (
     Mouths,
@@ -93,17 +93,15 @@ def look_at_track(request: LookRequest, context: StageContext) -> TrackLook:
     low, high = min(wanted), max(wanted) + 1
     crops: dict[int, FaceCrops] = {}
     shown = planes_of(request.film, track.first + low, track.starts[low:high])
+    bits = 8
     for frame in prefetched(shown, _DECODED_AHEAD):
+        bits = frame.planes.layout.bits
         at = frame.index - track.first
         if at in wanted:
             crops[at] = _reference(frame, planned)
         context.progress("collecting reference frames", at - low + 1, high - low)
     references = joined_crops([crops[at] for at in chosen.tolist()])
-    deep = request.film.info.layout.bits > 8
-    pictures = references.pictures if deep else np.rint(references.pictures)
-    stored = store_array(
-        context.folder / "references", [pictures.astype(np.float16 if deep else np.uint8)]
-    )
+    stored = store_array(context.folder / "references", [_stored(references.pictures, bits)])
     return TrackLook(
         stored,
         references.points,
@@ -112,6 +110,13 @@ def look_at_track(request: LookRequest, context: StageContext) -> TrackLook:
         np.array([float(track.starts[at]) for at in chosen]),
         upper_faces(references),
         _grain([crops[at] for at in grain]),
+    )
+
+
+def _stored(pictures: Pictures, bits: int) -> NDArray[np.uint8] | NDArray[np.float16]:
+    """Pictures as they are kept of a film with so many bits a sample."""
+    return (
+        pictures.astype(np.float16) if bits > 8 else np.rint(pictures).clip(0, 255).astype(np.uint8)
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from mytalk_core.dubbing.title_report.page import is_simple, page_text, write_page
 from mytalk_core.dubbing.title_report.values import Finding, Severity, TitleReport
@@ -119,11 +120,11 @@ def test_the_timeline_zooms_and_moves(browser, tmp_path):
         page.locator("#timeline").focus()
         outline = "getComputedStyle(document.activeElement).outlineStyle"
         page.keyboard.press("+")
-        page.wait_for_function(f"document.querySelector('#in-view').textContent !== '{whole}'")
+        expect(shown).not_to_have_text(whole)
         assert page.evaluate(outline) == "solid"
         page.keyboard.press("Home")
         page.keyboard.press("0")
-        page.wait_for_function(f"document.querySelector('#in-view').textContent === '{whole}'")
+        expect(shown).to_have_text(whole)
         # A click on the first line opens it.
         box = page.locator("#timeline canvas").bounding_box()
         x = page.evaluate("report.then(p => p.timeline.scale.x(p.data.lines.start[0] + 1))")
