@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,18 +12,16 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from jobs.console import result, stages
+from jobs.console import result
 from jobs.options import with_options
+from jobs.title_stages import running_stages
 
 if TYPE_CHECKING:
-    from mytalk_core.dubbing.film_source import FilmSource
     from mytalk_core.dubbing.title_context import TitleContext
     from mytalk_core.dubbing.title_faces import TitleFaces
     from mytalk_core.films.cast_map import CastMap
     from mytalk_core.films.members import Cast
     from mytalk_core.media.stream_choice import StreamChoice
-
-_SPECIFICATIONS = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True)
@@ -63,14 +58,16 @@ def cast(options: CastOptions) -> None:
     sheet = options.out or options.title.with_name(f"{options.title.name}.cast.html")
     check_output_files([sheet], [options.title, video], suffixes=(".html",))
 
+    from mytalk_core.dubbing.config import DubConfig
     from mytalk_core.dubbing.film_source import FilmSource
+    from mytalk_core.dubbing.models import named_models
     from mytalk_core.dubbing.work_store import work_store
     from mytalk_core.media.picture_check import check_picture
 
     check_picture(video, tracks)
     artifacts = work_store(options.work)
     film = FilmSource(artifacts.media_file(video), tracks, even)
-    with _running(film, options.work) as context:
+    with running_stages(film, DubConfig(), named_models(None, None), artifacts) as context:
         found, members = _cast(context, cast_map)
     _print(sheet, video, found, members)
 
@@ -79,11 +76,11 @@ def _film(title: Path) -> tuple[Path, StreamChoice, bool, CastMap]:
     """The film, its tracks, whether it is made even, and what is known of its cast."""
     from datetime import date
 
-    from mytalk_core.dubbing.title_reader import read_title
+    from mytalk_core.dubbing.title_reader import SUFFIXES, read_title
     from mytalk_core.films.cast_map import CastMap
     from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 
-    if title.suffix.lower() not in _SPECIFICATIONS:
+    if title.suffix.lower() not in SUFFIXES:
         return title, PLAYERS_CHOICE, False, CastMap()
     spec = read_title(title, date.today())
     options = spec.options
@@ -91,25 +88,10 @@ def _film(title: Path) -> tuple[Path, StreamChoice, bool, CastMap]:
     return spec.film, tracks, options.even_size, spec.cast
 
 
-@contextmanager
-def _running(film: FilmSource, work: Path | None) -> Iterator[TitleContext]:
-    from mytalk_core.dubbing.config import DubConfig
-    from mytalk_core.dubbing.models import model_digests, named_models
-    from mytalk_core.dubbing.title_context import TitleContext
-    from mytalk_core.dubbing.work_store import work_store
-    from pipelines.local import LocalRunner
-    from pipelines.local_worker import dub_tools
-
-    models = named_models(None, None)
-    tools = partial(dub_tools, models.here())
-    with stages() as report, LocalRunner(work_store(work), tools, report) as runner:
-        yield TitleContext(runner, film, DubConfig(), model_digests(models))
-
-
 def _cast(context: TitleContext, cast_map: CastMap) -> tuple[TitleFaces, Cast]:
-    from mytalk_core.dubbing.watching import film_cast, start_watching
+    from mytalk_core.dubbing.watching import film_cast, start_ranges
 
-    ranges = tuple(pending.result() for pending in start_watching(context).ranges)
+    ranges = tuple(pending.result() for pending in start_ranges(context))
     return film_cast(context, ranges, cast_map, True)
 
 

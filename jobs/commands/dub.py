@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.console import notes, result, stages
+from jobs.console import notes, result
 from jobs.dub_summary import (
     WorkUse,
     dub_document,
@@ -22,6 +20,7 @@ from jobs.dub_summary import (
     plan_summary,
 )
 from jobs.options import with_options
+from jobs.title_stages import running_stages
 from mytalk_core.errors import BadInputError, Reason
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from mytalk_core.dubbing.title_context import TitleContext
 
 _SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
-_SPECIFICATIONS = (".yaml", ".yml", ".json")
 # Options that do not decide the film, or decide it beside a specification.
 _BESIDE_SPECIFICATION = ("title", "speech", "out", "motion", "renderer", "work", "dry_run")
 
@@ -151,9 +149,10 @@ class _Order:
 def _order(options: DubOptions, artifacts: Artifacts) -> _Order:
     """Check outputs and inputs, before any model is loaded."""
     from mytalk_core.dubbing.models import named_models
+    from mytalk_core.dubbing.title_reader import SUFFIXES
 
     models = named_models(options.motion, options.renderer)
-    if options.title.suffix.lower() in _SPECIFICATIONS:
+    if options.title.suffix.lower() in SUFFIXES:
         title, out, config = _specified(options, artifacts)
     else:
         title, out, config = _clip(options, artifacts)
@@ -233,17 +232,19 @@ def _clip(options: DubOptions, artifacts: Artifacts) -> tuple[Title, Path, DubCo
 
 def _clip_config(options: DubOptions) -> DubConfig:
     # Imports torch, so it is called once the inputs are checked.
-    from mytalk_core.dubbing.config import DubConfig
-    from mytalk_core.dubbing.speaking_plan import SilencePolicy
+    from mytalk_core.dubbing.title_configuration import title_config
+    from mytalk_core.dubbing.title_spec import TitleOptions
 
-    return DubConfig(
-        seed=options.seed,
-        articulation=options.articulation,
-        guidance=options.guidance,
-        adapt_seconds=options.adapt,
-        strict=options.strict,
-        even_size=options.even_size,
-        silence=SilencePolicy(options.keep_silent_mouths),
+    return title_config(
+        TitleOptions(
+            keep_silent_mouths=options.keep_silent_mouths,
+            articulation=options.articulation,
+            guidance=options.guidance,
+            seed=options.seed,
+            adapt_seconds=options.adapt,
+            strict=options.strict,
+            even_size=options.even_size,
+        )
     )
 
 
@@ -257,17 +258,8 @@ def _check_outputs(out: Path, read: list[Path]) -> None:
     check_output_files(written, read, suffixes=_SUFFIXES)
 
 
-@contextmanager
-def _running(order: _Order, artifacts: Artifacts) -> Iterator[TitleContext]:
-    """Run stages on this machine, with their progress shown."""
-    from mytalk_core.dubbing.models import model_digests
-    from mytalk_core.dubbing.title_context import TitleContext
-    from pipelines.local import LocalRunner
-    from pipelines.local_worker import dub_tools
-
-    tools = partial(dub_tools, order.models.here())
-    with stages() as report, LocalRunner(artifacts, tools, report) as runner:
-        yield TitleContext(runner, order.title.film, order.config, model_digests(order.models))
+def _running(order: _Order, artifacts: Artifacts) -> AbstractContextManager[TitleContext]:
+    return running_stages(order.title.film, order.config, order.models, artifacts)
 
 
 def _print_dub(order: _Order, artifacts: Artifacts) -> None:

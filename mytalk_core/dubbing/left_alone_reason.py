@@ -9,7 +9,6 @@ class LeftAlone(StrEnum):
     """Why a frame is not drawn; values are the names in JSON."""
 
     NO_FACE = "no_face"
-    OTHER_FACE = "other_face"
     SILENT = "silent"
     TOO_SHORT = "too_short"
     TOO_SMALL = "face_too_small"
@@ -28,7 +27,6 @@ class LeftAlone(StrEnum):
 
 _TEXTS = {
     LeftAlone.NO_FACE: "no face",
-    LeftAlone.OTHER_FACE: "another face of the shot is larger",
     LeftAlone.SILENT: "no one in the picture speaks",
     LeftAlone.TOO_SHORT: "the face is seen too briefly",
     LeftAlone.TOO_SMALL: "the face is too small",

@@ -70,14 +70,20 @@ class WatchedFilm:
     damage: tuple[DamagedStretch, ...]
 
 
-def start_watching(context: TitleContext) -> StartedFilm:
+def start_ranges(context: TitleContext) -> tuple[Pending[StoredRange], ...]:
     """Begin to look at a film, range by range."""
     film = context.film
     models = context.digest("landmarker")
-    ranges = tuple(
+    return tuple(
         context.runner.start(OBSERVE, RangeRequest(film, span, context.config.strict, models))
         for span in film_spans(film.info.duration)
     )
+
+
+def start_watching(context: TitleContext) -> StartedFilm:
+    """Begin to look at a film and to read its own sound."""
+    film = context.film
+    ranges = start_ranges(context)
     own = SoundRequest(film.file, film.choice)
     sound = context.runner.start(SOUND, own) if film.info.has_audio else None
     return StartedFilm(ranges, sound)

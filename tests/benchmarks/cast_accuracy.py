@@ -271,7 +271,7 @@ def _film_table(truth: FilmTruth, faces: FilmFaces, cast: Cast) -> Table:
 
 
 def _seen(truth: FilmTruth, track: FaceTrack) -> str:
-    """Who a track shows by the known answers: "" for a photograph, or where nobody is."""
+    """Who a track shows by the known answers: "" for a photograph, or where no one is."""
     middle = len(track) // 2
     x, y = np.asarray(track.landmarks[middle])[:, :2].mean(axis=0).tolist()
     return truth.person_at(track.first + middle, x, y) or ""

@@ -52,7 +52,7 @@ class PersonTruth:
 
 @dataclass(frozen=True)
 class SeenTruth:
-    """A person in a shot. The box contains the whole head and nobody else's."""
+    """A person in a shot. The box contains the whole head and no other."""
 
     person: str
     box: Box
@@ -128,7 +128,7 @@ class FilmTruth:
         return next(shot for shot in self.shots if shot.first <= frame < shot.end)
 
     def person_at(self, frame: int, x: float, y: float) -> str | None:
-        """Who is seen at a pixel of a frame; None where nobody is, or a photograph."""
+        """Who is seen at a pixel of a frame; None where no one is, or a photograph."""
         shot = self.shot_at(frame)
         if any(still.box.contains(x, y) for still in shot.stills):
             return None

@@ -22,7 +22,7 @@ MEMBERS = ("m1", "m2", "m3")
 
 
 def decided(speaking: Speaking, member: str | None) -> SpeakerDecision:
-    """A decision; nobody is named where it is undecided."""
+    """A decision; no member is named where it is undecided."""
     return SpeakerDecision(speaking, None if speaking is Speaking.UNDECIDED else member, 0.9, "")
 
 
