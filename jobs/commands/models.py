@@ -9,13 +9,6 @@ from rich import box
 from rich.table import Table
 
 from jobs.console import EXIT_SOME_FAILED, note, progress, result
-from mytalk_core.data.aligner_store import (
-    ALIGNERS,
-    AlignerSpec,
-    aligner_path,
-    aligner_spec,
-    pull_aligner,
-)
 from mytalk_core.data.model_store import (
     MODELS,
     REQUIRED,
@@ -27,6 +20,13 @@ from mytalk_core.data.model_store import (
     pull,
     state,
     verify,
+)
+from mytalk_core.speech.aligner_store import (
+    ALIGNERS,
+    AlignerSpec,
+    aligner_path,
+    aligner_spec,
+    pull_aligner,
 )
 
 models = typer.Typer(no_args_is_help=True, help="List, fetch and verify models.")

@@ -88,7 +88,7 @@ class TitleLines:
     """The lines of a title."""
 
     stems: tuple["StartedStem", ...]
-    # By stem. Without a script they have voice only, until `with_words` has waited for the rest.
+    # By stem. They have voice only, until `with_words` has waited for the rest.
     transcripts: Mapping[str, Transcript]
     lines: tuple[DubLine, ...]  # by start of their slots
     fitted: tuple[FittedLine, ...]  # of each line
@@ -129,15 +129,13 @@ def title_lines(
 ) -> TitleLines:
     """The lines of a title, fitted.
 
-    Without a script a line is an interval with voice: recognition need not be finished.
+    Without a script a line is an interval with voice. The times of words, which only the report
+    needs, need not be known yet.
 
     Args:
         film: seconds of the whole film.
     """
-    transcripts = {
-        each.stem.name: each.transcript.result() if title.script else _voiced(each.voice.result())
-        for each in stems
-    }
+    transcripts = {each.stem.name: _voiced(each.voice.result()) for each in stems}
     lines = tuple(
         line
         for line in dub_lines(title.script, transcripts)
@@ -163,14 +161,16 @@ def title_lines(
 def with_words(lines: TitleLines) -> TitleLines:
     """The same lines with the words that were recognised."""
     transcripts = {each.stem.name: each.transcript.result() for each in lines.stems}
-    recognised = {
-        (stem, segment.start): segment
+    # The lines of a script keep their texts; they may share a slot. Others have none yet.
+    segments = {
+        (stem, segment.start, segment.end, text): segment
         for stem, transcript in transcripts.items()
         for segment in transcript.segments
+        for text in ("", segment.text)
     }
     described = tuple(
         replace(line, text=found.text, words=found.words)
-        if not line.text and (found := recognised.get((line.stem, line.slot.start)))
+        if (found := segments.get((line.stem, line.slot.start, line.slot.end, line.text)))
         else line
         for line in lines.lines
     )

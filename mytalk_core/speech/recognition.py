@@ -1,20 +1,17 @@
 """Recognition of dub speech: language, words with their times, and voice activity."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from faster_whisper.audio import pad_or_trim
 from numpy.typing import NDArray
 
 from mytalk_core.errors import ModelError, Reason
 from mytalk_core.speech.languages import recogniser_code
-from mytalk_core.speech.offline_whisperx import quiet, whisperx_module
 from mytalk_core.speech.stretches import samples_of, speech_stretches
 from mytalk_core.speech.transcript import (
     UNKNOWN_LANGUAGE,
@@ -25,8 +22,8 @@ from mytalk_core.speech.transcript import (
     is_spaced,
 )
 from mytalk_core.speech.voice_activity import voice_intervals
+from mytalk_core.speech.whisper import LONGEST_STRETCH, Whisper
 from mytalk_core.speech.word_aligners import (
-    LONGEST_STRETCH,
     Aligner,
     AttentionAligner,
     cached_phonetic_aligner,
@@ -43,7 +40,7 @@ _LONGEST_PAUSE = Fraction(1)  # seconds that one stretch may bridge
 
 
 class Recogniser:
-    """Whisper, through whisperx, after a voice detector and before a word aligner.
+    """Whisper, after a voice detector and before a word aligner.
 
     Memory beyond the recording and its transcript is bounded: five minutes of audio for the
     detector and eight stretches of at most 30 s for Whisper.
@@ -97,95 +94,69 @@ class Recogniser:
             untimed = tuple(_without_times(line) for line in script)
             return Transcript(UNKNOWN_LANGUAGE, untimed, voice, aligner="")
         stretches = speech_stretches(voice, audio, LONGEST_STRETCH, _LONGEST_PAUSE)
-        detected, probability = self._detect_language(audio, stretches)
+        longest = max(stretches, key=lambda stretch: stretch.length)
+        encoded = self._whisper.encoded([samples_of(audio, longest)])
+        detected, probability = self._whisper.language(encoded)
         target = recogniser_code(language) if language else ""
-        language = target if target in self._whisperx.model.supported_languages else detected
+        language = target if target in self._whisper.languages else detected
         aligner = self._aligner(language)
         if script:
             found = _script_segments(audio, script, voice, aligner, advance)
         else:
-            found = self._segments(audio, stretches, voice, language, aligner, advance)
+            known = {longest: self._whisper.texts(encoded, language)[0]}
+            texts = self._texts(audio, stretches, language, known)
+            share = 1 / len(stretches)
+            found = _segments(audio, texts, voice, language, aligner, lambda: advance(share))
         return Transcript(language, tuple(found), voice, aligner.name, detected, probability)
 
     @cached_property
-    def _whisperx(self) -> Any:
-        with quiet():
-            return whisperx_module("asr").load_model(
-                str(self._model_dir),
-                self._device,
-                vad_model=_precomputed_vad(()),
-                threads=self._threads,
-                local_files_only=True,
-            )
-
-    def _detect_language(
-        self, audio: NDArray[np.float32], stretches: Sequence[Interval]
-    ) -> tuple[str, float]:
-        """Return the language of the longest stretch and its probability."""
-        longest = max(stretches, key=lambda stretch: stretch.length)
-        model = self._whisperx.model
-        spectrum = model.feature_extractor(samples_of(audio, longest))
-        encoded = model.encode(pad_or_trim(spectrum))
-        token, probability = model.model.detect_language(encoded)[0][0]
-        return token.strip("<|>"), float(probability)
+    def _whisper(self) -> Whisper:
+        return Whisper(self._model_dir, self._threads)
 
     def _aligner(self, language: str) -> Aligner:
         """Return the aligner of a language. The last few are cached: catalogues mix languages."""
         aligner = self._aligners.pop(language, None)
         if aligner is None:
             phonetic = cached_phonetic_aligner(language, self._device)
-            aligner = phonetic or AttentionAligner(self._whisperx.model, language)
+            aligner = phonetic or AttentionAligner(self._whisper.model, language)
         self._aligners[language] = aligner
         if len(self._aligners) > _KEPT_ALIGNERS:
             del self._aligners[next(iter(self._aligners))]
         return aligner
 
-    def _segments(
+    def _texts(
         self,
         audio: NDArray[np.float32],
         stretches: Sequence[Interval],
-        voice: Sequence[Interval],
         language: str,
-        aligner: Aligner,
-        advance: Advance,
-    ) -> Iterator[Segment]:
+        known: Mapping[Interval, str],
+    ) -> Iterator[tuple[Interval, str]]:
+        """Yield the stretches with their texts; those of some are known."""
         for first in range(0, len(stretches), _BATCH):
             batch = stretches[first : first + _BATCH]
-            for stretch, text in zip(batch, self._texts(audio, batch, language), strict=True):
-                words = _timed_words(audio, text, within(voice, stretch), aligner)
-                for part, spoken in group_by_voice(words, within(voice, stretch)):
-                    yield _segment(part, spoken, language)
-                advance(1 / len(stretches))
-
-    def _texts(
-        self, audio: NDArray[np.float32], stretches: Sequence[Interval], language: str
-    ) -> list[str]:
-        self._whisperx.vad_model = _precomputed_vad(stretches)
-        result = self._whisperx.transcribe(audio, batch_size=_BATCH, language=language)
-        return [segment["text"].strip() for segment in result["segments"]]
+            texts = dict(known)
+            if unknown := [stretch for stretch in batch if stretch not in known]:
+                encoded = self._whisper.encoded([samples_of(audio, each) for each in unknown])
+                found = self._whisper.texts(encoded, language)
+                texts.update(zip(unknown, found, strict=True))
+            for stretch in batch:
+                yield stretch, texts[stretch]
 
 
-def _precomputed_vad(stretches: Sequence[Interval]) -> object:
-    """Return a whisperx voice detector that returns the given stretches."""
-
-    class PrecomputedVad(whisperx_module("vads").Vad):  # type: ignore[misc]  # whisperx is untyped
-        def __init__(self) -> None:
-            """Skip the base class, which requires a threshold."""
-
-        @staticmethod
-        def preprocess_audio(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-            return audio
-
-        def __call__(self, audio: object) -> Sequence[Interval]:
-            return stretches
-
-        @staticmethod
-        def merge_chunks(
-            segments: Sequence[Interval], chunk_size: int, onset: float, offset: float
-        ) -> list[dict[str, float]]:
-            return [{"start": float(part.start), "end": float(part.end)} for part in segments]
-
-    return PrecomputedVad()
+def _segments(
+    audio: NDArray[np.float32],
+    texts: Iterable[tuple[Interval, str]],
+    voice: Sequence[Interval],
+    language: str,
+    aligner: Aligner,
+    advance: Callable[[], object],
+) -> Iterator[Segment]:
+    for stretch, text in texts:
+        parts = within(voice, stretch)
+        words = _timed_words(audio, text, parts, aligner)
+        for part, spoken in group_by_voice(words, parts):
+            yield _segment(part, spoken, language)
+        advance()
 
 
 def _script_segments(

@@ -4,22 +4,20 @@ from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from math import isfinite
-from pathlib import Path
 from typing import Any, Protocol
 from unicodedata import category
 
 import numpy as np
 import torch
-from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 from numpy.typing import NDArray
 
 from mytalk_core.media.clock import SPEECH_SAMPLE_RATE
+from mytalk_core.speech.aligner_store import ALIGNERS, aligner_path
 from mytalk_core.speech.offline_whisperx import quiet, whisperx_module
 from mytalk_core.speech.transcript import Word, is_spaced
+from mytalk_core.speech.whisper import SAMPLES_PER_MEL, short_spectrum
 
-LONGEST_STRETCH = Fraction(30)  # seconds that Whisper processes at once
-_SPECTRUM_FRAMES = 3000  # of LONGEST_STRETCH
 _LEAST_FRAMES = 2  # of the spectrum: one frame of the encoder
 _MOST_TOKENS = 440  # Whisper's decoder holds 448, including a few special ones
 _ATTENTION_STEP = Fraction(1, 50)  # seconds; the encoder's frames
@@ -37,7 +35,7 @@ class Aligner(Protocol):
         """Return the words of `text` in order, in seconds of `audio`; any may lack times.
 
         Args:
-            audio: (N,) 16 kHz mono, the speech of `text`, at most LONGEST_STRETCH long.
+            audio: (N,) 16 kHz mono, the speech of `text`, at most 30 s.
             text: not blank.
 
         Returns:
@@ -62,11 +60,10 @@ class AttentionAligner:
         tokens = self._tokenizer.encode(f" {text.strip()}")
         if len(tokens) > _MOST_TOKENS:
             return ()
-        spectrum = self._whisper.feature_extractor(audio)
-        frames = min(spectrum.shape[-1] - 1, _SPECTRUM_FRAMES)
+        frames = len(audio) // SAMPLES_PER_MEL
         if frames < _LEAST_FRAMES:
             return ()
-        encoded = self._whisper.encode(pad_or_trim(spectrum[..., :frames]))
+        encoded = self._whisper.encode(short_spectrum(self._whisper, audio))
         try:
             pieces = self._whisper.find_alignment(self._tokenizer, [tokens], encoded, frames)[0]
         except IndexError:  # faster-whisper expects a path; without speech there may be none
@@ -111,9 +108,10 @@ def cached_phonetic_aligner(language: str, device: str) -> PhoneticAligner | Non
 
     It needs the language's model and whisperx's sentence splitter. Nothing is downloaded.
     """
-    alignment = whisperx_module("alignment")
-    if not (_has_sentence_splitter(language) and _has_torch_checkpoint(language)):
+    spec = ALIGNERS.get(language)
+    if spec is None or aligner_path(spec) is None or not _has_sentence_splitter(language):
         return None
+    alignment = whisperx_module("alignment")
     try:
         with quiet():
             model, metadata = alignment.load_align_model(language, device, model_cache_only=True)
@@ -190,14 +188,3 @@ def _has_sentence_splitter(language: str) -> bool:
     except LookupError:
         return False
     return True
-
-
-def _has_torch_checkpoint(language: str) -> bool:
-    """Return False only for languages whose model torchaudio would have to download."""
-    alignment = whisperx_module("alignment")
-    name = alignment.DEFAULT_ALIGN_MODELS_TORCH.get(language)
-    if name is None:
-        return True  # on the model hub; loading checks its cache
-    bundle = getattr(alignment.torchaudio.pipelines, name)
-    file = Path(bundle._path).name  # not available under a public name
-    return (Path(torch.hub.get_dir()) / "checkpoints" / file).is_file()

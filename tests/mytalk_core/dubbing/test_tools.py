@@ -44,13 +44,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     for name in NAMES:
         counted(tools, name)
-    real = recognition.Recogniser.__dict__["_whisperx"].func
-
-    def whisper(self: recognition.Recogniser) -> object:
-        count["Whisper"] += 1
-        return real(self)
-
-    monkeypatch.setattr(recognition.Recogniser.__dict__["_whisperx"], "func", whisper)
+    counted(recognition, "Whisper")
     return count
 
 

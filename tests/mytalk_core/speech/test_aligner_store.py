@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from mytalk_core.data import aligner_store
-from mytalk_core.data.aligner_store import ALIGNERS, aligner_path, aligner_spec, pull_aligner
 from mytalk_core.errors import BadInputError, ModelError, Reason
+from mytalk_core.speech import aligner_store
+from mytalk_core.speech.aligner_store import ALIGNERS, aligner_path, aligner_spec, pull_aligner
 from mytalk_core.speech.offline_whisperx import whisperx_module
 
 
