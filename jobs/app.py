@@ -1,5 +1,6 @@
 """The `mytalk` command: its options, its commands, its exit codes."""
 
+import gc
 import sys
 from importlib import import_module
 from typing import Annotated
@@ -98,6 +99,7 @@ def hoisted(arguments: list[str]) -> list[str]:
 
 def main() -> None:
     """The entry point of the console command."""
+    gc.set_threshold(100_000, 20, 100)  # imports make many objects, of which none can be freed
     install_signal_handlers()
     divert_native_output()
     sys.exit(run(sys.argv[1:]))

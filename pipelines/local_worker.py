@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mytalk_core.dubbing.models import DubModels
     from mytalk_core.dubbing.tools import DubTools
 
-PRELOADED = ("mytalk_core.dubbing.tools",)
+PRELOADED = ("pipelines.preloaded",)
 """Modules whose imports take seconds and start no thread, which would not survive a fork."""
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

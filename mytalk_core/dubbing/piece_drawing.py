@@ -1,9 +1,12 @@
 """Draw one piece of a film, encode it, and measure it on the way."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +17,6 @@ from mytalk_core.dubbing.planned_track import PlannedTrack
 from mytalk_core.dubbing.rendering import DubbedFrame, FaceToDraw, render_piece
 from mytalk_core.dubbing.report_pictures import FramePictures, write_frame_pictures
 from mytalk_core.dubbing.stage import Stage, StageContext
-from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.dubbing.track_look import TrackLook
 from mytalk_core.dubbing.track_motion import TrackMotion
 from mytalk_core.faces.alignment import inter_ocular
@@ -24,6 +26,9 @@ from mytalk_core.films.face_track import FaceTrack
 from mytalk_core.media.pieces import PIECE_SUFFIX, PieceWriter
 from mytalk_core.media.plane_regions import as_rgb
 from mytalk_core.media.prefetch import prefetched
+
+if TYPE_CHECKING:
+    from mytalk_core.dubbing.tools import DubTools
 
 AROUND = 60
 """Frames of a track on both sides of a piece that its geometry depends on."""

@@ -35,6 +35,11 @@ from mytalk_core.speech.transcript import Transcript
 _LEAST_MISSED = Fraction(1, 10)
 
 
+# Pieces up to this many are drawn longest first, so that no worker is idle at the end. More are
+# drawn in the film's order: workers keep the encoded references of the latest tracks.
+_FEW = 16
+
+
 @dataclass(frozen=True)
 class DubResult:
     """A dubbed title."""
@@ -111,8 +116,14 @@ def _named_in_errors(out: Path) -> Iterator[None]:
 
 
 def _drawn(context: TitleContext, prepared: PreparedTitle) -> DrawnTitle:
-    reused = tuple(context.runner.is_stored(DRAW, each) for each in prepared.requests)
-    return DrawnTitle(tuple(context.made(DRAW, prepared.requests)), reused)
+    requests = prepared.requests
+    reused = tuple(context.runner.is_stored(DRAW, each) for each in requests)
+    order = list(range(len(requests)))
+    if len(order) <= _FEW:
+        order.sort(key=lambda piece: -len(requests[piece].starts))
+    made = context.made(DRAW, (requests[piece] for piece in order))
+    pieces = dict(zip(order, made, strict=True))
+    return DrawnTitle(tuple(pieces[piece] for piece in range(len(requests))), reused)
 
 
 def _result(

@@ -1,21 +1,24 @@
 """Face landmarks of video frames: the interface of landmarkers, and MediaPipe's 478 points."""
 
-import zipfile
+from __future__ import annotations
+
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import mediapipe
 import numpy as np
-from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
 from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
 from mytalk_core.faces.second_detector import Agreement, SecondDetector
 from mytalk_core.faces.small_faces import tiles
+
+if TYPE_CHECKING:
+    from mediapipe import Image
+    from mediapipe.tasks.python import vision
 
 # Milliseconds between the timestamps given to MediaPipe. It smooths the landmarks of a single face,
 # a lag of up to half a frame, but not between timestamps that are hours apart.
@@ -49,9 +52,6 @@ class Landmarker(Protocol):
     def close(self) -> None:
         """Free the networks."""
         ...
-
-
-_DETECTOR = "face_detector.tflite"  # within the landmarker's bundle
 
 
 @dataclass(frozen=True)
@@ -107,34 +107,21 @@ class MeshLandmarker:
         self._search = self._open_search() if self._config.max_faces > 1 else None
         self._track(1)
 
-    def _open(self, faces: int, mode: vision.RunningMode) -> vision.FaceLandmarker:
-        return vision.FaceLandmarker.create_from_options(
-            vision.FaceLandmarkerOptions(
-                base_options=BaseOptions(model_asset_path=str(self._model)),
-                running_mode=mode,
-                num_faces=faces,
-                min_face_detection_confidence=self._config.min_confidence,
-                min_face_presence_confidence=self._config.min_confidence,
-                min_tracking_confidence=self._config.min_confidence,
-            )
-        )
+    def _open(self, faces: int, video: bool) -> vision.FaceLandmarker:
+        from mytalk_core.faces.mediapipe_networks import open_landmarker
+
+        return open_landmarker(self._model, faces, self._config.min_confidence, video)
 
     def _open_search(self) -> _Search:
-        with zipfile.ZipFile(self._model) as bundle:
-            detector = bundle.read(_DETECTOR)
+        from mytalk_core.faces.mediapipe_networks import open_detector
+
         return _Search(
-            vision.FaceDetector.create_from_options(
-                vision.FaceDetectorOptions(
-                    base_options=BaseOptions(model_asset_buffer=detector),
-                    running_mode=vision.RunningMode.IMAGE,
-                    min_detection_confidence=self._config.min_confidence,
-                )
-            ),
-            self._open(self._config.max_faces, vision.RunningMode.IMAGE),
+            open_detector(self._model, self._config.min_confidence),
+            self._open(self._config.max_faces, video=False),
         )
 
     def _track(self, faces: int) -> None:
-        self._landmarker = self._open(faces, vision.RunningMode.VIDEO)
+        self._landmarker = self._open(faces, video=True)
         self._tracked = faces
 
     def restart(self) -> None:
@@ -165,11 +152,13 @@ class MeshLandmarker:
         return self._thread.submit(self._small_face, images).result()
 
     def _small_face(self, images: Iterable[NDArray[np.uint8]]) -> float | None:
-        landmarker = self._open(1, vision.RunningMode.IMAGE)
+        from mytalk_core.faces.mediapipe_networks import mediapipe_image
+
+        landmarker = self._open(1, video=False)
         try:
             for image in images:
                 for tile in tiles(image):
-                    faces = landmarker.detect(_media_pipe_image(tile)).face_landmarks
+                    faces = landmarker.detect(mediapipe_image(tile)).face_landmarks
                     if faces:
                         rows = [point.y for point in faces[0]]
                         return float((max(rows) - min(rows)) * len(tile))
@@ -190,7 +179,7 @@ class MeshLandmarker:
         if self._second:
             self._second.close()
 
-    def __enter__(self) -> "MeshLandmarker":
+    def __enter__(self) -> MeshLandmarker:
         return self
 
     def __exit__(
@@ -206,7 +195,9 @@ class MeshLandmarker:
         return self._thread.submit(self._detect, image).result()
 
     def _detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        frame = _media_pipe_image(image)
+        from mytalk_core.faces.mediapipe_networks import mediapipe_image
+
+        frame = mediapipe_image(image)
         if self._search and self._frames % self._config.search_every == 0:
             self._count(self._search, frame)
         self._frames += 1
@@ -221,7 +212,7 @@ class MeshLandmarker:
             for face in found.face_landmarks
         ]
 
-    def _count(self, search: _Search, frame: mediapipe.Image) -> None:
+    def _count(self, search: _Search, frame: Image) -> None:
         """Set the number of tracked faces to that of the visible ones."""
         visible = max(self._visible, 1)
         if visible == self._config.max_faces:
@@ -231,10 +222,3 @@ class MeshLandmarker:
         if visible != self._tracked:
             self._landmarker.close()
             self._track(visible)
-
-
-def _media_pipe_image(image: NDArray[np.uint8]) -> mediapipe.Image:
-    # The native code ignores strides.
-    return mediapipe.Image(
-        image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image)
-    )

@@ -6,19 +6,15 @@ If it scores higher on the same crop turned by 180 degrees, the landmarks are wr
 between the eyes and mouths of both is a further check.
 """
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import mediapipe
 import numpy as np
-from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
 from mytalk_core.faces.crop import apply_box, cut_crop
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
-_DETECTOR = "face_detector.tflite"  # within the landmarker's bundle
 _SIZE = 128  # pixels, input of the network
 _EXTENT = 4.0  # width of the crop, inter-ocular units: twice that of a face
 _BELOW_EYES = 0.5  # centre of the crop, inter-ocular units
@@ -47,15 +43,9 @@ class SecondDetector:
 
     def __init__(self, landmarker: Path) -> None:
         """Load the detector from the file of the model store's entry `face-landmarker`."""
-        with zipfile.ZipFile(landmarker) as bundle:
-            network = bundle.read(_DETECTOR)
-        self._detector = vision.FaceDetector.create_from_options(
-            vision.FaceDetectorOptions(
-                base_options=BaseOptions(model_asset_buffer=network),
-                running_mode=vision.RunningMode.IMAGE,
-                min_detection_confidence=_LEAST_SCORE,
-            )
-        )
+        from mytalk_core.faces.mediapipe_networks import open_detector
+
+        self._detector = open_detector(landmarker, _LEAST_SCORE)
 
     def close(self) -> None:
         """Free the native network."""
@@ -80,8 +70,9 @@ class SecondDetector:
 
     def _detect(self, crop: NDArray[np.uint8]) -> tuple[float, NDArray[np.float32] | None]:
         """Return the score of the best face and its eyes and mouth, (3, 2) pixels of the crop."""
-        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=crop)
-        found = self._detector.detect(picture).detections
+        from mytalk_core.faces.mediapipe_networks import mediapipe_image
+
+        found = self._detector.detect(mediapipe_image(crop)).detections
         if not found:
             return 0.0, None
         best = max(found, key=lambda each: each.categories[0].score)

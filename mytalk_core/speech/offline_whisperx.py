@@ -3,13 +3,13 @@
 import io
 import logging
 import os
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+
+from mytalk_core.lean_imports import unused_packages
 
 _OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -43,40 +43,8 @@ def whisperx_module(name: str) -> ModuleType:
     log = logging.getLogger("whisperx")
     if not log.handlers:
         log.addHandler(logging.NullHandler())  # otherwise whisperx adds one that writes to stdout
-    with quiet(), _lean_imports():
+    with quiet(), unused_packages(_REPLACED, _ABSENT):
         return import_module(f"whisperx.{name}")
-
-
-class _Unused:
-    """Stands for any class of a package that is not imported."""
-
-
-class _Replacement(ModuleType):
-    """A package of which every name is `_Unused`."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.__path__: list[str] = []  # a package, so that parts of it can be replaced too
-
-    def __getattr__(self, name: str) -> type[_Unused]:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return _Unused
-
-
-@contextmanager
-def _lean_imports() -> Iterator[None]:
-    """Replace packages that are not used while others are imported."""
-    replaced: dict[str, ModuleType | None] = {name: _Replacement(name) for name in _REPLACED}
-    replaced |= dict.fromkeys(_ABSENT)  # None: the import system finds no such package
-    added = {name: module for name, module in replaced.items() if name not in sys.modules}
-    modules: dict[str, Any] = sys.modules
-    modules.update(added)
-    try:
-        yield
-    finally:
-        for name in added:
-            del modules[name]
 
 
 @contextmanager
