@@ -300,7 +300,7 @@ def corpus_footage(data: Path) -> Footage:
 
 
 def sample_footage(folder: Path, intro: Path, movie: Path, run_ffmpeg: RunFfmpeg) -> Footage:
-    """Return footage of the man in the sample clips; recoloured he serves as another person.
+    """Return footage of the man in the sample clips; stretched he is another person.
 
     Args:
         folder: receives the clips in the corpus's size and rate.
@@ -314,8 +314,9 @@ def sample_footage(folder: Path, intro: Path, movie: Path, run_ffmpeg: RunFfmpeg
 
     return Footage(
         film=made("film.mp4", intro, f"{crop},scale=360:288,setsar=1"),
-        other=made("other.mp4", movie, "fps=25,scale=360:288,setsar=1,hue=h=90"),
-        speech=movie,
+        other=made("other.mp4", movie, "fps=25,scale=720:288,crop=360:288,setsar=1,hue=h=90"),
+        # He begins to speak after a second, which is when `cut` ends his shot.
+        speech=run_ffmpeg(folder / "speech.mp4", "-ss", 1, "-i", movie, *lossless),
         large=made("large.mp4", intro, f"{crop},scale=720:576,setsar=1"),
         mouth=(140, 177),
         chin_line=164,

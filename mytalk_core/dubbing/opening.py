@@ -18,9 +18,10 @@ from mytalk_core.dubbing.title_spec import (
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.carried_tracks import delivery_losses
 from mytalk_core.media.channels import mono_weights
-from mytalk_core.media.mux import channels_kept
+from mytalk_core.media.film_container import film_container
 from mytalk_core.media.picture_check import check_picture
 from mytalk_core.media.probe import VideoInfo, probe_audio
+from mytalk_core.media.sound_track import channels_kept
 from mytalk_core.media.stream_choice import PLAYERS_CHOICE, StreamChoice
 from mytalk_core.media.timecode import film_timecode
 from mytalk_core.speech.script import Script, read_script
@@ -64,7 +65,7 @@ def open_clip(files: ClipFiles, artifacts: Artifacts) -> Title:
     sound = SoundRequest(artifacts.media_file(files.speech), files.speech_tracks)
     losses = (
         *_picture_losses(info, files.even_size),
-        *_sound_losses(files.speech, files.speech_tracks),
+        *_sound_losses(files.speech, files.speech_tracks, files.output),
     )
     return Title(
         id=files.output.stem,
@@ -154,9 +155,10 @@ def _picture_losses(film: VideoInfo, even_size: bool) -> tuple[str, ...]:
     return tuple(losses)
 
 
-def _sound_losses(speech: Path, choice: StreamChoice) -> tuple[str, ...]:
-    """What an MP4 film will lack of this sound, a sentence each."""
-    if channels_kept(speech, choice):
+def _sound_losses(speech: Path, choice: StreamChoice, out: Path) -> tuple[str, ...]:
+    """What the film will lack of this sound, a sentence each."""
+    container = film_container(out)
+    if channels_kept(speech, container.sound, choice):
         return ()
     places = probe_audio(speech, choice).places
     used = [
@@ -164,7 +166,8 @@ def _sound_losses(speech: Path, choice: StreamChoice) -> tuple[str, ...]:
         for number, weight in enumerate(mono_weights(speech, choice) or len(places) * (1.0,), 1)
         if weight
     ]
+    number = "number" if len(used) == 1 else "numbers"
     return (
-        f"the {len(places)} channels of {speech} have no layout that AAC knows: the film gets one"
-        f" channel, mixed of {'number' if len(used) == 1 else 'numbers'} {', '.join(used)}",
+        f"the {len(places)} channels of {speech} have no layout that {container.name} holds: the"
+        f" film gets one channel, mixed of {number} {', '.join(used)}",
     )

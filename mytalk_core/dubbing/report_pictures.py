@@ -8,13 +8,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.dubbing.other_tracks import PictureBox, box_around
-
 _FRAME_WIDTH = 640  # pixels at most
 _CLOSE_UP_SIZE = 280  # pixels, width and height
 _JPEG_QUALITY = 88
 # A close-up is this much wider than the lips, so that chin and nose base are in it.
 _MOUTH_MARGIN = 1.9
+
+
+@dataclass(frozen=True)
+class _Box:
+    """A square in pixels of a frame; it may reach beyond the frame's edges."""
+
+    left: int
+    top: int
+    size: int
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ def write_frame_pictures(
         source, dubbed: (H, W, 3) RGB, square pixels.
         lips: (N, 2 or more) lip points, pixels of the frame.
     """
-    box = box_around(lips, _MOUTH_MARGIN)
+    box = _box_around(lips)
 
     def written(name: str, jpeg: bytes) -> Path:
         path = folder / f"{name}.jpg"
@@ -67,6 +74,14 @@ def jpeg(image: NDArray[np.uint8]) -> bytes:
     return data.tobytes()
 
 
+def _box_around(points: NDArray[np.float32]) -> _Box:
+    """A square around points (N, 2 or more), pixels, wider than they are."""
+    low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    size = max(int(np.ceil((high - low).max() * _MOUTH_MARGIN)), 1)
+    left, top = np.rint((low + high - size) / 2).astype(int)
+    return _Box(int(left), int(top), size)
+
+
 def _frame(image: NDArray[np.uint8]) -> bytes:
     """A frame (H, W, 3) RGB at reading size."""
     height, width = image.shape[:2]
@@ -74,7 +89,7 @@ def _frame(image: NDArray[np.uint8]) -> bytes:
     return jpeg(_resized(image, (max(round(width * scale), 1), max(round(height * scale), 1))))
 
 
-def _close_up(image: NDArray[np.uint8], box: PictureBox) -> bytes:
+def _close_up(image: NDArray[np.uint8], box: _Box) -> bytes:
     """The part of a frame (H, W, 3) RGB in `box`; its edge repeats outside it."""
     rows = np.clip(np.arange(box.top, box.top + box.size), 0, image.shape[0] - 1)
     columns = np.clip(np.arange(box.left, box.left + box.size), 0, image.shape[1] - 1)

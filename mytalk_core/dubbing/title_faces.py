@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
-from mytalk_core.dubbing.other_tracks import OtherTrack, other_track
 from mytalk_core.dubbing.track_judge import SHORTEST_SECONDS, SMALLEST_FACE, TrackJudge
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
@@ -22,6 +21,17 @@ from mytalk_core.media.probe import VideoInfo
 
 # Reasons that a film gives where it shows no face that can be judged.
 _NOTHING_SHOWN = frozenset({LeftAlone.NO_FACE, LeftAlone.TOO_SHORT, LeftAlone.TOO_SMALL})
+
+
+@dataclass(frozen=True)
+class OtherTrack:
+    """A face that is not dubbed."""
+
+    shot: int
+    number: int  # within the shot
+    first: int  # frame
+    end: int  # frame
+    reason: LeftAlone
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,7 @@ def join_faces(
     for shot in film.shots:
         faults = [(track, _fault(track, judge)) for track in shot.tracks]
         able = [track for track, fault in faults if fault is None]
-        rest = [other_track(track, fault) for track, fault in faults if fault is not None]
+        rest = [_other(track, fault) for track, fault in faults if fault is not None]
         tracks += able
         others += rest
         left_alone += _reasons(shot, able, rest)
@@ -65,6 +75,10 @@ def join_faces(
     sources = FaceSources(samples, join_close_ups(ranges))
     faces = store_faces(timing, film.shots, tracks, sources, scheme, folder)
     return TitleFaces(faces, tuple(others), tuple(left_alone), max(judge.small, default=None))
+
+
+def _other(track: Track, reason: LeftAlone) -> OtherTrack:
+    return OtherTrack(track.shot, track.number, track.first, track.end, reason)
 
 
 def _fault(track: Track, judge: TrackJudge) -> LeftAlone | None:

@@ -48,7 +48,7 @@ def find_faces(request: FacesRequest, context: StageContext) -> TitleFaces:
     return found
 
 
-FACES = Stage("faces", 1, FacesRequest, TitleFaces, find_faces)
+FACES = Stage("faces", 2, FacesRequest, TitleFaces, find_faces)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,12 @@ from mytalk_core.data.samples import SampleClip
 from mytalk_core.media import channels
 from mytalk_core.media.audio import pcm16, read_audio
 from mytalk_core.media.channels import choose_weights, mono_weights
-from mytalk_core.media.mux import channels_kept, mux
+from mytalk_core.media.film_container import film_container
+from mytalk_core.media.film_mux import write_film
 from mytalk_core.media.probe import probe_audio
+from mytalk_core.media.sound_track import DubSound, channels_kept
+
+_AAC = film_container(Path("film.mp4")).sound
 
 # Recordings of one voice (c0): a filter graph and the expected mono weights.
 _RECORDED = {
@@ -92,9 +96,10 @@ def test_channels_without_positions_are_mixed_if_not_silent(
     sound = polyphonic(alone, shares)
     assert mono_weights(sound) == pytest.approx(weights)
     assert correlation(read_audio(sound), read_audio(alone)) > 0.999
-    assert not channels_kept(sound)
+    assert not channels_kept(sound, _AAC)
     out = sound.with_name("out.mp4")
-    mux(make_film("film.mp4", "testsrc=s=96x64:r=25:d=3"), sound, out, Fraction(3), "")
+    film = make_film("film.mp4", "testsrc=s=96x64:r=25:d=3")
+    write_film(film, [DubSound(sound)], None, out, Fraction(3), "")
     assert probe_audio(out).channels == 1
     assert correlation(read_audio(out), read_audio(alone)) > 0.95
 
@@ -163,9 +168,10 @@ def test_channels_are_kept_if_the_codec_supports_the_layout(
     kept: bool,
 ) -> None:
     alone, sound = read_audio(recorded("[v]anull", "alone.wav")), recorded(graph)
-    assert channels_kept(sound) is kept
+    assert channels_kept(sound, _AAC) is kept
     out = sound.with_name("out.mp4")
-    mux(make_film("film.mp4", "testsrc=s=96x64:r=25:d=3"), sound, out, Fraction(3), "")
+    film = make_film("film.mp4", "testsrc=s=96x64:r=25:d=3")
+    write_film(film, [DubSound(sound)], None, out, Fraction(3), "")
     assert probe_audio(out).channels == count
     with av.open(str(out)) as container:
         played = np.concatenate([f.to_ndarray() for f in container.decode(audio=0)], axis=1)

@@ -14,9 +14,10 @@ from mytalk_core.media.clean_aperture import (
 )
 from mytalk_core.media.decode import iter_frames, iter_planes
 from mytalk_core.media.encode import VideoWriter
-from mytalk_core.media.mux import mux
+from mytalk_core.media.film_mux import write_film
 from mytalk_core.media.orientation import Orientation
 from mytalk_core.media.probe import probe_video
+from mytalk_core.media.sound_track import DubSound
 
 _ODD = "testsrc2=s=180x140:r=25:d=0.4,format=yuv444p,crop=161:119,format=yuv420p"
 _HALF = Fraction(1, 2)
@@ -52,7 +53,7 @@ def test_a_film_of_odd_size_is_extended_to_an_even_one_losslessly(
     with VideoWriter(silent, info, 0) as writer:
         for frame in iter_planes(film, even=True):
             writer.write(frame)
-    mux(silent, sound, out, writer.duration, "")
+    write_film(silent, [DubSound(sound)], None, out, writer.duration, "")
     made = probe_video(out)
     assert info.aperture is not None
     assert (made.width, made.height, made.aperture) == (info.width, info.height, info.aperture)

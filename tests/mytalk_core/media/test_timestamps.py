@@ -9,8 +9,9 @@ import pytest
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.media.decode import iter_planes
 from mytalk_core.media.encode import VideoWriter
-from mytalk_core.media.mux import mux
+from mytalk_core.media.film_mux import write_film
 from mytalk_core.media.probe import probe_audio, probe_video
+from mytalk_core.media.sound_track import DubSound
 from mytalk_core.media.timestamps import frame_starts
 
 RunFfmpeg = Callable[..., Path]
@@ -60,7 +61,7 @@ def test_every_frame_keeps_its_timestamp(
     with VideoWriter(picture, info, crf=40) as writer:
         for frame in frames:
             writer.write(frame)
-    mux(picture, clip, out, writer.duration, "made")
+    write_film(picture, [DubSound(clip)], None, out, writer.duration, "made")
     expected = [frame.pts * info.time_base for frame in frames]
     assert frame_starts(out) == expected
     if "late" not in name:
@@ -97,5 +98,5 @@ def test_a_long_last_frame_keeps_its_duration(
 
 def test_audio_is_as_long_as_the_video(clip: Path, run_ffmpeg: RunFfmpeg, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
-    mux(clip, clip, out, Fraction(3), "made")
+    write_film(clip, [DubSound(clip)], None, out, Fraction(3), "made")
     assert abs(probe_audio(out).duration - 3) < Fraction(1, 40)

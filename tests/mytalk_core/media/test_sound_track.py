@@ -1,16 +1,17 @@
+"""The sound of a dub in the finished film, and what stops it."""
+
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
 from mytalk_core.errors import BadInputError, OutputError, Reason
 from mytalk_core.media.audio import read_audio
-from mytalk_core.media.decode import iter_frames
-from mytalk_core.media.mux import mux
+from mytalk_core.media.film_mux import write_film
 from mytalk_core.media.probe import probe_audio, probe_video
+from mytalk_core.media.sound_track import DubSound
 
 _COMMENT = 'Synthetic speech: "dubbed"; seed=1, näive'
 _RATE = 48_000
@@ -33,7 +34,7 @@ def test_audio_is_cut_or_padded_to_the_duration(
     speech = make_film("speech.wav", None, chirp(seconds))
     out = tmp_path / "out.mp4"
     duration = probe_video(picture).duration
-    mux(picture, speech, out, duration, _COMMENT)
+    write_film(picture, [DubSound(speech)], None, out, duration, _COMMENT)
     assert probe_audio(out).sample_rate == _RATE
     muxed, source = read_audio(out, _RATE), read_audio(speech, _RATE)
     # Exact up to the AAC decoder's last block.
@@ -42,28 +43,6 @@ def test_audio_is_cut_or_padded_to_the_duration(
     assert np.corrcoef(muxed[:both], source[:both])[0, 1] > 0.99
     assert np.corrcoef(muxed[20:both], source[: both - 20])[0, 1] < 0.99
     assert np.abs(muxed[len(source) + 2000 :]).max(initial=0) < 0.01
-
-
-def test_the_picture_is_copied(
-    make_film: Callable[..., Path], picture: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out.mp4"
-    before = probe_video(picture)
-    mux(picture, make_film("speech.wav", None, chirp(1)), out, before.duration, _COMMENT)
-    after = probe_video(out)
-    assert (after.fps, after.duration, after.start) == (before.fps, before.duration, 0)
-    for ours, theirs in zip(iter_frames(out), iter_frames(picture), strict=True):
-        assert ours.pts * after.time_base == theirs.pts * before.time_base
-        assert np.array_equal(ours.image, theirs.image)
-
-
-def test_the_comment_is_in_the_file(
-    make_film: Callable[..., Path], picture: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out.mp4"
-    mux(picture, make_film("speech.wav", None, chirp(1)), out, Fraction(2), _COMMENT)
-    with av.open(str(out)) as container:
-        assert container.metadata["comment"] == _COMMENT
 
 
 def test_speech_from_a_film_keeps_that_film_s_clock(
@@ -77,7 +56,7 @@ def test_speech_from_a_film_keeps_that_film_s_clock(
         acodec="pcm_s16le",
     )
     out = tmp_path / "out.mp4"
-    mux(picture, speech, out, Fraction(2), _COMMENT)
+    write_film(picture, [DubSound(speech)], None, out, Fraction(2), _COMMENT)
     muxed, source = read_audio(out, _RATE), read_audio(speech, _RATE)
     assert len(source) == pytest.approx(1.6 * _RATE, abs=50)
     both = len(source) - 2000
@@ -97,7 +76,7 @@ def test_bad_input_leaves_no_file(
         (tmp_path / "missing.mp4", speech, Reason.NOT_FOUND),
     ]:
         with pytest.raises(BadInputError) as caught:
-            mux(video, sound, out, Fraction(2), _COMMENT)
+            write_film(video, [DubSound(sound)], None, out, Fraction(2), _COMMENT)
         assert caught.value.reason is reason
     assert {path.name for path in tmp_path.iterdir()} == {"picture.mp4", "speech.wav", "text.wav"}
 
@@ -106,7 +85,7 @@ def test_a_full_disk_raises_disk_full(make_film: Callable[..., Path], tiny_disk:
     film = make_film("noise.mp4", "nullsrc=s=160x120:r=25:d=2,geq=random(1)*255:128:128", crf=1)
     speech = make_film("speech.wav", None, chirp(1))
     with pytest.raises(OutputError) as caught:
-        mux(film, speech, tiny_disk / "out.mp4", Fraction(2), _COMMENT)
+        write_film(film, [DubSound(speech)], None, tiny_disk / "out.mp4", Fraction(2), _COMMENT)
     assert caught.value.reason is Reason.DISK_FULL
     assert list(tiny_disk.iterdir()) == []
 
@@ -116,5 +95,7 @@ def test_a_missing_folder_raises_output_not_writable(
 ) -> None:
     speech = make_film("speech.wav", None, chirp(1))
     with pytest.raises(OutputError) as caught:
-        mux(picture, speech, tmp_path / "no" / "out.mp4", Fraction(2), _COMMENT)
+        write_film(
+            picture, [DubSound(speech)], None, tmp_path / "no" / "out.mp4", Fraction(2), _COMMENT
+        )
     assert caught.value.reason is Reason.OUTPUT_NOT_WRITABLE
