@@ -69,7 +69,7 @@ def note(text: str) -> None:
 def notes(texts: Sequence[str]) -> None:
     """Print warnings on stderr, at most the first five."""
     for text in texts[:_NOTES_SHOWN]:
-        note(f"Note: {text}.")
+        note(f"Note: {text.removesuffix('.')}.")
     if len(texts) > _NOTES_SHOWN:
         note(f"Note: and {len(texts) - _NOTES_SHOWN} more.")
 

@@ -35,6 +35,7 @@ def dub_warnings(title: Title, dubbed: DubResult) -> list[str]:
     ]
     late = length_warning(dubbed)
     found = (
+        dubbed.cut_off,
         *title_notes(title, dubbed.transcripts),
         *silent,
         f"{late}; the rest is cut off" if late else "",

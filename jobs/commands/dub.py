@@ -265,8 +265,9 @@ def _running(order: _Order, artifacts: Artifacts) -> AbstractContextManager[Titl
 def _print_dub(order: _Order, artifacts: Artifacts) -> None:
     from mytalk_core.dubbing.monitor import Monitor
     from mytalk_core.dubbing.title import dub_title
+    from mytalk_core.media.output import sole_writer
 
-    with _running(order, artifacts) as context:
+    with sole_writer(order.out), _running(order, artifacts) as context:
         dubbed = dub_title(context, order.title, order.out, Monitor())
     warnings = dub_warnings(order.title, dubbed)
     notes([warning for warning in warnings if warning not in order.title.notes])

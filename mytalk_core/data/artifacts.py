@@ -1,9 +1,10 @@
 """The store of artifacts: results of stages under keys, written once and whole.
 
 An artifact is the folder `<root>/<stage>/<first two digits of the key>/<key>/` with its value as
-`value.json` and the files that belong to it. Values name files relative to the root, so that a
-store can be moved; a value may refer to files of other artifacts. An artifact is prepared in a
-folder of the same root and renamed when it is complete, so there is never a part of one.
+`value.json`, the files that belong to it, and `checks.json` with their digests. Values name files
+relative to the root, so that a store can be moved; a value may refer to files of other artifacts.
+An artifact is prepared in a folder of the same root and renamed when it is complete, so there is
+never a part of one.
 """
 
 import errno
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
+from mytalk_core.data.artifact_checks import is_intact, write_checks
 from mytalk_core.data.artifact_sweep import (
     UNFINISHED,
     VALUE,
@@ -58,6 +60,7 @@ class Artifacts:
         """Args: the root, which need not exist; limits."""
         self.root = root.absolute()
         self._config = config or ArtifactConfig()
+        self._intact: set[Path] = set()  # folders of artifacts whose files were compared
 
     @property
     def limit(self) -> int:
@@ -98,9 +101,15 @@ class Artifacts:
     def load(self, stage: str, key: str, kind: type[V]) -> V | None:
         """Return a stored value, and count it as used; None where it is not stored.
 
-        An artifact that is damaged, or refers to a file that was removed, is not stored.
+        An artifact that is damaged, or refers to a file that is damaged or was removed, is not
+        stored. The files of an artifact are compared with their digests when it is first loaded.
         """
         folder = self._folder(stage, key)
+        if not folder.is_dir():
+            return None
+        if not self._is_intact(folder):
+            self._discard(folder)
+            return None
         files: set[Path] = set()
 
         def path_of(name: str) -> Path:
@@ -113,12 +122,14 @@ class Artifacts:
         try:
             value = load_named((folder / VALUE).read_text(encoding="utf-8"), kind, path_of)
         except FileNotFoundError:
-            return None
+            return None  # another process removed it
         except ValueError:
-            discard(self.root, folder)
+            self._discard(folder)
             return None
-        if not all(file.exists() for file in files):
-            discard(self.root, folder)
+        damaged = [owner for owner in {*map(self._owner, files)} if not self._is_intact(owner)]
+        if damaged or not all(file.exists() for file in files):
+            for each in {folder, *damaged}:
+                self._discard(each)
             return None
         marked_as_used(self.root, {folder, *files})
         return value
@@ -158,6 +169,7 @@ class Artifacts:
         text = dump_named(value, kind, name_of)
         try:
             (draft.folder / VALUE).write_text(text, encoding="utf-8")
+            write_checks(draft.folder)
             _flush(draft.folder)
             make_folder(final.parent)
             if (
@@ -205,6 +217,19 @@ class Artifacts:
 
     def _folder(self, stage: str, key: str) -> Path:
         return self.root / stage / key[:2] / key
+
+    def _owner(self, file: Path) -> Path:
+        """Return the folder of the artifact to which a file belongs."""
+        return self.root.joinpath(*file.relative_to(self.root).parts[:3])
+
+    def _is_intact(self, folder: Path) -> bool:
+        if folder not in self._intact and is_intact(folder):
+            self._intact.add(folder)
+        return folder in self._intact
+
+    def _discard(self, folder: Path) -> None:
+        self._intact.discard(folder)
+        discard(self.root, folder)
 
     def _name_of(self, path: Path) -> str:
         """Return the name of a file of an artifact relative to the root."""

@@ -57,6 +57,7 @@ class TitleDubber:
             result = dub_title(context, title, film, Monitor())
         warnings = (
             *title_notes(title, result.transcripts),
+            result.cut_off,
             length_warning(result),
             damage_text(result.damage),
             nothing_drawn_warning(result),

@@ -13,7 +13,7 @@ from mytalk_core.data.recipe import ResultKind, made_with
 from mytalk_core.dubbing.delivery_checks import Check
 from mytalk_core.dubbing.drawn_title import DrawnTitle
 from mytalk_core.dubbing.left_alone_reason import LeftAlone, count_reasons
-from mytalk_core.dubbing.notes import language_notes_of
+from mytalk_core.dubbing.notes import cut_off_note, language_notes_of
 from mytalk_core.dubbing.opened_title import Title
 from mytalk_core.dubbing.report_pictures import data_uri, jpeg
 from mytalk_core.dubbing.reported_lines import (
@@ -95,7 +95,9 @@ def compose_report(context: TitleContext, title: Title, done: Delivered) -> Titl
         stages=tuple(ReportedStage(name, seconds) for name, seconds in done.seconds.items()),
         versions={**made_with(ResultKind.DUBBING), **_weights(context)},
         script_faults=tuple(str(fault) for fault in title.script_faults),
-        notes=title.notes,
+        notes=tuple(
+            filter(None, (cut_off_note(context.film.info.duration, facts.duration), *title.notes))
+        ),
         consent=tuple(_consents(title, film.cast.members)),
         damage=film.damage,
     )

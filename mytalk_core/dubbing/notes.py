@@ -1,10 +1,32 @@
 """Notes on the inputs of a title that a person should read although its dub succeeded."""
 
 from collections.abc import Mapping
+from fractions import Fraction
+from typing import Final
 
 from mytalk_core.dubbing.opened_title import Title
 from mytalk_core.speech.languages import recogniser_code
 from mytalk_core.speech.transcript import UNKNOWN_LANGUAGE, Transcript
+
+# Seconds by which a picture may end before the length that its file states.
+LEAST_CUT_OFF: Final = Fraction(1, 2)
+
+
+def cut_off_note(stated: Fraction, found: Fraction) -> str:
+    """A note where a film ends before the length that it states; else the empty string.
+
+    Args:
+        stated: seconds, by the header of the file.
+        found: seconds, up to the end of the last frame that is in it.
+    """
+    missing = stated - found
+    if missing <= LEAST_CUT_OFF:
+        return ""
+    return (
+        f"the film is cut off: of the {float(stated):.2f} s that it states, the last"
+        f" {float(missing):.2f} s ({float(missing / stated):.0%}) are not in the file, and not in"
+        " the dub"
+    )
 
 
 def language_warning(given: str, detected: str, probability: float | None = None) -> str:

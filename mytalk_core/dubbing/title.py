@@ -13,6 +13,7 @@ from mytalk_core.dubbing.drawn_title import DrawnTitle
 from mytalk_core.dubbing.fitted_exports import write_fitted
 from mytalk_core.dubbing.left_alone_reason import LeftAlone, counts_text
 from mytalk_core.dubbing.monitor import Monitor
+from mytalk_core.dubbing.notes import cut_off_note
 from mytalk_core.dubbing.opened_title import Title
 from mytalk_core.dubbing.piece_drawing import DRAW
 from mytalk_core.dubbing.title_context import TitleContext
@@ -55,6 +56,7 @@ class DubResult:
     transcripts: Mapping[str, Transcript]  # by stem
     tracks: dict[str, int | None]  # numbers of the tracks used; None where there is no such sound
     stage_seconds: dict[str, float]
+    cut_off: str = ""  # what the film lacks at its end; empty: nothing
 
     @property
     def rendered_frames(self) -> int:
@@ -152,6 +154,7 @@ def _result(
             "speech_track": probe_audio(speech.file.path, speech.choice).track,
         },
         stage_seconds=dict(seconds),
+        cut_off=cut_off_note(info.duration, report.facts.duration),
     )
 
 

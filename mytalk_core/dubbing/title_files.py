@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from mytalk_core.dubbing.notes import LEAST_CUT_OFF
 from mytalk_core.dubbing.title_consent import stem_problems
 from mytalk_core.dubbing.title_problems import TitleProblem
 from mytalk_core.dubbing.title_range import range_seconds
@@ -19,9 +20,6 @@ from mytalk_core.speech.scripts.placing import ScriptFilm
 
 # A stem that is longer than this part of the film's length is of another film or another cut.
 LONGEST_STEM = Fraction(11, 10)
-_SHORTER = Fraction(
-    1, 2
-)  # seconds by which the picture may end before the length that the film states
 _TOLERANCE = Fraction(1, 2)  # seconds by which a sound may differ from the film without a warning
 
 
@@ -54,11 +52,14 @@ def check_files(spec: TitleSpec) -> FileFindings:
     if last is None:
         what = f"is cut off: it states {float(film.duration):.2f} s, but its end is missing"
         problems.append(TitleProblem("film", what, "Copy it again."))
-    elif last + _SHORTER < film.duration:
-        what = f"states {float(film.duration):.2f} s, but its picture ends at {float(last):.2f} s"
-        warnings.append(
-            TitleProblem("film", what, "It may be cut off: compare it with its source.")
+    elif last + LEAST_CUT_OFF < film.duration:
+        end = last + 1 / film.fps
+        missing = float(film.duration - end)
+        what = (
+            f"states {float(film.duration):.2f} s, but its picture ends at {float(end):.2f} s:"
+            f" {missing:.2f} s ({missing / float(film.duration):.0%}) are missing"
         )
+        warnings.append(TitleProblem("film", what, "Copy it again; a dub ends there too."))
     for where, path in _sounds(spec):
         try:
             seconds = probe_audio(path).duration

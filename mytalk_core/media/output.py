@@ -1,6 +1,7 @@
 """Atomic output: files appear under their name only when they are complete."""
 
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mytalk_core.errors import OutputError, Reason
+from mytalk_core.errors import BadInputError, OutputError, Reason
 from mytalk_core.media.leftovers import lock_folder, part_name, sweep_leftovers, work_name
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -50,6 +51,35 @@ def atomic_path(final: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise cannot_be_written(final, error) from error
+
+
+@contextmanager
+def sole_writer(final: Path) -> Iterator[None]:
+    """Allow one process at a time to write `final` and what belongs to it, within the block.
+
+    A hidden file beside it is locked; a killed process holds no lock.
+
+    Raises:
+        BadInputError: OUTPUT_IN_USE where another process is in such a block.
+        OutputError: as `atomic_path`, where the file cannot be created.
+    """
+    lock = final.with_name(f".{final.name}.lock")
+    try:
+        handle = _locked(lock)
+    except BlockingIOError as error:
+        raise BadInputError(
+            "another run is writing this file.",
+            reason=Reason.OUTPUT_IN_USE,
+            where=str(final),
+            remedy="Wait until it ends, stop it, or name another file.",
+        ) from error
+    except OSError as error:
+        raise cannot_be_written(final, error) from error
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(handle)
 
 
 @contextmanager
@@ -144,6 +174,30 @@ def make_folder(path: Path) -> None:
             where=str(path),
             remedy="Check the folder above it, or name another one.",
         ) from error
+
+
+def _locked(path: Path) -> int:
+    """Create and lock a file; raise BlockingIOError where another process holds the lock."""
+    while True:
+        handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _names(path, handle):
+                return handle
+        except BlockingIOError:
+            os.close(handle)
+            raise
+        except OSError:  # a file system without locks
+            return handle
+        os.close(handle)  # its holder has removed it meanwhile
+
+
+def _names(path: Path, handle: int) -> bool:
+    """Whether a path still leads to an open file."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
 
 
 def _flush_to_disk(path: Path) -> None:

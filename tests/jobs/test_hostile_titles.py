@@ -5,13 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from jobs.app import run
+from mytalk_core.media.audio import write_wav
 
 GERMAN = "1\n00:00:00,200 --> 00:00:01,300\nSchöne Grüße.\n"
 NAMED = "WEBVTT\n\n00:00.200 --> 00:01.300\n<v Anna>Schöne Grüße.\n"
 DENSE = 2000  # lines of a script, all of which overlap
+ENCODINGS = ("cp1252", "utf-16", "utf-8-sig")
 
 
 def rows(count: int) -> str:
@@ -32,7 +35,7 @@ def media(tmp_path_factory: pytest.TempPathFactory, run_ffmpeg: Callable[..., Pa
         run_ffmpeg(folder / f"{name}.wav", "-f", "lavfi", "-i", f"sine=d={seconds}")
     whole = (folder / "film.mp4").read_bytes()
     (folder / "cut_off.mp4").write_bytes(whole[: len(whole) * 2 // 3])
-    for encoding in ("cp1252", "utf-16"):
+    for encoding in ENCODINGS:
         (folder / f"{encoding}.srt").write_bytes(GERMAN.encode(encoding))
     (folder / "empty.srt").touch()
     (folder / "dense.srt").write_text(rows(DENSE))
@@ -103,13 +106,76 @@ def checked(capsys: pytest.CaptureFixture[str], *paths: Path) -> list[dict[str, 
     return titles
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+@pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_script_in_another_encoding_is_read(
     media: Path, capsys: pytest.CaptureFixture[str], encoding: str
 ) -> None:
     (found,) = checked(capsys, title(media, script=f"{encoding}.srt"))
     assert found["usable"] and found["script_lines"] == 1
     assert all("encoding" in each["what"] or "UTF-8" in each["what"] for each in found["warnings"])
+
+
+def srt(*rows: tuple[str, str]) -> str:
+    """SRT of lines, each with its times in seconds and milliseconds."""
+    return "\n".join(
+        f"{number}\n00:00:{start} --> 00:00:{end}\nLine {number} is said.\n"
+        for number, (start, end) in enumerate(rows, 1)
+    )
+
+
+FIRST, SECOND, LATE = ("00,200", "00,800"), ("01,000", "01,600"), ("07,000", "08,000")
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines", "warning"),
+    [
+        ((FIRST, SECOND), 2, ""),
+        ((SECOND, FIRST), 2, "starts before a line above it"),
+        ((FIRST, ("00,500", "01,600")), 2, "overlaps another line"),
+        ((FIRST, ("01,000", "09,000")), 2, "ends after the film"),
+        ((FIRST, LATE), 1, "starts after the end of the film"),
+        ((FIRST, ("01,600", "01,000")), 1, "ends before it starts"),
+    ],
+)
+def test_lines_in_the_wrong_place_are_named(
+    media: Path,
+    capsys: pytest.CaptureFixture[str],
+    rows: tuple[tuple[str, str], ...],
+    lines: int,
+    warning: str,
+) -> None:
+    (media / "placed.srt").write_text(srt(*rows))
+    (found,) = checked(capsys, title(media, script="placed.srt"))
+    assert found["usable"] and found["script_lines"] == lines
+    texts = [each["what"] for each in found["warnings"] if each["where"] == "script"]
+    assert [warning in text for text in texts] == [True] * bool(warning)
+
+
+@pytest.mark.parametrize("text", ["WEBVTT\n\n", "start,end,text\n", srt(LATE), "\0\1\2" * 99])
+def test_a_script_without_a_usable_line_is_refused(
+    media: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    (media / "useless.srt").write_text(text)
+    line = refusal(capsys, "dub", title(media, script="useless.srt"), "--work", media / "work")
+    assert "script" in line
+
+
+@pytest.mark.parametrize(
+    ("dub", "usable", "text"),
+    [
+        ("short.wav", True, "ends 1.00 s before the film"),
+        ("no_samples.wav", True, "ends 2.00 s before the film"),
+        ("empty.wav", False, "the file is empty"),
+    ],
+)
+def test_a_stem_that_is_too_short_is_named(
+    media: Path, capsys: pytest.CaptureFixture[str], dub: str, usable: bool, text: str
+) -> None:
+    (media / "empty.wav").touch()
+    write_wav(media / "no_samples.wav", np.zeros(0, np.int16), 16_000)
+    (found,) = checked(capsys, title(media, dub=dub))
+    assert found["usable"] is usable
+    assert any(text in each["what"] for each in (*found["problems"], *found["warnings"]))
 
 
 def test_a_film_that_is_cut_off_is_seen_before_it_is_dubbed(

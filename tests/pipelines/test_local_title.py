@@ -1,6 +1,5 @@
 """A title that several processes dub, or that is killed and started again, is the same film."""
 
-import hashlib
 import os
 import signal
 import subprocess
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from mytalk_core.data.artifacts import Artifacts
@@ -22,21 +20,19 @@ from mytalk_core.dubbing.monitor import Monitor
 from mytalk_core.dubbing.opening import ClipFiles, open_clip
 from mytalk_core.dubbing.title import dub_title
 from mytalk_core.dubbing.title_context import TitleContext
-from mytalk_core.media.audio import pcm16, read_audio, write_wav
 from pipelines.local import LocalRunner
 from pipelines.local_worker import dub_tools
+from tests.small_title import SmallTitle, small_title, stored_digests
 from tests.title_runs import Networks, dubbed
 
 ROOT = Path(__file__).parents[2]
-LINES = ((0.3, 1.1), (2.1, 2.9))  # seconds of the speech
 
 
 @dataclass(frozen=True)
 class Small:
-    """A film of three seconds with two lines, and untrained networks that draw it quickly."""
+    """A small title and its networks."""
 
-    film: Path
-    speech: Path
+    title: SmallTitle
     networks: Networks
 
     @property
@@ -44,41 +40,25 @@ class Small:
         return self.networks.models
 
     def files(self, out: Path) -> ClipFiles:
-        return ClipFiles(self.film, self.speech, out)
+        return ClipFiles(self.title.film, self.title.speech, out)
 
     def command(self, out: Path, work: Path) -> list[str]:
         """The command line of the same dub."""
         weights = ("--motion", str(self.models.motion), "--renderer", str(self.models.renderer))
-        files = (str(self.film), str(self.speech), "--out", str(out), "--work", str(work))
-        return [sys.executable, "-m", "jobs.app", "--quiet", "dub", *files, *weights]
+        films = (str(self.title.film), str(self.title.speech), "--out", str(out))
+        dub = ("dub", *films, "--work", str(work), *weights)
+        return [sys.executable, "-m", "jobs.app", "--quiet", *dub]
 
 
 @pytest.fixture(scope="module")
 def small(
     sample_clips: dict[str, SampleClip],
-    run_ffmpeg: Callable[..., Path],
     small_networks: Networks,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Small:
-    folder = tmp_path_factory.mktemp("small")
-    clip, words = (sample_clips[name].path for name in ("jwp_intro", "test_movie"))
-    picture = ("-vf", "fps=25,scale=320:-2", "-frames:v", "75", "-t", "3")
-    film = run_ffmpeg(folder / "film.mp4", "-ss", "1", "-i", clip, *picture)
-    spoken, stem = read_audio(words), np.zeros(3 * 16_000, np.float32)
-    for start, end in LINES:
-        place = slice(round(start * 16_000), round(end * 16_000))
-        stem[place] = spoken[16_000 + place.start : 16_000 + place.stop]
-    write_wav(folder / "speech.wav", pcm16(stem), 16_000)
-    return Small(film, folder / "speech.wav", small_networks)
-
-
-def stored(work: Path) -> Mapping[str, str]:
-    """The digest of every file of the artifacts in a store."""
-    return {
-        str(path.relative_to(work)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in work.glob("*/??/*/**/*")
-        if path.is_file() and path.relative_to(work).parts[0] != "digest"
-    }
+    clips = (sample_clips[name].path for name in ("jwp_intro", "test_movie"))
+    title = small_title(tmp_path_factory.mktemp("small"), *clips, small_networks.models)
+    return Small(title, small_networks)
 
 
 @dataclass(frozen=True)
@@ -94,7 +74,7 @@ def undisturbed(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Undis
     folder = tmp_path_factory.mktemp("undisturbed")
     result = dubbed(small.files(folder / "out.mp4"), folder / "work", small.networks)
     assert len([each for each in result.report.segments if each.members]) >= 2
-    return Undisturbed(result.film.read_bytes(), stored(folder / "work"))
+    return Undisturbed(result.film.read_bytes(), stored_digests(folder / "work"))
 
 
 def test_two_processes_give_the_film_and_the_artifacts_of_one(
@@ -107,7 +87,7 @@ def test_two_processes_give_the_film_and_the_artifacts_of_one(
         context = TitleContext(runner, title.film, DubConfig(), model_digests(small.models))
         result = dub_title(context, title, out, Monitor())
     assert result.film.read_bytes() == undisturbed.film
-    assert stored(artifacts.root) == undisturbed.stored
+    assert stored_digests(artifacts.root) == undisturbed.stored
 
 
 @pytest.fixture
@@ -157,7 +137,7 @@ def test_a_dub_that_is_killed_goes_on_and_makes_only_what_was_missing(
 
     output, _ = start().communicate(timeout=300)
     assert out.read_bytes() == undisturbed.film, output
-    assert stored(work) == undisturbed.stored
+    assert stored_digests(work) == undisturbed.stored
     assert {path: path.stat().st_ino for path in before} == before
     made = {path.name for path in tmp_path.iterdir()}
     assert made == {"work", "out.mp4", "out.mp4.report.html", "out.mp4.report.json"}

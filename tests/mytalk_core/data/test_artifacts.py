@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 
 from mytalk_core.data import artifacts as store
 from mytalk_core.data import recipe
+from mytalk_core.data.artifact_checks import CHECKS, write_checks
 from mytalk_core.data.artifact_sweep import UNFINISHED, ArtifactConfig
 from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.media_file import MediaFile
@@ -71,7 +72,7 @@ def test_an_artifact_moves_with_its_store(artifacts: Artifacts, tmp_path: Path) 
     assert loaded is not None and loaded.rows is not None
     assert loaded.rows.path == tmp_path / "moved" / "stage" / "ab" / KEY / "rows"
     assert loaded.rows.read().tolist() == [0, 1, 2]
-    assert names(tmp_path / "moved") == ["rows", "value.json"]
+    assert names(tmp_path / "moved") == ["checks.json", "rows", "value.json"]
 
 
 def test_the_first_of_two_stays(artifacts: Artifacts) -> None:
@@ -97,12 +98,41 @@ def test_a_damaged_artifact_is_made_again(artifacts: Artifacts, text: str) -> No
     assert stored(artifacts, KEY, "third").text == "second"
 
 
+def flipped(file: Path) -> None:
+    """Flip one bit, without any other trace."""
+    data, status = bytearray(file.read_bytes()), file.stat()
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize("file", ["value.json", "rows", "checks.json"])
+@pytest.mark.parametrize(
+    "damage",
+    [flipped, lambda file: os.truncate(file, file.stat().st_size - 1), Path.unlink],
+    ids=["a bit flipped", "cut off", "missing"],
+)
+def test_an_artifact_with_a_damaged_file_is_not_stored(
+    artifacts: Artifacts, file: str, damage: Callable[[Path], None]
+) -> None:
+    rows = stored(artifacts, KEY, "first").rows
+    with artifacts.draft("stage", OTHER) as draft:
+        artifacts.publish(draft, Value("view", rows), Value)
+    damage(artifacts.root / "stage" / "ab" / KEY / file)
+    later = Artifacts(artifacts.root)
+    assert later.load("stage", OTHER, Value) is None
+    assert later.load("stage", KEY, Value) is None
+    assert stored(later, KEY, "second").text == "second"
+
+
 @pytest.mark.parametrize("name", ["/etc/passwd", "../../outside"])
 def test_a_file_outside_of_the_store_is_not_opened(artifacts: Artifacts, name: str) -> None:
     stored(artifacts, KEY, "first")
     value = artifacts.root / "stage" / "ab" / KEY / "value.json"
     value.write_text(value.read_text().replace(f"stage/ab/{KEY}/rows", name))
-    assert artifacts.load("stage", KEY, Value) is None
+    (value.parent / CHECKS).unlink()
+    write_checks(value.parent)
+    assert Artifacts(artifacts.root).load("stage", KEY, Value) is None
     assert not value.parent.exists()
 
 
@@ -221,7 +251,7 @@ def test_a_missing_file_is_named(artifacts: Artifacts, tmp_path: Path) -> None:
 
 
 def test_the_least_recently_used_are_removed(tmp_path: Path) -> None:
-    artifacts = Artifacts(tmp_path / "work", ArtifactConfig(limit_bytes=2500))
+    artifacts = Artifacts(tmp_path / "work", ArtifactConfig(limit_bytes=3500))
     keys = [f"{number:02x}{'0' * 62}" for number in range(4)]
     for number, key in enumerate(keys):
         stored(artifacts, key, "", 1000)

@@ -9,6 +9,7 @@ from mytalk_core.data.media_file import MediaFile
 from mytalk_core.dubbing.film_sound import SoundRequest
 from mytalk_core.dubbing.film_source import FilmSource
 from mytalk_core.dubbing.notes import (
+    cut_off_note,
     language_notes,
     language_notes_of,
     language_warning,
@@ -72,3 +73,13 @@ def test_a_note_names_the_stem_where_there_are_several() -> None:
     assert language_notes_of(title("en"), {"ANNA": french, "BEN": english}) == [
         "ANNA: the speech sounds like fr (probability 0.90), the language given is en"
     ]
+
+
+@pytest.mark.parametrize(
+    ("found", "parts"),
+    [(Fraction(10), []), (Fraction(19, 2), []), (Fraction(6), ["of the 10.00 s", "4.00 s (40%)"])],
+)
+def test_a_film_that_is_cut_off_says_how_much_is_missing(found: Fraction, parts: list[str]) -> None:
+    note = cut_off_note(Fraction(10), found)
+    assert bool(note) is bool(parts)
+    assert all(part in note for part in parts)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mytalk_core.errors import BadInputError, OutputError, Reason
-from mytalk_core.media.output import atomic_path
+from mytalk_core.media.output import atomic_path, sole_writer
 
 
 def test_the_file_appears_only_when_the_block_ends(tmp_path: Path) -> None:
@@ -92,3 +92,29 @@ def test_an_unwritable_folder_is_detected_before_the_block(tmp_path: Path) -> No
             pytest.fail("the block must not run")
         assert caught.value.reason is Reason.OUTPUT_NOT_WRITABLE
         assert str(final) in str(caught.value)
+
+
+def test_one_process_at_a_time_writes_a_file(tmp_path: Path) -> None:
+    final, other = tmp_path / "film.mp4", tmp_path / "other.mp4"
+    with sole_writer(final), sole_writer(other):
+        with pytest.raises(BadInputError) as caught, sole_writer(final):
+            pass
+        assert (caught.value.reason, caught.value.where) == (Reason.OUTPUT_IN_USE, str(final))
+    with sole_writer(final):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_process_does_not_keep_others_from_writing(tmp_path: Path) -> None:
+    final = tmp_path / "film.mp4"
+    (tmp_path / ".film.mp4.lock").touch()
+    with sole_writer(final):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_locked_for_lack_of_its_folder_is_named(tmp_path: Path) -> None:
+    final = tmp_path / "none" / "film.mp4"
+    with pytest.raises(OutputError) as caught, sole_writer(final):
+        pass
+    assert caught.value.where == str(final)
