@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from mytalk_core.dubbing.title import DubResult
 
 
+_NOTES_SHOWN = 5  # of a plan, to people: a script may have thousands of faults
+
+
 @dataclass(frozen=True)
 class WorkUse:
     """How much of a folder of intermediate results is used."""
@@ -110,7 +113,10 @@ def plan_summary(plan: TitleEstimate) -> str:
         if plan.seconds is None
         else f"estimated time: {plan.seconds:.0f} s",
     ]
-    return "\n".join([*rows, *plan.notes])
+    rows += plan.notes[:_NOTES_SHOWN]
+    if len(plan.notes) > _NOTES_SHOWN:
+        rows.append(f"and {len(plan.notes) - _NOTES_SHOWN} more notes, which --json prints")
+    return "\n".join(rows)
 
 
 def plan_document(plan: TitleEstimate) -> dict[str, object]:

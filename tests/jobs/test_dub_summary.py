@@ -138,3 +138,10 @@ def test_a_plan_is_printed_with_its_time_or_without() -> None:
         assert part in text
     assert "unknown before the first dub" in plan_summary(replace(ESTIMATE, seconds=None))
     assert json.loads(json.dumps(plan_document(ESTIMATE)))["seconds"] == 61.4
+
+
+def test_a_plan_shows_some_of_many_notes_and_counts_the_others() -> None:
+    plan = replace(ESTIMATE, notes=tuple(f"fault {number}" for number in range(10_000)))
+    rows = plan_summary(plan).splitlines()
+    assert sum(row.startswith("fault") for row in rows) == 5
+    assert rows[-1].startswith("and 9995 more")
