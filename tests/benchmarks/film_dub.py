@@ -1,7 +1,7 @@
 """The acceptance tables of films: test film 1, dubbed.
 
     python -m tests.benchmarks.film_dub FILMS WORK [--parts PART...] [--share N] [--lines N...]
-        [--base N] [--repeat N]
+        [--base N] [--repeat N] [--long-lines N...]
 
 FILMS has the built test films, WORK keeps titles, dubs and artifacts: the same command goes on
 where it was stopped. Parts:
@@ -14,7 +14,8 @@ where it was stopped. Parts:
     redub      one changed line of `--base` lines, dubbed
     language   the same film with other sentences of `--base` lines
     cost       time of dubs of `--lines` lines, each in a work folder without other dubs
-    memory     the film repeated, with as many lines as once
+    long       the film `--repeat` times in a row (24: an hour): time by visible speech of dubs of
+               `--long-lines` lines, memory beside that of the film once, and the work folder
 """
 
 import argparse
@@ -74,6 +75,7 @@ class Bench:
     lines: tuple[int, ...]
     repeat: int
     base: int
+    long_lines: tuple[int, ...]
 
     @property
     def store(self) -> Path:
@@ -196,19 +198,26 @@ def cost(bench: Bench) -> None:
         show("time of a dub", line_rows(runs))
 
 
-def memory(bench: Bench) -> None:
-    """Print the memory of the film, and of the film repeated."""
+def long(bench: Bench) -> None:
+    """Print time, memory and storage of the repeated film, which the first dub also looks at."""
     film = film_one(bench.film.folder.parent, options=BuildOptions(repeat=bench.repeat))
-    name = f"repeated-{bench.repeat}"
-    run = dubbed(short_title(film, bench.titles(name), 12), bench.work / f"store-{name}")
-    show("memory", {**cost_rows("once", bench.whole), **cost_rows(name, run)})
-    show(f"work folder of {name}, MB", usage_rows(run.store))
-    show("work folder, MB", usage_rows(bench.store))
+    store = bench.work / f"store-repeated-{bench.repeat}"
+    first = dubbed(short_title(film, bench.titles("repeated-first"), bench.long_lines[0]), store)
+    show("memory", {**cost_rows("once", bench.whole), **cost_rows(film.folder.name, first)})
+    show("work folder, MB", usage_rows(store))
+    runs = []
+    for count in bench.long_lines:
+        title = short_title(film, bench.titles(f"repeated-{count}"), count)
+        runs.append(dubbed(title, share_of_film(store, bench.work / f"store-repeated-{count}")))
+        speech = {f"{count} lines: visible speech, s": f"{runs[-1].visible_speech:.1f}"}
+        show("", {**speech, **cost_rows(f"{count} lines", runs[-1])})
+    if len(runs) > 1:
+        show("time of a dub of a film that was looked at", line_rows(runs))
 
 
 PARTS: Mapping[str, Callable[[Bench], None]] = {
     each.__name__: each
-    for each in (speakers, fit, untouched, lips, redraw, redub, language, cost, memory)
+    for each in (speakers, fit, untouched, lips, redraw, redub, language, cost, long)
 }
 
 
@@ -231,7 +240,8 @@ def main() -> None:
     parser.add_argument("--share", type=int, default=4)
     parser.add_argument("--lines", type=int, nargs="+", default=[6, 12, 24, 48])
     parser.add_argument("--base", type=int, default=48)
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--repeat", type=int, default=24)
+    parser.add_argument("--long-lines", type=int, nargs="+", default=[12, 48, 96, 192])
     given = parser.parse_args()
     bench = Bench(
         film_one(given.films.absolute()),
@@ -240,6 +250,7 @@ def main() -> None:
         tuple(given.lines),
         given.repeat,
         given.base,
+        tuple(given.long_lines),
     )
     for part in given.parts:
         PARTS[part](bench)
