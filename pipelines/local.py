@@ -65,6 +65,8 @@ class _Made(Generic[V]):
 class LocalRunner:
     """A `Runner` with a process per core; what is started first is made first.
 
+    Background stages have one process more, of the least priority: they never delay the others.
+
     A worker that dies is replaced, and its task is made once more. A task that fails cancels those
     that have not begun: their results raise its error. Leaving the block ends all workers.
     """
@@ -89,7 +91,8 @@ class LocalRunner:
         self._processes = processes or len(os.sched_getaffinity(0))
         self._rates = StageRates(artifacts.root)
         self._lock = threading.Lock()  # of the next four
-        self._queued: deque[_Task] = deque()
+        # By whether their stages are of the background.
+        self._queued: dict[bool, deque[_Task]] = {False: deque(), True: deque()}
         self._tasks: dict[str, _Task] = {}  # queued or running, by key
         self._closing = False
         self._broken: BaseException | None = None  # what ended the thread
@@ -140,7 +143,7 @@ class LocalRunner:
             if task is None:
                 task = _Task(stage, request, key, message, Future())
                 self._tasks[key] = task
-                self._queued.append(task)
+                self._queued[stage.background].append(task)
         os.write(self._wake, b"\0")
         return _Made(self._artifacts, stage, key, task.made)
 
@@ -171,14 +174,21 @@ class LocalRunner:
                 worker.end()
 
     def _hand_out(self) -> None:
+        self._hand_out_to(self._processes, background=False)
+        self._hand_out_to(1, background=True)
+
+    def _hand_out_to(self, processes: int, background: bool) -> None:
+        """Give queued tasks to workers that are idle or new, up to a number of workers."""
         while True:
-            idle = next((each for each, task in self._workers.items() if task is None), None)
+            workers = [each for each in self._workers if each.background == background]
+            idle = next((each for each in workers if self._workers[each] is None), None)
             with self._lock:
-                full = idle is None and len(self._workers) == self._processes
-                if self._closing or full or not self._queued:
+                queued = self._queued[background]
+                full = idle is None and len(workers) == processes
+                if self._closing or full or not queued:
                     return
-                task = self._queued.popleft()
-            worker = idle or Worker(self._artifacts, self._tools)
+                task = queued.popleft()
+            worker = idle or Worker(self._artifacts, self._tools, background)
             self._workers[worker] = task
             task.attempts += 1
             worker.send(task.message)
@@ -211,15 +221,17 @@ class LocalRunner:
         self._progress.forget(task.key)
         if task.attempts < _MOST_ATTEMPTS:
             with self._lock:
-                self._queued.appendleft(task)
+                self._queued[task.stage.background].appendleft(task)
         else:
             self._fail(task, _worker_lost(task, how))
 
     def _fail(self, task: _Task, error: Exception) -> None:
         """Give its error to a task, and to those that have not begun."""
         with self._lock:
-            failed = [task, *self._queued]
-            self._queued.clear()
+            failed = [task]
+            for queued in self._queued.values():
+                failed += queued
+                queued.clear()
             for each in failed:
                 del self._tasks[each.key]
         for each in failed:

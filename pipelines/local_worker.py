@@ -38,6 +38,7 @@ PRELOADED = ("pipelines.preloaded",)
 """Modules whose imports take seconds and start no thread, which would not survive a fork."""
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_LEAST_PRIORITY = 19
 _PROGRESS_SECONDS = 0.1  # between two reports of a worker
 
 
@@ -91,15 +92,21 @@ def dub_tools(models: DubModels) -> DubTools:
 class Worker:
     """A process that makes one artifact at a time."""
 
-    def __init__(self, artifacts: Artifacts, tools: Callable[[], DubTools]) -> None:
+    def __init__(
+        self, artifacts: Artifacts, tools: Callable[[], DubTools], background: bool
+    ) -> None:
         """Start it.
 
         Args:
             tools: loads the networks in the worker; a function that can be pickled.
+            background: whether it only takes the processor time that others leave.
         """
+        self.background = background
         context = multiprocessing.get_context("forkserver")
         self.connection, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other, artifacts, tools), daemon=True)
+        self._process = context.Process(
+            target=_serve, args=(other, artifacts, tools, background), daemon=True
+        )
         with _one_thread(), _without_main_module():
             self._process.start()
         other.close()
@@ -140,10 +147,14 @@ def packed(stage: Stage[Any, Any], request: Any, key: str) -> bytes:
     return pickle.dumps((stage, request, key))
 
 
-def _serve(connection: Connection, artifacts: Artifacts, tools: Callable[[], DubTools]) -> None:
+def _serve(
+    connection: Connection, artifacts: Artifacts, tools: Callable[[], DubTools], background: bool
+) -> None:
     """Main loop of a worker: make what is received, until the parent dies or kills it."""
     import cv2
 
+    if background:
+        os.nice(_LEAST_PRIORITY)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.dup2(2, 1)  # native libraries print to standard output

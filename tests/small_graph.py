@@ -96,6 +96,10 @@ def _process(request: PartRequest, context: StageContext) -> int:
     return os.getpid()
 
 
+def _priority(request: PartRequest, context: StageContext) -> int:
+    return os.nice(0)
+
+
 def _threads(request: PartRequest, context: StageContext) -> tuple[str, int]:
     return os.environ["OMP_NUM_THREADS"], cv2.getNumThreads()
 
@@ -124,3 +128,8 @@ def run_graph(runner: Runner) -> bytes:
     parts = tuple(each.result() for each in pending)
     total = runner.start(SUM, SumRequest(parts)).result()
     return str(total).encode() + b"".join(part.rows.read().tobytes() for part in parts)
+
+
+PRIORITY = Stage("priority", 1, PartRequest, int, _priority)
+BACKGROUND = Stage("background", 1, PartRequest, int, _priority, background=True)
+SLEEP_BEHIND = Stage("sleep-behind", 1, PartRequest, int, _sleep, background=True)

@@ -49,6 +49,8 @@ class Stage(Generic[R, V]):
     request: type[R]
     result: Any  # type of the artifact, as an annotation
     run: Callable[[R, StageContext], V]  # at the level of a module, so that workers find it
+    # Whether only the report waits for it: it is made with the time that the other stages leave.
+    background: bool = False
 
 
 class Pending(Protocol[V_co]):

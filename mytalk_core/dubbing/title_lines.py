@@ -46,7 +46,7 @@ def transcribe(request: TranscribeRequest, context: StageContext) -> Transcript:
     )
 
 
-TRANSCRIBE = Stage("transcribe", 1, TranscribeRequest, Transcript, transcribe)
+TRANSCRIBE = Stage("transcribe", 2, TranscribeRequest, Transcript, transcribe, background=True)
 
 
 @dataclass(frozen=True)

@@ -36,9 +36,9 @@ Advance = Callable[[float], object]
 _MODEL_FILES = ("model.bin", "config.json", "tokenizer.json")
 _BATCH = 8  # stretches recognised at once
 _KEPT_ALIGNERS = 4  # up to a gigabyte each, for languages with a model of their own
-# Seconds that one stretch may bridge. Whisper hears words better among others, and a stretch costs as
-# much as thirty seconds: a minute of GRID with pauses of up to two seconds takes 10 s of processor
-# time in two stretches, and 33 s in eighteen.
+# Seconds that one stretch may bridge. Whisper hears words better among others, and every stretch
+# costs as much as thirty seconds: a minute of GRID with pauses of up to two seconds takes 10 s of
+# processor time in two stretches, and 33 s in eighteen.
 _LONGEST_PAUSE = Fraction(2)
 
 

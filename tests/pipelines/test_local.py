@@ -22,14 +22,17 @@ from mytalk_core.errors import BadInputError, OutputError, Reason, StorageError
 from pipelines.local import LocalRunner
 from pipelines.local_worker import StageBugError
 from tests.small_graph import (
+    BACKGROUND,
     BUG,
     CRASH,
     CRASH_ONCE,
     PART,
     PARTS,
+    PRIORITY,
     PROCESS,
     REFUSE,
     SLEEP,
+    SLEEP_BEHIND,
     THREADS,
     PartRequest,
     no_tools,
@@ -134,6 +137,18 @@ def test_workers_make_what_one_process_makes(
 def test_equal_requests_are_made_once(artifacts: Artifacts, runner: LocalRunner) -> None:
     same = [runner.start(PROCESS, PartRequest(1)) for _ in range(4)]
     assert len({each.result() for each in same}) == 1
+
+
+def test_background_stages_leave_the_processor_and_the_workers_to_others(
+    artifacts: Artifacts, tmp_path: Path
+) -> None:
+    with LocalRunner(artifacts, no_tools, lambda *report: None, 1) as runner:
+        assert runner.start(BACKGROUND, PartRequest(1)).result() == 19
+        asleep = tmp_path / "pid"
+        runner.start(SLEEP_BEHIND, PartRequest(1, MediaFile(asleep, "")))
+        assert waited(lambda: asleep.exists() and asleep.read_text())
+        assert runner.start(PRIORITY, PartRequest(1)).result() == os.nice(0)
+    assert not runs(int(asleep.read_text()))
 
 
 def test_a_worker_uses_one_thread_of_each_library(
