@@ -116,7 +116,7 @@ def _names(inputs: CaseInputs, out: Path) -> Path:
     for person, source in zip(PEOPLE, sources, strict=True):
         folder = out / person
         folder.mkdir(parents=True)
-        (folder / source.name).write_bytes(source.read_bytes())
+        inputs.ff(folder / f"{source.stem}.mp4", "-i", source, "-t", 1.2, *_X264, *_AAC)
     return out
 
 
@@ -169,7 +169,7 @@ def _jump(seconds: int) -> Callable[[CaseInputs, Path], Path]:
 
 def _square(inputs: CaseInputs, out: Path) -> Path:
     graph = "scale=720:576,setsar=1,pad=1024:576:(ow-iw)/2:0"
-    return inputs.ff(out, "-i", inputs.footage.large, "-t", 2, "-vf", graph, *_FINE, *_AAC)
+    return inputs.ff(out, "-i", inputs.footage.large, "-t", 1.4, "-vf", graph, *_FINE, *_AAC)
 
 
 def _squeezed(graph: str) -> Callable[[CaseInputs, Path], Path]:

@@ -5,6 +5,8 @@ import os
 # Before anything imports numpy or torch: several test workers share few cores.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
+# Workers of Ray would yield to the other test process, which is never idle.
+os.environ.setdefault("RAY_worker_niceness", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that needs a hub is a broken test
 
 import atexit
@@ -31,6 +33,9 @@ from tests.title_runs import Networks, small_models
 _TESTS = Path(__file__).parent
 _SHARED = _TESTS / ".." / ".." / "shared" / "data"
 _VIDEO = {".mpg", ".mp4", ".webm"}
+
+# Arguments of the head of a Ray cluster, without processes that no test needs.
+LEAN_HEAD = {"include_dashboard": False, "no_monitor": True}
 
 _EXIT_CODE = pytest.StashKey[int]()
 
@@ -210,9 +215,7 @@ def ray_address() -> Iterator[str]:
     """The address of a Ray cluster of two CPUs that runs for the session."""
     from ray.cluster_utils import Cluster  # only tests that need Ray wait for its import
 
-    cluster = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False}
-    )
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **LEAN_HEAD})
     yield cluster.address
     cluster.shutdown()
 

@@ -43,7 +43,7 @@ def hostile_files(
 ) -> list[HostileFile]:
     """Create the files in `folder` from `face`, a film of one talking person.
 
-    Its first two seconds show the face throughout and have audio. `run_ffmpeg` is the fixture.
+    Its first 1.4 seconds show the face throughout and have audio. `run_ffmpeg` is the fixture.
     Playlists refer to addresses at the local `port`.
     """
 
@@ -53,7 +53,7 @@ def hostile_files(
             folder / name
         )
 
-    good = made("good.mp4", "-i", face, "-t", 2, *_VIDEO, *_SOUND)
+    good = made("good.mp4", "-i", face, "-t", 1.4, *_VIDEO, *_SOUND)
     return [
         _ok(good, "nothing is wrong with it"),
         *_names(folder, good),

@@ -192,18 +192,18 @@ def start_dub(
     )
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 @pytest.mark.usefixtures("dub_models")
-def test_a_stopped_dub_leaves_nothing(media: Path, out: Path, sent, code):
+def test_a_stopped_dub_leaves_nothing(media: Path, out: Path):
+    """How other signals end a run is shown in `tests/pipelines/test_local.py`."""
     with start_dub("face.mp4", media, out) as process:
         for _ in range(1200):
             if list(out.iterdir()) or process.poll() is not None:
                 break
             time.sleep(0.1)
-        process.send_signal(sent)
+        process.send_signal(signal.SIGTERM)
         _, message = process.communicate()
 
-    assert process.returncode == code, message
+    assert process.returncode == 143, message
     assert "Traceback" not in message
     assert len(message.splitlines()) <= 1
     assert list(out.iterdir()) == []

@@ -1,17 +1,21 @@
-"""A finished curation, and a Ray cluster of two machines for tests that lose one."""
+"""A finished curation, preprocessed films, and a Ray cluster for tests that lose a machine."""
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import ray
 from ray.cluster_utils import Cluster
 
+from mytalk_core.data.samples import SampleClip
+from mytalk_core.footage.unit_work import WorkModels
 from pipelines.cluster import machines
 from pipelines.curate import curate
+from tests.conftest import LEAN_HEAD
 from tests.curate_inputs import CONFIG, write_input
+from tests.preprocess_runs import UNIT_PER_FILM, job, preprocess_here, records, write_films
 
 
 @pytest.fixture
@@ -34,6 +38,32 @@ def finished(curated: Path, tmp_path: Path) -> Path:
     return shutil.copytree(curated, tmp_path / "out")
 
 
+@pytest.fixture(scope="session")
+def models(landmarker_model: Path, whisper_dir: Path) -> WorkModels:
+    """What preprocessing needs where no speaker is unknown and sync is not measured."""
+    return WorkModels(landmarker_model, whisper_dir, None, (("face-landmarker", "1"),))
+
+
+@pytest.fixture(scope="session")
+def films(
+    tmp_path_factory: pytest.TempPathFactory,
+    sample_clips: dict[str, SampleClip],
+    run_ffmpeg: Callable[..., Path],
+) -> Path:
+    """Three films of 1.4 s, each a unit of its own."""
+    folder = tmp_path_factory.mktemp("films")
+    return write_films(folder / "films", sample_clips["jwp_intro"].path, run_ffmpeg)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(films: Path, tmp_path_factory: pytest.TempPathFactory, models: WorkModels) -> Path:
+    """The result of `films` without Ray and without interruptions. Tests only read it."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    preprocess_here(job(films, out, models, config=UNIT_PER_FILM))
+    assert records(out) == 3
+    return out
+
+
 @pytest.fixture(scope="module")
 def fast_polls() -> Iterator[None]:
     """Ray Train asks its workers for their state every 0.2 s instead of every 2 s."""
@@ -46,7 +76,7 @@ class Machines:
     """A head without CPUs, as on Kubernetes, and two machines of one CPU each."""
 
     def __init__(self) -> None:
-        self._cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        self._cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **LEAN_HEAD})
         self.address = self._cluster.address
         self.complete()
 

@@ -17,7 +17,7 @@ from mytalk_core.data.shard_set import content_hash
 from mytalk_core.data.shards import iter_members, iter_samples
 from mytalk_core.errors import BadInputError, ErrorClass, OutputError, Reason
 from mytalk_core.footage.run_account import RunAccount
-from mytalk_core.footage.unit_work import WorkModels, config_id
+from mytalk_core.footage.unit_work import config_id
 from mytalk_core.footage.worker import Worker
 from mytalk_core.media.clock import MOTION_FPS
 from pipelines.preprocess import preprocess
@@ -32,16 +32,10 @@ from tests.preprocess_runs import (
     rows,
     same,
     shards,
-    write_films,
 )
 
 # Files that every run writes at its end.
 ENDS = ("manifest.parquet", "report.html", "summary.json")
-
-
-@pytest.fixture(scope="module")
-def models(landmarker_model, whisper_dir) -> WorkModels:
-    return WorkModels(landmarker_model, whisper_dir, None, (("face-landmarker", "1"),))
 
 
 @pytest.fixture(scope="module")
@@ -246,22 +240,6 @@ def test_another_configuration_is_another_run(models):
     other = replace(CONFIG, footage=replace(CONFIG.footage, smallest_face=20))
     assert config_id(other, models) != config_id(CONFIG, models)
     assert config_id(CONFIG, replace(models, versions=())) != config_id(CONFIG, models)
-
-
-@pytest.fixture(scope="module")
-def films(tmp_path_factory, sample_clips, run_ffmpeg) -> Path:
-    """Three films of 1.4 s, each a unit of its own."""
-    folder = tmp_path_factory.mktemp("films")
-    return write_films(folder / "films", sample_clips["jwp_intro"].path, run_ffmpeg)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(films, tmp_path_factory, models) -> Path:
-    """The result of `films` without Ray and without interruptions."""
-    out = tmp_path_factory.mktemp("undisturbed")
-    preprocess_here(job(films, out, models, config=UNIT_PER_FILM))
-    assert records(out) == 3
-    return out
 
 
 def test_killed_workers_change_nothing(undisturbed, films, tmp_path, models, two_cpus):

@@ -1,13 +1,16 @@
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from jobs.app import run
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.media.audio import write_wav
-from mytalk_core.speech.transcript import Transcript, from_json
+from mytalk_core.speech.recognition import Recogniser
+from mytalk_core.speech.transcript import Segment, Transcript, from_json
 
 SCRIPT = """1
 00:00:01,000 --> 00:00:02,300
@@ -31,6 +34,26 @@ def script(tmp_path: Path) -> Path:
     path = tmp_path / "lines.srt"
     path.write_text(SCRIPT)
     return path
+
+
+@pytest.fixture
+def recognised_once(whisper_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands of the test share the transcript of their one speech."""
+    found: list[Transcript] = []
+    real = Recogniser.transcribe
+
+    def transcribe(
+        self: Recogniser,
+        samples: NDArray[np.float32],
+        script: Sequence[Segment],
+        advance: Callable[[float], None],
+        language: str,
+    ) -> Transcript:
+        if not found:
+            found.append(real(self, samples, script, advance, language))
+        return found[0]
+
+    monkeypatch.setattr(Recogniser, "transcribe", transcribe)
 
 
 @pytest.mark.usefixtures("whisper_dir")
@@ -79,19 +102,20 @@ def test_a_file_without_audio_is_bad_input(
     assert not out.exists()
 
 
+@pytest.mark.usefixtures("recognised_once")
 def test_a_bad_line_of_a_script_is_named_and_the_others_are_used(
     sample_clips: dict[str, SampleClip],
-    whisper_dir: Path,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     script = tmp_path / "lines.srt"
     script.write_text(SCRIPT + "\n3\n00:00:07,000 --> 00:00:07,000\nGoodbye.\n")
     speech = str(sample_clips["test_movie"].path)
-    assert run(["align", speech, "--script", str(script)]) == 0
+    command = ["align", speech, "--script", str(script), "--language", "de"]
+    assert run(command) == 0
     message = " ".join(capfd.readouterr().err.split())
     assert "line 3 (0:00:07.000 to 0:00:07.000) 'Goodbye.' has no length: it is skipped" in message
-    assert run(["--json", "align", speech, "--script", str(script), "--language", "de"]) == 0
+    assert run(["--json", *command]) == 0
     printed = json.loads(capfd.readouterr().out)
     assert [fault["line"] for fault in printed["script_faults"]] == [3]
     assert len(printed["segments"]) == 2
@@ -106,7 +130,7 @@ def test_an_invalid_language_tag_is_refused(
     assert "--language" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("whisper_dir")
+@pytest.mark.usefixtures("recognised_once")
 def test_a_speech_is_compared_with_a_script(
     sample_clips: dict[str, SampleClip],
     script: Path,

@@ -25,8 +25,9 @@ def films(tmp_path_factory, sample_clips, run_ffmpeg) -> Path:
 
 
 def test_a_run_prints_the_counts_of_its_footage(
-    films, tmp_path, capfd, landmarker_model, whisper_dir
+    films, tmp_path, capfd, landmarker_model, whisper_dir, ray_address
 ):
+    """On a private cluster; the second time on one that runs already."""
     out = tmp_path / "out"
     command = ["--json", "preprocess", str(films), "--out", str(out), "--licence", "CC0-1.0"]
     assert run([*command, "--speakers", "unknown"]) == 1  # some of the work failed
@@ -43,7 +44,8 @@ def test_a_run_prints_the_counts_of_its_footage(
     assert "data:image/jpeg;base64," in page
     assert json.loads((out / "summary.json").read_text())["sources"] == printed["sources"]
 
-    assert run([*command[1:], "--speakers", "unknown", "--retry", "failed"]) == 1
+    again = ["--speakers", "unknown", "--retry", "failed", "--address", ray_address]
+    assert run([*command[1:], *again]) == 1
     assert "2 sources: 1 failed, 1 ok" in capfd.readouterr().out
 
 
