@@ -1,4 +1,10 @@
-"""Fixtures of the whole suite. What a machine may lack is skipped with its reason."""
+"""Fixtures of the whole suite. What a machine may lack is skipped with its reason.
+
+Libraries whose imports take seconds are imported by the fixtures that need them: the process that
+only hands out tests loads this module, too.
+"""
+
+from __future__ import annotations
 
 import os
 
@@ -14,21 +20,20 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from mytalk_core.data.cache import cache_root
 from mytalk_core.data.model_store import pull
 from mytalk_core.data.samples import SampleClip, sample_footage
-from mytalk_core.dubbing.models import NamedModels, named_models
-from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.errors import MytalkError
-from tests.cases import run_program
-from tests.title_runs import Networks, small_models
+
+if TYPE_CHECKING:
+    from mytalk_core.dubbing.models import NamedModels
+    from tests.title_runs import Networks
 
 _TESTS = Path(__file__).parent
 _SHARED = _TESTS / ".." / ".." / "shared" / "data"
@@ -55,6 +60,7 @@ _ON_RAY = {
     "tests/pipelines/test_train.py",
     "tests/pipelines/test_train_refusals.py",
 }
+_IN_THE_END = "tests/mytalk_core/"
 
 
 def _group(nodeid: str) -> str:
@@ -79,8 +85,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the modules that start Ray first."""
-    items.sort(key=lambda item: _group(item.nodeid) != "ray")
+    """Run the modules that start Ray first, and last those of which none takes long."""
+    items.sort(key=lambda item: (_group(item.nodeid) != "ray", _IN_THE_END in item.nodeid))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -163,6 +169,8 @@ def whisper_dir() -> Path:
 @pytest.fixture(scope="session")
 def dub_models() -> NamedModels:
     """The default models of a dub, with the shipped weights."""
+    from mytalk_core.dubbing.models import named_models
+
     models = named_models(None, None)
     try:
         models.here()
@@ -174,6 +182,9 @@ def dub_models() -> NamedModels:
 @pytest.fixture(scope="session")
 def networks(dub_models: NamedModels) -> Iterator[Networks]:
     """The networks of a dub, loaded once for the session."""
+    from mytalk_core.dubbing.tools import DubTools
+    from tests.title_runs import Networks
+
     with DubTools(dub_models.here(), threads=1) as tools:
         yield Networks(dub_models, tools)
 
@@ -183,6 +194,9 @@ def small_networks(
     dub_models: NamedModels, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Networks]:
     """The networks of a dub, but that those which move and draw are small and untrained."""
+    from mytalk_core.dubbing.tools import DubTools
+    from tests.title_runs import Networks, small_models
+
     models = small_models(tmp_path_factory.mktemp("weights"))
     with DubTools(models.here(), threads=1) as tools:
         yield Networks(models, tools)
@@ -191,12 +205,17 @@ def small_networks(
 @pytest.fixture(scope="session")
 def run_ffmpeg() -> Callable[..., Path]:
     """A function (out, *arguments) -> out: runs the ffmpeg program and gives the file it wrote."""
+    from tests.cases import run_program
+
     return run_program
 
 
 @pytest.fixture(scope="session")
 def s3_url() -> Iterator[str]:
     """A bucket of an S3 server that runs for the session, for this process and its children."""
+    import fsspec
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -213,7 +232,7 @@ def s3_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def ray_address() -> Iterator[str]:
     """The address of a Ray cluster of two CPUs that runs for the session."""
-    from ray.cluster_utils import Cluster  # only tests that need Ray wait for its import
+    from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **LEAN_HEAD})
     yield cluster.address

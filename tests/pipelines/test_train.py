@@ -31,7 +31,7 @@ from tests.preprocess_runs import Killer, processes
 from tests.small_judges import write_small_judges
 from tests.synthetic_face import write_curated
 
-STEPS = {"motion": 80, "appearance": 20}
+STEPS = {"motion": 60, "appearance": 20}
 JUDGED_BY = {"motion": "judged_by", "appearance": "mouth_lpips"}
 BUFFER = BufferConfig(capacity=2, draws_per_clip=5)  # of the three clips of each process
 # The closed-form predictions have no effect, so that there is something left to learn.
