@@ -60,6 +60,7 @@ _ON_RAY = {
     "tests/pipelines/test_train.py",
     "tests/pipelines/test_train_refusals.py",
 }
+# Its modules are many and each is short, so that both test processes end at about the same time.
 _IN_THE_END = "tests/mytalk_core/"
 
 
@@ -85,7 +86,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the modules that start Ray first, and last those of which none takes long."""
+    """Run the modules that start Ray first, and last those that take least each."""
     items.sort(key=lambda item: (_group(item.nodeid) != "ray", _IN_THE_END in item.nodeid))
 
 

@@ -40,7 +40,7 @@ def finished(curated: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def models(landmarker_model: Path, whisper_dir: Path) -> WorkModels:
-    """What preprocessing needs where no speaker is unknown and sync is not measured."""
+    """The models of preprocessing where every speaker is known."""
     return WorkModels(landmarker_model, whisper_dir, None, (("face-landmarker", "1"),))
 
 
