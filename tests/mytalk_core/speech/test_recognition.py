@@ -208,7 +208,7 @@ def test_the_language_option_selects_the_language(
 ) -> None:
     english = recogniser.transcribe(beginning, language="en-GB")
     assert (english.language, english.detected_language) == ("en", "en")
-    assert english.detected_probability is not None and english.detected_probability > 0.9
+    assert english.detected_probability is not None and english.detected_probability > 0.8
     german = recogniser.transcribe(beginning, language="de-AT")
     assert (german.language, german.detected_language) == ("de", "en")
     assert spoken_words(german) != spoken_words(english)
