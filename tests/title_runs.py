@@ -1,6 +1,6 @@
 """Films dubbed in this process, for tests and benchmarks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,8 +27,8 @@ from mytalk_core.dubbing.title_context import TitleContext
 from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import SpeechToMotion, save_model
+from mytalk_core.speech.recognition import AlignedLines, HeardLanguage
 from mytalk_core.speech.transcript import Interval, Segment, Transcript
-from mytalk_core.speech.voice_activity import voice_intervals
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,27 @@ def small_models(folder: Path) -> NamedModels:
 
 
 @dataclass(frozen=True)
-class GivenWords:
-    """Replaces the recogniser: every stem has this transcript."""
+class WordsOfTheScript:
+    """Replaces the recogniser: the words of a script have no times, and its language is English."""
+
+    def heard(self, samples: NDArray[np.float32], voice: Sequence[Interval]) -> HeardLanguage:
+        """Return English."""
+        return HeardLanguage("en", 1.0)
+
+    def aligned(
+        self,
+        samples: NDArray[np.float32],
+        script: tuple[Segment, ...],
+        voice: Sequence[Interval],
+        language: str,
+    ) -> AlignedLines:
+        """Return the script."""
+        return AlignedLines(script, language or "en", "")
+
+
+@dataclass(frozen=True)
+class GivenWords(WordsOfTheScript):
+    """Replaces the recogniser: every stem without a script has this transcript."""
 
     transcript: Transcript
 
@@ -65,25 +84,8 @@ class GivenWords:
         return self.transcript
 
 
-@dataclass(frozen=True)
-class WordsOfTheScript:
-    """Replaces the recogniser: the words of every stem are the script's, its voice is detected."""
-
-    def transcribe(
-        self,
-        samples: NDArray[np.float32],
-        script: tuple[Segment, ...],
-        advance: Callable[[float], None],
-        language: str,
-    ) -> Transcript:
-        """Return the script without times of its words."""
-        return Transcript(language or "en", script, voice_intervals(samples), "")
-
-
 @contextmanager
-def replaced_recogniser(
-    tools: DubTools, recogniser: GivenWords | WordsOfTheScript
-) -> Iterator[None]:
+def replaced_recogniser(tools: DubTools, recogniser: WordsOfTheScript) -> Iterator[None]:
     """Replace recognition within the block."""
     before = tools.__dict__.pop("recogniser", None)
     tools.__dict__["recogniser"] = recogniser

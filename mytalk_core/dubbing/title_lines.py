@@ -8,6 +8,7 @@ import numpy as np
 from mytalk_core.dubbing.film_sound import SOUND
 from mytalk_core.dubbing.opened_title import Stem, Title
 from mytalk_core.dubbing.passages import SpokenLine
+from mytalk_core.dubbing.script_words import start_words
 from mytalk_core.dubbing.spoken_sound import SpokenSound
 from mytalk_core.dubbing.stage import Pending, Stage, StageContext
 from mytalk_core.dubbing.title_context import TitleContext
@@ -27,13 +28,12 @@ class TranscribeRequest:
     """A stem whose words are wanted."""
 
     sound: StoredArray  # (N,) float32, 16 kHz mono
-    script: tuple[Segment, ...]  # lines that replace recognition; none: words are recognised
     language: str  # BCP 47; empty where unknown
     models: str  # digest of the recogniser
 
 
 def transcribe(request: TranscribeRequest, context: StageContext) -> Transcript:
-    """Recognise or align the words of a stem, with their times and its voice."""
+    """Recognise the words of a stem, with their times and its voice."""
     done = 0.0
 
     def advance(share: float) -> None:
@@ -42,7 +42,7 @@ def transcribe(request: TranscribeRequest, context: StageContext) -> Transcript:
         context.progress("listening", round(100 * done), 100)
 
     return context.tools.recogniser.transcribe(
-        np.array(request.sound.read()), request.script, advance, request.language
+        np.array(request.sound.read()), (), advance, request.language
     )
 
 
@@ -87,7 +87,7 @@ FIT = Stage("fit", 1, FitRequest, StoredArray, fit_stem)
 class TitleLines:
     """The lines of a title."""
 
-    stems: tuple["StartedStem", ...]
+    words: Mapping[str, Pending[Transcript]]  # by stem, of those with voice
     # By stem. They have voice only, until `with_words` has waited for the rest.
     transcripts: Mapping[str, Transcript]
     lines: tuple[DubLine, ...]  # by start of their slots
@@ -103,24 +103,25 @@ class StartedStem:
     stem: Stem
     sound: StoredArray
     voice: Pending[tuple[Interval, ...]]
-    transcript: Pending[Transcript]
+    transcript: Pending[Transcript] | None  # None where a script gives its words
 
 
 def start_listening(context: TitleContext, title: Title) -> tuple[StartedStem, ...]:
-    """Begin to recognise the words of all stems.
+    """Begin to find the voice of all stems, and to recognise their words if no script gives them.
 
     Raises:
         BadInputError: as `read_sound`.
     """
     runner = context.runner
     sounds = [runner.start(SOUND, stem.sound) for stem in title.stems]
-    script = segments(title.script)
+    models = context.digest("speech_encoder")
     started = []
     for stem, pending in zip(title.stems, sounds, strict=True):
         sound = pending.result()
-        request = TranscribeRequest(sound, script, title.language, context.digest("speech_encoder"))
         voice = runner.start(VOICE, VoiceRequest(sound))
-        started.append(StartedStem(stem, sound, voice, runner.start(TRANSCRIBE, request)))
+        request = TranscribeRequest(sound, title.language, models)
+        transcript = None if title.script else runner.start(TRANSCRIBE, request)
+        started.append(StartedStem(stem, sound, voice, transcript))
     return tuple(started)
 
 
@@ -136,6 +137,7 @@ def title_lines(
         film: seconds of the whole film.
     """
     transcripts = {each.stem.name: _voiced(each.voice.result()) for each in stems}
+    words = _started_words(context, title, stems)
     lines = tuple(
         line
         for line in dub_lines(title.script, transcripts)
@@ -149,7 +151,7 @@ def title_lines(
         if each.sound is not None
     )
     return TitleLines(
-        tuple(stems),
+        words,
         transcripts,
         lines,
         fitted,
@@ -160,7 +162,8 @@ def title_lines(
 
 def with_words(lines: TitleLines) -> TitleLines:
     """The same lines with the words that were recognised."""
-    transcripts = {each.stem.name: each.transcript.result() for each in lines.stems}
+    recognised = {stem: words.result() for stem, words in lines.words.items()}
+    transcripts = {**lines.transcripts, **recognised}
     # The lines of a script keep their texts; they may share a slot. Others have none yet.
     segments = {
         (stem, segment.start, segment.end, text): segment
@@ -175,6 +178,22 @@ def with_words(lines: TitleLines) -> TitleLines:
         for line in lines.lines
     )
     return replace(lines, transcripts=transcripts, lines=described)
+
+
+def _started_words(
+    context: TitleContext, title: Title, stems: Sequence[StartedStem]
+) -> dict[str, Pending[Transcript]]:
+    """The words of the stems with voice, as they are recognised or aligned."""
+    script, models = segments(title.script), context.digest("speech_encoder")
+    words: dict[str, Pending[Transcript]] = {}
+    for each in stems:
+        if each.transcript is not None:
+            words[each.stem.name] = each.transcript
+        elif voice := each.voice.result():
+            words[each.stem.name] = start_words(
+                context.runner, each.sound, script, voice, title.language, models
+            )
+    return words
 
 
 def _voiced(voice: tuple[Interval, ...]) -> Transcript:

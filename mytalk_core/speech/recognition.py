@@ -1,7 +1,7 @@
 """Recognition of dub speech: language, words with their times, and voice activity."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +40,23 @@ _KEPT_ALIGNERS = 4  # up to a gigabyte each, for languages with a model of their
 # costs as much as thirty seconds: a minute of GRID with pauses of up to two seconds takes 10 s of
 # processor time in two stretches, and 33 s in eighteen.
 _LONGEST_PAUSE = Fraction(2)
+
+
+@dataclass(frozen=True)
+class HeardLanguage:
+    """The language of a speech, as the recogniser detects it."""
+
+    language: str  # the recogniser's code
+    probability: float  # 0..1
+
+
+@dataclass(frozen=True)
+class AlignedLines:
+    """Lines of a script with the times of their words."""
+
+    lines: tuple[Segment, ...]
+    language: str  # of the aligner, the recogniser's code; UNKNOWN_LANGUAGE without voice
+    aligner: str  # its name; empty without voice
 
 
 class Recogniser:
@@ -100,8 +117,7 @@ class Recogniser:
         longest = max(stretches, key=lambda stretch: stretch.length)
         encoded = self._whisper.encoded([samples_of(audio, longest)])
         detected, probability = self._whisper.language(encoded)
-        target = recogniser_code(language) if language else ""
-        language = target if target in self._whisper.languages else detected
+        language = self._known(language) or detected
         aligner = self._aligner(language)
         if script:
             found = _script_segments(audio, script, voice, aligner, advance)
@@ -111,6 +127,45 @@ class Recogniser:
             share = 1 / len(stretches)
             found = _segments(audio, texts, voice, language, aligner, lambda: advance(share))
         return Transcript(language, tuple(found), voice, aligner.name, detected, probability)
+
+    def heard(self, audio: NDArray[np.float32], voice: Sequence[Interval]) -> HeardLanguage:
+        """Detect the language of a recording with voice, in its longest stretch.
+
+        Args:
+            audio: (N,) 16 kHz mono, -1..1, of any length.
+            voice: intervals with speech in seconds, by start, disjoint; not empty.
+        """
+        stretches = speech_stretches(voice, audio, LONGEST_STRETCH, _LONGEST_PAUSE)
+        longest = max(stretches, key=lambda stretch: stretch.length)
+        encoded = self._whisper.encoded([samples_of(audio, longest)])
+        return HeardLanguage(*self._whisper.language(encoded))
+
+    def aligned(
+        self,
+        audio: NDArray[np.float32],
+        script: Sequence[Segment],
+        voice: Sequence[Interval],
+        language: str,
+    ) -> AlignedLines:
+        """Find the times of the words of a script, as `transcribe` does.
+
+        Args:
+            audio: (N,) 16 kHz mono, -1..1, of any length.
+            script: lines without words, by start.
+            voice: intervals with speech in seconds, by start, disjoint.
+            language: BCP 47 tag; where it is empty or not supported, the detected one is used.
+        """
+        if not voice:
+            return AlignedLines(tuple(map(_without_times, script)), UNKNOWN_LANGUAGE, "")
+        code = self._known(language) or self.heard(audio, voice).language
+        aligner = self._aligner(code)
+        lines = _script_segments(audio, script, voice, aligner, lambda share: None)
+        return AlignedLines(tuple(lines), code, aligner.name)
+
+    def _known(self, language: str) -> str:
+        """Return the recogniser's code of a BCP 47 tag; empty where it does not know it."""
+        code = recogniser_code(language) if language else ""
+        return code if code in self._whisper.languages else ""
 
     @cached_property
     def _whisper(self) -> Whisper:

@@ -70,6 +70,17 @@ class Transcript:
     detected_probability: float | None = None  # 0..1
 
 
+def later(segment: Segment, seconds: Fraction) -> Segment:
+    """Return the segment and its words moved in time."""
+    words = tuple(
+        word.at(Interval(word.interval.start + seconds, word.interval.end + seconds))
+        if word.interval
+        else word
+        for word in segment.words
+    )
+    return Segment(segment.text, segment.start + seconds, segment.end + seconds, words)
+
+
 def is_spaced(language: str) -> bool:
     """Return whether the language puts spaces between its words."""
     return language not in _UNSPACED_LANGUAGES
