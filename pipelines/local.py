@@ -22,6 +22,7 @@ from mytalk_core.dubbing.making import (
     stored_artifact,
 )
 from mytalk_core.dubbing.stage import Pending, Stage
+from mytalk_core.dubbing.work_account import StageWork, WorkAccount
 from mytalk_core.errors import OutputError, Reason, StorageError
 from mytalk_core.films.progress import Progress
 from pipelines.local_worker import Failure, Report, Worker, packed
@@ -90,6 +91,7 @@ class LocalRunner:
         self._progress = _ProgressSum(progress)
         self._processes = processes or len(os.sched_getaffinity(0))
         self._rates = StageRates(artifacts.root)
+        self._account = WorkAccount()
         self._lock = threading.Lock()  # of the next four
         # By whether their stages are of the background.
         self._queued: dict[bool, deque[_Task]] = {False: deque(), True: deque()}
@@ -132,6 +134,7 @@ class LocalRunner:
         """Begin to make an artifact, unless it is stored or being made."""
         key = artifact_key(self._artifacts, stage, request)
         if (stored := stored_artifact(self._artifacts, stage, key)) is not None:
+            self._account.found(stage.name, key)
             found: Future[V] = Future()
             found.set_result(stored)
             return found
@@ -151,6 +154,15 @@ class LocalRunner:
         """Whether the artifact of a request is stored."""
         key = artifact_key(self._artifacts, stage, request)
         return stored_artifact(self._artifacts, stage, key) is not None
+
+    def seconds(self, stage: Stage[R, V], request: R) -> float | None:
+        """What making an artifact took; None where it was stored before this run."""
+        key = artifact_key(self._artifacts, stage, request)
+        return self._account.seconds(stage.name, key)
+
+    def work(self) -> tuple[StageWork, ...]:
+        """The artifacts that this run has used, by stage."""
+        return self._account.stages()
 
     def _run(self) -> None:
         """Hand out tasks and receive messages, until the runner is closed."""
@@ -212,6 +224,7 @@ class LocalRunner:
             self._fail(task, message.exception())
         else:
             self._rates.add(task.stage.name, message.seconds, message.units)
+            self._account.made(task.stage.name, task.key, message.seconds)
             with self._lock:
                 del self._tasks[task.key]
             task.made.set_result(None)

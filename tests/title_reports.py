@@ -18,17 +18,19 @@ from mytalk_core.dubbing.title_report.values import (
     LineFit,
     LinePicture,
     LineSync,
+    NotJudged,
     ReportedConsent,
     ReportedLine,
     ReportedMember,
     ReportedSegment,
     ReportedShot,
-    ReportedStage,
+    ReportedStep,
     ReportedTrack,
     Severity,
     TitleFacts,
     TitleReport,
 )
+from mytalk_core.dubbing.work_account import StageWork
 from mytalk_core.films.members import TrackId
 from mytalk_core.films.speaking import Evidence, SpeakerDecision, Speaking
 from mytalk_core.media.timecode import Timecode
@@ -97,11 +99,14 @@ def film_report(count: int = 48, people: int = 4) -> TitleReport:
         ),
         voice=tuple(line.interval for line in lines),
         pairs=tuple(_pair(Fraction(at)) for at in (2, 5)),
+        steps=(
+            ReportedStep("looking and listening", 54.1),
+            ReportedStep("drawing", 133.4),
+            ReportedStep("delivering", 8.1),
+        ),
         stages=(
-            ReportedStage("observe", 41.2, 0, 3),
-            ReportedStage("speakers", 12.9),
-            ReportedStage("draw", 133.4, 31, 9),
-            ReportedStage("deliver", 8.1),
+            StageWork("observe", 41.2, made=0, reused=3),
+            StageWork("draw", 250.4, made=31, reused=9),
         ),
         versions={"mytalk": "0.9.0", "motion weights": "1b2c3d4e5f607182"},
         script_faults=("row 14: the cue is empty", "row 31: begins before the end of row 30"),
@@ -113,7 +118,14 @@ def film_report(count: int = 48, people: int = 4) -> TitleReport:
 def one_person_report() -> TitleReport:
     """A clip of five seconds with one person and one line, as `mytalk dub VIDEO SPEECH` makes."""
     whole = film_report(1, 1)
-    line = replace(whole.lines[0], character="", sync=None, strip=(), words=_words(0))
+    line = replace(
+        whole.lines[0],
+        character="",
+        sync=None,
+        not_judged=NotJudged.TOO_SHORT,
+        strip=(),
+        words=_words(0),
+    )
     only = SpeakerDecision(Speaking.ON_SCREEN, "m1", 0.8, "The film shows one person.")
     unchanged = replace(
         line.fit, speed=Fraction(1), pauses=Fraction(0), gap=Fraction(0), text="as spoken"
@@ -174,7 +186,8 @@ def _line(index: int, people: int) -> ReportedLine:
             excess,
             "13 % faster, pauses 0.12 s shorter",
         ),
-        sync=LineSync(-1 if kind == 7 else 0, 6.4) if drawn else None,
+        sync=LineSync(-3 if kind == 7 else 0, 0.31) if drawn and kind != 9 else None,
+        not_judged=NotJudged.UNCLEAR if kind == 9 else None if drawn else NotJudged.NO_LIPS,
         skipped=skipped,
         words=_words(index),
         strip=tuple(
@@ -203,7 +216,7 @@ def _findings(lines: tuple[ReportedLine, ...]) -> list[Finding]:
             text = "The line is 0.30 s too long for its slot."
             found.append(Finding(Severity.ERROR, text, line.slot.end, line.number))
         elif kind == 7:
-            text = "The lips are one frame late."
+            text = "The lips are 0.12 s behind the sound."
             found.append(Finding(Severity.WARNING, text, line.slot.start, line.number))
         elif kind == 8:
             text = "It is not clear who speaks: no lips were touched."

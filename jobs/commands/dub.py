@@ -171,6 +171,7 @@ def _specified(options: DubOptions, artifacts: Artifacts) -> tuple[Title, Path, 
         options.title,
         spec.film,
         *spec.dub.values(),
+        *spec.styles.values(),
         *(path for path in (spec.music_and_effects, spec.mix, spec.script) if path),
     ]
     _check_outputs(spec.output, read)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from mytalk_core.data.recipe import ResultKind, made_with
 from mytalk_core.dubbing.delivery_checks import Check
 from mytalk_core.dubbing.drawn_title import DrawnTitle
 from mytalk_core.dubbing.left_alone_reason import LeftAlone, count_reasons
+from mytalk_core.dubbing.line_findings import line_findings
 from mytalk_core.dubbing.notes import cut_off_note, language_notes_of
 from mytalk_core.dubbing.opened_title import Title
 from mytalk_core.dubbing.report_pictures import data_uri, jpeg
@@ -32,12 +32,14 @@ from mytalk_core.dubbing.title_report.curves import MouthOpening, ReportedCurves
 from mytalk_core.dubbing.title_report.values import (
     Finding,
     LeftAloneStretch,
+    LineSync,
+    NotJudged,
     ReportedConsent,
     ReportedLine,
     ReportedMember,
     ReportedSegment,
     ReportedShot,
-    ReportedStage,
+    ReportedStep,
     ReportedTrack,
     Severity,
     TitleFacts,
@@ -45,15 +47,11 @@ from mytalk_core.dubbing.title_report.values import (
 )
 from mytalk_core.films.film_faces import FilmFaces, track_id
 from mytalk_core.films.members import Member, TrackId
-from mytalk_core.films.speaking import Speaking
 from mytalk_core.media.probe import probe_audio
 from mytalk_core.media.timecode import film_timecode
 from mytalk_core.speech.loudness import loudness_dbfs
 
-V = TypeVar("V")
-
 _PAIRS = 6  # frames shown before and after
-_UNSURE = 0.8  # confidence of a speaker below which a person should look at the line
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,7 @@ class Delivered:
     planned: PlannedTitle
     prepared: PreparedTitle
     drawn: DrawnTitle
+    sync: Mapping[int, LineSync | NotJudged]  # by line
     checks: Mapping[str, Check]
     sound_warnings: tuple[str, ...]
     seconds: Mapping[str, float]  # of the steps, in the order of the work
@@ -75,7 +74,7 @@ def compose_report(context: TitleContext, title: Title, done: Delivered) -> Titl
     left_alone = planned.plan.reasons(changed_frames(done.drawn.pieces))
     facts = _facts(context, title, planned)
     shown = shown_pictures(done.drawn, planned)
-    lines = tuple(reported_lines(planned, openings, shown))
+    lines = tuple(reported_lines(planned, openings, shown, done.sync))
     return TitleReport(
         facts=facts,
         shots=tuple(
@@ -92,7 +91,8 @@ def compose_report(context: TitleContext, title: Title, done: Delivered) -> Titl
         left_alone=tuple(_stretches(left_alone)),
         voice=tuple(part for line in planned.lines.spoken for part in line.voice),
         pairs=tuple(each.pair() for each in spread_over(shown, _PAIRS)),
-        stages=tuple(ReportedStage(name, seconds) for name, seconds in done.seconds.items()),
+        steps=tuple(ReportedStep(name, seconds) for name, seconds in done.seconds.items()),
+        stages=context.runner.work(),
         versions={**made_with(ResultKind.DUBBING), **_weights(context)},
         script_faults=tuple(str(fault) for fault in title.script_faults),
         notes=tuple(
@@ -231,12 +231,17 @@ def _runs(flags: NDArray[np.bool_], first: int) -> Iterator[tuple[int, int]]:
 
 def _segments(done: Delivered) -> Iterator[ReportedSegment]:
     plan = done.planned.plan
-    for number, (segment, reused) in enumerate(
-        zip(plan.segments, done.drawn.reused, strict=True), 1
+    for number, (segment, seconds) in enumerate(
+        zip(plan.segments, done.drawn.seconds, strict=True), 1
     ):
         if segment.redraws:
             yield ReportedSegment(
-                number, segment.first, segment.end, _drawn_members(segment, plan), reused, 0.0
+                number,
+                segment.first,
+                segment.end,
+                _drawn_members(segment, plan),
+                reused=seconds is None,
+                seconds=seconds or 0.0,
             )
 
 
@@ -265,24 +270,7 @@ def _findings(title: Title, lines: Sequence[ReportedLine], done: Delivered) -> I
         severity = Severity.WARNING if fault.skipped else Severity.NOTE
         yield Finding(severity, f"Script, {fault}.", fault.start)
     for line in lines:
-        yield from _line_findings(line)
-
-
-def _line_findings(line: ReportedLine) -> Iterator[Finding]:
-    start, decision = line.interval.start, line.decision
-    if line.fit is not None and line.fit.excess > 0:
-        missing = float(line.fit.excess)
-        text = f"Line {line.number} is {missing:.2f} s too long for its slot."
-        yield Finding(Severity.WARNING, text, start, line.number)
-    if decision.speaking is Speaking.UNDECIDED:
-        text = f"Nothing is drawn for line {line.number}: {decision.why}"
-        yield Finding(Severity.WARNING, text, start, line.number)
-    elif decision.confidence < _UNSURE:
-        text = f"The speaker of line {line.number} is not certain: {decision.why}"
-        yield Finding(Severity.NOTE, text, start, line.number)
-    if line.skipped and decision.speaking is Speaking.ON_SCREEN:
-        text = f"No lips follow line {line.number}: {line.skipped}."
-        yield Finding(Severity.WARNING, text, start, line.number)
+        yield from line_findings(line)
 
 
 def _weights(context: TitleContext) -> Mapping[str, str]:

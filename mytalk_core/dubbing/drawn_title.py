@@ -10,4 +10,4 @@ class DrawnTitle:
     """The drawn pieces of a title, in order."""
 
     pieces: tuple[DrawnPiece, ...]
-    reused: tuple[bool, ...]  # whether each was stored before
+    seconds: tuple[float | None, ...]  # of drawing each; None where it was stored before

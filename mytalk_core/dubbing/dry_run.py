@@ -22,6 +22,7 @@ from mytalk_core.dubbing.title_drawing import (
 from mytalk_core.dubbing.title_graph import PlannedTitle, plan
 from mytalk_core.dubbing.title_plan import Redraw, Segment
 from mytalk_core.dubbing.track_motion import TrackMotion
+from mytalk_core.dubbing.work_account import StageWork
 from mytalk_core.films.speaking import Speaking
 
 R = TypeVar("R")
@@ -64,6 +65,14 @@ class _Stored:
     def is_stored(self, stage: Stage[R, V], request: R) -> bool:
         """As the runner."""
         return self.runner.is_stored(stage, request)
+
+    def seconds(self, stage: Stage[R, V], request: R) -> float | None:
+        """As the runner."""
+        return self.runner.seconds(stage, request)
+
+    def work(self) -> tuple[StageWork, ...]:
+        """As the runner."""
+        return self.runner.work()
 
 
 def plan_title_only(context: TitleContext, title: Title, rates: StageRates) -> TitleEstimate:
@@ -119,7 +128,7 @@ def _stored_styles(
     styles: dict[str, MemberStyle] = {}
     for member in sorted({each.member for each in planned.plan.tracks if each.drawn}):
         try:
-            styles |= member_styles(context, [member], planned.film, title.style)
+            styles |= member_styles(context, [member], planned.film, title.style_clips([member]))
         except _NotStoredError:
             continue
     return styles

@@ -14,6 +14,7 @@ from mytalk_core.dubbing.making import (
     stored_artifact,
 )
 from mytalk_core.dubbing.stage import Pending, Stage
+from mytalk_core.dubbing.work_account import StageWork, WorkAccount
 from mytalk_core.films.progress import Progress
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class InlineRunner:
         self._tools = tools
         self._progress = progress
         self._rates = StageRates(artifacts.root)
+        self._account = WorkAccount()
 
     def start(self, stage: Stage[R, V], request: R) -> Pending[V]:
         """Make an artifact, unless it is stored; its errors are raised by the result."""
@@ -49,11 +51,22 @@ class InlineRunner:
         key = artifact_key(self._artifacts, stage, request)
         return stored_artifact(self._artifacts, stage, key) is not None
 
+    def seconds(self, stage: Stage[R, V], request: R) -> float | None:
+        """What making an artifact took; None where it was stored before this run."""
+        key = artifact_key(self._artifacts, stage, request)
+        return self._account.seconds(stage.name, key)
+
+    def work(self) -> tuple[StageWork, ...]:
+        """The artifacts that this run has used, by stage."""
+        return self._account.stages()
+
     def _made(self, stage: Stage[R, V], request: R) -> V:
         key = artifact_key(self._artifacts, stage, request)
         if (stored := stored_artifact(self._artifacts, stage, key)) is not None:
+            self._account.found(stage.name, key)
             return stored
         effort = make_artifact(self._artifacts, stage, request, key, self._tools, self._progress)
         self._rates.add(stage.name, effort.seconds, effort.units)
         self._rates.save()
+        self._account.made(stage.name, key, effort.seconds)
         return made_artifact(self._artifacts, stage, key)

@@ -32,18 +32,33 @@ def member_styles(
     context: TitleContext,
     members: Sequence[str],
     film: WatchedFilm,
-    clip: MediaFile | None,
+    clips: Mapping[str, MediaFile],
 ) -> Mapping[str, MemberStyle]:
     """The style of each member, from another clip if there is one, else from the film.
+
+    Args:
+        clips: other films of a member, by id.
 
     Raises:
         BadInputError: as `learn_style_clip`.
     """
     config = context.config.own_style
-    models = context.digest("motion", "speech_encoder")
-    if clip is not None:
-        request = StyleClipRequest(clip, config, f"{models} {context.digest('landmarker')}")
-        return dict.fromkeys(members, context.runner.start(STYLE_CLIP, request).result())
+    models = context.digest("motion", "speech_encoder", "landmarker")
+    learned = {
+        member: context.runner.start(STYLE_CLIP, StyleClipRequest(clips[member], config, models))
+        for member in members
+        if member in clips
+    }
+    others = [member for member in members if member not in clips]
+    return _styles_in_film(context, others, film) | {
+        member: style.result() for member, style in learned.items()
+    }
+
+
+def _styles_in_film(
+    context: TitleContext, members: Sequence[str], film: WatchedFilm
+) -> dict[str, MemberStyle]:
+    """The style of each member from what they say in the film."""
     sound = film.sound
     if sound is None:
         return dict.fromkeys(members, NO_SOUND)
@@ -56,8 +71,8 @@ def member_styles(
         StyleRequest(
             sound,
             tuple(_style_span(span, studied) for span in spans[member]),
-            config,
-            models,
+            context.config.own_style,
+            context.digest("motion", "speech_encoder"),
         )
         for member in members
     )

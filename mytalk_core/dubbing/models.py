@@ -68,6 +68,7 @@ def model_digests(models: NamedModels) -> dict[str, str]:
         "faces": models.face_embedding,
         "voices": models.voice_embedding,
         "sync": expert_path(Purpose.PREPROCESSING),
+        "lip_judge": expert_path(Purpose.EVALUATION),
         "judge": JUDGE,
     }
     return {role: _digest(checksums(each)) for role, each in roles.items()}

@@ -1,5 +1,6 @@
 """A title whose files are identified and checked: what the graph starts from."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mytalk_core.data.media_file import MediaFile
@@ -35,7 +36,13 @@ class Title:
     cast: CastMap = field(default_factory=CastMap)
     span: Interval | None = None  # seconds of the film that are dubbed; None: all of it
     member: str = ""  # who says every line; empty: as recognised
-    style: MediaFile | None = None  # another clip of the actor; None: the film itself
+    style: MediaFile | None = None  # another clip of everybody; None: the film itself
+    styles: Mapping[str, MediaFile] = field(default_factory=dict)  # of single members, by id
     replace_audio: bool = False  # whether the dub replaces the sound of the film
     spec: TitleSpec | None = None  # with the consents; None: a film and a speech alone
     notes: tuple[str, ...] = ()  # messages: what the dub cannot keep, what was decided
+
+    def style_clips(self, members: Iterable[str]) -> dict[str, MediaFile]:
+        """The clips from which is learned how members speak; the others are learned in the film."""
+        clips = {member: self.styles.get(member, self.style) for member in members}
+        return {member: clip for member, clip in clips.items() if clip is not None}

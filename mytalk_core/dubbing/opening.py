@@ -111,6 +111,7 @@ def open_title(spec: TitleSpec, artifacts: Artifacts) -> Title:
         script=script.lines,
         script_faults=script.faults,
         cast=spec.cast,
+        styles={member: artifacts.media_file(path) for member, path in spec.styles.items()},
         span=_span(spec.range, info),
         member=options.member,
         replace_audio=options.replace_audio,

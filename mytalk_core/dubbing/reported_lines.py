@@ -13,7 +13,14 @@ from mytalk_core.dubbing.drawn_title import DrawnTitle
 from mytalk_core.dubbing.report_pictures import FramePictures, data_uri
 from mytalk_core.dubbing.title_graph import PlannedTitle
 from mytalk_core.dubbing.title_plan import TitlePlan
-from mytalk_core.dubbing.title_report.values import FramePair, LineFit, LinePicture, ReportedLine
+from mytalk_core.dubbing.title_report.values import (
+    FramePair,
+    LineFit,
+    LinePicture,
+    LineSync,
+    NotJudged,
+    ReportedLine,
+)
 from mytalk_core.films.face_track import FaceTrack
 from mytalk_core.films.film_faces import track_id
 from mytalk_core.films.members import TrackId
@@ -68,18 +75,21 @@ def reported_lines(
     planned: PlannedTitle,
     openings: Mapping[TrackId, DrawnOpening],
     shown: Sequence["ShownPictures"],
+    sync: Mapping[int, LineSync | NotJudged],
 ) -> Iterator[ReportedLine]:
     """The lines of a title as the report shows them, in order.
 
     Args:
         openings: of the tracks that are drawn.
         shown: pictures of the drawn pieces, by time.
+        sync: of the drawn lips, by line; empty where no line was judged.
     """
     lines, speakers = planned.lines.lines, planned.speakers
     pictured = _pictured(speakers)
     for line, fitted, speaker in zip(lines, planned.lines.fitted, speakers, strict=True):
         drawn = _drawn_frames(fitted.interval, speaker, planned, openings)
         strip = [each for each in shown if _within(each.time, fitted.interval)]
+        judged = sync.get(line.number)
         yield ReportedLine(
             number=line.number,
             text=line.text,
@@ -88,6 +98,8 @@ def reported_lines(
             decision=speaker.decision,
             drawn_frames=drawn,
             fit=_fit(fitted),
+            sync=judged if isinstance(judged, LineSync) else None,
+            not_judged=judged if isinstance(judged, NotJudged) else None,
             skipped="" if drawn else _why_skipped(line, speaker),
             words=tuple(_in_film(word, fitted) for word in line.words),
             strip=tuple(each.mouth() for each in spread_over(strip, _STRIP))

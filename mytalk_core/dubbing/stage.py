@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from mytalk_core.dubbing.work_account import StageWork
 from mytalk_core.films.progress import Progress
 
 if TYPE_CHECKING:
@@ -72,3 +73,9 @@ class Runner(Protocol):
 
     def is_stored(self, stage: Stage[R, V], request: R) -> bool:
         """Whether the artifact of a request is stored, so that it costs nothing."""
+
+    def seconds(self, stage: Stage[R, V], request: R) -> float | None:
+        """What making an artifact took; None where it was stored before this run."""
+
+    def work(self) -> tuple[StageWork, ...]:
+        """The artifacts that this run has used, by stage."""

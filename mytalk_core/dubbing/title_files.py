@@ -12,6 +12,7 @@ from mytalk_core.dubbing.title_range import range_seconds
 from mytalk_core.dubbing.title_spec import ONE_STEM, TitleSpec
 from mytalk_core.errors import BadInputError
 from mytalk_core.media.film_end import last_frame_seconds
+from mytalk_core.media.picture_check import check_picture
 from mytalk_core.media.probe import VideoInfo, probe_audio, probe_video
 from mytalk_core.media.stream_choice import StreamChoice
 from mytalk_core.media.timecode import Timecode, film_timecode
@@ -69,6 +70,7 @@ def check_files(spec: TitleSpec) -> FileFindings:
         late = _length_problem(where, seconds, film.duration)
         if late:
             (problems if seconds > film.duration * LONGEST_STEM else warnings).append(late)
+    problems += _style_problems(spec)
     script = Script()
     if spec.script:
         try:
@@ -80,6 +82,22 @@ def check_files(spec: TitleSpec) -> FileFindings:
     problems += stem_problems(spec, {line.character for line in script.lines})
     problems += range_seconds(spec.range, film.duration, film.fps, start)[1]
     return FileFindings(tuple(problems), tuple(warnings), film, start, len(script.lines))
+
+
+def _style_problems(spec: TitleSpec) -> Iterator[TitleProblem]:
+    for number, entry in enumerate(spec.cast.members):
+        path = spec.styles.get(entry.id)
+        if path is None:
+            continue
+        where = f"cast[{number}].style"
+        try:
+            has_sound = check_picture(path).has_audio
+        except BadInputError as error:
+            yield _unusable(where, error)
+            continue
+        if not has_sound:
+            remedy = "Give a film in which the actor speaks, with its sound."
+            yield TitleProblem(where, "has no sound, so no style can be learned from it", remedy)
 
 
 def _sounds(spec: TitleSpec) -> Iterator[tuple[str, Path]]:

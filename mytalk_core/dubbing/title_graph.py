@@ -133,7 +133,7 @@ def prepare(
     film, plan = planned.film, planned.plan
     members = sorted({each.member for each in plan.tracks if each.drawn})
     with monitor.running("learning the actors"):
-        styles = member_styles(context, members, film, title.style)
+        styles = member_styles(context, members, film, title.style_clips(members))
         looks = look_at_members(context, plan, film.found.faces, film.cast)
     with monitor.running("moving the lips"):
         motions = move_passages(context, plan, planned.lines.sounds, styles)

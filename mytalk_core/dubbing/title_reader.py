@@ -148,6 +148,7 @@ def _spec(document: Mapping[str, Any], path: Path) -> tuple[TitleSpec, list[Titl
         mix=file("mix"),
         script=file("script"),
         cast=_cast(document.get("cast", ())),
+        styles=_styles(document.get("cast", ()), folder),
         consent=tuple(consent),
         require_consent=document.get("require_consent", False),
         range=_range(document.get("range", {})),
@@ -175,6 +176,10 @@ def _named_files(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "dub", dub
     elif isinstance(dub, dict):
         yield from ((f"dub.{name}", stem) for name, stem in dub.items() if isinstance(stem, str))
+    cast = document.get("cast")
+    for number, entry in enumerate(cast if isinstance(cast, list) else ()):
+        if isinstance(entry, dict) and isinstance(entry.get("style"), str):
+            yield f"cast[{number}].style", entry["style"]
 
 
 def _file_problems(where: str, name: str, path: Path) -> Iterator[TitleProblem]:
@@ -203,10 +208,20 @@ def _cast(entries: Iterable[Mapping[str, Any]]) -> CastMap:
     lists = ("characters", "tracks", "merged_from")
     return CastMap(
         tuple(
-            CastEntry(**{**entry, **{key: tuple(entry[key]) for key in lists if key in entry}})
+            CastEntry(
+                **{
+                    key: tuple(value) if key in lists else value
+                    for key, value in entry.items()
+                    if key != "style"  # it does not decide who is who
+                }
+            )
             for entry in entries
         )
     )
+
+
+def _styles(entries: Iterable[Mapping[str, Any]], folder: Path) -> dict[str, Path]:
+    return {entry["id"]: folder / entry["style"] for entry in entries if "style" in entry}
 
 
 def _range(given: Mapping[str, Any]) -> TitleRange:
@@ -242,7 +257,8 @@ def _content_problems(
         problems.append(TitleProblem("mix", "stands beside music_and_effects", remedy))
     names = {"film": spec.film, "mix": spec.mix, "music_and_effects": spec.music_and_effects}
     stems = {f"dub.{name}" if name else "dub": path for name, path in spec.dub.items()}
-    read = {**names, "script": spec.script, **stems}
+    styles = {f"the style of {member}": path for member, path in spec.styles.items()}
+    read = {**names, "script": spec.script, **stems, **styles}
     for where, file in read.items():
         if file and file.resolve() == spec.output.resolve():
             remedy = "Name another file as output."

@@ -84,6 +84,8 @@ class TitleSpec:
     mix: Path | None = None  # the finished sound, used as it is; not with `music_and_effects`
     script: Path | None = None  # lines of the dub with their times; None: as recognised
     cast: CastMap = field(default_factory=CastMap)
+    # Other films, with sound, from which is learned how a member speaks, by id in the cast.
+    styles: Mapping[str, Path] = field(default_factory=dict)
     consent: tuple[Consent, ...] = ()
     require_consent: bool = False  # whether every member who is dubbed needs a valid consent
     range: TitleRange = field(default_factory=TitleRange)

@@ -20,6 +20,8 @@ from mytalk_core.motion.model import SpeechToMotion, load_model
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.recognition import Recogniser
 from mytalk_core.speech.voice_embedding import VoiceEmbedder
+from mytalk_core.sync.expert import SyncExpert, load_expert
+from mytalk_core.sync.expert_file import Purpose
 from mytalk_core.sync.light_expert import LightExpert
 
 
@@ -27,7 +29,7 @@ class DubTools:
     """The networks of `DubModels`, each loaded when it is first used, and kept.
 
     No title changes a network: a style or an adapted renderer is a copy that belongs to the title.
-    The landmarker restarts with each film. For one thread at a time.
+    The landmarkers restart with each film. For one thread at a time.
     """
 
     def __init__(self, files: DubModels, threads: int = 0) -> None:
@@ -47,6 +49,11 @@ class DubTools:
     def landmarker(self) -> MeshLandmarker:
         """Finds the faces of a film."""
         return MeshLandmarker(self.files.landmarker, FILM_LANDMARKER)
+
+    @cached_property
+    def drawn_landmarker(self) -> MeshLandmarker:
+        """Finds the lips of one face in crops of a dub."""
+        return MeshLandmarker(self.files.landmarker)
 
     @cached_property
     def speech_encoder(self) -> SpeechEncoder:
@@ -72,6 +79,15 @@ class DubTools:
     def sync_expert(self) -> LightExpert:
         """Tells whether lips follow a sound."""
         return LightExpert()
+
+    @cached_property
+    def lip_judge(self) -> SyncExpert:
+        """Measures drawn lips against their sound, for reports; nothing is trained or chosen by it.
+
+        Raises:
+            ModelError: where its weights are damaged.
+        """
+        return load_expert(Purpose.EVALUATION)
 
     @cached_property
     def motion(self) -> SpeechToMotion:
@@ -105,5 +121,6 @@ class DubTools:
         trace: TracebackType | None,
     ) -> None:
         """Free the resources of native code."""
-        if "landmarker" in self.__dict__:
-            self.landmarker.close()
+        for name in ("landmarker", "drawn_landmarker"):
+            if name in self.__dict__:
+                getattr(self, name).close()

@@ -32,8 +32,7 @@ class TrackLips:
     @property
     def span(self) -> Span:
         """The frames at 25 fps whose middle is within the track."""
-        end = self._track.starts[-1] + 1 / self._track.fps
-        return _first_middle(self._track.starts[0]), _first_middle(end)
+        return shown_span(self._track)
 
     def shapes(self, span: Span) -> NDArray[np.float32]:
         """Return lips (T, L, 3), inter-ocular units without pose, of frames within `self.span`."""
@@ -52,6 +51,12 @@ class TrackLips:
         wanted = [(frame + Fraction(1, 2)) / MOTION_FPS for frame in range(*span)]
         places = places_among(wanted, self._middles)
         return float(self._track.seen[places.round().astype(int)].mean())
+
+
+def shown_span(track: FaceTrack) -> Span:
+    """Return the frames at 25 fps whose middle is within a track."""
+    end = track.starts[-1] + 1 / track.fps
+    return _first_middle(track.starts[0]), _first_middle(end)
 
 
 def mouth_movement(lips: NDArray[np.float32], track: FaceTrack) -> float:

@@ -39,7 +39,7 @@ class Dubbed:
     @property
     def drawing(self) -> float:
         """Seconds that drawing took, elapsed."""
-        return sum(each["seconds"] for each in self.report["stages"] if each["name"] == "drawing")
+        return sum(each["seconds"] for each in self.report["steps"] if each["name"] == "drawing")
 
     @property
     def visible_speech(self) -> float:

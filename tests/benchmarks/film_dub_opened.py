@@ -21,6 +21,7 @@ from mytalk_core.dubbing.title_configuration import title_config
 from mytalk_core.dubbing.title_context import TitleContext
 from mytalk_core.dubbing.title_graph import PlannedTitle, PreparedTitle, plan, prepare
 from mytalk_core.dubbing.title_reader import read_title
+from mytalk_core.dubbing.work_account import StageWork
 from mytalk_core.dubbing.work_store import work_store
 from mytalk_core.films.film_faces import track_id
 from mytalk_core.films.members import Cast
@@ -53,6 +54,14 @@ class _Recording:
     def is_stored(self, stage: Stage[R, V], request: R) -> bool:
         """As the runner."""
         return self.runner.is_stored(stage, request)
+
+    def seconds(self, stage: Stage[R, V], request: R) -> float | None:
+        """As the runner."""
+        return self.runner.seconds(stage, request)
+
+    def work(self) -> tuple[StageWork, ...]:
+        """As the runner."""
+        return self.runner.work()
 
 
 @dataclass(frozen=True)

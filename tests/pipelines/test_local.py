@@ -130,6 +130,8 @@ def test_workers_make_what_one_process_makes(
     reports.clear()
     assert run_graph(runner) == undisturbed
     assert runner.is_stored(PART, PartRequest(1)) and not reports
+    assert [(each.made, each.reused) for each in runner.work()] == [(PARTS, 0), (1, 0)]
+    assert (runner.seconds(PART, PartRequest(1)) or 0) > 0
     processes = [runner.start(PROCESS, PartRequest(number)) for number in range(4)]
     assert len({each.result() for each in processes} - {os.getpid()}) == 2
 

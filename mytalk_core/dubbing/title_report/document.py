@@ -111,6 +111,7 @@ def report_document(report: TitleReport) -> dict[str, Any]:
             for each in report.findings
         ],
         "checks": {name: asdict(check) for name, check in report.checks.items()},
+        "steps": [asdict(step) for step in report.steps],
         "stages": [asdict(stage) for stage in report.stages],
         "versions": dict(report.versions),
         "script_faults": list(report.script_faults),
@@ -187,6 +188,7 @@ def _line(line: ReportedLine, facts: TitleFacts) -> dict[str, Any]:
         },
         "fit": _fit(line.fit, facts) if line.fit else None,
         "sync": asdict(line.sync) if line.sync else None,
+        "sync_not_judged": line.not_judged.value if line.not_judged else None,
         "drawn_frames": line.drawn_frames,
         "skipped": line.skipped,
         "words": [

@@ -133,6 +133,7 @@ def _lines(
         ],
         "offset": lambda line: line.sync.offset if line.sync else None,
         "sync_confidence": lambda line: round(line.sync.confidence, 2) if line.sync else None,
+        "not_judged": lambda line: line.not_judged.text if line.not_judged else "",
         "fit_text": lambda line: line.fit.text if line.fit else "",
     }
     for name in ("speed", "pauses", "gap", "excess"):

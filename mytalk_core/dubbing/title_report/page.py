@@ -59,7 +59,7 @@ def page_text(report: TitleReport) -> str:
         openings=report.curves.mean_openings,
         tables=_tables(report),
         cards=_CARDS,
-        total_seconds=max(sum(stage.seconds for stage in report.stages), 1e-9),
+        total_seconds=max(sum(step.seconds for step in report.steps), 1e-9),
         damage=damage_text(report.damage),
         track_pictures=[(track.id, track.picture) for track in report.tracks if track.picture],
         line_media=list(_line_media(report)),

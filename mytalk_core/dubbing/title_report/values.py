@@ -12,6 +12,7 @@ from fractions import Fraction
 from mytalk_core.dubbing.delivery_checks import Check
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
 from mytalk_core.dubbing.title_report.curves import ReportedCurves
+from mytalk_core.dubbing.work_account import StageWork
 from mytalk_core.films.members import TrackId
 from mytalk_core.films.speaking import SpeakerDecision, Speaking
 from mytalk_core.media.damage import DamagedStretch
@@ -139,6 +140,28 @@ class LineSync:
     confidence: float  # of the expert; larger is surer
 
 
+class NotJudged(StrEnum):
+    """Why the lips of a line were not measured against its sound; values are the names in JSON."""
+
+    NO_LIPS = "no_lips"
+    TOO_SHORT = "too_short"
+    NOT_SEEN = "not_seen"
+    UNCLEAR = "unclear"
+
+    @property
+    def text(self) -> str:
+        """The reason as a clause for reports."""
+        return _NOT_JUDGED[self]
+
+
+_NOT_JUDGED = {
+    NotJudged.NO_LIPS: "no lips are drawn for it",
+    NotJudged.TOO_SHORT: "less than a second of it has drawn lips",
+    NotJudged.NOT_SEEN: "no face is found in most of its drawn frames",
+    NotJudged.UNCLEAR: "lips and sound fit about equally well at several offsets",
+}
+
+
 class LineState(StrEnum):
     """What became of a line."""
 
@@ -168,7 +191,8 @@ class ReportedLine:
     decision: SpeakerDecision
     drawn_frames: int  # with lips that follow this line
     fit: LineFit | None = None  # None where it has no sound
-    sync: LineSync | None = None  # None where it was not measured
+    sync: LineSync | None = None  # None where it was not judged
+    not_judged: NotJudged | None = None  # why; None where it was, and of a clip without a title
     skipped: str = ""  # why no lips follow it, one clause; empty where they do
     words: tuple[Word, ...] = ()  # in seconds of the film, after fitting
     strip: tuple[LinePicture, ...] = ()  # by time
@@ -211,13 +235,11 @@ class LeftAloneStretch:
 
 
 @dataclass(frozen=True)
-class ReportedStage:
-    """The work of a stage of the title."""
+class ReportedStep:
+    """A step of a dub, from the film to the report."""
 
     name: str
     seconds: float  # elapsed
-    made: int = 1  # artifacts that this run made
-    reused: int = 0  # artifacts that earlier runs had made
 
 
 @dataclass(frozen=True)
@@ -248,7 +270,8 @@ class TitleReport:
     left_alone: tuple[LeftAloneStretch, ...] = ()  # by first frame
     voice: tuple[Interval, ...] = ()  # seconds of the film in which the dub has voice
     pairs: tuple[FramePair, ...] = ()  # by time
-    stages: tuple[ReportedStage, ...] = ()  # in the order of the work
+    steps: tuple[ReportedStep, ...] = ()  # in the order of the work
+    stages: tuple[StageWork, ...] = ()  # of the graph, in the order of the work
     versions: Mapping[str, str] = field(default_factory=dict)  # of programs and models
     script_faults: tuple[str, ...] = ()  # one clause each
     notes: tuple[str, ...] = ()  # on the inputs, one clause each

@@ -36,6 +36,18 @@ def test_a_graph_is_made_once(artifacts: Artifacts, runner: InlineRunner, report
     film = run_graph(runner)
     assert runner.is_stored(PART, PartRequest(3)) and not runner.is_stored(SUM, SUM.request(()))
     assert len(reports) == 4 * PARTS
+    assert [(each.name, each.made, each.reused) for each in runner.work()] == [
+        ("part", PARTS, 0),
+        ("sum", 1, 0),
+    ]
+    assert runner.seconds(PART, PartRequest(3)) > 0
+    again = InlineRunner(artifacts, no_tools(), lambda *_: None)
+    assert run_graph(again) == film
+    assert [(each.name, each.made, each.reused) for each in again.work()] == [
+        ("part", 0, PARTS),
+        ("sum", 0, 1),
+    ]
+    assert again.seconds(PART, PartRequest(3)) is None
     assert run_graph(runner) == film
     assert len(reports) == 4 * PARTS
     assert StageRates(artifacts.root).estimate("part", 4) is not None

@@ -1,7 +1,7 @@
 """A member's style is learned where they speak visibly in the film, from the longest parts."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +17,7 @@ from mytalk_core.dubbing.config import DubConfig
 from mytalk_core.dubbing.film_source import FilmSource
 from mytalk_core.dubbing.member_style import NO_SOUND, STYLE, MemberStyle, StyleRequest
 from mytalk_core.dubbing.member_styles import member_styles
+from mytalk_core.dubbing.opened_title import Title
 from mytalk_core.dubbing.stage import Stage
 from mytalk_core.dubbing.style_reference import STYLE_CLIP
 from mytalk_core.dubbing.title_context import TitleContext
@@ -33,6 +34,7 @@ from tests.face_tracks import face_track, planned_track, stored
 
 FPS = Fraction(25)
 FRAMES = 1500  # a minute
+NO_CLIPS: Mapping[str, MediaFile] = {}
 ROLES = ("motion", "speech_encoder", "landmarker")
 
 
@@ -79,7 +81,10 @@ class Learning:
     runner: Recorder
 
     def styles(
-        self, *stretches: SpokenStretch, sound: bool = True, clip: MediaFile | None = None
+        self,
+        *stretches: SpokenStretch,
+        sound: bool = True,
+        clips: Mapping[str, MediaFile] = NO_CLIPS,
     ) -> dict[str, MemberStyle]:
         """The styles of both members."""
         timing = FilmTiming(self.track.starts, FRAMES / FPS, FPS, Fraction(1))
@@ -99,7 +104,7 @@ class Learning:
             DubConfig(),
             dict.fromkeys(ROLES, "x"),
         )
-        return dict(member_styles(context, ["m1", "m2"], film, clip))
+        return dict(member_styles(context, ["m1", "m2"], film, clips))
 
     @property
     def spans(self) -> list[tuple[int, int]]:
@@ -161,9 +166,18 @@ def test_a_film_without_sound_teaches_nothing(learning: Learning) -> None:
     assert not learning.runner.requests
 
 
-def test_another_clip_is_learned_from_instead_once_for_all(learning: Learning) -> None:
+def test_a_member_with_another_clip_is_learned_from_it_and_the_others_in_the_film(
+    learning: Learning,
+) -> None:
     clip = MediaFile(Path("clip.mp4"), "1")
-    styles = learning.styles(spoken(1, 4, ON, "m1"), clip=clip)
-    ((name, request),) = learning.runner.requests
-    assert (name, request.clip) == (STYLE_CLIP.name, clip)
-    assert styles["m1"] is styles["m2"]
+    styles = learning.styles(spoken(1, 4, ON, "m1"), clips={"m2": clip})
+    (name, request), (other, _) = learning.runner.requests
+    assert (name, request.clip, other) == (STYLE_CLIP.name, clip, STYLE.name)
+    assert [styles[member].summary for member in ("m1", "m2")] == ["style 2", "style 1"]
+
+
+def test_a_clip_of_everybody_stands_back_behind_that_of_a_member() -> None:
+    every, own = (MediaFile(Path(f"{name}.mp4"), name) for name in "ab")
+    title = Title("t", FilmSource(every), (), style=every, styles={"m2": own})
+    assert title.style_clips(["m1", "m2"]) == {"m1": every, "m2": own}
+    assert replace(title, style=None).style_clips(["m1", "m2"]) == {"m2": own}

@@ -21,7 +21,7 @@ from mytalk_core.dubbing.opening import ClipFiles, open_clip, open_title
 from mytalk_core.dubbing.title import DubResult, dub_title
 from mytalk_core.dubbing.title_context import TitleContext
 from mytalk_core.dubbing.title_graph import PreparedTitle, plan, prepare
-from mytalk_core.dubbing.title_report.values import LineState
+from mytalk_core.dubbing.title_report.values import LineState, NotJudged
 from mytalk_core.dubbing.title_spec import TitleSpec
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.films.cast_map import CastEntry, CastMap
@@ -268,7 +268,7 @@ def test_a_film_of_two_is_dubbed_from_stems_and_a_changed_stem_changes_its_lines
 ) -> None:
     work, truth = tmp_path / "work", tiny.truth
     spec = TitleSpec("tiny", tiny.film, "en", tiny.stems, tmp_path / "x.mp4", script=tiny.script)
-    results, stored = [], []
+    results, stored, judged = [], [], []
     changed, *_ = sorted(tiny.stems)
     quieter = tmp_path / "quieter.wav"
     sound = read_audio(tiny.stems[changed])
@@ -281,6 +281,7 @@ def test_a_film_of_two_is_dubbed_from_stems_and_a_changed_stem_changes_its_lines
         ):
             results.append(run.dub(tmp_path / f"{number}.mp4"))
         stored.append(written(work, "draw"))
+        judged.append(written(work, "line-sync"))
     first, second = results
     with av.open(str(first.film)) as film:
         sounds = film.streams.audio
@@ -298,3 +299,11 @@ def test_a_film_of_two_is_dubbed_from_stems_and_a_changed_stem_changes_its_lines
             assert each.reused
     assert any(each.reused for each in second.report.segments)
     assert stored[1].items() >= stored[0].items()
+    # Lips are judged line by line, where there are any, and not again where nothing changed.
+    assert all(
+        (line.not_judged is NotJudged.NO_LIPS) == (line not in drawn) for line in first.report.lines
+    )
+    assert len([path for path in judged[0] if path.name == "value.json"]) == len(drawn)
+    assert judged[1].items() >= judged[0].items()
+    again = [path for path in judged[1].keys() - judged[0].keys() if path.name == "value.json"]
+    assert len(again) == len(mine)

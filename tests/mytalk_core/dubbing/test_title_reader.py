@@ -19,7 +19,7 @@ LEAST = "film: film.mp4\nlanguage: de\ndub: dub.wav\n"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("film.mp4", "dub.wav", "anna.wav", "ben.wav", "me.wav", "lines.srt"):
+    for name in ("film.mp4", "dub.wav", "anna.wav", "ben.wav", "me.wav", "anna.mp4", "lines.srt"):
         (tmp_path / name).write_text("a file")
     return tmp_path
 
@@ -58,7 +58,7 @@ output: ../out.mkv
 music_and_effects: me.wav
 script: lines.srt
 cast:
-  - {id: m1, name: Anna, characters: [ANNA], tracks: ["3.0"], merged_from: [m4]}
+  - {id: m1, name: Anna, characters: [ANNA], tracks: ["3.0"], merged_from: [m4], style: anna.mp4}
   - {id: m9, speaks: false}
 require_consent: true
 consent:
@@ -77,6 +77,7 @@ options: {member: Anna, articulation: 1, replace_audio: true, audio_track: 2}
             CastEntry("m9", speaks=False),
         )
     )
+    assert spec.styles == {"m1": folder / "anna.mp4"}
     assert spec.consent == (
         Consent("ANNA", "Anna Example", "7", "dub", TODAY),
         Consent("m2", "Ben Example", "contract 8"),
@@ -95,7 +96,7 @@ film: 3
 languag: de
 dub: {A: 7, B: no.wav}
 output: a.avi
-cast: [{id: 7, tracks: [3.0], foo: 1}]
+cast: [{id: 7, tracks: [3.0], foo: 1, style: no.mp4}]
 consent: [{member: a, until: soon}]
 range: {start: 10:00:00, end: -1}
 options: {articulation: 9, seed: x, video_trak: 1}
@@ -112,6 +113,7 @@ script: https://example.org/s.srt
         "cast[0].id": "Put it in quotes",
         "cast[0].tracks[0]": "Put it in quotes",
         "cast[0].foo": "not a known key",
+        "cast[0].style": "does not exist",
         "consent[0].who": "is missing",
         "consent[0].reference": "is missing",
         "range.start": "timecode",

@@ -43,6 +43,19 @@ const STATES = {
   drawn: "lips drawn", off_screen: "off-screen", undecided: "undecided", skipped: "not drawn",
 };
 
+const STATE_WORDS = {
+  drawn: "The lips of the speaker follow this line.",
+  off_screen: "The speaker is heard and not seen, or a voice over the picture: no lips are touched.",
+  undecided: "Nobody can be chosen: no lips are touched. A name in the script or the cast decides it.",
+  skipped: "The speaker is in the picture, but no lips are drawn.",
+};
+const EVIDENCE_WORDS = {
+  sync: "lips that move with the film's own sound", voice: "a voice that is also heard where the member's lips move",
+  script: "the character or the off-screen mark of the script", stem: "whose stem has the line",
+  "cast map": "what the title says of its cast", turn: "who spoke just before and after",
+  "only member": "nobody else is in the film",
+};
+
 /** How a line was fitted, in a few characters. */
 function fitText(lines, row) {
   if (lines.speed[row] === null) return "no sound";
@@ -52,6 +65,15 @@ function fitText(lines, row) {
 
 const syncText = (lines, row) =>
   lines.offset[row] === null ? "" : lines.offset[row] === 0 ? "in step" : signed(lines.offset[row], 0) + " fr";
+
+/** The same in words; the sign says by how much the sound is late. */
+function syncWords(lines, row) {
+  const offset = lines.offset[row], frames = Math.abs(offset);
+  if (offset === null) return "not judged: " + lines.not_judged[row];
+  const where = offset === 0 ? "in step with the sound"
+    : frames + (frames === 1 ? " frame" : " frames") + " of 1/25 s " + (offset > 0 ? "ahead of" : "behind") + " the sound";
+  return where + ", confidence " + lines.sync_confidence[row].toFixed(2);
+}
 
 /** Offer a table as a file; a cell that a spreadsheet could take for a formula is quoted. */
 function download(name, rows) {

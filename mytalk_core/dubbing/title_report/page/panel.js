@@ -42,7 +42,6 @@ function lineFindings({ findings, lines }, line) {
     item.append(make("span", "mark", SEVERITY_MARKS[severity]), make("b", "", severity + " "), document.createTextNode(findings.text[index]));
     list.append(item);
   });
-  if (lines.skipped[line]) list.append(make("li", "note", "No lips follow this line: " + lines.skipped[line] + "."));
   return list.children.length ? list : null;
 }
 
@@ -112,7 +111,7 @@ function lineWho(lines, line, member) {
     document.createTextNode(" " + percent(lines.confidence[line]) + " sure" +
       (member && lines.character[line] ? ", “" + lines.character[line] + "” in the script" : "")));
   const why = make("p", "", lines.why[line]);
-  part.append(verdict, why);
+  part.append(verdict, make("p", "soft small", STATE_WORDS[lines.state[line]]), why);
   if (lines.evidence[line].length) {
     const most = Math.max(3, ...lines.evidence[line].map((each) => Math.abs(each[1])));
     const table = make("table", "evidence");
@@ -121,10 +120,12 @@ function lineWho(lines, line, member) {
       const row = make("tr"), bar = make("i", odds < 0 ? "against" : "for"), cell = make("td", "odds");
       bar.style.width = (50 * Math.abs(odds)) / most + "%";
       cell.append(bar);
-      row.append(make("th", "", kind), cell, make("td", "n", signed(odds, 1)), make("td", "soft", text));
+      const name = make("th", "", kind);
+      name.title = EVIDENCE_WORDS[kind] ?? "";
+      row.append(name, cell, make("td", "n", signed(odds, 1)), make("td", "soft", text));
       table.append(row);
     }
-    part.append(table);
+    part.append(table, make("p", "soft small", "Log odds of this speaker against the next best: +3 is twenty to one."));
   }
   return part;
 }
@@ -142,9 +143,7 @@ function lineFit({ lines, facts }, line) {
     if (lines.excess[line]) add("too long by", lines.excess[line].toFixed(2) + " s");
   } else add("sound", "none in the dub");
   add("frames drawn", String(lines.drawn_frames[line]));
-  if (lines.offset[line] !== null) {
-    add("sync after the dub", syncText(lines, line) + ", confidence " + lines.sync_confidence[line].toFixed(1));
-  }
+  if (lines.offset[line] !== null || lines.not_judged[line]) add("lips in the dub", syncWords(lines, line));
   part.append(list);
   return part;
 }
