@@ -29,8 +29,8 @@ from mytalk_core.sync.score import SHORTEST
 _AROUND = Fraction(1, 5)  # seconds before and after a line that are judged too
 _MOST = Fraction(3)  # seconds that are judged of a line; more hardly change the result
 
-# Confidence below which an offset is not stated. Of 36 lines of test film 1, each with its sound in
-# step and shifted by 3, 5 and 8 frames both ways, it keeps four fifths, all within a frame.
+# Confidence below which an offset is not stated. All 36 lines of test film 1 are above .29; with the
+# sound of another sentence it is .16 on average.
 _CLEAR = 0.18
 
 

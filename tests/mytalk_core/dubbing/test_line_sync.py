@@ -80,11 +80,9 @@ def test_the_offset_of_lips_and_sound_is_measured(
         "",
     )
     context = StageContext(small_networks.tools, tmp_path, tmp_path, lambda *_: None)
-    whole = judge_line(request, context)
-    assert abs(whole.offset - late) <= 1
-    # Pieces that begin within the film, and a part of the track, give the same.
-    part = planned.track.part(FIRST - 60, END + 60)
-    assert judge_line(replace(request, track=part), context) == whole
+    score = judge_line(request, context)
+    assert score is not None
+    assert abs(score.offset - late) <= 1
 
 
 def test_only_drawn_frames_around_a_line_are_judged(planned: PlannedTrack) -> None:
