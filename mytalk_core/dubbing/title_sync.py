@@ -29,8 +29,8 @@ from mytalk_core.sync.score import SHORTEST
 _AROUND = Fraction(1, 5)  # seconds before and after a line that are judged too
 _MOST = Fraction(3)  # seconds that are judged of a line; more hardly change the result
 
-# Confidence below which an offset is not stated. All 36 lines of test film 1 are above .29; with the
-# sound of another sentence it is .16 on average.
+# Confidence below which an offset is not stated. All 36 lines of test film 1 are above .29;
+# with the sound of another sentence it is .16 on average.
 _CLEAR = 0.18
 
 
