@@ -205,19 +205,17 @@ def _date(text: str | None, where: str) -> tuple[date | None, list[TitleProblem]
 
 
 def _cast(entries: Iterable[Mapping[str, Any]]) -> CastMap:
+    return CastMap(tuple(_cast_entry(entry) for entry in entries))
+
+
+def _cast_entry(entry: Mapping[str, Any]) -> CastEntry:
     lists = ("characters", "tracks", "merged_from")
-    return CastMap(
-        tuple(
-            CastEntry(
-                **{
-                    key: tuple(value) if key in lists else value
-                    for key, value in entry.items()
-                    if key != "style"  # it does not decide who is who
-                }
-            )
-            for entry in entries
-        )
-    )
+    given: dict[str, Any] = {
+        key: tuple(value) if key in lists else value
+        for key, value in entry.items()
+        if key != "style"  # it does not decide who is who
+    }
+    return CastEntry(**given)
 
 
 def _styles(entries: Iterable[Mapping[str, Any]], folder: Path) -> dict[str, Path]:
