@@ -156,7 +156,7 @@ class NotJudged(StrEnum):
 
 _NOT_JUDGED = {
     NotJudged.NO_LIPS: "no lips are drawn for it",
-    NotJudged.TOO_SHORT: "less than a second of it has drawn lips",
+    NotJudged.TOO_SHORT: "less than 1.8 s of it has drawn lips",
     NotJudged.NOT_SEEN: "no face is found in most of its drawn frames",
     NotJudged.UNCLEAR: "lips and sound fit about equally well at several offsets",
 }

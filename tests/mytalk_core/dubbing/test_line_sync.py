@@ -104,8 +104,8 @@ def test_only_drawn_frames_around_a_line_are_judged(planned: PlannedTrack) -> No
 @pytest.mark.parametrize(
     ("offset", "text"),
     [
-        (1, None),
-        (2, "The lips of line 1 are 0.08 s ahead of its sound."),
+        (2, None),
+        (3, "The lips of line 1 are 0.12 s ahead of its sound."),
         (-5, "The lips of line 1 are 0.20 s behind its sound."),
     ],
 )
