@@ -154,7 +154,7 @@ def _serve(
     import cv2
 
     if background:
-        os.nice(_LEAST_PRIORITY)
+        os.setpriority(os.PRIO_PROCESS, 0, _LEAST_PRIORITY)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.dup2(2, 1)  # native libraries print to standard output
