@@ -29,6 +29,7 @@ from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import SpeechToMotion, save_model
 from mytalk_core.speech.recognition import AlignedLines, HeardLanguage
 from mytalk_core.speech.transcript import Interval, Segment, Transcript
+from mytalk_core.speech.voice_activity import voice_intervals
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,17 @@ def small_models(folder: Path) -> NamedModels:
 
 @dataclass(frozen=True)
 class WordsOfTheScript:
-    """Replaces the recogniser: the words of a script have no times, and its language is English."""
+    """Replaces the recogniser: words of a script, without times, and all of it is English."""
+
+    def transcribe(
+        self,
+        samples: NDArray[np.float32],
+        script: tuple[Segment, ...],
+        advance: Callable[[float], None],
+        language: str,
+    ) -> Transcript:
+        """Return the script, with the voice that is detected."""
+        return Transcript(language or "en", script, voice_intervals(samples), "")
 
     def heard(self, samples: NDArray[np.float32], voice: Sequence[Interval]) -> HeardLanguage:
         """Return English."""

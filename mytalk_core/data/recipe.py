@@ -107,6 +107,7 @@ RECIPES: Mapping[ResultKind, Recipe] = {
             *_LANDMARKS,
             *_SCRIPTS,
             "dlib-bin",
+            "nltk",
             "python-stretch",
             "scenedetect",
             "torch",

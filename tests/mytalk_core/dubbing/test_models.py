@@ -20,7 +20,7 @@ def weights(tmp_path: Path) -> tuple[Path, Path]:
 def test_every_role_of_a_stage_has_a_digest_of_its_own() -> None:
     digests = model_digests(named_models(None, None))
     roles = ("landmarker", "speech_encoder", "motion", "renderer", "faces", "voices", "sync")
-    assert {*roles, "judge"} == {*digests}
+    assert {*roles, "judge", "lip_judge"} == {*digests}
     assert len({*digests.values()}) == len(digests)
 
 

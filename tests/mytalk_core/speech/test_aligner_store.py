@@ -19,6 +19,7 @@ def empty_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("NLTK_DATA", str(tmp_path / "nltk"))
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)  # another test may have set it
     monkeypatch.setattr(nltk.data, "path", [str(tmp_path / "nltk")])
     return tmp_path
 
