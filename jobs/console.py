@@ -35,7 +35,7 @@ EXIT_BAD_INPUT = 2  # wrong usage, or unusable input
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
-_NOTES_SHOWN = 5
+NOTES_SHOWN = 5  # to people: a script may have thousands of faults
 
 Advance = Callable[..., None]
 """Function that adds an amount, in the unit of the total; its second argument sets the total."""
@@ -68,10 +68,10 @@ def note(text: str) -> None:
 
 def notes(texts: Sequence[str]) -> None:
     """Print warnings on stderr, at most the first five."""
-    for text in texts[:_NOTES_SHOWN]:
+    for text in texts[:NOTES_SHOWN]:
         note(f"Note: {text.removesuffix('.')}.")
-    if len(texts) > _NOTES_SHOWN:
-        note(f"Note: and {len(texts) - _NOTES_SHOWN} more.")
+    if len(texts) > NOTES_SHOWN:
+        note(f"Note: and {len(texts) - NOTES_SHOWN} more.")
 
 
 def result(data: Mapping[str, object], text: RenderableType) -> None:

@@ -7,13 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.console import NOTES_SHOWN
+
 if TYPE_CHECKING:
     from mytalk_core.dubbing.dry_run import TitleEstimate
     from mytalk_core.dubbing.opened_title import Title
     from mytalk_core.dubbing.title import DubResult
-
-
-_NOTES_SHOWN = 5  # of a plan, to people: a script may have thousands of faults
 
 
 @dataclass(frozen=True)
@@ -113,9 +112,9 @@ def plan_summary(plan: TitleEstimate) -> str:
         if plan.seconds is None
         else f"estimated time: {plan.seconds:.0f} s",
     ]
-    rows += plan.notes[:_NOTES_SHOWN]
-    if len(plan.notes) > _NOTES_SHOWN:
-        rows.append(f"and {len(plan.notes) - _NOTES_SHOWN} more notes, which --json prints")
+    rows += plan.notes[:NOTES_SHOWN]
+    if len(plan.notes) > NOTES_SHOWN:
+        rows.append(f"and {len(plan.notes) - NOTES_SHOWN} more notes, which --json prints")
     return "\n".join(rows)
 
 

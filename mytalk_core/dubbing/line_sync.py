@@ -57,7 +57,7 @@ class LineSyncRequest:
 def judge_line(request: LineSyncRequest, context: StageContext) -> SyncScore | None:
     """Measure the offset at which the lips of a line fit its sound best.
 
-    The lips are found anew in the encoded pictures.
+    The lips are detected in the encoded pictures.
 
     Returns:
         None where no face is found in more than half of the frames.

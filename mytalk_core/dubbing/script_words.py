@@ -20,7 +20,6 @@ from mytalk_core.speech.transcript import (
     Interval,
     Segment,
     Transcript,
-    later,
 )
 from mytalk_core.speech.word_times import within
 
@@ -89,7 +88,7 @@ class ScriptWords:
             if found.aligner:
                 used[found.language] = found.aligner
             for place, line in zip(places, found.lines, strict=True):
-                lines[place] = later(line, start)
+                lines[place] = line.later(start)
         heard = self.heard.result()
         language, aligner = next(iter(used.items()), (UNKNOWN_LANGUAGE, ""))
         return Transcript(
@@ -124,8 +123,8 @@ def start_words(
         start = Fraction(first, SPEECH_SAMPLE_RATE)
         request = AlignRequest(
             np.array(samples[first:last]),
-            tuple(_earlier(part, start) for part in within(voice, Interval(start, end))),
-            tuple(later(line, -start) for line in lines),
+            tuple(part.later(-start) for part in within(voice, Interval(start, end))),
+            tuple(line.later(-start) for line in lines),
             language,
             models,
         )
@@ -138,7 +137,3 @@ def _blocks(script: Sequence[Segment]) -> Iterator[tuple[int, ...]]:
     """The places of the lines that start in each minute."""
     for _, places in groupby(range(len(script)), lambda place: script[place].start // _BLOCK):
         yield tuple(places)
-
-
-def _earlier(part: Interval, seconds: Fraction) -> Interval:
-    return Interval(part.start - seconds, part.end - seconds)

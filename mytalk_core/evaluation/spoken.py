@@ -152,16 +152,4 @@ def _within(segments: Sequence[Segment], clip: MotionClip, start: Fraction) -> t
                 if word.start is not None and word.end is not None
                 if start <= word.start and word.end <= end
             ]
-    return tuple(_earlier(piece, start) for piece in pieces)
-
-
-def _earlier(segment: Segment, seconds: Fraction) -> Segment:
-    words = (
-        replace(
-            word,
-            start=None if word.start is None else word.start - seconds,
-            end=None if word.end is None else word.end - seconds,
-        )
-        for word in segment.words
-    )
-    return Segment(segment.text, segment.start - seconds, segment.end - seconds, tuple(words))
+    return tuple(piece.later(-start) for piece in pieces)

@@ -243,13 +243,7 @@ def _timed_words(
         words = aligner(samples_of(audio, span), text)
     if not words:
         return distribute_words(text.split(), parts)
-    return clip_to_voice([_later(word, span.start) for word in words], parts)
-
-
-def _later(word: Word, seconds: Fraction) -> Word:
-    if word.interval is None:
-        return word
-    return word.at(Interval(word.interval.start + seconds, word.interval.end + seconds))
+    return clip_to_voice([word.later(span.start) for word in words], parts)
 
 
 def _segment(part: Interval, words: tuple[Word, ...], language: str) -> Segment:

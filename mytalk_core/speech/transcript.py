@@ -23,6 +23,10 @@ class Interval:
         """Return the duration in seconds."""
         return self.end - self.start
 
+    def later(self, seconds: Fraction) -> "Interval":
+        """Return the interval moved in time; a negative number moves it to an earlier one."""
+        return Interval(self.start + seconds, self.end + seconds)
+
 
 @dataclass(frozen=True)
 class Word:
@@ -46,6 +50,14 @@ class Word:
             return replace(self, start=None, end=None)
         return replace(self, start=interval.start, end=interval.end)
 
+    def later(self, seconds: Fraction) -> "Word":
+        """Return the word moved in time, as far as it has times."""
+        return replace(
+            self,
+            start=None if self.start is None else self.start + seconds,
+            end=None if self.end is None else self.end + seconds,
+        )
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -55,6 +67,11 @@ class Segment:
     start: Fraction  # seconds
     end: Fraction  # seconds
     words: tuple[Word, ...] = ()  # empty before alignment
+
+    def later(self, seconds: Fraction) -> "Segment":
+        """Return the segment and its words moved in time."""
+        words = tuple(word.later(seconds) for word in self.words)
+        return Segment(self.text, self.start + seconds, self.end + seconds, words)
 
 
 @dataclass(frozen=True)
@@ -68,17 +85,6 @@ class Transcript:
     # As detected by the recogniser, regardless of the language option; empty where it did not run.
     detected_language: str = ""
     detected_probability: float | None = None  # 0..1
-
-
-def later(segment: Segment, seconds: Fraction) -> Segment:
-    """Return the segment and its words moved in time."""
-    words = tuple(
-        word.at(Interval(word.interval.start + seconds, word.interval.end + seconds))
-        if word.interval
-        else word
-        for word in segment.words
-    )
-    return Segment(segment.text, segment.start + seconds, segment.end + seconds, words)
 
 
 def is_spaced(language: str) -> bool:

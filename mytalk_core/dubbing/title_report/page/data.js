@@ -53,7 +53,7 @@ const EVIDENCE_WORDS = {
   sync: "lips that move with the film's own sound", voice: "a voice that is also heard where the member's lips move",
   script: "the character or the off-screen mark of the script", stem: "whose stem has the line",
   "cast map": "what the title says of its cast", turn: "who spoke just before and after",
-  "only member": "nobody else is in the film",
+  "only member": "no other member is in the film",
 };
 
 /** How a line was fitted, in a few characters. */
