@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from ctranslate2 import StorageView
 from numpy.typing import NDArray
 
 from mytalk_core.errors import ModelError, Reason
@@ -113,9 +114,7 @@ class Recogniser:
         if not voice:
             untimed = tuple(_without_times(line) for line in script)
             return Transcript(UNKNOWN_LANGUAGE, untimed, voice, aligner="")
-        stretches = speech_stretches(voice, audio, LONGEST_STRETCH, _LONGEST_PAUSE)
-        longest = max(stretches, key=lambda stretch: stretch.length)
-        encoded = self._whisper.encoded([samples_of(audio, longest)])
+        stretches, longest, encoded = self._longest_encoded(audio, voice)
         detected, probability = self._whisper.language(encoded)
         language = self._known(language) or detected
         aligner = self._aligner(language)
@@ -135,9 +134,7 @@ class Recogniser:
             audio: (N,) 16 kHz mono, -1..1, of any length.
             voice: intervals with speech in seconds, by start, disjoint; not empty.
         """
-        stretches = speech_stretches(voice, audio, LONGEST_STRETCH, _LONGEST_PAUSE)
-        longest = max(stretches, key=lambda stretch: stretch.length)
-        encoded = self._whisper.encoded([samples_of(audio, longest)])
+        _, _, encoded = self._longest_encoded(audio, voice)
         return HeardLanguage(*self._whisper.language(encoded))
 
     def aligned(
@@ -161,6 +158,17 @@ class Recogniser:
         aligner = self._aligner(code)
         lines = _script_segments(audio, script, voice, aligner, lambda share: None)
         return AlignedLines(tuple(lines), code, aligner.name)
+
+    def _longest_encoded(
+        self, audio: NDArray[np.float32], voice: Sequence[Interval]
+    ) -> tuple[Sequence[Interval], Interval, StorageView]:
+        """Return the stretches of a recording, the longest of them, and the encoding of that one.
+
+        The language of a recording is that of its longest stretch.
+        """
+        stretches = speech_stretches(voice, audio, LONGEST_STRETCH, _LONGEST_PAUSE)
+        longest = max(stretches, key=lambda stretch: stretch.length)
+        return stretches, longest, self._whisper.encoded([samples_of(audio, longest)])
 
     def _known(self, language: str) -> str:
         """Return the recogniser's code of a BCP 47 tag; empty where it does not know it."""
