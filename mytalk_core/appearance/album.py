@@ -29,6 +29,7 @@ from mytalk_core.appearance.reference_choice import (
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
 _SIDE = 24  # side of the grid on which upper faces are compared
+_COMPARED = 192  # pixels, side of the crops from which the grid is averaged
 # Number of a stretch's own references that represent its appearance.
 _TYPICAL = 16
 # Smaller crops, relative to a stretch's own, would blur it.
@@ -74,6 +75,7 @@ def album_page(crops: FaceCrops, timestamps: Timestamps) -> AlbumPage:
 
 def upper_faces(crops: FaceCrops) -> UpperFaces:
     """Compute the appearance of the upper faces of crops."""
+    crops = resized_crops(crops, min(crops.pictures.shape[1], _COMPARED))
     _, skins = crop_regions(crops)
     size = (_SIDE, _SIDE)
     colours = np.stack(

@@ -46,6 +46,21 @@ class Takeover:
 
 
 @dataclass(frozen=True)
+class BlendGrid:
+    """Steps of a blend that stay the same over all frames of a face."""
+
+    cell: int  # side of the cells in which colours are compared, pixels
+    bands: int  # bands of detail below the finest
+
+
+def blend_grid(crop_size: int) -> BlendGrid:
+    """Return the steps for faces in crops of this size, pixels."""
+    return BlendGrid(
+        cell=max(1, crop_size // _CELLS), bands=max(int(np.log2(crop_size / _SMALLEST_BAND)), 1)
+    )
+
+
+@dataclass(frozen=True)
 class DrawnCrop:
     """A redrawn crop, with what its blending depends on."""
 
@@ -55,15 +70,29 @@ class DrawnCrop:
     frame: int  # number of the frame in the film, the seed of its grain
 
 
-def takeover(mask: NDArray[np.uint8], hulls: FaceHulls, size: int, config: BlendConfig) -> Takeover:
+@dataclass(frozen=True)
+class DrawnPicture:
+    """A redrawn picture of a face, with what its blending depends on."""
+
+    picture: Floats  # (H, W, 3) RGB 0..255
+    mask: NDArray[np.uint8]  # (H, W) 1 where the face is redrawn
+    hulls: FaceHulls  # of the face, pixels of the picture
+    frame: int  # number of the frame in the film, the seed of its grain
+    size: float  # width of the face's crop, pixels of the picture
+    grid: BlendGrid
+
+
+def takeover(
+    mask: NDArray[np.uint8], hulls: FaceHulls, size: float, config: BlendConfig
+) -> Takeover:
     """Compute how the drawing fades in from the edge of mask and faces to the lips and chin.
 
     Args:
         mask: (H, W) 0 or 1, of a crop or of a part of it around the mask.
         hulls: of the same picture.
-        size: width of the crop.
+        size: width of the face's crop, pixels.
     """
-    # A mask that is cut off by the crop's edge must fade out there too.
+    # A mask that is cut off by the picture's edge must fade out there too.
     framed = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)
     depth = framed[1:-1, 1:-1].astype(np.float32, copy=False)
     room = depth + _distance(hulls.speaking, mask.shape)
@@ -91,9 +120,9 @@ def _distance(points: NDArray[np.float32], shape: tuple[int, ...]) -> Floats:
 
 
 def blend(
-    film: Floats, drawn: DrawnCrop, grain: Grain, config: BlendConfig
+    film: Floats, drawn: DrawnPicture, grain: Grain, config: BlendConfig
 ) -> tuple[Floats, Floats]:
-    """Fit a drawing into the film's crop.
+    """Fit a drawing into the film's picture.
 
     The drawing's colours are matched at the rim and its missing grain is added. Then the bands of
     the two pictures are joined over widths that grow with the bands' coarseness (Burt and Adelson,
@@ -101,36 +130,51 @@ def blend(
     the caller, who mixes by the share with the film's own samples.
 
     Args:
-        film: (C, C, 3) RGB 0..255, equal to the drawing outside the mask.
-        grain: of the film, in crops of this size.
+        film: (H, W, 3) RGB 0..255. The left and upper edge should lie on whole cells of the grid of
+            a larger picture, so that cells do not move with the mask.
+        grain: of the film, in crops of the drawing's size.
 
     Returns:
-        The picture (C, C, 3), the film's own outside the mask, and its share (C, C), 0..1, zero at
-        the mask's edge and outside. The result is film * (1 - share) + picture * share.
+        The picture (H, W, 3), which is of use where its share (H, W), 0..1, is above 0. The share
+        is 0 at the mask's edge and outside. The result is film * (1 - share) + picture * share.
+    """
+    mask, size, grid = drawn.mask, drawn.size, drawn.grid
+    height, width = mask.shape
+    shares = takeover(mask, drawn.hulls, size, config)
+    difference = cv2.copyTo(drawn.picture - film, mask).astype(np.float32, copy=False)
+    correction = rim_correction(difference, shares.depth, grid.cell, size, config.rim)
+    difference += cv2.copyTo(correction, mask)
+    after = _joined(difference, shares, grid.bands)
+    after += film
+    if grain.seen:
+        lacking = np.float32(lacking_grain(after, mask, grain))
+        after += lacking * grain_of_frame(drawn.frame, height, width, grain)
+    return np.clip(after, 0, 255, out=after), shares.fine
+
+
+def blend_crop(
+    film: Floats, drawn: DrawnCrop, grain: Grain, config: BlendConfig
+) -> tuple[Floats, Floats]:
+    """Fit a drawing into the film's crop (C, C, 3); as `blend`.
+
+    Returns:
+        The picture (C, C, 3), the film's own outside the mask, and its share (C, C).
     """
     mask, size = drawn.mask, len(drawn.mask)
-    cell = max(1, size // _CELLS)
     picture, share = film.copy(), np.zeros((size, size), np.float32)
     x, y, width, height = cv2.boundingRect(mask)
     if width == 0:
         return picture, share
-    # The part consists of whole cells, so that the rim's grid does not move with the mask.
+    grid = blend_grid(size)
+    cell = grid.cell
     left, top = x // cell * cell, y // cell * cell
     right, bottom = (min(-(-end // cell) * cell, size) for end in (x + width, y + height))
     part = (slice(top, bottom), slice(left, right))
     hulls = drawn.hulls.beside(np.array([left, top], np.float32))
-    shares = takeover(mask[part], hulls, size, config)
-    inside, before = mask[part], film[part]
-    difference = drawn.picture[part] - before
-    correction = rim_correction(difference, shares.depth, cell, size, config.rim)
-    difference += cv2.copyTo(correction, inside)
-    after = _joined(difference, shares, size)
-    after += before
-    if grain.seen:
-        lacking = np.float32(lacking_grain(after, inside, grain))
-        after += lacking * grain_of_frame(drawn.frame, bottom - top, right - left, grain)
-    np.clip(after, 0, 255, out=picture[part])
-    share[part] = shares.fine
+    inside = mask[part]
+    shown = DrawnPicture(drawn.picture[part], inside, hulls, drawn.frame, size, grid)
+    blended, share[part] = blend(film[part], shown, grain, config)
+    cv2.copyTo(blended, inside, picture[part])
     return picture, share
 
 
@@ -140,16 +184,15 @@ def blended_crops(
     """Blend N drawings into the film's crops (N, C, C, 3) RGB 0..255 as a dub does."""
     result = []
     for own, drawing in zip(film.astype(np.float32), drawn, strict=True):
-        picture, share = blend(own, drawing, grain, config)
+        picture, share = blend_crop(own, drawing, grain, config)
         shown = share[..., None]
         mixed = np.rint(own * (1 - shown) + picture * shown).clip(0, 255)
         result.append(np.where(shown > 0, mixed, own).astype(np.uint8))
     return np.stack(result)
 
 
-def _joined(difference: Floats, shares: Takeover, size: int) -> Floats:
+def _joined(difference: Floats, shares: Takeover, bands: int) -> Floats:
     """Fade in the bands of the difference, coarser bands over wider depths."""
-    bands = max(int(np.log2(size / _SMALLEST_BAND)), 1)
     pictures, fine, coarse = (
         _pyramid(each, bands) for each in (difference, shares.fine, shares.coarse)
     )

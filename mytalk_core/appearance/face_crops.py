@@ -21,8 +21,8 @@ from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.face_motion import FaceMotion, resting_shape
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
-Pictures: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]
-"""RGB, 0..255: 8-bit in training data, float for films with more bits."""
+Pictures: TypeAlias = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float16]
+"""RGB, 0..255: 8-bit in training data, float for films with more bits, float16 where stored."""
 
 # The window of the lower face in a crop, in shares of its side: left top corner (x, y) and side.
 WINDOW_CORNER = (1 / 6, 1 / 3)
@@ -135,25 +135,28 @@ def joined_crops(parts: Sequence[FaceCrops]) -> FaceCrops:
 
 
 def resized_crops(crops: FaceCrops, size: int) -> FaceCrops:
-    """Resize crops; the pictures become float."""
-    gain = np.float32(size / crops.pictures.shape[1])
-
-    def scaled(points: NDArray[np.float32]) -> NDArray[np.float32]:
-        # Whole numbers are the centres of pixels.
-        result: NDArray[np.float32] = (points + np.float32(0.5)) * gain - np.float32(0.5)
-        return result
-
-    pictures: Pictures = np.stack(  # type: ignore[assignment]
-        [_resized(picture, size) for picture in crops.pictures.astype(np.float32)]
-    )
+    """Resize crops; pictures of float16 become float32."""
+    gain = size / crops.pictures.shape[1]
+    # One by one: the pictures may be memory-mapped.
+    pictures = [_resized(each, size) for each in crops.pictures]
     return FaceCrops(
-        pictures,
-        scaled(crops.points),
-        scaled(crops.before),
-        scaled(crops.after),
-        scaled(crops.mask_outlines),
-        scaled(crops.face_points),
+        np.stack(pictures),  # type: ignore[arg-type]
+        resized_points(crops.points, gain),
+        resized_points(crops.before, gain),
+        resized_points(crops.after, gain),
+        resized_points(crops.mask_outlines, gain),
+        resized_points(crops.face_points, gain),
     )
+
+
+def resized_points(points: NDArray[np.float32], gain: float) -> NDArray[np.float32]:
+    """Convert pixels (.., 2) to those of a picture `gain` times as large.
+
+    Whole numbers are the centres of pixels.
+    """
+    half = np.float32(0.5)
+    resized: NDArray[np.float32] = (points + half) * np.float32(gain) - half
+    return resized
 
 
 def posed(
@@ -270,6 +273,8 @@ def _resized(picture: Pictures, side: int) -> Pictures:
     if len(picture) == side:
         return picture
     shrinks = len(picture) > side
+    if picture.dtype == np.float16:  # which OpenCV does not resize
+        picture = picture.astype(np.float32)
     return cv2.resize(  # type: ignore[return-value]
         picture, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     )

@@ -93,13 +93,13 @@ def lacking_grain(drawn: Floats, inside: NDArray[np.uint8], grain: Grain) -> flo
 def grain_of_frame(frame: int, height: int, width: int, grain: Grain) -> Floats:
     """Return grain (height, width, 3) for frame number `frame`, the same at every call.
 
-    Args:
-        height, width: at most the size of the crops that the grain was measured in.
+    A picture larger than the tile repeats it.
     """
     random = np.random.default_rng([frame, _SALT])
     side = len(grain.tile)
-    top, left = random.integers(0, [side - height + 1, side - width + 1])
-    return grain.tile[top : top + height, left : left + width]
+    tile = np.tile(grain.tile, (-(-height // side), -(-width // side), 1))
+    top, left = random.integers(0, [len(tile) - height + 1, tile.shape[1] - width + 1])
+    return tile[top : top + height, left : left + width]
 
 
 def _grain_tile(side: int, covariance: NDArray[np.float64]) -> Floats:

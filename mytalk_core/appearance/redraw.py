@@ -1,22 +1,23 @@
-"""Redrawing of crops of any size: the renderer's output is upsampled and applied at full size.
+"""Redrawing of pictures of any size: the renderer's output is enlarged and applied at full size.
 
-Flow, shares and residual vary slowly over the picture and can be upsampled. Skin, teeth, beard and
+Flow, shares and residual vary slowly over the picture and can be enlarged. Skin, teeth, beard and
 grain do not; they are copied from the references at full resolution.
 """
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import grid_sample
 
 from mytalk_core.appearance.face_crops import (
     FaceCrops,
     Pictures,
     crop_regions,
     crop_tensors,
+    resized_crops,
     window_slices,
 )
 from mytalk_core.appearance.reference_choice import Timestamps, close_in_time
@@ -26,19 +27,53 @@ from mytalk_core.appearance.renderer import (
     Renderer,
     skin_colour,
 )
+from mytalk_core.appearance.window_map import WindowMap, whole_window
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.training.precision import autocast
 
+Floats = NDArray[np.float32]
+
 _BATCH = 16  # frames drawn together
+_SEEN = 1 / 1024  # a reference with a smaller share changes no sample by a level
+_INPUT = 3  # side of the largest crop that the renderer is shown, in sides of its own window
 
 
 @dataclass(frozen=True)
 class PersonReferences:
-    """The encoded reference set of one person."""
+    """The reference set of one person: K crops of one size."""
 
     encoded: References  # at the renderer's size, (1, K, ..)
-    windows: Tensor  # (K, 3, W, W) at the crops' size, 0..1 relative to the reference's skin
+    pictures: Pictures  # (K, C, C, 3), may be memory-mapped; float16 too
+    colours: Floats  # (K, 3) RGB 0..255 of the references' skin
     timestamps: Timestamps  # (K,)
+
+    def window(self, reference: int) -> Pictures:
+        """The window of a reference at full resolution, (W, W, 3)."""
+        rows, columns = window_slices(self.pictures.shape[1])
+        window = self.pictures[reference, rows, columns]
+        return window if window.dtype == np.uint8 else window.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class FrameDrawing:
+    """What the renderer predicts for one frame and its N references; h is half its window's side.
+
+    It does not depend on the resolution at which it is applied.
+    """
+
+    references: NDArray[np.int64]  # (N,) of the person's
+    flow: Floats  # (N, h, h, 2) offsets into each reference, shares of the window
+    share: Floats  # (N, h, h) weights of the references, which sum to 1
+    residual: Floats  # (S, S, 3) to add, RGB in units of 0..255
+    colour: Floats  # (3,) RGB 0..255 of the frame's own skin
+
+
+def input_size(crop_size: int, renderer: Renderer) -> int:
+    """Side of the crops in which a renderer sees faces that a film shows in crops of a size.
+
+    The renderer averages crops down to its own window; larger ones would only take longer.
+    """
+    return min(crop_size, _INPUT * renderer.config.size)
 
 
 @torch.inference_mode()
@@ -47,38 +82,35 @@ def encode_person(
 ) -> PersonReferences:
     """Encode a person's reference frames, K >= 1 in any order, with their timestamps (K,)."""
     device = _device(renderer)
-    shown = crop_tensors(references, scheme, renderer.config.size).to(device)
+    size = references.pictures.shape[1]
+    seen = input_size(size, renderer)
+    small = references if seen == size else resized_crops(references, seen)
+    shown = crop_tensors(small, scheme, renderer.config.size).to(device)
     with autocast(device, True):
         encoded = renderer.encode_references(shown.as_batch())
-    windows = _windows(references.pictures).to(device)
-    relative = windows - skin_colour(shown.contexts, shown.skins)
-    return PersonReferences(encoded, relative, timestamps)
+    colours = skin_colour(shown.contexts, shown.skins)[:, :, 0, 0] * 255
+    return PersonReferences(encoded, references.pictures, _array(colours), timestamps)
 
 
 @torch.inference_mode()
-def redraw(
+def predict(
     renderer: Renderer,
     crops: FaceCrops,
     timestamps: Timestamps,
     person: PersonReferences,
     scheme: LandmarkScheme,
-) -> NDArray[np.float32]:
-    """Redraw crops so that their lips match their points; they are unchanged outside their masks.
+) -> list[FrameDrawing]:
+    """Predict the drawings of T crops so that their lips match their points.
 
     Each crop is drawn from the references nearest to its target. References close in time are used
     only if they are nearer by far, such as a closed mouth where all others are open.
 
     Args:
-        crops: T of them, of the size of the person's references.
+        crops: T of them, of any size that is a multiple of 6.
         timestamps: their timestamps, (T,).
-
-    Returns:
-        (T, C, C, 3) RGB, 0..255; not clipped.
     """
     device = _device(renderer)
-    rows, columns = window_slices(crops.pictures.shape[1])
-    result = crops.pictures.astype(np.float32)
-    pixels = torch.from_numpy(result).flatten(1, 2)  # shares memory with `result`
+    drawings: list[FrameDrawing] = []
     for first in range(0, len(crops.points), _BATCH):
         some = crops.choose(slice(first, first + _BATCH))
         frames = crop_tensors(some, scheme, renderer.config.size).to(device)
@@ -86,40 +118,101 @@ def redraw(
             near = close_in_time(timestamps[first : first + _BATCH], person.timestamps)
             chosen = renderer.most_alike(frames, person.encoded, torch.from_numpy(near).to(device))
             drawing = renderer.draw(frames, person.encoded.choose(chosen))
-        for frame, mask in enumerate(window_masks(some)):
-            down, across = torch.from_numpy(mask).nonzero(as_tuple=True)
-            positions = (torch.stack([across, down], dim=1) + 0.5) / len(mask)
-            drawn = drawn_at(drawing, frame, person.windows[chosen[frame]], positions.to(device))
-            covered = (down + rows.start) * result.shape[2] + across + columns.start
-            pixels[first + frame][covered] = (drawn * 255).cpu()
+        drawings += _by_frame(drawing, chosen)
+    return drawings
+
+
+def redraw(
+    renderer: Renderer,
+    crops: FaceCrops,
+    timestamps: Timestamps,
+    person: PersonReferences,
+    scheme: LandmarkScheme,
+) -> NDArray[np.float32]:
+    """Redraw crops as `predict` says; they are unchanged outside their masks.
+
+    Returns:
+        (T, C, C, 3) RGB, 0..255; not clipped.
+    """
+    rows, columns = window_slices(crops.pictures.shape[1])
+    result = crops.pictures.astype(np.float32)
+    drawings = predict(renderer, crops, timestamps, person, scheme)
+    masks = window_masks(crops)
+    for picture, drawing, mask in zip(result, drawings, masks, strict=True):
+        side = len(mask)
+        drawn = applied(drawing, person, whole_window(side), (side, side))
+        picture[rows, columns][mask > 0] = drawn[mask > 0]
     return result
 
 
-def drawn_at(drawing: Drawing, frame: int, windows: Tensor, positions: Tensor) -> Tensor:
-    """Apply a drawing to full-resolution references at some positions of one frame.
+def applied(
+    drawing: FrameDrawing, person: PersonReferences, window: WindowMap, size: tuple[int, int]
+) -> Floats:
+    """Apply a drawing at every pixel of a picture.
 
     Flow and share are sampled bilinearly, references and residual with the sharper bicubic.
 
     Args:
-        frame: index in the drawing.
-        windows: (K, 3, W, W) of the references that it is drawn from, at any resolution.
-        positions: (N, 2) in the window, x and y, shares of its side.
+        window: from the picture's pixels to the window; pixels outside it repeat its edges.
+        size: width and height of the picture, pixels.
 
     Returns:
-        (N, 3) RGB, 0..1.
+        (height, width, 3) RGB, in units of 0..255; not clipped.
     """
-    here = (positions * 2 - 1)[None, None]
-    warping = torch.cat([drawing.flow[frame], drawing.share[frame]], dim=1).float()
-    warping = _sampled_at(warping, here.expand(len(warping), -1, -1, -1), "bilinear")
-    there = here + 2 * warping[:, :2].permute(0, 2, 3, 1)
-    copied = (_sampled_at(windows, there, "bicubic") * warping[:, 2:]).sum(dim=0)
-    residual = _sampled_at(drawing.residual[frame : frame + 1].float(), here, "bicubic")[0]
-    return (copied + residual + drawing.colour[frame])[:, 0].T
+    result = _sampled(_smooth_part(drawing, person), window, size, cv2.INTER_CUBIC)
+    moves = np.concatenate([drawing.flow, drawing.share[..., None]], axis=-1)
+    for reference, move in zip(drawing.references.tolist(), moves, strict=True):
+        if move[..., 2].max() > _SEEN:
+            _add_copied(result, person.window(reference), move, window)
+    return result
 
 
-def _sampled_at(pictures: Tensor, positions: Tensor, mode: str) -> Tensor:
-    """Sample (K, C, H, W) at positions (K, 1, N, 2), -1..1, to (K, C, 1, N); edges are extended."""
-    return grid_sample(pictures, positions, mode, "border", align_corners=False)
+def _add_copied(result: Floats, shown: Pictures, move: Floats, window: WindowMap) -> None:
+    """Add what one reference contributes to a picture.
+
+    Args:
+        shown: (W, W, 3) the reference's window.
+        move: (h, h, 3) the flow into it and its share.
+    """
+    height, width = result.shape[:2]
+    side = len(shown)
+    across, down, share = cv2.split(_sampled(move, window, (width, height)))
+    x, y, columns, rows = cv2.boundingRect((share > _SEEN).view(np.uint8))
+    part = (slice(y, y + rows), slice(x, x + columns))
+    own_x, own_y = window.moved(x, y).positions(side, (columns, rows))
+    copied = cv2.remap(
+        shown,
+        own_x + side * across[part],
+        own_y + side * down[part],
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    weight = cv2.merge([share[part]] * 3)
+    result[part] = cv2.add(result[part], cv2.multiply(copied, weight, dtype=cv2.CV_32F))
+
+
+def _smooth_part(drawing: FrameDrawing, person: PersonReferences) -> Floats:
+    """What is added to the copied pixels, at the size of the residual, (S, S, 3)."""
+    skins = person.colours[drawing.references]
+    change = drawing.colour - np.tensordot(drawing.share, skins, axes=(0, 0))
+    side = len(drawing.residual)
+    spread = cv2.resize(change.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
+    added: Floats = np.add(spread, drawing.residual, dtype=np.float32)
+    return added
+
+
+def _sampled(
+    maps: Floats, window: WindowMap, size: tuple[int, int], interpolation: int = cv2.INTER_LINEAR
+) -> Floats:
+    """Sample maps of the window (side, side, C) at every pixel of a picture."""
+    sampled = cv2.warpAffine(
+        maps,
+        window.to_pixels(len(maps)),
+        size,
+        flags=interpolation | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return sampled.astype(np.float32, copy=False)
 
 
 def window_masks(crops: FaceCrops) -> NDArray[np.uint8]:
@@ -129,10 +222,20 @@ def window_masks(crops: FaceCrops) -> NDArray[np.uint8]:
     return masks[:, rows, columns]
 
 
-def _windows(pictures: Pictures) -> Tensor:
-    rows, columns = window_slices(pictures.shape[1])
-    cut = np.ascontiguousarray(pictures[:, rows, columns])
-    return torch.from_numpy(cut).permute(0, 3, 1, 2).float() / 255
+def _by_frame(drawing: Drawing, chosen: Tensor) -> list[FrameDrawing]:
+    """Split the drawing of a batch and copy it to the processor's memory."""
+    parts = (
+        chosen.cpu().numpy(),
+        _array(drawing.flow.permute(0, 1, 3, 4, 2)),
+        _array(drawing.share[:, :, 0]),
+        _array(drawing.residual.permute(0, 2, 3, 1) * 255),
+        _array(drawing.colour[:, :, 0, 0] * 255),
+    )
+    return [FrameDrawing(*each) for each in zip(*parts, strict=True)]
+
+
+def _array(tensor: Tensor) -> Floats:
+    return np.ascontiguousarray(tensor.float().cpu().numpy())
 
 
 def _device(renderer: Renderer) -> torch.device:

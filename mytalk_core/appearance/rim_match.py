@@ -29,7 +29,7 @@ class RimConfig:
 
 
 def rim_correction(
-    difference: Floats, depth: Floats, cell: int, size: int, config: RimConfig
+    difference: Floats, depth: Floats, cell: int, size: float, config: RimConfig
 ) -> Floats:
     """Compute a smooth correction that makes the drawing continue the film's colours.
 
@@ -40,7 +40,7 @@ def rim_correction(
         difference: (H, W, 3) drawing minus film.
         depth: (H, W) pixels inside the mask's edge, 0 outside.
         cell: side of the grid's cells, pixels.
-        size: width of the crop.
+        size: width of the face's crop, pixels.
 
     Returns:
         (H, W, 3) to add to the drawing; 0 without a rim.

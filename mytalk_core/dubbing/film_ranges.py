@@ -9,9 +9,9 @@ from mytalk_core.dubbing.stage import Stage, StageContext
 from mytalk_core.films.film_range import StoredRange, observe_range
 from mytalk_core.films.observing import Span
 
-_LENGTH = Fraction(30)
-"""Seconds of a range: a film of a minute gives work to two processes, and the two seconds that each
-range is decoded ahead are a fifteenth of it."""
+_LENGTH = Fraction(15)
+"""Seconds of a range: a film of half a minute gives work to two processes. The two seconds that
+each range is decoded ahead are an eighth of it, and decoding is a tenth of the work."""
 
 
 @dataclass(frozen=True)
@@ -48,4 +48,4 @@ def film_spans(duration: Fraction) -> Iterator[Span]:
         yield Span(number * _LENGTH, end)
 
 
-OBSERVE = Stage("observe", 1, RangeRequest, StoredRange, observe)
+OBSERVE = Stage("observe", 2, RangeRequest, StoredRange, observe)

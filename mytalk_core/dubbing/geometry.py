@@ -36,9 +36,18 @@ class FaceGeometry:
 
 def track_crop(track: FaceTrack, person: Person, crop: CropConfig) -> CropConfig:
     """The crop of a track, as large as the film shows its face where it shows it largest."""
+    return replace(crop, size=crop_size_for(_largest_scale(track, person), crop))
+
+
+def track_extent(track: FaceTrack, person: Person, crop: CropConfig) -> int:
+    """Pixels of the film that a crop of a track is wide, where the film shows its face largest."""
+    return round(_largest_scale(track, person) * crop.extent)
+
+
+def _largest_scale(track: FaceTrack, person: Person) -> float:
     frames = np.linspace(0, len(track) - 1, min(len(track), 200)).astype(int)
     pose = fit_pose(np.asarray(track.landmarks[frames]), person.rigid, track.scheme)
-    return replace(crop, size=crop_size_for(float(np.percentile(pose.scale, 90)), crop))
+    return float(np.percentile(pose.scale, 90))
 
 
 def track_pose(track: FaceTrack, person: Person) -> Pose:

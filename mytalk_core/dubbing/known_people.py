@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.dubbing.track_look import TrackLook
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
-_KEPT = 2  # tracks; each takes some 50 MB at 192 pixels
+_KEPT = 2  # tracks; the networks' maps of each take some 50 MB
 _ALBUM = AlbumConfig()
 
 
@@ -44,7 +43,6 @@ def _encoded(
     renderer: Renderer, look: TrackLook, others: Sequence[TrackLook], scheme: LandmarkScheme
 ) -> PersonReferences:
     crops, timestamps = look.crops, look.timestamps
-    crops = replace(crops, pictures=crops.pictures.astype(np.float32))
     if others:
         pages = [AlbumPage(each.crops, each.timestamps, each.faces) for each in others]
         # Whatever mouths the other tracks show may be needed: the dub does not decide.

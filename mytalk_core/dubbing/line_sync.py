@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.dubbing.film_crop import film_crop
 from mytalk_core.dubbing.geometry import posed_boxes
 from mytalk_core.dubbing.person import Person
 from mytalk_core.dubbing.stage import Stage, StageContext
-from mytalk_core.dubbing.track_look import film_crop
 from mytalk_core.faces.alignment import canonical_rigid, fit_pose, to_shape
 from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.square_pixels import stored_boxes

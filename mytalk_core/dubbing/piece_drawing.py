@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.dubbing.film_source import FilmSource, planes_of
+from mytalk_core.dubbing.film_source import FilmSource
 from mytalk_core.dubbing.geometry import track_geometry
 from mytalk_core.dubbing.planned_track import PlannedTrack
 from mytalk_core.dubbing.rendering import DubbedFrame, FaceToDraw, render_piece
@@ -91,7 +91,7 @@ def draw_piece(request: PieceRequest, context: StageContext) -> DrawnPiece:
     """Decode a piece, draw its faces and encode it.
 
     Raises:
-        BadInputError: as `planes_of`.
+        BadInputError: as `FilmFrames.planes`.
         OSError: where the disk is full.
     """
     total = len(request.starts)
@@ -121,7 +121,7 @@ def draw_piece(request: PieceRequest, context: StageContext) -> DrawnPiece:
 
 def _rendered(request: PieceRequest, context: StageContext) -> Iterator[DubbedFrame]:
     faces = [_to_draw(each, context.tools) for each in request.redraws]
-    shown = planes_of(request.film, request.first, request.starts)
+    shown = context.tools.frames.planes(request.film, request.first, request.starts)
     return render_piece(prefetched(shown, _DECODED_AHEAD), faces)
 
 
@@ -170,4 +170,4 @@ def _shown(frame: DubbedFrame, request: PieceRequest, folder: Path) -> ShownFram
     return ShownFrame(number, write_frame_pictures(folder, source, dubbed, lips))
 
 
-DRAW = Stage("draw", 1, PieceRequest, DrawnPiece, draw_piece)
+DRAW = Stage("draw", 2, PieceRequest, DrawnPiece, draw_piece)

@@ -10,9 +10,9 @@ from mytalk_core.appearance.actor_frames import Take
 from mytalk_core.appearance.batches import RUN
 from mytalk_core.appearance.clip import AppearanceClip
 from mytalk_core.appearance.face_crops import FaceCrops, posed
+from mytalk_core.dubbing.film_crop import film_crop
 from mytalk_core.dubbing.geometry import joined_poses, posed_boxes
 from mytalk_core.dubbing.planned_track import PlannedTrack
-from mytalk_core.dubbing.track_look import film_crop
 from mytalk_core.faces.alignment import Pose
 from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.shape import aperture

@@ -10,6 +10,7 @@ import torch
 from mytalk_core.appearance.adapted_file import load_adapted
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.renderer import Renderer
+from mytalk_core.dubbing.film_source import FilmFrames
 from mytalk_core.dubbing.known_people import KnownPeople
 from mytalk_core.dubbing.models import DubModels
 from mytalk_core.faces.embedding import FaceEmbedder
@@ -42,6 +43,8 @@ class DubTools:
         self._threads = threads
         self.people = KnownPeople()
         """Encoded reference frames."""
+        self.frames = FilmFrames()
+        """Decodes the film, piece after piece."""
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._adapted: tuple[Path, Renderer] | None = None  # the one used last
 

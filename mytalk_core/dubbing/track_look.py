@@ -5,14 +5,20 @@ share them, and a changed line changes none.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.album import UpperFaces, upper_faces
 from mytalk_core.appearance.conditioning import fill_regions
-from mytalk_core.appearance.face_crops import FaceCrops, Pictures, joined_crops, posed
+from mytalk_core.appearance.face_crops import (
+    FaceCrops,
+    Pictures,
+    joined_crops,
+    posed,
+    resized_crops,
+)
 from mytalk_core.appearance.grain import Grain, measure_grain
 from mytalk_core.appearance.reference_choice import (
     Mouths,
@@ -22,17 +28,16 @@ from mytalk_core.appearance.reference_choice import (
     mouths_at,
     spread,
 )
+from mytalk_core.dubbing.film_crop import film_crop
 from mytalk_core.dubbing.film_source import FilmSource, planes_of
-from mytalk_core.dubbing.geometry import posed_boxes
+from mytalk_core.dubbing.geometry import posed_boxes, track_extent
 from mytalk_core.dubbing.planned_track import PlannedTrack
 from mytalk_core.dubbing.stage import Stage, StageContext
-from mytalk_core.faces.crop import apply_box, cut_crop, place
+from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.square_pixels import stored_boxes
 from mytalk_core.films.face_track import FaceTrack
 from mytalk_core.films.stored_array import StoredArray, store_array
 from mytalk_core.media.decode import PlaneFrame
-from mytalk_core.media.plane_regions import region_rgb
-from mytalk_core.media.planes import Planes
 from mytalk_core.media.prefetch import prefetched
 
 # Frames in a row from which the grain is measured.
@@ -89,19 +94,23 @@ def look_at_track(request: LookRequest, context: StageContext) -> TrackLook:
     planned, track = request.planned, request.planned.track
     chosen = reference_frames(planned, _count(track, request.count))
     grain = _grain_frames(len(track), int(chosen[0]))
-    wanted = {*chosen.tolist(), *grain}
-    low, high = min(wanted), max(wanted) + 1
+    referred = set(chosen.tolist())
+    low, high = min(referred | set(grain)), max(referred | set(grain)) + 1
     crops: dict[int, FaceCrops] = {}
+    grainy: list[FaceCrops] = []
     shown = planes_of(request.film, track.first + low, track.starts[low:high])
-    bits = 8
     for frame in prefetched(shown, _DECODED_AHEAD):
-        bits = frame.planes.layout.bits
         at = frame.index - track.first
-        if at in wanted:
-            crops[at] = _reference(frame, planned)
+        if at in referred or at in grain:
+            crop = _reference(frame, planned)
+            if at in grain:
+                grainy.append(crop)
+            if at in referred:
+                kept = _stored(crop.pictures, frame.planes.layout.bits)
+                crops[at] = replace(crop, pictures=kept)
         context.progress("collecting reference frames", at - low + 1, high - low)
     references = joined_crops([crops[at] for at in chosen.tolist()])
-    stored = store_array(context.folder / "references", [_stored(references.pictures, bits)])
+    stored = store_array(context.folder / "references", [references.pictures])
     return TrackLook(
         stored,
         references.points,
@@ -109,7 +118,7 @@ def look_at_track(request: LookRequest, context: StageContext) -> TrackLook:
         references.face_points,
         np.array([float(track.starts[at]) for at in chosen]),
         upper_faces(references),
-        _grain([crops[at] for at in grain]),
+        _grain(grainy, planned),
     )
 
 
@@ -161,18 +170,6 @@ def own_mouths(planned: PlannedTrack, frames: Frames) -> Mouths:
     return joined_mouths(parts)
 
 
-def film_crop(planes: Planes, box: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """The crop (size, size, 3) of a film's own picture, RGB 0..255, not rounded.
-
-    Its transform is from stored pixels. Grey where the crop lies wholly outside the picture.
-    """
-    region = place(box, size, planes.width, planes.height)
-    if region is None:
-        return np.full((size, size, 3), 128, np.float32)
-    pixels = region_rgb(planes, region.left, region.top, region.right, region.bottom)
-    return cut_crop(pixels, box, size, (region.left, region.top)).astype(np.float32, copy=False)
-
-
 def _grain_frames(frames: int, middle: int) -> range:
     """Consecutive frames around a reference, which shows the face unobstructed."""
     first = min(max(middle - _GRAIN_FRAMES // 2, 0), max(frames - _GRAIN_FRAMES, 0))
@@ -194,9 +191,10 @@ def _reference(frame: PlaneFrame, planned: PlannedTrack) -> FaceCrops:
     )
 
 
-def _grain(parts: Sequence[FaceCrops]) -> Grain:
-    crops = joined_crops(parts)
-    size = crops.pictures.shape[1]
+def _grain(parts: Sequence[FaceCrops], planned: PlannedTrack) -> Grain:
+    """Measure the grain at the film's own scale, also where crops enlarge a small face."""
+    size = min(planned.crop.size, track_extent(planned.track, planned.person, planned.crop))
+    crops = resized_crops(joined_crops(parts), size)
     skins = [
         fill_regions(outline, face, size)[1]
         for outline, face in zip(crops.mask_outlines, crops.face_points, strict=True)
@@ -204,4 +202,4 @@ def _grain(parts: Sequence[FaceCrops]) -> Grain:
     return measure_grain(crops.pictures.astype(np.float32, copy=False), np.stack(skins))
 
 
-LOOK = Stage("look", 2, LookRequest, TrackLook, look_at_track)
+LOOK = Stage("look", 3, LookRequest, TrackLook, look_at_track)

@@ -110,16 +110,8 @@ def place(box: NDArray[np.float32], size: int, width: int, height: int) -> Regio
     Its edges are even, for subsampled chroma, except at an odd last row or column of the frame.
     None where the crop is outside the frame.
     """
-    return region_around(np.array([[-1, -1], [size, size]], np.float32), box, width, height)
-
-
-def region_around(
-    crop_points: NDArray[np.float32], box: NDArray[np.float32], width: int, height: int
-) -> Region | None:
-    """Return `place` of the bounding rectangle of `crop_points` (N, 2) in the crop."""
-    (x_low, y_low), (x_high, y_high) = crop_points.min(axis=0), crop_points.max(axis=0)
-    corners = [[x_low, y_low], [x_high, y_low], [x_low, y_high], [x_high, y_high]]
-    placed = apply_box(np.array([corners], np.float32), invert_box(box)[None])[0]
+    corners = np.array([[-1, -1], [size, -1], [-1, size], [size, size]], np.float32)
+    placed = apply_box(corners[None], invert_box(box)[None])[0]
     # Include the margin that interpolation reads.
     low = np.floor(placed.min(axis=0)).astype(int) - _REACH
     high = np.ceil(placed.max(axis=0)).astype(int) + _REACH + 1
@@ -143,19 +135,6 @@ def cut_crop(
     return _resampled(image, np.vstack([box[:2], shift]), size, size)
 
 
-def put_back(
-    crop: NDArray[np.float32], box: NDArray[np.float32], region: Region
-) -> NDArray[np.float32]:
-    """Resample a crop into a region of the frame; the inverse of `cut_crop`.
-
-    Args:
-        crop: (S, S, 3) picture 0..255, or (S, S) mask 0..1, which stays in that range.
-    """
-    inverse = invert_box(box)
-    shift = inverse[2] - np.array([region.left, region.top], np.float32)
-    return _resampled(crop, np.vstack([inverse[:2], shift]), region.width, region.height)
-
-
 def _resampled(
     picture: Picture, transform: NDArray[np.float32], width: int, height: int
 ) -> Picture:
@@ -166,8 +145,7 @@ def _resampled(
     # The centre of a pixel is the centre of its samples: x_fine = samples * x + (samples-1)/2.
     fine = samples * transform
     fine[2] += (samples - 1) / 2
-    # Masks must not overshoot.
-    cubic = samples == 1 and picture.ndim == 3
+    cubic = samples == 1
     carried = cv2.warpAffine(
         picture,
         fine.T.astype(np.float64),

@@ -1,9 +1,10 @@
 """Look at a range of a film once: changes of picture, and every face of every frame.
 
 Preprocessing and dubbing both start here. A range owns *pieces* of the film. A piece starts where
-the picture changes, and every minute within a shot; the landmarker restarts there. What is detected
-in a piece depends on its own frames only, so a film gives the same faces however it is divided into
-ranges, and ranges can be observed by several processes. `joining` puts the ranges together.
+the picture changes, and at regular intervals within a shot; the landmarker restarts there. What is
+detected in a piece depends on its own frames only, so a film gives the same faces however it is
+divided into ranges, and ranges can be observed by several processes, also those of a film of one
+shot. `joining` puts the ranges together.
 """
 
 from collections import deque
@@ -28,7 +29,7 @@ class ObserverConfig:
     shots: ShotConfig = field(default_factory=ShotConfig)
     tracks: TrackConfig = field(default_factory=TrackConfig)
     # Seconds of the film between two restarts of the landmarker within a shot.
-    restart_seconds: int = 60
+    restart_seconds: int = 15
     # Frames before such a restart that the landmarker is shown first, so that the landmarks of the
     # first frame of the piece are as exact as those of the others.
     warm_up_frames: int = 5
@@ -192,8 +193,8 @@ class RangeObserver:
         start = scanned.frame.start
         if self._last is None:
             return start == 0
-        minutes = self._config.restart_seconds
-        return scanned.changes or start // minutes != self._last // minutes
+        apart = self._config.restart_seconds
+        return scanned.changes or start // apart != self._last // apart
 
     def _restart(self) -> None:
         self._landmarker.restart()

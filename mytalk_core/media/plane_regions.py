@@ -47,6 +47,48 @@ def region_rgb(planes: Planes, left: int, top: int, right: int, bottom: int) -> 
         _interpolated(plane, planes.layout, left, top, right, bottom)
         for plane in (planes.u, planes.v)
     )
+    return _as_rgb(planes, luma, u, v)
+
+
+def reduced_rgb(
+    planes: Planes, left: int, top: int, columns: int, rows: int, factor: int
+) -> NDArray[np.float32]:
+    """Return a region of the picture reduced by a whole factor, as RGB.
+
+    Samples are averaged in the film's bit depth before they are converted, which takes a fraction
+    of the time of `region_rgb`. Chroma is displaced by a part of a pixel of the result.
+
+    Args:
+        left, top: first pixel of the region, multiples of the chroma steps.
+        columns, rows: size of the result; the region is `factor` times as large and within the
+            picture.
+        factor: above 1.
+
+    Returns:
+        (rows, columns, 3) in the scale of `region_rgb`.
+    """
+    layout = planes.layout
+
+    def averaged(plane: Samples, step_x: int, step_y: int) -> NDArray[np.float32]:
+        part = plane[
+            top // step_y : -(-(top + rows * factor) // step_y),
+            left // step_x : -(-(left + columns * factor) // step_x),
+        ]
+        small = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
+        return small.astype(np.float32)
+
+    return _as_rgb(
+        planes,
+        averaged(planes.y, 1, 1),
+        averaged(planes.u, layout.step_x, layout.step_y),
+        averaged(planes.v, layout.step_x, layout.step_y),
+    )
+
+
+def _as_rgb(
+    planes: Planes, luma: NDArray[np.float32], u: NDArray[np.float32], v: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Convert pixels with the colours of the picture they are of, (H, W) each, to (H, W, 3)."""
     matrix = _rgb_matrix(planes.layout.bits, planes.tags.range == FULL_RANGE, _weights(planes))
     return cv2.transform(cv2.merge([luma, u, v]), matrix).astype(np.float32, copy=False)
 
@@ -60,64 +102,26 @@ def as_rgb(planes: Planes) -> NDArray[np.uint8]:
     return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
 
 
-def with_region(
-    planes: Planes,
-    rgb: NDArray[np.float32],
-    share: NDArray[np.float32],
-    left: int,
-    top: int,
-    tone: Tone | None = None,
-) -> Planes:
-    """Return the picture with an RGB picture blended into it.
-
-    Args:
-        rgb: (h, w, 3) in the scale of `region_rgb`; within the film's picture.
-        share: (h, w), 0..1, the weight of `rgb`.
-        left, top: position of `rgb` in the film's picture, in pixels.
-        tone: the film's tone there; chroma is then derived from luma, not from `rgb`.
-
-    Returns:
-        New planes. A luma sample is unchanged where the share is 0, a chroma sample where it is 0
-        for all its pixels.
-    """
-    where = share > 0
-    if not where.any():
-        return planes
-    x, y, width, height = cv2.boundingRect(where.view(np.uint8))
-    part = (slice(y, y + height), slice(x, x + width))
-    left, top = left + x, top + y
-    own = region_rgb(planes, left, top, left + width, top + height)
-    change = (rgb[part] - own) * share[part][..., None]
-    return _changed(planes, change, where[part], left, top, tone)
-
-
-def largest_outside_change(before: Planes, after: Planes, inside: NDArray[np.bool_]) -> int:
-    """Return the largest change of a sample outside a mask, in steps of the film's bit depth.
-
-    Args:
-        inside: (H, W), the mask. A chroma sample is outside if all its pixels are.
-    """
-    luma_outside = ~inside
-    chroma_outside = ~_of_blocks(inside, before.layout)
-    return max(
-        0 if old is new else int(cv2.norm(old, new, cv2.NORM_INF, outside.view(np.uint8)))
-        for old, new, outside in (
-            (before.y, after.y, luma_outside),
-            (before.u, after.u, chroma_outside),
-            (before.v, after.v, chroma_outside),
-        )
-    )
-
-
-def _changed(
+def with_change(
     planes: Planes,
     change: NDArray[np.float32],
     where: NDArray[np.bool_],
     left: int,
     top: int,
-    tone: Tone | None,
+    tone: Tone | None = None,
 ) -> Planes:
-    """Add `change` (h, w, 3) in RGB; only samples with pixels in the mask `where` may change."""
+    """Return the picture with a difference in RGB added to a region.
+
+    Args:
+        change: (h, w, 3) in the scale of `region_rgb`; within the film's picture.
+        where: (h, w) pixels that may change: a luma sample is unchanged elsewhere, a chroma sample
+            where none of its pixels is set.
+        left, top: position of the region in the film's picture, in pixels.
+        tone: the film's tone there; chroma then follows luma, not `change`.
+
+    Returns:
+        New planes.
+    """
     layout = planes.layout
     reading = _rgb_matrix(layout.bits, planes.tags.range == FULL_RANGE, _weights(planes))
     luma, *chroma = cv2.split(cv2.transform(change, np.linalg.inv(reading[:, :3])))
@@ -139,6 +143,24 @@ def _changed(
         window = cv2.copyMakeBorder(spread, *around, cv2.BORDER_CONSTANT, value=0)
         _add(plane[rows, columns], _decimated(window, layout), mask, layout.bits)
     return Planes(y, u, v, layout, planes.tags)
+
+
+def largest_outside_change(before: Planes, after: Planes, inside: NDArray[np.bool_]) -> int:
+    """Return the largest change of a sample outside a mask, in steps of the film's bit depth.
+
+    Args:
+        inside: (H, W), the mask. A chroma sample is outside if all its pixels are.
+    """
+    luma_outside = ~inside
+    chroma_outside = ~_of_blocks(inside, before.layout)
+    return max(
+        0 if old is new else int(cv2.norm(old, new, cv2.NORM_INF, outside.view(np.uint8)))
+        for old, new, outside in (
+            (before.y, after.y, luma_outside),
+            (before.u, after.u, chroma_outside),
+            (before.v, after.v, chroma_outside),
+        )
+    )
 
 
 def _window(first: int, end: int, step: int, size: int) -> tuple[int, int]:

@@ -26,8 +26,9 @@ from rich.table import Table
 
 from mytalk_core.media import encode, film_encoder
 from mytalk_core.media.decode import PlaneFrame, iter_planes
-from mytalk_core.media.plane_regions import largest_outside_change, region_rgb, with_region
+from mytalk_core.media.plane_regions import largest_outside_change, region_rgb
 from mytalk_core.media.probe import VideoInfo, probe_video
+from tests.changed_region import with_region
 
 PRESETS = (("ultrafast", 16), ("superfast", 16), ("veryfast", 14), ("fast", 16))  # with crf
 

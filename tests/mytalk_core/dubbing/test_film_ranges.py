@@ -31,8 +31,8 @@ def test_ranges_are_the_whole_film_and_as_long_as_each_other(duration: Fraction)
     assert spans[0].start == 0
     assert spans[-1].end is None
     for one, other in pairwise(spans):
-        assert one.end == other.start == one.start + 30
-    assert spans[-1].start + 60 > duration
+        assert one.end == other.start == one.start + 15
+    assert spans[-1].start + 30 > duration
 
 
 def observed(path: Path, model: Path, folder: Path, span: Span) -> StoredRange:

@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from mytalk_core.faces.alignment import Pose, canonical_rigid, fit_pose
 from mytalk_core.faces.crop import (
     CropConfig,
-    Region,
     apply_box,
     crop_boxes,
     crop_size_for,
     cut_crop,
     invert_box,
     place,
-    put_back,
 )
 from mytalk_core.faces.landmark_scheme import MESH478
 
@@ -210,24 +208,6 @@ def test_regions_are_inside_the_frame_with_even_edges(box: Array, width: int, he
 def test_a_crop_outside_the_frame_has_no_region() -> None:
     box = np.array([[1, 0], [0, 1], [300, 0]], np.float32)
     assert place(box, 48, 100, 100) is None
-
-
-def _smooth_frame() -> Array:
-    y, x = np.mgrid[0:300, 0:400]
-    waves = [np.sin(x / 9), np.cos(y / 11), np.sin((x + y) / 13)]
-    return (128 + 100 * np.stack(waves, axis=-1)).astype(np.float32)
-
-
-@pytest.mark.parametrize("gain", [2.2, 1.0, 0.85, 0.7])
-def test_put_back_restores_what_was_cut(gain: float) -> None:
-    """A smooth picture through two resamplings, for both directions of scale."""
-    frame = _smooth_frame()
-    cos, sin = gain * np.cos(0.2), gain * np.sin(0.2)
-    turned = np.array([[cos, -sin], [sin, cos]])
-    box = np.vstack([turned, 96 - np.array([201.3, 148.7]) @ turned]).astype(np.float32)
-    crop = cut_crop(frame, box, 192)
-    again = put_back(crop, box, Region(180, 130, 222, 168))
-    np.testing.assert_allclose(again, frame[130:168, 180:222], atol=3.5)
 
 
 def test_enlargement_is_sharper_than_linear_and_stays_in_range() -> None:

@@ -13,9 +13,10 @@ from mytalk_core.errors import BadInputError, OutputError, Reason
 from mytalk_core.media.decode import PlaneFrame, iter_frames, iter_planes
 from mytalk_core.media.encode import VideoWriter, read_crop_video, write_crop_video
 from mytalk_core.media.hdr import HdrMetadata
-from mytalk_core.media.plane_regions import largest_outside_change, region_rgb, with_region
+from mytalk_core.media.plane_regions import largest_outside_change, region_rgb
 from mytalk_core.media.planes import Planes
 from mytalk_core.media.probe import VideoInfo, probe_video
+from tests.changed_region import with_region
 
 # Moving gradients, closer to camera footage than the hard edges of a test chart.
 _SMOOTH = (

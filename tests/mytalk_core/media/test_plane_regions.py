@@ -11,9 +11,9 @@ from mytalk_core.media.plane_reader import displayed_layout
 from mytalk_core.media.plane_regions import (
     largest_outside_change,
     region_rgb,
-    with_region,
 )
 from mytalk_core.media.planes import PlaneLayout, Planes
+from tests.changed_region import with_region
 
 _LIMITED, _FULL = 1, 2
 _WEIGHTS = {1: (0.2126, 0.0722), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
@@ -29,6 +29,7 @@ layouts = st.builds(PlaneLayout, st.sampled_from([8, 10, 12]), st.just(2), st.ju
         ]
     )
 )
+
 tags = st.builds(ColourTags, matrix=st.sampled_from([1, 6, 9]), range=st.sampled_from([1, 2]))
 halves = st.integers(1, 8)
 
@@ -207,12 +208,6 @@ def test_values_are_clipped_to_the_bit_depth() -> None:
     dark = with_region(planes, np.full((16, 16, 3), -2000, np.float32), share, 0, 0)
     assert (bright.y == 1023).all()
     assert (dark.y == 0).all()
-
-
-def test_an_empty_share_returns_the_same_picture() -> None:
-    planes = noise(PlaneLayout(), ColourTags(matrix=1), 16, 16, 0)
-    nothing = np.zeros((9, 5), np.float32)
-    assert with_region(planes, np.ones((9, 5, 3), np.float32), nothing, 3, 1) is planes
 
 
 @settings(deadline=None)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.media.colour import ColourTags
 from mytalk_core.media.decode import iter_planes
-from mytalk_core.media.plane_regions import with_region
 from mytalk_core.media.planes import PlaneLayout, Planes
 from mytalk_core.media.tone import Tone, tone_of
+from tests.changed_region import with_region
 
 _SEPIA = "colorchannelmixer=.393:.769:.189:0:.349:.686:.168:0:.272:.534:.131"
 # Filter, encoder and options of films without colour or with a single tone.
