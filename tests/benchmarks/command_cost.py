@@ -12,9 +12,8 @@ ROOT = Path(__file__).parents[2]
 
 _INTERVAL = 0.25  # seconds between two samples
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 # Fields of /proc/PID/stat after the name of the program.
-_SESSION, _USER, _SYSTEM, _RESIDENT = 3, 11, 12, 21
+_SESSION, _USER, _SYSTEM = 3, 11, 12
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class CommandCost:
 
     wall: float  # seconds
     cpu: float  # seconds of processor time, as last sampled of each process
-    peak: int  # bytes: largest sum of the resident sets at one time; shared pages count each time
+    peak: int  # bytes: largest memory at one time, see `_memory`
     load: float  # of the machine at the end, mean of the last minute
 
 
@@ -45,11 +44,11 @@ def run_mytalk(arguments: Sequence[str | Path]) -> CommandCost:
     processor: dict[int, float] = {}
     peak = 0
     while process.poll() is None:
-        resident = 0
+        memory = 0
         for pid, seconds, size in _of_session(process.pid):
             processor[pid] = seconds
-            resident += size
-        peak = max(peak, resident)
+            memory += size
+        peak = max(peak, memory)
         time.sleep(_INTERVAL)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
@@ -58,16 +57,28 @@ def run_mytalk(arguments: Sequence[str | Path]) -> CommandCost:
 
 
 def _of_session(session: int) -> list[tuple[int, float, int]]:
-    """Processor seconds and resident bytes of every process of a session, by its number."""
+    """Processor seconds and bytes of memory of every process of a session, by its number."""
     found = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
         try:
             stat = (folder / "stat").read_text().rpartition(") ")[2].split()
+            if int(stat[_SESSION]) == session:
+                seconds = (int(stat[_USER]) + int(stat[_SYSTEM])) / _TICKS
+                found.append((int(folder.name), seconds, _memory(folder)))
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended
-        if int(stat[_SESSION]) == session:
-            seconds = (int(stat[_USER]) + int(stat[_SYSTEM])) / _TICKS
-            found.append((int(folder.name), seconds, int(stat[_RESIDENT]) * _PAGE))
     return found
+
+
+def _memory(process: Path) -> int:
+    """Bytes of memory of a process that the kernel cannot drop.
+
+    Pages that processes share, as of libraries that they were forked with, are divided among them.
+    Pages of files do not count: arrays that a dub keeps on disk are mapped, and read again where
+    memory is short.
+    """
+    lines = (process / "smaps_rollup").read_text().splitlines()[1:]
+    kilobytes = {name: int(rest.split()[0]) for name, rest in (line.split(":") for line in lines)}
+    return 1024 * (kilobytes["Pss_Anon"] + kilobytes["Pss_Shmem"])
