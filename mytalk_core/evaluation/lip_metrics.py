@@ -13,9 +13,15 @@ from numpy.typing import NDArray
 from mytalk_core.faces.alignment import Points, canonical_rigid, fit_similarity
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.faces.shape import aperture_positions, moving_positions
+from mytalk_core.media.resampling import resampled
 
 OPEN_MOUTH_RATIO = 0.25
 """Aspect ratio above which a mouth that should be closed counts as open (KeySync's LipLeak)."""
+
+LARGEST_LAG = 4
+"""Frames by which `in_step_correlation` moves a clip at most."""
+
+_LAG_STEPS = 2  # lags tried in a frame
 
 
 def rigid_reference(landmarks: Points, scheme: LandmarkScheme) -> Points:
@@ -89,6 +95,29 @@ def aperture_correlation(predicted: Points, true: Points, scheme: LandmarkScheme
     return correlation(aperture(predicted, scheme), aperture(true, scheme))
 
 
+def in_step_correlation(predicted: Points, true: Points, scheme: LandmarkScheme) -> float:
+    """Return Pearson's r of the two openings at the one lag of the clip that fits best.
+
+    Lags are multiples of half a frame, at most `LARGEST_LAG`; all are compared on the same frames
+    of the prediction. Footage whose sound is not in step with its picture lowers `aperture_r` and
+    not this value. Choosing among lags adds about 0.02 on clips of ten seconds. NaN as for
+    `correlation`, and where the clip has no more than twice `LARGEST_LAG` frames.
+    """
+    opening, truth = (aperture(each, scheme) for each in (predicted, true))
+    inside = np.arange(LARGEST_LAG, len(opening) - LARGEST_LAG, dtype=np.float64)
+    if not len(inside):
+        return float("nan")
+    lags = np.arange(-LARGEST_LAG * _LAG_STEPS, LARGEST_LAG * _LAG_STEPS + 1) / _LAG_STEPS
+    fixed = opening[LARGEST_LAG : len(opening) - LARGEST_LAG]
+    return max(correlation(fixed, resampled(truth, inside + lag)) for lag in lags)
+
+
+def opening_gain(predicted: Points, true: Points, scheme: LandmarkScheme) -> float:
+    """Return the standard deviation of the predicted opening over that of the true one."""
+    spread, true_spread = (float(np.std(aperture(each, scheme))) for each in (predicted, true))
+    return spread / true_spread if true_spread else float("nan")
+
+
 def correlation(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> float:
     """Return Pearson's r of two series (T,), -1..1; NaN where one of them is constant."""
     a, b = a.astype(np.float64), b.astype(np.float64)
@@ -138,9 +167,11 @@ def lip_leak(lips: Points, scheme: LandmarkScheme) -> float:
 
 
 def motion_scores(predicted: Points, true: Points, scheme: LandmarkScheme) -> dict[str, float]:
-    """Return lmd, aperture_r and velocity_error of two sequences (T, L, D), aligned alike."""
+    """Return the metrics of two sequences (T, L, D), aligned alike, by name."""
     return {
         "lmd": lmd(predicted, true),
         "aperture_r": aperture_correlation(predicted, true, scheme),
+        "aperture_r_in_step": in_step_correlation(predicted, true, scheme),
+        "opening_gain": opening_gain(predicted, true, scheme),
         "velocity_error": velocity_error(predicted, true),
     }

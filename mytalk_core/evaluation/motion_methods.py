@@ -79,11 +79,12 @@ class StyledMotion:
         after = [clip.key for clip in own].index(case.source.key) + 1
         hidden = (case.source.key, case.target.key)
         others = [clip for clip in own[after:] + own[:after] if clip.key not in hidden]
-        style = [_style_clip(clip) for clip in others[:STYLE_CLIPS]]
+        style = [style_clip(clip) for clip in others[:STYLE_CLIPS]]
         return ModelMotion(with_style(self._model, style))(case)
 
 
-def _style_clip(clip: MotionClip) -> StyleClip:
+def style_clip(clip: MotionClip) -> StyleClip:
+    """Return a clip as footage to learn a style from."""
     frames = len(clip.shape)
     return StyleClip(
         speech=speech_per_frame(clip.speech, frames),

@@ -5,14 +5,16 @@ from collections.abc import Collection, Sequence
 
 from mytalk_core.evaluation.cases import MotionClip
 from mytalk_core.evaluation.closure import CLOSED_SHARE
-from mytalk_core.evaluation.lip_metrics import OPEN_MOUTH_RATIO
+from mytalk_core.evaluation.lip_metrics import LARGEST_LAG, OPEN_MOUTH_RATIO
 from mytalk_core.evaluation.motion_methods import RIDGE, STYLE_CLIPS, STYLED
 from mytalk_core.evaluation.motion_table import SEEDS
 from mytalk_core.evaluation.sections import INTERVAL_NOTE, footage_note
 from mytalk_core.evaluation.tables import counted
+from mytalk_core.evaluation.taught import LEAST_TAUGHT, TAUGHT_SHARE
 
 OWN = "reconstruction (own speech)"
 CROSS = "cross (speech of another clip of the same speaker)"
+TAUGHT = "own style (the first part of a recording teaches, the rest is measured)"
 OTHER_SOUND = "sound that is no speech"
 RETRIEVED = "who it is, by the identity vector"
 
@@ -69,6 +71,9 @@ def _definitions(train: Sequence[MotionClip]) -> tuple[str, ...]:
         " expert, which is not used in training: compare them with each other only, and together"
         " with LMD, since smooth motion scores better than true lips. Absolute offset: frames by"
         " which it finds the lips early or late; within 1 frame: share of clips.",
+        "In step: aperture r at the one lag of the clip that fits best, in halves of a frame, at"
+        f" most {LARGEST_LAG} frames. Far above aperture r, it shows footage whose sound is not in"
+        " step. Opening / true: standard deviation of the opening over that of the true one.",
         f"LipLeak: share of frames whose mouth aspect ratio is above {OPEN_MOUTH_RATIO} when the"
         " clip is dubbed with digital silence. Source untouched: the same share while the person"
         " speaks. The voice gate of a dub closes the mouth where no voice is detected, as in"
@@ -100,6 +105,11 @@ def _table_notes(tables: Collection[str]) -> tuple[str, ...]:
             " the effect of another sentence on the mean, so it is a guide and not a strict limit."
             " What another clip's speech costs: mean distance in cross over that in reconstruction"
             " of the same clips."
+        )
+    if TAUGHT in tables:
+        notes.append(
+            f"Own style of a recording: its first {float(TAUGHT_SHARE):.0%} teach, the rest is"
+            f" measured; recordings of which less than {LEAST_TAUGHT} s would teach are left out."
         )
     notes.append(
         f"Diversity: mean distance between the lips of {SEEDS} seeds, own speech. Beside it, the"

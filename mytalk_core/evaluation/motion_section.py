@@ -23,6 +23,8 @@ from mytalk_core.evaluation.motion_methods import (
     OURS,
     RIDGE,
     STILL,
+    STYLED,
+    TRUTH,
     cross_methods,
     silence_methods,
     speaking_methods,
@@ -33,6 +35,7 @@ from mytalk_core.evaluation.motion_notes import (
     OTHER_SOUND,
     OWN,
     RETRIEVED,
+    TAUGHT,
     motion_notes,
 )
 from mytalk_core.evaluation.motion_table import (
@@ -45,6 +48,7 @@ from mytalk_core.evaluation.motion_table import (
 from mytalk_core.evaluation.sections import Section
 from mytalk_core.evaluation.speaker_retrieval import retrieval_table
 from mytalk_core.evaluation.spoken import Speak
+from mytalk_core.evaluation.taught import TaughtMotion, taught_cases
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.sync.expert import load_expert
@@ -92,7 +96,8 @@ def evaluate_motion(
     own, cross = reconstruction_cases(clips), cross_cases(clips)
     silent = silence_cases(clips, encoder.encode)
     other = other_sound_cases(clips, encoder.encode)
-    total = len(own) + len(cross) + len(silent) + len(other)
+    taught = taught_cases(clips)
+    total = len(own) + len(cross) + len(taught) + len(silent) + len(other)
 
     def step() -> None:
         advance(1, total)
@@ -102,6 +107,13 @@ def evaluate_motion(
     if cross:
         tables[CROSS] = speaking_table(cross_methods(methods), cross, expert, step)
         tables["what another clip's speech costs"] = cross_over_own(tables[CROSS], tables[OWN])
+    if taught:
+        own_speech = {
+            name: methods[name] for name in (OURS, RIDGE, STILL, TRUTH) if name in methods
+        }
+        own_speech[STYLED] = TaughtMotion(model, taught)
+        rest = [each.case for each in taught]
+        tables[TAUGHT] = speaking_table(own_speech, rest, expert, step)
     tables[f"diversity over {SEEDS} seeds"] = diversity_table(
         {name: methods[name] for name in (OURS, RIDGE, STILL) if name in methods}, own
     )

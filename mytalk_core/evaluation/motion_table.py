@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from mytalk_core.evaluation.baselines import still_mouth
 from mytalk_core.evaluation.cases import DubCase
 from mytalk_core.evaluation.closure import closures, lip_range, shut_vowels
 from mytalk_core.evaluation.lip_metrics import (
@@ -27,7 +28,10 @@ SEEDS = 4  # for the diversity table
 
 SPEAKING_METRICS = (
     Metric("lmd", "LMD", "lower", 4),
+    Metric("lmd_over_still", "LMD / still mouth", "lower"),
     Metric("aperture_r", "aperture r", "higher"),
+    Metric("aperture_r_in_step", "in step", "higher"),
+    Metric("opening_gain", "opening / true", "neither", 2),
     Metric("velocity_error", "velocity error", "lower", 4),
     Metric("lse_distance", "LSE-like distance", "lower"),
     Metric("lse_confidence", "LSE-like confidence", "higher"),
@@ -64,6 +68,7 @@ def speaking_table(
             shape = method(case)
             scores = _speaking_scores(case, shape, expert)
             rows += measurements(name, case.source.speaker, scores.items(), case.target.key)
+            rows.append(_over_still(name, case, scores["lmd"]))
             rows += _closure(name, case, shape)
         step()
     # In reconstruction the untouched source is the truth.
@@ -152,6 +157,18 @@ def silence_table(
             rows += measurements(name, case.source.speaker, scores.items())
         step()
     return MetricTable(SILENCE_METRICS, rows, frozenset({SOURCE}))
+
+
+def _over_still(method: str, case: DubCase, distance: float) -> Measurement:
+    """Return the lip distance as a share of that of the source's mean shape.
+
+    Weighted so that a speaker's value is the ratio of the two means.
+    """
+    still = lmd(_flat_lips(case, still_mouth(case)), _flat_lips(case, case.truth))
+    share = distance / still if still else float("nan")
+    return Measurement(
+        method, case.source.speaker, "lmd_over_still", share, case.target.key, still or 1.0
+    )
 
 
 def _speaking_scores(case: DubCase, shape: Points, expert: SyncExpert) -> dict[str, float]:

@@ -177,7 +177,7 @@ class _ClipBuilder:
         shift = self.offsets.shift
         with self.log.timed(Stage.SYNC):
             own = self.sound.between(part.first + shift, part.end + shift)
-            times = self.sound.times(part.first + shift, part.end + shift)
+            times = self.sound.times(part.first + shift, len(part.seen))
             speech_share = float(speech_mask(self.voices, times).mean())
             sound_hash = audio_hash(own)
             self.log.count(Stage.SYNC, done=1, seconds=seconds)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
 from mytalk_core.faces.shape import aperture
 from mytalk_core.footage.footage_models import FootageModels
-from mytalk_core.footage.source_sync import offset_curve, trusted_shift
+from mytalk_core.footage.source_sync import late_by, offset_curve, trusted_shift
 from mytalk_core.footage.track_parts import TrackPart
 from mytalk_core.footage.units import Segment
 from mytalk_core.media.audio import read_audio
@@ -30,7 +30,7 @@ class SegmentSound:
     samples: NDArray[np.float32]  # (N,) 16 kHz mono
     start: Fraction  # seconds of the source at the first sample
 
-    def between(self, first: int, end: int) -> NDArray[np.float32]:
+    def between(self, first: Fraction | int, end: Fraction | int) -> NDArray[np.float32]:
         """Return the sound of frames [first, end); silence before the start of the source."""
         from_, to = (
             sample_at(frame / MOTION_FPS - self.start, SPEECH_SAMPLE_RATE) for frame in (first, end)
@@ -38,9 +38,9 @@ class SegmentSound:
         silence = np.zeros(max(0, min(to, 0) - from_), np.float32)
         return np.concatenate([silence, self.samples[max(from_, 0) : max(to, 0)]])
 
-    def times(self, first: int, end: int) -> list[Fraction]:
-        """Return the start of each of the frames [first, end), in seconds from the first sample."""
-        return [Fraction(frame) / MOTION_FPS - self.start for frame in range(first, end)]
+    def times(self, first: Fraction | int, count: int) -> list[Fraction]:
+        """Return the starts of `count` frames from `first`, in seconds from the first sample."""
+        return [(first + frame) / MOTION_FPS - self.start for frame in range(count)]
 
 
 def read_sound(segment: Segment, path: Path) -> SegmentSound:
@@ -57,8 +57,8 @@ def read_sound(segment: Segment, path: Path) -> SegmentSound:
 class SyncOffsets:
     """Sync offsets of the parts of a segment, before the sound is shifted."""
 
-    of_parts: dict[str, tuple[int, float]]  # by key: offset in frames, and its confidence
-    shift: int  # frames by which to move the sound earlier, from all parts together
+    of_parts: dict[str, tuple[float, float]]  # by key: offset in frames, and its confidence
+    shift: Fraction  # frames by which to move the sound earlier, from all parts together
 
 
 def measure_offsets(
@@ -70,8 +70,10 @@ def measure_offsets(
     curves = [
         offset_curve(part.lips, sound.between(part.first, part.end), models.sync) for part in parts
     ]
-    scores = {part.key: score(curve) for part, curve in zip(parts, curves, strict=True)}
-    offsets = {key: (each.offset, each.confidence) for key, each in scores.items()}
+    offsets = {
+        part.key: (late_by(curve), score(curve).confidence)
+        for part, curve in zip(parts, curves, strict=True)
+    }
     return SyncOffsets(offsets, trusted_shift(curves, [len(part.seen) for part in parts]))
 
 
@@ -87,4 +89,4 @@ def _offsets_by_loudness(
         for part, times in zip(parts, starts, strict=True)
     ]
     offsets = {part.key: opening_offset(*pair) for part, pair in zip(parts, pairs, strict=True)}
-    return SyncOffsets(offsets, loudness_shift(pairs))
+    return SyncOffsets(dict(offsets), Fraction(loudness_shift(pairs)))

@@ -11,10 +11,12 @@ from mytalk_core.evaluation.lip_metrics import (
     aperture_correlation,
     correlation,
     cross_lmd,
+    in_step_correlation,
     lip_leak,
     lmd,
     motion_scores,
     mouth_aspect_ratio,
+    opening_gain,
     pairwise_distance,
     partial_correlation,
     rigid_reference,
@@ -123,6 +125,30 @@ def test_a_mouth_that_never_moves_has_no_correlation():
     scores = motion_scores(mouth([0.1] * 4), mouth([0.0, 0.1, 0.0, 0.2]), MESH478)
     assert math.isnan(scores["aperture_r"])
     assert scores["lmd"] > 0
+
+
+def wave(late: float, frames: int = 80) -> np.ndarray:
+    """A mouth that opens without a period, `late` frames late."""
+    time = np.arange(frames) - late
+    return mouth(list(0.2 + 0.05 * np.sin(time / 3) + 0.05 * np.sin(time / 1.9)))
+
+
+@given(late=st.floats(-3.9, 3.9))
+def test_a_lag_is_found_to_half_a_frame(late):
+    found = in_step_correlation(wave(0), wave(late), MESH478)
+    assert found > 0.98
+    assert found >= aperture_correlation(wave(0), wave(late), MESH478) - 0.02
+
+
+def test_lags_beyond_the_largest_and_short_clips_are_not_in_step():
+    assert in_step_correlation(wave(0), wave(9), MESH478) < 0.9
+    assert math.isnan(in_step_correlation(wave(0, 8), wave(0, 8), MESH478))
+
+
+def test_the_gain_is_the_ratio_of_the_spread():
+    true = [0.05, 0.1, 0.05, 0.2]
+    predicted = [0.1 + each / 2 for each in true]
+    assert opening_gain(mouth(predicted), mouth(true), MESH478) == pytest.approx(0.5)
 
 
 def test_distances_of_pairs():

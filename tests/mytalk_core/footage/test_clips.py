@@ -314,7 +314,7 @@ def test_a_sample_film_gives_a_clip_in_sync(
     assert 5 * 25 < frames <= 6 * 25
     assert sample.crops.shape == (frames, 192, 192, 3)
     assert abs(len(sample.speech) - 2 * frames) <= 1
-    assert sample.meta.sync_shift == 0
+    assert abs(sample.meta.sync_shift) < 2
     assert abs(sample.meta.sync_offset) <= 1
     assert sample.meta.sync_confidence > 0.1
     assert clip.speech_share > 0.3
@@ -330,11 +330,11 @@ def test_delayed_sound_is_shifted_back_into_sync(
     delay = ["-i", path, "-c:v", "copy", "-af", "adelay=200:all=1"]
     late = clip_of(run_ffmpeg(tmp_path / "late.mp4", *delay), tools).sample
     own = clip_of(path, tools).sample
-    assert abs(late.meta.sync_shift - 5) <= 1
+    assert abs(late.meta.sync_shift - own.meta.sync_shift - 5) <= 0.5
     assert abs(late.meta.sync_offset) <= 1
     assert late.meta.sync_confidence == pytest.approx(own.meta.sync_confidence, abs=0.05)
     # The sound at each frame is the same as before the delay.
-    moved = (round(late.meta.sync_shift) - 5) * 640
+    moved = round((late.meta.sync_shift - own.meta.sync_shift - 5) * 640)
     one, other = own.audio[10_000:60_000], late.audio[10_000 - moved : 60_000 - moved]
     assert np.corrcoef(one, other)[0, 1] > 0.9
 
