@@ -19,6 +19,7 @@ import atexit
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from mytalk_core.data.cache import cache_root
 from mytalk_core.data.model_store import pull
 from mytalk_core.data.samples import SampleClip, sample_footage
 from mytalk_core.errors import MytalkError
+from tests.programs import Programs
 
 if TYPE_CHECKING:
     from mytalk_core.dubbing.models import NamedModels
@@ -209,6 +211,13 @@ def run_ffmpeg() -> Callable[..., Path]:
     from tests.cases import run_program
 
     return run_program
+
+
+@pytest.fixture
+def programs() -> Iterator[Programs]:
+    """Starts programs of this tree; those that still run end with the test."""
+    with closing(Programs()) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

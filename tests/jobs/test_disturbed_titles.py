@@ -7,8 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle
@@ -18,13 +16,9 @@ import pytest
 
 from jobs.app import run
 from mytalk_core.data.samples import SampleClip
+from tests.programs import Programs, ended, waited
 from tests.small_title import SmallTitle, small_title, stored_digests
 from tests.title_runs import Networks
-
-ROOT = Path(__file__).parents[2]
-PATIENCE = 300.0  # seconds for a dub on a busy machine
-
-Start = Callable[[Path, Path], subprocess.Popen[str]]
 
 
 @pytest.fixture(scope="module")
@@ -34,42 +28,28 @@ def small(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> SmallTitle:
     clips = (sample_clips[name].path for name in ("jwp_intro", "test_movie"))
-    return small_title(tmp_path_factory.mktemp("small"), *clips, small_networks.models)
+    return small_title(tmp_path_factory.mktemp("small"), *clips, small_networks)
+
+
+@dataclass(frozen=True)
+class Dubs:
+    """Starts dubs of the small title as commands, each in a session of its own."""
+
+    title: SmallTitle
+    programs: Programs
+
+    def start(self, specification: Path, work: Path) -> subprocess.Popen[str]:
+        return self.programs.start("-m", "jobs.app", *self.title.command(specification, work))
 
 
 @pytest.fixture
-def start(small: SmallTitle) -> Iterator[Start]:
-    """A function (specification, work): start `mytalk dub` in a session of its own."""
-    started: list[subprocess.Popen[str]] = []
-
-    def begin(specification: Path, work: Path) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            small.command(specification, work),
-            cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        started.append(process)
-        return process
-
-    yield begin
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """The exit code and the messages of a dub."""
-    _, messages = process.communicate(timeout=PATIENCE)
-    return process.returncode, messages
+def dubs(small: SmallTitle, programs: Programs) -> Dubs:
+    return Dubs(small, programs)
 
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """A dub that nothing disturbed."""
+    """A dub that one process made, and that nothing disturbed."""
 
     film: bytes
     work: Path
@@ -78,28 +58,18 @@ class Undisturbed:
 @pytest.fixture(scope="module")
 def undisturbed(small: SmallTitle, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     folder = tmp_path_factory.mktemp("undisturbed")
-    subprocess.run(
-        small.command(small.specification(folder), folder / "work"),
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=True,
-    )
-    return Undisturbed((folder / "title.mp4").read_bytes(), folder / "work")
+    result = small.dubbed(small.specification(folder), folder / "work")
+    assert len([each for each in result.report.segments if each.members]) >= 2
+    return Undisturbed(result.film.read_bytes(), folder / "work")
 
 
-def waited(condition: Callable[[], object]) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return bool(condition())
+def artifacts(work: Path, stage: str = "*") -> dict[Path, int]:
+    """What workers have stored, in one stage or in all: each with the inode of its value.
 
-
-def artifacts(work: Path) -> dict[Path, int]:
-    """The artifacts of a store, each with the inode of its value."""
-    found = {}
-    for value in work.glob("*/??/*/value.json"):
-        found[value] = value.stat().st_ino
-    return found
+    The digests of files are the command's own work.
+    """
+    values = work.glob(f"{stage}/??/*/value.json")
+    return {value: value.stat().st_ino for value in values if "digest" not in value.parts}
 
 
 def of_session(session: int) -> list[int]:
@@ -117,18 +87,14 @@ def of_session(session: int) -> list[int]:
 
 
 def test_dubs_at_once_share_a_work_folder_and_not_an_output(
-    small: SmallTitle,
-    undisturbed: Undisturbed,
-    start: Start,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    dubs: Dubs, undisturbed: Undisturbed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Each of them uses all cores; their films and artifacts are those of one process."""
     work = tmp_path / "work"
-    first, second = (small.specification(tmp_path, name) for name in ("first", "second"))
-    running = [start(each, work) for each in (first, second)]
+    first, second = (dubs.title.specification(tmp_path, name) for name in ("first", "second"))
+    running = [dubs.start(each, work) for each in (first, second)]
     assert waited((tmp_path / ".first.mp4.lock").exists)
-    arguments = small.command(first, tmp_path / "other")[3:]
-    assert run(arguments) == 2
+    assert run(dubs.title.command(first, tmp_path / "other")) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "first.mp4: another run is writing this file" in line and "Wait" in line
     assert [ended(each) for each in running] == [(0, ""), (0, "")]
@@ -139,27 +105,29 @@ def test_dubs_at_once_share_a_work_folder_and_not_an_output(
 
 
 def test_a_title_that_is_stopped_again_and_again_goes_on_and_is_the_same_film(
-    small: SmallTitle, undisturbed: Undisturbed, start: Start, tmp_path: Path
+    dubs: Dubs, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    specification, work = small.specification(tmp_path), tmp_path / "work"
-    for stop, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)):
+    """The last stop comes after the death of a worker, when a part of the film is drawn."""
+    specification, work = dubs.title.specification(tmp_path), tmp_path / "work"
+    for stop, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
         before = artifacts(work)
-        stopped_once(start(specification, work), work, stop, code)
-        made = {path.name for path in tmp_path.iterdir() if not path.name.startswith(".")}
-        # A signal may come when the film is already complete.
-        assert made >= {"title.json", "work"}
-        film = tmp_path / "title.mp4"
-        assert not film.exists() or film.read_bytes() == undisturbed.film
-        hidden = [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
-        assert stop is signal.SIGKILL or not hidden
+        stopped_once(dubs.start(specification, work), work, "*", stop, code)
+        assert {path.name for path in tmp_path.iterdir()} == {"title.json", "work"}
         assert artifacts(work).items() >= before.items()
-    process = start(specification, work)
-    assert waited(lambda: workers_of(process) or process.poll() is not None)
+    before, process = artifacts(work), dubs.start(specification, work)
+    assert waited(lambda: len(artifacts(work)) > len(before) or process.poll() is not None)
     os.kill(workers_of(process)[0], signal.SIGKILL)
-    assert ended(process) == (0, "")
+    stopped_once(process, work, "draw", signal.SIGKILL, -9)
+    assert not (tmp_path / "title.mp4").exists()
+    assert artifacts(work).items() >= before.items()
+    before = artifacts(work)
+    assert ended(dubs.start(specification, work)) == (0, "")
     assert (tmp_path / "title.mp4").read_bytes() == undisturbed.film
     assert stored_digests(work) == stored_digests(undisturbed.work)
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert artifacts(work).items() >= before.items()  # nothing was made twice
+    film = {"title.mp4", "title.mp4.report.html", "title.mp4.report.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"title.json", "work"} | film
+    assert not [*(work / "unfinished").iterdir(), *(work / "runs").iterdir()]
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[int]:
@@ -173,13 +141,15 @@ def workers_of(process: subprocess.Popen[str]) -> list[int]:
 
 
 def stopped_once(
-    process: subprocess.Popen[str], work: Path, stop: signal.Signals, code: int
+    process: subprocess.Popen[str], work: Path, stage: str, stop: signal.Signals, code: int
 ) -> None:
-    """Stop a dub once it has made something; none of its processes may go on."""
-    before = artifacts(work)
-    assert waited(lambda: len(artifacts(work)) > len(before) or process.poll() is not None)
+    """Stop a dub once it has made something in a stage; none of its processes may go on."""
+    before = len(artifacts(work, stage))
+    assert waited(lambda: len(artifacts(work, stage)) > before or process.poll() is not None)
     process.send_signal(stop)
-    assert ended(process)[0] == code
+    found, messages = ended(process)
+    assert found == code, messages
+    assert "Traceback" not in messages and len(messages.splitlines()) <= 1
     assert waited(lambda: not of_session(process.pid))
 
 
@@ -193,17 +163,33 @@ def cut_off(file: Path) -> None:
     os.truncate(file, file.stat().st_size // 2)
 
 
-@pytest.mark.parametrize("stages", ["draw", "*"])
-def test_damaged_artifacts_are_made_again(
-    small: SmallTitle, undisturbed: Undisturbed, start: Start, tmp_path: Path, stages: str
-) -> None:
-    work = shutil.copytree(undisturbed.work, tmp_path / "work")
+def damaged(undisturbed: Undisturbed, folder: Path, stage: str) -> Path:
+    """A copy of a store with every artifact of a stage damaged, one like another."""
+    work = shutil.copytree(undisturbed.work, folder / "work")
     damages = cycle((flip, cut_off, Path.unlink))
-    folders = sorted(value.parent for value in work.glob(f"{stages}/??/*/value.json"))
+    folders = sorted(value.parent for value in work.glob(f"{stage}/??/*/value.json"))
     assert len(folders) > 2
-    for folder in folders:
-        files = sorted(folder.rglob("*"), key=lambda file: (file.is_file(), file.stat().st_size))
+    for each in folders:
+        files = sorted(each.rglob("*"), key=lambda file: (file.is_file(), file.stat().st_size))
         next(damages)(files[-1])
-    assert ended(start(small.specification(tmp_path), work)) == (0, "")
+    return work
+
+
+def test_damaged_artifacts_are_made_again(
+    dubs: Dubs, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    work = damaged(undisturbed, tmp_path, "*")
+    assert ended(dubs.start(dubs.title.specification(tmp_path), work)) == (0, "")
     assert (tmp_path / "title.mp4").read_bytes() == undisturbed.film
     assert stored_digests(work) == stored_digests(undisturbed.work)
+
+
+def test_only_damaged_artifacts_are_made_again(
+    small: SmallTitle, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    work = damaged(undisturbed, tmp_path, "draw")
+    whole = {path: at for path, at in artifacts(work).items() if "draw" not in path.parts}
+    result = small.dubbed(small.specification(tmp_path), work)
+    assert result.film.read_bytes() == undisturbed.film
+    assert stored_digests(work) == stored_digests(undisturbed.work)
+    assert artifacts(work).items() >= whole.items()

@@ -6,8 +6,6 @@ Refusals of `mytalk dub` before any model is loaded are in `test_dub.py`.
 import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,8 +14,8 @@ import pytest
 from jobs.app import run
 from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.dubbing.models import NamedModels
+from tests.programs import Programs, ended, waited
 
-ROOT = Path(__file__).parents[2]
 PLAYLIST = """#EXTM3U
 #EXT-X-TARGETDURATION:4
 #EXTINF:4,
@@ -176,68 +174,38 @@ def test_other_commands_fail_in_one_line(refused: Refused, out: Path, arguments,
     assert list(out.iterdir()) == []
 
 
-def start_dub(
-    video: str, media: Path, out: Path, work: Path | None = None
-) -> subprocess.Popen[str]:
-    """`mytalk dub` in a process of its own."""
-    arguments = ["--quiet", "dub", video, "speech.wav", "--out", str(out / "film.mp4")]
-    arguments += ["--work", str(work)] if work else []
-    return subprocess.Popen(
-        [sys.executable, "-m", "jobs.app", *arguments],
-        cwd=media,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-@pytest.mark.usefixtures("dub_models")
-def test_a_stopped_dub_leaves_nothing(media: Path, out: Path):
-    """How other signals end a run is shown in `tests/pipelines/test_local.py`."""
-    with start_dub("face.mp4", media, out) as process:
-        for _ in range(1200):
-            if list(out.iterdir()) or process.poll() is not None:
-                break
-            time.sleep(0.1)
-        process.send_signal(signal.SIGTERM)
-        _, message = process.communicate()
-
-    assert process.returncode == 143, message
-    assert "Traceback" not in message
-    assert len(message.splitlines()) <= 1
-    assert list(out.iterdir()) == []
-
-
 @pytest.mark.usefixtures("dub_models")
 def test_leftovers_of_a_killed_dub_are_removed_by_the_next_command(
-    media: Path, out: Path, tmp_path: Path
+    media: Path, out: Path, tmp_path: Path, programs: Programs
 ):
     """The temporary film in the output's folder, and what was being made in the store."""
     own, work = out / ".film.work", tmp_path / "work"
     own.write_text("the user's")
-    with start_dub("face.mp4", media, out, work) as process:
-        for _ in range(1200):
-            if [*work.glob("unfinished/*")]:
-                break
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.1)
-        process.kill()
-        process.communicate()
+    film = (media / "face.mp4", media / "speech.wav", "--out", out / "film.mp4")
+    process = programs.start("-m", "jobs.app", "--quiet", "dub", *film, "--work", work)
+    lock = out / ".film.mp4.lock"
+
+    def at_work() -> bool:
+        return lock.exists() and any(work.glob("unfinished/*"))
+
+    assert waited(lambda: at_work() or process.poll() is not None)
+    process.kill()
+    assert ended(process)[0] == -signal.SIGKILL
 
     unusable = ["no film.mp4", "speech.wav", "--out", str(out / "other.mp4"), "--work", str(work)]
     assert run(["dub", *unusable]) == 2
-    lock = out / ".film.mp4.lock"  # empty; the next dub of the same film removes it
+    # The lock is empty; the next dub of the same film removes it.
     assert {*out.iterdir()} == {own, lock} and not lock.stat().st_size
     with Artifacts(work).in_use():
         assert not [*work.glob("unfinished/*")]
 
 
 @pytest.mark.usefixtures("dub_models")
-def test_a_separate_process_prints_one_line(media: Path, out: Path):
+def test_a_separate_process_prints_one_line(media: Path, out: Path, programs: Programs):
     """Banners and warnings of native libraries must not reach the terminal."""
-    with start_dub("slate.mp4", media, out) as process:
-        found, message = process.communicate()
+    film = (media / "slate.mp4", media / "speech.wav", "--out", out / "film.mp4")
+    process = programs.start("-m", "jobs.app", "--quiet", "dub", *film)
+    found, message = process.communicate()
 
     assert (process.returncode, found) == (2, "")
     (line,) = message.splitlines()

@@ -21,6 +21,7 @@ from mytalk_core.dubbing.stage import Pending
 from mytalk_core.errors import BadInputError, OutputError, Reason, StorageError
 from pipelines.local import LocalRunner
 from pipelines.local_worker import StageBugError
+from tests.programs import Programs, ended, waited
 from tests.small_graph import (
     BACKGROUND,
     BUG,
@@ -60,32 +61,10 @@ def runner(artifacts: Artifacts, reports: Reports) -> Iterator[LocalRunner]:
 
 
 @pytest.fixture
-def start_run(tmp_path: Path) -> Iterator[StartRun]:
+def start_run(tmp_path: Path, programs: Programs) -> StartRun:
     """Function (environment): start the program that runs the graph in the folder of the test."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(**environment: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.small_graph_run",
-                tmp_path / "work",
-                tmp_path / "out",
-                "2",
-            ],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    run = ("-m", "tests.small_graph_run", tmp_path / "work", tmp_path / "out", "2")
+    return partial(programs.start, *run)
 
 
 @pytest.fixture
@@ -99,13 +78,6 @@ def runs(process: int) -> bool:
         return not re.search(r"\) [ZX] ", Path(f"/proc/{process}/stat").read_text())
     except OSError:
         return False
-
-
-def waited(condition: Callable[[], object], seconds: float = 60.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return bool(condition())
 
 
 def unfinished(artifacts: Artifacts) -> list[Path]:
@@ -239,8 +211,8 @@ def test_a_run_that_is_killed_goes_on(
         process.kill()
         process.wait()
         assert not (tmp_path / "out").exists() or (tmp_path / "out").read_bytes() == undisturbed
-    output, _ = start_run().communicate(timeout=120)
-    assert (tmp_path / "out").read_bytes() == undisturbed, output
+    assert ended(start_run()) == (0, "")
+    assert (tmp_path / "out").read_bytes() == undisturbed
     assert not unfinished(artifacts) and not list((artifacts.root / "runs").iterdir())
 
 
@@ -248,7 +220,7 @@ def test_two_runs_at_once_share_their_work(
     artifacts: Artifacts, tmp_path: Path, start_run: StartRun, undisturbed: bytes
 ) -> None:
     both = [start_run(), start_run()]
-    assert [process.communicate(timeout=120) and process.returncode for process in both] == [0, 0]
+    assert [ended(process) for process in both] == [(0, ""), (0, "")]
     assert (tmp_path / "out").read_bytes() == undisturbed
     assert len(list(artifacts.root.glob("part/*/*"))) == PARTS and not unfinished(artifacts)
 
@@ -263,9 +235,9 @@ def test_workers_end_with_their_parent(
     assert waited(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
     worker = int((tmp_path / "pid").read_text())
     process.send_signal(sent)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == code
-    assert "Traceback" not in output
-    assert waited(lambda: not runs(worker), 10.0)
+    found, messages = ended(process)
+    assert found == code
+    assert "Traceback" not in messages
+    assert waited(lambda: not runs(worker))
     if sent is not signal.SIGKILL:
         assert not unfinished(artifacts)
