@@ -2,10 +2,7 @@
 
 import io
 import json
-import os
 import signal
-import subprocess
-import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +34,7 @@ from tests.curate_inputs import (
     members,
     write_input,
 )
+from tests.programs import Programs, ended
 
 
 def test_the_funnel_counts_every_input_once_and_every_reason(curated: Path) -> None:
@@ -128,17 +126,16 @@ def test_an_interrupted_run_writes_only_what_is_missing(manifest: Path, finished
 
 
 def test_the_same_manifest_twice_is_counted_once_and_a_copy_as_duplicates(
-    manifest: Path, tmp_path: Path
+    curated: Path, manifest: Path, tmp_path: Path
 ) -> None:
-    twice = curate([manifest, manifest], tmp_path / "twice", CONFIG)
-    assert twice.input.count == len(SPEAKERS) * CLIPS + 1
     copy = tmp_path / "copy"
     copy.mkdir()
     for path in manifest.parent.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
-    copied = curate([manifest, copy / manifest.name], tmp_path / "copied", CONFIG)
-    assert copied.kept == twice.kept
-    lines = {(line.step, line.reason): line for line in copied.lines}
+    funnel = curate([manifest, copy / manifest.name, manifest], tmp_path / "out", CONFIG)
+    assert funnel.input.count == 2 * (len(SPEAKERS) * CLIPS + 1)
+    assert funnel.kept == funnel_from_json((curated / "funnel.json").read_text()).kept
+    lines = {(line.step, line.reason): line for line in funnel.lines}
     assert lines["gather", Reason.DUPLICATE].first.count == len(SPEAKERS) * CLIPS
     # They are copies by content, too, but an earlier step removed them.
     copies = lines["copies", Reason.DUPLICATE]
@@ -240,16 +237,13 @@ def results(folder: Path) -> dict[str, bytes]:
 def test_the_result_depends_on_neither_ranges_nor_order_nor_number_of_manifests(
     curated_copies: Path, manifest: Path, tmp_path: Path
 ) -> None:
-    expected = results(curated_copies)
     with_copies(manifest)
-    curate([manifest], tmp_path / "ranges", CONFIG, Execution(rows_per_range=3))
-    assert results(tmp_path / "ranges") == expected
     rows = read_manifest(manifest)[::-1]
     halves = [manifest.with_name(f"half{part}.parquet") for part in range(2)]
     for part, path in enumerate(halves):
         write_manifest(path, rows[part::2])
     curate(halves, tmp_path / "halves", CONFIG, Execution(rows_per_range=7))
-    assert results(tmp_path / "halves") == expected
+    assert results(tmp_path / "halves") == results(curated_copies)
 
 
 KILLED = """
@@ -270,21 +264,18 @@ curate([Path(sys.argv[1])], Path(sys.argv[2]), CONFIG, Execution(rows_per_range=
 """
 
 
-@pytest.mark.parametrize(
-    ("module", "function"), [("rows", "write_batches"), ("packing", "copy_samples")]
-)
-def test_a_killed_run_is_continued_to_the_same_bytes(
-    module: str, function: str, curated: Path, manifest: Path, tmp_path: Path
+def test_a_run_that_is_killed_twice_is_continued_to_the_same_bytes(
+    curated: Path, manifest: Path, tmp_path: Path, programs: Programs
 ) -> None:
-    root = Path(__file__).parents[2]
-    program = KILLED.format(module=module, function=function)
-    command = [sys.executable, "-c", program, str(manifest), str(tmp_path / "out")]
-    died = subprocess.run(
-        command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True
-    )
-    assert died.returncode == -signal.SIGKILL
-    assert not (tmp_path / "out" / "_SUCCESS.json").exists()
-    assert list((tmp_path / "out" / "_work").rglob("done/*"))
+    work = tmp_path / "out" / "_work"
+    done = 0
+    for module, function in (("rows", "write_batches"), ("packing", "copy_samples")):
+        program = KILLED.format(module=module, function=function)
+        died = ended(programs.start("-c", program, manifest, tmp_path / "out"))
+        assert died[0] == -signal.SIGKILL, died[1]
+        assert not (tmp_path / "out" / "_SUCCESS.json").exists()
+        before, done = done, len(list(work.rglob("done/*")))
+        assert done > before
     curate([manifest], tmp_path / "out", CONFIG, Execution(rows_per_range=8))
     assert contents(tmp_path / "out") == contents(curated)
 
