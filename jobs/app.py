@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from jobs.commands.batch import batch
 from jobs.commands.models import models
 from jobs.commands.title import title
 from jobs.console import (
@@ -30,7 +31,6 @@ COMMANDS = (
     "evaluate",
     "align",
     "report",
-    "batch",
     "samples",
 )
 """Each is a function in the module of its name in `jobs/commands/`, with `_` for `-`."""
@@ -79,6 +79,7 @@ def options(
 for _name in COMMANDS:
     _function = _name.replace("-", "_")
     app.command(_name)(getattr(import_module(f"jobs.commands.{_function}"), _function))
+app.add_typer(batch, name="batch")
 app.add_typer(models, name="models")
 app.add_typer(title, name="title")
 

@@ -8,9 +8,9 @@ AllowRoot = Annotated[
     list[str] | None,
     typer.Option(
         "--allow-root",
-        metavar="FOLDER",
-        help="Lists may name local files below this folder and their own only; may be given several"
-        " times.",
+        metavar="ROOT",
+        help="Lists may name local files below this folder and their own only, or, for a URL such"
+        " as s3://bucket/films, objects below it only; may be given several times.",
     ),
 ]
 AllowPrivate = Annotated[

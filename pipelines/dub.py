@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from mytalk_core.data.catalogue import BadRow, CatalogueRow, content_id
+from mytalk_core.catalogue.entries import CatalogueTitle, Entry, RefusedTitle, content_id
 from mytalk_core.data.run_lock import RunLock, run_lock
 from mytalk_core.data.storage import open_store
 from mytalk_core.data.title_status import (
@@ -41,7 +41,7 @@ DUBBER = Resources(cpus=0.9, gpus=0.25, memory_bytes=3_000_000_000, stall_second
 ATTEMPTS = 2
 _TICK_SECONDS = 1.0
 
-Dubber = Callable[[CatalogueRow, Path, Beat], DubbedTitle]
+Dubber = Callable[[CatalogueTitle, Path, Beat], DubbedTitle]
 """Dubs a title into the film at this path, with a report beside it, complete or not at all.
 
 Calls its last argument whenever it makes progress.
@@ -67,7 +67,7 @@ class BatchConfig:
 
 
 def dub_catalogue(
-    entries: Sequence[CatalogueRow | BadRow],
+    entries: Sequence[Entry],
     out: Path,
     make_dubber: MakeDubber,
     recipe: Mapping[str, object],
@@ -98,7 +98,7 @@ def dub_catalogue(
         known: list[tuple[int, TitleResult]] = []
         titles: list[Title] = []
         for number, entry in enumerate(entries):
-            if isinstance(entry, BadRow):
+            if isinstance(entry, RefusedTitle):
                 known.append((number, _bad_row(entry)))
                 continue
             title = Title(number, entry, content_id(entry, recipe))
@@ -122,15 +122,14 @@ class Title:
     """A row to dub."""
 
     number: int  # of its row in the catalogue, from 0
-    row: CatalogueRow
+    row: CatalogueTitle
     config_id: str
 
     def result(self, status: TitleStatus) -> TitleResult:
         """Return its row of the status table, with the columns known before dubbing."""
         return TitleResult(
             id=self.row.id,
-            video=str(self.row.video),
-            speech=str(self.row.speech),
+            film_source=self.row.film,
             language=self.row.language,
             status=status,
             config_id=self.config_id,
@@ -243,16 +242,15 @@ def _dub_on_workers(
         pool.stop()
 
 
-def _bad_row(row: BadRow) -> TitleResult:
+def _bad_row(row: RefusedTitle) -> TitleResult:
     return TitleResult(
         id=row.id,
-        video=row.video,
-        speech=row.speech,
+        film_source=row.film,
         language=row.language,
         status=TitleStatus.FAILED,
-        reason=row.error.reason,
-        error_class=row.error.error_class,
-        message=str(row.error),
+        reason=row.reason,
+        error_class=row.error_class,
+        message=str(row.error()),
     )
 
 

@@ -251,12 +251,9 @@ def _clip_config(options: DubOptions) -> DubConfig:
 
 def _check_outputs(out: Path, read: list[Path]) -> None:
     from mytalk_core.data.output_check import check_output_files
-    from mytalk_core.data.page import report_path
-    from mytalk_core.dubbing.fitted_exports import fitted_paths
-    from mytalk_core.dubbing.title_report.document import document_path
+    from mytalk_core.dubbing.title_outputs import title_outputs
 
-    written = [out, report_path(out), document_path(out), *fitted_paths(out)]
-    check_output_files(written, read, suffixes=_SUFFIXES)
+    check_output_files(title_outputs(out), read, suffixes=_SUFFIXES)
 
 
 def _running(order: _Order, artifacts: Artifacts) -> AbstractContextManager[TitleContext]:

@@ -65,6 +65,21 @@ def file_identity(url: str) -> str:
     return _identity_of(info)
 
 
+def stated_identity(url: str) -> str:
+    """Return a text that changes with the content of a remote file, without reading it.
+
+    Where its server states neither checksum nor time, only its size counts.
+
+    Raises:
+        BadInputError: NOT_FOUND, UNREADABLE, EMPTY_FILE, or BAD_CONFIGURATION (unknown storage).
+        StorageError: STORAGE_ERROR.
+    """
+    info = _remote_info(url)
+    if info.get("size") == 0:
+        raise BadInputError("the file is empty.", reason=Reason.EMPTY_FILE, where=url)
+    return _identity_of(info)
+
+
 def _digest(url: str) -> str:
     digest = hashlib.sha256()
     with open_remote(url, in_order=True) as source:

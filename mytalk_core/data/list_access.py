@@ -1,7 +1,7 @@
 """Restrict what a list may name: files below its folder or below allowed roots, and public URLs.
 
-Lists come from other people. A list must not cause this machine to read unrelated files or to
-contact services of its private network.
+Lists come from other people. A list must not cause this machine to read unrelated files, objects
+that only this machine's credentials open, or to contact services of its private network.
 """
 
 import os
@@ -13,7 +13,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
 from mytalk_core.data.addresses import host_of, is_private_host
-from mytalk_core.data.storage import is_local, local_file
+from mytalk_core.data.storage import STORE_ALIASES, is_local, local_file
 from mytalk_core.errors import BadInputError, Reason
 
 ALLOW_ROOT = "--allow-root"
@@ -31,22 +31,27 @@ class ListAccess:
     # Folders below which local files may be named. Without roots, a local list may name absolute
     # paths outside of system folders, and a remote list no local file.
     roots: tuple[str, ...] = ()
+    # Prefixes of object stores below which objects may be named, beside the list's own folder.
+    # Without any, every object that the credentials open.
+    prefixes: tuple[str, ...] = ()
     # Whether web addresses may be private.
     private_addresses: bool = False
 
 
 def list_access(roots: Sequence[str], private_addresses: bool) -> ListAccess:
-    """Return the access of a command's options.
+    """Return the access of a command's options: folders and prefixes of object stores.
 
     Raises:
         BadInputError: NOT_FOUND if a root is not a folder.
     """
-    for root in roots:
-        if not os.path.isdir(root):
+    folders = [local_file(root) for root in roots if is_local(root)]
+    for folder in folders:
+        if not folder.is_dir():
             raise BadInputError(
-                f"{root} is not a local folder.", reason=Reason.NOT_FOUND, where=ALLOW_ROOT
+                f"{folder} is not a local folder.", reason=Reason.NOT_FOUND, where=ALLOW_ROOT
             )
-    return ListAccess(tuple(map(os.path.realpath, roots)), private_addresses)
+    prefixes = tuple(_object_name(root) for root in roots if not is_local(root))
+    return ListAccess(tuple(map(os.path.realpath, folders)), prefixes, private_addresses)
 
 
 def named_address(text: str, list_url: str, access: ListAccess) -> str:
@@ -60,6 +65,7 @@ def named_address(text: str, list_url: str, access: ListAccess) -> str:
         return _local("/" + rest.removeprefix("localhost").lstrip("/"), list_url, access)
     if separator:
         _check_host(text, list_url, access)
+        _check_prefix(text, list_url, access)
         return text
     if is_local(list_url) or text.startswith("/"):
         return _local(text, list_url, access)
@@ -117,6 +123,25 @@ def _check_host(url: str, list_url: str, access: ListAccess) -> None:
             reason=Reason.NOT_ALLOWED,
             remedy=f"Allow it with {ALLOW_PRIVATE} if the list's author may reach it.",
         )
+
+
+def _check_prefix(url: str, list_url: str, access: ListAccess) -> None:
+    if not access.prefixes or url.lower().startswith(tuple(f"{each}://" for each in _WEB)):
+        return
+    own = () if is_local(list_url) else (posixpath.dirname(_object_name(list_url)),)
+    if not any(_is_below(_object_name(url), prefix) for prefix in (*access.prefixes, *own)):
+        raise BadInputError(
+            f"{url} is below none of the allowed prefixes.",
+            reason=Reason.NOT_ALLOWED,
+            remedy=f"If this is intended, allow its prefix: {ALLOW_ROOT} URL.",
+        )
+
+
+def _object_name(url: str) -> str:
+    """Return the URL of an object, or of a prefix, in a form that can be compared."""
+    scheme, _, rest = url.partition("://")
+    scheme = STORE_ALIASES.get(scheme.lower(), scheme.lower())
+    return f"{scheme}://{posixpath.normpath('/' + rest).strip('/')}"
 
 
 def _refused(what: str, real: str = "") -> BadInputError:

@@ -16,15 +16,32 @@ class Columns:
 
     required: tuple[str, ...]  # every row must have a value
     optional: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()  # of columns such as `dub.Anna`: any name may follow the dot
+    any_of: tuple[str, ...] = ()  # a header has at least one of these; empty: it need not
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Required and optional columns."""
+        """Required and optional columns, without those of groups."""
         return self.required + self.optional
+
+    def name(self, text: str) -> str:
+        """Return a column's name for comparison: of a group, what follows the dot keeps its case.
+
+        It is normalised, else in lower case.
+        """
+        group, dot, rest = normal_name(text).partition(".")
+        if dot and rest and group.casefold() in self.groups:
+            return f"{group.casefold()}.{rest.strip()}"
+        return normal_name(text).casefold()
+
+    def is_column(self, name: str) -> bool:
+        """Return whether a name is that of a column, also of one in a group."""
+        group, dot, _ = name.partition(".")
+        return name in self.names or (bool(dot) and group in self.groups)
 
     def known(self, header: Sequence[str]) -> int:
         """Return how many of the names in a header are columns."""
-        return len(set(map(column_name, header)) & set(self.names))
+        return sum(map(self.is_column, {self.name(each) for each in header}))
 
     def check(self, header: Sequence[str], where: str) -> tuple[str, ...]:
         """Return the columns of a header in its order; the empty string for unnamed ones.
@@ -32,14 +49,14 @@ class Columns:
         Raises:
             BadInputError: BAD_CATALOGUE if columns are unknown, missing or repeated.
         """
-        found = tuple(map(column_name, header))
+        found = tuple(map(self.name, header))
         if not self.known(found):
             raise self.unusable(
                 f"its first line {shortened(' '.join(header))!r} contains none of the columns"
                 f" {', '.join(self.names)}.{self.suggestion(found)}",
                 where,
             )
-        unknown = [name for name in found if name and name not in self.names]
+        unknown = [name for name in found if name and not self.is_column(name)]
         if unknown:
             raise self.unusable(
                 f"unknown column{'s' * (len(unknown) > 1)} {', '.join(map(repr, unknown))}."
@@ -52,6 +69,9 @@ class Columns:
                 f"its first line lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.",
                 where,
             )
+        if self.any_of and not set(self.any_of) & set(found):
+            choice = " or ".join(self.any_of)
+            raise self.unusable(f"its first line lacks the column {choice}.", where)
         repeated = [name for name, count in Counter(found).items() if name and count > 1]
         if repeated:
             raise self.unusable(f"the column {repeated[0]!r} appears twice.", where)
@@ -66,14 +86,12 @@ class Columns:
     def unusable(self, what: str, where: str) -> BadInputError:
         """Return the error of a list that cannot be read at all."""
         optional = f" and, optional, {', '.join(self.optional)}" if self.optional else ""
+        columns = ", ".join(self.required) + optional if self.required else ", ".join(self.optional)
         return BadInputError(
             what,
             reason=Reason.BAD_CATALOGUE,
             where=where,
-            remedy=(
-                "Give CSV in UTF-8 (or JSON Lines, or Parquet) with the columns"
-                f" {', '.join(self.required)}{optional}."
-            ),
+            remedy=(f"Give CSV in UTF-8 (or JSON Lines, or Parquet) with the columns {columns}."),
         )
 
     def fit(self, header: Sequence[str], values: Sequence[str]) -> tuple[dict[str, str], str]:
@@ -94,11 +112,6 @@ class Columns:
     def missing_value(self, values: Mapping[str, str]) -> str:
         """Return the fault of a row without a required value, or an empty string."""
         return next((f"has no {name}" for name in self.required if not values[name]), "")
-
-
-def column_name(text: str) -> str:
-    """Return a column's name for comparison: normalised, in lower case."""
-    return normal_name(text).casefold()
 
 
 def shortened(text: str) -> str:

@@ -15,13 +15,17 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from mytalk_core.data.retrying import with_retries
-from mytalk_core.data.storage import is_local, local_file, open_store, remote_file
+from mytalk_core.data.storage import (
+    STORE_ALIASES,
+    is_local,
+    local_file,
+    open_store,
+    remote_file,
+)
 from mytalk_core.data.stored_files import store_and_name
 from mytalk_core.errors import BadInputError, OutputError, Reason
 from mytalk_core.media.leftovers import sweep_leftovers
 
-# Protocols that name the same store.
-_ALIASES = {"s3a": "s3", "gcs": "gs", "abfss": "abfs"}
 # A URL that was converted to a `Path`, which folds slashes.
 _FOLDED_URL = re.compile(r"[a-z][a-z0-9+.-]+:/(?!/)", re.IGNORECASE)
 # URLs whose host is a bucket or container, which must exist before files are written there.
@@ -157,7 +161,7 @@ class _Places:
         text = str(url)
         if not is_local(text):
             scheme, _, rest = text.partition("://")
-            scheme = _ALIASES.get(scheme.lower(), scheme.lower())
+            scheme = STORE_ALIASES.get(scheme.lower(), scheme.lower())
             host, _, path = re.sub(r"/+", "/", rest).strip("/").partition("/")
             parts = os.path.normpath(f"/{path}").strip("/")
             return _Place(text, f"{scheme}://{host.lower()}/{parts}".rstrip("/"), None)

@@ -29,19 +29,33 @@ def read_document(path: Path, reason: Reason) -> dict[str, Any]:
         BadInputError: NOT_FOUND, UNREADABLE, OVER_LIMIT where the file is too large, or `reason`
             where it is not UTF-8, not YAML, no mapping, too deep, or has a key twice.
     """
-    text = _text(path, reason)
+    return parsed_document(_content(path), str(path), reason)
+
+
+def parsed_document(data: bytes, where: str, reason: Reason) -> dict[str, Any]:
+    """Return the mapping in the bytes of a file; keys without a value are left out.
+
+    Args:
+        data: at most `LARGEST` + 1 of its bytes.
+        where: names the file in errors.
+        reason: of errors in its content.
+
+    Raises:
+        BadInputError: OVER_LIMIT where there are more than `LARGEST` bytes, else `reason`.
+    """
+    text = _text(data, where, reason)
     try:
         content = json.loads(text, **_JSON) if _is_json(text) else yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:
-        raise _bad(path, reason, _syntax(error)) from error
+        raise _bad(where, reason, _syntax(error)) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise _bad(path, reason, f"is neither YAML nor JSON: {_first_line(error)}") from error
+        raise _bad(where, reason, f"is neither YAML nor JSON: {_first_line(error)}") from error
     if not isinstance(content, dict):
-        raise _bad(path, reason, "has no keys with values.", "Write lines such as `film: a.mp4`.")
+        raise _bad(where, reason, "has no keys with values.", "Write lines such as `film: a.mp4`.")
     try:
         plain: dict[str, Any] = _without_nothing(content, _DEEPEST)
     except ValueError as error:
-        raise _bad(path, reason, f"is nested more than {_DEEPEST} levels deep.") from error
+        raise _bad(where, reason, f"is nested more than {_DEEPEST} levels deep.") from error
     return plain
 
 
@@ -112,10 +126,10 @@ def _is_json(text: str) -> bool:
     return text.lstrip().startswith("{")  # indented with tabs, it is not YAML
 
 
-def _text(path: Path, reason: Reason) -> str:
+def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+            return file.read(LARGEST + 1)
     except FileNotFoundError as error:
         raise BadInputError(
             "there is no such file.", reason=Reason.NOT_FOUND, where=str(path)
@@ -124,17 +138,20 @@ def _text(path: Path, reason: Reason) -> str:
         raise BadInputError(
             f"cannot be read: {error.strerror}.", reason=Reason.UNREADABLE, where=str(path)
         ) from error
-    if len(content) > LARGEST:
+
+
+def _text(data: bytes, where: str, reason: Reason) -> str:
+    if len(data) > LARGEST:
         raise BadInputError(
             f"has more than {LARGEST} bytes.",
             reason=Reason.OVER_LIMIT,
-            where=str(path),
+            where=where,
             remedy="Name a title specification, as `mytalk title init` writes it.",
         )
     try:
-        return content.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _bad(path, reason, "is not UTF-8 text.", "Save it as UTF-8.") from error
+        raise _bad(where, reason, "is not UTF-8 text.", "Save it as UTF-8.") from error
 
 
 def _without_nothing(value: Any, levels: int) -> Any:
@@ -158,5 +175,5 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def _bad(path: Path, reason: Reason, what: str, remedy: str = "") -> BadInputError:
-    return BadInputError(what, reason=reason, where=str(path), remedy=remedy)
+def _bad(where: str, reason: Reason, what: str, remedy: str = "") -> BadInputError:
+    return BadInputError(what, reason=reason, where=where, remedy=remedy)

@@ -19,6 +19,9 @@ from mytalk_core.media.output import atomic_path, make_folder, temporary_root, w
 _READ_ONLY = frozenset({"http", "https"})
 PROTOCOLS = _READ_ONLY | {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"}
 
+STORE_ALIASES = {"s3a": "s3", "gcs": "gs", "abfss": "abfs"}
+"""Protocols that name the same store as another one."""
+
 _T = TypeVar("_T")
 
 _GLOB = frozenset("*?[")

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mytalk_core.data.list_columns import Columns, column_name
+from mytalk_core.data.list_columns import Columns
 from mytalk_core.data.list_text import DELIMITERS, Lines, NotTextError, records, split_values
 from mytalk_core.data.names import printable
 from mytalk_core.data.storage import is_local, local_file, open_remote
@@ -169,27 +169,37 @@ def _json_values(text: str, columns: Columns) -> tuple[dict[str, str], str]:
         return named, f"is not JSON: {error}"
     if not isinstance(fields, dict):
         return named, "is not a JSON object"
+    fields = dict(_flat(fields))
     for key, value in fields.items():
-        name = column_name(key)
-        if name not in columns.names:
+        name = columns.name(key)
+        if not columns.is_column(name):
             return (
                 named,
                 f"has the unknown column {key!r}.{columns.suggestion([name], list(fields))}",
             )
         if isinstance(value, dict | list):
             return named, f"has a value of {name} that is not a text"
-        named[name] = "" if value is None else str(value).strip()
+        named[name] = _text(value)
     return named, columns.missing_value(named)
+
+
+def _flat(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of an object; those of an object within it have names with a dot."""
+    for key, value in fields.items():
+        if isinstance(value, dict) and value:
+            yield from ((f"{key}.{within}", each) for within, each in value.items())
+        else:
+            yield key, value
 
 
 def _parquet(file: io.BufferedReader, url: str, columns: Columns) -> Iterator[TableRow]:
     number = 0
     try:
         table = pq.ParquetFile(file, page_checksum_verification=True)
-        names = table.schema_arrow.names
-        header = columns.check(names, url)
-        for batch in table.iter_batches(_BATCH, columns=names):
-            texts = [_texts(column) for column in batch.columns]
+        header = columns.check(table.schema_arrow.empty_table().flatten().column_names, url)
+        for batch in table.iter_batches(_BATCH):
+            # Fields of structures are columns with a dot in their names.
+            texts = [_texts(column) for column in pa.Table.from_batches([batch]).flatten().columns]
             for values in zip(*texts, strict=True):
                 number += 1
                 named, problem = columns.fit(header, values)
@@ -204,11 +214,15 @@ def _parquet(file: io.BufferedReader, url: str, columns: Columns) -> Iterator[Ta
         yield _row(f"{url} row {number + 1}", dict.fromkeys(columns.names, ""), problem)
 
 
-def _texts(column: pa.Array) -> list[str]:
-    return ["" if each is None else _text(each) for each in column.to_pylist()]
+def _texts(column: pa.ChunkedArray) -> list[str]:
+    return [_text(each) for each in column.to_pylist()]
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape").strip()
     return str(value).strip()

@@ -52,8 +52,7 @@ class TitleResult:
     """A row of a catalogue and its result; a row of the status table."""
 
     id: str
-    video: str
-    speech: str
+    film_source: str  # address of the source film, without secrets
     language: str  # as in the catalogue
     status: TitleStatus
     reason: Reason | None = None  # of a failed title
@@ -72,8 +71,7 @@ class TitleResult:
 STATUS_SCHEMA = pa.schema(
     [
         ("id", pa.string()),
-        ("video", pa.string()),
-        ("speech", pa.string()),
+        ("film_source", pa.string()),
         ("language", pa.string()),
         ("status", pa.string()),
         ("reason", pa.string()),

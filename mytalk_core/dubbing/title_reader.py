@@ -1,31 +1,21 @@
 """Read title specifications; everything that is wrong with one is found at once."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from mytalk_core.data.names import short_slug
 from mytalk_core.data.plain_document import read_document
-from mytalk_core.dubbing.title_consent import consent_problems
+from mytalk_core.dubbing.title_document import content_problems, named_files, specified
 from mytalk_core.dubbing.title_problems import TitleProblem, title_error
 from mytalk_core.dubbing.title_schema import shape_problems
-from mytalk_core.dubbing.title_spec import (
-    ONE_STEM,
-    Consent,
-    FilmTime,
-    TitleOptions,
-    TitleRange,
-    TitleSpec,
-)
+from mytalk_core.dubbing.title_spec import TitleSpec
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.films.cast_map import CastEntry, CastMap, cast_map_problems
 
 _LONGEST_ID = 100
 SUFFIXES = (".yaml", ".yml", ".json")  # of specifications
-_FILES = ("film", "music_and_effects", "mix", "script")
 
 
 @dataclass(frozen=True)
@@ -108,7 +98,7 @@ def _read(path: Path, today: date) -> ReadTitle:
     problems = shape_problems(document)
     if not problems:  # else values may have any type
         spec, problems = _spec(document, path)
-        problems += _content_problems(document, spec, today)
+        problems += content_problems(spec, today)
         if not problems:
             return ReadTitle(path, spec)
     return ReadTitle(path, None, tuple([*problems, *_early_problems(document, path)]))
@@ -117,7 +107,7 @@ def _read(path: Path, today: date) -> ReadTitle:
 def _early_problems(document: Mapping[str, Any], path: Path) -> Iterator[TitleProblem]:
     """Missing files of a document of the wrong shape, so that one look shows them too."""
     if shape_problems(document):
-        for where, name in _named_files(document):
+        for where, name in named_files(document):
             yield from _file_problems(where, name, path)
 
 
@@ -125,36 +115,12 @@ def _spec(document: Mapping[str, Any], path: Path) -> tuple[TitleSpec, list[Titl
     """The specification of a document of the right shape, and problems of its dates and files."""
     folder = path.resolve().parent
     problems: list[TitleProblem] = []
-    for where, name in _named_files(document):
+    for where, name in named_files(document):
         problems += _file_problems(where, name, path)
-    consent = []
-    for number, given in enumerate(document.get("consent", ())):
-        until, wrong = _date(given.get("until"), f"consent[{number}].until")
-        problems += wrong
-        consent.append(Consent(**{**given, "until": until}))
-
-    def file(key: str) -> Path | None:
-        return folder / document[key] if key in document else None
-
-    dub = document["dub"]
-    stems = {ONE_STEM: dub} if isinstance(dub, str) else dub
-    spec = TitleSpec(
-        id=_id(document, path),
-        film=folder / document["film"],
-        language=document["language"],
-        dub={name: folder / stem for name, stem in stems.items()},
-        output=_output(document, path),
-        music_and_effects=file("music_and_effects"),
-        mix=file("mix"),
-        script=file("script"),
-        cast=_cast(document.get("cast", ())),
-        styles=_styles(document.get("cast", ()), folder),
-        consent=tuple(consent),
-        require_consent=document.get("require_consent", False),
-        range=_range(document.get("range", {})),
-        options=_options(document.get("options", {})),
+    spec, wrong = specified(
+        document, _id(document, path), _output(document, path), lambda name: folder / name
     )
-    return spec, problems
+    return spec, problems + wrong
 
 
 def _id(document: Mapping[str, Any], path: Path) -> str:
@@ -164,22 +130,6 @@ def _id(document: Mapping[str, Any], path: Path) -> str:
 def _output(document: Mapping[str, Any], path: Path) -> Path:
     output: str = document.get("output", f"{_id(document, path)}.mp4")
     return path.resolve().parent / output
-
-
-def _named_files(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The files that a document names, with their places in it."""
-    for key in _FILES:
-        if isinstance(document.get(key), str):
-            yield key, document[key]
-    dub = document.get("dub")
-    if isinstance(dub, str):
-        yield "dub", dub
-    elif isinstance(dub, dict):
-        yield from ((f"dub.{name}", stem) for name, stem in dub.items() if isinstance(stem, str))
-    cast = document.get("cast")
-    for number, entry in enumerate(cast if isinstance(cast, list) else ()):
-        if isinstance(entry, dict) and isinstance(entry.get("style"), str):
-            yield f"cast[{number}].style", entry["style"]
 
 
 def _file_problems(where: str, name: str, path: Path) -> Iterator[TitleProblem]:
@@ -192,76 +142,6 @@ def _file_problems(where: str, name: str, path: Path) -> Iterator[TitleProblem]:
         yield TitleProblem(where, f"names {file}, which does not exist", remedy)
     elif not file.is_file():
         yield TitleProblem(where, f"names {file}, which is not a file")
-
-
-def _date(text: str | None, where: str) -> tuple[date | None, list[TitleProblem]]:
-    if text is None:
-        return None, []
-    try:
-        return date.fromisoformat(text), []
-    except ValueError:
-        remedy = "Write it as year, month, day: 2027-12-31."
-        return None, [TitleProblem(where, f"is {text!r}, which is not a date", remedy)]
-
-
-def _cast(entries: Iterable[Mapping[str, Any]]) -> CastMap:
-    return CastMap(tuple(_cast_entry(entry) for entry in entries))
-
-
-def _cast_entry(entry: Mapping[str, Any]) -> CastEntry:
-    lists = ("characters", "tracks", "merged_from")
-    given: dict[str, Any] = {
-        key: tuple(value) if key in lists else value
-        for key, value in entry.items()
-        if key != "style"  # it does not decide who is who
-    }
-    return CastEntry(**given)
-
-
-def _styles(entries: Iterable[Mapping[str, Any]], folder: Path) -> dict[str, Path]:
-    return {entry["id"]: folder / entry["style"] for entry in entries if "style" in entry}
-
-
-def _range(given: Mapping[str, Any]) -> TitleRange:
-    times = {
-        key: FilmTime(timecode=value)
-        if isinstance(value, str)
-        else FilmTime(seconds=Fraction(str(value)))
-        for key, value in given.items()
-    }
-    return TitleRange(**times)
-
-
-def _options(given: Mapping[str, Any]) -> TitleOptions:
-    options = replace(TitleOptions(), **given)
-    return replace(
-        options,
-        articulation=float(options.articulation),
-        guidance=float(options.guidance),
-        seed=int(options.seed),
-        adapt_seconds=float(options.adapt_seconds),
-    )
-
-
-def _content_problems(
-    document: Mapping[str, Any], spec: TitleSpec, today: date
-) -> list[TitleProblem]:
-    problems = [
-        TitleProblem("cast", f"is wrong: {text.removesuffix('.')}")
-        for text in cast_map_problems(spec.cast)
-    ]
-    if spec.mix and spec.music_and_effects:
-        remedy = "Keep mix if it is the finished sound, else music_and_effects."
-        problems.append(TitleProblem("mix", "stands beside music_and_effects", remedy))
-    names = {"film": spec.film, "mix": spec.mix, "music_and_effects": spec.music_and_effects}
-    stems = {f"dub.{name}" if name else "dub": path for name, path in spec.dub.items()}
-    styles = {f"the style of {member}": path for member, path in spec.styles.items()}
-    read = {**names, "script": spec.script, **stems, **styles}
-    for where, file in read.items():
-        if file and file.resolve() == spec.output.resolve():
-            remedy = "Name another file as output."
-            problems.append(TitleProblem("output", f"is the file that {where} names", remedy))
-    return problems + consent_problems(spec, today)
 
 
 def _clashes(title: ReadTitle, taken: dict[tuple[str, str], Path]) -> Iterator[TitleProblem]:

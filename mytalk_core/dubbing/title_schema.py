@@ -31,12 +31,19 @@ def title_schema() -> Mapping[str, Any]:
     return schema
 
 
-def shape_problems(document: Mapping[str, Any]) -> list[TitleProblem]:
-    """What does not fit the schema: unknown and missing keys, kinds, forms and limits."""
-    errors = Draft202012Validator(title_schema()).iter_errors(document)
+def shape_problems(
+    document: Mapping[str, Any], schema: Mapping[str, Any] | None = None
+) -> list[TitleProblem]:
+    """What does not fit a schema: unknown and missing keys, kinds, forms and limits.
+
+    Args:
+        schema: that of a title specification by default.
+    """
+    schema = title_schema() if schema is None else schema
+    errors = Draft202012Validator(schema).iter_errors(document)
     found = sorted(errors, key=lambda error: [str(part) for part in error.absolute_path])
     # One error a missing key; each of them names all missing keys.
-    return list(dict.fromkeys(problem for error in found for problem in _problems(error)))
+    return list(dict.fromkeys(each for error in found for each in _problems(error, schema)))
 
 
 def place(path: Any) -> str:
@@ -47,7 +54,7 @@ def place(path: Any) -> str:
     return text
 
 
-def _problems(error: ValidationError) -> Iterator[TitleProblem]:
+def _problems(error: ValidationError, schema: Mapping[str, Any]) -> Iterator[TitleProblem]:
     where = place(error.absolute_path)
     match error.validator:
         case "additionalProperties" if isinstance(error.schema.get("properties"), dict):
@@ -61,9 +68,9 @@ def _problems(error: ValidationError) -> Iterator[TitleProblem]:
                     path = place([*error.absolute_path, key])
                     yield TitleProblem(path, "is missing", described)
         case "anyOf":
-            yield from _of_any(error, where)
+            yield from _of_any(error, where, schema)
         case _:
-            yield TitleProblem(where, _clause(error), _remedy(error))
+            yield TitleProblem(where, _clause(error), _remedy(error, schema))
 
 
 def _unknown_key(path: list[Any], key: str, known: Mapping[str, Any]) -> TitleProblem:
@@ -72,14 +79,16 @@ def _unknown_key(path: list[Any], key: str, known: Mapping[str, Any]) -> TitlePr
     return TitleProblem(place(path), "is not a known key", remedy)
 
 
-def _of_any(error: ValidationError, where: str) -> Iterator[TitleProblem]:
+def _of_any(
+    error: ValidationError, where: str, schema: Mapping[str, Any]
+) -> Iterator[TitleProblem]:
     """The problem within the alternative that was meant, or of the value as a whole."""
     for part in error.context or ():
         if part.validator != "type" or part.relative_path:
             within = place([*error.absolute_path, *part.relative_path])
-            yield TitleProblem(within, _clause(part), _remedy(error))
+            yield TitleProblem(within, _clause(part), _remedy(error, schema))
             return
-    yield TitleProblem(where, f"cannot be {_shown(error.instance)}", _remedy(error))
+    yield TitleProblem(where, f"cannot be {_shown(error.instance)}", _remedy(error, schema))
 
 
 def _clause(error: ValidationError) -> str:
@@ -99,23 +108,23 @@ def _clause(error: ValidationError) -> str:
             return f"cannot be {_shown(error.instance)}"
 
 
-def _remedy(error: ValidationError) -> str:
+def _remedy(error: ValidationError, schema: Mapping[str, Any]) -> str:
     text_needed = error.validator == "type" and error.validator_value == "string"
     if text_needed and isinstance(error.instance, int | float):
         return "Put it in quotes."
-    return _described(error)
+    return _described(error, schema)
 
 
-def _described(error: ValidationError) -> str:
+def _described(error: ValidationError, schema: Mapping[str, Any]) -> str:
     """The description in the schema that is nearest to the error's place in the document."""
-    node: Any = title_schema()
+    node: Any = schema
     found = ""
     for part in error.absolute_path:
         node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {})
         node = node if isinstance(part, int) else node.get(part, {})
         found = node.get("description", found)
         if "$ref" in node:
-            node = title_schema()["$defs"][node["$ref"].rpartition("/")[2]]
+            node = schema["$defs"][node["$ref"].rpartition("/")[2]]
             found = node.get("description", found)
     return found
 

@@ -13,12 +13,14 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mytalk_core.data.catalogue import CatalogueRow, read_catalogue
+from mytalk_core.catalogue.entries import CatalogueTitle
+from mytalk_core.catalogue.reading import CatalogueSource, read_catalogue
 from mytalk_core.errors import MytalkError
 from mytalk_core.footage.listing import ListingConfig, list_sources
 
@@ -50,9 +52,12 @@ def _footage(path: Path) -> list[Row | None]:
 
 
 def _catalogue(path: Path) -> list[Row | None]:
+    entries = read_catalogue(CatalogueSource(str(path)), str(path.parent / "out"), date.today())
     return [
-        (row.video.name, row.speech.name, row.language) if isinstance(row, CatalogueRow) else None
-        for row in read_catalogue(path)
+        (Path(each.document["film"]).name, Path(each.document["dub"]).name, each.language)
+        if isinstance(each, CatalogueTitle)
+        else None
+        for each in entries
     ]
 
 
@@ -63,13 +68,13 @@ def kinds(folder: Path) -> list[Kind]:
     films = [f"film {letter * 3}é.mp4" for letter in "abcdefgh"]
     speeches = [f"speech-{letter * 3}.wav" for letter in "abcdefgh"]
     for name in films + speeches:
-        (folder / name).touch()
+        (folder / name).write_text(name)
     languages = ("en", "pt-BR", "zh", "ar", "ru", "fr", "de", "ja")
     return [
         Kind("footage", ("source", "speaker"), list(zip(films, people, strict=True)), _footage),
         Kind(
             "catalogue",
-            ("video", "speech", "language"),
+            ("film", "dub", "language"),
             list(zip(films, speeches, languages, strict=True)),
             _catalogue,
         ),

@@ -10,6 +10,7 @@ import pytest
 import typer.main
 
 from jobs.app import app
+from jobs.default_command import DEFAULT_COMMAND, DefaultCommandGroup
 
 ROOT = Path(__file__).parents[2]
 CARDS = sorted((ROOT / "mytalk_core" / "weights").glob("*.md"))
@@ -63,9 +64,9 @@ def fault(line: str) -> str | None:
             if flag not in known:
                 return flag
         elif subcommands(command):
-            if word not in subcommands(command):
+            if word not in subcommands(command) and not isinstance(command, DefaultCommandGroup):
                 return word
-            command = subcommands(command)[word]
+            command = subcommands(command).get(word) or subcommands(command)[DEFAULT_COMMAND]
             known |= flags_of(command)
     return None
 

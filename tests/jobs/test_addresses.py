@@ -113,7 +113,7 @@ def inputs(
     run_ffmpeg(folder / "speech.flac", *sound)
     (folder / "lines.srt").write_text("1\n00:00:00,000 --> 00:00:00,300\nHello.\n")
     (folder / "list.csv").write_text("source\nfilm.mp4\n")
-    (folder / "catalogue.csv").write_text("video,speech,language\nfilm.mp4,speech.wav,en\n")
+    (folder / "catalogue.csv").write_text("film,dub,language\nfilm.mp4,speech.wav,en\n")
     spec = "language: en\nfilm: film.mp4\ndub: speech.wav\noutput: title.mp4\n"
     (folder / "title.yaml").write_text(spec)
     (folder / "words").mkdir()
@@ -153,7 +153,7 @@ def folder(
 @pytest.fixture(scope="module")
 def web_url() -> Iterator[str]:
     """A web server with a catalogue at every address."""
-    site = Site(b"video,speech,language\nfilm.mp4,speech.wav,en\n")
+    site = Site(b"film,dub,language\nfilm.mp4,speech.wav,en\n")
     with serving(site):
         yield site.url.rpartition("/")[0]
 

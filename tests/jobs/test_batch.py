@@ -1,5 +1,6 @@
 """`mytalk batch` as users and schedulers call it: a cheap dubber, and the real one once."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -8,22 +9,22 @@ from rich.console import Console
 
 from jobs.app import run
 from jobs.commands.batch import _table
-from mytalk_core.data.catalogue import CatalogueRow
+from mytalk_core.catalogue import title_dubber
+from mytalk_core.catalogue.entries import CatalogueTitle
 from mytalk_core.data.title_status import DubbedTitle, TitleStatus, read_status
-from mytalk_core.dubbing import catalogue_dubber
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.decode import iter_frames
 
 pytestmark = pytest.mark.usefixtures("two_cpus")
 
 
-def stand_in(config):
-    """Replaces `stored_dubber`: a film is a copy of its speech; a video called empty fails."""
+def stand_in():
+    """Replaces `stored_dubber`: a film is a copy of its speech; a film called empty fails."""
 
-    def dub(row: CatalogueRow, film: Path, beat) -> DubbedTitle:
-        if row.video.stem == "empty":
-            raise BadInputError("is empty.", reason=Reason.EMPTY_FILE, where=str(row.video))
-        film.write_bytes(row.speech.read_bytes())
+    def dub(row: CatalogueTitle, film: Path, beat) -> DubbedTitle:
+        if Path(row.film).stem == "empty":
+            raise BadInputError("is empty.", reason=Reason.EMPTY_FILE, where=row.film)
+        film.write_bytes(Path(row.document["dub"]).read_bytes())
         report = film.with_name(film.name + ".report.html")
         report.touch()
         warning = "the speech sounds like de" if row.language == "fr" else ""
@@ -35,8 +36,8 @@ def stand_in(config):
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch) -> Path:
     """Inputs of the cheap dubber, which replaces the real one."""
-    monkeypatch.setattr(catalogue_dubber, "stored_dubber", stand_in)
-    monkeypatch.setattr(catalogue_dubber, "recipe", lambda given_models, config: {"weights": "abc"})
+    monkeypatch.setattr(title_dubber, "stored_dubber", stand_in)
+    monkeypatch.setattr(title_dubber, "recipe", lambda given_models: {"weights": "abc"})
     for name in ("film.mp4", "empty.mp4", "en.wav", "fr.wav"):
         (tmp_path / name).write_text(name)
     return tmp_path
@@ -44,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch) -> Path:
 
 def catalogue(folder: Path, *lines: str) -> str:
     path = folder / "catalogue.csv"
-    path.write_text("\n".join(["video,speech,language,script,id", *lines]))
+    path.write_text("\n".join(["film,dub,language,script,id", *lines]))
     return str(path)
 
 
@@ -91,7 +92,62 @@ def test_failed_titles_are_exit_code_1_with_reasons(folder, capsys):
     assert "is empty." in shown.get()
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n", "video,speech,language\n"])
+def test_a_film_is_never_overwritten(folder, capsys):
+    film = folder / "out/film/film.mp4"
+    film.parent.mkdir(parents=True)
+    film.write_text("the source")
+    lines = ("out/film/film.mp4,en.wav,en,,film",)
+    assert run(["batch", catalogue(folder, *lines), "--out", str(folder / "out")]) == 1
+    assert "would be lost" in capsys.readouterr().out
+    assert film.read_text() == "the source"
+
+
+def test_a_job_has_catalogue_and_folder(folder, capsys):
+    catalogue(folder, "film.mp4,en.wav,,,a")
+    job = folder / "job.yaml"
+    job.write_text("catalogue: catalogue.csv\nout: out\ndefaults: {language: de}\n")
+    assert run(["--json", "batch", str(job)]) == 0
+    assert json.loads(capsys.readouterr().out)["titles"][0]["language"] == "de"
+    assert (folder / "out/a/a.mp4").is_file()
+
+
+def test_a_check_shows_every_problem_and_dubs_nothing(folder, capsys):
+    lines = (
+        "film.mp4,en.wav,en,,good",
+        "film.mp4,en.wav,xx,,GOOD",
+        "https://films.invalid/a.mp4?X-Amz-Signature=S3cr3t,none.wav,en,,../up",
+    )
+    path = catalogue(folder, *lines)
+    before = sorted(folder.rglob("*"))
+    environment = pytest.MonkeyPatch()
+    environment.setenv("MYTALK_RETRY_SECONDS", "0.01")
+    assert run(["batch", "check", path]) == 2
+    shown = capsys.readouterr()
+    assert "2 of 3 titles cannot be dubbed" in shown.err
+    assert sorted(folder.rglob("*")) == before
+
+    table = folder / "problems.csv"
+    assert run(["--json", "batch", "check", path, "--problems", str(table)]) == 2
+    environment.undo()
+    found = json.loads(capsys.readouterr().out)
+    assert (found["titles"], found["refused"], found["more_problems"]) == (3, 2, 0)
+    assert [(each["title"], each["where"]) for each in found["problems"]] == [
+        ("GOOD", "language"),
+        ("GOOD", "id"),
+        ("../up", "id"),
+        ("../up", "film"),
+        ("../up", "dub"),
+    ]
+    with table.open(newline="") as rows:
+        assert list(csv.DictReader(rows)) == found["problems"]
+    assert "S3cr3t" not in shown.out + shown.err + table.read_text()
+
+    good = catalogue(folder, "film.mp4,en.wav,en,,good")
+    assert run(["batch", "check", good]) == 0
+    assert "1 titles, no problems" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n", "film,dub,language\n"])
 def test_a_malformed_catalogue_is_exit_code_2_and_one_line(folder, capsys, text):
     path = folder / "catalogue.csv"
     path.write_text(text)

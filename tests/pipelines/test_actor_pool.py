@@ -8,13 +8,14 @@ from pathlib import Path
 
 import ray
 
-from mytalk_core.data.catalogue import CatalogueRow
+from mytalk_core.catalogue.entries import CatalogueTitle
 from mytalk_core.data.title_status import DubbedTitle, TitleStatus
 from mytalk_core.errors import ErrorClass, ModelError, MytalkError, Reason, StorageError
 from pipelines.actor_pool import ActorPool, PoolConfig, Shape, Task, settle_any
 from pipelines.cluster import machines
 from pipelines.dub import dub_catalogue
 from pipelines.resources import Machine, Resources
+from tests.catalogue_titles import catalogue_title
 
 
 class Work:
@@ -101,7 +102,7 @@ def test_transient_errors_are_retried_and_others_end_only_their_task(two_machine
 
 
 def make_dubber(journal: Path):
-    def dub(row: CatalogueRow, film: Path, beat) -> DubbedTitle:
+    def dub(row: CatalogueTitle, film: Path, beat) -> DubbedTitle:
         with journal.open("a") as lines:
             lines.write(f"{row.id} {os.getpid()}\n")
         time.sleep(1.0)
@@ -117,10 +118,10 @@ def test_a_catalogue_is_complete_after_the_loss_of_a_machine(two_machines, tmp_p
     journal = tmp_path / "journal"
     rows = []
     for number in range(6):
-        video, speech = tmp_path / "film.mp4", tmp_path / f"{number}.wav"
-        video.touch()
+        film, speech = tmp_path / "film.mp4", tmp_path / f"{number}.wav"
+        film.touch()
         speech.write_text(str(number))
-        rows.append(CatalogueRow(f"t{number}", video, speech, "en", script=None))
+        rows.append(catalogue_title(f"t{number}", film, speech, number))
     results = []
     for result in dub_catalogue(rows, tmp_path / "out", partial(make_dubber, journal), {}):
         if not results:

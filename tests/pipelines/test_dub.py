@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from mytalk_core.data.catalogue import BadRow, CatalogueRow
+from mytalk_core.catalogue.entries import CatalogueTitle, Entry, RefusedTitle
 from mytalk_core.data.run_lock import run_lock
 from mytalk_core.data.storage import open_store
 from mytalk_core.data.title_status import DubbedTitle, TitleStatus, read_status
+from mytalk_core.dubbing.title_problems import TitleProblem
 from mytalk_core.errors import BadInputError, ErrorClass, ModelError, OutputError, Reason
 from mytalk_core.media.leftovers import part_name
 from pipelines.dub import DUBBER, BatchConfig, dub_catalogue, worker_shape
 from pipelines.resources import Machine, Resources
+from tests.catalogue_titles import catalogue_title
 
 RECIPE = {"weights": "abc"}
 
@@ -26,12 +28,12 @@ pytestmark = pytest.mark.usefixtures("two_cpus")
 def make_dubber(journal: Path):
     """A dubber that fails as the video's name says and writes each attempt to `journal`."""
 
-    def dub(row: CatalogueRow, film: Path, beat) -> DubbedTitle:
+    def dub(row: CatalogueTitle, film: Path, beat) -> DubbedTitle:
         with journal.open("a") as lines:
             lines.write(f"{row.id}\n")
-        kind = row.video.stem
+        kind = Path(row.film).stem
         if kind == "bad":
-            raise BadInputError("has no face.", reason=Reason.NO_FACE, where=str(row.video))
+            raise BadInputError("has no face.", reason=Reason.NO_FACE, where=row.film)
         if kind == "hung":
             time.sleep(3600)  # as a decoder that waits for bytes
         if kind == "slow":  # outlives the first worker of the hung title "a", then some seconds
@@ -47,7 +49,7 @@ def make_dubber(journal: Path):
         if kind == "deadly" or (kind == "deadly_once" and attempts == 1):
             film.with_name(part_name(film)).write_bytes(b"half a film")
             os._exit(9)
-        film.write_bytes(row.speech.read_bytes())
+        film.write_bytes(Path(row.document["dub"]).read_bytes())
         report = film.with_name(film.name + ".report.html")
         report.write_text("report")
         left_alone = {"mouth_outside": 5}
@@ -65,16 +67,14 @@ class Run:
         self.journal = folder / "journal"
         self.journal.touch()
 
-    def row(self, name: str, kind: str = "good") -> CatalogueRow:
+    def row(self, name: str, kind: str = "good") -> CatalogueTitle:
         video, speech = self.folder / f"{kind}.mp4", self.folder / f"{name}.wav"
         for path in (video, speech):
             if not path.exists():
                 path.write_text(f"content of {path.name}")
-        return CatalogueRow(name, video, speech, "en", script=None)
+        return catalogue_title(name, video, speech)
 
-    def __call__(
-        self, *entries: CatalogueRow | BadRow, recipe=RECIPE, workers=None, stall_seconds=600.0
-    ):
+    def __call__(self, *entries: Entry, recipe=RECIPE, workers=None, stall_seconds=600.0):
         make = partial(make_dubber, self.journal)
         needs = Resources(DUBBER.cpus, stall_seconds=stall_seconds)
         config = BatchConfig(workers, worker=needs)
@@ -95,7 +95,8 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_every_entry_gets_its_row_while_others_fail(run):
-    bad_row = BadRow("t0", "x", "", "en", BadInputError("no speech.", reason=Reason.BAD_CATALOGUE))
+    problem = TitleProblem("dub", "is missing")
+    bad_row = RefusedTitle(0, "row 0", "t0", "en", "x", (problem,))
     kinds = {"a": "good", "b": "bad", "c": "bug", "d": "deadly", "e": "deadly_once", "f": "good"}
     results = run(bad_row, *(run.row(name, kind) for name, kind in kinds.items()))
 
@@ -110,7 +111,7 @@ def test_every_entry_gets_its_row_while_others_fail(run):
     assert results["a"].warning == "warning of good"
 
     expected = {
-        "t0": (Reason.BAD_CATALOGUE, ErrorClass.BAD_INPUT, "no speech"),
+        "t0": (Reason.BAD_CATALOGUE, ErrorClass.BAD_INPUT, "dub is missing"),
         "b": (Reason.NO_FACE, ErrorClass.BAD_INPUT, "bad.mp4: has no face"),
         "c": (Reason.INTERNAL, ErrorClass.BUG, "missing key"),
         "d": (Reason.WORKER_LOST, ErrorClass.TRANSIENT, "died"),
@@ -137,6 +138,7 @@ def test_a_second_run_dubs_only_what_is_missing_or_changed(run):
     (run.out / first["report_gone"].report).unlink()
     (run.out / first["cut"].film).write_bytes(b"cut")
     (run.folder / "speech_new.wav").write_text("other speech")
+    rows[-1] = run.row("speech_new")
     added = run.row("added")
     second = run(*rows, failing, added)
 

@@ -68,6 +68,27 @@ def test_with_roots_only_files_below_them_or_the_lists_folder_are_allowed(folder
     assert absent.value.reason is Reason.NOT_FOUND
 
 
+def test_with_prefixes_only_objects_below_them_or_beside_the_list_are_allowed(
+    folder: Path,
+) -> None:
+    access = list_access(["s3://studio/films/", str(folder)], private_addresses=False)
+    here, there = f"{folder}/list.csv", "s3://studio/lists/list.csv"
+    for list_url in (here, there):
+        for url in ("s3://studio/films/a.mp4", "s3a://studio//films/b/../a.mp4"):
+            assert named_address(url, list_url, access) == url
+        assert named_address("https://example.com/a.mp4", list_url, access)
+        for url in (
+            "s3://studio/filmstrips/a.mp4",
+            "s3://studio/films/../secret/a.mp4",
+            "s3://other/films/a.mp4",
+            "gs://studio/films/a.mp4",
+        ):
+            assert "--allow-root" in refused(url, list_url, access).remedy
+    assert named_address("s3://studio/lists/a.mp4", there, access)
+    assert named_address("films/a.mp4", there, access) == "s3://studio/lists/films/a.mp4"
+    assert refused("s3://studio/lists/a.mp4", here, access)
+
+
 @pytest.mark.parametrize(
     "url", ["s3://bucket/lists/list.csv", "https://u:p@h/lists/list.csv?sig=x/y"]
 )

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mytalk_core.catalogue.title_dubber import recipe as title_recipe
 from mytalk_core.curation.decisions import CurateConfig, configuration, configuration_id
 from mytalk_core.data import recipe as recipes
 from mytalk_core.data.recipe import RECIPES, ResultKind, checksums, made_with
-from mytalk_core.dubbing.catalogue_dubber import recipe as title_recipe
-from mytalk_core.dubbing.config import DubConfig
 from mytalk_core.dubbing.models import NamedModels
 from mytalk_core.footage.unit_work import WorkConfig, WorkModels, config_id
 from pipelines import training_job
@@ -26,7 +25,7 @@ ENTRIES = {
     ResultKind.FOOTAGE: ("mytalk_core.footage.unit_work",),
     ResultKind.CURATION: ("pipelines.curate",),
     ResultKind.TRAINING: ("pipelines.train",),
-    ResultKind.DUBBING: ("mytalk_core.dubbing.catalogue_dubber",),
+    ResultKind.DUBBING: ("mytalk_core.catalogue.title_dubber",),
 }
 # Packages whose metadata does not list their modules.
 DISTRIBUTIONS = {"dlib": "dlib-bin"}
@@ -137,7 +136,7 @@ def keys(
         ResultKind.FOOTAGE: lambda: config_id(WorkConfig(), work_models),
         ResultKind.CURATION: lambda: configuration_id(configuration(CurateConfig(), ["m"])),
         ResultKind.TRAINING: lambda: run_name(job),
-        ResultKind.DUBBING: lambda: title_recipe(dub_models, DubConfig()),
+        ResultKind.DUBBING: lambda: title_recipe(dub_models),
     }
 
 

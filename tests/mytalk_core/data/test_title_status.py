@@ -21,8 +21,7 @@ from mytalk_core.media.leftovers import part_name, work_name
 
 DONE = TitleResult(
     id="a",
-    video="a.mp4",
-    speech="a.wav",
+    film_source="a.mp4",
     language="en",
     status=TitleStatus.OK,
     film="a/a.mp4",

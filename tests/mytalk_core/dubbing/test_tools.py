@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from mytalk_core.catalogue.title_dubber import TitleDubber
 from mytalk_core.data.artifacts import Artifacts
-from mytalk_core.data.catalogue import CatalogueRow
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.dubbing import tools
-from mytalk_core.dubbing.catalogue_dubber import TitleDubber
-from mytalk_core.dubbing.config import DubConfig
 from mytalk_core.dubbing.models import DubModels, NamedModels
 from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.speech import recognition
+from tests.catalogue_titles import catalogue_title
 
 # The renderer of a small film is loaded once, and each of the networks that look and listen.
 NAMES = (
@@ -59,11 +58,11 @@ def test_two_titles_load_each_network_once_and_do_not_change_it(
     clip = sample_clips["jwp_intro"].path
     film = run_ffmpeg(tmp_path / "film.mp4", "-ss", "2", "-i", clip, "-t", "0.9", "-c:a", "aac")
     speech = run_ffmpeg(tmp_path / "speech.wav", "-ss", "3", "-i", clip, "-t", "0.9", "-vn")
-    dubber = TitleDubber(dub_models, DubConfig(), Artifacts(tmp_path / "one"))
+    dubber = TitleDubber(dub_models, Artifacts(tmp_path / "one"))
     digests = set()
     for title in ("one", "two"):
         dubber._artifacts = Artifacts(tmp_path / title)
-        row = CatalogueRow(title, film, speech, "en", None)
+        row = catalogue_title(title, film, speech)
         dubbed = dubber(row, tmp_path / f"{title}.mp4", lambda: None)
         digests.add(hashlib.sha256(dubbed.film.read_bytes()).hexdigest())
     assert loads == dict.fromkeys((*NAMES, "Whisper"), 1)

@@ -1,0 +1,1 @@
+"""Catalogues: thousands of titles of a list, checked, planned and accounted for."""
