@@ -31,6 +31,8 @@ COMMANDS = (
     "evaluate",
     "align",
     "report",
+    "status",
+    "cancel",
     "samples",
 )
 """Each is a function in the module of its name in `jobs/commands/`, with `_` for `-`."""

@@ -158,6 +158,11 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
         yield report
 
 
+def is_live() -> bool:
+    """Return whether displays are drawn anew: on a terminal, unless the output is for programs."""
+    return not (_mode.quiet or _mode.machine) and _stderr.is_terminal
+
+
 @contextmanager
 def live(every_seconds: float) -> Iterator[Callable[[RenderableType, str], None]]:
     """Yield a function that redraws a display in place.

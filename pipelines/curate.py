@@ -28,9 +28,9 @@ from mytalk_core.curation.passes.rows import ManifestPiece
 from mytalk_core.curation.passes.work import ROWS_PER_RANGE, Work
 from mytalk_core.data.curated import CuratedFolder, is_complete, start, write_record
 from mytalk_core.data.curated_upload import uploaded
+from mytalk_core.data.lease import held_lease
 from mytalk_core.data.manifest_stream import Survey, survey_manifest
 from mytalk_core.data.recipe import ResultKind, made_with
-from mytalk_core.data.run_lock import run_lock
 from mytalk_core.data.storage import Store, is_local, open_store
 from mytalk_core.data.stored_files import absolute
 from mytalk_core.errors import (
@@ -121,7 +121,7 @@ def curate(
     ranges = max(1, -(-total // execution.rows_per_range))
     work = Work(folder, config, configuration_id(settings), ranges)
     if not is_complete(folder, work.name):
-        with run_lock(open_store(folder.root), notify) as lock:
+        with held_lease(open_store(folder.root), notify) as lease:
             start(folder, work.name, settings)
             options = PipelineOptions(list(execution.runner_options))
             pipeline = beam.Pipeline(runner=engine, options=options)
@@ -129,7 +129,7 @@ def curate(
             _compose(pipeline, work, planned)
             with _reporting(work, sum(len(each.tasks) for each in planned), progress):
                 _run(pipeline)
-            lock.check()
+            lease.check()
             write_record(folder.completed, work.name, {"versions": made_with(ResultKind.CURATION)})
     shutil.rmtree(folder.work, ignore_errors=True)
     return funnel_from_json(folder.funnel.read_text(encoding="utf-8"))
@@ -256,9 +256,9 @@ class TaskFailedError(Exception):
 
 @contextmanager
 def _uploaded(store: Store, notify: Callable[[str], None]) -> Iterator[Path]:
-    with run_lock(store, notify) as lock, uploaded(store) as folder:
+    with held_lease(store, notify) as lease, uploaded(store) as folder:
         yield folder.root
-        lock.check()
+        lease.check()
 
 
 def _check_local_runner(execution: Execution, out: str) -> None:

@@ -1,186 +1,237 @@
 """A catalogue of titles, dubbed on Ray a few at a time.
 
-The unit of work and of commit is a title: film and report are written first, and last a record with
-the digest of everything they depend on. The same command again dubs only the titles without a
-matching record. Films never pass through Ray; workers receive paths and write the files themselves.
+The unit of work and of commit is a title: its files are delivered first, and last a record in the
+ledger with the digest of everything they depend on. The same command again dubs only the titles
+without a matching record. Films never pass through Ray; workers read and write them.
 """
 
-import json
-import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
-from mytalk_core.catalogue.entries import CatalogueTitle, Entry, RefusedTitle, content_id
-from mytalk_core.data.run_lock import RunLock, run_lock
-from mytalk_core.data.storage import open_store
-from mytalk_core.data.title_status import (
-    DubbedTitle,
-    StatusTable,
-    TitleResult,
+import mytalk_core
+from mytalk_core.catalogue.delivery import remove_leftovers
+from mytalk_core.catalogue.entries import Entry, RefusedTitle
+from mytalk_core.catalogue.night import Limits, NightPlan, plan_night, refused_id
+from mytalk_core.catalogue.planning import NIGHTLY, Choice
+from mytalk_core.data.lease import Lease, LeaseConfig, held_lease
+from mytalk_core.data.ledger import (
+    LEASE,
+    Ledger,
+    RunEnd,
+    RunEnded,
+    RunStart,
+    TitleRecord,
     TitleStatus,
-    finished,
-    start_title,
-    write_record,
 )
-from mytalk_core.errors import ModelError, MytalkError, OutputError, Reason
-from mytalk_core.media.output import make_folder
+from mytalk_core.data.retrying import RetryConfig
+from mytalk_core.data.storage import open_store
+from mytalk_core.errors import ErrorClass, MytalkError
+from mytalk_core.redaction import redacted
 from pipelines.actor_pool import ActorPool, PoolConfig, Shape, Task, settle_any
 from pipelines.cluster import connected
-from pipelines.pool_worker import Beat
 from pipelines.resources import Machine, Resources, available
+from pipelines.title_worker import MakeDubber, TitleTask, TitleWorker, failed_title, now
 
 # A worker that computes on one thread reserves nearly a whole CPU, and not all that a machine has.
 # Its memory is the largest that a dub took. Models load, and the whole audio of a film is read,
 # without a heartbeat.
 DUBBER = Resources(cpus=0.9, gpus=0.25, memory_bytes=3_000_000_000, stall_seconds=1800.0)
-# How often a title is started: a worker may die for reasons that have nothing to do with it.
-ATTEMPTS = 2
+# Transient failures are retried after these pauses, and a title whose workers die is started this
+# often: machines come and go for reasons that have nothing to do with it. Bad input and bugs are
+# not retried: the same would come of it.
+RETRIES = PoolConfig(chances=3, retry_seconds=(10.0, 60.0, 300.0))
 _TICK_SECONDS = 1.0
-
-Dubber = Callable[[CatalogueTitle, Path, Beat], DubbedTitle]
-"""Dubs a title into the film at this path, with a report beside it, complete or not at all.
-
-Calls its last argument whenever it makes progress.
-"""
-
-MakeDubber = Callable[[], Dubber]
-"""Called once in every worker process to load what a dubber reuses. Must be picklable.
-
-Where it raises, the worker is replaced and its machine tried once more: it may lack the models.
-"""
+_SPARE_TITLES = 2  # that the pool has beside those in work
+_SHOWN_TITLES = 50  # in heartbeats
+# What may be written after a signal, before a scheduler kills the process.
+_LAST_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class BatchConfig:
-    """Number and size of workers, and where they run."""
+    """How a catalogue is dubbed."""
 
     # Titles at a time; None, and at most: as many as the cluster has room for.
     workers: int | None = None
     # Of a Ray cluster, as `connected` takes it.
     address: str = ""
+    # Classes of failures of earlier runs that are tried again.
+    retry: frozenset[ErrorClass] = NIGHTLY
+    # Seconds from now, and processor hours, after which no further title is taken; None: no limit.
+    seconds: float | None = None
+    cpu_hours: float | None = None
     # Needs of a worker; a title without a heartbeat for `stall_seconds` hangs.
     worker: Resources = DUBBER
-
-
-def dub_catalogue(
-    entries: Sequence[Entry],
-    out: Path,
-    make_dubber: MakeDubber,
-    recipe: Mapping[str, object],
-    config: BatchConfig = BatchConfig(),
-    say: Callable[[str], None] = lambda text: None,
-) -> Iterator[TitleResult]:
-    """Dub every title that needs it; yield the result of every entry as soon as it is known.
-
-    A title is written to `out/<id>/`. The status table in `out` has a row for each entry whose
-    result is known, in the order of the catalogue.
-
-    Args:
-        entries: as `read_catalogue` returns them.
-        out: a folder that every worker sees under this path.
-        make_dubber: makes the function that dubs a title.
-        recipe: JSON values that determine a film besides the title's own files.
-        say: called with a note for the user.
-
-    Raises:
-        BadInputError: where another run writes to `out`.
-        ModelError: where no machine can make a dubber.
-        OutputError: where `out` cannot be written. A title that fails is a row, not an error.
-        ClusterError: where the cluster cannot be reached.
-    """
-    out = out.resolve()
-    make_folder(out)
-    with run_lock(open_store(out), say) as lock:
-        known: list[tuple[int, TitleResult]] = []
-        titles: list[Title] = []
-        for number, entry in enumerate(entries):
-            if isinstance(entry, RefusedTitle):
-                known.append((number, _bad_row(entry)))
-                continue
-            title = Title(number, entry, content_id(entry, recipe))
-            done = finished(out, entry.id, title.config_id)
-            if done:
-                known.append((number, replace(done, status=TitleStatus.SKIPPED)))
-            else:
-                titles.append(title)
-        with closing(StatusTable(out, known)) as status:
-            yield from (result for _, result in known)
-            if not titles:
-                return
-            with connected(config.address):
-                for title, result in _dub_on_workers(titles, out, make_dubber, config, lock):
-                    status.add(title.number, result)
-                    yield result
+    retries: PoolConfig = RETRIES
+    # A second run on the same folder waits for the first one.
+    lease: LeaseConfig = field(default_factory=lambda: LeaseConfig(wait=True))
 
 
 @dataclass(frozen=True)
-class Title:
-    """A row to dub."""
+class Batch:
+    """What a run works on."""
 
-    number: int  # of its row in the catalogue, from 0
-    row: CatalogueTitle
-    config_id: str
-
-    def result(self, status: TitleStatus) -> TitleResult:
-        """Return its row of the status table, with the columns known before dubbing."""
-        return TitleResult(
-            id=self.row.id,
-            film_source=self.row.film,
-            language=self.row.language,
-            status=status,
-            config_id=self.config_id,
-        )
+    catalogue: str  # path or URL without secrets
+    out: str  # path or URL of the folder of the results
+    make_dubber: MakeDubber
+    # Everything but the titles' own files and options that decides a film, as JSON values.
+    recipe: Mapping[str, object]
 
 
-class TitleWorker:
-    """One process with its models. Every error of a title, short of a crash, becomes a row."""
+@contextmanager
+def catalogue_run(
+    batch: Batch,
+    entries: Iterable[Entry],
+    config: BatchConfig = BatchConfig(),
+    say: Callable[[str], None] = lambda text: None,
+) -> Iterator["CatalogueRun"]:
+    """Hold the lease of the folder of the results; plan a run, and record how it ends.
 
-    def __init__(self, make_dubber: MakeDubber, out: Path, beat: Beat) -> None:
-        self._dubber = make_dubber()
-        self._out = out
-        self._beat = beat
+    Args:
+        entries: of the catalogue; read once the lease is held.
+        say: called with notes for the user.
 
-    def work(self, title: Title) -> TitleResult:
-        """Dub one title and write its record.
+    Raises:
+        BadInputError: where the catalogue cannot be read, or another run holds the lease.
+        OutputError, StorageError: where the folder cannot be written or read.
+    """
+    store = open_store(batch.out)
+    with held_lease(store, say, LEASE, config.lease) as lease:
+        ledger = Ledger(store)
+        plan = plan_night(entries, ledger, batch.recipe, config.retry)
+        run = CatalogueRun(batch, config, lease, plan)
+        why = None
+        message = ""
+        try:
+            yield run
+        except (SystemExit, KeyboardInterrupt, GeneratorExit):
+            why = RunEnd.STOPPED
+            raise
+        except BaseException as error:
+            why, message = RunEnd.FAILED, redacted(str(error))
+            raise
+        finally:
+            run.close(why, message)
+
+
+class CatalogueRun:
+    """A run over a catalogue."""
+
+    def __init__(self, batch: Batch, config: BatchConfig, lease: Lease, plan: NightPlan) -> None:
+        self.plan = plan
+        self._batch, self._config, self._lease = batch, config, lease
+        self._store = open_store(batch.out)
+        self._ledger = Ledger(self._store)
+        # For what must not hold the run up while its storage does not answer.
+        self._quick_ledger = Ledger(replace(self._store, retry=RetryConfig(_LAST_SECONDS)))
+        self.start = self._ledger.begin(_start(batch, plan))
+        self._limits = Limits(config.seconds, config.cpu_hours, self._cancelled)
+        self._left = list(reversed(plan.chosen))  # the largest film last
+        self._in_work: set[str] = set()  # ids of titles that the pool has
+        self._counts = dict.fromkeys(TitleStatus, 0)
+        self._why = RunEnd.FINISHED
+
+    def results(self) -> Iterator[TitleRecord]:
+        """Dub what was chosen; yield the result of every title as soon as it is known.
 
         Raises:
-            ModelError: where this machine lacks a model, which is not the title's fault.
+            ModelError: where no machine can make a dubber.
+            OutputError: where another run has taken the folder over.
+            ClusterError: where the cluster cannot be reached.
         """
-        start = time.monotonic()
+        for row in self.plan.refused:
+            record = _refused(row, self.start.number)
+            self._ledger.add_title(record)
+            yield self._counted(record)
+        if self._left:
+            with connected(self._config.address):
+                yield from self._dubbed()
+
+    def close(self, why: RunEnd | None, message: str) -> None:
+        """Record the end of the run; after a signal within seconds.
+
+        Args:
+            why: in place of what the run found itself.
+        """
+        self.ended = RunEnded(
+            now(),
+            why or self._why,
+            self._counts[TitleStatus.OK],
+            self._counts[TitleStatus.FAILED],
+            len(self._left) + len(self._in_work),
+            self._limits.spent,
+            message,
+        )
+        with suppress(MytalkError):  # the storage may be what failed
+            self._quick_ledger.end(self.start.number, self.ended)
+            if why is None and not self._lease.lost:
+                self._ledger.compact(self.start.number)
+
+    def _dubbed(self) -> Iterator[TitleRecord]:
+        pool = ActorPool(
+            partial(TitleWorker, self._batch.make_dubber, self._store),
+            partial(worker_shape, self._config.worker, self._config.workers, len(self.plan.chosen)),
+            self._config.retries,
+        )
+        results: list[TitleRecord] = []
         try:
-            folder = start_title(self._out, title.row.id)
-            dubbed = self._dubber(title.row, folder / f"{title.row.id}.mp4", self._beat)
-            result = replace(
-                title.result(TitleStatus.OK),
-                warning=dubbed.warning,
-                film=str(dubbed.film.relative_to(self._out)),
-                report=str(dubbed.report.relative_to(self._out)),
-                frames=dubbed.frames,
-                rendered_frames=dubbed.rendered_frames,
-                left_alone=json.dumps(dict(dubbed.left_alone)),
-                seconds=time.monotonic() - start,
-            )
-            write_record(self._out, result)
-            return result
-        except ModelError:
-            raise
-        except MytalkError as error:
-            return _failure(title, error, time.monotonic() - start)
-        except OSError as error:
-            full = OutputError(str(error), reason=Reason.OUTPUT_NOT_WRITABLE)
-            return _failure(title, full, time.monotonic() - start)
-        except Exception as error:
-            # A bug that one film triggers must not end a run over thousands; its row reports it.
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            bug = MytalkError(
-                f"{type(error).__name__}: {error} ({place.filename} line {place.lineno})",
-                reason=Reason.INTERNAL,
-            )
-            return _failure(title, bug, time.monotonic() - start)
+            while True:
+                self._lease.check()
+                self._note()
+                reached = self._limits.reached()
+                if reached and (self._left or reached is RunEnd.CANCELLED):
+                    self._why = reached
+                if reached is RunEnd.CANCELLED:
+                    return
+                while reached is None and self._left and pool.load < pool.size + _SPARE_TITLES:
+                    self._add(pool, results)
+                if not pool.load:
+                    return
+                pool.start()
+                settle_any([pool], _TICK_SECONDS)
+                yield from results
+                results.clear()
+        finally:
+            pool.stop()
+
+    def _add(self, pool: ActorPool, results: list[TitleRecord]) -> None:
+        chosen = self._left.pop()
+        task = TitleTask(chosen.title, chosen.config_id, self.start.number)
+        self._in_work.add(chosen.title.id)
+
+        def failed(error: MytalkError) -> None:
+            remove_leftovers(task.title, self._store)
+            record = failed_title(task, error)
+            self._ledger.add_title(record)
+            done(record)
+
+        def done(record: TitleRecord) -> None:
+            self._in_work.discard(record.id)
+            results.append(self._counted(record))
+
+        pool.add(Task("work", (task,), done, failed))
+
+    def _counted(self, record: TitleRecord) -> TitleRecord:
+        self._counts[record.status] += 1
+        self._limits.spent += record.cpu_seconds
+        return record
+
+    def _note(self) -> None:
+        """Tell with the next heartbeat how far the run is."""
+        self._lease.note(
+            run=self.start.number,
+            ok=self._counts[TitleStatus.OK],
+            failed=self._counts[TitleStatus.FAILED],
+            left=len(self._left),
+            in_work=sorted(self._in_work)[:_SHOWN_TITLES],
+        )
+
+    def _cancelled(self) -> bool:
+        return self._quick_ledger.is_cancelled(self.start.number)
 
 
 def worker_shape(
@@ -208,57 +259,33 @@ def _room(needs: Resources, machines: Sequence[Machine]) -> int:
     return sum(machine.room(needs) for machine in machines)
 
 
-def _dub_on_workers(
-    titles: Sequence[Title], out: Path, make_dubber: MakeDubber, config: BatchConfig, lock: RunLock
-) -> Iterator[tuple[Title, TitleResult]]:
-    """Yield titles with their results, as workers finish them."""
-    pool = ActorPool(
-        partial(TitleWorker, make_dubber, out),
-        partial(worker_shape, config.worker, config.workers, len(titles)),
-        PoolConfig(chances=ATTEMPTS),
+def _start(batch: Batch, plan: NightPlan) -> RunStart:
+    return RunStart(
+        number=0,
+        started=now(),
+        who=f"process {os.getpid()} on {socket.gethostname()}",
+        catalogue=redacted(batch.catalogue),
+        version=mytalk_core.__version__,
+        titles=plan.titles,
+        chosen=len(plan.chosen),
+        refused=len(plan.refused),
+        finished=plan.choices.get(Choice.FINISHED, 0),
+        failed_before=plan.choices.get(Choice.LEFT_OUT, 0),
+        unasked=plan.unasked,
     )
-    results: list[tuple[Title, TitleResult]] = []
-
-    def add(title: Title) -> None:
-        pool.add(
-            Task(
-                "work",
-                (title,),
-                lambda result: results.append((title, result)),
-                lambda error: results.append((title, _failure(title, error, 0.0))),
-            )
-        )
-
-    for title in titles:
-        add(title)
-    try:
-        while pool.load:
-            lock.check()
-            pool.start()
-            settle_any([pool], _TICK_SECONDS)
-            yield from results
-            results.clear()
-    finally:
-        pool.stop()
 
 
-def _bad_row(row: RefusedTitle) -> TitleResult:
-    return TitleResult(
-        id=row.id,
-        film_source=row.film,
-        language=row.language,
+def _refused(row: RefusedTitle, run: int) -> TitleRecord:
+    return TitleRecord(
+        id=refused_id(row),
+        run=run,
         status=TitleStatus.FAILED,
+        where=row.where,
+        language=row.language,
+        source=row.film,
+        config_id="",
         reason=row.reason,
         error_class=row.error_class,
         message=str(row.error()),
-    )
-
-
-def _failure(title: Title, error: MytalkError, seconds: float) -> TitleResult:
-    return replace(
-        title.result(TitleStatus.FAILED),
-        reason=error.reason,
-        error_class=error.error_class,
-        message=str(error),
-        seconds=seconds,
+        ended=now(),
     )

@@ -12,7 +12,7 @@ from functools import partial
 
 from ray.util.metrics import Counter, Histogram
 
-from mytalk_core.data.run_lock import RunLock, run_lock
+from mytalk_core.data.lease import Lease, held_lease
 from mytalk_core.data.storage import open_store
 from mytalk_core.errors import MytalkError, Reason
 from mytalk_core.footage.attempts import Retry
@@ -80,10 +80,10 @@ def extraction_shape(machines: Sequence[Machine]) -> Shape:
 class _Run:
     """State of a run in the driver: chunks and units in progress, and counts."""
 
-    def __init__(self, job: PreprocessJob, progress: RunProgress, lock: RunLock) -> None:
+    def __init__(self, job: PreprocessJob, progress: RunProgress, lease: Lease) -> None:
         self._job = job
         self._progress = progress
-        self._lock = lock
+        self._lease = lease
         self._planners = ActorPool(partial(_planner, job.place), planning_shape, _POOL)
         self._extractors = ActorPool(partial(_extractor, job.place), extraction_shape, _POOL)
         self._units_left: dict[str, int] = {}  # by chunk in progress
@@ -103,7 +103,7 @@ class _Run:
         pools = (self._planners, self._extractors)
         try:
             while True:
-                self._lock.check()
+                self._lease.check()
                 while not exhausted and self._wants_chunks():
                     chunk = next(chunks, None)
                     if chunk is None:
@@ -240,8 +240,8 @@ def preprocess(
     """
     next(list_sources(job.inputs, job.listing))  # raises before workers start
     store = open_store(job.place.out)
-    with run_lock(store, say) as lock, connected(address):
+    with held_lease(store, say) as lease, connected(address):
         progress = RunProgress(job.inputs, job.listing, report)
-        _Run(job, progress, lock).work()
-        lock.check()
+        _Run(job, progress, lease).work()
+        lease.check()
         return write_account(Records(store), job.place, progress)

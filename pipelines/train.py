@@ -12,7 +12,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from ray.train.v2.api.exceptions import WorkerGroupError
 
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
-from mytalk_core.data.run_lock import LOCK_FILE, run_lock
+from mytalk_core.data.lease import LEASE, held_lease
 from mytalk_core.data.storage import open_store
 from mytalk_core.errors import BadInputError, ModelError, MytalkError, Reason
 from mytalk_core.media.output import make_folder
@@ -72,7 +72,7 @@ def run_training(
     if done := _finished(job, name):
         return done
     make_folder(job.out)
-    lock = run_lock(open_store(job.out), say, f"{job.model}.{LOCK_FILE}")
+    lock = held_lease(open_store(job.out), say, f"{job.model}.{LEASE}")
     with lock, connected(address):
         _fit(job, name, progress)
     return _result(job, json.loads(job.record.read_text()))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,17 +15,19 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from jobs.batch_limits import Retry, moment, retried_classes, seconds_until
 from jobs.cluster_option import Address
 from jobs.console import EXIT_BAD_INPUT, EXIT_SOME_FAILED, note, progress, result
 from jobs.default_command import DefaultCommandGroup
 from jobs.list_options import AllowPrivate, AllowRoot
 from jobs.options import with_options
+from jobs.run_tables import estimate_table, results_table
 from mytalk_core.errors import BadInputError, Reason
 
 if TYPE_CHECKING:
     from mytalk_core.catalogue.entries import Entry
     from mytalk_core.catalogue.job import BatchJob
-    from mytalk_core.data.title_status import TitleResult
+    from pipelines.dub import BatchConfig
 
 batch = typer.Typer(
     cls=DefaultCommandGroup,
@@ -34,7 +36,6 @@ batch = typer.Typer(
     "`mytalk batch CATALOGUE --out DIR` is `mytalk batch run CATALOGUE --out DIR`.",
 )
 
-_COLOURS = {"ok": "green", "failed": "red", "skipped-as-done": "dim"}
 _SHOWN = 1_000  # problems that the terminal and JSON show; a table of its own has all
 
 Job = Annotated[
@@ -54,7 +55,32 @@ class BatchOptions:
     job: Job
 
     out: Annotated[str, typer.Option(show_default="as the job says")] = ""
-    """Folder for films and status."""
+    """Folder of the results: a path, or the URL of an object store."""
+
+    only: Annotated[list[str] | None, typer.Option(metavar="ID", show_default=False)] = None
+    """Dub these titles only: ids or patterns such as `pilot_*`; may be given several times."""
+
+    since: Annotated[str, typer.Option(metavar="TIME", show_default=False)] = ""
+    """Leave out rows whose column `updated` is before this date or time."""
+
+    retry: Annotated[list[Retry] | None, typer.Option(show_default="transient")] = None
+    """Failures of earlier runs to try again, where nothing of the title has changed; may be given
+    several times."""
+
+    deadline: Annotated[str, typer.Option(metavar="TIME", show_default=False)] = ""
+    """Take no further titles after this: `8h`, `90m`, `06:30`, or a date and time."""
+
+    max_cpu_hours: Annotated[float | None, typer.Option(min=0, show_default=False)] = None
+    """Take no further titles once those that ended took so many processor hours."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run")] = False
+    """Print what would be dubbed and why, with estimates from earlier runs."""
+
+    prices: Annotated[Path | None, typer.Option(metavar="FILE", show_default=False)] = None
+    """YAML with `cpu_hour`, `storage_gb_month` and `currency`, for --dry-run."""
+
+    wait: Annotated[bool, typer.Option("--wait/--no-wait")] = True
+    """Wait for another run that writes to the folder, and go on when it ends or dies."""
 
     workers: Annotated[int | None, typer.Option(min=1, show_default=False)] = None
     """Titles at a time; as many as fit by default."""
@@ -67,37 +93,122 @@ class BatchOptions:
 @batch.command("run")
 @with_options
 def run(options: BatchOptions) -> None:
-    """Dub every title of a catalogue; a bad row fails alone.
+    """Dub every title of a catalogue that is new, changed or worth another try.
 
-    Films and reports are written to OUT/ID/, the result of each row to OUT/status.parquet. Paths
-    are relative to the catalogue. The same command again dubs only what is missing or changed.
+    Films and reports are written to OUT/ID/ or as the rows say, what became of each title to
+    OUT/ledger/. A bad row fails alone. The exit code is 1 where a title that was asked for has no
+    film in the end.
 
     \b
     mytalk batch catalogue.csv --out dubbed/
-    mytalk batch job.yaml
-    mytalk batch catalogue.csv --out dubbed/ --workers 1
-    mytalk batch catalogue.csv --out dubbed/ --address head:6379
-    mytalk --json batch catalogue.csv --out dubbed/
+    mytalk batch job.yaml --deadline 06:30
+    mytalk batch job.yaml --only "pilot_*" --retry failed
+    mytalk batch job.yaml --dry-run
+    mytalk batch s3://studio/job.yaml --address head:6379
     """
+    from mytalk_core.catalogue.title_dubber import recipe
+    from mytalk_core.dubbing.models import named_models
+
+    job = _checked(options)
+    made_from = recipe(named_models(None, None))
+    entries = _entries(options, job)
+    if options.dry_run:
+        _estimate(options, job, entries, made_from)
+    else:
+        _dub(options, job, entries, made_from)
+
+
+def _checked(options: BatchOptions) -> BatchJob:
+    """Read the job and check the folder of the results, before anything is loaded."""
+    from mytalk_core.data.ledger import FOLDER
+    from mytalk_core.data.output_check import Output, check_output_folder
+
     job = _job(options)
-    out = _local_folder(job)
-    entries = _entries(job, out)
-    _dub(options, entries, out)
+    if not job.out:
+        raise BadInputError(
+            "is missing.",
+            reason=Reason.BAD_CONFIGURATION,
+            where="--out",
+            remedy="Name a folder with --out, or with the key `out` of the job.",
+        )
+    check_output_folder(job.out, [Output(FOLDER, is_folder=True)], [job.source.url])
+    return job
 
-    from mytalk_core.data.title_status import STATUS_FILE, read_status
 
-    results = read_status(out)  # in the order of the catalogue
-    counts = Counter(each.status.value for each in results)
-    summary = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    table = out / STATUS_FILE
-    data = {
-        "counts": dict(counts),
-        "status": str(table),
-        "titles": [asdict(each) for each in results],
-    }
-    result(data, Group(_table(results), f"{summary}; {table}"))
-    if counts["failed"]:
+def _entries(options: BatchOptions, job: BatchJob) -> Iterator[Entry]:
+    """Begin to read the catalogue: what is none is refused before a folder is touched."""
+    from mytalk_core.catalogue.reading import Selection, read_catalogue
+
+    now = datetime.now().astimezone()
+    since = moment(options.since, "--since", now) if options.since else None
+    selection = Selection(tuple(options.only or ()), since)
+    entries = read_catalogue(job.source, job.out, now.date(), selection)
+    return chain(list(islice(entries, 1)), entries)
+
+
+def _dub(
+    options: BatchOptions, job: BatchJob, entries: Iterator[Entry], recipe: Mapping[str, object]
+) -> None:
+    """Dub the titles of a catalogue and note each result as it arrives."""
+    from mytalk_core.catalogue.title_dubber import stored_dubber
+    from mytalk_core.data.ledger import TitleStatus
+    from pipelines.dub import Batch, catalogue_run
+
+    night = Batch(job.source.url, job.out, stored_dubber, recipe)
+    with catalogue_run(night, entries, _config(options), note) as found:
+        start, bad = found.start, []
+        with progress(f"dubbing {start.chosen} titles", start.chosen + start.refused) as advance:
+            for each in found.results():
+                note(f"{each.status}: {each.id}  {each.message or each.warning}".rstrip())
+                advance(1)
+                if each.status is TitleStatus.FAILED or each.warning:
+                    bad.append(each)
+    ended = found.ended
+    without = ended.failed + ended.left + start.failed_before
+    data = {"run": asdict(start), "ended": asdict(ended), "attention": [asdict(e) for e in bad]}
+    line = (
+        f"{ended.ok:,} ok, {ended.failed:,} failed, {start.finished:,} finished before,"
+        f" {start.failed_before:,} failed before, {ended.left:,} left ({ended.why}); {job.out}"
+    )
+    result(data, Group(results_table(bad), line) if bad else line)
+    if without:
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _config(options: BatchOptions) -> BatchConfig:
+    from mytalk_core.data.lease import LeaseConfig
+    from pipelines.dub import BatchConfig
+
+    now = datetime.now().astimezone()
+    return BatchConfig(
+        workers=options.workers,
+        address=options.address,
+        retry=retried_classes(options.retry or [Retry.TRANSIENT]),
+        seconds=seconds_until(options.deadline, now) if options.deadline else None,
+        cpu_hours=options.max_cpu_hours,
+        lease=LeaseConfig(wait=options.wait),
+    )
+
+
+def _estimate(
+    options: BatchOptions, job: BatchJob, entries: Iterator[Entry], recipe: Mapping[str, object]
+) -> None:
+    from mytalk_core.catalogue.estimate import estimate_night, read_prices
+    from mytalk_core.catalogue.night import plan_night
+    from mytalk_core.data.ledger import Ledger
+    from mytalk_core.data.storage import open_store
+
+    prices = read_prices(options.prices) if options.prices else None
+    ledger = Ledger(open_store(job.out))
+    retry = retried_classes(options.retry or [Retry.TRANSIENT])
+    plan = plan_night(entries, ledger, recipe, retry)
+    found = estimate_night(plan, ledger, prices)
+    titles = [
+        {"id": each.title.id, "why": each.choice.value, "film": each.title.film}
+        for each in plan.chosen[:_SHOWN]
+    ]
+    data = {**asdict(found), "first_titles": titles}
+    result(data, estimate_table(found))
 
 
 def _job(options: BatchOptions | CheckOptions) -> BatchJob:
@@ -105,63 +216,6 @@ def _job(options: BatchOptions | CheckOptions) -> BatchJob:
 
     roots, private = options.allow_root or (), options.allow_private_addresses
     return batch_job(options.job, options.out, roots, private)
-
-
-def _local_folder(job: BatchJob) -> Path:
-    from mytalk_core.data.storage import is_local
-
-    if job.out and is_local(job.out):
-        return Path(job.out)
-    raise BadInputError(
-        "is a URL, but films are written to local folders only." if job.out else "is missing.",
-        reason=Reason.BAD_CONFIGURATION,
-        where=job.out or "--out",
-        remedy="Name a path with --out, or with the key `out` of the job.",
-    )
-
-
-def _entries(job: BatchJob, out: Path) -> list[Entry]:
-    """Read the catalogue and check the output folder, before models are loaded."""
-    from mytalk_core.catalogue.reading import read_catalogue
-    from mytalk_core.data.output_check import Output, check_output_folder
-    from mytalk_core.data.title_status import STATUS_FILE
-
-    check_output_folder(out, [Output(STATUS_FILE)], [job.source.url])
-    return list(read_catalogue(job.source, str(out), date.today()))
-
-
-def _dub(options: BatchOptions, entries: Sequence[Entry], out: Path) -> None:
-    """Dub the titles of a catalogue and note each result as it arrives."""
-    from mytalk_core.catalogue.title_dubber import recipe, stored_dubber
-    from mytalk_core.dubbing.models import named_models
-    from pipelines.dub import BatchConfig, dub_catalogue
-
-    made_from = recipe(named_models(None, None))
-    batches = BatchConfig(options.workers, options.address)
-    with progress(f"dubbing {len(entries)} titles", len(entries)) as advance:
-        for each in dub_catalogue(entries, out, stored_dubber, made_from, batches, note):
-            note(f"{each.status}: {each.id}  {each.message or each.warning}".rstrip())
-            advance(1)
-
-
-def _table(results: list[TitleResult]) -> Table:
-    table = Table(box=box.SIMPLE)
-    for heading in ("title", "status"):
-        table.add_column(heading)
-    for heading in ("frames", "new lips"):
-        table.add_column(heading, justify="right")
-    table.add_column("seconds", justify="right")
-    table.add_column("film or error", overflow="fold")
-    for each in results:
-        table.add_row(
-            Text(each.id),
-            Text(each.status.value, style=_COLOURS[each.status.value]),
-            str(each.frames or ""),
-            str(each.rendered_frames) if each.frames else "",
-            f"{each.seconds:.1f}" if each.seconds else "",
-            Text("; ".join(filter(None, (each.film, each.message, each.warning)))),
-        )
-    return table
 
 
 @dataclass(frozen=True)

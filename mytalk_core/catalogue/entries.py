@@ -40,6 +40,12 @@ class CatalogueTitle:
         """Address of the film without secrets."""
         return redacted(self.document["film"])
 
+    @property
+    def film_bytes(self) -> int:
+        """Size of the film as its storage states it; 0 where it does not."""
+        size = self.files.get(self.film, "").partition("-")[0]
+        return int(size) if size.isdecimal() else 0
+
 
 @dataclass(frozen=True)
 class RefusedTitle:
@@ -66,7 +72,14 @@ class RefusedTitle:
         return BadInputError(text, reason=self.reason, where=self.where)
 
 
-Entry = CatalogueTitle | RefusedTitle
+@dataclass(frozen=True)
+class UnaskedTitle:
+    """A row that was not asked for; its files were not looked at."""
+
+    number: int  # of its row, from 0
+
+
+Entry = CatalogueTitle | RefusedTitle | UnaskedTitle
 
 
 def content_id(title: CatalogueTitle, recipe: Mapping[str, object]) -> str:

@@ -8,17 +8,24 @@ import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from mytalk_core.catalogue.documents import Documents
-from mytalk_core.catalogue.entries import CatalogueTitle, Entry, RefusedTitle, written_names
+from mytalk_core.catalogue.entries import (
+    CatalogueTitle,
+    Entry,
+    RefusedTitle,
+    UnaskedTitle,
+    written_names,
+)
 from mytalk_core.catalogue.file_identities import FileIdentities
 from mytalk_core.catalogue.in_order import in_order
 from mytalk_core.catalogue.name_index import NameIndex
-from mytalk_core.catalogue.row_document import COLUMNS, DOCUMENTS, merged, row_document
+from mytalk_core.catalogue.row_document import COLUMNS, DOCUMENTS, UPDATED, merged, row_document
 from mytalk_core.data.list_access import ListAccess, is_bound, named_address
 from mytalk_core.data.names import normal_name, short_slug
 from mytalk_core.data.storage import is_local, local_file
@@ -54,7 +61,35 @@ class CatalogueSource:
     access: ListAccess = field(default_factory=ListAccess)  # what lists may name
 
 
-def read_catalogue(source: CatalogueSource, out: str, today: date) -> Iterator[Entry]:
+@dataclass(frozen=True)
+class Selection:
+    """Which rows of a catalogue are asked for."""
+
+    only: tuple[str, ...] = ()  # ids, or patterns such as `pilot_*`; empty: all
+    since: datetime | None = None  # rows without a time in their column `updated` are asked for
+
+    def is_recent(self, updated: str) -> bool:
+        """Whether a row was changed at that time or later.
+
+        Raises:
+            ValueError: the text is not a date or time.
+        """
+        if self.since is None or not updated:
+            return True
+        time = datetime.fromisoformat(updated)
+        return (time if time.tzinfo else time.astimezone()) >= self.since
+
+    def has(self, id: str) -> bool:
+        """Whether a title is asked for by its id."""
+        return not self.only or any(fnmatchcase(id, pattern) for pattern in self.only)
+
+
+EVERY_ROW = Selection()
+
+
+def read_catalogue(
+    source: CatalogueSource, out: str, today: date, selection: Selection = EVERY_ROW
+) -> Iterator[Entry]:
     """Yield the entries of a catalogue in the order of its rows, without blank ones.
 
     Paths are relative to the list; those of a specification that a row names, to it. The default
@@ -63,11 +98,12 @@ def read_catalogue(source: CatalogueSource, out: str, today: date) -> Iterator[E
     Args:
         out: absolute path or URL of the folder of the results, which titles may not read from.
         today: decides which consents have expired.
+        selection: the files of other rows are not looked at.
 
     Raises:
         BadInputError, StorageError: as `read_rows`.
     """
-    reader = _Reader(source, out, today)
+    reader = _Reader(source, out, today, selection)
     rows = enumerate(read_rows(source.url, COLUMNS))
     with NameIndex() as index, ThreadPoolExecutor(_THREADS, "catalogue") as threads:
         for draft in in_order(threads, lambda each: reader.draft(*each), rows):
@@ -87,6 +123,7 @@ class _Draft:
     public_only: set[str] = field(default_factory=set)
     problems: list[TitleProblem] = field(default_factory=list)
     errors: list[MytalkError] = field(default_factory=list)  # that made problems
+    asked: bool = True
 
     def add(self, where: str, error: MytalkError) -> None:
         """Add the problem of a file."""
@@ -99,8 +136,10 @@ class _Draft:
 class _Reader:
     """Makes drafts of rows, from any number of threads."""
 
-    def __init__(self, source: CatalogueSource, out: str, today: date) -> None:
-        self._source = source
+    def __init__(
+        self, source: CatalogueSource, out: str, today: date, selection: Selection
+    ) -> None:
+        self._source, self._selection = source, selection
         self._list = _absolute(source.url)
         self._out, self._today = _real(out), today
         self._documents = Documents(source.access)
@@ -114,21 +153,30 @@ class _Reader:
             draft.errors.append(row.error)
             return draft
         values = {name: value for name, value in row.values.items() if value}
+        try:
+            draft.asked = self._selection.is_recent(values.get(UPDATED, ""))
+        except ValueError:
+            what = f"is {values[UPDATED]}, which is not a date"
+            draft.problems.append(TitleProblem(UPDATED, what, "Write it as 2026-11-30."))
+        if not draft.asked:
+            return draft
         defaults = self._placed(draft, self._source.defaults, self._source.base)
         parts = [self._part(draft, key, values[key]) for key in DOCUMENTS if key in values]
         own = self._placed(draft, row_document(values), self._list)
         specification = self._specification(draft, values.get("title", ""))
         document = merged(defaults, specification, *parts, own)
         draft.id = _id(document, values.get("title", ""))
+        draft.asked = self._selection.has(draft.id)
         output = str(own.get("output") or "")
         inherited = PurePosixPath(str(document.get("output") or ""))
         draft.output = output or f"{draft.id}/{inherited.name or f'{draft.id}.mp4'}"
         draft.document = {
             key: value for key, value in document.items() if key not in ("id", "output")
         }
-        if not any(each.where in ("title", *DOCUMENTS) for each in draft.problems):
-            self._check_content(draft)  # else half of what is wrong would follow from that
-        self._check_files(draft)
+        if draft.asked:
+            if not any(each.where in ("title", *DOCUMENTS) for each in draft.problems):
+                self._check_content(draft)  # else half of what is wrong would follow from that
+            self._check_files(draft)
         return draft
 
     def _specification(self, draft: _Draft, text: str) -> dict[str, Any]:
@@ -199,12 +247,15 @@ class _Reader:
 def _entry(draft: _Draft, index: NameIndex) -> Entry:
     """The entry of a draft, once its names are compared with those of earlier rows."""
     problems = list(draft.problems)
-    # Of several names that a title writes, two collide only where the films do, or nearly.
     for key, name in (("id", draft.id), ("output", draft.output)):
         first = index.first_place(key, name, draft.where) if name else draft.where
         if first != draft.where:
             remedy = f"Give each title its own {key}."
             problems.append(TitleProblem(key, f"is {name}, as in {first}", remedy))
+            if name == draft.id:  # its output may collide for no other reason
+                break
+    if not draft.asked:
+        return UnaskedTitle(draft.number)
     if not problems:
         return CatalogueTitle(
             draft.number,

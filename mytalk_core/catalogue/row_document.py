@@ -14,6 +14,9 @@ from mytalk_core.dubbing.title_schema import title_schema
 DOCUMENTS = ("cast", "consent")
 """Columns that name a file, which has the key of the same name."""
 
+UPDATED = "updated"
+"""The column with the date, or date and time, of the last change of a row."""
+
 _NESTED = ("range", "options")  # keys of which rows, specifications and defaults add up
 
 
@@ -23,7 +26,7 @@ def _columns() -> Columns:
     plain = [key for key in keys if key not in _NESTED]
     return Columns(
         required=(),
-        optional=("title", *plain, *nested),
+        optional=("title", UPDATED, *plain, *nested),
         groups=("dub",),
         any_of=("title", "film"),
     )
@@ -40,7 +43,7 @@ def row_document(values: Mapping[str, str]) -> dict[str, Any]:
     """
     document: dict[str, Any] = {}
     for name, text in values.items():
-        if not text or name == "title" or name in DOCUMENTS:
+        if not text or name in ("title", UPDATED, *DOCUMENTS):
             continue
         key, dot, within = name.partition(".")
         if not dot:

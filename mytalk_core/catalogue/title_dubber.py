@@ -1,25 +1,27 @@
 """Dub the titles of a catalogue one after the other, in one process that keeps its models."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from mytalk_core.catalogue.delivery import DubbedTitle, DubProgress
 from mytalk_core.catalogue.entries import CatalogueTitle
 from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.fetch import local_copy
 from mytalk_core.data.model_store import model
 from mytalk_core.data.recipe import ResultKind, checksums, made_with
 from mytalk_core.data.retrying import while_waiting
-from mytalk_core.data.title_status import DubbedTitle
 from mytalk_core.data.web_access import public_addresses_only
 from mytalk_core.dubbing.config import DubConfig
 from mytalk_core.dubbing.inline_runner import InlineRunner
+from mytalk_core.dubbing.making import Effort
 from mytalk_core.dubbing.models import JUDGE, NamedModels, model_digests, named_models
 from mytalk_core.dubbing.monitor import Monitor
 from mytalk_core.dubbing.notes import title_notes
 from mytalk_core.dubbing.opening import open_title
+from mytalk_core.dubbing.piece_drawing import DRAW
 from mytalk_core.dubbing.title import (
     dub_title,
     length_warning,
@@ -43,17 +45,22 @@ class TitleDubber:
         self._artifacts = artifacts
         self._tools = DubTools(models.here())
 
-    def __call__(self, row: CatalogueTitle, film: Path, beat: Callable[[], None]) -> DubbedTitle:
-        """Dub one title into `film`, with its report beside it; call `beat` on progress.
+    def __call__(self, row: CatalogueTitle, film: Path, progress: DubProgress) -> DubbedTitle:
+        """Dub one title into `film`, with its report beside it.
 
         Raises:
             BadInputError, ModelError, OutputError: as `open_title` and `dub_title`.
             StorageError: as `local_copy`.
         """
-        with self._artifacts.in_use(), while_waiting(beat), _local_files(row) as files:
+
+        def made(stage: str, key: str, effort: Effort) -> None:
+            if stage == DRAW.name:
+                progress.drawn(key, effort.seconds, effort.units)
+
+        with self._artifacts.in_use(), while_waiting(progress.beat), _local_files(row) as files:
             spec, _ = specified(row.document, row.id, film, files.__getitem__)
             title = open_title(spec, self._artifacts)
-            runner = InlineRunner(self._artifacts, self._tools, lambda *_: beat())
+            runner = InlineRunner(self._artifacts, self._tools, lambda *_: progress.beat(), made)
             config, digests = title_config(spec.options), model_digests(self._models)
             context = TitleContext(runner, title.film, config, digests)
             result = dub_title(context, title, film, Monitor())
@@ -66,8 +73,8 @@ class TitleDubber:
         )
         return DubbedTitle(
             result.film,
-            result.page,
             result.frames,
+            float(result.duration),
             "; ".join(filter(None, warnings)),
             result.rendered_frames,
             {reason.value: frames for reason, frames in result.left_alone.items()},

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mytalk_core.data.lease import is_lease
 from mytalk_core.data.manifest import MANIFEST_SCHEMA
 from mytalk_core.data.output_check import Output
-from mytalk_core.data.run_lock import is_lock
 from mytalk_core.data.splits import SPLITS, Split
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.output import atomic_path, cannot_be_written, make_folder
@@ -157,7 +157,7 @@ def start(
 
 def _make_room(folder: CuratedFolder, configuration_id: str) -> None:
     there = folder.root.iterdir() if folder.root.exists() else iter(())
-    occupied = any(not is_lock(path.name) for path in there)
+    occupied = any(not is_lease(path.name) for path in there)
     held = _record(folder.started)
     if not occupied or held.get("configuration_id") == configuration_id:
         return

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mytalk_core.data.curated import CuratedFolder, occupied_error
-from mytalk_core.data.run_lock import is_lock
+from mytalk_core.data.lease import is_lease
 from mytalk_core.data.storage import Store
 from mytalk_core.errors import BadInputError
 from mytalk_core.media.output import temporary_root, work_folder
@@ -39,7 +39,7 @@ def uploaded(store: Store) -> Iterator[CuratedFolder]:
 
 def _fetch_records(store: Store, folder: CuratedFolder) -> None:
     if not store.exists(folder.started.name):
-        if any(not is_lock(name) for name in store.names()):
+        if any(not is_lease(name) for name in store.names()):
             raise occupied_error(store.url)
         return
     for path in (folder.started, folder.funnel, folder.completed):
@@ -48,7 +48,9 @@ def _fetch_records(store: Store, folder: CuratedFolder) -> None:
 
 
 def _upload(store: Store, folder: CuratedFolder) -> None:
-    files = [path for path in folder.root.rglob("*") if path.is_file() and not is_lock(path.name)]
+    files = [path for path in folder.root.rglob("*") if path.is_file()]
     for path in sorted(files, key=lambda path: (path == folder.completed, path)):
-        with store.publish(path.relative_to(folder.root).as_posix()) as temporary:
-            shutil.copyfile(path, temporary)
+        name = path.relative_to(folder.root).as_posix()
+        if not is_lease(name):
+            with store.publish(name) as temporary:
+                shutil.copyfile(path, temporary)

@@ -58,6 +58,7 @@ _ABSENT_STATUS = frozenset({404, 410})
 # Timeouts, conflicts, too many requests; statuses from 500 on are transient except for two.
 _TRANSIENT_STATUS = frozenset({408, 409, 423, 425, 429})
 _PERMANENT_STATUS = frozenset({501, 505})
+_CONDITION_FAILED = 412
 # S3 error codes that come with status 400 although a retry may succeed.
 _TRANSIENT_S3_CODES = frozenset({"RequestTimeout", "BadDigest", "IncompleteBody", "SlowDown"})
 # By name, because the packages that define them may not be installed.
@@ -145,6 +146,14 @@ def with_retries(action: Callable[[], _T], where: str, retry: RetryConfig | None
         if failure is Failure.OURS:
             raise
         raise typed_error(failure, error, where) from error
+
+
+def is_taken(error: BaseException) -> bool:
+    """Return whether a storage refused a write because a file of that name exists."""
+    return any(
+        isinstance(each, FileExistsError) or _http_status(each) == _CONDITION_FAILED
+        for each in _causes(error)
+    )
 
 
 def typed_error(failure: Failure, error: Exception, where: str) -> MytalkError:

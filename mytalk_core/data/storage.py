@@ -1,8 +1,8 @@
 """Storage of files in a folder or object store; a file appears under its name when complete."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,10 +10,16 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 import fsspec
 
-from mytalk_core.data.retrying import RetryConfig, with_retries
+from mytalk_core.data.retrying import RetryConfig, is_taken, with_retries
 from mytalk_core.data.web_access import web_options
 from mytalk_core.errors import BadInputError, OutputError, Reason
-from mytalk_core.media.output import atomic_path, make_folder, temporary_root, work_folder
+from mytalk_core.media.output import (
+    atomic_path,
+    create_file,
+    make_folder,
+    temporary_root,
+    work_folder,
+)
 
 # Protocols for footage and results. Others of fsspec run commands or follow addresses in indexes.
 _READ_ONLY = frozenset({"http", "https"})
@@ -278,13 +284,41 @@ class Store:
                 yield temporary
             try:
                 self._with_retries(lambda: system.put_file(str(finished), remote), name)
-            except BadInputError as error:  # no such bucket, or no right to write there
-                raise OutputError(
-                    f"cannot be written: {error.what}",
-                    reason=Reason.OUTPUT_NOT_WRITABLE,
-                    where=self._where(name),
-                    remedy="Check that the bucket exists and that you may write there.",
-                ) from error
+            except BadInputError as error:
+                raise self._not_writable(name, error) from error
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a small file unless one of this name exists; return whether this call wrote it.
+
+        Of several writers at once one succeeds: a local file is linked to its name when it is
+        complete, also on NFS; an object store is asked on the condition that the name is free.
+
+        Args:
+            content: different for every writer. An answer may be lost, and a retry then finds the
+                file that it wrote itself.
+
+        Raises:
+            OutputError: as `publish`.
+            StorageError: STORAGE_ERROR.
+        """
+        path = self.local_path(name)
+        if path is not None:
+            return create_file(path, content)
+        system, remote = self._remote(name)
+
+        def put() -> bool:
+            try:
+                system.pipe_file(remote, content, mode="create")
+            except Exception as error:
+                if is_taken(error):
+                    return False
+                raise
+            return True
+
+        try:
+            return self._with_retries(put, name) or self._is(name, content)
+        except BadInputError as error:
+            raise self._not_writable(name, error) from error
 
     def remove(self, name: str) -> None:
         """Remove a file if it exists.
@@ -313,6 +347,34 @@ class Store:
         _check_name(name)
         return local_file(self.url) / name if is_local(self.url) else None
 
+    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """Yield the names of complete files that start with `prefix`, and their bytes, unsorted."""
+        path = local_file(self.url) if is_local(self.url) else None
+        for name in self.names(prefix) if path else ():
+            with suppress(FileNotFoundError):
+                yield name, (cast(Path, path) / name).stat().st_size
+        if path is None:
+            root = remote_file(self.url)[1].rstrip("/")
+            for name, info in self._found(prefix.rpartition("/")[0]).items():
+                name = name.removeprefix(f"{root}/")
+                if name.startswith(prefix) and not _has_hidden_part(name):
+                    yield name, int(info["size"])
+
+    def _is(self, name: str, content: bytes) -> bool:
+        try:
+            return self.read(name) == content
+        except BadInputError:  # removed meanwhile
+            return False
+
+    def _not_writable(self, name: str, error: BadInputError) -> OutputError:
+        """The error where there is no such bucket, or no right to write there."""
+        return OutputError(
+            f"cannot be written: {error.what}",
+            reason=Reason.OUTPUT_NOT_WRITABLE,
+            where=self._where(name),
+            remedy="Check that the bucket exists and that you may write there.",
+        )
+
     def _remote(self, name: str) -> tuple[Any, str]:
         system, root = remote_file(self.url)
         return system, f"{root.rstrip('/')}/{name}"
@@ -328,16 +390,19 @@ class Store:
             here = local_file(self.url)
             files = (path for path in (here / folder).rglob("*") if path.is_file())
             return [path.relative_to(here).as_posix() for path in files]
+        root = remote_file(self.url)[1].rstrip("/")
+        return [path.removeprefix(f"{root}/") for path in self._found(folder)]
+
+    def _found(self, folder: str) -> Mapping[str, Mapping[str, Any]]:
+        """The objects below a folder with what the storage states of them."""
         system, root = remote_file(self.url)
-        root = root.rstrip("/")
-        start = f"{root}/{folder}" if folder else root
+        start = f"{root.rstrip('/')}/{folder}".rstrip("/")
         try:
-            found = self._with_retries(lambda: list(system.find(start)), folder)
+            return self._with_retries(lambda: dict(system.find(start, detail=True)), folder)
         except BadInputError as error:
             if error.reason is Reason.NOT_FOUND:
-                return []
+                return {}
             raise
-        return [path.removeprefix(f"{root}/") for path in found]
 
 
 def open_store(url: str | Path) -> Store:

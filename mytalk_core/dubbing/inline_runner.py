@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
 from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.stage_rates import StageRates
 from mytalk_core.dubbing.making import (
+    Effort,
     artifact_key,
     made_artifact,
     make_artifact,
@@ -30,8 +32,16 @@ class InlineRunner:
     Work in `Artifacts.in_use`, so that other runs keep what this one uses.
     """
 
-    def __init__(self, artifacts: Artifacts, tools: DubTools, progress: Progress) -> None:
+    def __init__(
+        self,
+        artifacts: Artifacts,
+        tools: DubTools,
+        progress: Progress,
+        made: Callable[[str, str, Effort], None] = lambda stage, key, effort: None,
+    ) -> None:
+        """Args: the store; networks; and who is told of progress, and of every artifact made."""
         self._artifacts = artifacts
+        self._tell = made
         self._tools = tools
         self._progress = progress
         self._rates = StageRates(artifacts.root)
@@ -69,4 +79,5 @@ class InlineRunner:
         self._rates.add(stage.name, effort.seconds, effort.units)
         self._rates.save()
         self._account.made(stage.name, key, effort.seconds)
+        self._tell(stage.name, key, effort)
         return made_artifact(self._artifacts, stage, key)

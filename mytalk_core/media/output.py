@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mytalk_core.errors import BadInputError, OutputError, Reason
@@ -51,6 +51,34 @@ def atomic_path(final: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise cannot_be_written(final, error) from error
+
+
+def create_file(final: Path, content: bytes) -> bool:
+    """Write a file unless one of its name exists; return whether this call wrote it.
+
+    The complete file is linked to its name, which one of several processes can do, also on NFS.
+
+    Raises:
+        OutputError: as `atomic_path` and `make_folder`, also where the file system has no links.
+    """
+    temporary = final.with_name(part_name(final))
+    try:
+        while True:
+            make_folder(final.parent)
+            with suppress(FileNotFoundError):  # another process removed the empty folder
+                temporary.write_bytes(content)
+                break
+        try:
+            _flush_to_disk(temporary)
+            os.link(temporary, final)
+        except FileExistsError:
+            # The answer of a network file system may be lost: the link is there all the same.
+            return temporary.stat().st_nlink == 2
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_be_written(final, error) from error
+    return True
 
 
 @contextmanager

@@ -48,7 +48,9 @@ def subcommands(command: Any) -> dict[str, Any]:
 
 def flags_of(command: Any) -> set[str]:
     """Return the options of one command, `--help` included."""
-    return {"--help", "-h"} | {flag for each in command.params for flag in each.opts}
+    return {"--help", "-h"} | {
+        flag for each in command.params for flag in (*each.opts, *each.secondary_opts)
+    }
 
 
 def fault(line: str) -> str | None:

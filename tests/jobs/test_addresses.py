@@ -13,7 +13,9 @@ from jobs.app import run
 from jobs.commands import adapt, align, batch, dub, evaluate
 from mytalk_core.appearance.checkpoint import save_renderer
 from mytalk_core.appearance.renderer import SIZES, Renderer
+from mytalk_core.data.ledger import Ledger, RunStart
 from mytalk_core.data.manifest import write_manifest
+from mytalk_core.data.storage import open_store
 from mytalk_core.dubbing.models import NamedModels
 from mytalk_core.evaluation.sections import Section
 from mytalk_core.speech.transcript import Transcript
@@ -81,7 +83,10 @@ ARGUMENTS = {
     "dub: renderer weights": Argument(f"{DUB} --renderer {{}}", WEIGHTS, REFUSED, REFUSED),
     "dub: out": Argument("dub film.mp4 speech.wav --out {}", "new.mp4", REFUSED, REFUSED),
     "batch: catalogue": Argument(f"batch {{}} {OUT}", "catalogue.csv", STARTED, STARTED),
-    "batch: out": Argument("batch catalogue.csv --out {}", "new", REFUSED, REFUSED),
+    "batch: out": Argument("batch catalogue.csv --out {}", "new", STARTED, REFUSED),
+    "status: run": Argument("status {}", "dubbed", 0, REFUSED),
+    "report: run": Argument("report {}", "dubbed", 0, REFUSED),
+    "cancel: run": Argument("cancel {}", "dubbed", 0, REFUSED),
     "align: speech": Argument("align {}", "speech.wav", REFUSED, REFUSED),
     "align: script": Argument("align speech.wav --script {}", "lines.srt", REFUSED, REFUSED),
     "align: out": Argument("align speech.flac --out {}", "new.json", 0, REFUSED, ("",)),
@@ -116,6 +121,7 @@ def inputs(
     (folder / "catalogue.csv").write_text("film,dub,language\nfilm.mp4,speech.wav,en\n")
     spec = "language: en\nfilm: film.mp4\ndub: speech.wav\noutput: title.mp4\n"
     (folder / "title.yaml").write_text(spec)
+    Ledger(open_store(folder / "dubbed")).begin(RunStart(0, "now", "a test", "list.csv", "1"))
     (folder / "words").mkdir()
     write_manifest(folder / "manifest.parquet", [])
     write_curated(folder / "data", {"train": ["ann"], "val": ["jo"], "test": ["kim"]}, clips=1)

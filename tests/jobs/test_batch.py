@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from jobs.app import run
-from jobs.commands.batch import _table
 from mytalk_core.catalogue import title_dubber
+from mytalk_core.catalogue.delivery import DubbedTitle, DubProgress
 from mytalk_core.catalogue.entries import CatalogueTitle
-from mytalk_core.data.title_status import DubbedTitle, TitleStatus, read_status
+from mytalk_core.data.ledger import Ledger
+from mytalk_core.data.storage import open_store
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.decode import iter_frames
 
@@ -21,14 +21,13 @@ pytestmark = pytest.mark.usefixtures("two_cpus")
 def stand_in():
     """Replaces `stored_dubber`: a film is a copy of its speech; a film called empty fails."""
 
-    def dub(row: CatalogueTitle, film: Path, beat) -> DubbedTitle:
+    def dub(row: CatalogueTitle, film: Path, progress: DubProgress) -> DubbedTitle:
         if Path(row.film).stem == "empty":
             raise BadInputError("is empty.", reason=Reason.EMPTY_FILE, where=row.film)
         film.write_bytes(Path(row.document["dub"]).read_bytes())
-        report = film.with_name(film.name + ".report.html")
-        report.touch()
+        film.with_name(film.name + ".report.html").touch()
         warning = "the speech sounds like de" if row.language == "fr" else ""
-        return DubbedTitle(film, report, frames=25, warning=warning)
+        return DubbedTitle(film, frames=25, warning=warning)
 
     return dub
 
@@ -52,15 +51,13 @@ def catalogue(folder: Path, *lines: str) -> str:
 def test_success_is_exit_code_0_and_a_second_run_does_nothing(folder, capsys):
     arguments = ["batch", catalogue(folder, "film.mp4,en.wav,en"), "--out", str(folder / "out")]
     assert run(arguments) == 0
-    first = capsys.readouterr()
-    assert "film_en/film_en.mp4" in first.out
-    assert "1 ok" in first.out
+    assert "1 ok, 0 failed" in capsys.readouterr().out
     film = folder / "out/film_en/film_en.mp4"
     assert film.read_text() == "en.wav"
 
     made = film.stat().st_mtime_ns
-    assert run(arguments) == 0
-    assert "1 skipped-as-done" in capsys.readouterr().out
+    assert run(["batch", "run", *arguments[1:]]) == 0
+    assert "0 ok, 0 failed, 1 finished before" in capsys.readouterr().out
     assert film.stat().st_mtime_ns == made
 
 
@@ -72,24 +69,71 @@ def test_failed_titles_are_exit_code_1_with_reasons(folder, capsys):
         "film.mp4,en.wav,en,,../up",
     )
     out = folder / "out"
-    assert run(["--json", "batch", catalogue(folder, *lines), "--out", str(out)]) == 1
+    arguments = ["--json", "batch", catalogue(folder, *lines), "--out", str(out)]
+    assert run(arguments) == 1
     summary = json.loads(capsys.readouterr().out)
 
-    assert summary["counts"] == {"ok": 1, "failed": 3}
-    titles = {each["id"]: each for each in summary["titles"]}
+    assert (summary["ended"]["ok"], summary["ended"]["failed"]) == (1, 3)
+    titles = {each["id"]: each for each in summary["attention"]}
     assert titles["film_fr"]["warning"] == "the speech sounds like de"
     assert titles["empty_en"]["reason"] == "empty_file"
     assert "none.wav" in titles["film_en"]["message"]
-    assert titles["../up"]["reason"] == "bad_catalogue"
+    assert titles["up@4"]["reason"] == "bad_catalogue"
     assert not (folder / "up").exists()
-    rows = read_status(out)
-    assert str(out / "status.parquet") == summary["status"]
-    assert [row.id for row in rows] == ["film_fr", "empty_en", "film_en", "../up"]
-    console = Console(width=200)
-    with console.capture() as shown:
-        console.print(_table(rows))  # as without --json
-    assert "sounds like de" in shown.get()
-    assert "is empty." in shown.get()
+    assert run(arguments) == 1  # the films are still missing
+    again = json.loads(capsys.readouterr().out)
+    assert (again["run"]["failed_before"], again["ended"]["ok"]) == (1, 0)
+
+
+def test_status_report_and_cancel_read_the_ledger(folder, capsys):
+    lines = ("film.mp4,fr.wav,fr", "empty.mp4,en.wav,en", "film.mp4,en.wav,en")
+    out = str(folder / "out")
+    assert run(["batch", catalogue(folder, *lines), "--out", out]) == 1
+    for path in (folder / "out").glob("*_*"):  # nothing else is needed
+        path.rename(folder / path.name)
+    capsys.readouterr()
+
+    assert run(["--json", "status", out]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["ok"], found["failed"], found["left"]) == (2, {"bad_input": 1}, 0)
+    assert (found["running"], found["ended"]["why"]) == (False, "finished")
+    assert run(["status", out]) == 0
+    assert "run 1, ended" in capsys.readouterr().out
+
+    assert run(["--json", "report", out]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["titles"], found["ok"], found["warnings"]) == (3, 2, 1)
+    assert found["by_reason"] == {"empty_file": 1}
+    assert found["by_language"] == {"en": {"ok": 1, "failed": 1}, "fr": {"ok": 1}}
+    assert {each["id"] for each in found["attention"]} == {"film_fr", "empty_en"}
+    assert run(["report", out]) == 0
+    shown = capsys.readouterr().out
+    assert "1 bad_input" in shown and "empty_en" in shown
+    assert run(["report", out, "--open"]) == 2
+
+    assert run(["cancel", out]) == 0
+    assert "has ended" in capsys.readouterr().out
+    for command in ("status", "report", "cancel"):
+        assert run([command, str(folder)]) == 2
+        assert "no ledger" in capsys.readouterr().err
+
+
+def test_a_choice_of_titles_and_a_dry_run(folder, capsys):
+    path = folder / "catalogue.csv"
+    rows = ("film.mp4,en.wav,en,new,2026-11-30", "film.mp4,en.wav,en,old,2026-01-01")
+    path.write_text("\n".join(["film,dub,language,id,updated", *rows]))
+    out = folder / "out"
+    arguments = ["--json", "batch", str(path), "--out", str(out)]
+    assert run([*arguments, "--dry-run", "--since", "2026-11-01"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["titles"], found["to_dub"], found["unasked"]) == (2, 1, 1)
+    assert [each["id"] for each in found["first_titles"]] == ["new"]
+    assert not out.exists()
+    assert run([*arguments, "--only", "n*"]) == 0
+    assert run([*arguments[1:], "--dry-run"]) == 0
+    assert run([*arguments, "--deadline", "yesterday"]) == 2
+    assert "1 finished before" in capsys.readouterr().out
+    assert sorted(Ledger(open_store(out)).titles().known()) == ["new"]
 
 
 def test_a_film_is_never_overwritten(folder, capsys):
@@ -107,8 +151,10 @@ def test_a_job_has_catalogue_and_folder(folder, capsys):
     job = folder / "job.yaml"
     job.write_text("catalogue: catalogue.csv\nout: out\ndefaults: {language: de}\n")
     assert run(["--json", "batch", str(job)]) == 0
-    assert json.loads(capsys.readouterr().out)["titles"][0]["language"] == "de"
+    assert json.loads(capsys.readouterr().out)["ended"]["ok"] == 1
     assert (folder / "out/a/a.mp4").is_file()
+    (done,) = Ledger(open_store(folder / "out")).titles().latest()
+    assert done.language == "de"
 
 
 def test_a_check_shows_every_problem_and_dubs_nothing(folder, capsys):
@@ -178,11 +224,11 @@ def test_a_real_title_is_dubbed_by_the_stored_models(tmp_path, capsys, run_ffmpe
         str(out),
     ]
     assert run(arguments) == 0
-    (title_row,) = json.loads(capsys.readouterr().out)["titles"]
+    assert json.loads(capsys.readouterr().out)["ended"]["ok"] == 1
 
     frames = sum(1 for _ in iter_frames(tmp_path / "film.mp4"))
-    assert sum(1 for _ in iter_frames(out / title_row["film"])) == frames
-    (row,) = read_status(out)
-    assert (row.status, row.frames) == (TitleStatus.OK, frames)
-    assert row.rendered_frames > 0.6 * frames
-    assert "data:image/jpeg" in (out / row.report).read_text(encoding="utf-8")
+    (done,) = Ledger(open_store(out)).titles().latest()
+    assert sum(1 for _ in iter_frames(out / done.output)) == done.frames == frames
+    assert done.rendered_frames > 0.6 * frames
+    assert done.segments > 0 and done.cpu_seconds > 0
+    assert "data:image/jpeg" in (out / done.report).read_text(encoding="utf-8")

@@ -55,8 +55,8 @@ CASES = {
         "film.safetensors",
     ),
     "batch: the catalogue": (
-        lambda f: ["batch", "status.parquet", "--out", str(_as_catalogue(f).parent)],
-        "status.parquet",
+        lambda f: ["batch", "ledger/list.parquet", "--out", str(_as_catalogue(f).parents[1])],
+        "ledger/list.parquet",
     ),
     "preprocess: the list": (
         lambda _: ["preprocess", "manifest.parquet", "--out", "."],
@@ -109,7 +109,8 @@ CASES = {
 
 
 def _as_catalogue(folder: Path) -> Path:
-    path = folder / "status.parquet"
+    path = folder / "ledger/list.parquet"
+    path.parent.mkdir()
     row = {"film": "film.mp4", "dub": "speech.wav", "language": "en", "id": "title"}
     pq.write_table(pa.Table.from_pylist([row]), path)
     return path

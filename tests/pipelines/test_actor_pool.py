@@ -8,12 +8,13 @@ from pathlib import Path
 
 import ray
 
+from mytalk_core.catalogue.delivery import DubbedTitle, DubProgress
 from mytalk_core.catalogue.entries import CatalogueTitle
-from mytalk_core.data.title_status import DubbedTitle, TitleStatus
+from mytalk_core.data.ledger import TitleStatus
 from mytalk_core.errors import ErrorClass, ModelError, MytalkError, Reason, StorageError
 from pipelines.actor_pool import ActorPool, PoolConfig, Shape, Task, settle_any
 from pipelines.cluster import machines
-from pipelines.dub import dub_catalogue
+from pipelines.dub import Batch, catalogue_run
 from pipelines.resources import Machine, Resources
 from tests.catalogue_titles import catalogue_title
 
@@ -102,14 +103,13 @@ def test_transient_errors_are_retried_and_others_end_only_their_task(two_machine
 
 
 def make_dubber(journal: Path):
-    def dub(row: CatalogueTitle, film: Path, beat) -> DubbedTitle:
+    def dub(row: CatalogueTitle, film: Path, progress: DubProgress) -> DubbedTitle:
         with journal.open("a") as lines:
             lines.write(f"{row.id} {os.getpid()}\n")
         time.sleep(1.0)
         film.write_text(row.id)
-        report = film.with_name(film.name + ".report.html")
-        report.touch()
-        return DubbedTitle(film, report, frames=25)
+        film.with_name(film.name + ".report.html").touch()
+        return DubbedTitle(film, frames=25)
 
     return dub
 
@@ -123,10 +123,12 @@ def test_a_catalogue_is_complete_after_the_loss_of_a_machine(two_machines, tmp_p
         speech.write_text(str(number))
         rows.append(catalogue_title(f"t{number}", film, speech, number))
     results = []
-    for result in dub_catalogue(rows, tmp_path / "out", partial(make_dubber, journal), {}):
-        if not results:
-            two_machines.lose()
-        results.append(result)
+    batch = Batch("list.csv", str(tmp_path / "out"), partial(make_dubber, journal), {})
+    with catalogue_run(batch, rows) as run:
+        for result in run.results():
+            if not results:
+                two_machines.lose()
+            results.append(result)
     assert {result.id for result in results} == {row.id for row in rows}
     assert {result.status for result in results} == {TitleStatus.OK}
     assert len({line.split()[1] for line in journal.read_text().splitlines()}) >= 2

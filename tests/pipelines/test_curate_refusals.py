@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from mytalk_core.curation.decisions import CurateConfig
-from mytalk_core.data.run_lock import run_lock
+from mytalk_core.data.lease import held_lease
 from mytalk_core.data.splits import SplitConfig
 from mytalk_core.data.storage import open_store
 from mytalk_core.errors import BadInputError, OutputError, Reason
@@ -63,7 +63,7 @@ def test_a_file_that_cannot_be_written_is_an_output_error(manifest: Path, finish
 
 def test_a_second_run_on_the_same_folder_is_refused(tmp_path):
     folder = tmp_path / "out"
-    with run_lock(open_store(folder)), pytest.raises(BadInputError) as refusal:
+    with held_lease(open_store(folder)), pytest.raises(BadInputError) as refusal:
         curate([], folder, CurateConfig())
     assert refusal.value.reason is Reason.OUTPUT_IN_USE
     assert list(folder.iterdir()) == []

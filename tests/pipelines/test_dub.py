@@ -2,58 +2,79 @@
 
 import math
 import os
+import threading
 import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import fsspec
 import pytest
+import ray
 
+from mytalk_core.catalogue.delivery import DubbedTitle, DubProgress
 from mytalk_core.catalogue.entries import CatalogueTitle, Entry, RefusedTitle
-from mytalk_core.data.run_lock import run_lock
+from mytalk_core.catalogue.run_status import StatusReader
+from mytalk_core.data.lease import LeaseConfig, held_lease
+from mytalk_core.data.ledger import LEASE, Ledger, RunEnd, TitleRecord, TitleStatus
 from mytalk_core.data.storage import open_store
-from mytalk_core.data.title_status import DubbedTitle, TitleStatus, read_status
 from mytalk_core.dubbing.title_problems import TitleProblem
-from mytalk_core.errors import BadInputError, ErrorClass, ModelError, OutputError, Reason
+from mytalk_core.errors import (
+    BadInputError,
+    ErrorClass,
+    ModelError,
+    OutputError,
+    Reason,
+    StorageError,
+)
 from mytalk_core.media.leftovers import part_name
-from pipelines.dub import DUBBER, BatchConfig, dub_catalogue, worker_shape
+from pipelines.actor_pool import PoolConfig
+from pipelines.dub import DUBBER, Batch, BatchConfig, catalogue_run, worker_shape
 from pipelines.resources import Machine, Resources
 from tests.catalogue_titles import catalogue_title
 
 RECIPE = {"weights": "abc"}
+QUICK = BatchConfig(
+    worker=Resources(DUBBER.cpus, stall_seconds=600.0),
+    retries=PoolConfig(chances=2, retry_seconds=(0.1, 0.1)),
+    lease=LeaseConfig(seconds=30.0, watch_seconds=0.05),
+)
 
 
 pytestmark = pytest.mark.usefixtures("two_cpus")
 
 
 def make_dubber(journal: Path):
-    """A dubber that fails as the video's name says and writes each attempt to `journal`."""
+    """A dubber that fails as the film's name says and writes each attempt to `journal`."""
 
-    def dub(row: CatalogueTitle, film: Path, beat) -> DubbedTitle:
+    def dub(row: CatalogueTitle, film: Path, progress: DubProgress) -> DubbedTitle:
         with journal.open("a") as lines:
             lines.write(f"{row.id}\n")
         kind = Path(row.film).stem
+        attempts = journal.read_text().splitlines().count(row.id)
         if kind == "bad":
             raise BadInputError("has no face.", reason=Reason.NO_FACE, where=row.film)
+        if kind == "down" or (kind == "down_once" and attempts == 1):
+            raise StorageError("no answer.", reason=Reason.STORAGE_ERROR, where=row.film)
         if kind == "hung":
             time.sleep(3600)  # as a decoder that waits for bytes
         if kind == "slow":  # outlives the first worker of the hung title "a", then some seconds
             deadline = math.inf
             while time.monotonic() < deadline:
                 time.sleep(0.1)
-                beat()
+                progress.beat()
                 if deadline == math.inf and journal.read_text().splitlines().count("a") == 2:
                     deadline = time.monotonic() + 2
         if kind == "bug":
             raise KeyError("missing key")
-        attempts = journal.read_text().splitlines().count(row.id)
         if kind == "deadly" or (kind == "deadly_once" and attempts == 1):
             film.with_name(part_name(film)).write_bytes(b"half a film")
             os._exit(9)
+        progress.drawn(f"key-{row.id}", 0.5, 25)
         film.write_bytes(Path(row.document["dub"]).read_bytes())
-        report = film.with_name(film.name + ".report.html")
-        report.write_text("report")
-        left_alone = {"mouth_outside": 5}
-        return DubbedTitle(film, report, 25, f"warning of {kind}", 20, left_alone)
+        film.with_name(film.name + ".report.html").write_text("report")
+        return DubbedTitle(film, 25, 1.0, f"warning of {kind}", 20, {"mouth_outside": 5})
 
     return dub
 
@@ -61,25 +82,34 @@ def make_dubber(journal: Path):
 class Run:
     """A catalogue, its folder, and the titles that were started."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.out = folder / "out"
+    def __init__(self, folder: Path, out: str) -> None:
+        self.folder, self.out = folder, out
+        self.store = open_store(out)
+        self.ledger = Ledger(self.store)
         self.journal = folder / "journal"
         self.journal.touch()
 
     def row(self, name: str, kind: str = "good") -> CatalogueTitle:
-        video, speech = self.folder / f"{kind}.mp4", self.folder / f"{name}.wav"
-        for path in (video, speech):
+        film, dub = self.folder / f"{kind}.mp4", self.folder / f"{name}.wav"
+        for path in (film, dub):
             if not path.exists():
                 path.write_text(f"content of {path.name}")
-        return catalogue_title(name, video, speech)
+        return catalogue_title(name, film, dub)
 
-    def __call__(self, *entries: Entry, recipe=RECIPE, workers=None, stall_seconds=600.0):
-        make = partial(make_dubber, self.journal)
-        needs = Resources(DUBBER.cpus, stall_seconds=stall_seconds)
-        config = BatchConfig(workers, worker=needs)
-        results = list(dub_catalogue(entries, self.out, make, recipe, config))
-        assert sorted(results, key=repr) == sorted(read_status(self.out), key=repr)
+    def batch(self, recipe=RECIPE) -> Batch:
+        return Batch("list.csv?sig=S3cr3t", self.out, partial(make_dubber, self.journal), recipe)
+
+    def __call__(
+        self, *entries: Entry, config: BatchConfig = QUICK, recipe=RECIPE
+    ) -> dict[str, TitleRecord]:
+        """The results of one run by id; the same are in the ledger."""
+        with catalogue_run(self.batch(recipe), entries, config) as run:
+            results = list(run.results())
+        self.ended = run.ended
+        number = self.ledger.runs()[-1]
+        key = repr
+        assert sorted(results, key=key) == sorted(self.ledger.titles().of_run(number), key=key)
+        assert self.ledger.ended(number) == run.ended
         return {result.id: result for result in results}
 
     def started(self) -> list[str]:
@@ -88,13 +118,16 @@ class Run:
         self.journal.write_text("")
         return names
 
+    def read(self, name: str) -> str:
+        return self.store.read(name).decode()
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return Run(tmp_path)
+    return Run(tmp_path, str(tmp_path / "out"))
 
 
-def test_every_entry_gets_its_row_while_others_fail(run):
+def test_every_entry_gets_its_record_while_others_fail(run: Run) -> None:
     problem = TitleProblem("dub", "is missing")
     bad_row = RefusedTitle(0, "row 0", "t0", "en", "x", (problem,))
     kinds = {"a": "good", "b": "bad", "c": "bug", "d": "deadly", "e": "deadly_once", "f": "good"}
@@ -103,10 +136,11 @@ def test_every_entry_gets_its_row_while_others_fail(run):
     ok = {name for name, result in results.items() if result.status is TitleStatus.OK}
     assert ok == {"a", "e", "f"}
     for name in ok:
-        assert (run.out / results[name].film).read_text() == f"content of {name}.wav"
-        assert (run.out / results[name].report).is_file()
-        assert results[name].frames == 25
-        assert results[name].rendered_frames == 20
+        assert run.read(results[name].output) == f"content of {name}.wav"
+        assert run.read(results[name].report) == "report"
+        assert results[name].film_bytes == len(f"content of {name}.wav")
+        assert (results[name].frames, results[name].rendered_frames) == (25, 20)
+        assert (results[name].segments, results[name].film_seconds) == (1, 1.0)
         assert results[name].left_alone == '{"mouth_outside": 5}'
     assert results["a"].warning == "warning of good"
 
@@ -119,42 +153,44 @@ def test_every_entry_gets_its_row_while_others_fail(run):
     for name, (reason, kind, said) in expected.items():
         assert (results[name].reason, results[name].error_class) == (reason, kind)
         assert said in results[name].message
-        assert not (run.out / name / f"{name}.mp4").exists()
-    assert [row.id for row in read_status(run.out)] == ["t0", *kinds]
+        assert not run.store.exists(f"{name}/{name}.mp4")
     started = run.started()
     assert {name: started.count(name) for name in kinds} == {
         "a": 1, "b": 1, "c": 1, "d": 2, "e": 2, "f": 1
     }  # fmt: skip
-    assert not list((run.out / "e").glob(".*"))  # what its first worker left
+    assert not list((run.folder / "out/e").glob(".*"))  # what its first worker left
+    assert not (run.folder / "out/d").exists()
+    assert (run.ended.why, run.ended.ok, run.ended.failed) == (RunEnd.FINISHED, 3, 4)
+    assert (run.ended.left, run.ended.cpu_seconds > 0) == (0, True)
+    everything = "".join(path.read_text() for path in (run.folder / "out").rglob("*.json"))
+    assert "S3cr3t" not in everything
 
 
-def test_a_second_run_dubs_only_what_is_missing_or_changed(run):
-    rows = [run.row(name) for name in ("kept", "film_gone", "report_gone", "cut", "speech_new")]
+def test_a_second_run_dubs_only_what_is_missing_or_changed(run: Run) -> None:
+    rows = [run.row(name) for name in ("kept", "film_gone", "cut", "speech_new")]
     failing = run.row("fails", "bad")
     first = run(*rows, failing)
     assert sorted(run.started()) == sorted(first)
 
-    (run.out / first["film_gone"].film).unlink()
-    (run.out / first["report_gone"].report).unlink()
-    (run.out / first["cut"].film).write_bytes(b"cut")
+    run.store.remove(first["film_gone"].output)
+    (run.folder / "out" / first["cut"].output).write_bytes(b"cut")
     (run.folder / "speech_new.wav").write_text("other speech")
     rows[-1] = run.row("speech_new")
     added = run.row("added")
     second = run(*rows, failing, added)
 
-    assert sorted(run.started()) == sorted({*first, "added"} - {"kept"})
-    assert second["kept"].status is TitleStatus.SKIPPED
-    assert second["kept"].frames == 25
-    assert second["kept"].film == first["kept"].film
-    assert (run.out / second["speech_new"].film).read_text() == "other speech"
+    assert sorted(run.started()) == sorted(second)
+    assert set(second) == {"film_gone", "cut", "speech_new", "added"}
+    assert run.read(second["speech_new"].output) == "other speech"
     assert second["speech_new"].config_id != first["speech_new"].config_id
 
-    third = run(*rows, added)
+    assert run(*rows, added) == {}
     assert run.started() == []
-    assert {result.status for result in third.values()} == {TitleStatus.SKIPPED}
+    retried = run(*rows, failing, config=replace(QUICK, retry=frozenset(ErrorClass)))
+    assert set(retried) == {"fails"}
 
 
-def test_another_recipe_dubs_every_film_again(run):
+def test_another_recipe_dubs_every_film_again(run: Run) -> None:
     row = run.row("a")
     run(row)
     run(row, recipe={"weights": "other"})
@@ -162,36 +198,104 @@ def test_another_recipe_dubs_every_film_again(run):
     assert run.started() == ["a", "a", "a"]
 
 
-def test_an_interrupted_catalogue_keeps_finished_titles(run):
+def test_a_transient_failure_is_retried_and_then_left_to_the_next_night(run: Run) -> None:
+    results = run(run.row("a", "down_once"), run.row("b", "down"))
+    assert results["a"].status is TitleStatus.OK
+    assert (results["b"].status, results["b"].error_class) == (
+        TitleStatus.FAILED,
+        ErrorClass.TRANSIENT,
+    )
+    assert sorted(run.started()) == ["a", "a", "b", "b", "b"]
+    assert set(run(run.row("a", "down_once"), run.row("b", "down"))) == {"b"}
+
+
+@pytest.fixture
+def on_storage(s3_url: str, ray_address: str) -> Iterator[None]:
+    """A connection to the cluster whose workers know the S3 server, unlike the cluster itself."""
+    known = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    ray.shutdown()
+    ray.init(address=ray_address, runtime_env={"env_vars": known}, log_to_driver=False)
+    yield
+    ray.shutdown()
+    ray.init(address=ray_address, log_to_driver=False)
+
+
+@pytest.mark.usefixtures("on_storage")
+def test_films_are_delivered_to_an_object_store(run: Run, s3_url: str) -> None:
+    stored = Run(run.folder, f"{s3_url}/{run.folder.name}")
+    results = stored(stored.row("a"), stored.row("b", "bad"))
+    assert stored.read(results["a"].output) == "content of a.wav"
+    assert set(stored(stored.row("a"), stored.row("b", "bad"))) == set()
+    names = fsspec.filesystem("s3").find(stored.out)
+    assert {name.rpartition("/")[2] for name in names if "/ledger/" not in name} == {
+        "a.mp4",
+        "a.mp4.report.html",
+    }
+
+
+def test_an_interrupted_run_keeps_finished_titles(run: Run) -> None:
     rows = [run.row(name) for name in ("a", "b", "c")]
-    make = partial(make_dubber, run.journal)
-    results = dub_catalogue(rows, run.out, make, RECIPE, BatchConfig(workers=1))
-    first = next(results)
-    results.close()
-    assert read_status(run.out) == [first]
-
+    config = replace(QUICK, workers=1)
+    with pytest.raises(KeyboardInterrupt), catalogue_run(run.batch(), rows, config) as first:
+        done = next(first.results())
+        raise KeyboardInterrupt
+    assert (first.ended.why, first.ended.ok, first.ended.left) == (RunEnd.STOPPED, 1, 2)
+    assert [each.id for each in run.ledger.titles().latest()] == [done.id]
     again = run(*rows)
-    assert again[first.id].status is TitleStatus.SKIPPED
-    assert len(again) == 3
+    assert set(again) == {"a", "b", "c"} - {done.id}
 
 
-def test_more_workers_than_cpus_do_not_wait_for_each_other(run):
-    results = run(*(run.row(f"t{number}") for number in range(5)), workers=64)
+@pytest.mark.parametrize(
+    ("limit", "why"), [({"seconds": 0.0}, RunEnd.DEADLINE), ({"cpu_hours": 0.0}, RunEnd.BUDGET)]
+)
+def test_a_limit_ends_a_run_before_it_takes_a_title(run: Run, limit, why) -> None:
+    assert run(run.row("a"), run.row("b"), config=replace(QUICK, **limit)) == {}
+    assert (run.ended.why, run.ended.left) == (why, 2)
+    assert run.started() == []
+
+
+def test_a_run_is_cancelled_from_elsewhere(run: Run) -> None:
+    """A title that hangs is abandoned."""
+
+    def cancel_once_started() -> None:
+        while "a" not in run.journal.read_text():
+            time.sleep(0.1)
+        found = StatusReader(run.store).read()
+        assert found.is_running and found.left == 1
+        run.ledger.cancel(found.start.number, "a test")
+
+    timer = threading.Thread(target=cancel_once_started)
+    timer.start()
+    assert run(run.row("a", "hung")) == {}
+    timer.join()
+    assert (run.ended.why, run.ended.left) == (RunEnd.CANCELLED, 1)
+    found = StatusReader(run.store).read()
+    assert found.cancelled and not found.is_running
+
+
+def test_more_workers_than_cpus_do_not_wait_for_each_other(run: Run) -> None:
+    rows = [run.row(f"t{number}") for number in range(5)]
+    results = run(*rows, config=replace(QUICK, workers=64))
     assert {result.status for result in results.values()} == {TitleStatus.OK}
 
 
-def test_missing_models_end_the_run_without_failed_titles(run):
+def test_missing_models_end_the_run_without_failed_titles(run: Run) -> None:
     def make_nothing():
         raise ModelError("no weights.", reason=Reason.MODEL_MISSING, remedy="Pull them.")
 
-    with pytest.raises(ModelError, match="Pull them"):
-        list(dub_catalogue([run.row("a"), run.row("b")], run.out, make_nothing, RECIPE))
-    assert read_status(run.out) == []
+    batch = replace(run.batch(), make_dubber=make_nothing)
+    rows = [run.row("a"), run.row("b")]
+    with pytest.raises(ModelError, match="Pull them"), catalogue_run(batch, rows, QUICK) as found:
+        list(found.results())
+    assert (found.ended.why, found.ended.left) == (RunEnd.FAILED, 2)
+    assert "Pull them" in found.ended.message
+    assert list(run.ledger.titles().latest()) == []
 
 
-def test_a_title_that_hangs_fails_alone(run):
+def test_a_title_that_hangs_fails_alone(run: Run) -> None:
     kinds = {"a": "hung", "b": "good", "c": "slow"}
-    results = run(*(run.row(name, kind) for name, kind in kinds.items()), stall_seconds=6.0)
+    config = replace(QUICK, worker=Resources(DUBBER.cpus, stall_seconds=6.0))
+    results = run(*(run.row(name, kind) for name, kind in kinds.items()), config=config)
     assert {name: result.status for name, result in results.items()} == {
         "a": TitleStatus.FAILED,
         "b": TitleStatus.OK,
@@ -204,11 +308,33 @@ def test_a_title_that_hangs_fails_alone(run):
     assert run.started().count("a") == 2
 
 
-def test_a_second_run_on_the_same_folder_is_refused(run):
-    with run_lock(open_store(run.out)), pytest.raises(BadInputError) as refusal:
-        run(run.row("a"))
-    assert refusal.value.reason is Reason.OUTPUT_IN_USE
-    assert run.started() == []
+def test_a_second_run_on_the_same_folder_is_refused_or_waits(run: Run) -> None:
+    said: list[str] = []
+    rows = [run.row("a")]
+    with held_lease(run.store, name=LEASE):
+        with pytest.raises(BadInputError) as refusal, catalogue_run(run.batch(), rows, QUICK):
+            pass
+        assert refusal.value.reason is Reason.OUTPUT_IN_USE
+        assert run.ledger.runs() == []
+
+    def entries() -> Iterable[Entry]:
+        yield from rows
+
+    with held_lease(run.store, name=LEASE):
+        waiting = replace(QUICK, lease=replace(QUICK.lease, wait=True))
+        results: list[TitleRecord] = []
+
+        def second() -> None:
+            with catalogue_run(run.batch(), entries(), waiting, said.append) as found:
+                results.extend(found.plan.chosen)
+
+        thread = threading.Thread(target=second)
+        thread.start()
+        while not said:
+            time.sleep(0.05)
+        assert f"process {os.getpid()} on" in said[0]
+    thread.join()
+    assert len(results) == 1
 
 
 @pytest.mark.parametrize(
@@ -230,7 +356,8 @@ def test_a_worker_has_the_threads_of_one_machine(cpus, workers, titles, count, t
     assert (shape.workers, shape.resources.cpus) == (count, threads)
 
 
-def test_a_folder_that_cannot_be_created_is_an_error(run):
+def test_a_folder_that_cannot_be_created_is_an_error(run: Run) -> None:
     (run.folder / "file").touch()
-    with pytest.raises(OutputError, match="file"):
-        next(dub_catalogue([run.row("a")], run.folder / "file" / "out", lambda: None, RECIPE))
+    batch = replace(run.batch(), out=str(run.folder / "file" / "out"))
+    with pytest.raises(OutputError, match="file"), catalogue_run(batch, [run.row("a")], QUICK):
+        pass

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mytalk_core.catalogue import title_dubber
+from mytalk_core.catalogue.delivery import DubProgress
 from mytalk_core.catalogue.title_dubber import TitleDubber, recipe
 from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.samples import SampleClip
@@ -59,7 +60,7 @@ def test_the_row_of_a_catalogue_has_all_warnings_of_its_title(
     row = catalogue_title("one", film, speech)
     row = replace(row, document={**row.document, "language": "fr"})
     dubber = TitleDubber(dub_models, Artifacts(tmp_path / "work"))
-    dubbed = dubber(row, tmp_path / "out.mp4", lambda: None)
+    dubbed = dubber(row, tmp_path / "out.mp4", DubProgress(lambda: None))
     for warning in (
         "alpha channel",
         "recognised as en",

@@ -54,6 +54,56 @@ def test_a_published_file_can_be_read(store: Store) -> None:
     assert store.read("shards/a 1.tar") == b"new"
 
 
+def test_a_file_is_created_once(store: Store) -> None:
+    assert store.create("units/a.json", b"first")
+    assert not store.create("units/a.json", b"second")
+    assert store.read("units/a.json") == b"first"
+    assert list(store.names()) == ["units/a.json"]
+
+
+def test_one_of_several_writers_creates_a_file(store: Store) -> None:
+    start, created = threading.Barrier(8), list[int]()
+
+    def create(number: int) -> None:
+        start.wait()
+        if store.create("a.json", str(number).encode()):
+            created.append(number)
+
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [store.read("a.json")] == [str(number).encode() for number in created]
+
+
+def test_a_file_whose_creation_was_not_answered_counts_as_created(
+    no_waits: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    actual, link = MemoryFileSystem.pipe_file, os.link
+
+    def answer_lost(self: MemoryFileSystem, *arguments: object, **options: object) -> None:
+        actual(self, *arguments, **options)
+        monkeypatch.setattr(MemoryFileSystem, "pipe_file", actual)
+        raise TimeoutError
+
+    def link_lost(*paths: Path) -> None:
+        link(*paths)
+        raise FileExistsError
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", answer_lost)
+    assert open_store(f"memory://{uuid.uuid4().hex}").create("a.json", b"mine")
+    monkeypatch.setattr(os, "link", link_lost)
+    assert open_store(tmp_path).create("a.json", b"mine")
+
+
+def test_sizes_of_files_are_listed(store: Store) -> None:
+    for name in ("units/a.json", "units/b/c.json", "other.json"):
+        put(store, name, name.encode())
+    assert dict(store.sizes("units/")) == {"units/a.json": 12, "units/b/c.json": 14}
+    assert dict(store.sizes("none/")) == {}
+
+
 def test_names_are_sorted_and_filtered_by_prefix(store: Store) -> None:
     assert list(store.names()) == []
     assert list(store.names("units/")) == []

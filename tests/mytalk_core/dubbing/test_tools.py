@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mytalk_core.catalogue.delivery import DubProgress
 from mytalk_core.catalogue.title_dubber import TitleDubber
 from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.samples import SampleClip
@@ -63,7 +64,7 @@ def test_two_titles_load_each_network_once_and_do_not_change_it(
     for title in ("one", "two"):
         dubber._artifacts = Artifacts(tmp_path / title)
         row = catalogue_title(title, film, speech)
-        dubbed = dubber(row, tmp_path / f"{title}.mp4", lambda: None)
+        dubbed = dubber(row, tmp_path / f"{title}.mp4", DubProgress(lambda: None))
         digests.add(hashlib.sha256(dubbed.film.read_bytes()).hexdigest())
     assert loads == dict.fromkeys((*NAMES, "Whisper"), 1)
     assert len(digests) == 1

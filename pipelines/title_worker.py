@@ -1,0 +1,155 @@
+"""Titles of a catalogue, dubbed in a worker: files in, film and record out."""
+
+import resource
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mytalk_core.catalogue.delivery import DubbedTitle, DubProgress, deliver, film_folder
+from mytalk_core.catalogue.entries import CatalogueTitle
+from mytalk_core.data.ledger import Ledger, SegmentRecord, TitleRecord, TitleStatus
+from mytalk_core.data.page import report_path
+from mytalk_core.data.storage import Store
+from mytalk_core.errors import MytalkError, OutputError, Reason
+from mytalk_core.media.output import output_error
+from pipelines.pool_worker import Beat
+
+Dubber = Callable[[CatalogueTitle, Path, DubProgress], DubbedTitle]
+"""Dubs a title into the film at this path, with a report beside it, complete or not at all."""
+
+MakeDubber = Callable[[], Dubber]
+"""Called once in every worker process to load what a dubber reuses. Must be picklable.
+
+Where it raises, the worker is replaced and its machine tried once more: it may lack the models.
+"""
+
+
+@dataclass(frozen=True)
+class TitleTask:
+    """A title that is to be dubbed in a run."""
+
+    title: CatalogueTitle
+    config_id: str
+    run: int
+
+
+class TitleWorker:
+    """One process with its models."""
+
+    def __init__(self, make_dubber: MakeDubber, store: Store, beat: Beat) -> None:
+        self._dubber = make_dubber()
+        self._store, self._ledger = store, Ledger(store)
+        self._beat = beat
+
+    def work(self, task: TitleTask) -> TitleRecord:
+        """Dub one title, deliver it and record it.
+
+        Raises:
+            MytalkError: why it could not be done; INTERNAL for a bug that this title triggers.
+        """
+        start, cpu = time.monotonic(), _cpu_seconds()
+        segments = 0
+
+        def drawn(key: str, seconds: float, frames: int) -> None:
+            nonlocal segments
+            segments += 1
+            self._beat()
+            self._ledger.add_segment(
+                SegmentRecord(
+                    task.title.id, task.run, key, seconds, frames, socket.gethostname(), now()
+                )
+            )
+
+        try:
+            with film_folder(self._store, task.title) as film:
+                dubbed = self._dubber(task.title, film, DubProgress(self._beat, drawn))
+                self._beat()
+                size = deliver(dubbed, task.title, self._store)
+        except MytalkError:
+            raise
+        except Exception as error:
+            raise _typed(error, task.title.output) from error
+        effort = Effort(segments, time.monotonic() - start, _cpu_seconds() - cpu)
+        record = _record(task, dubbed, size, effort)
+        self._ledger.add_title(record)
+        return record
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What dubbing a title took."""
+
+    segments: int = 0  # pieces that were drawn
+    seconds: float = 0.0  # elapsed
+    cpu_seconds: float = 0.0
+
+
+def failed_title(task: TitleTask, error: MytalkError) -> TitleRecord:
+    """Return the record of a title that could not be dubbed."""
+    return TitleRecord(
+        id=task.title.id,
+        run=task.run,
+        status=TitleStatus.FAILED,
+        where=task.title.where,
+        language=task.title.language,
+        source=task.title.film,
+        config_id=task.config_id,
+        reason=error.reason,
+        error_class=error.error_class,
+        message=MytalkError.__str__(error),  # Ray raises a subclass whose own text is a traceback
+        source_bytes=task.title.film_bytes,
+        ended=now(),
+    )
+
+
+def now() -> str:
+    """Return the time for records: ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _record(task: TitleTask, dubbed: DubbedTitle, film_bytes: int, effort: Effort) -> TitleRecord:
+    return TitleRecord(
+        id=task.title.id,
+        run=task.run,
+        status=TitleStatus.OK,
+        where=task.title.where,
+        language=task.title.language,
+        source=task.title.film,
+        config_id=task.config_id,
+        warning=dubbed.warning,
+        output=task.title.output,
+        report=report_path(Path(task.title.output)).as_posix(),
+        source_bytes=task.title.film_bytes,
+        film_bytes=film_bytes,
+        film_seconds=dubbed.seconds,
+        frames=dubbed.frames,
+        rendered_frames=dubbed.rendered_frames,
+        left_alone=dubbed.left_alone_text,
+        segments=effort.segments,
+        seconds=effort.seconds,
+        cpu_seconds=effort.cpu_seconds,
+        machine=socket.gethostname(),
+        ended=now(),
+    )
+
+
+def _typed(error: Exception, where: str) -> MytalkError:
+    """The error of a title for an unexpected one: the disk's, or a bug that the title triggers."""
+    if isinstance(error, OSError):
+        found = output_error(error, where)
+        return found or OutputError(str(error), reason=Reason.OUTPUT_NOT_WRITABLE, where=where)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return MytalkError(
+        f"{type(error).__name__}: {error} ({place.filename} line {place.lineno})",
+        reason=Reason.INTERNAL,
+    )
+
+
+def _cpu_seconds() -> float:
+    """Processor time of this process and of the programs that it has run."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
