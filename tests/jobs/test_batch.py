@@ -142,7 +142,8 @@ def test_a_film_is_never_overwritten(folder, capsys):
     film.write_text("the source")
     lines = ("out/film/film.mp4,en.wav,en,,film",)
     assert run(["batch", catalogue(folder, *lines), "--out", str(folder / "out")]) == 1
-    assert "would be lost" in capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())  # lines are broken where a path is long
+    assert "would be lost" in shown
     assert film.read_text() == "the source"
 
 
