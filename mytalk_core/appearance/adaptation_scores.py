@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mytalk_core.appearance.actor_frames import Take
 from mytalk_core.appearance.album import AlbumConfig, AlbumPage, album_page, with_others
-from mytalk_core.appearance.blending import BlendConfig, DrawnCrop, blended_crops
+from mytalk_core.appearance.blending import BlendConfig, DrawnPicture, blended_crops
 from mytalk_core.appearance.face_crops import FaceCrops, crop_regions, crop_tensors
 from mytalk_core.appearance.face_hulls import face_hulls
 from mytalk_core.appearance.grain import NO_GRAIN
@@ -80,7 +80,7 @@ def dubbed(frames: EvaluationSet, renderer: Renderer) -> FaceCrops:
         for points, upper in zip(crops.points, crops.face_points, strict=True)
     ]
     drawings = [
-        DrawnCrop(*each) for each in zip(drawn, masks, hulls, range(len(hulls)), strict=True)
+        DrawnPicture(*each) for each in zip(drawn, masks, hulls, range(len(hulls)), strict=True)
     ]
     return replace(crops, pictures=blended_crops(crops.pictures, drawings, NO_GRAIN, _BLEND))
 

@@ -46,40 +46,36 @@ class Takeover:
 
 
 @dataclass(frozen=True)
-class BlendGrid:
-    """Steps of a blend that stay the same over all frames of a face."""
+class BlendScale:
+    """The scale of a blend. Cells and bands stay the same over all frames of a face."""
 
+    size: float  # width of the face's crop, pixels of the picture
     cell: int  # side of the cells in which colours are compared, pixels
     bands: int  # bands of detail below the finest
 
 
-def blend_grid(crop_size: int) -> BlendGrid:
-    """Return the steps for faces in crops of this size, pixels."""
-    return BlendGrid(
-        cell=max(1, crop_size // _CELLS), bands=max(int(np.log2(crop_size / _SMALLEST_BAND)), 1)
+def blend_scale(crop_size: int, size: float) -> BlendScale:
+    """Return the scale of a face.
+
+    Args:
+        crop_size: width of the crops of the face, pixels.
+        size: width of such a crop in the picture, pixels.
+    """
+    return BlendScale(
+        size=size,
+        cell=max(1, crop_size // _CELLS),
+        bands=max(int(np.log2(crop_size / _SMALLEST_BAND)), 1),
     )
 
 
 @dataclass(frozen=True)
-class DrawnCrop:
-    """A redrawn crop, with what its blending depends on."""
-
-    picture: Floats  # (C, C, 3) RGB 0..255
-    mask: NDArray[np.uint8]  # (C, C) 1 where the picture is redrawn
-    hulls: FaceHulls  # of the face, crop pixels
-    frame: int  # number of the frame in the film, the seed of its grain
-
-
-@dataclass(frozen=True)
 class DrawnPicture:
-    """A redrawn picture of a face, with what its blending depends on."""
+    """A redrawn crop, or a part of a film's picture, with what its blending depends on."""
 
     picture: Floats  # (H, W, 3) RGB 0..255
     mask: NDArray[np.uint8]  # (H, W) 1 where the face is redrawn
     hulls: FaceHulls  # of the face, pixels of the picture
     frame: int  # number of the frame in the film, the seed of its grain
-    size: float  # width of the face's crop, pixels of the picture
-    grid: BlendGrid
 
 
 def takeover(
@@ -120,7 +116,7 @@ def _distance(points: NDArray[np.float32], shape: tuple[int, ...]) -> Floats:
 
 
 def blend(
-    film: Floats, drawn: DrawnPicture, grain: Grain, config: BlendConfig
+    film: Floats, drawn: DrawnPicture, scale: BlendScale, grain: Grain, config: BlendConfig
 ) -> tuple[Floats, Floats]:
     """Fit a drawing into the film's picture.
 
@@ -138,13 +134,13 @@ def blend(
         The picture (H, W, 3), which is of use where its share (H, W), 0..1, is above 0. The share
         is 0 at the mask's edge and outside. The result is film * (1 - share) + picture * share.
     """
-    mask, size, grid = drawn.mask, drawn.size, drawn.grid
+    mask = drawn.mask
     height, width = mask.shape
-    shares = takeover(mask, drawn.hulls, size, config)
+    shares = takeover(mask, drawn.hulls, scale.size, config)
     difference = cv2.copyTo(drawn.picture - film, mask).astype(np.float32, copy=False)
-    correction = rim_correction(difference, shares.depth, grid.cell, size, config.rim)
+    correction = rim_correction(difference, shares.depth, scale.cell, scale.size, config.rim)
     difference += cv2.copyTo(correction, mask)
-    after = _joined(difference, shares, grid.bands)
+    after = _joined(difference, shares, scale.bands)
     after += film
     if grain.seen:
         lacking = np.float32(lacking_grain(after, mask, grain))
@@ -153,9 +149,9 @@ def blend(
 
 
 def blend_crop(
-    film: Floats, drawn: DrawnCrop, grain: Grain, config: BlendConfig
+    film: Floats, drawn: DrawnPicture, grain: Grain, config: BlendConfig
 ) -> tuple[Floats, Floats]:
-    """Fit a drawing into the film's crop (C, C, 3); as `blend`.
+    """Fit a drawing of a whole crop into the film's crop (C, C, 3); as `blend`.
 
     Returns:
         The picture (C, C, 3), the film's own outside the mask, and its share (C, C).
@@ -165,21 +161,21 @@ def blend_crop(
     x, y, width, height = cv2.boundingRect(mask)
     if width == 0:
         return picture, share
-    grid = blend_grid(size)
-    cell = grid.cell
+    scale = blend_scale(size, size)
+    cell = scale.cell
     left, top = x // cell * cell, y // cell * cell
     right, bottom = (min(-(-end // cell) * cell, size) for end in (x + width, y + height))
     part = (slice(top, bottom), slice(left, right))
     hulls = drawn.hulls.beside(np.array([left, top], np.float32))
     inside = mask[part]
-    shown = DrawnPicture(drawn.picture[part], inside, hulls, drawn.frame, size, grid)
-    blended, share[part] = blend(film[part], shown, grain, config)
+    shown = DrawnPicture(drawn.picture[part], inside, hulls, drawn.frame)
+    blended, share[part] = blend(film[part], shown, scale, grain, config)
     cv2.copyTo(blended, inside, picture[part])
     return picture, share
 
 
 def blended_crops(
-    film: NDArray[np.generic], drawn: Sequence[DrawnCrop], grain: Grain, config: BlendConfig
+    film: NDArray[np.generic], drawn: Sequence[DrawnPicture], grain: Grain, config: BlendConfig
 ) -> NDArray[np.uint8]:
     """Blend N drawings into the film's crops (N, C, C, 3) RGB 0..255 as a dub does."""
     result = []

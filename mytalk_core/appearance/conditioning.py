@@ -116,13 +116,19 @@ def fill_regions(
     Args:
         mask_outline, face_points: of `Outlines`, posed, (., 2) pixels.
     """
-    mask, face = (np.zeros((size, size), np.uint8) for _ in range(2))
-    unit = 1 << _SUBPIXEL_BITS
-    outline = np.round(mask_outline * unit).astype(np.int32)
-    cv2.fillPoly(mask, [outline], color=[1], shift=_SUBPIXEL_BITS)
-    hull = cv2.convexHull(np.round(face_points * unit).astype(np.int32))
+    mask = filled(mask_outline, (size, size))
+    face = np.zeros((size, size), np.uint8)
+    hull = cv2.convexHull(np.round(face_points * (1 << _SUBPIXEL_BITS)).astype(np.int32))
     cv2.fillPoly(face, [hull], color=[1], shift=_SUBPIXEL_BITS)
     return mask, face & (1 - mask)
+
+
+def filled(outline: NDArray[np.floating], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Fill a closed outline (O, 2), pixels, in a picture of `shape` (H, W): 0 or 1."""
+    region = np.zeros(shape, np.uint8)
+    fixed = np.round(outline * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    cv2.fillPoly(region, [fixed], color=[1], shift=_SUBPIXEL_BITS)
+    return region
 
 
 def landmark_flow(target: Tensor, reference: Tensor, grid_size: int, reach: float) -> Tensor:

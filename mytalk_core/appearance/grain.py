@@ -96,8 +96,9 @@ def grain_of_frame(frame: int, height: int, width: int, grain: Grain) -> Floats:
     A picture larger than the tile repeats it.
     """
     random = np.random.default_rng([frame, _SALT])
-    side = len(grain.tile)
-    tile = np.tile(grain.tile, (-(-height // side), -(-width // side), 1))
+    tile, side = grain.tile, len(grain.tile)
+    if max(height, width) > side:
+        tile = np.tile(tile, (-(-height // side), -(-width // side), 1))
     top, left = random.integers(0, [len(tile) - height + 1, tile.shape[1] - width + 1])
     return tile[top : top + height, left : left + width]
 

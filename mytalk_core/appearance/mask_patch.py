@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.appearance.conditioning import filled
 from mytalk_core.appearance.window_map import WindowMap
 
-_SUBPIXEL_BITS = 4  # OpenCV draws at 1/16 pixel
 _WINDOW = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64)
 
 
@@ -40,15 +39,7 @@ def mask_patch(outline: NDArray[np.float32], window: WindowMap, cell: int) -> Ma
         return None
     left, top = (int(edge) for edge in np.floor(low / cell) * cell)
     right, bottom = (int(edge) for edge in (np.floor(high / cell) + 1) * cell)
-    mask = _filled(outline, left, top, (bottom - top, right - left))
-    mask &= _filled(corners, left, top, mask.shape)
+    corner = np.array([left, top], np.float64)
+    shape = (bottom - top, right - left)
+    mask = filled(outline - corner, shape) & filled(corners - corner, shape)
     return MaskPatch(left, top, mask)
-
-
-def _filled(
-    outline: NDArray[np.floating], left: int, top: int, shape: tuple[int, ...]
-) -> NDArray[np.uint8]:
-    region = np.zeros(shape, np.uint8)
-    fixed = np.round((outline - [left, top]) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-    cv2.fillPoly(region, [fixed], color=[1], shift=_SUBPIXEL_BITS)
-    return region

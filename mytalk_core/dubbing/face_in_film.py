@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.blending import BlendConfig, DrawnPicture, blend, blend_grid
+from mytalk_core.appearance.blending import BlendConfig, DrawnPicture, blend, blend_scale
 from mytalk_core.appearance.face_hulls import FaceHulls, face_hulls
 from mytalk_core.appearance.grain import Grain
 from mytalk_core.appearance.mask_patch import MaskPatch, mask_patch
@@ -62,17 +62,17 @@ class DrawnFace:
 def with_face(planes: Planes, face: DrawnFace, scheme: LandmarkScheme) -> Planes:
     """The film's picture with a drawn face; the same object where nothing changes."""
     window = window_of_crop(face.box, face.crop_size)
-    grid = blend_grid(face.crop_size)
-    patch = mask_patch(face.mask_outline, window, grid.cell)
+    gain = float(np.sqrt(abs(np.linalg.det(face.box[:2]))))  # crop pixels a pixel of the film
+    scale = blend_scale(face.crop_size, face.crop_size / gain)
+    patch = mask_patch(face.mask_outline, window, scale.cell)
     inside = None if patch is None else _inside(patch, planes)
     if patch is None or inside is None:
         return planes
     before = _film_in_patch(planes, patch, inside)
     height, width = patch.mask.shape
     drawn = applied(face.drawing, face.person, window.moved(patch.left, patch.top), (width, height))
-    size = face.crop_size / float(np.sqrt(abs(np.linalg.det(face.box[:2]))))
-    shown = DrawnPicture(drawn, patch.mask, _hulls(face, patch, scheme), face.frame, size, grid)
-    picture, share = blend(before, shown, face.grain, _BLEND)
+    shown = DrawnPicture(drawn, patch.mask, _hulls(face, patch, scheme), face.frame)
+    picture, share = blend(before, shown, scale, face.grain, _BLEND)
     share = _part(share, patch, inside) * np.float32(face.strength)
     where = share > 0
     x, y, columns, rows = cv2.boundingRect(where.view(np.uint8))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.album import AlbumConfig, AlbumPage, with_others
-from mytalk_core.appearance.blending import BlendConfig, DrawnCrop, blended_crops, takeover
+from mytalk_core.appearance.blending import BlendConfig, DrawnPicture, blended_crops, takeover
 from mytalk_core.appearance.clip import steady_landmarks
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.face_crops import FaceCrops, crop_regions, face_crops
@@ -310,7 +310,7 @@ def drawn_blind(case: RedrawCase, draw: Drawer) -> Drawn:
 def in_place(case: RedrawCase, drawn: Drawn) -> Pictures:
     """Blend drawn pictures into the clip's own frames as a dub does; (N, C, C, 3) RGB."""
     each = zip(drawn, case.masks, case.hulls, case.frames.tolist(), strict=True)
-    drawings = [DrawnCrop(*one) for one in each]
+    drawings = [DrawnPicture(*one) for one in each]
     return blended_crops(case.pictures, drawings, case.grain, _BLEND)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.blending import BlendConfig, DrawnCrop, blend_crop, takeover
+from mytalk_core.appearance.blending import BlendConfig, DrawnPicture, blend_crop, takeover
 from mytalk_core.appearance.face_hulls import FaceHulls
 from mytalk_core.appearance.grain import NO_GRAIN, measure_grain
 from mytalk_core.appearance.rim_match import RimConfig
@@ -53,12 +53,12 @@ def mixed(film_: Floats, picture: Floats, share: Floats) -> Floats:
 
 
 def blended(film_: Floats, drawn: Floats, config: BlendConfig = CONFIG) -> Floats:
-    return mixed(film_, *blend_crop(film_, DrawnCrop(drawn, MASK, HULLS, 0), NO_GRAIN, config))
+    return mixed(film_, *blend_crop(film_, DrawnPicture(drawn, MASK, HULLS, 0), NO_GRAIN, config))
 
 
 def test_a_drawing_equal_to_the_film_is_unchanged() -> None:
     same = film()
-    picture, share = blend_crop(same, DrawnCrop(same, MASK, HULLS, 0), NO_GRAIN, CONFIG)
+    picture, share = blend_crop(same, DrawnPicture(same, MASK, HULLS, 0), NO_GRAIN, CONFIG)
     np.testing.assert_allclose(picture, same, atol=1e-3)
     assert share[120, 96] == 1
 
@@ -70,7 +70,7 @@ def test_outside_the_mask_nothing_changes(across: int, down: int, angle: float) 
     cv2.ellipse(mask, (96, 120), (across, down), angle, 0, 360, (1,), -1)
     before = film()
     drawn = np.where(mask[..., None] > 0, 255 - before, before).astype(np.float32)
-    picture, share = blend_crop(before, DrawnCrop(drawn, mask, HULLS, 0), NO_GRAIN, CONFIG)
+    picture, share = blend_crop(before, DrawnPicture(drawn, mask, HULLS, 0), NO_GRAIN, CONFIG)
     outside = mask == 0
     np.testing.assert_array_equal(share[outside], 0)
     edge = (cv2.erode(mask, np.ones((3, 3), np.uint8)) == 0) & ~outside
@@ -170,7 +170,7 @@ def test_beyond_both_faces_the_film_is_kept() -> None:
         film(),
         *blend_crop(
             film(),
-            DrawnCrop(drawn_on(film(), hair), MASK, FaceHulls(SPEAKING, faces), 0),
+            DrawnPicture(drawn_on(film(), hair), MASK, FaceHulls(SPEAKING, faces), 0),
             NO_GRAIN,
             CONFIG,
         ),
@@ -197,18 +197,18 @@ def test_missing_grain_is_added() -> None:
         middle = picture[100:140, 76:116]
         return float((middle - cv2.GaussianBlur(middle, (0, 0), 1.5)).std())
 
-    picture, share = blend_crop(grainy[3], DrawnCrop(smooth, MASK, HULLS, 3), grain, CONFIG)
+    picture, share = blend_crop(grainy[3], DrawnPicture(smooth, MASK, HULLS, 3), grain, CONFIG)
     assert roughness(mixed(grainy[3], picture, share)) == pytest.approx(
         roughness(grainy[3]), rel=0.2
     )
-    without, _ = blend_crop(grainy[3], DrawnCrop(smooth, MASK, HULLS, 3), NO_GRAIN, CONFIG)
+    without, _ = blend_crop(grainy[3], DrawnPicture(smooth, MASK, HULLS, 3), NO_GRAIN, CONFIG)
     assert roughness(without) < 0.3 * roughness(grainy[3])
 
 
 def test_without_a_mask_the_film_is_unchanged() -> None:
     before = film()
     picture, share = blend_crop(
-        before, DrawnCrop(before + 50, np.zeros_like(MASK), HULLS, 0), NO_GRAIN, CONFIG
+        before, DrawnPicture(before + 50, np.zeros_like(MASK), HULLS, 0), NO_GRAIN, CONFIG
     )
     np.testing.assert_array_equal(picture, before)
     np.testing.assert_array_equal(share, 0)
