@@ -3,12 +3,12 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from mytalk_core.data.list_access import ListAccess, is_bound
 from mytalk_core.data.plain_document import LARGEST, parsed_document, read_document
-from mytalk_core.data.storage import is_local, open_remote
+from mytalk_core.data.remote_files import open_remote
+from mytalk_core.data.storage import is_local, local_file
 from mytalk_core.data.web_access import public_addresses_only
 from mytalk_core.errors import BadInputError, MytalkError, Reason
 
@@ -23,7 +23,7 @@ def stored_document(url: str, reason: Reason) -> dict[str, Any]:
         StorageError: STORAGE_ERROR.
     """
     if is_local(url):
-        return read_document(Path(url.removeprefix("file://")), reason)
+        return read_document(local_file(url), reason)
     with open_remote(url, in_order=True) as file:
         return parsed_document(file.read(LARGEST + 1), url, reason)
 

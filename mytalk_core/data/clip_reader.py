@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import TypeAlias, cast
 
 from mytalk_core.data.clip_index import ClipIndex
+from mytalk_core.data.remote_files import remote_file
 from mytalk_core.data.retrying import with_retries
 from mytalk_core.data.shard_index import members_of
-from mytalk_core.data.storage import Store, remote_file
+from mytalk_core.data.storage import Store
 from mytalk_core.errors import BadInputError, Reason
 
 Members: TypeAlias = dict[str, bytes]

@@ -18,8 +18,9 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock
 
+from mytalk_core.data.remote_files import open_remote, remote_file
 from mytalk_core.data.retrying import with_retries
-from mytalk_core.data.storage import is_local, local_file, open_remote, remote_file
+from mytalk_core.data.storage import is_local, local_file
 from mytalk_core.errors import BadInputError, Reason, StorageError
 from mytalk_core.media.container import check_readable
 from mytalk_core.media.leftovers import sweep_leftovers

@@ -13,7 +13,8 @@ from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
 from mytalk_core.data.addresses import host_of, is_private_host
-from mytalk_core.data.storage import STORE_ALIASES, is_local, local_file
+from mytalk_core.data.remote_files import STORE_ALIASES
+from mytalk_core.data.storage import is_local, local_file
 from mytalk_core.errors import BadInputError, Reason
 
 ALLOW_ROOT = "--allow-root"

@@ -14,14 +14,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from mytalk_core.data.remote_files import STORE_ALIASES, remote_file
 from mytalk_core.data.retrying import with_retries
-from mytalk_core.data.storage import (
-    STORE_ALIASES,
-    is_local,
-    local_file,
-    open_store,
-    remote_file,
-)
+from mytalk_core.data.storage import is_local, local_file, open_store
 from mytalk_core.data.stored_files import store_and_name
 from mytalk_core.errors import BadInputError, OutputError, Reason
 from mytalk_core.media.leftovers import sweep_leftovers

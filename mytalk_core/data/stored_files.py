@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from mytalk_core.data.remote_files import remote_file
 from mytalk_core.data.retrying import with_retries
-from mytalk_core.data.storage import Store, is_local, local_file, open_store, remote_file
+from mytalk_core.data.storage import Store, is_local, local_file, open_store
 from mytalk_core.media.output import atomic_path
 
 

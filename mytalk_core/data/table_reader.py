@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from mytalk_core.data.list_columns import Columns
 from mytalk_core.data.list_text import DELIMITERS, Lines, NotTextError, records, split_values
 from mytalk_core.data.names import printable
-from mytalk_core.data.storage import is_local, local_file, open_remote
+from mytalk_core.data.remote_files import open_remote
+from mytalk_core.data.storage import is_local, local_file
 from mytalk_core.errors import BadInputError, Reason
 
 TEXT_ENDINGS = (".csv", ".tsv", ".txt")

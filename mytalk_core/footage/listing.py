@@ -15,7 +15,8 @@ from typing import Literal
 from mytalk_core.data.list_access import ListAccess, is_bound, named_address
 from mytalk_core.data.list_columns import Columns
 from mytalk_core.data.names import ascii_part, normal_name, printable
-from mytalk_core.data.storage import is_local, is_pattern, local_file, remote_files
+from mytalk_core.data.remote_files import is_pattern, remote_files
+from mytalk_core.data.storage import is_local, local_file
 from mytalk_core.data.table_reader import TableRow, is_list, read_rows
 from mytalk_core.errors import BadInputError, Reason, error_to_json
 from mytalk_core.redaction import redacted

@@ -11,7 +11,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from mytalk_core.data.fetch import file_identity, local_copy
-from mytalk_core.data.storage import Store, open_store, remote_file, remote_files
+from mytalk_core.data.remote_files import remote_file, remote_files
+from mytalk_core.data.storage import Store, open_store
 from mytalk_core.errors import BadInputError, ErrorClass, OutputError, Reason, StorageError
 from mytalk_core.media.limits import MediaLimits
 from tests.storage_faults import Faults, local
