@@ -159,7 +159,7 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def is_live() -> bool:
-    """Return whether displays are drawn anew: on a terminal, unless the output is for programs."""
+    """Return whether displays are redrawn: on a terminal, unless the output is for programs."""
     return not (_mode.quiet or _mode.machine) and _stderr.is_terminal
 
 
@@ -171,7 +171,7 @@ def live(every_seconds: float) -> Iterator[Callable[[RenderableType, str], None]
     where there is no terminal.
     """
     printed_at = time.monotonic()
-    if _mode.quiet or _mode.machine or not _stderr.is_terminal:
+    if not is_live():
 
         def print_line(picture: RenderableType, line: str) -> None:
             nonlocal printed_at

@@ -5,8 +5,6 @@ ledger with the digest of everything they depend on. The same command again dubs
 without a matching record. Films never pass through Ray; workers read and write them.
 """
 
-import os
-import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -30,6 +28,7 @@ from mytalk_core.data.ledger import (
 from mytalk_core.data.retrying import RetryConfig
 from mytalk_core.data.storage import open_store
 from mytalk_core.errors import ErrorClass, MytalkError
+from mytalk_core.media.process_identity import this_process
 from mytalk_core.redaction import redacted
 from pipelines.actor_pool import ActorPool, PoolConfig, Shape, Task, settle_any
 from pipelines.cluster import connected
@@ -263,7 +262,7 @@ def _start(batch: Batch, plan: NightPlan) -> RunStart:
     return RunStart(
         number=0,
         started=now(),
-        who=f"process {os.getpid()} on {socket.gethostname()}",
+        who=this_process(),
         catalogue=redacted(batch.catalogue),
         version=mytalk_core.__version__,
         titles=plan.titles,

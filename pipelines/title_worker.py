@@ -5,7 +5,7 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -90,19 +90,11 @@ class Effort:
 
 def failed_title(task: TitleTask, error: MytalkError) -> TitleRecord:
     """Return the record of a title that could not be dubbed."""
-    return TitleRecord(
-        id=task.title.id,
-        run=task.run,
-        status=TitleStatus.FAILED,
-        where=task.title.where,
-        language=task.title.language,
-        source=task.title.film,
-        config_id=task.config_id,
+    return replace(
+        _ended(task, TitleStatus.FAILED),
         reason=error.reason,
         error_class=error.error_class,
         message=MytalkError.__str__(error),  # Ray raises a subclass whose own text is a traceback
-        source_bytes=task.title.film_bytes,
-        ended=now(),
     )
 
 
@@ -112,18 +104,11 @@ def now() -> str:
 
 
 def _record(task: TitleTask, dubbed: DubbedTitle, film_bytes: int, effort: Effort) -> TitleRecord:
-    return TitleRecord(
-        id=task.title.id,
-        run=task.run,
-        status=TitleStatus.OK,
-        where=task.title.where,
-        language=task.title.language,
-        source=task.title.film,
-        config_id=task.config_id,
+    return replace(
+        _ended(task, TitleStatus.OK),
         warning=dubbed.warning,
         output=task.title.output,
         report=report_path(Path(task.title.output)).as_posix(),
-        source_bytes=task.title.film_bytes,
         film_bytes=film_bytes,
         film_seconds=dubbed.seconds,
         frames=dubbed.frames,
@@ -133,6 +118,21 @@ def _record(task: TitleTask, dubbed: DubbedTitle, film_bytes: int, effort: Effor
         seconds=effort.seconds,
         cpu_seconds=effort.cpu_seconds,
         machine=socket.gethostname(),
+    )
+
+
+def _ended(task: TitleTask, status: TitleStatus) -> TitleRecord:
+    """The record of a title that ends now, without what came of it."""
+    title = task.title
+    return TitleRecord(
+        id=title.id,
+        run=task.run,
+        status=status,
+        where=title.where,
+        language=title.language,
+        source=title.film,
+        config_id=task.config_id,
+        source_bytes=title.film_bytes,
         ended=now(),
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -36,6 +34,7 @@ def cancel(options: CancelOptions) -> None:
     from mytalk_core.data.ledger import Ledger
     from mytalk_core.data.storage import open_store
     from mytalk_core.data.stored_files import absolute
+    from mytalk_core.media.process_identity import this_process
 
     store = open_store(absolute(options.run))
     found = StatusReader(store).read()
@@ -43,5 +42,5 @@ def cancel(options: CancelOptions) -> None:
     if found.ended:
         result({"run": number, "cancelled": False}, f"run {number} has ended: {found.ended.why}")
         return
-    Ledger(store).cancel(number, f"process {os.getpid()} on {socket.gethostname()}")
+    Ledger(store).cancel(number, this_process())
     result({"run": number, "cancelled": True}, f"run {number} was asked to end")

@@ -31,7 +31,7 @@ class StatusOptions:
 def status(options: StatusOptions) -> None:
     """Show how the latest run of a catalogue stands, from any machine.
 
-    On a terminal the table is drawn anew until the run ends. Only the ledger is read.
+    On a terminal the table is redrawn until the run ends. Only the ledger is read.
 
     \b
     mytalk status dubbed/

@@ -33,7 +33,7 @@ class DubbedTitle:
 
 @dataclass(frozen=True)
 class DubProgress:
-    """Who is told of the progress of a dub."""
+    """Functions to which a dub reports its progress."""
 
     beat: Callable[[], None]  # called whenever there is any
     # Called with the key of every piece of the film that was drawn, the seconds that it took and

@@ -128,7 +128,7 @@ def _rates(records: Iterable[TitleRecord]) -> _Rates | None:
         if each.status is TitleStatus.OK and each.source_bytes:
             sizes += each.source_bytes
             film += each.film_seconds
-            lips += each.film_seconds * each.rendered_frames / max(each.frames, 1)
+            lips += each.lips_seconds
             cpu += each.cpu_seconds
             made += each.film_bytes
     return _Rates(film / sizes, lips / sizes, cpu / sizes, made / sizes) if sizes else None

@@ -117,7 +117,7 @@ def catalogue_report(store: Store) -> tuple[CatalogueReport, Iterator[TitleRecor
         cpu += each.cpu_seconds
         if each.status is TitleStatus.OK:
             film += each.film_seconds
-            lips += each.film_seconds * each.rendered_frames / max(each.frames, 1)
+            lips += each.lips_seconds
             warnings += bool(each.warning)
         else:
             reasons[str(each.reason)] += 1

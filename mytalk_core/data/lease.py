@@ -95,7 +95,7 @@ class Lease:
     def check(self) -> None:
         """Check that the lease is held; ask the storage only where a heartbeat is overdue.
 
-        Where the storage does not answer, nobody else can take the lease either.
+        Where the storage does not answer, no other run can take the lease either.
 
         Raises:
             OutputError: OUTPUT_IN_USE if another run has taken it over.
@@ -173,7 +173,7 @@ def held_lease(
 
 
 def lease_holder(store: Store, name: str = LEASE) -> Holder | None:
-    """Return who holds a lease, alive or dead; None where nobody does.
+    """Return the holder of a lease, alive or dead; None where it is free.
 
     Raises:
         BadInputError, StorageError: as `held_lease`.
@@ -229,7 +229,7 @@ class _Chain:
         return None
 
     def add(self, number: int, holder: Holder) -> bool:
-        """Create a file of the chain; return whether it is the last one and nobody else's."""
+        """Create a file of the chain; return whether it is the last one and this run's."""
         if not self.store.create(self._file(number), _as_json(holder)):
             return False
         numbers = self._numbers()

@@ -122,6 +122,11 @@ class TitleRecord:
     machine: str = ""
     ended: str = ""
 
+    @property
+    def lips_seconds(self) -> float:
+        """Seconds of the film with new lips."""
+        return self.film_seconds * self.rendered_frames / max(self.frames, 1)
+
 
 @dataclass(frozen=True)
 class SegmentRecord:
@@ -270,7 +275,7 @@ class TitleResults:
 
     def latest(self) -> Iterator[TitleRecord]:
         """Yield the last result of every title; one table row at a time is in memory."""
-        newest = self._newest()
+        newest = self.known()
         done = set()
         for record in self._all(None):
             if record.run == newest[record.id].run and record.id not in done:
@@ -279,9 +284,6 @@ class TitleResults:
 
     def known(self) -> dict[str, KnownTitle]:
         """Return what a run needs to know of every title, by id."""
-        return self._newest()
-
-    def _newest(self) -> dict[str, KnownTitle]:
         newest: dict[str, KnownTitle] = {}
         columns = ["id", "run", "config_id", "status", "error_class", "output"]
         for each in self._all([*columns, "film_bytes"]):

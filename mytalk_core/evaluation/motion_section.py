@@ -1,7 +1,7 @@
 """The motion section of an evaluation (stage 1): reconstruction, cross and silence."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,7 @@ from mytalk_core.evaluation.motion_methods import (
     STILL,
     STYLED,
     TRUTH,
+    Method,
     cross_methods,
     silence_methods,
     speaking_methods,
@@ -108,15 +109,12 @@ def evaluate_motion(
         tables[CROSS] = speaking_table(cross_methods(methods), cross, expert, step)
         tables["what another clip's speech costs"] = cross_over_own(tables[CROSS], tables[OWN])
     if taught:
-        own_speech = {
-            name: methods[name] for name in (OURS, RIDGE, STILL, TRUTH) if name in methods
-        }
+        own_speech = _named(methods, OURS, RIDGE, STILL, TRUTH)
         own_speech[STYLED] = TaughtMotion(model, taught)
         rest = [each.case for each in taught]
         tables[TAUGHT] = speaking_table(own_speech, rest, expert, step)
-    tables[f"diversity over {SEEDS} seeds"] = diversity_table(
-        {name: methods[name] for name in (OURS, RIDGE, STILL) if name in methods}, own
-    )
+    some = _named(methods, OURS, RIDGE, STILL)
+    tables[f"diversity over {SEEDS} seeds"] = diversity_table(some, own)
     if max(counts.values()) > 1 and len(counts) > 1:
         tables[RETRIEVED] = retrieval_table(model, clips)
     quiet = silence_methods(methods)
@@ -130,3 +128,8 @@ def evaluate_motion(
     shown = CROSS if cross else OWN  # a dub is cross
     failures = worst_cases(tables[shown], cross or own, methods)
     return Section("motion", "Speech to motion", notes, tables, failures, FAILURES_NOTE)
+
+
+def _named(methods: Mapping[str, Method], *names: str) -> dict[str, Method]:
+    """Those of the named methods that there are, in this order."""
+    return {name: methods[name] for name in names if name in methods}

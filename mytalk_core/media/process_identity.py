@@ -1,8 +1,14 @@
 """Identify this process in a form that another process can check later."""
 
 import os
+import socket
 from contextlib import suppress
 from pathlib import Path
+
+
+def this_process() -> str:
+    """Return a text that tells people which process this is, such as "process 7 on node3"."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def machine() -> str:

@@ -29,10 +29,10 @@ from rich.console import Console
 
 from mytalk_core.data.curated import CuratedFolder, IndexRow, start, write_index, write_record
 from mytalk_core.data.fetch import local_copy
+from mytalk_core.data.ledger import Ledger, TitleRecord, TitleStatus
 from mytalk_core.data.shard_index import SampleBytes, copy_samples
 from mytalk_core.data.shards import write_shard
-from mytalk_core.data.title_status import TitleResult, TitleStatus, start_title, write_status
-from mytalk_core.data.title_status import write_record as write_title_record
+from mytalk_core.data.storage import open_store
 from mytalk_core.errors import MytalkError
 from mytalk_core.footage import unit_work
 from mytalk_core.media.limits import MediaLimits
@@ -97,13 +97,14 @@ def local_writer(name: str, root: Path, work: Callable[[], None]) -> Writer:
 
 
 def titles(root: Path) -> None:
-    """Write folder, record and status table of a dubbed title."""
-    folder = start_title(root, "a")
-    (folder / "film.mp4").write_bytes(b"film")
-    (folder / "report.html").write_bytes(b"report")
-    result = TitleResult("a", "v", "s", "en", TitleStatus.OK, film="a/film.mp4")
-    write_title_record(root, replace(result, report="a/report.html"))
-    write_status(root, [result])
+    """Write report, film and record of a dubbed title."""
+    store = open_store(root)
+    for name in ("a/film.mp4.report.html", "a/film.mp4"):
+        with store.publish(name) as path:
+            path.write_bytes(name.encode())
+    Ledger(store).add_title(
+        TitleRecord("a", 1, TitleStatus.OK, "list line 2", "en", "a.mp4", "v", output="a/film.mp4")
+    )
 
 
 def curated(root: Path, source: Path) -> None:
