@@ -222,7 +222,8 @@ def test_unusable_rows_fail_alone_and_secrets_reach_no_record(films, web, place,
         ]
         path = tmp_path / "list.csv"
         path.write_text("\n".join(["source,speaker", *rows]))
-        return tuple(list_sources([str(path)], ListingConfig(access=ListAccess(private_addresses=True))))
+        config = ListingConfig(access=ListAccess(private_addresses=True))
+        return tuple(list_sources([str(path)], config))
 
     def closed(sources: tuple[Source, ...]) -> tuple[Source, ...]:
         shut = tuple(list_sources([str(tmp_path / "list.csv")], ListingConfig()))
