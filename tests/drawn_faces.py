@@ -3,8 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.appearance.face_crops import FaceCrops
 from mytalk_core.appearance.grain import NO_GRAIN, Grain
-from mytalk_core.appearance.redraw import FrameDrawing, PersonReferences
+from mytalk_core.appearance.person_references import PersonReferences
+from mytalk_core.appearance.redraw import FrameDrawing
+from mytalk_core.appearance.renderer import Renderer, RendererConfig
 from mytalk_core.dubbing.face_in_film import DrawnFace
 from mytalk_core.dubbing.geometry import FaceGeometry
 from mytalk_core.faces.landmark_scheme import MESH478
@@ -14,6 +17,7 @@ MIDDLE = np.array([0.5, 0.68], np.float32)
 """Of the mask in a crop, shares of its side."""
 RADIUS = 0.25
 """Of the mask, a share of the crop's side."""
+_RENDERER = Renderer(RendererConfig(size=64, widths=(8, 16, 16)))  # draws nothing
 
 
 def turned_box(size: int, gain: float, angle: float, centre: tuple[float, float]) -> Array:
@@ -48,8 +52,13 @@ def drawn_face(
         share=np.ones((1, 32, 32), np.float32),
         residual=np.zeros((64, 64, 3), np.float32),
         colour=colour,
+        skins=colour[None],
     )
-    person = PersonReferences(None, picture[None], colour[None], np.zeros(1))  # type: ignore[arg-type]
+    crops = FaceCrops(
+        picture[None],  # type: ignore[arg-type]
+        *(block.points, block.before, block.after, block.mask_outlines, block.face_points),
+    )
+    person = PersonReferences(_RENDERER, crops, np.zeros(1), MESH478)
     return DrawnFace(drawing, person, grain, block, 0, size, strength, 0)
 
 

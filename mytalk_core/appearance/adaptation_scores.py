@@ -19,7 +19,8 @@ from mytalk_core.appearance.face_hulls import face_hulls
 from mytalk_core.appearance.grain import NO_GRAIN
 from mytalk_core.appearance.mouth_scores import MouthScores, score_pictures
 from mytalk_core.appearance.perceptual import Lpips
-from mytalk_core.appearance.redraw import encode_person, redraw
+from mytalk_core.appearance.person_references import PersonReferences
+from mytalk_core.appearance.redraw import redraw
 from mytalk_core.appearance.reference_choice import covering_frames, mouth_distances, serving_frames
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
@@ -72,7 +73,7 @@ def dubbed(frames: EvaluationSet, renderer: Renderer) -> FaceCrops:
     crops, scheme = frames.crops, frames.scheme
     # NaN timestamps are close to no other frame.
     timestamps, known = (np.full(len(some.points), np.nan) for some in (crops, frames.references))
-    person = encode_person(renderer, frames.references, known, scheme)
+    person = PersonReferences(renderer, frames.references, known, scheme)
     drawn = redraw(renderer, crops, timestamps, person, scheme)
     masks, _ = crop_regions(crops)
     hulls = [

@@ -17,16 +17,11 @@ from mytalk_core.appearance.face_crops import (
     Pictures,
     crop_regions,
     crop_tensors,
-    resized_crops,
     window_slices,
 )
+from mytalk_core.appearance.person_references import PersonReferences
 from mytalk_core.appearance.reference_choice import Timestamps, close_in_time
-from mytalk_core.appearance.renderer import (
-    Drawing,
-    References,
-    Renderer,
-    skin_colour,
-)
+from mytalk_core.appearance.renderer import Drawing, Renderer
 from mytalk_core.appearance.window_map import WindowMap, whole_window
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 from mytalk_core.training.precision import autocast
@@ -35,23 +30,6 @@ Floats = NDArray[np.float32]
 
 _BATCH = 16  # frames drawn together
 _SEEN = 1 / 1024  # a reference with a smaller share changes no sample by a level
-_INPUT = 3  # side of the largest crop that the renderer is shown, in sides of its own window
-
-
-@dataclass(frozen=True)
-class PersonReferences:
-    """The reference set of one person: K crops of one size."""
-
-    encoded: References  # at the renderer's size, (1, K, ..)
-    pictures: Pictures  # (K, C, C, 3), may be memory-mapped; float16 too
-    colours: Floats  # (K, 3) RGB 0..255 of the references' skin
-    timestamps: Timestamps  # (K,)
-
-    def window(self, reference: int) -> Pictures:
-        """The window of a reference at full resolution, (W, W, 3)."""
-        rows, columns = window_slices(self.pictures.shape[1])
-        window = self.pictures[reference, rows, columns]
-        return window if window.dtype == np.uint8 else window.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -66,30 +44,7 @@ class FrameDrawing:
     share: Floats  # (N, h, h) weights of the references, which sum to 1
     residual: Floats  # (S, S, 3) to add, RGB in units of 0..255
     colour: Floats  # (3,) RGB 0..255 of the frame's own skin
-
-
-def input_size(crop_size: int, renderer: Renderer) -> int:
-    """Side of the crops in which a renderer sees faces that a film shows in crops of a size.
-
-    The renderer averages crops down to its own window; larger ones would only take longer.
-    """
-    return min(crop_size, _INPUT * renderer.config.size)
-
-
-@torch.inference_mode()
-def encode_person(
-    renderer: Renderer, references: FaceCrops, timestamps: Timestamps, scheme: LandmarkScheme
-) -> PersonReferences:
-    """Encode a person's reference frames, K >= 1 in any order, with their timestamps (K,)."""
-    device = _device(renderer)
-    size = references.pictures.shape[1]
-    seen = input_size(size, renderer)
-    small = references if seen == size else resized_crops(references, seen)
-    shown = crop_tensors(small, scheme, renderer.config.size).to(device)
-    with autocast(device, True):
-        encoded = renderer.encode_references(shown.as_batch())
-    colours = skin_colour(shown.contexts, shown.skins)[:, :, 0, 0] * 255
-    return PersonReferences(encoded, references.pictures, _array(colours), timestamps)
+    skins: Floats  # (N, 3) RGB 0..255 of the references' skin
 
 
 @torch.inference_mode()
@@ -109,16 +64,17 @@ def predict(
         crops: T of them, of any size that is a multiple of 6.
         timestamps: their timestamps, (T,).
     """
-    device = _device(renderer)
+    device = person.device
     drawings: list[FrameDrawing] = []
     for first in range(0, len(crops.points), _BATCH):
         some = crops.choose(slice(first, first + _BATCH))
         frames = crop_tensors(some, scheme, renderer.config.size).to(device)
         with autocast(device, True):
             near = close_in_time(timestamps[first : first + _BATCH], person.timestamps)
-            chosen = renderer.most_alike(frames, person.encoded, torch.from_numpy(near).to(device))
-            drawing = renderer.draw(frames, person.encoded.choose(chosen))
-        drawings += _by_frame(drawing, chosen)
+            chosen = renderer.most_alike(frames, person.points, torch.from_numpy(near).to(device))
+            references, skins = person.encoded(chosen)
+            drawing = renderer.draw(frames, references)
+        drawings += _by_frame(drawing, chosen, skins)
     return drawings
 
 
@@ -159,7 +115,7 @@ def applied(
     Returns:
         (height, width, 3) RGB, in units of 0..255; not clipped.
     """
-    result = _sampled(_smooth_part(drawing, person), window, size, cv2.INTER_CUBIC)
+    result = _sampled(_smooth_part(drawing), window, size, cv2.INTER_CUBIC)
     moves = np.concatenate([drawing.flow, drawing.share[..., None]], axis=-1)
     for reference, move in zip(drawing.references.tolist(), moves, strict=True):
         if move[..., 2].max() > _SEEN:
@@ -191,10 +147,9 @@ def _add_copied(result: Floats, shown: Pictures, move: Floats, window: WindowMap
     result[part] = cv2.add(result[part], cv2.multiply(copied, weight, dtype=cv2.CV_32F))
 
 
-def _smooth_part(drawing: FrameDrawing, person: PersonReferences) -> Floats:
+def _smooth_part(drawing: FrameDrawing) -> Floats:
     """What is added to the copied pixels, at the size of the residual, (S, S, 3)."""
-    skins = person.colours[drawing.references]
-    change = drawing.colour - np.tensordot(drawing.share, skins, axes=(0, 0))
+    change = drawing.colour - np.tensordot(drawing.share, drawing.skins, axes=(0, 0))
     side = len(drawing.residual)
     spread = cv2.resize(change.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
     added: Floats = np.add(spread, drawing.residual, dtype=np.float32)
@@ -222,7 +177,7 @@ def window_masks(crops: FaceCrops) -> NDArray[np.uint8]:
     return masks[:, rows, columns]
 
 
-def _by_frame(drawing: Drawing, chosen: Tensor) -> list[FrameDrawing]:
+def _by_frame(drawing: Drawing, chosen: Tensor, skins: Tensor) -> list[FrameDrawing]:
     """Split the drawing of a batch and copy it to the processor's memory."""
     parts = (
         chosen.cpu().numpy(),
@@ -230,13 +185,10 @@ def _by_frame(drawing: Drawing, chosen: Tensor) -> list[FrameDrawing]:
         _array(drawing.share[:, :, 0]),
         _array(drawing.residual.permute(0, 2, 3, 1) * 255),
         _array(drawing.colour[:, :, 0, 0] * 255),
+        _array(skins * 255),
     )
     return [FrameDrawing(*each) for each in zip(*parts, strict=True)]
 
 
 def _array(tensor: Tensor) -> Floats:
     return np.ascontiguousarray(tensor.float().cpu().numpy())
-
-
-def _device(renderer: Renderer) -> torch.device:
-    return next(renderer.parameters()).device

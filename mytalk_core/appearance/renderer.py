@@ -6,6 +6,7 @@ to copy from in each reference (flow), the weight of each reference (share), and
 can be applied at any resolution, see `redraw`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -62,16 +63,6 @@ class References:
     points: Tensor  # (B, K, M + Q, 2) moving points and anchors, shares of the window
     features: list[Tensor]  # finest first, (B * K, width, ., .)
 
-    def choose(self, chosen: Tensor) -> "References":
-        """Select the references of one person for each of B frames: `chosen` (B, N) of the K."""
-        flat = chosen.flatten()
-        return References(
-            self.pictures[0, flat].unflatten(0, chosen.shape),
-            self.halves[flat],
-            self.points[0, flat].unflatten(0, chosen.shape),
-            [part[flat] for part in self.features],
-        )
-
     def repeat(self, count: int) -> "References":
         """Repeat the references of each of B people for `count` consecutive frames."""
         return References(
@@ -84,6 +75,20 @@ class References:
     def _repeated(self, part: Tensor, count: int) -> Tensor:
         each: Tensor = part.unflatten(0, self.pictures.shape[:2])
         return each.repeat_interleave(count, dim=0).flatten(0, 1)
+
+
+def joined_references(parts: Sequence[References], frames: int) -> References:
+    """Join the references of some frames, of one each: first all of the first frame.
+
+    Returns:
+        References of `frames` frames, (B, N, ..).
+    """
+    return References(
+        torch.cat([each.pictures for each in parts]).flatten(0, 1).unflatten(0, (frames, -1)),
+        torch.cat([each.halves for each in parts]),
+        torch.cat([each.points for each in parts]).flatten(0, 1).unflatten(0, (frames, -1)),
+        [torch.cat(scale) for scale in zip(*(each.features for each in parts), strict=True)],
+    )
 
 
 @dataclass(frozen=True)
@@ -218,18 +223,16 @@ class Renderer(nn.Module):
             features,
         )
 
-    def most_alike(
-        self, frames: CropTensors, references: References, near: Tensor | None = None
-    ) -> Tensor:
+    def most_alike(self, frames: CropTensors, known: Tensor, near: Tensor | None = None) -> Tensor:
         """Select the references with the nearest landmarks for each of B frames, (B, N) of the K.
 
         The selection does not depend on the frame's own mouth.
 
         Args:
+            known: (K, M + Q, 2) moving points and anchors of the references, shares of the window.
             near: (B, K), True for references close in time to the frame, which are avoided.
         """
-        known, jaw = references.points[0], frames.jaw.shape[1]
-        lips = frames.lips.shape[1]
+        lips, jaw = frames.lips.shape[1], frames.jaw.shape[1]
         distances = landmark_distance(
             frames.lips, frames.anchors, known[:, :lips], known[:, lips + jaw :]
         )

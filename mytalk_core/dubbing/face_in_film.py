@@ -14,7 +14,8 @@ from mytalk_core.appearance.blending import BlendConfig, DrawnPicture, blend, bl
 from mytalk_core.appearance.face_hulls import FaceHulls, face_hulls
 from mytalk_core.appearance.grain import Grain
 from mytalk_core.appearance.mask_patch import MaskPatch, mask_patch
-from mytalk_core.appearance.redraw import FrameDrawing, PersonReferences, applied
+from mytalk_core.appearance.person_references import PersonReferences
+from mytalk_core.appearance.redraw import FrameDrawing, applied
 from mytalk_core.appearance.window_map import window_of_crop
 from mytalk_core.dubbing.geometry import FaceGeometry
 from mytalk_core.faces.crop import Region, invert_box

@@ -1,4 +1,4 @@
-"""The encoded reference frames of the people who are being drawn, for the latest few tracks."""
+"""The reference frames of the people who are being drawn, for the latest few tracks."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from mytalk_core.appearance.album import AlbumConfig, AlbumPage, with_others
-from mytalk_core.appearance.redraw import PersonReferences, encode_person
+from mytalk_core.appearance.person_references import PersonReferences
 from mytalk_core.appearance.reference_choice import joined_mouths, mouths_of
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.dubbing.track_look import TrackLook
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
-_KEPT = 2  # tracks; the networks' maps of each take some 50 MB
+_KEPT = 2  # tracks; the maps of a reference that is used take 1 MB
 _ALBUM = AlbumConfig()
 
 
 class KnownPeople:
-    """Encodes the references of a track once for all pieces that a process draws of it."""
+    """Encodes a reference of a track once for all pieces that a process draws from it."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[object, PersonReferences] = OrderedDict()
@@ -29,17 +29,17 @@ class KnownPeople:
         others: Sequence[TrackLook],
         scheme: LandmarkScheme,
     ) -> PersonReferences:
-        """The encoded references of a track, with fitting ones of other tracks of its member."""
+        """The references of a track, with fitting ones of other tracks of its member."""
         key = (id(renderer), look.pictures, tuple(each.pictures for each in others))
         if key not in self._kept:
-            self._kept[key] = _encoded(renderer, look, others, scheme)
+            self._kept[key] = _chosen(renderer, look, others, scheme)
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
 
 
-def _encoded(
+def _chosen(
     renderer: Renderer, look: TrackLook, others: Sequence[TrackLook], scheme: LandmarkScheme
 ) -> PersonReferences:
     crops, timestamps = look.crops, look.timestamps
@@ -50,4 +50,4 @@ def _encoded(
         crops, timestamps = with_others(
             crops, timestamps, joined_mouths(shown), pages, scheme, _ALBUM
         )
-    return encode_person(renderer, crops, timestamps, scheme)
+    return PersonReferences(renderer, crops, timestamps, scheme)

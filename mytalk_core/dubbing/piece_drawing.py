@@ -170,4 +170,4 @@ def _shown(frame: DubbedFrame, request: PieceRequest, folder: Path) -> ShownFram
     return ShownFrame(number, write_frame_pictures(folder, source, dubbed, lips))
 
 
-DRAW = Stage("draw", 2, PieceRequest, DrawnPiece, draw_piece)
+DRAW = Stage("draw", 3, PieceRequest, DrawnPiece, draw_piece)

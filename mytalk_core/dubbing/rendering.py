@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from mytalk_core.appearance.face_crops import FaceCrops, resized_points
 from mytalk_core.appearance.grain import Grain
-from mytalk_core.appearance.redraw import PersonReferences, input_size, predict
+from mytalk_core.appearance.person_references import PersonReferences, input_size
+from mytalk_core.appearance.redraw import predict
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.dubbing.face_in_film import DrawnFace, with_face
 from mytalk_core.dubbing.film_crop import reduced_crop

@@ -19,7 +19,8 @@ from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.face_crops import FaceCrops, crop_regions, face_crops
 from mytalk_core.appearance.face_hulls import FaceHulls, face_hulls
 from mytalk_core.appearance.grain import Grain, measure_grain
-from mytalk_core.appearance.redraw import encode_person, redraw
+from mytalk_core.appearance.person_references import PersonReferences
+from mytalk_core.appearance.redraw import redraw
 from mytalk_core.appearance.reference_choice import (
     DUB_REFERENCES,
     NEARBY_SECONDS,
@@ -280,7 +281,7 @@ def renderer_drawer(
         known, known_times = with_others(
             case.reference_crops, times, case.target_mouths, others, case.scheme, AlbumConfig()
         )
-        person = encode_person(renderer, known, known_times, case.scheme)
+        person = PersonReferences(renderer, known, known_times, case.scheme)
         crops = case.crops.choose(case.frames)
         return redraw(renderer, crops, case.timestamps[case.frames], person, case.scheme)
 

@@ -34,7 +34,8 @@ import mytalk_core
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.appearance.face_crops import CropTensors, FaceCrops, crop_tensors, face_crops
-from mytalk_core.appearance.redraw import encode_person, redraw
+from mytalk_core.appearance.person_references import PersonReferences
+from mytalk_core.appearance.redraw import redraw
 from mytalk_core.appearance.renderer import References, Renderer
 from mytalk_core.data.model_store import pull
 from mytalk_core.data.samples import sample_footage
@@ -222,11 +223,12 @@ ENGINES: dict[str, Engine] = {
 
 
 def network_inputs(
-    renderer: Renderer, crops: FaceCrops, known: References, count: int
+    renderer: Renderer, crops: FaceCrops, known: PersonReferences, count: int
 ) -> list[Tensor]:
     """Return the inputs of `Flat` for the first frames, each with its own references."""
     frames = crop_tensors(crops.choose(slice(count)), MESH478, renderer.config.size)
-    shown = known.choose(renderer.most_alike(frames, known))
+    with torch.inference_mode():
+        shown, _ = known.encoded(renderer.most_alike(frames, known.points))
     parts = [*frames.parts(), shown.pictures, shown.halves, shown.points, *shown.features]
     return [part.clone() for part in parts]  # exporters reject tensors of inference mode
 
@@ -234,7 +236,7 @@ def network_inputs(
 def network_rows(renderer: Renderer, crops: FaceCrops, engines: Sequence[str]) -> list[Measured]:
     """Return rows of `draw` only: torch by batch and layout, other engines with eight frames."""
     shown = crops.choose(np.linspace(0, FRAMES - 1, REFERENCES).astype(int))
-    known = encode_person(renderer, shown, LONG_AGO, MESH478).encoded
+    known = PersonReferences(renderer, shown, LONG_AGO, MESH478)
     contiguous = load_renderer(WEIGHTS).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     inputs = {count: network_inputs(renderer, crops, known, count) for count in (1, 4, 8, 16)}
     rows = [
@@ -263,7 +265,7 @@ def whole_rows(renderer: Renderer, crops: dict[int, FaceCrops]) -> list[Measured
     rows, side = [], renderer.config.size
     for size, every in crops.items():
         shown = every.choose(np.linspace(0, FRAMES - 1, REFERENCES).astype(int))
-        person = encode_person(renderer, shown, LONG_AGO, MESH478)
+        person = PersonReferences(renderer, shown, LONG_AGO, MESH478)
         some = every.choose(slice(16))
         rows += [
             Measured(

@@ -16,9 +16,8 @@ from mytalk_core.appearance.face_crops import (
     crop_tensors,
     window_slices,
 )
+from mytalk_core.appearance.person_references import PersonReferences
 from mytalk_core.appearance.redraw import (
-    PersonReferences,
-    encode_person,
     redraw,
     window_masks,
 )
@@ -48,7 +47,7 @@ def trained(tiny_renderer: Callable[..., Renderer]) -> Renderer:
 def encoded(renderer: Renderer, references: FaceCrops) -> PersonReferences:
     """References far away in time."""
     timestamps = -10.0 - np.arange(len(references.points))
-    return encode_person(renderer, references, timestamps, MESH478)
+    return PersonReferences(renderer, references, timestamps, MESH478)
 
 
 def redrawn(renderer: Renderer, crops: FaceCrops, references: FaceCrops) -> NDArray[np.float32]:
@@ -72,9 +71,10 @@ def forward(renderer: Renderer, crops: FaceCrops, references: FaceCrops) -> NDAr
     """The windows as the renderer itself draws them, (T, S, S, 3) 0..255."""
     size = renderer.config.size
     with torch.inference_mode(), autocast(torch.device("cpu"), True):
-        known = renderer.encode_references(crop_tensors(references, MESH478, size).as_batch())
+        person = encoded(renderer, references)
         frames = crop_tensors(crops, MESH478, size)
-        picture = renderer(frames, known.choose(renderer.most_alike(frames, known))).picture
+        known, _ = person.encoded(renderer.most_alike(frames, person.points))
+        picture = renderer(frames, known).picture
     found: NDArray[np.float32] = 255 * picture.float().permute(0, 2, 3, 1).numpy()
     return found
 
@@ -264,7 +264,7 @@ def test_references_close_in_time_are_avoided_if_others_are_as_near(
     alike = crops.choose(np.array([4, 4, 4]))
     alike.pictures[0] //= 2  # so that it is seen which ones are taken
     timestamps = np.array([2.3, 0.5, 9.0])
-    person = encode_person(trained, alike, timestamps, MESH478)
+    person = PersonReferences(trained, alike, timestamps, MESH478)
     others = redrawn(trained, target, alike.choose(np.array([1, 2])))
     for timestamp in (2.0, 2.6):
         np.testing.assert_array_equal(drawn_from(person, trained, target, timestamp), others)
@@ -277,6 +277,6 @@ def test_a_matching_mouth_close_in_time_is_used(
     """If all others are open, a closed mouth is drawn from the closed one."""
     crops = drawn_clip(OPENINGS).crops
     target, shown = crops.choose(np.array([0])), crops.choose(np.array([0, 1, 6, 7]))
-    person = encode_person(trained, shown, np.array([1.0, 1.0, 5.0, 9.0]), MESH478)
+    person = PersonReferences(trained, shown, np.array([1.0, 1.0, 5.0, 9.0]), MESH478)
     then, later = (drawn_from(person, trained, target, timestamp) for timestamp in (1.1, 20.0))
     np.testing.assert_array_equal(then, later)

@@ -123,7 +123,7 @@ def test_distances_are_those_of_the_renderer(
     near = np.abs(timestamps[1::2, None] - timestamps[::2]) < NEARBY_SECONDS
     with torch.inference_mode():
         person = renderer.encode_references(shown.as_batch())
-        taken = renderer.most_alike(frames, person, torch.from_numpy(near)).numpy()
+        taken = renderer.most_alike(frames, person.points[0], torch.from_numpy(near)).numpy()
     there = np.take_along_axis(distances, taken, axis=1).mean()
     best = np.sort(distances, axis=1)[:, : taken.shape[1]].mean()
     assert there == pytest.approx(best, rel=1e-3)

@@ -17,6 +17,7 @@ from mytalk_core.appearance.renderer import (
     Renderer,
     Rendering,
     gathered,
+    joined_references,
     skin_colour,
     upsampled,
 )
@@ -291,7 +292,7 @@ def test_a_frame_is_drawn_from_the_nearest_references(
 ) -> None:
     """Each frame is matched by its target landmarks only, regardless of the face's position."""
     with torch.inference_mode():
-        known = encoded(trained, crops, [7, 2, 0, 5, 3])
+        known = encoded(trained, crops, [7, 2, 0, 5, 3]).points[0]
     moved = some(crops, [1, 4, 6])
     away = replace(moved, lips=moved.lips + 0.1, jaw=moved.jaw + 0.1, anchors=moved.anchors + 0.1)
     for frames in (moved, away):
@@ -307,10 +308,10 @@ def test_each_frame_is_drawn_from_its_own_choice_only(
 ) -> None:
     frames = [1, 4, 6]
     with torch.inference_mode():
-        known = encoded(trained, crops, [7, 2, 0, 5, 3])
-        chosen = torch.tensor([[1, 2], [3, 4], [0, 3]])
-        together = trained(some(crops, frames), known.choose(chosen)).picture
-        for number, alone in enumerate(([2, 0], [5, 3], [7, 5])):
+        choices = ([2, 0], [5, 3], [7, 5])
+        known = joined_references([encoded(trained, crops, [n]) for c in choices for n in c], 3)
+        together = trained(some(crops, frames), known).picture
+        for number, alone in enumerate(choices):
             one = trained(some(crops, frames[number : number + 1]), encoded(trained, crops, alone))
             torch.testing.assert_close(
                 together[number : number + 1], one.picture, atol=2e-4, rtol=1e-3
