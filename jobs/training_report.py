@@ -1,5 +1,6 @@
 """The report of `mytalk train`: curves, samples and metrics on held-out speakers."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.data.clip_choice import spread_over_speakers
 from mytalk_core.data.clip_index import MANIFEST_NAME, clip_index, described_by
 from mytalk_core.data.clip_reader import read_clip
+from mytalk_core.data.fetch import local_copy
 from mytalk_core.data.model_store import located
 from mytalk_core.data.shards import decode_sample
 from mytalk_core.data.splits import Split
@@ -29,6 +31,8 @@ from mytalk_core.evaluation.training_page import (
     write_training_page,
     write_training_text,
 )
+from mytalk_core.media.limits import MediaLimits
+from mytalk_core.media.output import temporary_root, work_folder
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.model import load_model
 from mytalk_core.speech.features import SpeechEncoder
@@ -54,23 +58,37 @@ def is_preprocessed(data: str | Path) -> bool:
     return described_by(data)[1].endswith(MANIFEST_NAME)
 
 
-def write_training_report(path: Path, job: TrainJob, trained: TrainResult) -> Path:
-    """Measure the trained weights on held-out speakers; write an HTML page, and Markdown beside it.
+def write_training_report(job: TrainJob, trained: TrainResult) -> tuple[str, str]:
+    """Measure the trained weights on held-out speakers; store an HTML page, and Markdown beside it.
 
-    Returns the path of the page.
+    Returns the paths or URLs of both.
 
     Raises:
-        OutputError: where the page cannot be written.
+        OutputError, StorageError: where they cannot be stored.
     """
+    store = job.store
+    page_name, text_name = f"{job.model}.report.html", f"{job.model}.report.md"
+    with local_copy(trained.weights, temporary_root(), MediaLimits()) as weights:
+        page = _page(job, trained, weights)
+    with work_folder(temporary_root() / "report") as here:
+        write_training_text(here / text_name, page)
+        write_training_page(here / page_name, page)
+        for file in (each for each in here.rglob("*") if each.is_file()):
+            with store.publish(file.relative_to(here).as_posix()) as temporary:
+                shutil.copyfile(file, temporary)
+    return f"{store.url}/{page_name}", f"{store.url}/{text_name}"
+
+
+def _page(job: TrainJob, trained: TrainResult, weights: Path) -> TrainingPage:
     split = _held_out_split(job.data)
     with progress(f"measuring {job.model} on held-out speakers", None) as advance:
-        held_out = _measured(job, trained.weights, split, advance)
+        held_out = _measured(job, weights, split, advance)
     with progress("drawing samples", None):
-        samples = _samples(job, trained.weights, split)
-    page = TrainingPage(
+        samples = _samples(job, weights, split)
+    return TrainingPage(
         title=f"Training of the {job.model} model",
         facts={
-            "weights": trained.weights.name,
+            "weights": job.weights,
             "size": job.size,
             "steps": _steps(job, trained),
             "wall time": f"{trained.seconds / 60:.1f} min",
@@ -83,9 +101,6 @@ def write_training_report(path: Path, job: TrainJob, trained: TrainResult) -> Pa
         samples=samples,
         notes=(PREPROCESSED,) if is_preprocessed(job.data) else (),
     )
-    write_training_page(path, page)
-    write_training_text(path.with_suffix(".md"), page)
-    return path
 
 
 def _steps(job: TrainJob, trained: TrainResult) -> str:

@@ -1,11 +1,9 @@
 """A worker of a training run on Ray Train: the loop, its checkpoints and its results."""
 
 import json
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -21,42 +19,60 @@ from mytalk_core.data.clip_choice import spread_over_speakers
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import Members, read_clip
 from mytalk_core.evaluation.sample_pictures import appearance_picture, motion_picture
-from mytalk_core.media.output import atomic_path, temporary_root, work_folder
 from mytalk_core.motion.model import save_model
-from mytalk_core.training.event_log import EventLog
+from mytalk_core.training.checkpoints import Checkpoints
+from mytalk_core.training.event_log import stored_event_log
 from mytalk_core.training.loop import Hooks, Replica, train
 from mytalk_core.training.state import TrainingState, Validation
-from pipelines.training_job import TrainJob, loop_config, run_name
+from pipelines.train_progress import step_writer
+from pipelines.training_job import TrainJob, events, loop_config
 from pipelines.training_objective import Process, training_objective
 
-_STATE = "state.pt"
-_PROGRESS_SECONDS = 1.0
+
+@dataclass(frozen=True)
+class TrainRun:
+    """What every worker of a run is given."""
+
+    job: TrainJob
+    name: str  # as `run_name` has it
+    steps_key: str  # under which the driver reads the number of steps
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """The checkpoints of the run."""
+        return Checkpoints(self.job.store, self.name)
 
 
-def train_worker(settings: dict[str, TrainJob]) -> None:
-    """Train as one process of the run; rank 0 also validates and writes the results."""
-    job = settings["job"]
+def train_worker(settings: dict[str, TrainRun]) -> None:
+    """Train as one process of the run; rank 0 also validates, and stores results and checkpoints.
+
+    Raises:
+        BadInputError, ModelError, OutputError, StorageError: this machine cannot read or write.
+        DivergedError: as `train`.
+    """
+    run = settings["run"]
+    job = run.job
     context = ray_train.get_context()
     rank, device = context.get_world_rank(), get_device()
     torch.manual_seed(job.seed)
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")  # TF32 where steps are not in half precision
-    state = _restored()
+    state = _restored(run.checkpoints, rank)
     process = Process(rank, context.get_world_size(), device, _sum_over_processes)
     objective, draws = training_objective(job, process, state)
     if rank == 0 and state.step:
         # The loop yields nothing where the restored run had ended.
-        _write_results(job, objective, state)
+        _write_results(run, objective, state)
     with ExitStack() as open_files:
         hooks = Hooks(draws=draws)
         if rank == 0:
-            writer = _event_writer(job, objective, state.step, open_files)
-            hooks = Hooks(_progress_writer(job), draws, writer)
+            writer = _event_writer(run, objective, state.step, open_files)
+            hooks = Hooks(step_writer(run.steps_key), draws, writer)
         config, replica = loop_config(job), Replica(rank, _wrap)
         for saved in train(objective, config, state, device, replica, hooks):
             if rank == 0:
-                _write_results(job, objective, saved)
-            _report(saved, rank)
+                _write_results(run, objective, saved)
+                run.checkpoints.add(saved)
 
 
 def _wrap(module: nn.Module) -> nn.Module:
@@ -67,26 +83,14 @@ def _wrap(module: nn.Module) -> nn.Module:
     return torch.compile(wrapped)  # type: ignore[return-value]
 
 
-def _progress_writer(job: TrainJob) -> Callable[[int], None]:
-    """Return a function that writes the number of steps to a file, for the driver to read."""
-    written_at = 0.0
-
-    def write(step: int) -> None:
-        nonlocal written_at
-        if time.monotonic() - written_at > _PROGRESS_SECONDS:
-            job.progress.write_text(str(step))
-            written_at = time.monotonic()
-
-    return write
-
-
 def _event_writer(
-    job: TrainJob, objective: Any, step: int, open_files: ExitStack
+    run: TrainRun, objective: Any, step: int, open_files: ExitStack
 ) -> Callable[[Validation], None]:
     """Return a function that logs a validation to TensorBoard, with a sample of the model."""
+    job = run.job
     held_out = clip_index(job.data, "val")
     members = read_clip(held_out, spread_over_speakers(held_out, 1)[0])
-    log = open_files.enter_context(EventLog(job.events(run_name(job)), step))
+    log = open_files.enter_context(stored_event_log(job.store, events(run.name), step))
     picture: Callable[[Any, Members], NDArray[np.uint8]]
     picture = motion_picture if job.model == "motion" else appearance_picture
     return lambda found: log.add(found, picture(_shipped(objective.model), members))
@@ -104,42 +108,30 @@ def _sum_over_processes(tensor: Tensor) -> Tensor:
     return moved.cpu()
 
 
-def _restored() -> TrainingState:
-    """Return the state of the run's last checkpoint, or a new one. It is read without pickle."""
-    checkpoint = ray_train.get_checkpoint()
-    if checkpoint is None:
-        return TrainingState()
-    with checkpoint.as_directory() as folder:
-        fields: dict[str, Any] = torch.load(
-            Path(folder) / _STATE, weights_only=True, map_location="cpu"
-        )
-    return TrainingState(**fields)
+def _restored(checkpoints: Checkpoints, rank: int) -> TrainingState:
+    """Return the state of the run's last checkpoint, or a new one.
+
+    The first process decides which one: two processes may not see the same list.
+    """
+    last = checkpoints.last() if rank == 0 else 0
+    step = int(_sum_over_processes(torch.tensor(last)))
+    return checkpoints.read(step) if step else TrainingState()
 
 
-def _report(state: TrainingState, rank: int) -> None:
-    """Report a checkpoint to Ray Train, which stores it; every process takes part."""
-    metrics = {"step": state.step, "best_score": state.best_score}
-    with work_folder(temporary_root() / "checkpoint") as folder:
-        if rank == 0:
-            torch.save(vars(state), folder / _STATE)
-            ray_train.report(metrics, checkpoint=ray_train.Checkpoint.from_directory(folder))
-        else:
-            ray_train.report(metrics)
-
-
-def _write_results(job: TrainJob, objective: Any, state: TrainingState) -> None:
-    """Write the best weights and the history so far, for use while training continues."""
+def _write_results(run: TrainRun, objective: Any, state: TrainingState) -> None:
+    """Store the best weights and the history so far, for use while training continues."""
+    job = run.job
     model = objective.model
     current = {name: value.clone() for name, value in model.state_dict().items()}
     model.load_state_dict(state.best or state.average)
     save = save_model if job.model == "motion" else save_renderer
-    with atomic_path(job.weights) as temporary:
+    with job.store.publish(job.weights) as temporary:
         save(_shipped(model), temporary)
     model.load_state_dict(current)
     settings = asdict(job)
     settings["begun"] = settings.pop("initial")  # the key of earlier versions
     record = {
-        "run": run_name(job),
+        "run": run.name,
         "job": {name: str(value) for name, value in settings.items()},
         "best_score": state.best_score,
         "history": state.history,
@@ -147,5 +139,5 @@ def _write_results(job: TrainJob, objective: Any, state: TrainingState) -> None:
         "seconds": state.seconds,
         "steps_per_second": state.rates,
     }
-    with atomic_path(job.record) as temporary:
+    with job.store.publish(job.record) as temporary:
         temporary.write_text(json.dumps(record, indent=1))

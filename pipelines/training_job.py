@@ -16,6 +16,7 @@ from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import read_clip
 from mytalk_core.data.recipe import ResultKind, checksums, made_with
 from mytalk_core.data.shards import decode_meta
+from mytalk_core.data.storage import Store, open_store
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.training import MotionTrainingConfig
 from mytalk_core.speech.features import FEATURES
@@ -35,7 +36,7 @@ class TrainJob:
 
     model: str  # "motion" or "appearance"
     data: str | Path  # folder or URL that curation or preprocessing wrote
-    out: Path  # folder for weights, curves and checkpoints; shared by all machines
+    out: str | Path  # folder or URL for weights, curves and checkpoints; seen by all machines
     size: str  # "tiny", "cpu" or "gpu"; of the renderer also "gpu512"
     steps: int  # optimiser steps
     speech_encoder: Path | str  # CTranslate2 Whisper, a folder or a name in the model store
@@ -49,23 +50,24 @@ class TrainJob:
     checkpoint_seconds: float = LoopConfig.checkpoint_seconds  # between checkpoints
 
     @property
-    def weights(self) -> Path:
-        """Path of the trained weights."""
-        return self.out / f"{self.model}.safetensors"
+    def store(self) -> Store:
+        """Where the results are stored."""
+        return open_store(self.out)
 
     @property
-    def record(self) -> Path:
-        """Path of the JSON record with the history."""
-        return self.out / f"{self.model}.history.json"
-
-    def events(self, name: str) -> Path:
-        """Folder of the TensorBoard events of a run."""
-        return self.out / "tensorboard" / name
+    def weights(self) -> str:
+        """Name of the trained weights in the store."""
+        return f"{self.model}.safetensors"
 
     @property
-    def progress(self) -> Path:
-        """Path of the file with the number of steps taken, while the run lasts."""
-        return self.out / f"{self.model}.progress.txt"
+    def record(self) -> str:
+        """Name of the JSON record with the history in the store."""
+        return f"{self.model}.history.json"
+
+
+def events(run: str) -> str:
+    """Return the name of the folder with the TensorBoard events of a run in its store."""
+    return f"tensorboard/{run}"
 
 
 def default_workers() -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -91,7 +89,7 @@ class PreprocessOptions:
     memory_gb: Annotated[float, typer.Option(min=2.0)] = 8.0
     """Most memory of one worker, in gigabytes."""
 
-    scratch: Annotated[Path | None, typer.Option(show_default=False)] = None
+    scratch: Annotated[Path | None, typer.Option(show_default="for temporary files")] = None
     """Folder for copies of remote footage, on every machine."""
 
     allow_root: AllowRoot = None
@@ -142,13 +140,12 @@ def _job(options: PreprocessOptions) -> PreprocessJob:
 
     unnamed = options.speakers is SpeakerNames.UNKNOWN or any(map(is_list, options.sources))
     config, models = _config(options), _models(options.landmarker, identify=unnamed)
-    scratch = options.scratch or Path(tempfile.gettempdir()) / f"mytalk-{os.getuid()}"
     place = WorkPlace(
         out=options.out if "://" in options.out else str(Path(options.out).absolute()),
         config=config,
         config_id=config_id(config, models),
         models=models,
-        scratch=scratch.absolute(),
+        scratch=options.scratch.absolute() if options.scratch else None,
         isolation=IsolationConfig(memory_gigabytes=options.memory_gb),
     )
     access = list_access(options.allow_root or (), options.allow_private_addresses)

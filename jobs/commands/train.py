@@ -35,7 +35,7 @@ class Size(StrEnum):
 
 
 # Endings of the files that a run writes, besides two folders.
-_WRITTEN = ("safetensors", "history.json", "progress.txt", "report.html", "report.md")
+_WRITTEN = ("safetensors", "history.json", "report.html", "report.md")
 
 _STEPS = {Model.MOTION: 300, Model.APPEARANCE: 1600}
 
@@ -50,9 +50,9 @@ class TrainOptions:
     data: Annotated[str, typer.Option(show_default=False, metavar="FOLDER")]
     """Folder that `mytalk curate` or `mytalk preprocess` wrote; path or URL."""
 
-    out: Annotated[Path, typer.Option(show_default=False)]
-    """Folder for weights, report, TensorBoard events and checkpoints; with several machines, a
-    folder that all of them share."""
+    out: Annotated[str, typer.Option(show_default=False)]
+    """Folder or URL for weights, report, TensorBoard events and checkpoints; with several machines,
+    a URL, or a folder that all of them share."""
 
     size: Size = Size.CPU
     """tiny: seconds, for a trial. cpu: minutes to half an hour on two cores. gpu: for hundreds of
@@ -87,6 +87,7 @@ def train(options: TrainOptions) -> None:
     \b
     mytalk train motion --data curated/ --out trained/
     mytalk train appearance --data curated/ --out trained/ --steps 1500
+    mytalk train motion --data s3://lab/curated --out s3://lab/trained --address head:6379
     tensorboard --logdir trained/tensorboard
     """
     from jobs.training_report import PREPROCESSED, is_preprocessed, write_training_report
@@ -99,19 +100,18 @@ def train(options: TrainOptions) -> None:
     name = options.model.value
     with counted(f"training {name}", job.steps) as report:
         trained = run_training(job, report, note, options.address)
-    page = write_training_report(options.out / f"{name}.report.html", job, trained)
-    text = page.with_suffix(".md")
+    page, text = write_training_report(job, trained)
     result(
         {
-            "weights": str(trained.weights),
-            "report": str(page),
-            "report_text": str(text),
-            "tensorboard": str(options.out / "tensorboard"),
+            "weights": trained.weights,
+            "report": page,
+            "report_text": text,
+            "tensorboard": f"{job.store.url}/tensorboard",
             "stopped_early": trained.stopped_early,
             "best_score": trained.best_score,
             "history": trained.history,
         },
-        f"weights: {trained.weights}\nreport:  {page}, {text.name}",
+        f"weights: {trained.weights}\nreport:  {page}, {text.rpartition('/')[2]}",
     )
 
 

@@ -49,6 +49,7 @@ from mytalk_core.footage.units import (
     pack_units,
     with_addresses,
 )
+from mytalk_core.media.output import temporary_root
 
 # Child processes that one source or segment may kill before it is given up.
 _MAX_DEATHS = 2
@@ -62,7 +63,8 @@ class WorkPlace:
     config: WorkConfig
     config_id: str
     models: WorkModels
-    scratch: Path  # folder for copies of remote footage, on every machine
+    # Folder for copies of remote footage, on every machine; None: that for temporary files.
+    scratch: Path | None
     # Bytes of copies kept on a machine for later units.
     scratch_bytes: int = KEPT_BYTES
     isolation: IsolationConfig = field(default_factory=IsolationConfig)
@@ -278,7 +280,7 @@ class Worker:
                 try:
                     copy = local_copy(
                         source.url,
-                        self._place.scratch,
+                        self._place.scratch or temporary_root(),
                         self._place.config.limits,
                         self._place.scratch_bytes,
                     )

@@ -56,7 +56,7 @@ ARGUMENTS = {
     "curate: manifest": Argument(f"curate {{}} {OUT}", "manifest.parquet", STARTED, REFUSED),
     "curate: out": Argument("curate manifest.parquet --out {}", "new", STARTED, REFUSED),
     "train: data": Argument(TRAIN.replace("data data", "data {}"), "data", STARTED, REFUSED),
-    "train: out": Argument(TRAIN.replace("out out", "out {}"), "new", REFUSED, REFUSED),
+    "train: out": Argument(TRAIN.replace("out out", "out {}"), "new", STARTED, REFUSED),
     "train: weights": Argument(f"{TRAIN} --from {{}}", WEIGHTS, REFUSED, REFUSED),
     "train-sync: data": Argument(f"train-sync pixels --data {{}} {OUT}", "data", STARTED, REFUSED),
     "train-sync: out": Argument("train-sync pixels --data data --out {}", "new", REFUSED, REFUSED),

@@ -23,6 +23,7 @@ from mytalk_core.errors import BadInputError
 from mytalk_core.motion.closed_forms import ReadingConfig
 from mytalk_core.motion.model import load_model
 from mytalk_core.motion.training import MotionTrainingConfig
+from mytalk_core.training.checkpoints import CHECKPOINTS, Checkpoints
 from mytalk_core.training.event_log import read_events
 from pipelines import train
 from pipelines.train import TrainResult, run_training
@@ -55,6 +56,7 @@ class Training:
         self.job = job
         self.steps: list[int] = []  # as reported
         self.result = self.again()
+        self.record = Path(job.out) / job.record
 
     def again(self) -> TrainResult:
         return run_training(self.job, lambda step, _: self.steps.append(step))
@@ -110,7 +112,7 @@ def test_averaged_weights_are_validated_and_shipped(training):
         pytest.skip("shown with one model")
     scores = training.scores()
     assert training.result.best_score == scores.min()
-    state, shipped = last_state(training.job), load_file(training.job.weights)
+    state, shipped = last_state(training.job), load_file(training.result.weights)
     best = renderer_of(state["best"])
     assert all(torch.equal(weight, best[name]) for name, weight in shipped.items())
     average, last = renderer_of(state["average"]), renderer_of(state["weights"])
@@ -131,17 +133,15 @@ def renderer_of(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def last_state(job: TrainJob) -> dict[str, Any]:
     """The content of the last checkpoint of the run."""
-    folders = (job.out / "checkpoints").rglob("state.pt")
-    last = max(folders, key=lambda path: path.stat().st_mtime_ns)
-    state: dict[str, Any] = torch.load(last, weights_only=True)
-    return state
+    checkpoints = Checkpoints(job.store, run_name(job))
+    return vars(checkpoints.read(checkpoints.last()))
 
 
 def test_the_critic_is_not_shipped(training):
     """It is trained and stored in checkpoints, from which a run continues."""
     if training.job.model == "motion":
         pytest.skip("motion has no critic")
-    shipped = load_file(training.job.weights)
+    shipped = load_file(training.result.weights)
     assert set(shipped) == set(Renderer(SIZES["tiny"]).state_dict())
     assert not any("critic" in name for name in shipped)
     kept = last_state(training.job)["weights"]
@@ -161,42 +161,46 @@ def test_detail_losses_start_after_a_share_of_the_run(training):
 
 def test_the_best_weights_are_stored_and_load(training):
     load = load_model if training.job.model == "motion" else load_renderer
-    model = load(training.result.weights)
+    model = load(Path(training.result.weights))
 
-    assert training.result.weights == training.job.weights
+    assert training.result.weights == str(training.job.out / training.job.weights)
     assert not model.training
     assert all(np.isfinite(p.detach().numpy()).all() for p in model.parameters())
-    record = json.loads(training.job.record.read_text())
+    record = json.loads(training.record.read_text())
     assert record["best_score"] == training.result.best_score < float("inf")
 
 
 def test_no_temporary_file_is_left(training):
-    left = {path.name for path in training.job.out.iterdir()}
+    out = Path(training.job.out)
+    left = {path.name for path in out.iterdir()}
+    kept = [path.name for path in (out / CHECKPOINTS).rglob("*") if path.is_file()]
+    assert len(kept) <= 2 and all(name.startswith("step-") for name in kept)
     assert left == {
-        training.job.weights.name,
-        training.job.record.name,
+        training.job.weights,
+        training.job.record,
         "checkpoints",
         "tensorboard",
     }
 
 
 def test_the_same_job_again_returns_the_stored_result(training):
-    written = training.job.weights.stat().st_mtime_ns
+    weights = Path(training.result.weights)
+    written = weights.stat().st_mtime_ns
     training.steps.clear()
 
     assert training.again() == training.result
-    assert training.job.weights.stat().st_mtime_ns == written
+    assert weights.stat().st_mtime_ns == written
     assert training.steps == []  # not a step was taken
 
 
 def test_a_record_without_history_does_not_count_as_finished(training, monkeypatch):
     """Such a record is left by a run that was stopped before its first validation."""
-    record = json.loads(training.job.record.read_text())
+    record = json.loads(training.record.read_text())
     started = []
     monkeypatch.setattr(train, "_fit", lambda job, *_: started.append(job))
-    training.job.record.write_text(json.dumps({**record, "history": []}))
+    training.record.write_text(json.dumps({**record, "history": []}))
     training.again()
-    training.job.record.write_text(json.dumps(record))
+    training.record.write_text(json.dumps(record))
 
     assert len(started) == 1
 
@@ -204,14 +208,6 @@ def test_a_record_without_history_does_not_count_as_finished(training, monkeypat
 def own_train_workers() -> list[int]:
     """Ids of the training processes of this process's cluster."""
     return processes("ray::RayTrainWorker")
-
-
-def lists_checkpoints(snapshot: Path) -> bool:
-    """Whether Ray's record of a run lists a checkpoint."""
-    try:
-        return bool(json.loads(snapshot.read_text())["checkpoint_results"])
-    except ValueError:
-        return False  # it is being written
 
 
 def test_a_run_continues_exactly_after_a_worker_was_killed(training, tmp_path):
@@ -222,7 +218,7 @@ def test_a_run_continues_exactly_after_a_worker_was_killed(training, tmp_path):
     steps: list[int] = []
 
     def checkpointed() -> bool:
-        return any(map(lists_checkpoints, tmp_path.rglob("*snapshot.json")))
+        return bool(Checkpoints(job.store, run_name(job)).last())
 
     def one_of_two() -> list[int]:
         return own_train_workers()[:1]
@@ -235,7 +231,7 @@ def test_a_run_continues_exactly_after_a_worker_was_killed(training, tmp_path):
     resumed = [step for step in steps if step != steps[0]]
     assert min(resumed, default=job.steps) > 20  # the step of the first checkpoint
     assert result.history == training.result.history
-    assert result.weights.read_bytes() == training.result.weights.read_bytes()
+    assert Path(result.weights).read_bytes() == Path(training.result.weights).read_bytes()
     assert logged(job) == logged(training.job)  # no step twice, none missing
 
 
@@ -291,9 +287,9 @@ def test_preprocessed_clips_train_until_nothing_improves(training, tmp_path):
     assert stopped.result.stopped_early
     assert stopped.result.history[-1]["step"] < job.steps
     assert last >= min(before) == stopped.result.best_score
-    assert json.loads(job.record.read_text())["stopped_early"]
+    assert json.loads(stopped.record.read_text())["stopped_early"]
 
-    for lost in ([], [job.record]):  # the record is enough, and so is the last checkpoint
+    for lost in ([], [stopped.record]):  # the record is enough, and so is the last checkpoint
         for path in lost:
             path.unlink()
         stopped.steps.clear()

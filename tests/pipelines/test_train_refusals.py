@@ -5,10 +5,17 @@ from pathlib import Path
 
 import pytest
 from ray.train import FailureConfig
+from ray.train.v2._internal.exceptions import (
+    WorkerGroupStartupTimeoutError,
+    WorkerHealthCheckFailedError,
+)
+from ray.train.v2.api.exceptions import ControllerError, WorkerGroupError
 
-from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.errors import BadInputError, MytalkError, Reason
+from mytalk_core.training.state import TrainingState
 from pipelines import train
-from pipelines.train import TrainingFailedError, run_training
+from pipelines.train import run_training
+from pipelines.train_worker import TrainRun
 from pipelines.training_job import TrainJob, buffer_config
 from tests.synthetic_face import write_curated
 
@@ -71,9 +78,54 @@ def test_a_corrupt_shard_ends_the_run_with_one_line(curated, tmp_path, whisper_d
     shard = data / "train" / "shard-00000.tar"
     shard.write_bytes(b"no tar at all" * (shard.stat().st_size // 13))
     job = TrainJob("motion", data, tmp_path / "out", "tiny", 2, whisper_dir, 1)
-    with pytest.raises(TrainingFailedError) as failure:
+    with pytest.raises(BadInputError, match="holds no sample") as failure:
         run_training(job, lambda *_: None)
 
+    assert failure.value.reason is Reason.DECODE_ERROR
+    assert not job.store.exists(job.weights)
+
+
+class FailingTrainer:
+    """Replaces a trainer of Ray: each fit adds the next of these checkpoints and fails."""
+
+    def __init__(self, error: Exception, steps: list[int]) -> None:
+        self.error, self.steps, self.fits = error, steps, 0
+
+    def __call__(self, run: TrainRun, gpus: bool, account: str) -> "FailingTrainer":
+        if self.fits < len(self.steps):
+            run.checkpoints.add(TrainingState(step=self.steps[self.fits]))
+        return self
+
+    def fit(self) -> None:
+        self.fits += 1
+        raise self.error
+
+
+LOST = WorkerHealthCheckFailedError("no answer", RuntimeError("the actor died"))
+BAD = BadInputError("no sample.", reason=Reason.DECODE_ERROR)
+
+
+@pytest.mark.parametrize(
+    "error, steps, fits, reason",
+    [
+        (WorkerGroupError("", {1: RuntimeError("closed"), 0: LOST}), [20, 40], 3, "worker_lost"),
+        (WorkerGroupError("", {0: RuntimeError("a bug\nat its end")}), [], 1, "internal"),
+        (
+            WorkerGroupError("", {0: RuntimeError("closed"), 1: BAD}),
+            [20, 40],
+            1,
+            "decode_error",
+        ),
+        (ControllerError(WorkerGroupStartupTimeoutError(2)), [], 1, "no_cluster"),
+    ],
+)
+def test_a_run_is_begun_again_as_long_as_it_gets_on(
+    curated, tmp_path, whisper_dir, monkeypatch, error, steps, fits, reason
+):
+    trainer = FailingTrainer(error, steps)
+    monkeypatch.setattr(train, "_trainer", trainer)
+    job = TrainJob("motion", curated, tmp_path / "out", "tiny", 99, whisper_dir, 1)
+    with pytest.raises(MytalkError) as failure:
+        run_training(job, lambda *_: None)
+    assert (failure.value.reason, trainer.fits) == (reason, fits)
     assert len(failure.value.what.splitlines()) == 1
-    assert "shard-00000.tar: holds no sample" in failure.value.what
-    assert not job.weights.exists()

@@ -1,12 +1,14 @@
 """TensorBoard event files, read back event by event."""
 
 import io
+import uuid
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from mytalk_core.training.event_log import EventLog, read_events
+from mytalk_core.data.storage import open_store
+from mytalk_core.training.event_log import EventLog, read_events, stored_event_log
 from mytalk_core.training.state import Validation
 
 PICTURE = np.zeros((6, 8, 3), np.uint8) + np.array([250, 0, 0], np.uint8)
@@ -53,6 +55,18 @@ def test_a_resumed_run_writes_no_step_twice(tmp_path: Path) -> None:
             log.add(found(step, score=2.0), PICTURE)
     scores = [(step, value) for step, name, value in events(tmp_path) if name.endswith("lmd")]
     assert scores == [(10, 1.0), (20, 1.0), (30, 2.0), (40, 2.0)]
+
+
+def test_a_log_in_an_object_store_is_resumed_on_another_machine(tmp_path: Path) -> None:
+    store = open_store(f"memory://{uuid.uuid4().hex}")
+    for begun, steps in ((0, (10, 20, 30)), (20, (30, 40))):
+        with stored_event_log(store, "tensorboard/run", begun) as log:
+            for step in steps:
+                log.add(found(step, score=1.0 + begun), PICTURE)
+    for name in store.names("tensorboard/run/"):
+        (tmp_path / name.rpartition("/")[2]).write_bytes(store.read(name))
+    scores = [(step, value) for step, name, value in events(tmp_path) if name.endswith("lmd")]
+    assert scores == [(10, 1.0), (20, 1.0), (30, 21.0), (40, 21.0)]
 
 
 def test_each_file_begins_with_its_version_even_after_all_events_were_cut(tmp_path: Path) -> None:
