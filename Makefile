@@ -6,8 +6,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	&& echo $$p && break; done)
 # Arguments for pytest: make test ARGS="tests/jobs -k help"
 ARGS ?=
-# Processes that run tests: two for the whole suite, none beside pytest's own for a part of it.
-TEST_PROCESSES ?= $(if $(ARGS),0,2)
+# Processes that run tests: three for the whole suite, as each waits for other programs most of the
+# time; none beside pytest's own for a part of it.
+TEST_PROCESSES ?= $(if $(ARGS),0,3)
 
 run := PYTHONPATH="$(CURDIR)" "$(VENV)/bin/python" -m
 mytalk := $(run) jobs.app

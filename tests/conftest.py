@@ -11,7 +11,7 @@ import os
 # Before anything imports numpy or torch: several test workers share few cores.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
-# Workers of Ray would yield to the other test process, which is never idle.
+# Workers of Ray would yield to the other test processes, which are never idle.
 os.environ.setdefault("RAY_worker_niceness", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that needs a hub is a broken test
 
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -46,12 +47,16 @@ LEAN_HEAD = {"include_dashboard": False, "no_monitor": True}
 
 _EXIT_CODE = pytest.StashKey[int]()
 
+# An example may take any time: machines are busy.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
+
 # A suite in the background ignores interrupts, and so would the commands that tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# Modules that start Ray. They take longest, so they run first, in one of the test processes.
+# Modules that start Ray. They take longest, so they run first, in two of the test processes.
 _ON_RAY = {
     "tests/jobs/commands/test_preprocess.py",
     "tests/jobs/test_batch.py",
@@ -62,17 +67,25 @@ _ON_RAY = {
     "tests/pipelines/test_train.py",
     "tests/pipelines/test_train_refusals.py",
 }
-# Its modules are many and each is short, so that both test processes end at about the same time.
+# Of these, the modules of the second process.
+_ON_SECOND_CLUSTER = {
+    "tests/pipelines/test_no_shared_folder.py",
+    "tests/pipelines/test_preprocess.py",
+    "tests/pipelines/test_train.py",
+    "tests/pipelines/test_train_refusals.py",
+}
+_RAY = ("ray", "second ray")
+# Its modules are many and each is short, so that the test processes end at about the same time.
 _IN_THE_END = "tests/mytalk_core/"
 
 
 def _group(nodeid: str) -> str:
     module = nodeid.partition("::")[0]
-    return "ray" if module in _ON_RAY else module
+    return _RAY[module in _ON_SECOND_CLUSTER] if module in _ON_RAY else module
 
 
 class _GroupScheduling(LoadScopeScheduling):
-    """Assigns whole modules to test processes, and all modules that start Ray to one of them.
+    """Assigns whole modules to test processes, and all modules that start Ray to two of them.
 
     The scheduler of `--dist loadgroup` marks groups in the ids of tests, which pytest 9.2 ignores.
     """
@@ -89,7 +102,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the modules that start Ray first, and last those that take least each."""
-    items.sort(key=lambda item: (_group(item.nodeid) != "ray", _IN_THE_END in item.nodeid))
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        group = _group(item.nodeid)
+        return _RAY.index(group) if group in _RAY else len(_RAY), _IN_THE_END in item.nodeid
+
+    items.sort(key=place)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
