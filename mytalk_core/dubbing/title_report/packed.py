@@ -1,8 +1,6 @@
 """The values of a report as the page's script reads them: columns, as deflated JSON in base64."""
 
 import base64
-import json
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -10,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mytalk_core.data.page import packed_values
 from mytalk_core.dubbing.left_alone_reason import counts_text
 from mytalk_core.dubbing.title_report.values import (
     Finding,
@@ -33,8 +32,7 @@ Columns = dict[str, list[Any]]
 
 def packed(report: TitleReport) -> str:
     """The values that the page's script needs. Pictures and clips are not among them."""
-    text = json.dumps(_payload(report), ensure_ascii=False, separators=(",", ":"))
-    return base64.b64encode(zlib.compress(text.encode("utf-8"), 9)).decode("ascii")
+    return packed_values(_payload(report))
 
 
 def worst_of_lines(findings: Sequence[Finding]) -> dict[int, Severity]:

@@ -1,19 +1,12 @@
-"""The report's page: one HTML file that needs nothing but itself, from disk and without a network.
+"""The page of a report: one HTML file that opens from disk and sends no request."""
 
-Its script is named by its digest in the page's policy, so that nothing else runs in it, whatever
-the texts of the title contain.
-"""
-
-import base64
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
-from importlib.resources import files
 from pathlib import Path
 
-from mytalk_core.data.page import page_template
+from mytalk_core.data.page import page_policy, page_script, page_style, page_template
 from mytalk_core.dubbing.title_report.packed import packed
 from mytalk_core.dubbing.title_report.values import LineState, Severity, TitleReport
 from mytalk_core.media.clock import frame_at
@@ -21,7 +14,8 @@ from mytalk_core.media.damage import damage_text
 from mytalk_core.media.output import atomic_path
 
 _PACKAGE = "mytalk_core.dubbing.title_report"
-_SCRIPTS = ("data", "grid", "scale", "lanes", "mouth", "timeline", "panel", "tables", "main")
+_PARTS = ("data", "scale", "lanes", "mouth", "timeline", "panel", "tables", "main")
+_SCRIPTS = tuple(f"page/{name}.js" for name in _PARTS)
 _CARDS = 24  # members that are shown at once
 _SIMPLE_LINES = 8  # a film of one person with at most as many lines needs no filter
 
@@ -39,16 +33,15 @@ def write_page(path: Path, report: TitleReport) -> None:
 
 def page_text(report: TitleReport) -> str:
     """The page as HTML."""
-    style, script = _file("page.css"), "\n".join(_file(f"{name}.js") for name in _SCRIPTS)
-    script = f'"use strict";\n(() => {{\n{script}}})();\n'
+    script = page_script(_PACKAGE, _SCRIPTS)
     counts = Counter(finding.severity for finding in report.findings)
     states = Counter(line.state for line in report.lines)
     template = page_template(_PACKAGE, "page/report.html.j2", {"clock": clock, "rate": rate})
     return template.render(
         report=report,
         facts=report.facts,
-        policy=_policy(script),
-        style=style,
+        policy=page_policy(script),
+        style=page_style(_PACKAGE, "page/page.css"),
         script=script,
         payload=packed(report),
         simple=is_simple(report),
@@ -121,16 +114,3 @@ def _line_media(report: TitleReport) -> Iterator[tuple[int, str]]:
                 ],
             }
             yield line.number, json.dumps(media).replace("<", "\\u003c")
-
-
-def _policy(script: str) -> str:
-    """The page's content security policy: its own script, and pictures and clips in it."""
-    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    return (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; media-src data:; "
-        f"style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    )
-
-
-def _file(name: str) -> str:
-    return files(_PACKAGE).joinpath("page", name).read_text(encoding="utf-8")

@@ -1,20 +1,4 @@
-// The report's data, and how times and numbers are written.
-
-const element = (id) => document.getElementById(id);
-
-/** Create an element; texts are never read as HTML. */
-function make(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-async function unpacked(id) {
-  const bytes = Uint8Array.from(atob(element(id).textContent.trim()), (c) => c.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return JSON.parse(await new Response(stream).text());
-}
+// How times, fits and offsets of a report are written.
 
 /** Bytes of a curve; 255 is "no value". */
 const curveBytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -35,10 +19,6 @@ function timecode(facts, frame) {
     two(seconds % 60) + (dropped ? ";" : ":") + two(number % nominal);
 }
 
-const percent = (share) => Math.round(100 * share) + " %";
-const signed = (value, digits) => (value > 0 ? "+" : value < 0 ? "−" : "") + Math.abs(value).toFixed(digits);
-const SEVERITIES = ["error", "warning", "note", ""]; // the worst first; the last is "no finding"
-const SEVERITY_MARKS = { error: "●", warning: "▲", note: "○", "": "" };
 const STATES = {
   drawn: "lips drawn", off_screen: "off-screen", undecided: "undecided", skipped: "not drawn",
 };
@@ -73,18 +53,4 @@ function syncWords(lines, row) {
   const where = offset === 0 ? "in step with the sound"
     : frames + (frames === 1 ? " frame" : " frames") + " of 1/25 s " + (offset > 0 ? "ahead of" : "behind") + " the sound";
   return where + ", confidence " + lines.sync_confidence[row].toFixed(2);
-}
-
-/** Offer a table as a file; a cell that a spreadsheet could take for a formula is quoted. */
-function download(name, rows) {
-  const cell = (value) => {
-    const text = String(value ?? "");
-    return '"' + (/^[=+\-@\t\r]/.test(text) && isNaN(text) ? "'" + text : text).replaceAll('"', '""') + '"';
-  };
-  const csv = "\ufeff" + rows.map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
-  const link = make("a");
-  link.href = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

@@ -1,15 +1,5 @@
 // The columns of the page's tables.
 
-function severityCell(severity) {
-  const mark = make("span", "mark " + severity, SEVERITY_MARKS[severity]);
-  if (severity) {
-    mark.title = severity;
-    mark.setAttribute("aria-label", severity);
-    mark.setAttribute("role", "img");
-  }
-  return mark;
-}
-
 function stateCell(state) {
   return make("span", "state " + state, STATES[state]);
 }
