@@ -7,18 +7,15 @@ of small tasks that exchange rows through files under the output folder (see
 output folder under the same paths.
 """
 
-import json
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.runner import PipelineRunner, create_runner
 
 from mytalk_core.curation.decisions import CurateConfig, configuration, configuration_id
 from mytalk_core.curation.funnel import Funnel, funnel_from_json
@@ -33,18 +30,15 @@ from mytalk_core.data.manifest_stream import Survey, survey_manifest
 from mytalk_core.data.recipe import ResultKind, made_with
 from mytalk_core.data.storage import Store, is_local, open_store
 from mytalk_core.data.stored_files import absolute
-from mytalk_core.errors import (
-    BadInputError,
-    MytalkError,
-    Reason,
-    error_from_json,
-    error_to_json,
+from mytalk_core.errors import BadInputError, Reason
+from pipelines.beam_runs import (
+    LOCAL_ENGINE,
+    LOCAL_RUNNER,
+    BeamEngine,
+    beam_runner,
+    run_pipeline,
+    typed_failures,
 )
-from mytalk_core.media.output import cannot_be_written
-
-# The in-process runner by its own name: "DirectRunner" first tries to download Prism.
-LOCAL_RUNNER = "FnApiRunner"
-
 
 Progress = Callable[[int, int], None]
 """Receives the number of tasks done and the number of all tasks."""
@@ -54,11 +48,8 @@ Progress = Callable[[int, int], None]
 class Execution:
     """How a curation is executed. Nothing here affects the result."""
 
-    runner: str = LOCAL_RUNNER
-    """Name of a Beam runner."""
-
-    runner_options: Sequence[str] = ()
-    """Options of that runner, as on a command line."""
+    engine: BeamEngine = LOCAL_ENGINE
+    """Beam runner."""
 
     rows_per_range: int = ROWS_PER_RANGE
     """Rows that a task holds, approximately; memory is proportional to it."""
@@ -111,7 +102,7 @@ def curate(
         _check_local_runner(execution, str(out))
         with _uploaded(open_store(out), notify) as local:
             return curate(manifests, local, config, execution, progress, notify)
-    engine = _runner(execution.runner)
+    beam_runner(execution.engine.runner)  # refused before the manifests are read
     surveys = [survey_manifest(path) for path in sorted({absolute(path) for path in manifests})]
     surveys.sort(key=lambda survey: survey.digest)  # independent of the manifests' paths
     check_speakers(frozenset[str]().union(*(survey.speakers for survey in surveys)), config)
@@ -123,12 +114,9 @@ def curate(
     if not is_complete(folder, work.name):
         with held_lease(open_store(folder.root), notify) as lease:
             start(folder, work.name, settings)
-            options = PipelineOptions(list(execution.runner_options))
-            pipeline = beam.Pipeline(runner=engine, options=options)
             planned = passes(work, _pieces(surveys))
-            _compose(pipeline, work, planned)
             with _reporting(work, sum(len(each.tasks) for each in planned), progress):
-                _run(pipeline)
+                run_pipeline(execution.engine, lambda to: _compose(to, work, planned))
             lease.check()
             write_record(folder.completed, work.name, {"versions": made_with(ResultKind.CURATION)})
     shutil.rmtree(folder.work, ignore_errors=True)
@@ -195,17 +183,10 @@ def _run_task(
     number, task = numbered
     finished = _done_folder(work) / f"{kind.name} {number}"
     if not finished.exists():
-        try:
+        with typed_failures(str(work.folder.root)):
             kind.run(work, task)
             finished.parent.mkdir(parents=True, exist_ok=True)
             finished.touch()
-        except MytalkError as error:
-            raise TaskFailedError.of(error) from error
-        except OSError as error:
-            if error.errno is None:  # a library's own subclass, not an error of the disk
-                raise
-            failure = cannot_be_written(Path(error.filename or work.folder.root), error)
-            raise TaskFailedError.of(failure) from error
     yield number
 
 
@@ -233,27 +214,6 @@ def _reporting(work: Work, total: int, progress: Progress) -> Iterator[None]:
         thread.join()
 
 
-class TaskFailedError(Exception):
-    """A `MytalkError` as JSON, from which it can be restored.
-
-    Runners pass a worker's exception on as text, with its class and message inside a longer one, or
-    construct it again from a longer message.
-    """
-
-    @classmethod
-    def of(cls, error: MytalkError) -> Self:
-        """Wrap a typed error."""
-        return cls(json.dumps(error_to_json(error)))
-
-    @staticmethod
-    def read(text: str) -> MytalkError | None:
-        """Restore the typed error in a runner's text; None where it contains none."""
-        _, marker, rest = text.partition(f"{TaskFailedError.__name__}: ")
-        if not marker:
-            return None
-        return error_from_json(json.JSONDecoder().raw_decode(rest)[0])
-
-
 @contextmanager
 def _uploaded(store: Store, notify: Callable[[str], None]) -> Iterator[Path]:
     with held_lease(store, notify) as lease, uploaded(store) as folder:
@@ -262,32 +222,10 @@ def _uploaded(store: Store, notify: Callable[[str], None]) -> Iterator[Path]:
 
 
 def _check_local_runner(execution: Execution, out: str) -> None:
-    if execution.runner != LOCAL_RUNNER:
+    if execution.engine.runner != LOCAL_RUNNER:
         raise BadInputError(
             "is a URL, and the shards pass through a local folder that other machines do not see.",
             reason=Reason.BAD_CONFIGURATION,
             where=out,
             remedy=f"Give --runner {LOCAL_RUNNER}, or a path that all workers see.",
         )
-
-
-def _runner(name: str) -> PipelineRunner:
-    try:
-        return create_runner(name)
-    except (ValueError, ImportError) as error:
-        raise BadInputError(
-            f"no Beam runner {name!r} is installed.",
-            reason=Reason.BAD_CONFIGURATION,
-            where="--runner",
-            remedy=f"Use {LOCAL_RUNNER} to run on this machine.",
-        ) from error
-
-
-def _run(pipeline: beam.Pipeline) -> None:
-    try:
-        pipeline.run().wait_until_finish()
-    except (RuntimeError, TaskFailedError) as error:
-        typed = TaskFailedError.read(f"{type(error).__name__}: {error}")
-        if typed is None:
-            raise
-        raise typed from error

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jobs.beam_options import LOCAL_RUNNER, Runner, RunnerOptions, beam_engine
 from jobs.console import EXIT_SOME_FAILED, counted, note, result
 from jobs.options import with_options
 
@@ -90,11 +88,8 @@ class CurateOptions:
     rows_per_task: Annotated[int, typer.Option(min=1)] = 32768
     """Rows that a task holds; increase it for tens of millions of rows. Memory is proportional."""
 
-    runner: Annotated[str, typer.Option()] = "FnApiRunner"
-    """Beam runner: FnApiRunner (this process), FlinkRunner, SparkRunner."""
-
-    runner_option: Annotated[list[str] | None, typer.Option(metavar="OPTION")] = None
-    """Option for the Beam runner; may be given several times."""
+    runner: Runner = LOCAL_RUNNER
+    runner_option: RunnerOptions = None
 
 
 @with_options
@@ -167,22 +162,15 @@ def _config(options: CurateOptions) -> CurateConfig:
 
 def _run(options: CurateOptions, config: CurateConfig) -> Funnel:
     """Run the pipeline with a progress bar."""
-    with counted(f"curating into {options.out}", None) as report, _silent_engine():
+    with (
+        counted(f"curating into {options.out}", None) as report,
+        beam_engine(options.runner, options.runner_option) as engine,
+    ):
         from pipelines.curate import Execution
         from pipelines.curate import curate as run_curation
 
-        execution = Execution(options.runner, options.runner_option or (), options.rows_per_task)
+        execution = Execution(engine, options.rows_per_task)
         return run_curation(options.manifests, options.out, config, execution, report, note)
-
-
-@contextmanager
-def _silent_engine() -> Iterator[None]:
-    """Disable the log of Beam, which reports optional imports and repeats our errors."""
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def _tables(funnel: Funnel) -> RenderableType:

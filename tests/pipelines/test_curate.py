@@ -24,7 +24,8 @@ from mytalk_core.data.schema import clip_key
 from mytalk_core.data.shards import MEMBERS, iter_members
 from mytalk_core.data.splits import SPLITS
 from mytalk_core.errors import BadInputError, Reason
-from pipelines.curate import LOCAL_RUNNER, Execution, curate
+from pipelines.beam_runs import BeamEngine
+from pipelines.curate import Execution, curate
 from tests.curate_inputs import (
     CLIPS,
     CONFIG,
@@ -101,8 +102,8 @@ def test_two_processes_give_the_same_bytes(
     curated: Path, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    workers = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
-    curate([manifest], tmp_path / "out", CONFIG, Execution(LOCAL_RUNNER, workers, 8))
+    workers = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
+    curate([manifest], tmp_path / "out", CONFIG, Execution(BeamEngine(options=workers), 8))
     assert contents(tmp_path / "out") == contents(curated)
 
 

@@ -12,7 +12,8 @@ from mytalk_core.data.lease import held_lease
 from mytalk_core.data.splits import SplitConfig
 from mytalk_core.data.storage import open_store
 from mytalk_core.errors import BadInputError, OutputError, Reason
-from pipelines.curate import LOCAL_RUNNER, Execution, curate
+from pipelines.beam_runs import LOCAL_RUNNER, BeamEngine
+from pipelines.curate import Execution, curate
 from tests.curate_inputs import CONFIG, contents
 
 
@@ -39,7 +40,7 @@ def test_a_bad_manifest_is_named_and_nothing_is_written(
 
 def test_an_unknown_runner_is_named(manifest: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="NoSuchRunner"):
-        curate([manifest], tmp_path / "out", CONFIG, Execution("NoSuchRunner"))
+        curate([manifest], tmp_path / "out", CONFIG, Execution(BeamEngine("NoSuchRunner")))
     assert not (tmp_path / "out").exists()
 
 
@@ -83,7 +84,7 @@ def test_an_object_store_holds_the_same_files(curated: Path, s3_url: str) -> Non
 
 def test_a_cluster_does_not_write_to_an_object_store(s3_url: str, manifest: Path) -> None:
     with pytest.raises(BadInputError, match=LOCAL_RUNNER):
-        curate([manifest], f"{s3_url}/curate/flink", CONFIG, Execution("FlinkRunner"))
+        curate([manifest], f"{s3_url}/curate/flink", CONFIG, Execution(BeamEngine("FlinkRunner")))
 
 
 def test_a_missing_remote_manifest_is_reported(s3_url: str, tmp_path: Path) -> None:
