@@ -283,6 +283,8 @@ def _refused(row: RefusedTitle, run: int) -> TitleRecord:
         language=row.language,
         source=row.film,
         config_id="",
+        studio=row.labels.studio,
+        show=row.labels.show,
         reason=row.reason,
         error_class=row.error_class,
         message=str(row.error()),

@@ -132,6 +132,8 @@ def _ended(task: TitleTask, status: TitleStatus) -> TitleRecord:
         language=title.language,
         source=title.film,
         config_id=task.config_id,
+        studio=title.labels.studio,
+        show=title.labels.show,
         source_bytes=title.film_bytes,
         ended=now(),
     )

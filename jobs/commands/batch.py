@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +21,7 @@ from jobs.console import EXIT_BAD_INPUT, EXIT_SOME_FAILED, note, progress, resul
 from jobs.default_command import DefaultCommandGroup
 from jobs.list_options import AllowPrivate, AllowRoot
 from jobs.options import with_options
+from jobs.quality_roll_up import quality_data, quality_table, rolled_up
 from jobs.run_tables import estimate_table, results_table
 from mytalk_core.errors import BadInputError, Reason
 
@@ -97,7 +98,7 @@ def run(options: BatchOptions) -> None:
 
     Films and reports are written to OUT/ID/ or as the rows say, what became of each title to
     OUT/ledger/. A bad row fails alone. The exit code is 1 where a title that was asked for has no
-    film in the end.
+    film in the end, or where the results exceed a limit of the job.
 
     \b
     mytalk batch catalogue.csv --out dubbed/
@@ -150,8 +151,9 @@ def _dub(
     options: BatchOptions, job: BatchJob, entries: Iterator[Entry], recipe: Mapping[str, object]
 ) -> None:
     """Dub the titles of a catalogue and note each result as it arrives."""
+    from mytalk_core.catalogue.reading import QUALITY
     from mytalk_core.catalogue.title_dubber import stored_dubber
-    from mytalk_core.data.ledger import TitleStatus
+    from mytalk_core.data.ledger import RunEnd, TitleStatus
     from pipelines.dub import Batch, catalogue_run
 
     night = Batch(job.source.url, job.out, stored_dubber, recipe)
@@ -165,13 +167,21 @@ def _dub(
                     bad.append(each)
     ended = found.ended
     without = ended.failed + ended.left + start.failed_before
-    data = {"run": asdict(start), "ended": asdict(ended), "attention": [asdict(e) for e in bad]}
+    data: dict[str, object] = {"run": asdict(start), "ended": asdict(ended)}
+    data["attention"] = [asdict(each) for each in bad]
     line = (
         f"{ended.ok:,} ok, {ended.failed:,} failed, {start.finished:,} finished before,"
         f" {start.failed_before:,} failed before, {ended.left:,} left ({ended.why}); {job.out}"
     )
-    result(data, Group(results_table(bad), line) if bad else line)
-    if without:
+    shown: list[RenderableType] = [results_table(bad), line] if bad else [line]
+    exceeded = 0
+    if job.limits.shares and ended.why is not RunEnd.CANCELLED:
+        quality = rolled_up(job.out, f"{job.out}/{QUALITY}", job.limits)
+        exceeded = len(quality.exceeded)
+        data["quality"] = quality_data(quality)
+        shown.append(quality_table(quality))
+    result(data, Group(*shown) if len(shown) > 1 else line)
+    if without or exceeded:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 

@@ -15,6 +15,17 @@ from mytalk_core.redaction import redacted
 
 
 @dataclass(frozen=True)
+class Labels:
+    """By what the results of a title are added up; empty where its row does not say."""
+
+    studio: str = ""
+    show: str = ""
+
+
+NO_LABELS = Labels()
+
+
+@dataclass(frozen=True)
 class CatalogueTitle:
     """A title of a catalogue. Its addresses may have secrets: it is never printed or stored."""
 
@@ -29,6 +40,7 @@ class CatalogueTitle:
     # What changes with the content of its files, by their addresses without secrets.
     files: Mapping[str, str] = field(default_factory=dict)
     public_only: frozenset[str] = frozenset()  # addresses that must be public, redirects included
+    labels: Labels = NO_LABELS
 
     @property
     def language(self) -> str:
@@ -60,6 +72,7 @@ class RefusedTitle:
     # Whether the same row may be good later: a storage did not answer.
     transient: bool = False
     reason: Reason = Reason.BAD_CATALOGUE  # of its first problem
+    labels: Labels = NO_LABELS
 
     @property
     def error_class(self) -> ErrorClass:

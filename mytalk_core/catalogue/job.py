@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mytalk_core.catalogue.documents import stored_document
+from mytalk_core.catalogue.quality.limits import NO_LIMITS, QualityLimits, quality_limits
 from mytalk_core.catalogue.reading import CatalogueSource
 from mytalk_core.data.list_access import ListAccess, list_access, named_address
 from mytalk_core.data.storage import is_local, local_file
@@ -28,6 +29,7 @@ class BatchJob:
 
     source: CatalogueSource
     out: str  # absolute path or URL of the folder of the results; empty where none is given
+    limits: QualityLimits = NO_LIMITS  # of the quality of all titles
 
 
 @cache
@@ -72,7 +74,11 @@ def batch_job(given: str, out: str, roots: Sequence[str], private_addresses: boo
         place,
         list_access([*allowed, *roots], private),
     )
-    return BatchJob(source, _folder(out or _beside(place, document.get("out", ""))))
+    return BatchJob(
+        source,
+        _folder(out or _beside(place, document.get("out", ""))),
+        quality_limits(document.get("quality", {})),
+    )
 
 
 def _folder(out: str) -> str:

@@ -16,8 +16,10 @@ from urllib.parse import urlsplit
 
 from mytalk_core.catalogue.documents import Documents
 from mytalk_core.catalogue.entries import (
+    NO_LABELS,
     CatalogueTitle,
     Entry,
+    Labels,
     RefusedTitle,
     UnaskedTitle,
     written_names,
@@ -25,7 +27,14 @@ from mytalk_core.catalogue.entries import (
 from mytalk_core.catalogue.file_identities import FileIdentities
 from mytalk_core.catalogue.in_order import in_order
 from mytalk_core.catalogue.name_index import NameIndex
-from mytalk_core.catalogue.row_document import COLUMNS, DOCUMENTS, UPDATED, merged, row_document
+from mytalk_core.catalogue.row_document import (
+    COLUMNS,
+    DOCUMENTS,
+    LABELS,
+    UPDATED,
+    merged,
+    row_document,
+)
 from mytalk_core.data.list_access import ListAccess, is_bound, named_address
 from mytalk_core.data.names import normal_name, short_slug
 from mytalk_core.data.storage import is_local, local_file
@@ -46,8 +55,11 @@ _LONGEST_ID = 100
 _UNSAFE_START = (".", "-")
 _SEPARATORS = frozenset("/\\")
 _THREADS = 32  # requests to storages at a time
-RESERVED = "ledger"
-"""The folder of the results that no title may write to."""
+QUALITY = "quality"
+"""The folder of the results with the roll-up of a job that states limits."""
+
+RESERVED = ("ledger", QUALITY)
+"""Folders of the results that no title may write to."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,7 @@ class _Draft:
     problems: list[TitleProblem] = field(default_factory=list)
     errors: list[MytalkError] = field(default_factory=list)  # that made problems
     asked: bool = True
+    labels: Labels = NO_LABELS
 
     def add(self, where: str, error: MytalkError) -> None:
         """Add the problem of a file."""
@@ -153,6 +166,7 @@ class _Reader:
             draft.errors.append(row.error)
             return draft
         values = {name: value for name, value in row.values.items() if value}
+        draft.labels = Labels(*(redacted(values.get(name, "")) for name in LABELS))
         try:
             draft.asked = self._selection.is_recent(values.get(UPDATED, ""))
         except ValueError:
@@ -265,6 +279,7 @@ def _entry(draft: _Draft, index: NameIndex) -> Entry:
             draft.output,
             draft.files,
             frozenset(draft.public_only),
+            draft.labels,
         )
     return RefusedTitle(
         draft.number,
@@ -276,6 +291,7 @@ def _entry(draft: _Draft, index: NameIndex) -> Entry:
         transient=len(problems) == len(draft.errors)
         and all(each.error_class is ErrorClass.TRANSIENT for each in draft.errors),
         reason=draft.errors[0].reason if draft.errors else Reason.BAD_CATALOGUE,
+        labels=draft.labels,
     )
 
 
@@ -304,8 +320,8 @@ def _output_problems(output: str) -> Iterator[TitleProblem]:
     if not all(parts) or any(part.startswith(".") for part in parts) or "\\" in output:
         remedy = "Name a file below the folder of the results, such as `de/pilot.mov`."
         yield TitleProblem("output", f"cannot be {output}", remedy)
-    elif parts[0].casefold() == RESERVED:
-        yield TitleProblem("output", f"is in the folder {RESERVED}, which belongs to the run")
+    elif parts[0].casefold() in RESERVED:
+        yield TitleProblem("output", f"is in the folder {parts[0]}, which belongs to the run")
 
 
 def _absolute(url: str) -> str:

@@ -17,6 +17,9 @@ DOCUMENTS = ("cast", "consent")
 UPDATED = "updated"
 """The column with the date, or date and time, of the last change of a row."""
 
+LABELS = ("studio", "show")
+"""Columns by which results are added up; they change no film."""
+
 _NESTED = ("range", "options")  # keys of which rows, specifications and defaults add up
 
 
@@ -26,7 +29,7 @@ def _columns() -> Columns:
     plain = [key for key in keys if key not in _NESTED]
     return Columns(
         required=(),
-        optional=("title", UPDATED, *plain, *nested),
+        optional=("title", UPDATED, *LABELS, *plain, *nested),
         groups=("dub",),
         any_of=("title", "film"),
     )
@@ -43,7 +46,7 @@ def row_document(values: Mapping[str, str]) -> dict[str, Any]:
     """
     document: dict[str, Any] = {}
     for name, text in values.items():
-        if not text or name in ("title", UPDATED, *DOCUMENTS):
+        if not text or name in ("title", UPDATED, *LABELS, *DOCUMENTS):
             continue
         key, dot, within = name.partition(".")
         if not dot:

@@ -104,6 +104,8 @@ class TitleRecord:
     language: str
     source: str  # address of the film that was dubbed
     config_id: str  # digest of inputs, configuration and software
+    studio: str = ""  # as the row says
+    show: str = ""  # as the row says
     reason: Reason | None = None  # of a failed title
     error_class: ErrorClass | None = None  # of a failed title
     message: str = ""  # of a failed title
@@ -225,6 +227,36 @@ class Ledger:
         names = self._names(_TITLES)  # before the tables
         return TitleResults(self, names, self._names(_TABLES), before.read if before else {})
 
+    def records(self, names: Iterable[str]) -> Iterator[TitleRecord]:
+        """Yield the results in some of the files that `titles` lists.
+
+        Raises:
+            BadInputError: NOT_FOUND where one was compacted meanwhile.
+        """
+        for name in names:
+            if name.startswith(f"{_TABLES}/"):
+                yield from self.table_rows(name, None)
+            else:
+                yield self.title(name)
+
+    def title(self, name: str) -> TitleRecord:
+        """Return the result in a file of its own."""
+        return self._read(name, TitleRecord)
+
+    def table_rows(self, name: str, columns: list[str] | None) -> Iterator[TitleRecord]:
+        """Yield the results in a table; of the given columns only, all by default."""
+        try:
+            with self.store.open_read(name) as file:
+                for batch in pq.ParquetFile(file).iter_batches(_BATCH, columns=columns):
+                    for row in batch.to_pylist():
+                        yield _record(row)
+        except pa.ArrowException as error:
+            raise BadInputError(
+                f"is not a table of titles: {error}.",
+                reason=Reason.UNREADABLE,
+                where=f"{self.store.url}/{name}",
+            ) from error
+
     def compact(self, run: int) -> None:
         """Write the last result of every title into one table; remove what was read.
 
@@ -309,7 +341,11 @@ class TitleResults:
                     continue
                 done.add(name)
                 try:
-                    yield from self._rows(name, columns) if name in tables else [self._one(name)]
+                    yield from (
+                        self.ledger.table_rows(name, columns)
+                        if name in tables
+                        else [self._one(name)]
+                    )
                 except BadInputError as error:
                     if error.reason is not Reason.NOT_FOUND:
                         raise
@@ -320,21 +356,8 @@ class TitleResults:
 
     def _one(self, name: str) -> TitleRecord:
         if name not in self.read:
-            self.read[name] = self.ledger._read(name, TitleRecord)
+            self.read[name] = self.ledger.title(name)
         return self.read[name]
-
-    def _rows(self, name: str, columns: list[str] | None) -> Iterator[TitleRecord]:
-        try:
-            with self.ledger.store.open_read(name) as file:
-                for batch in pq.ParquetFile(file).iter_batches(_BATCH, columns=columns):
-                    for row in batch.to_pylist():
-                        yield _record(row)
-        except pa.ArrowException as error:
-            raise BadInputError(
-                f"is not a table of titles: {error}.",
-                reason=Reason.UNREADABLE,
-                where=f"{self.ledger.store.url}/{name}",
-            ) from error
 
 
 _NOTHING = {"where": "", "language": "", "source": ""}  # columns that a reader may leave out

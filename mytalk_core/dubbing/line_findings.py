@@ -6,10 +6,14 @@ from mytalk_core.dubbing.title_report.values import Finding, LineSync, ReportedL
 from mytalk_core.films.speaking import Speaking
 from mytalk_core.media.clock import MOTION_FPS
 
-_UNSURE = 0.8  # confidence of a speaker below which a person should look at the line
-# Frames at 25 fps that lips may be ahead of the sound or behind it. Of lips that are in step, one
-# in 36 is measured two frames off in two seconds of speech.
-_IN_STEP = 2
+UNSURE = 0.8
+"""Confidence of a speaker below which a person should look at the line."""
+
+IN_STEP = 2
+"""Frames at 25 fps that lips may be ahead of the sound or behind it.
+
+Of lips that are in step, one in 36 is measured two frames off in two seconds of speech.
+"""
 
 
 def line_findings(line: ReportedLine) -> Iterator[Finding]:
@@ -22,13 +26,13 @@ def line_findings(line: ReportedLine) -> Iterator[Finding]:
     if decision.speaking is Speaking.UNDECIDED:
         text = f"Nothing is drawn for line {line.number}: {decision.why}"
         yield Finding(Severity.WARNING, text, start, line.number)
-    elif decision.confidence < _UNSURE:
+    elif decision.confidence < UNSURE:
         text = f"The speaker of line {line.number} is not certain: {decision.why}"
         yield Finding(Severity.NOTE, text, start, line.number)
     if line.skipped and decision.speaking is Speaking.ON_SCREEN:
         text = f"No lips follow line {line.number}: {line.skipped}."
         yield Finding(Severity.WARNING, text, start, line.number)
-    if line.sync is not None and abs(line.sync.offset) > _IN_STEP:
+    if line.sync is not None and abs(line.sync.offset) > IN_STEP:
         yield Finding(Severity.WARNING, _sync_text(line.number, line.sync), start, line.number)
 
 

@@ -12,8 +12,12 @@ from mytalk_core.catalogue.delivery import DubbedTitle, DubProgress
 from mytalk_core.catalogue.entries import CatalogueTitle
 from mytalk_core.data.ledger import Ledger
 from mytalk_core.data.storage import open_store
+from mytalk_core.dubbing.title_report.document import document_path, write_document
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.media.decode import iter_frames
+from tests.title_reports import film_report
+
+REPORT = film_report(12)  # of 12 lines 4 failed
 
 pytestmark = pytest.mark.usefixtures("two_cpus")
 
@@ -26,6 +30,7 @@ def stand_in():
             raise BadInputError("is empty.", reason=Reason.EMPTY_FILE, where=row.film)
         film.write_bytes(Path(row.document["dub"]).read_bytes())
         film.with_name(film.name + ".report.html").touch()
+        write_document(document_path(film), REPORT)
         warning = "the speech sounds like de" if row.language == "fr" else ""
         return DubbedTitle(film, frames=25, warning=warning)
 
@@ -156,6 +161,27 @@ def test_a_job_has_catalogue_and_folder(folder, capsys):
     assert (folder / "out/a/a.mp4").is_file()
     (done,) = Ledger(open_store(folder / "out")).titles().latest()
     assert done.language == "de"
+
+
+def test_results_below_the_limits_of_a_job_are_exit_code_1(folder, capsys):
+    path = folder / "catalogue.csv"
+    path.write_text("film,dub,language,show\nfilm.mp4,en.wav,en,Harbour\n")
+    job = folder / "job.yaml"
+    text = "catalogue: catalogue.csv\nout: out\nquality: {lines_failed: %s, by: [show]}\n"
+    job.write_text(text % 0.3)
+    assert run(["--json", "batch", str(job)]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["ended"]["ok"], found["ended"]["failed"]) == (1, 0)
+    whole, show = (each["text"] for each in found["quality"]["exceeded"])
+    assert whole == "33.3% of lines failed (4 of 12); lines_failed allows 30.0%"
+    assert show == f"show Harbour: {whole}"
+    assert found["quality"]["page"] == f"{folder}/out/quality/quality.html"
+    assert (folder / "out/quality/titles.parquet").is_file()
+
+    job.write_text(text % 0.4)  # nothing is dubbed again
+    assert run(["batch", str(job)]) == 0
+    shown = capsys.readouterr().out
+    assert "1 finished before" in shown and "Harbour" in shown and "Limit" not in shown
 
 
 def test_a_check_shows_every_problem_and_dubs_nothing(folder, capsys):

@@ -18,6 +18,7 @@ class Grid {
     this.count = count;
     this.active = 0; // place in `rows`
     this.sorting = { column: null, down: false };
+    this.ordered = this.rows; // all rows, sorted
     this.keep = () => true;
     this.printing = false; // whether all rows are in the document
     this.opened = false; // whether the arrow keys open the row that they reach
@@ -65,6 +66,12 @@ class Grid {
   sort(column) {
     const again = this.sorting.column === column;
     this.sorting = { column, down: again ? !this.sorting.down : false };
+    const keys = Array.from({ length: this.count }, (_, row) => column.order(row));
+    const way = this.sorting.down ? -1 : 1;
+    this.ordered = Uint32Array.from(keys, (_, row) => row).sort((a, b) => {
+      const left = keys[a], right = keys[b];
+      return left < right ? -way : left > right ? way : a - b;
+    });
     this.arrange();
   }
 
@@ -73,26 +80,16 @@ class Grid {
     this.arrange();
   }
 
-  /** Filter and sort; the active row stays active where it is still shown. */
+  /** Filter what is sorted; the active row stays active where it is still shown. */
   arrange() {
     const before = this.rows[this.active];
-    const kept = [];
-    for (let row = 0; row < this.count; row++) if (this.keep(row)) kept.push(row);
     const { column, down } = this.sorting;
-    if (column) {
-      const keys = new Map(kept.map((row) => [row, column.order(row)]));
-      const way = down ? -1 : 1;
-      kept.sort((a, b) => {
-        const left = keys.get(a), right = keys.get(b);
-        return left < right ? -way : left > right ? way : a - b;
-      });
-    }
     for (const each of this.columns) {
       if (each.order) {
         each.head.setAttribute("aria-sort", each !== column ? "none" : down ? "descending" : "ascending");
       }
     }
-    this.rows = Uint32Array.from(kept);
+    this.rows = this.ordered.filter((row) => this.keep(row));
     this.active = Math.max(0, this.rows.indexOf(before));
     this.root.setAttribute("aria-rowcount", String(this.rows.length + 1));
     this.empty.hidden = this.rows.length > 0;

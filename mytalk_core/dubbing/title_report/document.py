@@ -53,21 +53,35 @@ def read_document(path: Path) -> Document:
         BadInputError: where the file is missing, or is no report of this format.
     """
     try:
-        document: Document = json.loads(path.read_text(encoding="utf-8"))
-        known = document["format"] == FORMAT
+        content = path.read_bytes()
     except OSError as error:
         raise BadInputError(
             f"the report cannot be read: {error.strerror}.",
             reason=Reason.NOT_FOUND if isinstance(error, FileNotFoundError) else Reason.UNREADABLE,
             where=str(path),
         ) from error
+    return parsed_report(content, str(path))
+
+
+def parsed_report(content: bytes, where: str) -> Document:
+    """Return the report in a file that `write_document` wrote.
+
+    Args:
+        where: path or URL of the file, for messages.
+
+    Raises:
+        BadInputError: UNREADABLE where it is no report of this format.
+    """
+    try:
+        document: Document = json.loads(content)
+        known = document["format"] == FORMAT
     except (ValueError, LookupError, TypeError):
         known = False
     if not known:
         raise BadInputError(
             f"this is no report of a title in the format {FORMAT}.",
             reason=Reason.UNREADABLE,
-            where=str(path),
+            where=where,
             remedy="Name the report.json of a dubbed film.",
         )
     return document

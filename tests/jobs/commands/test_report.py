@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 
 from jobs.app import run
+from mytalk_core.data.storage import open_store
 from mytalk_core.dubbing.title_report.document import (
     document_path,
     report_document,
     write_document,
 )
+from mytalk_core.errors import Reason
+from tests.quality_runs import add_run, dubbed, failed
 from tests.title_reports import film_report
 
 
@@ -48,6 +51,29 @@ def test_the_report_of_a_title_whose_files_are_gone(film, capsys):
     specification.write_text("film: a.mp4\ndub: b.wav\nlanguage: de\noutput: dubbed.mp4\n")
     assert run(["report", str(specification)]) == 0
     assert "12 lines" in capsys.readouterr().out
+
+
+def test_the_quality_of_a_catalogue(tmp_path, capsys):
+    results, out = tmp_path / "out", tmp_path / "quality"
+    titles = [dubbed("pilot_de", "de"), failed("pilot_fr", "fr", Reason.NO_FACE)]
+    add_run(open_store(results), titles, tmp_path)
+    assert run(["--json", "report", f"{results}/", "--quality", f"{out}/"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["titles"], found["quality"]["page"]) == (2, f"{out}/quality.html")
+    whole = next(row for row in found["quality"]["groups"] if row["kind"] == "all")
+    assert (whole["titles_failed"], whole["lines"], whole["lines_failed"]) == (1, 12, 4)
+    assert {each.name for each in out.iterdir()} == {
+        "groups.parquet",
+        "quality.html",
+        "titles.parquet",
+    }
+    assert run(["report", str(results), "--quality", f"{results}/ledger"]) == 2
+    assert "--quality" in capsys.readouterr().err
+
+
+def test_the_quality_of_a_film_is_refused(film, capsys):
+    assert run(["report", str(film), "--quality", str(film.parent / "quality")]) == 2
+    assert "a single film" in capsys.readouterr().err
 
 
 def test_a_wrong_specification_is_refused(film, capsys):

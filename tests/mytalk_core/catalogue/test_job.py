@@ -6,6 +6,7 @@ import fsspec
 import pytest
 
 from mytalk_core.catalogue.job import batch_job
+from mytalk_core.catalogue.quality.groups import GroupKind
 from mytalk_core.errors import BadInputError, Reason
 
 JOB = """
@@ -33,6 +34,18 @@ def test_paths_of_a_job_are_relative_to_it(tmp_path: Path) -> None:
     assert job.source.base == f"{tmp_path}/job.yaml"
     assert job.source.access.roots == (f"{tmp_path}/films",)
     assert job.source.access.prefixes == ("s3://studio/films",)
+
+
+def test_limits_of_a_job_are_shares_of_titles_and_lines(tmp_path: Path) -> None:
+    text = "catalogue: a.csv\nquality: {lines_failed: 0.05, titles_failed: 0, by: [language]}\n"
+    limits = batch_job(written(tmp_path, text), "", [], False).limits
+    assert limits.shares == {"lines_failed": 0.05, "titles_failed": 0.0}
+    assert limits.by == (GroupKind.LANGUAGE,)
+    text = "catalogue: a.csv\nquality: {lines_faild: 1, lines_too_long: 5, by: [member]}\n"
+    with pytest.raises(BadInputError) as refused:
+        batch_job(written(tmp_path, text), "", [], False)
+    for part in ("Did you mean `lines_failed`", "lines_too_long is 5", "at most 1", '"member"'):
+        assert part in refused.value.what
 
 
 def test_options_win_over_the_job_and_add_to_its_roots(tmp_path: Path) -> None:

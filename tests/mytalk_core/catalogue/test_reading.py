@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mytalk_core.catalogue.entries import CatalogueTitle, Entry, RefusedTitle, content_id
+from mytalk_core.catalogue.entries import CatalogueTitle, Entry, Labels, RefusedTitle, content_id
 from mytalk_core.catalogue.reading import CatalogueSource, read_catalogue
 from mytalk_core.data.list_access import ListAccess, list_access
 from mytalk_core.errors import BadInputError, ErrorClass, Reason
@@ -164,12 +164,32 @@ def test_a_bad_row_has_a_message_and_its_line(
 
 @pytest.mark.parametrize(
     "output",
-    ["../up.mp4", "/up.mp4", "a//b.mp4", ".a/b.mp4", "ledger/a.mp4", "film.avi", "a\\b.mp4"],
+    [
+        "../up.mp4",
+        "/up.mp4",
+        "a//b.mp4",
+        ".a/b.mp4",
+        "ledger/a.mp4",
+        "Quality/a.mp4",
+        "film.avi",
+        "a\\b.mp4",
+    ],
 )
 def test_an_output_stays_below_the_results(folder: Path, output: str) -> None:
     path = catalogue(folder, f"films/one.mp4,en.wav,en,{output}", header="film,dub,language,output")
     (bad,) = refused(path)
     assert {each.where for each in bad.problems} == {"output"}
+
+
+def test_a_row_has_labels_that_change_no_film(folder: Path) -> None:
+    row = "films/one.mp4,en.wav,en"
+    (plain,) = titles(catalogue(folder, row, header="film,dub,language"))
+    header = "film,dub,language,studio,show"
+    (labelled,) = titles(catalogue(folder, f"{row},North,The Harbour", header=header))
+    assert labelled.labels == Labels("North", "The Harbour")
+    assert content_id(labelled, {}) == content_id(plain, {})
+    (bad,) = refused(catalogue(folder, "films/none.mp4,en.wav,en,North,", header=header))
+    assert bad.labels == Labels("North")
 
 
 def test_every_problem_of_a_row_is_found_at_once(folder: Path) -> None:
