@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -16,10 +15,6 @@ from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.renderer import SIZES, Renderer
 from mytalk_core.appearance.training import JudgingModels
 from mytalk_core.data.clip_buffer import BufferConfig
-from mytalk_core.data.clip_index import clip_index
-from mytalk_core.data.manifest import Kind, ManifestRow, Status, write_manifest
-from mytalk_core.data.splits import SplitConfig, assign_split
-from mytalk_core.errors import BadInputError
 from mytalk_core.motion.closed_forms import ReadingConfig
 from mytalk_core.motion.model import load_model
 from mytalk_core.motion.training import MotionTrainingConfig
@@ -268,67 +263,6 @@ def test_the_record_has_the_times_of_the_run(training):
     assert len(result.steps_per_second) == len(result.history)
     assert result.seconds > 0 and min(result.steps_per_second) > 0
     assert not result.stopped_early
-
-
-def test_preprocessed_clips_train_until_nothing_improves(training, tmp_path):
-    """Speakers are split by name. The stopped run counts as finished."""
-    if training.job.model == "motion":
-        pytest.skip("shown with one model")
-    names = [f"speaker{number}" for number in range(40)]
-    held_out = [n for n in names if assign_split(n, n, frozenset(), SplitConfig()) == "val"][:1]
-    speakers = [*held_out, *(name for name in names[:3] if name not in held_out)]
-    data = tmp_path / "data"
-    write_preprocessed(data, speakers)
-    job = replace(training.job, data=data, out=tmp_path / "out", workers=1, patience=1)
-    stopped = Training(job)
-    *before, last = stopped.scores()
-
-    assert set(clip_index(data, "val").speakers) == set(held_out)
-    assert stopped.result.stopped_early
-    assert stopped.result.history[-1]["step"] < job.steps
-    assert last >= min(before) == stopped.result.best_score
-    assert json.loads(stopped.record.read_text())["stopped_early"]
-
-    for lost in ([], [stopped.record]):  # the record is enough, and so is the last checkpoint
-        for path in lost:
-            path.unlink()
-        stopped.steps.clear()
-        assert stopped.again() == stopped.result
-        assert stopped.steps == []
-
-
-def test_preprocessed_clips_without_held_out_speakers_are_refused(tmp_path, whisper_dir):
-    names = [f"speaker{number}" for number in range(40)]
-    trained = [n for n in names if assign_split(n, n, frozenset(), SplitConfig()) != "val"][:2]
-    write_preprocessed(tmp_path / "few", trained)
-    job = TrainJob("motion", tmp_path / "few", tmp_path / "out", "tiny", 2, whisper_dir, 1)
-    with pytest.raises(BadInputError, match="--val-share"):
-        run_training(job, lambda *_: None)
-
-
-def write_preprocessed(folder: Path, speakers: list[str]) -> None:
-    """Write the part of the output of preprocessing that training reads: shards and manifest."""
-    write_curated(folder, {"train": speakers})
-    rows = pq.read_table(folder / "index.parquet").to_pylist()
-    (folder / "index.parquet").unlink()
-    write_manifest(
-        folder / "manifest.parquet",
-        [
-            ManifestRow(
-                id=row["key"],
-                kind=Kind.CLIP,
-                source="drawn",
-                title=row["speaker"],
-                speaker=row["speaker"],
-                status=Status.OK,
-                shard=row["shard"],
-                key=row["key"],
-                offset=row["offset"],
-                size=row["size"],
-            )
-            for row in rows
-        ],
-    )
 
 
 def test_the_name_of_a_run_covers_all_that_decides_its_weights(training, curated, tmp_path):
