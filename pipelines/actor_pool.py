@@ -22,6 +22,7 @@ from mytalk_core.errors import (
     Reason,
     StorageError,
 )
+from mytalk_core.work_log import log
 from pipelines.cluster import ClusterError, machines
 from pipelines.pool_worker import Beat, PoolWorker, Readiness, WorkerActor
 from pipelines.resources import Machine, Resources
@@ -68,6 +69,8 @@ class Task:
     arguments: tuple[Any, ...]
     done: Callable[[Any], None]  # called in the driver with the method's result
     failed: Callable[[MytalkError], None]  # called in the driver after the last retry
+    # Called in the driver with the reason for each retry.
+    retried: Callable[[MytalkError], None] = lambda error: None
     losses: int = 0  # workers that died or hung in it
     retries: int = 0  # after failures of storage
     not_before: float = 0.0  # monotonic time of the next try
@@ -108,6 +111,16 @@ class ActorPool:
     def size(self) -> int:
         """Number of workers that the cluster has room for; one until that is known."""
         return max(self._shape.workers, 1)
+
+    @property
+    def ready(self) -> int:
+        """Number of workers that can work."""
+        return len(self._workers)
+
+    @property
+    def needs(self) -> Resources:
+        """What each worker reserves."""
+        return self._shape.resources
 
     @property
     def load(self) -> int:
@@ -245,6 +258,7 @@ class ActorPool:
 
     def _count_failure(self, machine: str, error: MytalkError) -> None:
         self._failures[machine] += 1
+        log("machine failed", machine=machine, reason=error.reason, message=_text(error))
         self._last_failure = error
         self._refreshed_at = -_CLUSTER_SECONDS  # the machine may be excluded now
 
@@ -264,6 +278,7 @@ class ActorPool:
             task.not_before = time.monotonic() + pauses[task.retries]
             task.retries += 1
             self._waiting.append(task)
+            task.retried(error)
         else:
             task.failed(error)
 
@@ -285,6 +300,8 @@ class ActorPool:
         if task.losses >= self._config.chances:
             self._waiting.remove(task)
             task.failed(error or _lost(self._config.chances))
+        else:
+            task.retried(error or _lost(task.losses))
 
     def _discard(self, worker: PoolWorker) -> None:
         """Kill a worker and return its tasks to the head of the queue."""
@@ -300,9 +317,13 @@ class ActorPool:
         worker.alive_at = time.monotonic()
 
 
-def _lost(chances: int) -> StorageError:
+def _text(error: MytalkError) -> str:
+    return MytalkError.__str__(error)  # Ray raises a subclass whose own text is a traceback
+
+
+def _lost(times: int) -> StorageError:
     return StorageError(
-        f"its worker died {chances} times (killed, out of memory, or a native crash).",
+        f"its worker died {times} times (killed, out of memory, or a native crash).",
         reason=Reason.WORKER_LOST,
     )
 

@@ -7,7 +7,7 @@ without a matching record. Films never pass through Ray; workers read and write 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
 import mytalk_core
@@ -30,9 +30,12 @@ from mytalk_core.data.storage import open_store
 from mytalk_core.errors import ErrorClass, MytalkError
 from mytalk_core.media.process_identity import this_process
 from mytalk_core.redaction import redacted
+from mytalk_core.work_log import log
 from pipelines.actor_pool import ActorPool, PoolConfig, Shape, Task, settle_any
 from pipelines.cluster import connected
+from pipelines.demand import Demand
 from pipelines.resources import Machine, Resources, available
+from pipelines.run_metrics import RunMetrics
 from pipelines.title_worker import MakeDubber, TitleTask, TitleWorker, failed_title, now
 
 # A worker that computes on one thread reserves nearly a whole CPU, and not all that a machine has.
@@ -133,6 +136,7 @@ class CatalogueRun:
         self._in_work: set[str] = set()  # ids of titles that the pool has
         self._counts = dict.fromkeys(TitleStatus, 0)
         self._why = RunEnd.FINISHED
+        log("run started", run=self.start.number, **asdict(self.start))
 
     def results(self) -> Iterator[TitleRecord]:
         """Dub what was chosen; yield the result of every title as soon as it is known.
@@ -165,6 +169,7 @@ class CatalogueRun:
             self._limits.spent,
             message,
         )
+        log("run ended", run=self.start.number, **asdict(self.ended))
         with suppress(MytalkError):  # the storage may be what failed
             self._quick_ledger.end(self.start.number, self.ended)
             if why is None and not self._lease.lost:
@@ -177,6 +182,10 @@ class CatalogueRun:
             self._config.retries,
         )
         results: list[TitleRecord] = []
+        demand = Demand()
+        self._metrics = RunMetrics()
+        for row in self.plan.refused:
+            self._metrics.ended(_refused(row, self.start.number))
         try:
             while True:
                 self._lease.check()
@@ -191,11 +200,14 @@ class CatalogueRun:
                 if not pool.load:
                     return
                 pool.start()
+                demand.request(pool.needs, len(self._left) + pool.load)
+                self._metrics.stands(len(self._left), pool.load, pool.ready)
                 settle_any([pool], _TICK_SECONDS)
                 yield from results
                 results.clear()
         finally:
             pool.stop()
+            demand.end()
 
     def _add(self, pool: ActorPool, results: list[TitleRecord]) -> None:
         chosen = self._left.pop()
@@ -210,11 +222,18 @@ class CatalogueRun:
 
         def done(record: TitleRecord) -> None:
             self._in_work.discard(record.id)
+            self._metrics.ended(record)
             results.append(self._counted(record))
 
-        pool.add(Task("work", (task,), done, failed))
+        def retried(error: MytalkError) -> None:
+            self._metrics.retried(error.reason)
+            text = MytalkError.__str__(error)  # Ray raises a subclass with a text of its own
+            log("title retried", run=task.run, id=task.title.id, reason=error.reason, message=text)
+
+        pool.add(Task("work", (task,), done, failed, retried))
 
     def _counted(self, record: TitleRecord) -> TitleRecord:
+        log("title ended", **asdict(record))
         self._counts[record.status] += 1
         self._limits.spent += record.cpu_seconds
         return record

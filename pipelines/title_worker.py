@@ -16,7 +16,9 @@ from mytalk_core.data.page import report_path
 from mytalk_core.data.storage import Store
 from mytalk_core.errors import MytalkError, OutputError, Reason
 from mytalk_core.media.output import output_error
+from mytalk_core.work_log import log, working_on
 from pipelines.pool_worker import Beat
+from pipelines.run_metrics import StageMetrics
 
 Dubber = Callable[[CatalogueTitle, Path, DubProgress], DubbedTitle]
 """Dubs a title into the film at this path, with a report beside it, complete or not at all."""
@@ -44,6 +46,7 @@ class TitleWorker:
         self._dubber = make_dubber()
         self._store, self._ledger = store, Ledger(store)
         self._beat = beat
+        self._metrics = StageMetrics()
 
     def work(self, task: TitleTask) -> TitleRecord:
         """Dub one title, deliver it and record it.
@@ -51,6 +54,11 @@ class TitleWorker:
         Raises:
             MytalkError: why it could not be done; INTERNAL for a bug that this title triggers.
         """
+        with working_on(run=task.run, id=task.title.id):
+            log("title started", row=task.title.where, film=task.title.film)
+            return self._worked(task)
+
+    def _worked(self, task: TitleTask) -> TitleRecord:
         start, cpu = time.monotonic(), _cpu_seconds()
         segments = 0
 
@@ -66,7 +74,8 @@ class TitleWorker:
 
         try:
             with film_folder(self._store, task.title) as film:
-                dubbed = self._dubber(task.title, film, DubProgress(self._beat, drawn))
+                progress = DubProgress(self._beat, drawn, self._metrics.made)
+                dubbed = self._dubber(task.title, film, progress)
                 self._beat()
                 size = deliver(dubbed, task.title, self._store)
         except MytalkError:

@@ -39,6 +39,8 @@ class DubProgress:
     # Called with the key of every piece of the film that was drawn, the seconds that it took and
     # its frames.
     drawn: Callable[[str, float, int], None] = lambda key, seconds, frames: None
+    # Called with the stage of every artifact that was made, and the seconds that it took.
+    made: Callable[[str, float], None] = lambda stage, seconds: None
 
 
 @contextmanager

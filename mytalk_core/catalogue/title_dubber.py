@@ -54,6 +54,7 @@ class TitleDubber:
         """
 
         def made(stage: str, key: str, effort: Effort) -> None:
+            progress.made(stage, effort.seconds)
             if stage == DRAW.name:
                 progress.drawn(key, effort.seconds, effort.units)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +14,7 @@ from mytalk_core.dubbing.stage import Stage, StageContext
 from mytalk_core.errors import OutputError, Reason
 from mytalk_core.films.progress import Progress
 from mytalk_core.media.output import output_error
+from mytalk_core.work_log import log, working_on
 
 if TYPE_CHECKING:
     from mytalk_core.dubbing.tools import DubTools
@@ -77,14 +80,28 @@ def make_artifact(
 
     with artifacts.draft(stage.name, key) as draft:
         context = StageContext(tools, draft.folder, draft.scratch, progress, report_units)
+        with _logged(stage.name, key):
+            try:
+                value = stage.run(request, context)
+            except OSError as error:
+                if (failure := output_error(error, str(draft.scratch))) is not None:
+                    raise failure from error
+                raise
+            artifacts.publish(draft, value, stage.result)
+            effort = Effort(time.monotonic() - start, units)
+            log("artifact made", seconds=round(effort.seconds, 3), units=units)
+    return effort
+
+
+@contextmanager
+def _logged(stage: str, key: str) -> Iterator[None]:
+    """Log what happens in the block as that of a stage, and its error."""
+    with working_on(stage=stage, key=key):
         try:
-            value = stage.run(request, context)
-        except OSError as error:
-            if (failure := output_error(error, str(draft.scratch))) is not None:
-                raise failure from error
+            yield
+        except Exception as error:
+            log("stage failed", message=f"{type(error).__name__}: {error}")
             raise
-        artifacts.publish(draft, value, stage.result)
-    return Effort(time.monotonic() - start, units)
 
 
 def made_from(stage: Stage[Any, Any], request: Any) -> str:

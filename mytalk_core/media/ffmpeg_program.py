@@ -14,6 +14,7 @@ import ffmpeg
 import imageio_ffmpeg
 
 from mytalk_core.media.container import FORMATS, LOCAL_PROTOCOLS, MOST_PIXELS, file_url
+from mytalk_core.work_log import log
 
 # The last lines of its error output state the cause.
 _ERROR_LINES = 3
@@ -97,4 +98,6 @@ def _started(command: Sequence[str]) -> Iterator[IO[bytes]]:
         if status != 0:
             errors.seek(0)
             lines = errors.read().decode(errors="replace").strip().splitlines()
-            raise FfmpegFailed("; ".join(lines[-_ERROR_LINES:]) or f"exit status {status}")
+            cause = "; ".join(lines[-_ERROR_LINES:]) or f"exit status {status}"
+            log("ffmpeg failed", status=status, message=cause)
+            raise FfmpegFailed(cause)
