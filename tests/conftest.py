@@ -13,6 +13,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 # Workers of Ray would yield to the other test processes, which are never idle.
 os.environ.setdefault("RAY_worker_niceness", "0")
+os.environ.setdefault("RAY_metrics_report_interval_ms", "500")  # a test waits for metrics
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that needs a hub is a broken test
 
 import atexit
@@ -64,6 +65,7 @@ _ON_RAY = {
     "tests/pipelines/test_dub.py",
     "tests/pipelines/test_preprocess.py",
     "tests/pipelines/test_preprocess_survives.py",
+    "tests/pipelines/test_run_metrics.py",
     "tests/pipelines/test_train.py",
     "tests/pipelines/test_train_refusals.py",
 }

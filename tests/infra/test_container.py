@@ -19,11 +19,12 @@ KEPT_OUT = (
     *("tests/conftest.py", "tests/mytalk_core/media/test_output.py", "demo/film.mp4", "runs/1"),
     *("mytalk_core/__pycache__/errors.cpython-311.pyc", ".mypy_cache/x", "jobs/.ruff_cache/y"),
     *("mytalk.egg-info/PKG-INFO", "run.log", ".env", "jobs/.env.local", ".dockerignore"),
-    "docs/architecture.md",
+    *("docs/architecture.md", ".ci/run", "Makefile", "infra/terraform/main.tf"),
+    *("infra/terraform/terraform.tfstate", "studio.tfvars", "key.pem", "mytalk-7/node.jsonl"),
 )
 NEEDED = (
-    *("pyproject.toml", "constraints.txt", "Makefile", "README.md", "LICENSE"),
-    *(".ci/environment.py", "jobs/app.py", "pipelines/dub.py", "mytalk_core/errors.py"),
+    *("pyproject.toml", "constraints.txt", "README.md", "LICENSE"),
+    *("jobs/app.py", "pipelines/dub.py", "mytalk_core/errors.py"),
     *("mytalk_core/weights/motion.safetensors", "mytalk_core/dubbing/title_report/page/main.js"),
 )
 
@@ -81,6 +82,21 @@ def test_it_runs_as_an_unprivileged_user() -> None:
     assert found[-2][0] == "ENTRYPOINT"
 
 
+def test_it_is_built_for_a_device_that_is_given() -> None:
+    devices = [arguments for name, arguments in instructions() if name == "ARG"]
+    assert devices == ["DEVICE=cpu"]
+    (chosen,) = [run for name, run in instructions() if name == "RUN" and "case" in run]
+    assert "download.pytorch.org/whl/cpu" in chosen
+    assert "exit 2" in chosen  # another device is refused
+
+
+def test_dependencies_are_pinned_and_without_those_of_development() -> None:
+    runs = [arguments for name, arguments in instructions() if name == "RUN"]
+    (dependencies,) = [run for run in runs if "--requirement requirements.txt" in run]
+    assert dependencies.count("pip install") == dependencies.count("--constraint constraints.txt")
+    assert "['dependencies']" in dependencies and "dev" not in dependencies
+
+
 def test_it_writes_to_its_volume_and_temporary_files_only() -> None:
     given = environment()
     (volume,) = [arguments for name, arguments in instructions() if name == "VOLUME"]
@@ -105,7 +121,7 @@ def test_it_contains_the_files_of_the_program(path: str) -> None:
 
 def test_only_known_entries_of_the_clone_are_copied() -> None:
     """Every top-level entry that is copied is named here, so no secret or data is copied unseen."""
-    known = {"jobs", "pipelines", "mytalk_core", ".ci", *NEEDED}
+    known = {"jobs", "pipelines", "mytalk_core", *NEEDED}
     tracked = {path.split("/")[0] for path in _tracked()}
     assert {name for name in tracked if not ignored(name)} <= known
 
