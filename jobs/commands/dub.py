@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from datetime import date
@@ -60,11 +61,11 @@ class DubOptions:
     style: Annotated[Path | None, typer.Option(show_default="the film itself")] = None
     """A film in which the actor speaks, for their manner of speaking."""
 
-    motion: Annotated[Path | None, typer.Option(show_default=False)] = None
-    """Weights of the motion model instead of the shipped ones."""
+    motion: Annotated[str | None, typer.Option(metavar="FILE", show_default=False)] = None
+    """Weights of the motion model instead of the shipped ones; path or URL."""
 
-    renderer: Annotated[Path | None, typer.Option(show_default=False)] = None
-    """Weights of the renderer instead of the shipped ones."""
+    renderer: Annotated[str | None, typer.Option(metavar="FILE", show_default=False)] = None
+    """Weights of the renderer instead of the shipped ones; path or URL."""
 
     seed: Annotated[int, typer.Option(min=0)] = 0
     """Random seed; small movements depend on it."""
@@ -148,10 +149,14 @@ class _Order:
 
 def _order(options: DubOptions, artifacts: Artifacts) -> _Order:
     """Check outputs and inputs, before any model is loaded."""
+    from mytalk_core.data.own_weights import own_weights
     from mytalk_core.dubbing.models import named_models
     from mytalk_core.dubbing.title_reader import SUFFIXES
 
-    models = named_models(options.motion, options.renderer)
+    motion, renderer = (
+        own_weights(place) if place else None for place in (options.motion, options.renderer)
+    )
+    models = named_models(motion, renderer)
     if options.title.suffix.lower() in SUFFIXES:
         title, out, config = _specified(options, artifacts)
     else:
@@ -249,7 +254,7 @@ def _clip_config(options: DubOptions) -> DubConfig:
     )
 
 
-def _check_outputs(out: Path, read: list[Path]) -> None:
+def _check_outputs(out: Path, read: Sequence[str | Path]) -> None:
     from mytalk_core.data.output_check import check_output_files
     from mytalk_core.dubbing.title_outputs import title_outputs
 
