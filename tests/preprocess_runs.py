@@ -5,14 +5,15 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from mytalk_core.data.manifest import Kind, ManifestRow, read_manifest
 from mytalk_core.data.shard_set import ShardBounds
 from mytalk_core.data.storage import open_store
 from mytalk_core.footage.attempts import Retry
+from mytalk_core.footage.isolated import IsolatedProcess, IsolationConfig
 from mytalk_core.footage.listing import ListingConfig, list_sources
 from mytalk_core.footage.records import Records
 from mytalk_core.footage.run_account import RunAccount, RunProgress, write_account
@@ -58,20 +59,33 @@ def write_films(folder: Path, clip: Path, run_ffmpeg: Callable[..., Path]) -> Pa
     return folder
 
 
+@cache
+def _shared_child() -> IsolatedProcess:
+    """The child of all workers of this process, with which it ends: its start takes seconds."""
+    return IsolatedProcess(IsolationConfig())
+
+
+def worker_here(place: WorkPlace) -> Worker:
+    """A worker that shares its child with others, and is not closed."""
+    worker = Worker(place)
+    worker._child = _shared_child()
+    return worker
+
+
 def preprocess_here(work: PreprocessJob, worker: Worker | None = None) -> RunAccount:
     """Preprocess in this process, with one worker and its child, without Ray."""
     progress = RunProgress(work.inputs, work.listing, lambda progress: None)
     sources = list_sources(work.inputs, work.listing)
-    with closing(worker or Worker(work.place)) as worker:
-        for number, chunk in enumerate(group_sources(sources, work.place.config.units)):
-            state = worker.plan(chunk, work.retry)
-            progress.log.merge(state.stages)
-            progress.chunk_named(number, state.name)
-            for unit in state.units:
-                progress.log.merge(worker.extract(unit))
-            if state.units:
-                state = worker.finish(state.name)
-            progress.chunk_done(state, found=False)
+    worker = worker or worker_here(work.place)
+    for number, chunk in enumerate(group_sources(sources, work.place.config.units)):
+        state = worker.plan(chunk, work.retry)
+        progress.log.merge(state.stages)
+        progress.chunk_named(number, state.name)
+        for unit in state.units:
+            progress.log.merge(worker.extract(unit))
+        if state.units:
+            state = worker.finish(state.name)
+        progress.chunk_done(state, found=False)
     return write_account(Records(open_store(work.place.out)), work.place, progress)
 
 

@@ -18,7 +18,6 @@ from mytalk_core.data.shards import iter_members, iter_samples
 from mytalk_core.errors import BadInputError, ErrorClass, OutputError, Reason
 from mytalk_core.footage.run_account import RunAccount
 from mytalk_core.footage.unit_work import config_id
-from mytalk_core.footage.worker import Worker
 from mytalk_core.media.clock import MOTION_FPS
 from pipelines.preprocess import preprocess
 from tests.preprocess_runs import (
@@ -32,6 +31,7 @@ from tests.preprocess_runs import (
     rows,
     same,
     shards,
+    worker_here,
 )
 
 # Files that every run writes at its end.
@@ -251,10 +251,10 @@ def test_killed_workers_change_nothing(undisturbed, films, tmp_path, models, two
     assert same(out, undisturbed)
 
 
-def test_a_killed_decoder_changes_nothing(undisturbed, films, tmp_path, models):
+def test_a_killed_decoder_changes_nothing(undisturbed, films, tmp_path, models, monkeypatch):
     """The child is killed when it reports the first item of the second unit."""
     work = job(films, tmp_path / "out", models, config=UNIT_PER_FILM)
-    worker = Worker(work.place)
+    worker = worker_here(work.place)
     child, killed = worker._child, []
     call = child.call
 
@@ -267,7 +267,7 @@ def test_a_killed_decoder_changes_nothing(undisturbed, films, tmp_path, models):
 
         return call(*arguments, on_message=kill)
 
-    child.call = disturbed
+    monkeypatch.setattr(child, "call", disturbed)
     preprocess_here(work, worker)
     assert killed
     assert same(tmp_path / "out", undisturbed)

@@ -24,23 +24,22 @@ from mytalk_core.footage.records import Records
 from mytalk_core.footage.track_parts import FootageConfig
 from mytalk_core.footage.unit_work import WorkConfig, WorkModels, config_id
 from mytalk_core.footage.worker import Worker, WorkPlace
+from tests.preprocess_runs import worker_here
 
-# A sitecustomize module, which every child imports: it replaces a decoder by a broken one.
+# A sitecustomize module, which every child imports: a decoder has an effect on some files.
 BROKEN = """
 import ctypes, pathlib, time
 import numpy
 from mytalk_core.footage import segment_faces, unit_work
 
 def broken(path, *arguments, **options):
-    if path.name == "b.mp4":
-        pathlib.Path({marker!r}).touch()
-        {effect}
+    exec({effects!r}.get(path.name, ""))
     return decode(path, *arguments, **options)
 
 {module}.{name}, decode = broken, {module}.{name}
 """
 CRASH = "ctypes.string_at(0)"
-HANG = "time.sleep(3600)"
+HANG = "pathlib.Path({marker!r}).touch(); time.sleep(3600)"
 GROW = "numpy.ones(2**40)"
 
 
@@ -101,15 +100,13 @@ def work_off(place: WorkPlace, folder: Path) -> dict[str, ManifestRow]:
 
 
 def break_decoder(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, module: str, name: str, effect: str
-) -> Path:
-    """Make `module.name` of new processes fail for b.mp4; return the file they write before."""
+    monkeypatch: pytest.MonkeyPatch, folder: Path, module: str, name: str, effects: dict[str, str]
+) -> None:
+    """Give `module.name` of new processes effects on files by name."""
     folder.mkdir()
-    marker = folder / "reached"
-    text = BROKEN.format(module=module, name=name, effect=effect, marker=str(marker))
+    text = BROKEN.format(module=module, name=name, effects=effects)
     (folder / "sitecustomize.py").write_text(text)
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
-    return marker
 
 
 def stall_at(monkeypatch: pytest.MonkeyPatch, marker: Path) -> None:
@@ -125,39 +122,30 @@ def stall_at(monkeypatch: pytest.MonkeyPatch, marker: Path) -> None:
     monkeypatch.setattr(isolated, "select", SimpleNamespace(select=wait))
 
 
-@pytest.mark.parametrize(
-    ("effect", "reason"),
-    [
-        (CRASH, Reason.DECODER_CRASHED),
-        (HANG, Reason.TIMED_OUT),
-        (GROW, Reason.OVER_LIMIT),
-    ],
-    ids=["crash", "hang", "grow"],
-)
-def test_a_file_that_kills_its_decoder_fails_alone(
-    monkeypatch, tmp_path, films, place, effect, reason
-):
-    marker = break_decoder(
-        monkeypatch, tmp_path / "broken", "segment_faces", "iter_frames_at", effect
-    )
-    expected = {
-        "a.mp4": (Status.OK, None),
-        "b.mp4": (Status.FAILED, reason),
-        "c.mp4": (Status.OK, None),
-    }
-    if effect is not CRASH:  # one file after the broken one is enough
-        (films / "a.mp4").unlink()
-        del expected["a.mp4"]
-    if effect is HANG:
-        stall_at(monkeypatch, marker)
+def test_files_that_kill_their_decoder_fail_alone(monkeypatch, tmp_path, films, place):
+    """One crashes it, one hangs, one takes more memory than it may."""
+    marker = tmp_path / "hangs"
+    effects = {"b.mp4": CRASH, "c.mp4": HANG.format(marker=str(marker)), "d.mp4": GROW}
+    break_decoder(monkeypatch, tmp_path / "broken", "segment_faces", "iter_frames_at", effects)
+    stall_at(monkeypatch, marker)
+    for name in ("d.mp4", "e.mp4"):
+        shutil.copy(films / "a.mp4", films / name)
     found = work_off(place, films)
-    assert {name: (row.status, row.reason) for name, row in found.items()} == expected
-    assert found["b.mp4"].error_class is ErrorClass.BAD_INPUT
-    assert "b.mp4" in found["b.mp4"].message
+    assert {name: (row.status, row.reason) for name, row in found.items()} == {
+        "a.mp4": (Status.OK, None),
+        "b.mp4": (Status.FAILED, Reason.DECODER_CRASHED),
+        "c.mp4": (Status.FAILED, Reason.TIMED_OUT),
+        "d.mp4": (Status.FAILED, Reason.OVER_LIMIT),
+        "e.mp4": (Status.OK, None),
+    }
+    for name in effects:
+        assert found[name].error_class is ErrorClass.BAD_INPUT
+        assert name in found[name].message
 
 
 def test_a_header_that_kills_the_probe_fails_alone(monkeypatch, tmp_path, films, place):
-    break_decoder(monkeypatch, tmp_path / "broken", "unit_work", "probe_video", CRASH)
+    effects = {"b.mp4": CRASH}
+    break_decoder(monkeypatch, tmp_path / "broken", "unit_work", "probe_video", effects)
     worker = Worker(place)
     state = worker.plan(listed(films), "none")
     worker.close()
@@ -167,7 +155,7 @@ def test_a_header_that_kills_the_probe_fails_alone(monkeypatch, tmp_path, films,
 
 
 def test_units_that_killed_every_worker_can_be_retried(films, place):
-    worker = Worker(place)
+    worker = worker_here(place)
     sources = listed(films)
     state = worker.plan(sources, "none")
     for unit in state.units:
@@ -183,12 +171,11 @@ def test_units_that_killed_every_worker_can_be_retried(films, place):
     done = worker.finish(again.name)
     assert done.sources == {"ok": 3, "filtered": 0, "failed": 0}
     assert worker.plan(sources, "failed").name == again.name
-    worker.close()
 
 
 def test_a_retry_keeps_the_rows_of_successful_sources(films, place):
     (films / "b.mp4").write_text("not a film")
-    worker = Worker(place)
+    worker = worker_here(place)
     sources = listed(films)
     state = worker.plan(sources, "none")
     for unit in state.units:
@@ -200,15 +187,13 @@ def test_a_retry_keeps_the_rows_of_successful_sources(films, place):
     records = Records(open_store(place.out))
     names = [Path(row.source).name for row in records.read_chunk(again.name)]
     assert names == [Path(row.source).name for row in records.read_chunk(state.name)]
-    worker.close()
 
 
 def test_changed_content_changes_the_name_of_the_chunk(films, place):
-    worker = Worker(place)
+    worker = worker_here(place)
     before = worker.plan(listed(films), "none").name
     (films / "b.mp4").write_text("other content")
     assert worker.plan(listed(films), "none").name != before
-    worker.close()
 
 
 def test_unusable_rows_fail_alone_and_secrets_reach_no_record(films, web, place, tmp_path):
@@ -229,7 +214,7 @@ def test_unusable_rows_fail_alone_and_secrets_reach_no_record(films, web, place,
         shut = tuple(list_sources([str(tmp_path / "list.csv")], ListingConfig()))
         return (sources[0], *shut[1:])
 
-    worker = Worker(place)
+    worker = worker_here(place)
     state = worker.plan(closed(signed("S3cr3t0ne")), "none")
     for unit in state.units:
         worker.extract(unit)
@@ -253,7 +238,6 @@ def test_unusable_rows_fail_alone_and_secrets_reach_no_record(films, web, place,
 
     assert worker.plan(closed(signed("An0therS3cr3t")), "none").name == state.name
     assert len(list(place.scratch.rglob("*.mp4"))) == 1
-    worker.close()
 
 
 def test_one_copy_of_a_remote_source_is_held_at_a_time(place, s3_url, films, tmp_path):
@@ -261,7 +245,7 @@ def test_one_copy_of_a_remote_source_is_held_at_a_time(place, s3_url, films, tmp
     for film in sorted(films.iterdir()):
         files.put_file(str(film), f"{s3_url}/{tmp_path.name}/{film.name}")
     sources = tuple(list_sources([f"{s3_url}/{tmp_path.name}"], ListingConfig()))
-    worker = Worker(replace(place, scratch_bytes=1))
+    worker = worker_here(replace(place, scratch_bytes=1))
     held = []
     call_child = worker._call_child
 
@@ -271,6 +255,5 @@ def test_one_copy_of_a_remote_source_is_held_at_a_time(place, s3_url, films, tmp
 
     worker._call_child = counted
     state = worker.plan(sources, "none")
-    worker.close()
     assert held == [1, 1, 1]
     assert sum(len(unit.segments) for unit in state.units) == 3
