@@ -1,8 +1,9 @@
 """The quality of a large catalogue: `make bench BENCH=quality_rows ARGS="[TITLES] [LINES]"`.
 
 TITLES titles (100,000) have reports of LINES lines (24). They are rolled up by one process, then by
-two; each time and the largest resident size of a process are printed. Then the page is opened in
-Chromium: until it is ready, its heap, a filter and a sort. Reports are links to a few files.
+two: elapsed and processor time, the largest resident size of a process, sizes of the files. Then
+the page is opened in Chromium: time until it is ready, heap, filters, sorts. Reports are links to a
+few files.
 """
 
 import os
@@ -35,8 +36,8 @@ from pipelines.quality import QualityRun, roll_up
 
 run = QualityRun(open_store(sys.argv[1]), open_store(sys.argv[2]))
 roll_up(run, engine=BeamEngine(options=tuple(sys.argv[3:])))
-kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-print(*(resource.getrusage(each).ru_maxrss for each in kinds))
+used = [resource.getrusage(each) for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(*(each.ru_maxrss for each in used), sum(each.ru_utime + each.ru_stime for each in used))
 """
 _PAGE = """quality.then(p => {
     const a = performance.now();
@@ -100,10 +101,11 @@ def _rolled_up(name: str, results: Path, out: Path, *options: str) -> None:
     command = [sys.executable, "-c", _ROLL_UP, str(results), str(out), *options]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     seconds = time.monotonic() - start
-    own, children = (int(each) / 1024 for each in done.stdout.split())
+    own, children, processor = map(float, done.stdout.split())
     sizes = ", ".join(f"{each.name} {each.stat().st_size / 1e6:.1f} MB" for each in out.iterdir())
     Console(width=200).print(
-        f"{name:<14} {seconds:>7.1f} s, {own:>6.0f} MB, workers {children:>6.0f} MB; {sizes}"
+        f"{name:<14} {seconds:>7.1f} s, processor {processor:.1f} s, {own / 1024:.0f} MB,"
+        f" workers {children / 1024:.0f} MB; {sizes}"
     )
 
 
