@@ -44,7 +44,7 @@ _SHARED = _TESTS / ".." / ".." / "shared" / "data"
 _VIDEO = {".mpg", ".mp4", ".webm"}
 
 # Arguments of the head of a Ray cluster, without processes that no test needs.
-LEAN_HEAD = {"include_dashboard": False, "no_monitor": True}
+LEAN_HEAD = {"include_dashboard": False, "no_monitor": True, "include_log_monitor": False}
 
 _EXIT_CODE = pytest.StashKey[int]()
 
