@@ -19,9 +19,9 @@ set -euo pipefail
 
 logs=${SLURM_SUBMIT_DIR:-$PWD}/mytalk-$SLURM_JOB_ID
 mkdir -p "$logs"
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+read -r head < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 on_head=(srun --overlap --nodes=1 --ntasks=1 --nodelist="$head")
-ip=$("${on_head[@]}" hostname --ip-address | awk '{print $1; exit}')
+read -r ip _ < <("${on_head[@]}" hostname --ip-address)
 port=$((20000 + SLURM_JOB_ID % 20000))
 
 # Other users of a node reach the ports of Ray, but do not have the token. Sockets need a short path.
