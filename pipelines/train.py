@@ -78,8 +78,9 @@ def run_training(
         DivergedError: where a loss is no longer finite.
         TrainingFailedError: where the workers fail for another reason.
     """
-    initial = job.initial.resolve() if job.initial else None
-    job = replace(job, data=absolute(job.data), out=absolute(job.out), initial=initial)
+    initial, speech = (path.resolve() if path else None for path in (job.initial, job.speech))
+    data, out = absolute(job.data), absolute(job.out)
+    job = replace(job, data=data, out=out, initial=initial, speech=speech)
     name = run_name(job)
     if job.model == "appearance":
         _check_crops(job)

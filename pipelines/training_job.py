@@ -46,6 +46,7 @@ class TrainJob:
     motion: MotionTrainingConfig = field(default_factory=MotionTrainingConfig)
     judges: JudgingModels | None = None  # perceptual networks; required by the renderer
     initial: Path | None = None  # initial weights of a renderer
+    speech: Path | None = None  # sounds with words, from which the motion model learns closure
     patience: int = LoopConfig.patience  # validations without improvement that end the run
     checkpoint_seconds: float = LoopConfig.checkpoint_seconds  # between checkpoints
 
@@ -130,7 +131,7 @@ def run_name(job: TrainJob) -> str:
     if job.judges:
         models += astuple(job.judges)
     weights = [checksums(path) for path in models]
-    parts = (size, recipe, loop, buffer_config(job), job.workers, weights)
+    parts = (size, recipe, loop, buffer_config(job), job.workers, weights, checksums(job.speech))
     settings = [str(part) for part in parts]
     identity = [str(made_with(ResultKind.TRAINING)), train.digest(), held_out.digest(), *settings]
     digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:8]

@@ -20,7 +20,8 @@ from mytalk_core.data.clip_order import ClipShare
 from mytalk_core.data.clip_reader import Members, read_clip
 from mytalk_core.data.model_store import located
 from mytalk_core.motion.clip import motion_clip
-from mytalk_core.motion.closed_forms import fit_closed_form
+from mytalk_core.motion.closed_forms import Sounds, fit_closed_form
+from mytalk_core.motion.labelled_speech import labelled_speech, spoken_sounds
 from mytalk_core.motion.model import SIZES as MOTION_SIZES
 from mytalk_core.motion.silence import quiet_features
 from mytalk_core.motion.training import MotionObjective, voiced_clips
@@ -68,11 +69,12 @@ def _motion(
         MOTION_SIZES[job.size], job.motion, clips.draw, quiet, held_out, process.device
     )
     if not state.weights:
+        sounds = spoken_sounds(job.speech)[process.rank :: process.world] if job.speech else []
         fit_closed_form(
             objective.model,
             clips.clips,
             clips.weights,
-            quiet,
+            Sounds(quiet, labelled_speech(sounds, encoder)),
             job.motion.reading,
             process.sum_over_processes,
         )

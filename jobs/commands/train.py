@@ -69,6 +69,10 @@ class TrainOptions:
     initial: Annotated[Path | None, typer.Option("--from", show_default=False)] = None
     """Initial weights of a renderer of the same size."""
 
+    speech: Annotated[Path | None, typer.Option(show_default=False, metavar="FOLDER")] = None
+    """English speech from which the motion model also learns to close the lips on M, B and P:
+    SPEAKER/SOUND with the words beside it, as .txt or .json of `mytalk align`."""
+
     patience: Annotated[int, typer.Option(min=1)] = 8
     """Validations in a row without improvement, of some 20 in a run, after which it stops early."""
 
@@ -86,6 +90,7 @@ def train(options: TrainOptions) -> None:
 
     \b
     mytalk train motion --data curated/ --out trained/
+    mytalk train motion --data curated/ --speech librispeech/ --out trained/
     mytalk train appearance --data curated/ --out trained/ --steps 1500
     mytalk train motion --data s3://lab/curated --out s3://lab/trained --address head:6379
     tensorboard --logdir trained/tensorboard
@@ -121,9 +126,16 @@ def _check(options: TrainOptions) -> None:
 
     names = (f"{options.model.value}.{ending}" for ending in _WRITTEN)
     written = [*map(Output, names), Output("tensorboard", True), Output("checkpoints", True)]
-    initial = [options.initial] if options.initial else []
-    check_output_folder(options.out, written, [options.data, *initial])
+    given = [path for path in (options.initial, options.speech) if path]
+    check_output_folder(options.out, written, [options.data, *given])
     if options.model is Model.APPEARANCE:
+        if options.speech:
+            raise BadInputError(
+                "is for the motion model only.",
+                reason=Reason.BAD_CONFIGURATION,
+                where="--speech",
+                remedy="Omit it, or train motion.",
+            )
         if options.initial:
             _check_size(options.initial, options.size)
     elif options.initial:
@@ -160,6 +172,7 @@ def _job(options: TrainOptions) -> TrainJob:
         patience=options.patience,
         judges=judges,
         initial=options.initial,
+        speech=options.speech,
     )
 
 

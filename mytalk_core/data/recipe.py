@@ -86,7 +86,8 @@ RECIPES: Mapping[ResultKind, Recipe] = {
         (*_HANDLING, "av", "imageio-ffmpeg", "opencv-contrib-python"),
     ),
     ResultKind.TRAINING: Recipe(
-        (*_PICTURE, *_SOUND, "pyarrow", "ray", "torch", "webdataset"),
+        # pocketsphinx labels speech without pictures.
+        (*_PICTURE, *_SOUND, "pocketsphinx", "pyarrow", "ray", "torch", "webdataset"),
         # Cluster access, training curves, and the evaluation after training.
         (
             *_HANDLING,
@@ -94,7 +95,6 @@ RECIPES: Mapping[ResultKind, Recipe] = {
             "dlib-bin",
             "face-alignment",
             "grpcio",
-            "pocketsphinx",
             *_SCRIPTS,
             "scikit-image",
             "tensorboardX",

@@ -105,4 +105,4 @@ def _sample(frame: int) -> int:
 
 
 NO_SOUND = MemberStyle("the film has no sound to learn a style from")
-STYLE = Stage("style", 1, StyleRequest, MemberStyle, learn_style)
+STYLE = Stage("style", 2, StyleRequest, MemberStyle, learn_style)

@@ -206,9 +206,9 @@ def _agreement(model: SpeechToMotion, clips: Sequence[StyleClip]) -> float:
     predicted, true = [], []
     for clip in clips:
         speech = torch.from_numpy(np.asarray(clip.speech, np.float32))[None]
-        speech = speech.to(model.speech_map.device)
+        speech = model.standardise(speech.to(model.speech_map.device))
         closed = torch.from_numpy(clip.closed)[None].to(model.speech_map.device)
-        estimate = model.estimate(model.standardise(speech), model.space.encode(closed))
+        estimate = model.estimate(speech, model.voice(speech), model.space.encode(closed))
         read = model.space.decode(estimate)[0]
         predicted.append(opening(read.cpu().numpy()))
         true.append(opening(clip.displacement))

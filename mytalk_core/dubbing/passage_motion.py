@@ -138,4 +138,4 @@ def _upper_face(
     return slow[around : around + high - low]
 
 
-MOVE = Stage("move", 1, MotionRequest, TrackMotion, move_passage)
+MOVE = Stage("move", 2, MotionRequest, TrackMotion, move_passage)

@@ -48,4 +48,4 @@ def learn_style_clip(request: StyleClipRequest, context: StageContext) -> Member
     )
 
 
-STYLE_CLIP = Stage("style-clip", 1, StyleClipRequest, MemberStyle, learn_style_clip)
+STYLE_CLIP = Stage("style-clip", 2, StyleClipRequest, MemberStyle, learn_style_clip)

@@ -12,7 +12,7 @@ Denoise = Callable[[Tensor, Tensor, Conditions], Tensor]
 
 
 def without_speech(speech: Tensor) -> Tensor:
-    """Return the unconditional input in place of `speech`: zeros, the mean of training speech.
+    """Return the unconditional input in place of speech or its voice: zeros, as the training mean.
 
     The linear estimate of motion has no offset and is zero there; that of closure is the mean
     probability of a shut mouth.
@@ -35,6 +35,7 @@ def guided(
     both = Conditions(
         conditions.upper_face.repeat(2, 1, 1),
         torch.cat([speech, without_speech(speech)]),
+        torch.cat([conditions.voice, without_speech(conditions.voice)]),
         conditions.identity.repeat(2, 1, 1),
         conditions.closed.repeat(2, 1),
     )

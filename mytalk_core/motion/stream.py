@@ -23,6 +23,18 @@ def context_frames(model: SpeechToMotion) -> int:
     return model.config.diffusion.steps * per_pass + model.config.speech_context
 
 
+@torch.inference_mode()
+def utterance_voice(model: SpeechToMotion, speech: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the voice (F,) of an utterance of at least one frame, for a `MotionStream`.
+
+    Args:
+        speech: (T, F) features per frame at 25 Hz, float16 or float32.
+    """
+    features = torch.from_numpy(np.array(speech, np.float32))[None].to(model.speech_mean.device)
+    voice: NDArray[np.float32] = model.voice(model.standardise(features))[0].cpu().numpy()
+    return voice
+
+
 class MotionStream:
     """Generate motion in fixed blocks from speech and upper face fed in pieces of any length.
 
@@ -37,6 +49,7 @@ class MotionStream:
         model: SpeechToMotion,
         face: KnownFace,
         seed: int,
+        voice: NDArray[np.float32] | None = None,
         guidance: float = 1.0,
         block: int = 25,
         context: int | None = None,
@@ -45,6 +58,8 @@ class MotionStream:
 
         Args:
             seed: seed of the initial noise of all frames.
+            voice: (F,) from `utterance_voice` of this or earlier speech of the same voice; None:
+                not known, the mean of the training speech.
             guidance: strength of `guided`; other than 1 it doubles the time.
             block: frames generated at a time. Smaller blocks reduce latency and cost more per
                 frame, because every block recomputes its context.
@@ -61,6 +76,9 @@ class MotionStream:
         with torch.inference_mode():
             self._tokens, _ = model.identity(self._batch_of_one(face.shapes))
             self._closed = model.space.encode(self._batch_of_one(face.closed))
+        if voice is None:
+            voice = np.zeros(model.speech_mean.shape, np.float32)
+        self._voice = self._batch_of_one(voice)
         self._made = 0  # frames generated so far
         self._low = 0  # the first frame in the buffers
         self._speech: NDArray[np.float32] | None = None
@@ -110,6 +128,7 @@ class MotionStream:
         conditions = Conditions(
             self._batch_of_one(self._upper_face[:high]),
             self._model.standardise(self._batch_of_one(self._speech[:high])),
+            self._voice,
             self._tokens,
             self._closed,
         )

@@ -50,10 +50,12 @@ def with_style(
     inputs, residuals = [], []
     for clip in clips:
         speech = torch.from_numpy(np.asarray(clip.speech, np.float32))[None].to(device)
-        x = windows(model.standardise(speech), model.config.speech_context)[0]
+        standard = model.standardise(speech)
+        voice = model.voice(standard)
+        x = windows(standard - voice[:, None], model.config.speech_context)[0]
         moved = model.space.encode(torch.from_numpy(clip.displacement).to(device))
         closed = model.space.encode(torch.from_numpy(clip.closed).to(device))
-        moving, shut = (part[0] for part in model.reading(x[None]))
+        moving, shut = (part[0] for part in model.reading(standard, voice))
         # The map contributes the share of the estimate that is not the shut mouth.
         open_share = (1 - shut)[:, None]
         inputs.append(open_share * x)

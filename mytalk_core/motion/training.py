@@ -20,6 +20,7 @@ from mytalk_core.motion.loss_weighting import LossWeighting, loss_weight
 from mytalk_core.motion.model import Conditions, MotionConfig, SpeechToMotion
 from mytalk_core.motion.noise_schedule import add_noise
 from mytalk_core.motion.sampling import generate_motion
+from mytalk_core.motion.stream import utterance_voice
 from mytalk_core.speech.features import SpeechEncoder
 from mytalk_core.speech.voices import VoiceConfig
 from mytalk_core.sync.expert import SyncExpert, load_expert
@@ -78,6 +79,7 @@ class MotionBatch:
     shut: Tensor  # (B, T) 1 where the mouth is shut, else 0
     upper_face: Tensor  # (B, T, 3 C)
     speech: Tensor  # (B, T, F) standardised, with noise
+    voice: Tensor  # (B, F) voice of the whole clip
     recorded: Tensor  # (B, T, F) features as recorded
     has_speech: Tensor  # (B,) 1 where `speech` is speech, 0 where it is another sound or removed
     identity_frames: Tensor  # (B, N, 3 M) shapes of the person, any order
@@ -104,9 +106,9 @@ class MotionBatches:
 
     def batch(self, model: SpeechToMotion, random: np.random.Generator) -> MotionBatch:
         """Return the batch of one step."""
-        examples = [self._example(random) for _ in range(self._config.batch)]
+        examples = [self._example(model, random) for _ in range(self._config.batch)]
         parts = [torch.from_numpy(np.stack(part)) for part in zip(*examples, strict=True)]
-        displacement, rest, closed, shut, upper, speech, has_speech, frames, others = parts
+        displacement, rest, closed, shut, upper, speech, voice, has_speech, frames, others = parts
         standard = (speech - model.speech_mean.cpu()) / model.speech_std.cpu()
         noise = torch.from_numpy(random.standard_normal(speech.shape, dtype=np.float32))
         # One offset per window, as between rooms, microphones and voices.
@@ -116,19 +118,31 @@ class MotionBatches:
         standard = standard + self._config.speech_noise * (noise + 0.5 * shift)
         removed = torch.from_numpy(random.random(len(speech)) < self._config.unheard)
         standard[removed] = without_speech(standard[removed])
-        has_speech = has_speech * ~removed
+        voice[removed] = without_speech(voice[removed])
         return MotionBatch(
-            displacement, rest, closed, shut, upper, standard, speech, has_speech, frames, others
+            displacement=displacement,
+            rest=rest,
+            closed=closed,
+            shut=shut,
+            upper_face=upper,
+            speech=standard,
+            voice=voice,
+            recorded=speech,
+            has_speech=has_speech * ~removed,
+            identity_frames=frames,
+            other_frames=others,
         )
 
-    def _example(self, random: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
+    def _example(
+        self, model: SpeechToMotion, random: np.random.Generator
+    ) -> tuple[NDArray[np.float32], ...]:
         config = self._config
         clip = self._draw(random)
         frames = len(clip.displacement)
         first = int(random.integers(0, max(frames - config.window, 0) + 1))
         index = np.clip(np.arange(first, first + config.window), 0, frames - 1)
-        voice = clip.speech[random.integers(len(clip.speech))]
-        moved, speech = clip.displacement[index], voice[index].astype(np.float32)
+        spoken = clip.speech[random.integers(len(clip.speech))]
+        moved, speech = clip.displacement[index], spoken[index].astype(np.float32)
         shut = clip.shut[index].astype(np.float32)
         has_speech = np.ones((), np.float32)
         if random.random() < config.silent:
@@ -147,6 +161,7 @@ class MotionBatches:
             shut,
             upper,
             speech,
+            utterance_voice(model, spoken),
             has_speech,
             one,
             other,
@@ -213,7 +228,7 @@ def _predict(model: SpeechToMotion, batch: MotionBatch, noise: torch.Generator) 
     gauss = torch.randn(clean.shape, generator=noise, device=clean.device)
     closed = model.space.encode(batch.closed)
     tokens, identity = model.identity(batch.identity_frames)
-    conditions = Conditions(batch.upper_face, batch.speech, tokens, closed)
+    conditions = Conditions(batch.upper_face, batch.speech, batch.voice, tokens, closed)
     # In sampling, noisy motion derives from predictions, hardly ever from the truth. A denoiser
     # trained on noisy truth alone trusts it more than speech, and errors accumulate.
     with torch.no_grad():

@@ -25,7 +25,7 @@ from mytalk_core.data.clip_reader import iter_clips
 from mytalk_core.data.model_store import pull
 from mytalk_core.media.clock import MOTION_FPS
 from mytalk_core.motion.clip import MotionClip, motion_clip
-from mytalk_core.motion.closed_forms import ReadingConfig, fit_closed_form
+from mytalk_core.motion.closed_forms import ReadingConfig, Sounds, fit_closed_form
 from mytalk_core.motion.model import SIZES, SpeechToMotion
 from mytalk_core.motion.silence import quiet_features
 from mytalk_core.motion.training import score_clips
@@ -54,7 +54,7 @@ def evaluated(
     counts = {speaker: len(own) for speaker, own in by_speaker(train).items()}
     weights = np.array([counts[clip.speaker] ** -0.5 for clip in train])
     fit_closed_form(
-        model, train, weights / weights.sum(), quiet, ReadingConfig(), lambda tensor: tensor
+        model, train, weights / weights.sum(), Sounds(quiet), ReadingConfig(), lambda tensor: tensor
     )
     scores = score_clips(model, test)
     return scores["aperture_r"], scores["lmd"]

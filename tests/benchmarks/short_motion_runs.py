@@ -10,7 +10,7 @@ from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import iter_clips
 from mytalk_core.data.model_store import pull
 from mytalk_core.motion.clip import MotionClip, motion_clip
-from mytalk_core.motion.closed_forms import fit_closed_form
+from mytalk_core.motion.closed_forms import Sounds, fit_closed_form
 from mytalk_core.motion.model import SIZES, SpeechToMotion
 from mytalk_core.motion.silence import quiet_features
 from mytalk_core.motion.training import MotionObjective, MotionTrainingConfig, voiced_clips
@@ -40,7 +40,7 @@ class ShortMotionRuns:
             model,
             self._clips.clips,
             self._clips.weights,
-            self._quiet,
+            Sounds(self._quiet),
             USUAL.reading,
             lambda part: part,
         )

@@ -31,7 +31,7 @@ STEPS = {"motion": 60, "appearance": 20}
 JUDGED_BY = {"motion": "judged_by", "appearance": "mouth_lpips"}
 BUFFER = BufferConfig(capacity=2, draws_per_clip=5)  # of the three clips of each process
 # The closed-form predictions have no effect, so that there is something left to learn.
-NO_READINGS = ReadingConfig(motion_ridge=1e6, closure_ridge=1e6)
+NO_READINGS = ReadingConfig(opening_ridge=1e6, motion_ridge=1e6, closure_ridge=1e6)
 RECIPE = MotionTrainingConfig(voices=0, voiced_share=0.0, reading=NO_READINGS)
 
 pytestmark = pytest.mark.usefixtures("fast_polls", "two_cpus")
@@ -273,6 +273,7 @@ def test_the_name_of_a_run_covers_all_that_decides_its_weights(training, curated
         replace(job, steps=7),
         replace(job, seed=1),
         replace(job, size="cpu"),
+        replace(job, speech=curated),
     ]
     assert run_name(job) not in [run_name(other) for other in others]
 

@@ -29,6 +29,7 @@ def inputs(model: SpeechToMotion) -> Inputs:
         Conditions(
             torch.randn(2, 20, 3 * len(model.scheme.pose_context), generator=draws),
             torch.randn(2, 20, 512, generator=draws),
+            torch.randn(2, 512, generator=draws),
             torch.randn(2, 4, model.config.denoiser.width, generator=draws),
             torch.randn(2, model.config.space.components, generator=draws),
         ),
@@ -76,7 +77,11 @@ def test_the_effect_of_speech_is_multiplied(
 ) -> None:
     """Ho and Salimans 2022, equation 6."""
     noisy, time, conditions = inputs
-    silent = replace(conditions, speech=without_speech(conditions.speech))
+    silent = replace(
+        conditions,
+        speech=without_speech(conditions.speech),
+        voice=without_speech(conditions.voice),
+    )
     conditional, unconditional = model(*inputs), model(noisy, time, silent)
     effect = conditional - unconditional
     assert effect.abs().max() > 0.1
@@ -89,7 +94,7 @@ def test_the_effect_of_speech_is_multiplied(
 def test_the_estimate_without_speech_is_the_mean_share_of_the_shut_mouth(
     model: SpeechToMotion, inputs: Inputs
 ) -> None:
-    closed = inputs[2].closed
-    estimate = model.estimate(without_speech(inputs[2].speech), closed)
+    closed, nothing = inputs[2].closed, without_speech(inputs[2].speech)
+    estimate = model.estimate(nothing, model.voice(nothing), closed)
     usual = model.config.closure_share * torch.sigmoid(model.closure_offset) * closed
     torch.testing.assert_close(estimate, usual[:, None].expand_as(estimate))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +36,7 @@ def test_a_saved_model_predicts_the_same(lively_model: Lively, tmp_path: Path) -
         Conditions(
             torch.randn(2, 9, 3 * len(scheme.pose_context)),
             torch.randn(2, 9, 512),
+            torch.randn(2, 512),
             torch.randn(2, 4, model.config.denoiser.width),
             torch.randn(2, model.config.space.components),
         ),
@@ -59,6 +60,53 @@ def test_weights_of_earlier_versions_take_the_defaults_of_newer_fields() -> None
     fields = asdict(SIZES["cpu"])
     del fields["diffusion"]["solver"]
     assert MotionConfig.from_dict(fields) == SIZES["cpu"]
+
+
+def test_weights_for_other_speech_features_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "motion.safetensors"
+    save_model(SpeechToMotion(replace(SIZES["tiny"], features="whisper-base-2+6")), path)
+    with pytest.raises(ModelError, match=r"whisper-base-2\+6") as refused:
+        load_model(path)
+    assert refused.value.reason == Reason.BAD_CONFIGURATION
+    earlier = asdict(SIZES["tiny"])
+    del earlier["features"]
+    assert MotionConfig.from_dict(earlier).features == "whisper-base-2+6"
+
+
+def spoken(frames: int, seed: int) -> torch.Tensor:
+    """Return standardised speech, (1, T, 512)."""
+    return torch.randn(1, frames, 512, generator=torch.Generator().manual_seed(seed))
+
+
+def test_a_constant_difference_between_voices_has_no_effect_on_motion(lively_model: Lively) -> None:
+    """The longer the utterance, the less of it remains."""
+    model = lively_model(voice_prior=0.0)
+    model.closure_map.zero_()
+    closed = torch.zeros(1, model.config.space.components)
+    speech, accent = spoken(80, 0), 2 * spoken(1, 1)
+
+    def read(model: SpeechToMotion, heard: torch.Tensor) -> torch.Tensor:
+        return model.estimate(heard, model.voice(heard), closed)
+
+    torch.testing.assert_close(read(model, speech + accent), read(model, speech), atol=1e-4, rtol=0)
+    model.config = replace(model.config, voice_prior=15.0)
+    remains = [
+        float((model.voice(part + accent) - model.voice(part) - accent).norm())
+        for part in (speech[:, :5], speech[:, :20], speech)
+    ]
+    assert remains[0] > 1.5 * remains[1] > 3 * remains[2] > 0
+
+
+def test_silence_around_an_utterance_does_not_change_its_voice(lively_model: Lively) -> None:
+    model = lively_model()
+    silence = -3 * torch.ones(1, 60, 512)
+    model.closure_map.fill_(-0.01)  # shut in silence, open in speech
+    model.closure_offset.fill_(-6.0)
+    speech = 1 + spoken(200, 2)
+    alone, around = (
+        model.voice(heard) for heard in (speech, torch.cat([silence, speech, silence], dim=1))
+    )
+    assert (around - alone).norm() < 0.05 * alone.norm()
 
 
 def text(path: Path) -> None:

@@ -63,6 +63,7 @@ def test_context_frames_is_the_receptive_field_of_the_network(lively_model: Live
     conditions = Conditions(
         torch.zeros(1, 61, 3 * len(model.scheme.pose_context)),
         torch.zeros(1, 61, 512),
+        torch.zeros(1, 512),
         torch.zeros(1, 1, model.config.denoiser.width),
         torch.zeros(1, model.config.space.components),
     )
@@ -73,7 +74,10 @@ def test_context_frames_is_the_receptive_field_of_the_network(lively_model: Live
     assert reached.max() == 30 + context_frames(model)
 
 
-def test_speech_beyond_the_context_has_no_effect(model: SpeechToMotion) -> None:
+def test_speech_beyond_the_context_has_no_effect_but_through_the_voice(
+    lively_model: Lively,
+) -> None:
+    model = lively_model(diffusion=DiffusionConfig(steps=3, temperature=1.0), voice_prior=1e9)
     original = speech()
     changed = original.copy()
     changed[400:] = speech(300, seed=1)

@@ -13,7 +13,12 @@ from mytalk_core.motion.known_face import KnownFace
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.sampler import DiffusionConfig
 from mytalk_core.motion.sampling import generate_motion
-from mytalk_core.motion.stream import MotionStream, context_frames, motion_of_audio
+from mytalk_core.motion.stream import (
+    MotionStream,
+    context_frames,
+    motion_of_audio,
+    utterance_voice,
+)
 from mytalk_core.speech.features import SAMPLES_PER_FEATURE, SpeechEncoder, WindowConfig
 
 Lively = Callable[..., SpeechToMotion]
@@ -42,7 +47,8 @@ def face(model: SpeechToMotion) -> KnownFace:
 
 
 def stream_of(model: SpeechToMotion, block: int = BLOCK, guidance: float = 1.0) -> MotionStream:
-    return MotionStream(model, face(model), seed=3, guidance=guidance, block=block)
+    voice = utterance_voice(model, inputs(model)[0])
+    return MotionStream(model, face(model), seed=3, voice=voice, guidance=guidance, block=block)
 
 
 def fed(stream: MotionStream, speech: Array, upper: Array, sizes: Sequence[int]) -> Array:
@@ -80,7 +86,8 @@ def test_motion_does_not_depend_on_the_block_size(
 
 def test_too_little_context_changes_the_motion(model: SpeechToMotion, whole: Array) -> None:
     """The tolerance of the comparisons above is small enough to detect a seam."""
-    stream = MotionStream(model, face(model), seed=3, block=BLOCK, context=4)
+    voice = utterance_voice(model, inputs(model)[0])
+    stream = MotionStream(model, face(model), seed=3, voice=voice, block=BLOCK, context=4)
     assert stream.delay == BLOCK - 1 + 4
     assert np.abs(fed(stream, *inputs(model), []) - whole).max() > 0.01 * whole.std()
 

@@ -43,7 +43,8 @@ def estimated(model: SpeechToMotion, clip: StyleClip) -> NDArray[np.float32]:
     """Return the linear estimate from a clip's speech as displacements."""
     speech = model.standardise(torch.from_numpy(clip.speech)[None])
     closed = model.space.encode(torch.from_numpy(clip.closed)[None])
-    moved: NDArray[np.float32] = model.space.decode(model.estimate(speech, closed))[0].numpy()
+    estimate = model.estimate(speech, model.voice(speech), closed)
+    moved: NDArray[np.float32] = model.space.decode(estimate)[0].numpy()
     return moved
 
 
@@ -70,7 +71,8 @@ def test_the_correction_is_the_ridge_regression_of_the_residual(model: SpeechToM
     styled = with_style(model, [clip], KEEN)
 
     index = np.clip(np.arange(FRAMES)[:, None] + np.arange(-context, context + 1), 0, FRAMES - 1)
-    x = clip.speech[index].reshape(FRAMES, -1).astype(np.float64)
+    voice = clip.speech.sum(axis=0) / (FRAMES + model.config.voice_prior)
+    x = (clip.speech - voice)[index].reshape(FRAMES, -1).astype(np.float64)
     y = model.space.encode(torch.from_numpy(clip.displacement)).double().numpy()
     before = model.speech_map.double().numpy()
     normal = x.T @ x + KEEN.caution * np.eye(x.shape[1])

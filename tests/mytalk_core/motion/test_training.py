@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.shape import aperture, aperture_positions, moving_positions
 from mytalk_core.motion.clip import MotionClip
-from mytalk_core.motion.closed_forms import ReadingConfig, fit_closed_form
+from mytalk_core.motion.closed_forms import ReadingConfig, Sounds, fit_closed_form
 from mytalk_core.motion.closed_mouth import closed_mouth
 from mytalk_core.motion.context import upper_face
 from mytalk_core.motion.loss_weighting import LossWeighting
@@ -39,8 +39,8 @@ COORDINATES = 3 * len(MESH478.moving)
 
 def fitted(model: SpeechToMotion, made: list[MotionClip]) -> None:
     quiet = np.zeros((40, 512), np.float32)
-    config = ReadingConfig(motion_ridge=0.1)
-    fit_closed_form(model, made, np.ones(len(made)), quiet, config, total=itself)
+    config = ReadingConfig(opening_ridge=0.1, motion_ridge=0.1)
+    fit_closed_form(model, made, np.ones(len(made)), Sounds(quiet), config, total=itself)
 
 
 def batch_and_model(
