@@ -107,30 +107,30 @@ def test_takes_of_one_set_up_share_references_and_another_interview_does_not(
     )
 
 
-def test_what_is_encoded_is_kept_for_the_latest_tracks(
+def test_references_are_kept_for_the_latest_tracks(
     looks: Looks, renderer: Renderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encoded: list[object] = []
-    real = known_people._encoded
+    chosen: list[object] = []
+    real = known_people._chosen
 
     def counted(*arguments: object) -> object:
-        encoded.append(arguments[1])
+        chosen.append(arguments[1])
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(known_people, "_encoded", counted)
+    monkeypatch.setattr(known_people, "_chosen", counted)
     people = KnownPeople()
     one, two, three = (look for _, look in looks)
     for look in (one, one, two, one):
         people.references(renderer, look, (), MESH478)
-    assert len(encoded) == 2
+    assert len(chosen) == 2
     people.references(renderer, three, (), MESH478)  # the second is the oldest now
     people.references(renderer, one, (), MESH478)
-    assert len(encoded) == 3
+    assert len(chosen) == 3
     people.references(renderer, two, (), MESH478)
-    assert len(encoded) == 4
+    assert len(chosen) == 4
     other = Renderer(SIZES["tiny"]).eval()
     people.references(other, two, (), MESH478)
-    assert len(encoded) == 5
+    assert len(chosen) == 5
 
 
 def test_the_timestamps_of_references_are_seconds_of_the_film(looks: Looks) -> None:
