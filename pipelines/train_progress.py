@@ -1,4 +1,4 @@
-"""Steps of a training run, told by its first worker to the driver on another machine.
+"""Steps of a training run, reported by its first worker to the driver on another machine.
 
 They pass through Ray's key-value store: it lives as long as the cluster, whichever machine is lost,
 and needs no process of its own, as an actor would.
@@ -17,7 +17,7 @@ _SECONDS = 1.0  # between two messages
 
 
 def step_writer(key: str) -> Callable[[int], None]:
-    """Return a function that tells the number of steps taken to the driver, once a second."""
+    """Return a function that reports the number of steps taken to the driver, once a second."""
     written_at = 0.0
 
     def write(step: int) -> None:
@@ -32,11 +32,11 @@ def step_writer(key: str) -> Callable[[int], None]:
 class Watching:
     """Calls a function with the number of steps about once a second within the block."""
 
-    def __init__(self, told: Callable[[int], None]) -> None:
+    def __init__(self, report: Callable[[int], None]) -> None:
         """Ray must be connected until the block ends."""
         self.key = f"mytalk-steps-{secrets.token_hex(8)}"
         """For `step_writer`."""
-        self._told = told
+        self._report = report
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -54,4 +54,4 @@ class Watching:
         with suppress(RayError):  # the run itself raises where the cluster is lost
             while not self._done.wait(_SECONDS):
                 if step := _internal_kv_get(self.key):
-                    self._told(int(step))
+                    self._report(int(step))

@@ -1,5 +1,6 @@
 """Storage of files in a folder or object store; a file appears under its name when complete."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -215,8 +216,9 @@ class Store:
     def _names_below(self, folder: str) -> list[str]:
         if is_local(self.url):
             here = local_file(self.url)
-            files = (path for path in (here / folder).rglob("*") if path.is_file())
-            return [path.relative_to(here).as_posix() for path in files]
+            # A folder that another process removes meanwhile has no files.
+            files = (Path(top, name) for top, _, names in os.walk(here / folder) for name in names)
+            return [path.relative_to(here).as_posix() for path in files if path.is_file()]
         root = remote_file(self.url)[1].rstrip("/")
         return [path.removeprefix(f"{root}/") for path in self._found(folder)]
 

@@ -118,8 +118,11 @@ def test_every_query_of_the_board_names_a_metric_that_a_run_exports(
     assert found.names >= exported_metrics()
     for query in board_queries():
         assert metrics_of(query) <= found.names, query
-    assert found.of_this_run()[:3] == (1, 1, 3)
-    assert 40 <= found.of_this_run()[3] < 60
+    failed, retried, stage_seconds, speech_seconds = found.of_this_run()
+    assert stage_seconds == 3
+    # Ray exports what a driver counts once for every time that its process was connected before.
+    assert failed == retried >= 1
+    assert 40 <= speech_seconds / failed < 60
 
     lines = [json.loads(line) for line in log_file.read_text().splitlines()]
     events = Counter((line["event"], line.get("id", "")) for line in lines if line["run"] == 1)

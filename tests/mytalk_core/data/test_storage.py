@@ -145,6 +145,26 @@ def test_reading_a_missing_file_is_an_error(store: Store) -> None:
         assert "missing.tar" in str(caught.value)
 
 
+def test_a_folder_that_is_removed_while_names_are_listed_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(tmp_path)
+    for name in ("a", "gone/b"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    scan = os.scandir
+
+    def scan_late(path: str) -> object:
+        if Path(path).name == "gone":
+            Path(path, "b").unlink()
+            Path(path).rmdir()
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scan_late)
+    assert list(store.names()) == ["a"]
+    assert not (tmp_path / "gone").exists()
+
+
 @pytest.mark.parametrize(
     "name", ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", ".hidden", "a\0b"]
 )
