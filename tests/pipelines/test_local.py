@@ -196,7 +196,7 @@ def test_leaving_ends_workers_and_their_unfinished_work(
         runner.start(SLEEP, PartRequest(1, MediaFile(tmp_path / "pid", "")))
         assert waited(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
         assert len(unfinished(artifacts)) == 1
-    assert not runs(int((tmp_path / "pid").read_text()))
+    assert waited(lambda: not runs(int((tmp_path / "pid").read_text())))
     assert not unfinished(artifacts)
 
 
