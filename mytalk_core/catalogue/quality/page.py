@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from mytalk_core.catalogue.quality.groups import GroupKind
 from mytalk_core.catalogue.quality.limits import Exceeded
+from mytalk_core.catalogue.quality.tables import LINE_COLUMNS
 from mytalk_core.data.page import (
     packed_values,
     page_policy,
@@ -28,28 +29,8 @@ _PACKAGE = "mytalk_core.catalogue.quality"
 _SCRIPTS = tuple(f"page/{name}.js" for name in ("columns", "details", "main"))
 _MOST_ROWS = 100_000  # of a table of the page
 _DIGITS = 4  # of measures
-_LINES = (
-    "lines",
-    "lines_failed",
-    "lines_failed_share",
-    "lines_drawn",
-    "lines_off_screen",
-    "lines_undecided",
-    "lines_not_drawn",
-    "lines_too_long",
-    "lines_out_of_sync",
-    "lines_unsure",
-    "lines_fitted",
-    "lines_judged",
-    "stretch_mean",
-    "stretch_largest",
-    "excess_largest",
-    "confidence_mean",
-    "confidence_least",
-    "offset_mean",
-    "offset_largest",
-    "sync_confidence_mean",
-)
+_NOT_SHOWN = ("lines_passed", "excess_seconds")
+_LINES = tuple(name for name, _ in LINE_COLUMNS if name not in _NOT_SHOWN)
 _TITLE = (
     "id",
     "language",

@@ -34,7 +34,7 @@ _COUNTED = (
     "lines_fitted",
     "lines_judged",
 )
-_LINE_COLUMNS = [
+LINE_COLUMNS = [
     *((name, pa.int64()) for name in (*_COUNTED, "lines_passed")),
     ("lines_failed_share", pa.float64()),
     ("stretch_mean", pa.float64()),  # of fitted lines: how much faster or slower, 0.1 for 10 %
@@ -47,6 +47,8 @@ _LINE_COLUMNS = [
     ("offset_largest", pa.float64()),
     ("sync_confidence_mean", pa.float64()),  # as the sync expert states it
 ]
+"""Name and type of what both tables hold of lines."""
+
 _RECORD_TEXTS = (
     "id",
     "language",
@@ -83,7 +85,7 @@ TITLES = TableKind(
             ("lips_seconds", pa.float64()),
             ("cpu_seconds", pa.float64()),
             ("members", pa.list_(pa.string())),  # who say a line
-            *_LINE_COLUMNS,
+            *LINE_COLUMNS,
             ("outlier", pa.float64()),  # 0..1: as `surely_failed`; 1 for a title without a film
         ]
     ),
@@ -104,7 +106,7 @@ GROUPS = TableKind(
             ("film_hours", pa.float64()),
             ("lips_hours", pa.float64()),
             ("cpu_hours", pa.float64()),
-            *_LINE_COLUMNS,
+            *LINE_COLUMNS,
             ("outlier", pa.float64()),  # 0..1: the larger of titles and lines
         ]
     ),

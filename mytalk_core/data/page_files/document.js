@@ -10,6 +10,15 @@ function make(tag, className, text) {
   return made;
 }
 
+/** The button that closes a panel, which has one at a time. */
+function closeButton(label) {
+  const close = make("button", "close", "×");
+  close.type = "button";
+  close.id = "close-panel";
+  close.setAttribute("aria-label", label);
+  return close;
+}
+
 async function unpacked(id) {
   const bytes = Uint8Array.from(atob(element(id).textContent.trim()), (c) => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));

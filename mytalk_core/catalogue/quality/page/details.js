@@ -47,11 +47,7 @@ function panelHead(kicker, name) {
   const title = make("h3", "", name);
   title.dir = "auto";
   text.append(make("p", "kicker", kicker), title);
-  const close = make("button", "close", "×");
-  close.type = "button";
-  close.id = "close-panel";
-  close.setAttribute("aria-label", "Close");
-  head.append(text, close);
+  head.append(text, closeButton("Close"));
   return head;
 }
 

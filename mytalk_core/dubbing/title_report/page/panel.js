@@ -26,11 +26,7 @@ function lineHead({ lines, facts }, line, member) {
   who.dir = "auto";
   const times = [lines.frame[line], lines.end_frame[line]].map((frame) => timecode(facts, frame));
   texts.append(name, who, make("p", "soft tc", times.join(" to ")));
-  const close = make("button", "close", "×");
-  close.type = "button";
-  close.id = "close-panel";
-  close.setAttribute("aria-label", "Close this line");
-  head.append(texts, close);
+  head.append(texts, closeButton("Close this line"));
   return head;
 }
 
