@@ -8,7 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import ray
 from ray import cloudpickle
@@ -23,7 +23,7 @@ from mytalk_core.errors import (
     StorageError,
 )
 from mytalk_core.work_log import log
-from pipelines.cluster import ClusterError, machines
+from pipelines.cluster import ClusterError, machines, name_of
 from pipelines.pool_worker import Beat, PoolWorker, Readiness, WorkerActor
 from pipelines.resources import Machine, Resources
 
@@ -31,7 +31,8 @@ from pipelines.resources import Machine, Resources
 _FAILURES_PER_MACHINE = 2
 # Workers in a row that die before they are ready; Ray does not say on which machine.
 _STARTS_FAILED = 12
-_LASTING = Reason.OUTPUT_NOT_WRITABLE  # transient, but only a person can mend it
+# Transient failures that are not retried: a person must mend the first; the other was retried.
+_LASTING = frozenset({Reason.OUTPUT_NOT_WRITABLE, Reason.WORKER_LOST})
 # Largest pause between two readings of a worker's heartbeat.
 _PULSE_SECONDS = 5.0
 # Pause between two readings of the cluster's machines.
@@ -71,6 +72,9 @@ class Task:
     failed: Callable[[MytalkError], None]  # called in the driver after the last retry
     # Called in the driver with the reason for each retry.
     retried: Callable[[MytalkError], None] = lambda error: None
+    # Called in the driver with its worker whenever one begins it.
+    started: Callable[[PoolWorker], None] = lambda worker: None
+    stall_seconds: float | None = None  # in place of those of the worker
     losses: int = 0  # workers that died or hung in it
     retries: int = 0  # after failures of storage
     not_before: float = 0.0  # monotonic time of the next try
@@ -87,12 +91,15 @@ class ActorPool:
         make: Callable[[Beat], Any],
         shape: Callable[[Sequence[Machine]], Shape],
         config: PoolConfig,
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
         """Args:
         make: called once in every worker process with its heartbeat; must be picklable.
         shape: returns number and size of workers for the cluster's machines; called again as
             machines come and go.
+        say: called once for every machine on which a worker cannot work, and why.
         """
+        self._say = say
         self._make = cloudpickle.dumps(make)  # type: ignore[no-untyped-call]
         self._shape_for = shape
         self._config = config
@@ -164,6 +171,7 @@ class ActorPool:
             reference = worker.handle.call.remote(task.method, *task.arguments)
             worker.held.append(reference)
             self._running[reference] = (task, worker)
+            task.started(worker)
 
     def settle(self, reference: Any) -> None:
         """Accept a worker that is ready, or the result of a task; ignore other references."""
@@ -211,6 +219,8 @@ class ActorPool:
             and self._starts_failed < _STARTS_FAILED
         ):
             options: dict[str, Any] = self._shape.resources.actor_options()
+            # Workers of little need would fill one machine, and leave no room for others there.
+            options["scheduling_strategy"] = "SPREAD"
             if excluded := [name for name in self._failures if self._is_excluded(name)]:
                 options["label_selector"] = {"ray.io/node-id": f"!in({','.join(excluded)})"}
             worker = WorkerActor.options(**options).remote(self._make)  # type: ignore[attr-defined]
@@ -260,6 +270,8 @@ class ActorPool:
         self._failures[machine] += 1
         log("machine failed", machine=machine, reason=error.reason, message=_text(error))
         self._last_failure = error
+        if self._failures[machine] == 1:
+            self._say(f"machine {name_of(machine)} cannot work: {error}")
         self._refreshed_at = -_CLUSTER_SECONDS  # the machine may be excluded now
 
     def _raised(self, reference: Any, error: BaseException) -> None:
@@ -273,7 +285,7 @@ class ActorPool:
         if not isinstance(error, MytalkError):
             error = MytalkError(f"{type(error).__name__}: {error}", reason=Reason.INTERNAL)
         pauses = self._config.retry_seconds
-        transient = error.error_class is ErrorClass.TRANSIENT and error.reason is not _LASTING
+        transient = error.error_class is ErrorClass.TRANSIENT and error.reason not in _LASTING
         if transient and task.retries < len(pauses):
             task.not_before = time.monotonic() + pauses[task.retries]
             task.retries += 1
@@ -283,12 +295,11 @@ class ActorPool:
             task.failed(error)
 
     def _replace_stalled(self) -> None:
-        limit = self._shape.resources.stall_seconds
-        if limit is None:
-            return
-        now, every = time.monotonic(), min(_PULSE_SECONDS, limit / 4)
+        now = time.monotonic()
         for worker in [each for each in self._workers if each.held]:
-            if worker.idle_seconds(now, every) > limit:
+            task = self._running[worker.held[0]][0]
+            limit = task.stall_seconds or self._shape.resources.stall_seconds
+            if limit and worker.idle_seconds(now, min(_PULSE_SECONDS, limit / 4)) > limit:
                 stalled = f"gave no sign of progress for {limit:g} s, {self._config.chances} times."
                 self._lose(worker, BadInputError(stalled, reason=Reason.TIMED_OUT))
 
@@ -328,7 +339,18 @@ def _lost(times: int) -> StorageError:
     )
 
 
-def settle_any(pools: Sequence[ActorPool], seconds: float) -> None:
+class Settled(Protocol):
+    """What waits for Ray references: a pool, or what works with one."""
+
+    @property
+    def references(self) -> list[Any]:
+        """Ray references to wait for."""
+
+    def settle(self, reference: Any) -> None:
+        """Accept one of them; ignore others."""
+
+
+def settle_any(pools: Sequence[Settled], seconds: float) -> None:
     """Wait up to `seconds` for a result or a new worker of any pool, and settle it."""
     references = [reference for pool in pools for reference in pool.references]
     if not references:  # every task waits for its next try

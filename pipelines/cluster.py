@@ -225,3 +225,11 @@ def machines() -> dict[str, Machine]:
         for name, offer in offers.items()
         if offer.get("CPU", 0) > 0
     }
+
+
+def name_of(machine: str) -> str:
+    """Return the host name of a machine, by node id; the node id where it is gone."""
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    return next(
+        (node["NodeManagerHostname"] for node in nodes if node["NodeID"] == machine), machine
+    )

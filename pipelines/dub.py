@@ -1,20 +1,23 @@
-"""A catalogue of titles, dubbed on Ray a few at a time.
+"""A catalogue of titles, dubbed on Ray.
 
-The unit of work and of commit is a title: its files are delivered first, and last a record in the
-ledger with the digest of everything they depend on. The same command again dubs only the titles
-without a matching record. Films never pass through Ray; workers read and write them.
+The unit of work is an artifact of a title's graph, so that one long film uses all machines. The
+unit of commit is a title: its files are delivered first, and last a record in the ledger with the
+digest of everything they depend on. The same command again dubs only the titles without a matching
+record, from the artifacts that are stored. Films and artifacts never pass through Ray.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import mytalk_core
 from mytalk_core.catalogue.delivery import remove_leftovers
 from mytalk_core.catalogue.entries import Entry, RefusedTitle
 from mytalk_core.catalogue.night import Limits, NightPlan, plan_night, refused_id
 from mytalk_core.catalogue.planning import NIGHTLY, Choice
+from mytalk_core.catalogue.run_work import run_artifacts
 from mytalk_core.data.lease import Lease, LeaseConfig, held_lease
 from mytalk_core.data.ledger import (
     LEASE,
@@ -31,17 +34,18 @@ from mytalk_core.errors import ErrorClass, MytalkError
 from mytalk_core.media.process_identity import this_process
 from mytalk_core.redaction import redacted
 from mytalk_core.work_log import log
-from pipelines.actor_pool import ActorPool, PoolConfig, Shape, Task, settle_any
+from pipelines.actor_pool import ActorPool, PoolConfig, Task, settle_any
 from pipelines.cluster import connected
 from pipelines.demand import Demand
-from pipelines.resources import Machine, Resources, available
 from pipelines.run_metrics import RunMetrics
+from pipelines.stage_exchange import StageExchange
+from pipelines.stage_maker import StageMaker
+from pipelines.stage_needs import RunNeeds, conductor_shape, maker_shape
 from pipelines.title_worker import MakeDubber, TitleTask, TitleWorker, failed_title, now
 
-# A worker that computes on one thread reserves nearly a whole CPU, and not all that a machine has.
-# Its memory is the largest that a dub took. Models load, and the whole audio of a film is read,
-# without a heartbeat.
-DUBBER = Resources(cpus=0.9, gpus=0.25, memory_bytes=3_000_000_000, stall_seconds=1800.0)
+if TYPE_CHECKING:
+    from mytalk_core.dubbing.tools import DubTools
+
 # Transient failures are retried after these pauses, and a title whose workers die is started this
 # often: machines come and go for reasons that have nothing to do with it. Bad input and bugs are
 # not retried: the same would come of it.
@@ -57,7 +61,7 @@ _LAST_SECONDS = 10.0
 class BatchConfig:
     """How a catalogue is dubbed."""
 
-    # Titles at a time; None, and at most: as many as the cluster has room for.
+    # That make artifacts, and titles in work; None, and at most: as many as there is room for.
     workers: int | None = None
     # Of a Ray cluster, as `connected` takes it.
     address: str = ""
@@ -66,8 +70,7 @@ class BatchConfig:
     # Seconds from now, and processor hours, after which no further title is taken; None: no limit.
     seconds: float | None = None
     cpu_hours: float | None = None
-    # Needs of a worker; a title without a heartbeat for `stall_seconds` hangs.
-    worker: Resources = DUBBER
+    needs: RunNeeds = field(default_factory=RunNeeds)
     retries: PoolConfig = RETRIES
     # A second run on the same folder waits for the first one.
     lease: LeaseConfig = field(default_factory=lambda: LeaseConfig(wait=True))
@@ -80,6 +83,10 @@ class Batch:
     catalogue: str  # path or URL without secrets
     out: str  # path or URL of the folder of the results
     make_dubber: MakeDubber
+    # Called once in every process that makes artifacts. Where it raises, the process is replaced
+    # and its machine tried once more: it may lack the models. Must be picklable.
+    make_tools: Callable[[], "DubTools"]
+    work: str  # path or URL of the artifacts
     # Everything but the titles' own files and options that decides a film, as JSON values.
     recipe: Mapping[str, object]
 
@@ -105,7 +112,7 @@ def catalogue_run(
     with held_lease(store, say, LEASE, config.lease) as lease:
         ledger = Ledger(store)
         plan = plan_night(entries, ledger, batch.recipe, config.retry)
-        run = CatalogueRun(batch, config, lease, plan)
+        run = CatalogueRun(batch, config, lease, plan, say)
         why = None
         message = ""
         try:
@@ -123,8 +130,16 @@ def catalogue_run(
 class CatalogueRun:
     """A run over a catalogue."""
 
-    def __init__(self, batch: Batch, config: BatchConfig, lease: Lease, plan: NightPlan) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        config: BatchConfig,
+        lease: Lease,
+        plan: NightPlan,
+        say: Callable[[str], None],
+    ) -> None:
         self.plan = plan
+        self._say = say
         self._batch, self._config, self._lease = batch, config, lease
         self._store = open_store(batch.out)
         self._ledger = Ledger(self._store)
@@ -142,7 +157,7 @@ class CatalogueRun:
         """Dub what was chosen; yield the result of every title as soon as it is known.
 
         Raises:
-            ModelError: where no machine can make a dubber.
+            ModelError: where no machine has the models.
             OutputError: where another run has taken the folder over.
             ClusterError: where the cluster cannot be reached.
         """
@@ -176,11 +191,8 @@ class CatalogueRun:
                 self._ledger.compact(self.start.number)
 
     def _dubbed(self) -> Iterator[TitleRecord]:
-        pool = ActorPool(
-            partial(TitleWorker, self._batch.make_dubber, self._store),
-            partial(worker_shape, self._config.worker, self._config.workers, len(self.plan.chosen)),
-            self._config.retries,
-        )
+        titles, makers = self._pools()
+        exchange = StageExchange(makers, self._config.needs.stall_seconds)
         results: list[TitleRecord] = []
         demand = Demand()
         self._metrics = RunMetrics()
@@ -195,24 +207,47 @@ class CatalogueRun:
                     self._why = reached
                 if reached is RunEnd.CANCELLED:
                     return
-                while reached is None and self._left and pool.load < pool.size + _SPARE_TITLES:
-                    self._add(pool, results)
-                if not pool.load:
+                while reached is None and self._left and titles.load < titles.size + _SPARE_TITLES:
+                    self._add(titles, exchange, results)
+                if not titles.load:
                     return
-                pool.start()
-                demand.request(pool.needs, len(self._left) + pool.load)
-                self._metrics.stands(len(self._left), pool.load, pool.ready)
-                settle_any([pool], _TICK_SECONDS)
+                titles.start()
+                exchange.hand_out()
+                makers.start()
+                demand.request(makers.needs, len(self._left) + titles.load)
+                self._metrics.stands(len(self._left), titles.load, makers.ready)
+                settle_any([titles, exchange, makers], _TICK_SECONDS)
                 yield from results
                 results.clear()
         finally:
-            pool.stop()
+            titles.stop()
+            makers.stop()
             demand.end()
 
-    def _add(self, pool: ActorPool, results: list[TitleRecord]) -> None:
+    def _pools(self) -> tuple[ActorPool, ActorPool]:
+        """Who runs the graphs of titles, and who makes their artifacts."""
+        batch, config = self._batch, self._config
+        open_artifacts = partial(run_artifacts, batch.work)
+        titles = ActorPool(
+            partial(TitleWorker, batch.make_dubber, open_artifacts, self._store),
+            partial(conductor_shape, config.needs, config.workers, len(self.plan.chosen)),
+            config.retries,
+            self._say,
+        )
+        makers = ActorPool(
+            partial(StageMaker, batch.make_tools, open_artifacts, self.start.number),
+            partial(maker_shape, config.needs, config.workers),
+            replace(config.retries, retry_seconds=()),  # the title is what is tried again
+            self._say,
+        )
+        return titles, makers
+
+    def _add(self, titles: ActorPool, exchange: StageExchange, results: list[TitleRecord]) -> None:
+        rank = len(self.plan.chosen) - len(self._left)  # the largest film first
         chosen = self._left.pop()
         task = TitleTask(chosen.title, chosen.config_id, self.start.number)
-        self._in_work.add(chosen.title.id)
+        title = chosen.title.id
+        self._in_work.add(title)
 
         def failed(error: MytalkError) -> None:
             remove_leftovers(task.title, self._store)
@@ -221,16 +256,18 @@ class CatalogueRun:
             done(record)
 
         def done(record: TitleRecord) -> None:
-            self._in_work.discard(record.id)
+            exchange.end(title)
+            self._in_work.discard(title)
             self._metrics.ended(record)
             results.append(self._counted(record))
 
         def retried(error: MytalkError) -> None:
             self._metrics.retried(error.reason)
             text = MytalkError.__str__(error)  # Ray raises a subclass with a text of its own
-            log("title retried", run=task.run, id=task.title.id, reason=error.reason, message=text)
+            log("title retried", run=task.run, id=title, reason=error.reason, message=text)
 
-        pool.add(Task("work", (task,), done, failed, retried))
+        started = partial(exchange.begin, title, rank)
+        titles.add(Task("work", (task,), done, failed, retried, started))
 
     def _counted(self, record: TitleRecord) -> TitleRecord:
         log("title ended", **asdict(record))
@@ -250,31 +287,6 @@ class CatalogueRun:
 
     def _cancelled(self) -> bool:
         return self._quick_ledger.is_cancelled(self.start.number)
-
-
-def worker_shape(
-    needs: Resources, workers: int | None, titles: int, machines: Sequence[Machine]
-) -> Shape:
-    """Return how many workers there is room for, and how many threads each has on its machine.
-
-    Args:
-        needs: of a worker that computes on one thread.
-        workers: upper limit; None: as many as there is room for.
-        titles: another upper limit.
-    """
-    needs = available(needs, machines)
-    room = _room(needs, machines)
-    count = max(1, min(workers or room, room, titles))
-    # A title that has a machine to itself computes on all of its CPUs. A worker runs on one
-    # machine, so the number of CPUs of the whole cluster does not matter.
-    threads = int(max((machine.cpus for machine in machines), default=1))
-    while threads > 1 and _room(replace(needs, cpus=threads), machines) < count:
-        threads -= 1
-    return Shape(count, replace(needs, cpus=float(threads)) if threads > 1 else needs)
-
-
-def _room(needs: Resources, machines: Sequence[Machine]) -> int:
-    return sum(machine.room(needs) for machine in machines)
 
 
 def _start(batch: Batch, plan: NightPlan) -> RunStart:

@@ -15,14 +15,9 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.stage_rates import StageRates
-from mytalk_core.dubbing.making import (
-    artifact_key,
-    made_artifact,
-    made_from,
-    stored_artifact,
-)
+from mytalk_core.dubbing.making import made_artifact, made_from
 from mytalk_core.dubbing.stage import Pending, Stage
-from mytalk_core.dubbing.work_account import StageWork, WorkAccount
+from mytalk_core.dubbing.store_runner import StoreRunner
 from mytalk_core.errors import OutputError, Reason, StorageError
 from mytalk_core.films.progress import Progress
 from pipelines.local_worker import Failure, Report, Worker, packed
@@ -63,7 +58,7 @@ class _Made(Generic[V]):
         return made_artifact(self.artifacts, self.stage, self.key)
 
 
-class LocalRunner:
+class LocalRunner(StoreRunner):
     """A `Runner` with a process per core; what is started first is made first.
 
     Background stages have one process more, of the least priority: they never delay the others.
@@ -86,12 +81,11 @@ class LocalRunner:
             progress: called from another thread, with sums over the artifacts of a stage.
             processes: how many workers at most; as many as this process may use cores by default.
         """
-        self._artifacts = artifacts
+        super().__init__(artifacts)
         self._tools = tools
         self._progress = _ProgressSum(progress)
         self._processes = processes or len(os.sched_getaffinity(0))
         self._rates = StageRates(artifacts.root)
-        self._account = WorkAccount()
         self._lock = threading.Lock()  # of the next four
         # By whether their stages are of the background.
         self._queued: dict[bool, deque[_Task]] = {False: deque(), True: deque()}
@@ -130,14 +124,7 @@ class LocalRunner:
             self._rates.save()
         self._resources.close()
 
-    def start(self, stage: Stage[R, V], request: R) -> Pending[V]:
-        """Begin to make an artifact, unless it is stored or being made."""
-        key = artifact_key(self._artifacts, stage, request)
-        if (stored := stored_artifact(self._artifacts, stage, key)) is not None:
-            self._account.found(stage.name, key)
-            found: Future[V] = Future()
-            found.set_result(stored)
-            return found
+    def _begin(self, stage: Stage[R, V], request: R, key: str) -> Pending[V]:
         message = packed(stage, request, key)
         with self._lock:
             if self._broken:
@@ -149,20 +136,6 @@ class LocalRunner:
                 self._queued[stage.background].append(task)
         os.write(self._wake, b"\0")
         return _Made(self._artifacts, stage, key, task.made)
-
-    def is_stored(self, stage: Stage[R, V], request: R) -> bool:
-        """Whether the artifact of a request is stored."""
-        key = artifact_key(self._artifacts, stage, request)
-        return stored_artifact(self._artifacts, stage, key) is not None
-
-    def seconds(self, stage: Stage[R, V], request: R) -> float | None:
-        """What making an artifact took; None where it was stored before this run."""
-        key = artifact_key(self._artifacts, stage, request)
-        return self._account.seconds(stage.name, key)
-
-    def work(self) -> tuple[StageWork, ...]:
-        """The artifacts that this run has used, by stage."""
-        return self._account.stages()
 
     def _run(self) -> None:
         """Hand out tasks and receive messages, until the runner is closed."""

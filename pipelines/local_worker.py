@@ -172,10 +172,10 @@ def _serve(
         except Exception as error:
             known = isinstance(error, MytalkError)
             send(Failure(error_to_json(error), "" if known else traceback.format_exc()))
-        _return_memory()
+        return_memory()
 
 
-def _return_memory() -> None:
+def return_memory() -> None:
     """Return freed memory to the system: stages free arrays of hundreds of megabytes."""
     with suppress(AttributeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)

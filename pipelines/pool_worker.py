@@ -24,7 +24,7 @@ class Readiness:
     error: MytalkError | None  # why it cannot work
 
 
-@ray.remote(max_restarts=0, concurrency_groups={"pulse": 1})  # type: ignore[call-overload]
+@ray.remote(max_restarts=0, concurrency_groups={"pulse": 1, "side": 4})  # type: ignore[call-overload]
 class WorkerActor:
     """A process that holds what a pool's `make` returns and calls its methods."""
 
@@ -47,6 +47,11 @@ class WorkerActor:
     def call(self, method: str, *arguments: Any) -> Any:
         """Call a method of what was made."""
         self._beat()
+        return getattr(self._made, method)(*arguments)
+
+    @ray.method(concurrency_group="side")
+    def ask(self, method: str, *arguments: Any) -> Any:
+        """Call a method of what was made while a task runs."""
         return getattr(self._made, method)(*arguments)
 
     @ray.method(concurrency_group="pulse")

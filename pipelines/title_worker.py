@@ -1,6 +1,8 @@
-"""Titles of a catalogue, dubbed in a worker: files in, film and record out."""
+"""Titles of a catalogue in a worker: files in, orders of artifacts, film and record out.
 
-import resource
+The worker runs the graph of a title and writes its film; others make its artifacts.
+"""
+
 import socket
 import time
 import traceback
@@ -9,8 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mytalk_core.catalogue.delivery import DubbedTitle, DubProgress, deliver, film_folder
+from mytalk_core.catalogue.delivery import DubbedTitle, DubLink, deliver, film_folder
 from mytalk_core.catalogue.entries import CatalogueTitle
+from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.ledger import Ledger, SegmentRecord, TitleRecord, TitleStatus
 from mytalk_core.data.page import report_path
 from mytalk_core.data.storage import Store
@@ -18,16 +21,15 @@ from mytalk_core.errors import MytalkError, OutputError, Reason
 from mytalk_core.media.output import output_error
 from mytalk_core.work_log import log, working_on
 from pipelines.pool_worker import Beat
+from pipelines.processor_time import processor_seconds
 from pipelines.run_metrics import StageMetrics
+from pipelines.stage_orders import Answer, Order, OrderDesk, OrderingRunner
 
-Dubber = Callable[[CatalogueTitle, Path, DubProgress], DubbedTitle]
+Dubber = Callable[[CatalogueTitle, Path, DubLink], DubbedTitle]
 """Dubs a title into the film at this path, with a report beside it, complete or not at all."""
 
 MakeDubber = Callable[[], Dubber]
-"""Called once in every worker process to load what a dubber reuses. Must be picklable.
-
-Where it raises, the worker is replaced and its machine tried once more: it may lack the models.
-"""
+"""Called once in every worker process. Must be picklable."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,28 @@ class TitleTask:
 
 
 class TitleWorker:
-    """One process with its models."""
+    """One process that runs the graph of a title at a time."""
 
-    def __init__(self, make_dubber: MakeDubber, store: Store, beat: Beat) -> None:
-        self._dubber = make_dubber()
+    def __init__(
+        self,
+        make_dubber: MakeDubber,
+        open_artifacts: Callable[[], Artifacts],
+        store: Store,
+        beat: Beat,
+    ) -> None:
+        self._dubber, self._artifacts = make_dubber(), open_artifacts()
         self._store, self._ledger = store, Ledger(store)
         self._beat = beat
         self._metrics = StageMetrics()
+        self._desk = OrderDesk()
+
+    def collect(self, title: str, seconds: float) -> tuple[Order, ...]:
+        """Return the new orders of a title; wait for one, but not longer than `seconds`."""
+        return self._desk.collect(title, seconds)
+
+    def answer(self, title: str, key: str, answer: Answer) -> None:
+        """Say what became of an order."""
+        self._desk.answer(title, key, answer)
 
     def work(self, task: TitleTask) -> TitleRecord:
         """Dub one title, deliver it and record it.
@@ -59,7 +76,7 @@ class TitleWorker:
             return self._worked(task)
 
     def _worked(self, task: TitleTask) -> TitleRecord:
-        start, cpu = time.monotonic(), _cpu_seconds()
+        start, cpu = time.monotonic(), processor_seconds()
         segments = 0
 
         def drawn(key: str, seconds: float, frames: int) -> None:
@@ -72,18 +89,29 @@ class TitleWorker:
                 )
             )
 
+        link = DubLink(
+            self._beat,
+            self._artifacts,
+            lambda files, made: OrderingRunner(
+                self._artifacts, self._desk, files, self._beat, made
+            ),
+            drawn,
+            self._metrics.made,
+        )
+        self._desk.open(task.title.id)
         try:
             with film_folder(self._store, task.title) as film:
-                progress = DubProgress(self._beat, drawn, self._metrics.made)
-                dubbed = self._dubber(task.title, film, progress)
+                dubbed = self._dubber(task.title, film, link)
                 self._beat()
                 size = deliver(dubbed, task.title, self._store)
         except MytalkError:
             raise
         except Exception as error:
             raise _typed(error, task.title.output) from error
-        effort = Effort(segments, time.monotonic() - start, _cpu_seconds() - cpu)
-        record = _record(task, dubbed, size, effort)
+        finally:
+            ordered = self._desk.close()
+        cpu = processor_seconds() - cpu + ordered
+        record = _record(task, dubbed, size, Effort(segments, time.monotonic() - start, cpu))
         self._ledger.add_title(record)
         return record
 
@@ -94,7 +122,7 @@ class Effort:
 
     segments: int = 0  # pieces that were drawn
     seconds: float = 0.0  # elapsed
-    cpu_seconds: float = 0.0
+    cpu_seconds: float = 0.0  # of this worker, and of making what it ordered
 
 
 def failed_title(task: TitleTask, error: MytalkError) -> TitleRecord:
@@ -158,9 +186,3 @@ def _typed(error: Exception, where: str) -> MytalkError:
         f"{type(error).__name__}: {error} ({place.filename} line {place.lineno})",
         reason=Reason.INTERNAL,
     )
-
-
-def _cpu_seconds() -> float:
-    """Processor time of this process and of the programs that it has run."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime

@@ -61,8 +61,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 _ON_RAY = {
     "tests/jobs/commands/test_preprocess.py",
     "tests/jobs/test_batch.py",
+    "tests/jobs/test_disturbed_catalogue.py",
     "tests/pipelines/test_actor_pool.py",
     "tests/pipelines/test_dub.py",
+    "tests/pipelines/test_dub_machines.py",
     "tests/pipelines/test_preprocess.py",
     "tests/pipelines/test_preprocess_survives.py",
     "tests/pipelines/test_run_metrics.py",
@@ -71,7 +73,6 @@ _ON_RAY = {
 }
 # Of these, the modules of the second process.
 _ON_SECOND_CLUSTER = {
-    "tests/pipelines/test_no_shared_folder.py",
     "tests/pipelines/test_preprocess.py",
     "tests/pipelines/test_train.py",
     "tests/pipelines/test_train_refusals.py",

@@ -111,6 +111,11 @@ def _sleep(request: PartRequest, context: StageContext) -> int:
     return 0
 
 
+def _read(request: PartRequest, context: StageContext) -> str:
+    assert request.film is not None
+    return request.film.path.read_text()
+
+
 PART = Stage("part", 1, PartRequest, Part, _part)
 SUM = Stage("sum", 1, SumRequest, int, _sum)
 REFUSE = Stage("refuse", 1, PartRequest, int, _refuse)
@@ -119,6 +124,7 @@ CRASH = Stage("crash", 1, PartRequest, int, _crash)
 CRASH_ONCE = Stage("crash-once", 1, PartRequest, int, _crash_once)
 PROCESS = Stage("process", 1, PartRequest, int, _process)
 THREADS = Stage("threads", 1, PartRequest, tuple[str, int], _threads)
+READ = Stage("read", 1, PartRequest, str, _read)
 SLEEP = Stage("sleep", 1, PartRequest, int, _sleep)
 
 

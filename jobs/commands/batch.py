@@ -58,6 +58,10 @@ class BatchOptions:
     out: Annotated[str, typer.Option(show_default="as the job says")] = ""
     """Folder of the results: a path, or the URL of an object store."""
 
+    work: Annotated[str, typer.Option(show_default="OUT.work")] = ""
+    """Folder of intermediate results that all machines reach: a path, or the URL of an object
+    store. A run that was killed goes on from there, a changed title draws only what changed."""
+
     only: Annotated[list[str] | None, typer.Option(metavar="ID", show_default=False)] = None
     """Dub these titles only: ids or patterns such as `pilot_*`; may be given several times."""
 
@@ -84,7 +88,7 @@ class BatchOptions:
     """Wait for another run that writes to the folder, and go on when it ends or dies."""
 
     workers: Annotated[int | None, typer.Option(min=1, show_default=False)] = None
-    """Titles at a time; as many as fit by default."""
+    """Processes that make parts of titles, and titles in work; as many as fit by default."""
 
     allow_root: AllowRoot = None
     allow_private_addresses: AllowPrivate = False
@@ -152,11 +156,15 @@ def _dub(
 ) -> None:
     """Dub the titles of a catalogue and note each result as it arrives."""
     from mytalk_core.catalogue.reading import QUALITY
-    from mytalk_core.catalogue.title_dubber import stored_dubber
+    from mytalk_core.catalogue.run_work import run_artifacts, work_address
+    from mytalk_core.catalogue.title_dubber import stored_dubber, stored_tools
     from mytalk_core.data.ledger import RunEnd, TitleStatus
+    from mytalk_core.data.stored_files import absolute
     from pipelines.dub import Batch, catalogue_run
 
-    night = Batch(job.source.url, job.out, stored_dubber, recipe)
+    work = absolute(options.work) if options.work else work_address(job.out)
+    run_artifacts(work)  # refuses a place that cannot be used
+    night = Batch(job.source.url, job.out, stored_dubber, stored_tools, work, recipe)
     with catalogue_run(night, entries, _config(options), note) as found:
         start, bad = found.start, []
         with progress(f"dubbing {start.chosen} titles", start.chosen + start.refused) as advance:

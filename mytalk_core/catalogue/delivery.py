@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from mytalk_core.catalogue.entries import CatalogueTitle, written_names
+from mytalk_core.data.artifacts import Artifacts
+from mytalk_core.data.portable import FileAddress
 from mytalk_core.data.storage import Store
+from mytalk_core.dubbing.making import Effort
+from mytalk_core.dubbing.stage import Runner
 from mytalk_core.dubbing.title_outputs import title_outputs
 from mytalk_core.media.leftovers import sweep_leftovers
 from mytalk_core.media.output import make_folder, temporary_root, work_folder
@@ -31,11 +35,21 @@ class DubbedTitle:
         return json.dumps(dict(self.left_alone))
 
 
-@dataclass(frozen=True)
-class DubProgress:
-    """Functions to which a dub reports its progress."""
+MakeRunner = Callable[[Mapping[Path, FileAddress], Callable[[str, str, Effort], None]], Runner]
+"""Returns what makes the artifacts of a title.
 
-    beat: Callable[[], None]  # called whenever there is any
+Takes the addresses of its files, by their paths here, and a function that is called with stage, key
+and effort of every artifact that was made.
+"""
+
+
+@dataclass(frozen=True)
+class DubLink:
+    """What connects the dub of a title with its run."""
+
+    beat: Callable[[], None]  # called whenever there is progress
+    artifacts: Artifacts
+    runner: MakeRunner
     # Called with the key of every piece of the film that was drawn, the seconds that it took and
     # its frames.
     drawn: Callable[[str, float, int], None] = lambda key, seconds, frames: None

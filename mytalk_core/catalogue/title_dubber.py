@@ -1,21 +1,21 @@
-"""Dub the titles of a catalogue one after the other, in one process that keeps its models."""
+"""Dub the titles of a catalogue: the files of a row on this machine, and the graph of its title."""
+
+from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mytalk_core.catalogue.delivery import DubbedTitle, DubProgress
+from mytalk_core.catalogue.delivery import DubbedTitle, DubLink
 from mytalk_core.catalogue.entries import CatalogueTitle
-from mytalk_core.data.artifacts import Artifacts
-from mytalk_core.data.fetch import local_copy
 from mytalk_core.data.model_store import model
+from mytalk_core.data.portable import FileAddress, local_file_of
 from mytalk_core.data.recipe import ResultKind, checksums, made_with
 from mytalk_core.data.retrying import while_waiting
-from mytalk_core.data.web_access import public_addresses_only
 from mytalk_core.dubbing.config import DubConfig
-from mytalk_core.dubbing.inline_runner import InlineRunner
 from mytalk_core.dubbing.making import Effort
 from mytalk_core.dubbing.models import JUDGE, NamedModels, model_digests, named_models
 from mytalk_core.dubbing.monitor import Monitor
@@ -30,22 +30,19 @@ from mytalk_core.dubbing.title import (
 from mytalk_core.dubbing.title_configuration import title_config
 from mytalk_core.dubbing.title_context import TitleContext
 from mytalk_core.dubbing.title_document import named_files, specified
-from mytalk_core.dubbing.tools import DubTools
-from mytalk_core.dubbing.work_store import work_store
 from mytalk_core.media.damage import damage_text
-from mytalk_core.media.limits import MediaLimits
-from mytalk_core.media.output import temporary_root
+
+if TYPE_CHECKING:
+    from mytalk_core.dubbing.tools import DubTools
 
 
 class TitleDubber:
-    """Dubs the titles of a catalogue; loads its models once."""
+    """Dubs the titles of a catalogue with these models, which it does not load."""
 
-    def __init__(self, models: NamedModels, artifacts: Artifacts) -> None:
+    def __init__(self, models: NamedModels) -> None:
         self._models = models
-        self._artifacts = artifacts
-        self._tools = DubTools(models.here())
 
-    def __call__(self, row: CatalogueTitle, film: Path, progress: DubProgress) -> DubbedTitle:
+    def __call__(self, row: CatalogueTitle, film: Path, link: DubLink) -> DubbedTitle:
         """Dub one title into `film`, with its report beside it.
 
         Raises:
@@ -54,14 +51,15 @@ class TitleDubber:
         """
 
         def made(stage: str, key: str, effort: Effort) -> None:
-            progress.made(stage, effort.seconds)
+            link.made(stage, effort.seconds)
             if stage == DRAW.name:
-                progress.drawn(key, effort.seconds, effort.units)
+                link.drawn(key, effort.seconds, effort.units)
 
-        with self._artifacts.in_use(), while_waiting(progress.beat), _local_files(row) as files:
-            spec, _ = specified(row.document, row.id, film, files.__getitem__)
-            title = open_title(spec, self._artifacts)
-            runner = InlineRunner(self._artifacts, self._tools, lambda *_: progress.beat(), made)
+        artifacts = link.artifacts
+        with artifacts.in_use(), while_waiting(link.beat), _local_files(row) as files:
+            spec, _ = specified(row.document, row.id, film, lambda name: files[_address(row, name)])
+            title = open_title(spec, artifacts)
+            runner = link.runner({path: address for address, path in files.items()}, made)
             config, digests = title_config(spec.options), model_digests(self._models)
             context = TitleContext(runner, title.film, config, digests)
             result = dub_title(context, title, film, Monitor())
@@ -83,24 +81,32 @@ class TitleDubber:
 
 
 @contextmanager
-def _local_files(row: CatalogueTitle) -> Iterator[Mapping[str, Path]]:
-    """Yield the files of a title on this machine, by their addresses in its document."""
+def _local_files(row: CatalogueTitle) -> Iterator[Mapping[FileAddress, Path]]:
+    """Yield the files of a title on this machine."""
     with ExitStack() as held:
-        files: dict[str, Path] = {}
-        for _, address in named_files(row.document):
-            with public_addresses_only(address in row.public_only):
-                copy = local_copy(address, temporary_root(), MediaLimits())
-                files[address] = held.enter_context(copy)
-        yield files
+        addresses = {_address(row, name) for _, name in named_files(row.document)}
+        yield {each: held.enter_context(local_file_of(each)).absolute() for each in addresses}
+
+
+def _address(row: CatalogueTitle, name: str) -> FileAddress:
+    """The address of a file that the document of a title names."""
+    return FileAddress(name, name in row.public_only)
 
 
 def stored_dubber() -> TitleDubber:
-    """A dubber with the models of the store and the shipped weights.
+    """A dubber with the models of the store and the shipped weights."""
+    return TitleDubber(named_models(None, None))
+
+
+def stored_tools() -> DubTools:
+    """The networks of the same models, of which each computes on one thread.
 
     Raises:
         ModelError: as `NamedModels.here`.
     """
-    return TitleDubber(named_models(None, None), work_store(None))
+    from mytalk_core.dubbing.tools import DubTools  # imports every network library
+
+    return DubTools(named_models(None, None).here(), threads=1)
 
 
 def recipe(models: NamedModels) -> dict[str, object]:

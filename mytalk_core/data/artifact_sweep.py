@@ -45,22 +45,35 @@ def run_of(root: Path, config: ArtifactConfig) -> Iterator[None]:
     Raises:
         OutputError: where the root cannot be written.
     """
+    for folder in (root / _RUNS, root / UNFINISHED):
+        sweep_leftovers(folder)
+    try:
+        with mark_of_run(root):
+            sweep(root, config)
+            yield
+            sweep(root, config)
+    finally:
+        sweep_leftovers(root / UNFINISHED)
+
+
+@contextmanager
+def mark_of_run(root: Path) -> Iterator[None]:
+    """Mark the store as used by a run of this process: what it uses from now on stays.
+
+    Raises:
+        OutputError: where the root cannot be written.
+    """
     runs = root / _RUNS
     make_folder(runs)
-    for folder in (runs, root / UNFINISHED):
-        sweep_leftovers(folder)
     mark = runs / part_name(runs / "run")
     try:
         try:
             mark.touch()
         except OSError as error:
             raise cannot_be_written(runs, error) from error
-        sweep(root, config)
         yield
-        sweep(root, config)
     finally:
         mark.unlink(missing_ok=True)
-        sweep_leftovers(root / UNFINISHED)
 
 
 def sweep(root: Path, config: ArtifactConfig) -> None:

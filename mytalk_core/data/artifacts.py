@@ -4,7 +4,8 @@ An artifact is the folder `<root>/<stage>/<first two digits of the key>/<key>/` 
 `value.json`, the files that belong to it, and `checks.json` with their digests. Values name files
 relative to the root, so that a store can be moved; a value may refer to files of other artifacts.
 An artifact is prepared in a folder of the same root and renamed when it is complete, so there is
-never a part of one.
+never a part of one. With a shelf, artifacts are exchanged with other machines: those that are made
+here are put there, and those that are missing here are fetched.
 """
 
 import errno
@@ -18,12 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
+from filelock import FileLock
+
 from mytalk_core.data.artifact_checks import is_intact, write_checks
+from mytalk_core.data.artifact_shelf import ArtifactShelf
 from mytalk_core.data.artifact_sweep import (
     UNFINISHED,
     VALUE,
     ArtifactConfig,
     discard,
+    mark_of_run,
     marked_as_used,
     run_of,
     stage_sizes,
@@ -32,7 +37,7 @@ from mytalk_core.data.checked_file import sha256_of
 from mytalk_core.data.media_file import MediaFile
 from mytalk_core.data.recipe import ResultKind, made_with
 from mytalk_core.data.values import dump_named, key_text, load_named
-from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.errors import BadInputError, Reason, StorageError
 from mytalk_core.media.output import cannot_be_written, make_folder, work_folder
 
 V = TypeVar("V")
@@ -41,6 +46,7 @@ V = TypeVar("V")
 _SETTLED_SECONDS = 2.0
 _DIGESTS = "digest"  # the stage under which SHA-256 of files are stored
 _DIGESTS_VERSION = 1
+_FETCHING = "fetching"  # folder of locks
 
 
 @dataclass(frozen=True)
@@ -56,11 +62,18 @@ class Draft:
 class Artifacts:
     """The artifacts below a root. Safe for any number of processes and threads."""
 
-    def __init__(self, root: Path, config: ArtifactConfig | None = None) -> None:
-        """Args: the root, which need not exist; limits."""
+    def __init__(
+        self,
+        root: Path,
+        config: ArtifactConfig | None = None,
+        shelf: ArtifactShelf | None = None,
+    ) -> None:
+        """Args: the root, which need not exist; limits; where other machines find artifacts."""
         self.root = root.absolute()
         self._config = config or ArtifactConfig()
+        self._shelf = shelf
         self._intact: set[Path] = set()  # folders of artifacts whose files were compared
+        self._shelved: set[Path] = set()  # folders of artifacts that the shelf has
 
     @property
     def limit(self) -> int:
@@ -80,6 +93,16 @@ class Artifacts:
         with run_of(self.root, self._config):
             yield
 
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """As `in_use`, but without looking at all artifacts: for work of seconds.
+
+        Raises:
+            OutputError: where the root cannot be written.
+        """
+        with mark_of_run(self.root):
+            yield
+
     def key(self, stage: str, version: int, request: Any, kind: Any) -> str:
         """Return the key of the artifact of a request: a SHA-256, hexadecimal.
 
@@ -93,7 +116,7 @@ class Artifacts:
             ValueError: the request has the path of a file outside of the store that is not a
                 `MediaFile`.
         """
-        text = key_text(request, kind, self._name_of)
+        text = key_text(request, kind, self.name_of)
         software = sorted(made_with(ResultKind.DUBBING).items())
         identity = json.dumps([stage, version, software, text])
         return hashlib.sha256(identity.encode()).hexdigest()
@@ -103,12 +126,12 @@ class Artifacts:
 
         An artifact that is damaged, or refers to a file that is damaged or was removed, is not
         stored. The files of an artifact are compared with their digests when it is first loaded.
+
+        Raises:
+            StorageError: where the shelf does not answer.
         """
-        folder = self._folder(stage, key)
-        if not folder.is_dir():
-            return None
-        if not self._is_intact(folder):
-            self._discard(folder)
+        folder = self.folder(stage, key)
+        if not self._is_here(folder):
             return None
         files: set[Path] = set()
 
@@ -126,10 +149,11 @@ class Artifacts:
         except ValueError:
             self._discard(folder)
             return None
-        damaged = [owner for owner in {*map(self._owner, files)} if not self._is_intact(owner)]
-        if damaged or not all(file.exists() for file in files):
-            for each in {folder, *damaged}:
-                self._discard(each)
+        owners = {*map(self._owner, files)}
+        if not all([self._is_here(owner) for owner in owners if owner != folder]) or not all(
+            file.exists() for file in files
+        ):
+            self._discard(folder)
             return None
         marked_as_used(self.root, {folder, *files})
         return value
@@ -159,12 +183,12 @@ class Artifacts:
             ValueError: the value has the path of a file that is neither in the folder of the draft
                 nor in another artifact.
         """
-        final = self._folder(draft.stage, draft.key)
+        final = self.folder(draft.stage, draft.key)
 
         def name_of(path: Path) -> str:
             if path.is_relative_to(draft.folder):
-                return self._name_of(final / path.relative_to(draft.folder))
-            return self._name_of(path)
+                return self.name_of(final / path.relative_to(draft.folder))
+            return self.name_of(path)
 
         text = dump_named(value, kind, name_of)
         try:
@@ -179,6 +203,39 @@ class Artifacts:
                 _renamed(draft.folder, final)  # the one that was there was damaged
         except OSError as error:
             raise cannot_be_written(final, error) from error
+        if draft.stage != _DIGESTS:  # of files of this machine
+            self.share(final)
+
+    def share(self, file: Path) -> None:
+        """Put the artifact to which a file belongs on the shelf, unless it is there.
+
+        Raises:
+            OutputError, StorageError: as `ArtifactShelf.put`.
+        """
+        folder = self._owner(file)
+        if self._shelf is None or folder in self._shelved:
+            return
+        if not self._shelf.has(*_stage_and_key(folder)):
+            self._shelf.put(*_stage_and_key(folder), folder)
+        self._shelved.add(folder)
+
+    def obtain(self, name: str) -> Path:
+        """Return a file of an artifact, by its name relative to the root; fetch it if necessary.
+
+        Raises:
+            StorageError: the artifact is not here, and not on the shelf.
+        """
+        file = self.root / name
+        owner = self._owner(file)
+        if not self._is_here(owner) or not file.exists():
+            raise StorageError(
+                f"{name} was removed while it was in use.",
+                reason=Reason.STORAGE_ERROR,
+                where=str(self._shelf.store.url if self._shelf else self.root),
+                remedy="Run the same command again.",
+            )
+        marked_as_used(self.root, {file})
+        return file
 
     def media_file(self, path: Path) -> MediaFile:
         """Identify a file by its content, which is read once as long as the file does not change.
@@ -215,7 +272,8 @@ class Artifacts:
         """Return the bytes of the stored artifacts by stage."""
         return stage_sizes(self.root)
 
-    def _folder(self, stage: str, key: str) -> Path:
+    def folder(self, stage: str, key: str) -> Path:
+        """Return the folder of an artifact, which may not exist."""
         return self.root / stage / key[:2] / key
 
     def _owner(self, file: Path) -> Path:
@@ -227,12 +285,55 @@ class Artifacts:
             self._intact.add(folder)
         return folder in self._intact
 
-    def _discard(self, folder: Path) -> None:
+    def _is_here(self, folder: Path) -> bool:
+        """Whether an artifact is in the root and intact; if it is not, it is fetched."""
+        if folder.is_dir():
+            if self._is_intact(folder):
+                return True
+            discard(self.root, folder)
         self._intact.discard(folder)
-        discard(self.root, folder)
+        if self._shelf is None or _stage_and_key(folder)[0] == _DIGESTS:
+            return False
+        if not self._fetched(self._shelf, folder):
+            return False
+        if self._is_intact(folder):
+            self._shelved.add(folder)
+            return True
+        self._discard(folder)
+        return False
 
-    def _name_of(self, path: Path) -> str:
-        """Return the name of a file of an artifact relative to the root."""
+    def _fetched(self, shelf: ArtifactShelf, folder: Path) -> bool:
+        """Fetch an artifact, one of all processes of this machine; return whether it is here."""
+        stage, key = _stage_and_key(folder)
+        try:
+            make_folder(self.root / _FETCHING)
+            with FileLock(self.root / _FETCHING / f"{key[:2]}.lock"):
+                if folder.is_dir():
+                    return True
+                with self.draft(stage, key) as draft:
+                    if not shelf.fetch(stage, key, draft.folder):
+                        return False
+                    make_folder(folder.parent)
+                    _renamed(draft.folder, folder)
+        except OSError as error:
+            raise cannot_be_written(folder, error) from error
+        return True
+
+    def _discard(self, folder: Path) -> None:
+        """Remove an artifact of which a part is lost, also from the shelf."""
+        self._intact.discard(folder)
+        self._shelved.discard(folder)
+        discard(self.root, folder)
+        stage, key = _stage_and_key(folder)
+        if self._shelf is not None and stage != _DIGESTS:
+            self._shelf.remove(stage, key)
+
+    def name_of(self, path: Path) -> str:
+        """Return the name of a file of an artifact relative to the root.
+
+        Raises:
+            ValueError: it is not a file of an artifact.
+        """
         if not path.is_relative_to(self.root) or path.is_relative_to(self.root / UNFINISHED):
             raise ValueError(f"{path} is not a file of an artifact; name it as a MediaFile")
         return path.relative_to(self.root).as_posix()
@@ -248,6 +349,11 @@ class Artifacts:
             with self.draft(_DIGESTS, key) as draft:
                 self.publish(draft, digest, str)
         return digest
+
+
+def _stage_and_key(folder: Path) -> tuple[str, str]:
+    """What names the artifact in a folder."""
+    return folder.parts[-3], folder.parts[-1]
 
 
 def _renamed(folder: Path, final: Path) -> bool:

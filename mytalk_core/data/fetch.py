@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -142,7 +143,8 @@ def _held_copy(
                 _download(url, copy, size, limits)
                 handle = _hold(copy)
     with handle:
-        os.utime(copy)
+        # The time of the last change stays: digests of unchanged files are stored by it.
+        os.utime(copy, ns=(time.time_ns(), os.fstat(handle.fileno()).st_mtime_ns))
         yield
 
 
@@ -207,7 +209,7 @@ def _make_room(folder: Path, kept_bytes: int) -> None:
         except FileNotFoundError:  # deleted by another process
             continue
         if status.st_size:  # a download that is not locked yet is empty
-            files.append((status.st_mtime_ns, status.st_size, path))
+            files.append((status.st_atime_ns, status.st_size, path))
     total = sum(size for _, size, _ in files)
     for _, size, path in sorted(files):
         if total <= kept_bytes:

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.app import run
 from mytalk_core.catalogue import title_dubber
-from mytalk_core.catalogue.delivery import DubbedTitle, DubProgress
+from mytalk_core.catalogue.delivery import DubbedTitle, DubLink
 from mytalk_core.catalogue.entries import CatalogueTitle
 from mytalk_core.data.ledger import Ledger
 from mytalk_core.data.storage import open_store
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("two_cpus")
 def stand_in():
     """Replaces `stored_dubber`: a film is a copy of its speech; a film called empty fails."""
 
-    def dub(row: CatalogueTitle, film: Path, progress: DubProgress) -> DubbedTitle:
+    def dub(row: CatalogueTitle, film: Path, link: DubLink) -> DubbedTitle:
         if Path(row.film).stem == "empty":
             raise BadInputError("is empty.", reason=Reason.EMPTY_FILE, where=row.film)
         film.write_bytes(Path(row.document["dub"]).read_bytes())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ray
 
-from mytalk_core.catalogue.delivery import DubbedTitle, DubProgress
+from mytalk_core.catalogue.delivery import DubbedTitle, DubLink
 from mytalk_core.catalogue.entries import CatalogueTitle
 from mytalk_core.data.ledger import TitleStatus
 from mytalk_core.errors import ErrorClass, ModelError, MytalkError, Reason, StorageError
@@ -17,6 +17,7 @@ from pipelines.cluster import machines
 from pipelines.dub import Batch, catalogue_run
 from pipelines.resources import Machine, Resources
 from tests.catalogue_titles import catalogue_title
+from tests.small_graph import no_tools
 
 
 class Work:
@@ -103,7 +104,7 @@ def test_transient_errors_are_retried_and_others_end_only_their_task(two_machine
 
 
 def make_dubber(journal: Path):
-    def dub(row: CatalogueTitle, film: Path, progress: DubProgress) -> DubbedTitle:
+    def dub(row: CatalogueTitle, film: Path, link: DubLink) -> DubbedTitle:
         with journal.open("a") as lines:
             lines.write(f"{row.id} {os.getpid()}\n")
         time.sleep(1.0)
@@ -123,7 +124,8 @@ def test_a_catalogue_is_complete_after_the_loss_of_a_machine(two_machines, tmp_p
         speech.write_text(str(number))
         rows.append(catalogue_title(f"t{number}", film, speech, number))
     results = []
-    batch = Batch("list.csv", str(tmp_path / "out"), partial(make_dubber, journal), {})
+    dubber, work = partial(make_dubber, journal), str(tmp_path / "work")
+    batch = Batch("list.csv", str(tmp_path / "out"), dubber, no_tools, work, {})
     with catalogue_run(batch, rows) as run:
         for result in run.results():
             if not results:

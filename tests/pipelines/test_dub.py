@@ -13,12 +13,16 @@ import fsspec
 import pytest
 import ray
 
-from mytalk_core.catalogue.delivery import DubbedTitle, DubProgress
+from mytalk_core.catalogue.delivery import DubbedTitle, DubLink
 from mytalk_core.catalogue.entries import CatalogueTitle, Entry, RefusedTitle
 from mytalk_core.catalogue.run_status import StatusReader
+from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.lease import LeaseConfig, held_lease
 from mytalk_core.data.ledger import LEASE, Ledger, RunEnd, TitleRecord, TitleStatus
+from mytalk_core.data.media_file import MediaFile
 from mytalk_core.data.storage import open_store
+from mytalk_core.dubbing.inline_runner import InlineRunner
+from mytalk_core.dubbing.making import Effort
 from mytalk_core.dubbing.title_problems import TitleProblem
 from mytalk_core.errors import (
     BadInputError,
@@ -30,13 +34,16 @@ from mytalk_core.errors import (
 )
 from mytalk_core.media.leftovers import part_name
 from pipelines.actor_pool import PoolConfig
-from pipelines.dub import DUBBER, Batch, BatchConfig, catalogue_run, worker_shape
-from pipelines.resources import Machine, Resources
+from pipelines.dub import Batch, BatchConfig, catalogue_run
+from pipelines.stage_needs import CONDUCTOR, MAKER, RunNeeds
 from tests.catalogue_titles import catalogue_title
+from tests.small_graph import CRASH, CRASH_ONCE, PARTS, PartRequest, no_tools, run_graph
 
 RECIPE = {"weights": "abc"}
+# Without reserving memory, of which the machine of the tests has little.
+NEEDS = RunNeeds(replace(CONDUCTOR, memory_bytes=0), replace(MAKER, memory_bytes=0))
 QUICK = BatchConfig(
-    worker=Resources(DUBBER.cpus, stall_seconds=600.0),
+    needs=NEEDS,
     retries=PoolConfig(chances=2, retry_seconds=(0.1, 0.1)),
     lease=LeaseConfig(seconds=30.0, watch_seconds=0.05),
 )
@@ -48,7 +55,11 @@ pytestmark = pytest.mark.usefixtures("two_cpus")
 def make_dubber(journal: Path):
     """A dubber that fails as the film's name says and writes each attempt to `journal`."""
 
-    def dub(row: CatalogueTitle, film: Path, progress: DubProgress) -> DubbedTitle:
+    def made(stage: str, key: str, effort: Effort) -> None:
+        with journal.open("a") as lines:
+            lines.write(f"made {key}\n")
+
+    def dub(row: CatalogueTitle, film: Path, link: DubLink) -> DubbedTitle:
         with journal.open("a") as lines:
             lines.write(f"{row.id}\n")
         kind = Path(row.film).stem
@@ -63,15 +74,23 @@ def make_dubber(journal: Path):
             deadline = math.inf
             while time.monotonic() < deadline:
                 time.sleep(0.1)
-                progress.beat()
+                link.beat()
                 if deadline == math.inf and journal.read_text().splitlines().count("a") == 2:
                     deadline = time.monotonic() + 2
+        if kind == "graph":
+            film.write_bytes(run_graph(link.runner({}, made)))
+            return DubbedTitle(film, 25)
+        if kind == "poison":
+            link.runner({}, made).start(CRASH, PartRequest(1)).result()
+        if kind == "crash_once":
+            crashed = MediaFile(journal.with_name("crashed"), "0" * 64)
+            link.runner({}, made).start(CRASH_ONCE, PartRequest(7, crashed)).result()
         if kind == "bug":
             raise KeyError("missing key")
         if kind == "deadly" or (kind == "deadly_once" and attempts == 1):
             film.with_name(part_name(film)).write_bytes(b"half a film")
             os._exit(9)
-        progress.drawn(f"key-{row.id}", 0.5, 25)
+        link.drawn(f"key-{row.id}", 0.5, 25)
         film.write_bytes(Path(row.document["dub"]).read_bytes())
         film.with_name(film.name + ".report.html").write_text("report")
         return DubbedTitle(film, 25, 1.0, f"warning of {kind}", 20, {"mouth_outside": 5})
@@ -97,7 +116,9 @@ class Run:
         return catalogue_title(name, film, dub)
 
     def batch(self, recipe=RECIPE) -> Batch:
-        return Batch("list.csv?sig=S3cr3t", self.out, partial(make_dubber, self.journal), recipe)
+        dubber = partial(make_dubber, self.journal)
+        work = str(self.folder / "work")
+        return Batch("list.csv?sig=S3cr3t", self.out, dubber, no_tools, work, recipe)
 
     def __call__(
         self, *entries: Entry, config: BatchConfig = QUICK, recipe=RECIPE
@@ -283,18 +304,50 @@ def test_missing_models_end_the_run_without_failed_titles(run: Run) -> None:
     def make_nothing():
         raise ModelError("no weights.", reason=Reason.MODEL_MISSING, remedy="Pull them.")
 
-    batch = replace(run.batch(), make_dubber=make_nothing)
-    rows = [run.row("a"), run.row("b")]
-    with pytest.raises(ModelError, match="Pull them"), catalogue_run(batch, rows, QUICK) as found:
+    batch = replace(run.batch(), make_tools=make_nothing)
+    rows, said = [run.row("a", "graph"), run.row("b", "graph")], list[str]()
+    with (
+        pytest.raises(ModelError, match="Pull them"),
+        catalogue_run(batch, rows, QUICK, said.append) as found,
+    ):
         list(found.results())
+    (line,) = said
+    assert "cannot work: no weights. Pull them." in line
     assert (found.ended.why, found.ended.left) == (RunEnd.FAILED, 2)
     assert "Pull them" in found.ended.message
     assert list(run.ledger.titles().latest()) == []
 
 
+def test_the_parts_of_titles_are_made_once_whatever_happens_to_their_makers(
+    run: Run, tmp_path: Path
+) -> None:
+    """A part that kills every process that makes it fails its title, which is tried once."""
+    kinds = {"a": "poison", "b": "graph", "c": "graph", "d": "crash_once"}
+    results = run(*(run.row(name, kind) for name, kind in kinds.items()))
+    assert {name: result.status for name, result in results.items()} == {
+        "a": TitleStatus.FAILED,
+        **dict.fromkeys("bcd", TitleStatus.OK),
+    }
+    assert (results["a"].reason, results["a"].error_class) == (
+        Reason.WORKER_LOST,
+        ErrorClass.TRANSIENT,
+    )
+    undisturbed = run_graph(
+        InlineRunner(Artifacts(tmp_path / "alone"), no_tools(), lambda *_: None)
+    )
+    for name in "bc":
+        assert run.store.read(results[name].output) == undisturbed
+    lines = run.started()
+    made = [line for line in lines if line.startswith("made ")]
+    assert len(made) == len(set(made)) == PARTS + 2
+    assert sorted(line for line in lines if line not in made) == list("abcd")
+    assert not list((tmp_path / "work" / "unfinished").iterdir())
+
+
 def test_a_title_that_hangs_fails_alone(run: Run) -> None:
     kinds = {"a": "hung", "b": "good", "c": "slow"}
-    config = replace(QUICK, worker=Resources(DUBBER.cpus, stall_seconds=6.0))
+    conductor = replace(NEEDS.conductor, stall_seconds=6.0)
+    config = replace(QUICK, needs=replace(NEEDS, conductor=conductor))
     results = run(*(run.row(name, kind) for name, kind in kinds.items()), config=config)
     assert {name: result.status for name, result in results.items()} == {
         "a": TitleStatus.FAILED,
@@ -335,25 +388,6 @@ def test_a_second_run_on_the_same_folder_is_refused_or_waits(run: Run) -> None:
         assert f"process {os.getpid()} on" in said[0]
     thread.join()
     assert len(results) == 1
-
-
-@pytest.mark.parametrize(
-    ("cpus", "workers", "titles", "count", "threads"),
-    [
-        ([2.0], None, 9, 2, DUBBER.cpus),
-        ([2.0], None, 1, 1, 2.0),
-        ([8.0] * 8, None, 3, 3, 8.0),  # three of eight machines, and not 21 threads each
-        ([8.0] * 8, None, 20, 20, 2.0),
-        ([1.0] * 10, None, 99, 10, DUBBER.cpus),
-        ([64.0, 2.0], 2, 9, 2, 32.0),
-        ([4.0, 4.0], 3, 9, 3, 2.0),
-        ([], None, 5, 1, DUBBER.cpus),  # a cluster without machines yet
-        ([16.0], 64, 40, 17, DUBBER.cpus),
-    ],
-)
-def test_a_worker_has_the_threads_of_one_machine(cpus, workers, titles, count, threads):
-    shape = worker_shape(DUBBER, workers, titles, [Machine(each) for each in cpus])
-    assert (shape.workers, shape.resources.cpus) == (count, threads)
 
 
 def test_a_folder_that_cannot_be_created_is_an_error(run: Run) -> None:

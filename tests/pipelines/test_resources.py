@@ -1,8 +1,8 @@
 import pytest
 
-from pipelines.dub import DUBBER, worker_shape
 from pipelines.preprocess import EXTRACTOR, PLANNER, extraction_shape, planning_shape
 from pipelines.resources import Machine, Resources, available
+from pipelines.stage_needs import MAKER, RunNeeds, conductor_shape, maker_shape
 
 GB = 10**9
 
@@ -56,12 +56,29 @@ def test_a_planner_and_an_extractor_share_one_cpu() -> None:
 
 def test_dubbing_takes_machines_with_gpus_where_there_are_any() -> None:
     machines = [Machine(32.0), Machine(8.0, gpus=2.0)]
-    shape = worker_shape(DUBBER, None, 99, machines)
+    shape = maker_shape(RunNeeds(), None, machines)
     assert shape.workers == 8
-    assert shape.resources.gpus == DUBBER.gpus
+    assert shape.resources.gpus == MAKER.gpus
 
 
-def test_memory_limits_the_titles_that_are_dubbed_at_once() -> None:
-    shape = worker_shape(DUBBER, None, 9, [Machine(8.0, memory_bytes=7 * GB)])
-    assert shape.workers == 2
-    assert shape.resources.cpus == 4.0
+@pytest.mark.parametrize(
+    ("machines", "workers", "titles", "makers", "conductors"),
+    [
+        ([Machine(2.0)], None, 9, 2, 2),
+        ([Machine(2.0)], None, 1, 2, 1),  # one title has all machines
+        ([Machine(1.0)] * 10, None, 99, 10, 10),
+        ([Machine(64.0), Machine(2.0)], 2, 9, 2, 2),
+        ([], None, 5, 1, 1),  # a cluster without machines yet
+        ([Machine(8.0, memory_bytes=7 * GB)], None, 9, 2, 2),
+    ],
+)
+def test_a_maker_has_a_conductor_beside_it(machines, workers, titles, makers, conductors) -> None:
+    assert maker_shape(RunNeeds(), workers, machines).workers == makers
+    assert conductor_shape(RunNeeds(), workers, titles, machines).workers == conductors
+
+
+def test_a_small_machine_has_room_for_a_maker_and_a_conductor() -> None:
+    machine = Machine(2.0, memory_bytes=2 * GB)
+    maker = maker_shape(RunNeeds(), None, [machine]).resources
+    conductor = conductor_shape(RunNeeds(), None, 1, [machine]).resources
+    assert machine.room(maker + conductor) == 1

@@ -12,20 +12,20 @@ import pytest
 import ray
 
 from infra.check.names import board_queries, exported_metrics, metrics_of
-from mytalk_core.catalogue.delivery import DubbedTitle, DubProgress
+from mytalk_core.catalogue.delivery import DubbedTitle, DubLink
 from mytalk_core.catalogue.entries import CatalogueTitle
 from mytalk_core.data.lease import LeaseConfig
 from mytalk_core.errors import BadInputError, Reason, StorageError
 from mytalk_core.work_log import VARIABLE, log, working_on
 from pipelines.actor_pool import PoolConfig
-from pipelines.dub import DUBBER, Batch, BatchConfig, catalogue_run
-from pipelines.resources import Resources
+from pipelines.dub import Batch, BatchConfig, catalogue_run
 from tests.catalogue_titles import catalogue_title
+from tests.small_graph import no_tools
 
 _SAMPLE = re.compile(r"^(ray_mytalk_\w+)\{(.*)\} ([\d.e+]+)$", re.MULTILINE)
 
 
-def dub(row: CatalogueTitle, film: Path, progress: DubProgress) -> DubbedTitle:
+def dub(row: CatalogueTitle, film: Path, link: DubLink) -> DubbedTitle:
     """Dub 20 s of 25 s; fail as the title's name says."""
     if row.id == "bad":
         raise BadInputError("is blurred.", reason=Reason.BLURRED, where=row.film)
@@ -35,7 +35,7 @@ def dub(row: CatalogueTitle, film: Path, progress: DubProgress) -> DubbedTitle:
         raise StorageError("is full.", reason=Reason.DISK_FULL, where=row.film)
     with working_on(stage="draw", key="k"):
         log("artifact made")
-    progress.made(STAGE, 1.5)
+    link.made(STAGE, 1.5)
     film.write_bytes(b"film")
     return DubbedTitle(film, frames=500, seconds=25.0, rendered_frames=400)
 
@@ -104,11 +104,11 @@ def test_every_query_of_the_board_names_a_metric_that_a_run_exports(
         for number, name in enumerate(("good", "bad", "down"))
     ]
     config = BatchConfig(
-        worker=Resources(DUBBER.cpus),
         retries=PoolConfig(retry_seconds=(0.1,)),
         lease=LeaseConfig(seconds=30.0),
     )
-    batch = Batch("list.csv", str(tmp_path / "out"), lambda: dub, {})
+    out, work = str(tmp_path / "out"), str(tmp_path / "work")
+    batch = Batch("list.csv", out, lambda: dub, no_tools, work, {})
     with catalogue_run(batch, rows, config) as run:
         results = run.results()
         for _ in rows:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from mytalk_core.catalogue import title_dubber
-from mytalk_core.catalogue.delivery import DubProgress
 from mytalk_core.catalogue.title_dubber import TitleDubber, recipe
 from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.samples import SampleClip
@@ -19,8 +18,8 @@ from mytalk_core.dubbing.models import NamedModels
 from mytalk_core.dubbing.title import DubResult
 from mytalk_core.dubbing.title_report.curves import ReportedCurves
 from mytalk_core.dubbing.title_report.values import TitleFacts, TitleReport
-from tests.catalogue_titles import catalogue_title
-from tests.title_runs import speech_of
+from tests.catalogue_titles import catalogue_title, inline_link
+from tests.title_runs import Networks, speech_of
 
 
 def result(film: Path, left_alone: dict[LeftAlone, int]) -> DubResult:
@@ -43,12 +42,12 @@ def result(film: Path, left_alone: dict[LeftAlone, int]) -> DubResult:
     )
 
 
-@pytest.mark.usefixtures("networks")
 def test_the_row_of_a_catalogue_has_all_warnings_of_its_title(
     sample_clips: dict[str, SampleClip],
     run_ffmpeg: Callable[..., Path],
     tmp_path: Path,
     dub_models: NamedModels,
+    networks: Networks,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     source = sample_clips["test_movie"].path
@@ -59,8 +58,8 @@ def test_the_row_of_a_catalogue_has_all_warnings_of_its_title(
     speech = run_ffmpeg(tmp_path / "speech.wav", "-i", source, "-t", "0.5", "-vn")
     row = catalogue_title("one", film, speech)
     row = replace(row, document={**row.document, "language": "fr"})
-    dubber = TitleDubber(dub_models, Artifacts(tmp_path / "work"))
-    dubbed = dubber(row, tmp_path / "out.mp4", DubProgress(lambda: None))
+    link = inline_link(Artifacts(tmp_path / "work"), networks.tools)
+    dubbed = TitleDubber(dub_models)(row, tmp_path / "out.mp4", link)
     for warning in (
         "alpha channel",
         "recognised as en",

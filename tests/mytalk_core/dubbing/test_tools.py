@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from mytalk_core.catalogue.delivery import DubProgress
 from mytalk_core.catalogue.title_dubber import TitleDubber
 from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.samples import SampleClip
@@ -15,7 +14,7 @@ from mytalk_core.dubbing import tools
 from mytalk_core.dubbing.models import DubModels, NamedModels
 from mytalk_core.dubbing.tools import DubTools
 from mytalk_core.speech import recognition
-from tests.catalogue_titles import catalogue_title
+from tests.catalogue_titles import catalogue_title, inline_link
 
 # The renderer of a small film is loaded once, and each of the networks that look and listen.
 NAMES = (
@@ -59,12 +58,12 @@ def test_two_titles_load_each_network_once_and_do_not_change_it(
     clip = sample_clips["jwp_intro"].path
     film = run_ffmpeg(tmp_path / "film.mp4", "-ss", "2", "-i", clip, "-t", "0.9", "-c:a", "aac")
     speech = run_ffmpeg(tmp_path / "speech.wav", "-ss", "3", "-i", clip, "-t", "0.9", "-vn")
-    dubber = TitleDubber(dub_models, Artifacts(tmp_path / "one"))
+    dubber, networks = TitleDubber(dub_models), DubTools(dub_models.here())
     digests = set()
     for title in ("one", "two"):
-        dubber._artifacts = Artifacts(tmp_path / title)
         row = catalogue_title(title, film, speech)
-        dubbed = dubber(row, tmp_path / f"{title}.mp4", DubProgress(lambda: None))
+        link = inline_link(Artifacts(tmp_path / title), networks)
+        dubbed = dubber(row, tmp_path / f"{title}.mp4", link)
         digests.add(hashlib.sha256(dubbed.film.read_bytes()).hexdigest())
     assert loads == dict.fromkeys((*NAMES, "Whisper"), 1)
     assert len(digests) == 1
