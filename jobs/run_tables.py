@@ -13,7 +13,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from mytalk_core.catalogue.estimate import NightEstimate
     from mytalk_core.catalogue.run_status import CatalogueReport, RunStatus
-    from mytalk_core.data.ledger import TitleRecord
+    from mytalk_core.data.run_records import TitleRecord
 
 _COLOURS = {"ok": "green", "failed": "red"}
 

@@ -19,16 +19,9 @@ from mytalk_core.catalogue.night import Limits, NightPlan, plan_night, refused_i
 from mytalk_core.catalogue.planning import NIGHTLY, Choice
 from mytalk_core.catalogue.run_work import run_artifacts
 from mytalk_core.data.lease import Lease, LeaseConfig, held_lease
-from mytalk_core.data.ledger import (
-    LEASE,
-    Ledger,
-    RunEnd,
-    RunEnded,
-    RunStart,
-    TitleRecord,
-    TitleStatus,
-)
+from mytalk_core.data.ledger import LEASE, Ledger
 from mytalk_core.data.retrying import RetryConfig
+from mytalk_core.data.run_records import RunEnd, RunEnded, RunStart, TitleRecord, TitleStatus
 from mytalk_core.data.storage import open_store
 from mytalk_core.errors import ErrorClass, MytalkError
 from mytalk_core.media.process_identity import this_process

@@ -27,7 +27,8 @@ from mytalk_core.catalogue.quality.tables import (
 )
 from mytalk_core.catalogue.quality.title_quality import TitleQuality, title_quality
 from mytalk_core.catalogue.run_status import no_ledger
-from mytalk_core.data.ledger import Ledger, TitleRecord, TitleResults
+from mytalk_core.data.ledger import Ledger, TitleResults
+from mytalk_core.data.run_records import TitleRecord
 from mytalk_core.data.storage import Store
 from mytalk_core.errors import BadInputError, Reason
 from pipelines.beam_runs import LOCAL_ENGINE, BeamEngine, run_pipeline, typed_failures

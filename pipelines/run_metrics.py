@@ -6,7 +6,7 @@ Ray exports them to Prometheus from every node, with the prefix `ray_`, and coun
 
 from ray.util.metrics import Counter, Gauge
 
-from mytalk_core.data.ledger import TitleRecord
+from mytalk_core.data.run_records import TitleRecord
 from mytalk_core.errors import Reason
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from mytalk_core.catalogue.delivery import DubbedTitle, DubLink, deliver, film_folder
 from mytalk_core.catalogue.entries import CatalogueTitle
 from mytalk_core.data.artifacts import Artifacts
-from mytalk_core.data.ledger import Ledger, SegmentRecord, TitleRecord, TitleStatus
+from mytalk_core.data.ledger import Ledger
 from mytalk_core.data.page import report_path
+from mytalk_core.data.run_records import SegmentRecord, TitleRecord, TitleStatus
 from mytalk_core.data.storage import Store
 from mytalk_core.errors import MytalkError, OutputError, Reason
 from mytalk_core.media.output import output_error

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mytalk_core.data.ledger import Ledger, RunStart, TitleRecord, TitleStatus
+from mytalk_core.data.ledger import Ledger
+from mytalk_core.data.run_records import RunStart, TitleRecord, TitleStatus
 from mytalk_core.data.storage import Store
 from mytalk_core.dubbing.title_report.document import write_document
 from mytalk_core.dubbing.title_report.values import TitleReport

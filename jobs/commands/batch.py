@@ -158,7 +158,7 @@ def _dub(
     from mytalk_core.catalogue.reading import QUALITY
     from mytalk_core.catalogue.run_work import run_artifacts, work_address
     from mytalk_core.catalogue.title_dubber import stored_dubber, stored_tools
-    from mytalk_core.data.ledger import RunEnd, TitleStatus
+    from mytalk_core.data.run_records import RunEnd, TitleStatus
     from mytalk_core.data.stored_files import absolute
     from pipelines.dub import Batch, catalogue_run
 

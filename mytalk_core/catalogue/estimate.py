@@ -6,8 +6,9 @@ from pathlib import Path
 
 from mytalk_core.catalogue.night import NightPlan
 from mytalk_core.catalogue.planning import Choice
-from mytalk_core.data.ledger import Ledger, TitleRecord, TitleStatus
+from mytalk_core.data.ledger import Ledger
 from mytalk_core.data.plain_document import read_document
+from mytalk_core.data.run_records import TitleRecord, TitleStatus
 from mytalk_core.errors import BadInputError, Reason
 
 _PRICES = ("cpu_hour", "storage_gb_month")

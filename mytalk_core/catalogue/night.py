@@ -14,8 +14,9 @@ from mytalk_core.catalogue.entries import (
     content_id,
 )
 from mytalk_core.catalogue.planning import NIGHTLY, Choice, ChosenTitle, choose, delivered_films
-from mytalk_core.data.ledger import ROW_MARK, Ledger, RunEnd
+from mytalk_core.data.ledger import Ledger
 from mytalk_core.data.names import short_slug
+from mytalk_core.data.run_records import ROW_MARK, RunEnd
 from mytalk_core.errors import ErrorClass, StorageError
 
 _LONGEST_PART = 60  # characters of an id that is none

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mytalk_core.catalogue.entries import CatalogueTitle
-from mytalk_core.data.ledger import KnownTitle, TitleStatus
+from mytalk_core.data.run_records import KnownTitle, TitleStatus
 from mytalk_core.data.storage import Store
 from mytalk_core.errors import ErrorClass
 

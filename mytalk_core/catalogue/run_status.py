@@ -5,15 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mytalk_core.data.lease import Holder, lease_holder
-from mytalk_core.data.ledger import (
-    LEASE,
-    Ledger,
-    RunEnded,
-    RunStart,
-    TitleRecord,
-    TitleResults,
-    TitleStatus,
-)
+from mytalk_core.data.ledger import LEASE, Ledger, TitleResults
+from mytalk_core.data.run_records import RunEnded, RunStart, TitleRecord, TitleStatus
 from mytalk_core.data.storage import Store
 from mytalk_core.errors import BadInputError, Reason
 

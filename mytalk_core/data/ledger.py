@@ -17,17 +17,24 @@ before the tables: what is gone from the first is in the second.
 import json
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields, replace
-from enum import StrEnum
-from functools import cache
-from typing import Any, TypeVar, get_type_hints
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import cattrs
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from mytalk_core.data.run_records import (
+    ROW_MARK,
+    KnownTitle,
+    RunEnded,
+    RunStart,
+    SegmentRecord,
+    TitleRecord,
+    encoded_record,
+    record_converter,
+)
 from mytalk_core.data.storage import Store
-from mytalk_core.errors import BadInputError, ErrorClass, Reason
+from mytalk_core.data.title_tables import read_table, write_table
+from mytalk_core.errors import BadInputError, Reason
 
 FOLDER = "ledger"
 LEASE = f"{FOLDER}/lease"
@@ -36,123 +43,7 @@ LEASE = f"{FOLDER}/lease"
 _RUNS, _TITLES, _SEGMENTS, _TABLES = (
     f"{FOLDER}/{each}" for each in ("runs", "titles", "segments", "tables")
 )
-ROW_MARK = "@"
-"""In the id of a record: it is that of a row of the list, because its title has no good id."""
-
-_BATCH = 4096  # rows of a table in memory
-
 T = TypeVar("T")
-
-
-class TitleStatus(StrEnum):
-    """How a title ended."""
-
-    OK = "ok"
-    FAILED = "failed"
-
-
-class RunEnd(StrEnum):
-    """Why a run took no further titles."""
-
-    FINISHED = "finished"  # every title was tried
-    DEADLINE = "deadline"
-    BUDGET = "budget"  # processor hours
-    CANCELLED = "cancelled"
-    STOPPED = "stopped"  # by a signal
-    FAILED = "failed"  # by an error of the run itself
-
-
-@dataclass(frozen=True)
-class RunStart:
-    """A run, and what it set out to do."""
-
-    number: int  # grows with every run of a folder
-    started: str  # ISO 8601, UTC, as are all times here
-    who: str  # process and machine
-    catalogue: str  # path or URL without secrets
-    version: str  # of this software
-    titles: int = 0  # rows of the catalogue
-    chosen: int = 0  # titles that are to be dubbed
-    refused: int = 0  # rows that cannot be dubbed
-    finished: int = 0  # titles that earlier runs made, with the same inputs
-    failed_before: int = 0  # titles that failed before and are not tried again
-    unasked: int = 0  # rows that were not asked for
-    token: str = ""  # unique to the run: two may begin in the same second
-
-
-@dataclass(frozen=True)
-class RunEnded:
-    """How a run ended."""
-
-    ended: str
-    why: RunEnd
-    ok: int
-    failed: int
-    left: int  # titles that were chosen and not tried
-    cpu_seconds: float  # of the titles that were tried
-    message: str = ""  # of an error of the run itself
-
-
-@dataclass(frozen=True)
-class TitleRecord:
-    """How a title ended in a run; a row of the tables. Addresses have no secrets."""
-
-    id: str
-    run: int  # later results are of later runs
-    status: TitleStatus
-    where: str  # the row of the catalogue
-    language: str
-    source: str  # address of the film that was dubbed
-    config_id: str  # digest of inputs, configuration and software
-    studio: str = ""  # as the row says
-    show: str = ""  # as the row says
-    reason: Reason | None = None  # of a failed title
-    error_class: ErrorClass | None = None  # of a failed title
-    message: str = ""  # of a failed title
-    warning: str = ""  # to be reviewed although the dub succeeded
-    output: str = ""  # the film, relative to the folder of the results
-    report: str = ""  # likewise
-    source_bytes: int = 0  # of the film that was dubbed
-    film_bytes: int = 0  # of the dubbed film
-    film_seconds: float = 0.0
-    frames: int = 0
-    rendered_frames: int = 0  # with new lips
-    left_alone: str = ""  # other frames by reason, as JSON such as {"no_face": 12}
-    segments: int = 0  # pieces of the film that were drawn in this run
-    seconds: float = 0.0  # elapsed
-    cpu_seconds: float = 0.0
-    machine: str = ""
-    ended: str = ""
-
-    @property
-    def lips_seconds(self) -> float:
-        """Seconds of the film with new lips."""
-        return self.film_seconds * self.rendered_frames / max(self.frames, 1)
-
-
-@dataclass(frozen=True)
-class SegmentRecord:
-    """A piece of a film that was drawn."""
-
-    id: str  # of the title
-    run: int
-    key: str  # of the artifact
-    seconds: float
-    frames: int
-    machine: str
-    ended: str
-
-
-@dataclass(frozen=True)
-class KnownTitle:
-    """What a run needs to know of the last result of a title."""
-
-    run: int
-    config_id: str
-    status: TitleStatus
-    error_class: ErrorClass | None
-    output: str
-    film_bytes: int
 
 
 class Ledger:
@@ -171,12 +62,12 @@ class Ledger:
         while True:
             number += 1
             numbered = replace(start, number=number, token=secrets.token_hex(8))
-            if self.store.create(f"{_RUNS}/{number:08d}.json", _encoded(numbered)):
+            if self.store.create(f"{_RUNS}/{number:08d}.json", encoded_record(numbered)):
                 return numbered
 
     def end(self, run: int, ended: RunEnded) -> None:
         """Record the end of a run."""
-        self.store.create(f"{_RUNS}/{run:08d}.end.json", _encoded(ended))
+        self.store.create(f"{_RUNS}/{run:08d}.end.json", encoded_record(ended))
 
     def cancel(self, run: int, who: str) -> bool:
         """Ask a run to end; return False where that was asked before."""
@@ -203,12 +94,12 @@ class Ledger:
     def add_title(self, record: TitleRecord) -> None:
         """Record how a title ended; the first result of a run stays."""
         name = f"{_TITLES}/{record.run:08d}/{record.id}.json"
-        self.store.create(name, _encoded(record))
+        self.store.create(name, encoded_record(record))
 
     def add_segment(self, record: SegmentRecord) -> None:
         """Record a piece that was drawn; one of the same key stays."""
         name = f"{_SEGMENTS}/{record.run:08d}/{record.id}/{record.key}.json"
-        self.store.create(name, _encoded(record))
+        self.store.create(name, encoded_record(record))
 
     def segments(self, run: int) -> dict[str, int]:
         """Return how many pieces of each title a run has drawn, of those that are not compacted."""
@@ -235,27 +126,13 @@ class Ledger:
         """
         for name in names:
             if name.startswith(f"{_TABLES}/"):
-                yield from self.table_rows(name, None)
+                yield from read_table(self.store, name, None)
             else:
                 yield self.title(name)
 
     def title(self, name: str) -> TitleRecord:
         """Return the result in a file of its own."""
         return self._read(name, TitleRecord)
-
-    def table_rows(self, name: str, columns: list[str] | None) -> Iterator[TitleRecord]:
-        """Yield the results in a table; of the given columns only, all by default."""
-        try:
-            with self.store.open_read(name) as file:
-                for batch in pq.ParquetFile(file).iter_batches(_BATCH, columns=columns):
-                    for row in batch.to_pylist():
-                        yield _record(row)
-        except pa.ArrowException as error:
-            raise BadInputError(
-                f"is not a table of titles: {error}.",
-                reason=Reason.UNREADABLE,
-                where=f"{self.store.url}/{name}",
-            ) from error
 
     def compact(self, run: int) -> None:
         """Write the last result of every title into one table; remove what was read.
@@ -270,9 +147,8 @@ class Ledger:
             return
         number = 1 + max((_table_number(name) for name in found.tables), default=(0, 0))[1]
         table = f"{_TABLES}/{run:08d}-{number:04d}.parquet"
-        with self.store.publish(table) as path, pq.ParquetWriter(path, _schema()) as writer:
-            for rows in _batched(each for each in found.latest() if not _is_passed(each, run)):
-                writer.write_table(pa.Table.from_pylist(rows, _schema()))
+        latest = (each for each in found.latest() if not _is_passed(each, run))
+        write_table(self.store, table, latest)
         for name in (*found.names, *(each for each in found.tables if each != table)):
             self.store.remove(name)
         for name in self._names(f"{_SEGMENTS}/{run:08d}"):
@@ -283,7 +159,7 @@ class Ledger:
 
     def _read(self, name: str, kind: type[T]) -> T:
         try:
-            return _converter().structure(json.loads(self.store.read(name)), kind)
+            return record_converter().structure(json.loads(self.store.read(name)), kind)
         except (ValueError, cattrs.BaseValidationError) as error:
             raise BadInputError(
                 f"is no {kind.__name__} of this version: {error}.",
@@ -342,7 +218,7 @@ class TitleResults:
                 done.add(name)
                 try:
                     yield from (
-                        self.ledger.table_rows(name, columns)
+                        read_table(self.ledger.store, name, columns)
                         if name in tables
                         else [self._one(name)]
                     )
@@ -360,46 +236,10 @@ class TitleResults:
         return self.read[name]
 
 
-_NOTHING = {"where": "", "language": "", "source": ""}  # columns that a reader may leave out
-
-
-def _record(row: dict[str, Any]) -> TitleRecord:
-    values = {name: value for name, value in (_NOTHING | row).items() if value is not None}
-    return _converter().structure(values, TitleRecord)
-
-
 def _is_passed(record: TitleRecord, run: int) -> bool:
     return ROW_MARK in record.id and record.run < run
-
-
-def _batched(records: Iterable[TitleRecord]) -> Iterator[list[dict[str, Any]]]:
-    rows: list[dict[str, Any]] = []
-    for record in records:
-        rows.append(_converter().unstructure(record))
-        if len(rows) == _BATCH:
-            yield rows
-            rows = []
-    yield rows
 
 
 def _table_number(name: str) -> tuple[int, int]:
     run, _, number = name.rpartition("/")[2].removesuffix(".parquet").partition("-")
     return int(run), int(number)
-
-
-def _encoded(value: Any) -> bytes:
-    return (json.dumps(_converter().unstructure(value), indent=1) + "\n").encode()
-
-
-@cache
-def _converter() -> cattrs.Converter:
-    return cattrs.Converter(forbid_extra_keys=False)
-
-
-@cache
-def _schema() -> pa.Schema:
-    kinds = {int: pa.int64(), float: pa.float64()}
-    types = get_type_hints(TitleRecord)
-    return pa.schema(
-        [(each.name, kinds.get(types[each.name], pa.string())) for each in fields(TitleRecord)]
-    )

@@ -20,7 +20,8 @@ from mytalk_core.catalogue.entries import CatalogueTitle, content_id
 from mytalk_core.catalogue.night import plan_night
 from mytalk_core.catalogue.problem_table import ProblemTable
 from mytalk_core.catalogue.reading import CatalogueSource, read_catalogue
-from mytalk_core.data.ledger import Ledger, RunStart, TitleRecord, TitleStatus
+from mytalk_core.data.ledger import Ledger
+from mytalk_core.data.run_records import RunStart, TitleRecord, TitleStatus
 from mytalk_core.data.storage import open_store
 
 _LANGUAGES = ("de", "fr", "es", "it", "pt-BR", "pl", "ja", "ko", "hi")

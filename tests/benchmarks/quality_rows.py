@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from playwright.sync_api import sync_playwright
 from rich.console import Console
 
-from mytalk_core.data.ledger import Ledger, RunStart, TitleRecord
+from mytalk_core.data.ledger import Ledger
+from mytalk_core.data.run_records import RunStart, TitleRecord
 from mytalk_core.data.storage import open_store
 from mytalk_core.dubbing.title_report.document import write_document
 from mytalk_core.errors import Reason

@@ -29,7 +29,8 @@ from rich.console import Console
 
 from mytalk_core.data.curated import CuratedFolder, IndexRow, start, write_index, write_record
 from mytalk_core.data.fetch import local_copy
-from mytalk_core.data.ledger import Ledger, TitleRecord, TitleStatus
+from mytalk_core.data.ledger import Ledger
+from mytalk_core.data.run_records import TitleRecord, TitleStatus
 from mytalk_core.data.shard_index import SampleBytes, copy_samples
 from mytalk_core.data.shards import write_shard
 from mytalk_core.data.storage import open_store

@@ -13,8 +13,9 @@ from jobs.app import run
 from jobs.commands import adapt, align, batch, dub, evaluate
 from mytalk_core.appearance.checkpoint import save_renderer
 from mytalk_core.appearance.renderer import SIZES, Renderer
-from mytalk_core.data.ledger import Ledger, RunStart
+from mytalk_core.data.ledger import Ledger
 from mytalk_core.data.manifest import write_manifest
+from mytalk_core.data.run_records import RunStart
 from mytalk_core.data.storage import open_store
 from mytalk_core.dubbing.models import NamedModels
 from mytalk_core.evaluation.sections import Section

@@ -5,7 +5,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from mytalk_core.data.ledger import Ledger, RunEnd, TitleStatus
+from mytalk_core.data.ledger import Ledger
+from mytalk_core.data.run_records import RunEnd, TitleStatus
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.data.storage import open_store
 from tests.programs import Programs, ended, waited

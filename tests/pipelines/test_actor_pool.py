@@ -10,7 +10,7 @@ import ray
 
 from mytalk_core.catalogue.delivery import DubbedTitle, DubLink
 from mytalk_core.catalogue.entries import CatalogueTitle
-from mytalk_core.data.ledger import TitleStatus
+from mytalk_core.data.run_records import TitleStatus
 from mytalk_core.errors import ErrorClass, ModelError, MytalkError, Reason, StorageError
 from pipelines.actor_pool import ActorPool, PoolConfig, Shape, Task, settle_any
 from pipelines.cluster import machines

@@ -18,8 +18,9 @@ from mytalk_core.catalogue.entries import CatalogueTitle, Entry, RefusedTitle
 from mytalk_core.catalogue.run_status import StatusReader
 from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.lease import LeaseConfig, held_lease
-from mytalk_core.data.ledger import LEASE, Ledger, RunEnd, TitleRecord, TitleStatus
+from mytalk_core.data.ledger import LEASE, Ledger
 from mytalk_core.data.media_file import MediaFile
+from mytalk_core.data.run_records import RunEnd, TitleRecord, TitleStatus
 from mytalk_core.data.storage import open_store
 from mytalk_core.dubbing.inline_runner import InlineRunner
 from mytalk_core.dubbing.making import Effort

@@ -15,14 +15,15 @@ from mytalk_core.catalogue.delivery import DubbedTitle, DubLink
 from mytalk_core.catalogue.entries import CatalogueTitle
 from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.cache import cache_root
-from mytalk_core.data.ledger import TitleStatus
 from mytalk_core.data.portable import FileAddress, local_file_of
+from mytalk_core.data.run_records import TitleStatus
 from mytalk_core.data.storage import open_store
 from mytalk_core.dubbing.inline_runner import InlineRunner
 from mytalk_core.errors import ModelError, Reason
 from pipelines.dub import Batch, BatchConfig, catalogue_run
 from pipelines.stage_needs import CONDUCTOR, MAKER, RunNeeds
 from tests.conftest import LEAN_HEAD
+from tests.programs import waited
 from tests.small_graph import READ, PartRequest, no_tools, run_graph
 
 NEEDS = RunNeeds(replace(CONDUCTOR, memory_bytes=0), replace(MAKER, memory_bytes=0))
@@ -59,8 +60,12 @@ def machines(s3_url: str, tmp_path: Path) -> Iterator[Machines]:
 
 
 def make_tools():
+    """The others wait for the refusal of the sick machine, so that the run does not end before."""
+    refused = cache_root().parent.with_name("refused")
     if cache_root().parent.name == "sick":
+        refused.touch()
         raise ModelError("no weights here.", reason=Reason.MODEL_MISSING)
+    assert waited(refused.exists)
     return no_tools()
 
 

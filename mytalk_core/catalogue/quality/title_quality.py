@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mytalk_core.catalogue.quality.line_measures import LineMeasures, line_measures
-from mytalk_core.data.ledger import TitleRecord, TitleStatus
+from mytalk_core.data.run_records import TitleRecord, TitleStatus
 from mytalk_core.data.storage import Store
 from mytalk_core.dubbing.title_report.document import Document, document_path, parsed_report
 from mytalk_core.errors import BadInputError

@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.appearance.actor_frames import HoldOutConfig, Take, hold_out, hold_out_of_all
 
 
-@settings(deadline=None)
 @given(
     frames=st.sets(st.integers(0, 3000), min_size=2, max_size=300),
     share=st.floats(0.05, 0.4),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.appearance.actor_frames import Take
@@ -20,7 +20,6 @@ from mytalk_core.appearance.face_crops import crop_regions
 from mytalk_core.appearance.renderer import Renderer
 
 
-@settings(deadline=None)
 @given(lengths=st.lists(st.integers(0, 50), min_size=1, max_size=8), count=st.integers(1, 40))
 def test_positions_are_spread_over_all_sequences(lengths: list[int], count: int) -> None:
     if not sum(lengths):

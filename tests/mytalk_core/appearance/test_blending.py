@@ -63,7 +63,7 @@ def test_a_drawing_equal_to_the_film_is_unchanged() -> None:
     assert share[120, 96] == 1
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(10, 85), st.integers(10, 70), st.floats(-90, 90))
 def test_outside_the_mask_nothing_changes(across: int, down: int, angle: float) -> None:
     mask = np.zeros((SIZE, SIZE), np.uint8)

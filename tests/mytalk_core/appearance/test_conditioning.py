@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -89,7 +89,6 @@ def test_the_mask_covers_mouth_and_jaw_at_their_widest_but_no_eyes(
     assert skin.sum() > 1000
 
 
-@settings(deadline=None)
 @given(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1))
 def test_the_flow_follows_the_offset_of_the_points(x: float, y: float) -> None:
     """If every point of the reference has one offset, so has the flow near the points."""
@@ -119,7 +118,6 @@ def test_equal_points_give_zero_flow() -> None:
     assert landmark_flow(points, points, 8, reach=0.1).abs().max() == 0
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 6))
 def test_the_flow_does_not_depend_on_the_order_of_points(seed: int, count: int) -> None:
     random = torch.Generator().manual_seed(seed)

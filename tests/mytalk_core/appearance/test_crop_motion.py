@@ -11,7 +11,7 @@ from mytalk_core.appearance.face_crops import FaceCrops
 CONFIG = CropMotionConfig(landmark_jitter=0.0)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1))
 def test_points_follow_their_pictures(seed: int) -> None:
     """A dot in every crop is found at its moved points, neighbours and outlines."""

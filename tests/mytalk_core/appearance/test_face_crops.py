@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
@@ -41,7 +41,6 @@ crop_sizes = st.integers(16, 200).map(lambda sixth: 6 * sixth)
 sizes = st.integers(1, 16).map(lambda part: 32 * part)
 
 
-@settings(deadline=None)
 @given(crop_sizes)
 def test_the_window_is_whole_pixels_of_the_lower_face(crop_size: int) -> None:
     rows, columns = window_slices(crop_size)
@@ -53,7 +52,6 @@ def test_the_window_is_whole_pixels_of_the_lower_face(crop_size: int) -> None:
     assert (columns.start / crop_size, rows.start / crop_size) == pytest.approx(WINDOW_CORNER)
 
 
-@settings(deadline=None)
 @given(crop_sizes, sizes, st.floats(-0.5, 1.5), st.floats(-0.5, 1.5))
 def test_resampling_preserves_pixel_edges(
     crop_size: int, size: int, across: float, down: float
@@ -253,7 +251,6 @@ def test_the_mask_does_not_depend_on_the_order_of_mouths(
 boxes_seeds = st.integers(0, 2**32 - 1)
 
 
-@settings(deadline=None)
 @given(boxes_seeds, st.integers(1, 6))
 def test_neighbours_are_mapped_into_each_frames_crop(seed: int, count: int) -> None:
     random = np.random.default_rng(seed)

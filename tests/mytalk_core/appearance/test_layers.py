@@ -20,7 +20,6 @@ def test_flow_points_to_the_source_of_pixels() -> None:
     torch.testing.assert_close(warp(picture, torch.zeros_like(flow)), picture)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([4, 8, 16]))
 def test_a_flow_has_the_same_effect_at_any_size(seed: int, factor: int) -> None:
     """Offsets are shares of the side, independent of resolution."""
@@ -76,7 +75,7 @@ def test_the_norm_of_a_flat_map_is_flat(side: int, value: float) -> None:
     assert normed.abs().max() < 0.1
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.sampled_from([(2, 3), (5, 4), (8, 8)]))
 def test_enlarged_convolution_is_equal_with_and_without_gradients(
     seed: int, batch: int, shape: tuple[int, int]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -50,7 +50,6 @@ def some_mouths(random: np.random.Generator, count: int) -> Mouths:
     return mouths(openings.astype(np.float32), turns.astype(np.float32))
 
 
-@settings(deadline=None)
 @given(seeds, st.integers(1, 60), st.integers(2, 60), st.integers(1, 12))
 def test_greedy_choice_serves_every_target(seed: int, target: int, known: int, count: int) -> None:
     """Frames are distinct, and their gain is at least 63 % of that of random choices."""
@@ -75,7 +74,6 @@ def test_rare_targets_are_served() -> None:
     assert openings[serving_frames(mouth_distances(known, known), 1)[0]] == np.float32(0.2)
 
 
-@settings(deadline=None)
 @given(seeds, st.integers(1, 40), st.integers(1, 40))
 def test_only_frames_that_improve_on_served_are_taken(seed: int, target: int, known: int) -> None:
     random = np.random.default_rng(seed)

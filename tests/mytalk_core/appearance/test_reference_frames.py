@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -16,7 +16,6 @@ from mytalk_core.appearance.reference_frames import (
 seeds = st.integers(0, 2**32 - 1)
 
 
-@settings(deadline=None)
 @given(seeds, st.integers(25, 200), st.integers(1, 8))
 def test_openings_are_spread_from_closed_to_open(seed: int, frames: int, count: int) -> None:
     opening = np.random.default_rng(seed).uniform(0, 1, frames).astype(np.float32)
@@ -36,7 +35,6 @@ def test_few_frames_are_chosen_once_each() -> None:
     assert spread_by_opening(np.array([0.5, 0.1], np.float32), 4).tolist() == [1, 0]
 
 
-@settings(deadline=None)
 @given(seeds, st.integers(25, 120), st.integers(1, 6), st.integers(1, 3), st.data())
 def test_training_references_exclude_targets_and_neighbours(
     seed: int, frames: int, count: int, run: int, data: st.DataObject
@@ -110,7 +108,6 @@ def test_a_clip_of_neighbours_gives_its_farthest_frames() -> None:
         assert set(references.tolist()) <= {0, 1, 2}
 
 
-@settings(deadline=None)
 @given(seeds, st.integers(25, 120), st.integers(1, 6))
 def test_alike_references_are_the_nearest_of_random_candidates(
     seed: int, frames: int, count: int

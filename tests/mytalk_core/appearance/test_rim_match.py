@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -29,7 +29,6 @@ def coloured(red: Floats, green: Floats, blue: Floats) -> Floats:
     return np.stack([red, green, blue], axis=-1) * (DEPTH > 0)[..., None]
 
 
-@settings(deadline=None)
 @given(st.tuples(*[st.floats(-30, 30)] * 3))
 def test_an_offset_is_removed_everywhere(offset: tuple[float, float, float]) -> None:
     difference = coloured(*(np.full_like(DEPTH, each) for each in offset))
@@ -38,7 +37,6 @@ def test_an_offset_is_removed_everywhere(offset: tuple[float, float, float]) -> 
     np.testing.assert_allclose(inside, np.broadcast_to(-np.array(offset), inside.shape), atol=0.1)
 
 
-@settings(deadline=None)
 @given(st.floats(-0.15, 0.15), st.floats(-0.15, 0.15))
 def test_a_gradient_of_light_is_removed(across: float, down: float) -> None:
     """A harmonic function is recovered from its values at the edge."""

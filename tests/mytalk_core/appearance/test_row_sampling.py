@@ -22,7 +22,7 @@ def sampled(picture: Tensor, flow: Tensor) -> Tensor:
     return grid_sample(picture[None], grid, padding_mode="border", align_corners=False)[0]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 4), st.floats(0, 1.5))
 def test_row_sums_equal_sampling_and_weighting(
     seed: int, frames: int, count: int, reach: float
@@ -71,7 +71,7 @@ def test_results_are_equal_with_and_without_gradients(people: int, frames: int, 
     torch.testing.assert_close(quick, slow, atol=1e-5, rtol=1e-4)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from([(16, 8), (96, 12), (96, 40), (128, 8)]),

@@ -10,7 +10,8 @@ from mytalk_core.catalogue.entries import Entry, RefusedTitle, UnaskedTitle, con
 from mytalk_core.catalogue.estimate import Prices, estimate_night, read_prices
 from mytalk_core.catalogue.night import Limits, NightPlan, plan_night, refused_id
 from mytalk_core.catalogue.planning import NIGHTLY, Choice
-from mytalk_core.data.ledger import Ledger, RunEnd, TitleRecord, TitleStatus
+from mytalk_core.data.ledger import Ledger
+from mytalk_core.data.run_records import RunEnd, TitleRecord, TitleStatus
 from mytalk_core.data.storage import open_store
 from mytalk_core.dubbing.title_problems import TitleProblem
 from mytalk_core.errors import BadInputError, ErrorClass, Reason, StorageError

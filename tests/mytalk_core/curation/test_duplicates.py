@@ -73,7 +73,6 @@ def test_an_unmeasured_face_ranks_below_a_small_one() -> None:
     assert exact_copies(table)[0]["kept"].to_pylist() == ["k1"]
 
 
-@settings(deadline=None)
 @given(st.permutations(range(12)), st.lists(st.integers(0, 3), min_size=12, max_size=12))
 def test_the_choice_does_not_depend_on_the_order(order: list[int], contents: list[int]) -> None:
     table = sketches(
@@ -83,7 +82,6 @@ def test_the_choice_does_not_depend_on_the_order(order: list[int], contents: lis
     assert exact_copies(table.take(pa.array(order)))[0].sort_by("row") == copies
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 255), max_size=15),
     st.lists(st.integers(0, 127), max_size=CONFIG.max_picture_bits),
@@ -134,7 +132,7 @@ def test_common_bands_are_counted_over_all_arrays() -> None:
     assert common_bands([], CONFIG).tolist() == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sets(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=12), st.randoms())
 def test_one_clip_of_each_connected_component_is_kept(
     links: set[Pair], random: np.random.RandomState

@@ -57,7 +57,6 @@ def test_people_of_a_title_are_separated() -> None:
     assert [person[row] for row in range(6)] == [0, 1, 0, 2, 3, 3]
 
 
-@settings(deadline=None)
 @given(st.permutations(range(6)))
 def test_the_order_of_clips_does_not_matter(order: list[int]) -> None:
     people, members = people_of_titles(TWO_TITLES, CONFIG)
@@ -104,7 +103,7 @@ def connected(pairs: NDArray[np.int64], count: int) -> list[int]:
     return label
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 12), st.integers(1, 12), st.integers(0, 2**32))
 def test_few_links_give_the_components_of_all_close_pairs(
     some: int, others: int, seed: int

@@ -4,7 +4,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.curation.decisions import CurateConfig, steps
@@ -116,7 +116,6 @@ def test_the_table_has_lines_for_each_source() -> None:
     assert lines[0]["left_hours"] == 1.5
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(ROWS), max_size=20), st.integers(0, 20))
 def test_the_sums_of_parts_equal_those_of_all_rows(rows: list[dict[str, Any]], cut: int) -> None:
     parts = pa.concat_tables([tallied(rows[cut:]), tallied(rows[:cut])])

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.curation.packing import PackingConfig, shard_count, shards_of_clips, shuffle_place
@@ -21,7 +21,6 @@ def counted(blocks: list[int], limits: PackingConfig, parts: int = 1) -> int:
     return shard_count(lambda: arrays, limits)
 
 
-@settings(deadline=None)
 @given(sizes, st.integers(1, 40), st.integers(40, 400))
 def test_no_shard_exceeds_either_limit(blocks: list[int], clips: int, limit: int) -> None:
     shards = counted(blocks, config(clips, limit))
@@ -32,13 +31,11 @@ def test_no_shard_exceeds_either_limit(blocks: list[int], clips: int, limit: int
     assert shards <= len(blocks)
 
 
-@settings(deadline=None)
 @given(sizes, st.integers(1, 5))
 def test_the_number_of_shards_does_not_depend_on_the_parts(blocks: list[int], parts: int) -> None:
     assert counted(blocks, config(7, 60), parts) == counted(blocks, config(7, 60))
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 30), max_size=12), st.integers(1, 20))
 def test_speakers_are_spread_and_shards_are_even(clips_of: list[int], clips: int) -> None:
     speakers = [speaker for speaker, count in enumerate(clips_of) for _ in range(count)]

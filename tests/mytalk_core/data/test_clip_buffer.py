@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.data.clip_buffer import BufferConfig, ClipBuffer
@@ -95,7 +95,6 @@ def test_a_clip_is_replaced_after_so_many_draws(index: ClipIndex) -> None:
         assert kept == [False] * replaced + [True] * (5 - replaced)  # the oldest goes first
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 120), st.integers(1, 24), st.integers(1, 5), st.integers(1, 3), st.integers(0, 9)
 )
@@ -123,7 +122,6 @@ def test_draws_do_not_depend_on_the_timing_of_threads(index: ClipIndex) -> None:
     )
 
 
-@settings(deadline=None)
 @given(st.integers(1, 8))
 def test_all_clips_are_split_evenly_over_processes(index: ClipIndex, world: int) -> None:
     parts = [

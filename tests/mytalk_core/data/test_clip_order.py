@@ -4,7 +4,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.data.clip_order import ClipOrder, ClipShare, epoch_order
@@ -19,7 +19,6 @@ sets = st.lists(st.integers(1, 9), min_size=1, max_size=6).map(lambda sizes: sha
 seeds = st.integers(0, 2**32)
 
 
-@settings(deadline=None)
 @given(sets, seeds, st.integers(0, 50), st.integers(1, 7), st.integers(1, 40))
 def test_processes_together_read_every_clip_once_an_epoch(shard, seed, epoch, world, reach):
     shares = [ClipShare(seed, rank, world) for rank in range(world)]
@@ -30,7 +29,6 @@ def test_processes_together_read_every_clip_once_an_epoch(shard, seed, epoch, wo
     assert sizes == [len(ClipOrder(shard, share, reach)) for share in shares]
 
 
-@settings(deadline=None)
 @given(sets, seeds, st.integers(1, 40))
 def test_a_clip_moves_by_fewer_positions_than_the_reach(shard, seed, reach):
     still = epoch_order(shard, ClipShare(seed), 0, reach=1).tolist()
@@ -53,7 +51,6 @@ def test_epochs_seeds_and_neighbours_differ():
     assert (steps == 1).mean() < 0.2  # neighbours in a shard are no longer neighbours
 
 
-@settings(deadline=None)
 @given(sets, seeds, st.integers(1, 3), st.integers(0, 60))
 def test_the_sequence_can_start_at_any_position(shard, seed, world, position):
     order = ClipOrder(shard, ClipShare(seed, 0, world), reach=4)

@@ -63,7 +63,7 @@ def test_the_curve_follows_mouth_and_sound(sample: ClipSample) -> None:
     assert opening[:, 1].min() >= 0 and opening[:, 1].max() <= CURVE_HEIGHT
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.integers(1, 20))
 def test_clips_of_any_length_have_a_strip(frames: int) -> None:
     shown = strip(speaking_clip("bo", 1, frames))

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from mytalk_core.data.ledger import (
-    Ledger,
+from mytalk_core.data.ledger import Ledger
+from mytalk_core.data.run_records import (
     RunEnd,
     RunEnded,
     RunStart,
@@ -234,7 +234,6 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
 RESULTS = st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.booleans()), max_size=8)
 
 
-@settings(deadline=None)
 @given(RESULTS)
 def test_any_nights_give_the_last_result_of_each_title(
     tmp_path_factory: pytest.TempPathFactory, results: list[tuple[str, bool, bool]]

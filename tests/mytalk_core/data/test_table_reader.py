@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.data.list_columns import Columns
@@ -186,7 +186,6 @@ def test_lists_are_read_from_object_stores(s3_url: str) -> None:
         list(read_rows(f"{s3_url}/lists/none.csv", COLUMNS))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=400), st.sampled_from(["csv", "tsv", "jsonl", "parquet"]))
 def test_any_bytes_give_rows_or_a_bad_input_error(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, ending: str
@@ -204,7 +203,6 @@ def test_any_bytes_give_rows_or_a_bad_input_error(
         "".join(row.values.values()).encode()
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -59,7 +59,7 @@ def depth(box: Array) -> Array:
     return result
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(boxes(), st.sampled_from([8, 10]))
 def test_outside_the_mask_no_sample_changes(box: Array, bits: int) -> None:
     film = noisy(PlaneLayout(bits=bits))

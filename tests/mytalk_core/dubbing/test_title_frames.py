@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -24,7 +24,6 @@ FRAMES = 40
 RUNS = ((3, 20), (24, 38))
 
 
-@settings(deadline=None)
 @given(data=st.data(), count=st.integers(1, 60))
 def test_pairs_are_usable_frames_of_their_tracks_and_do_not_overlap(
     data: st.DataObject, count: int

@@ -35,7 +35,6 @@ def random_rotations(random: np.random.Generator, count: int, size: int) -> NDAr
     return rotation
 
 
-@settings(deadline=None)
 @given(seeds, st.sampled_from([2, 3]), st.floats(0.1, 500))
 def test_a_similarity_is_recovered(seed: int, size: int, zoom: float) -> None:
     random = np.random.default_rng(seed)
@@ -60,7 +59,6 @@ def test_a_mirror_image_is_fitted_by_a_rotation_not_a_reflection() -> None:
     np.testing.assert_allclose(shift[0], 0, atol=1e-5)
 
 
-@settings(deadline=None)
 @given(seeds)
 def test_noise_is_fitted_with_the_least_error(seed: int) -> None:
     """No similarity nearby has a smaller error on noisy points."""
@@ -80,7 +78,6 @@ def test_noise_is_fitted_with_the_least_error(seed: int) -> None:
     assert error(np.vstack([tilt, [0, 0, 1]]) @ rotation, scale, shift) > best * (1 - 1e-6)
 
 
-@settings(deadline=None)
 @given(seeds)
 def test_pixels_are_the_inverse_of_shape(seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -105,7 +102,7 @@ def test_the_aligned_face_has_level_eyes_one_unit_apart(talking_face: Callable[.
     assert lower[2] == pytest.approx(upper[2], abs=1e-4)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seeds, st.floats(10, 400))
 def test_the_aligned_face_does_not_depend_on_poses(
     face_shape: Shape, seed: int, unit: float

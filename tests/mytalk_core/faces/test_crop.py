@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -39,7 +39,6 @@ def boxes(draw: st.DrawFn) -> Array:
     return np.array([[cos, -sin], [sin, cos], shift], np.float32)
 
 
-@settings(deadline=None)
 @given(boxes(), st.integers(0, 2**32 - 1))
 def test_the_inverse_box_restores_points(box: Array, seed: int) -> None:
     points = np.random.default_rng(seed).uniform(-100, 2000, (1, 8, 2)).astype(np.float32)
@@ -182,7 +181,6 @@ def test_crop_sizes_are_multiples_of_48_within_bounds(inter_ocular: float) -> No
 FRAME = np.random.default_rng(3).integers(0, 256, (151, 203, 3), np.uint8)
 
 
-@settings(deadline=None)
 @given(boxes())
 def test_a_crop_of_the_region_equals_that_of_the_whole_frame(box: Array) -> None:
     region = place(box, 48, 203, 151)

@@ -64,7 +64,7 @@ def test_sharpness_is_robust_to_a_few_blurred_frames(crops: Crops) -> None:
     assert sharpness(mixed) == pytest.approx(frame_sharpness(crops[15]), rel=0.1)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.floats(1e-4, 0.05), st.integers(0, 100))
 def test_the_jitter_of_a_still_face_is_the_deviation_of_its_noise(sigma: float, seed: int) -> None:
     random = np.random.default_rng(seed)

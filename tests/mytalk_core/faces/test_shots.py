@@ -39,7 +39,7 @@ def scene(seed: int, frames: int) -> list[Picture]:
     ]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.integers(3, 30), min_size=1, max_size=5), st.integers(0, 1000))
 def test_hard_cuts_are_found_to_the_frame(lengths: list[int], seed: int) -> None:
     film = [

@@ -5,7 +5,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.faces.crop import apply_box, cut_crop
@@ -44,7 +44,6 @@ def test_square_pixels_are_not_converted() -> None:
     assert stored_boxes(boxes, Fraction(1)) is boxes
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(ASPECTS),
     st.floats(0.5, 3),

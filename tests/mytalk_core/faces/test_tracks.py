@@ -141,7 +141,7 @@ def test_nobody_gives_no_track() -> None:
 presence = st.lists(st.sets(st.sampled_from("abc")), min_size=1, max_size=25)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(presence, st.sets(st.integers(1, 24)))
 def test_every_face_is_in_exactly_one_track(people: list[set[str]], cuts: set[int]) -> None:
     places = {"a": (0.0, 0.0), "b": (300.0, 0.0), "c": (600.0, 50.0)}

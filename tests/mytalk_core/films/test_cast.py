@@ -152,7 +152,7 @@ def test_a_film_without_faces_has_no_members(tmp_path: Path) -> None:
     assert make_cast(faces, TrackEmbeddings((), np.zeros((0, 128), np.float32))).members == ()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_every_track_is_in_one_member_and_none_shares_frames(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

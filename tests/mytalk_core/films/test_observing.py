@@ -114,7 +114,7 @@ def random_faces(count: int, seed: int) -> dict[int, list[NDArray[np.float32]]]:
 scenes = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 3)), min_size=1, max_size=6)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(scenes, st.lists(st.integers(1, 200), max_size=4, unique=True), st.integers(0, 2**30))
 def test_ranges_change_nothing(parts: list[tuple[int, int]], borders: list[int], seed: int) -> None:
     """Also where a border is within a flash, in a piece, or after the film's end."""
@@ -132,7 +132,7 @@ def test_ranges_change_nothing(parts: list[tuple[int, int]], borders: list[int],
         np.testing.assert_array_equal(mine.landmarks, other.landmarks)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(scenes, st.integers(0, 2**30))
 def test_every_frame_and_track_is_in_one_shot(parts: list[tuple[int, int]], seed: int) -> None:
     """Also where short scenes are flashes, at whose end the first picture returns."""

@@ -24,7 +24,7 @@ def few_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=3), min_size=1, max_size=8))
 def test_every_array_is_read_as_it_was_written(
     tmp_path_factory: pytest.TempPathFactory, lengths: list[list[int]]
@@ -59,7 +59,7 @@ def test_a_new_array_replaces_an_old_one_that_is_still_mapped(tmp_path: Path) ->
     assert (mapped[-1], len(new)) == (9999, 3)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 20))
 def test_rows_are_read_in_the_order_in_which_they_were_added(
     tmp_path_factory: pytest.TempPathFactory, count: int

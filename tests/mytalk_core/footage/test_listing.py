@@ -8,7 +8,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.data.names import printable
@@ -61,7 +61,6 @@ def test_names_do_not_depend_on_the_mount_point(tmp_path):
     assert found[0] == found[1]
 
 
-@settings(deadline=None)  # writes files
 @given(
     st.lists(
         st.tuples(

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.media.colour import ColourTags
@@ -73,7 +73,6 @@ def regions(draw: st.DrawFn) -> tuple[Planes, tuple[int, int, int, int]]:
     return planes, (left, top, right, bottom)
 
 
-@settings(deadline=None)
 @given(regions(), st.integers(0, 1000))
 def test_writing_back_an_unchanged_region_changes_no_sample(
     region: tuple[Planes, tuple[int, int, int, int]], seed: int
@@ -86,7 +85,6 @@ def test_writing_back_an_unchanged_region_changes_no_sample(
     assert equal(with_region(planes, rgb, share, left, top), planes)
 
 
-@settings(deadline=None)
 @given(pictures())
 def test_a_replaced_picture_leaves_no_trace(films: tuple[Planes, Planes]) -> None:
     old, new = films
@@ -95,7 +93,6 @@ def test_a_replaced_picture_leaves_no_trace(films: tuple[Planes, Planes]) -> Non
     assert equal(with_region(old, region_rgb(new, *whole), share, 0, 0), new)
 
 
-@settings(deadline=None)
 @given(regions(), st.integers(0, 1000))
 def test_a_region_of_another_picture_has_its_luma(
     region: tuple[Planes, tuple[int, int, int, int]], seed: int
@@ -109,7 +106,6 @@ def test_a_region_of_another_picture_has_its_luma(
     assert np.array_equal(mixed.y, expected)
 
 
-@settings(deadline=None)
 @given(regions(), st.integers(0, 1000), st.floats(0, 1))
 def test_samples_with_share_zero_are_unchanged(
     region: tuple[Planes, tuple[int, int, int, int]], seed: int, part: float
@@ -130,7 +126,6 @@ def test_samples_with_share_zero_are_unchanged(
         assert np.array_equal(was, now)  # the input arrays are not modified
 
 
-@settings(deadline=None)
 @given(regions())
 def test_a_part_has_the_values_of_the_whole(
     region: tuple[Planes, tuple[int, int, int, int]],
@@ -210,7 +205,6 @@ def test_values_are_clipped_to_the_bit_depth() -> None:
     assert (dark.y == 0).all()
 
 
-@settings(deadline=None)
 @given(regions(), st.sampled_from(["y", "u", "v"]), st.integers(0, 1000))
 def test_a_change_outside_the_mask_is_measured(
     region: tuple[Planes, tuple[int, int, int, int]], name: str, seed: int

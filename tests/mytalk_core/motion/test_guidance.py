@@ -69,7 +69,7 @@ def test_other_strengths_take_one_pass_of_twice_the_batch(
     assert counted.batches == [4]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(strength=st.floats(0, 3))
 @torch.inference_mode()
 def test_the_effect_of_speech_is_multiplied(

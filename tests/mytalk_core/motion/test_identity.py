@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.motion.identity import IdentityConfig, IdentityExtractor, identity_loss
@@ -23,7 +23,6 @@ def test_outputs_have_the_configured_shapes_and_unit_length(extractor: IdentityE
     torch.testing.assert_close(vector.norm(dim=-1), torch.ones(2))
 
 
-@settings(deadline=None)
 @given(st.permutations(range(6)))
 def test_the_order_of_frames_has_no_effect(extractor: IdentityExtractor, order: list[int]) -> None:
     frames = torch.randn(2, 6, 12, generator=torch.Generator().manual_seed(0))

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.motion.loss_weighting import LossWeighting, loss_weight
@@ -21,7 +21,6 @@ def test_the_mean_over_all_times_is_one(weighting: LossWeighting) -> None:
 
 
 @pytest.mark.parametrize("weighting", ALL)
-@settings(deadline=None)
 @given(one=st.floats(0, 1), other=st.floats(0, 1))
 def test_weights_do_not_increase_with_noise(
     weighting: LossWeighting, one: float, other: float

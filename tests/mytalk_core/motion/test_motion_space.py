@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.motion.motion_space import MotionSpace, MotionSpaceConfig
@@ -25,7 +25,6 @@ def test_components_are_the_directions_of_largest_variance() -> None:
     np.testing.assert_allclose(np.abs(space.basis.numpy() @ DIRECTIONS.T), np.eye(4), atol=1e-4)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_decode_inverts_encode_in_the_fitted_subspace(seed: int) -> None:
     random = np.random.default_rng(seed)

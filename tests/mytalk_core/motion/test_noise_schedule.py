@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.motion.noise_schedule import add_noise, signal_share, signal_to_noise
@@ -32,14 +32,12 @@ def test_the_share_follows_the_cosine_of_the_paper() -> None:
         assert share(time).item() == pytest.approx(raw(time) / raw(0), rel=1e-4)
 
 
-@settings(deadline=None)
 @given(times, times)
 def test_the_share_decreases_with_time(one: float, other: float) -> None:
     early, late = sorted((one, other))
     assert share(early) >= share(late)
 
 
-@settings(deadline=None)
 @given(times, st.floats(0.1, 3))
 def test_noised_data_have_the_expected_variance(time: float, deviation: float) -> None:
     draws = torch.Generator().manual_seed(0)

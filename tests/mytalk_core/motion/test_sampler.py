@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mytalk_core.motion.noise_schedule import add_noise, signal_share
@@ -20,7 +20,6 @@ def share(time: float) -> torch.Tensor:
     return signal_share(torch.tensor(time), OFFSET)
 
 
-@settings(deadline=None)
 @given(times, times)
 def test_a_step_with_the_true_data_stays_on_the_forward_process(now: float, to: float) -> None:
     """x_t becomes x_s of the same noise."""
@@ -52,7 +51,6 @@ def test_predictions_linear_in_lambda_are_extrapolated_to_the_middle_of_the_step
 
 
 @solvers
-@settings(deadline=None)
 @given(steps=st.integers(1, 20), temperature=st.floats(0, 1))
 def test_sampling_with_an_oracle_returns_the_truth(
     solver: Solver, steps: int, temperature: float

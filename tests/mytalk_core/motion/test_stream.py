@@ -65,7 +65,7 @@ def whole(model: SpeechToMotion) -> Array:
     return np.concatenate(list(generate_motion(model, *inputs(model), face(model), seed=3)))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(sizes=st.lists(st.integers(0, 90), max_size=12))
 def test_motion_does_not_depend_on_the_pieces_to_the_bit(
     model: SpeechToMotion, whole: Array, sizes: list[int]
@@ -149,7 +149,7 @@ class Loudness(SpeechEncoder):
         return (loud * self.weights).astype(np.float16)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(sizes=st.lists(st.integers(0, 3 * RATE), max_size=6), rest=st.integers(1, 2 * RATE))
 def test_motion_of_audio_does_not_depend_on_its_blocks(
     model: SpeechToMotion, sizes: list[int], rest: int

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -44,7 +44,6 @@ def in_blocks(audio: NDArray[np.float32], sizes: list[int]) -> list[NDArray[np.f
     return np.split(audio, np.cumsum(sizes).clip(0, len(audio)))
 
 
-@settings(deadline=None)
 @given(
     st.floats(0, 20), st.lists(st.integers(0, 6 * RATE), max_size=12), st.sampled_from([1, 2, 5])
 )
@@ -58,7 +57,6 @@ def test_windows_do_not_depend_on_blocks(seconds: float, sizes: list[int], core:
         np.testing.assert_array_equal(np.concatenate(pieces), rows)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 20 * RATE), st.sampled_from([1, 2, 8]))
 def test_there_is_one_row_per_20_ms(samples: int, core: int) -> None:
     encoder = WindowLog(WindowConfig(core_seconds=core, margin_seconds=1))

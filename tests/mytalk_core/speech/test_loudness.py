@@ -66,7 +66,6 @@ def test_beyond_the_end_is_silence() -> None:
     np.testing.assert_allclose(level, [0, -3.0103, -80, -80], atol=1e-3)
 
 
-@settings(deadline=None)
 @given(st.integers(-10, 10), st.integers(0, 2**32 - 1))
 def test_a_known_lag_is_found_and_late_sound_is_positive(lag: int, seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -93,7 +92,7 @@ def spoken(seed: int, frames: int, late: int, noise: float) -> tuple[np.ndarray,
     return opening.astype(np.float32), (6 * loudness - 30).astype(np.float32)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(-10, 10), st.integers(0, 2**32 - 1))
 def test_a_clear_offset_of_a_long_source_is_corrected(late: int, seed: int) -> None:
     clips = [spoken(seed + number, 100, late, noise=0.2) for number in range(8)]

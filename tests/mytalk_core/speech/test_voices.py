@@ -25,7 +25,7 @@ def clicks(*seconds: float) -> NDArray[np.float32]:
     return sound
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(1, 40_000))
 def test_output_is_finite_in_range_and_of_the_expected_length(seed, samples):
     random = np.random.default_rng(seed)

@@ -20,7 +20,7 @@ def film(seed: int, late: int, count: int = 70) -> tuple[np.ndarray, np.ndarray]
     return all_windows[20 : 20 + count], all_windows[20 - late : 20 - late + count]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(-10, 10), st.integers(1, 70), st.integers(0, 2**32 - 1))
 def test_matching_windows_are_within_one_frame_of_the_offset(late, length, seed):
     lips, sound = film(seed, late)
