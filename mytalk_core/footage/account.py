@@ -4,10 +4,13 @@ A unit's record holds rows of segments and clips. When all segments of a source 
 are reduced to one row of the source.
 """
 
+from __future__ import annotations
+
 import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,12 +18,14 @@ from mytalk_core.data.manifest import Kind, ManifestRow, Status
 from mytalk_core.data.names import printable
 from mytalk_core.data.shard_set import ShardPlace
 from mytalk_core.errors import MytalkError, Reason
-from mytalk_core.footage.clips import Clip
 from mytalk_core.footage.listing import Source
 from mytalk_core.footage.stages import Stage
-from mytalk_core.footage.track_parts import DroppedTrack
 from mytalk_core.footage.units import Segment
 from mytalk_core.media.clock import MOTION_FPS, format_rate
+
+if TYPE_CHECKING:  # import libraries that a process without media does not need
+    from mytalk_core.footage.clips import Clip
+    from mytalk_core.footage.track_parts import DroppedTrack
 
 # Reasons for which intact footage is filtered rather than failed.
 _FILTERS = frozenset(

@@ -1,8 +1,11 @@
 """Work on untrusted media: probe sources, and turn a unit's segments into shards.
 
 These functions run inside an `IsolatedProcess` and open local files only. Items that killed earlier
-processes are passed to them and not opened again.
+processes are passed to them and not opened again. The parent of such a process imports this module,
+too, but extracts no clips.
 """
+
+from __future__ import annotations
 
 import hashlib
 import json
@@ -12,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mytalk_core.data.manifest import ManifestRow, Status
 from mytalk_core.data.model_store import located
@@ -41,7 +44,6 @@ from mytalk_core.footage.account import (
     probed_row,
     segment_row,
 )
-from mytalk_core.footage.clips import Clip, extract_clips
 from mytalk_core.footage.footage_models import FootageModels
 from mytalk_core.footage.isolated import Send
 from mytalk_core.footage.listing import Source
@@ -57,6 +59,9 @@ from mytalk_core.media.output import output_error
 from mytalk_core.media.probe import probe_audio, probe_video
 from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY, SpeechEncoder
 from mytalk_core.sync.expert_file import Purpose, expert_path
+
+if TYPE_CHECKING:
+    from mytalk_core.footage.clips import Clip
 
 # The item in progress while models are loaded.
 _LOADING = "models"
@@ -93,7 +98,7 @@ class WorkModels:
     face_embedding: Path | str | None  # dlib's ResNet; None where every speaker is known
     versions: tuple[tuple[str, str], ...]  # name and version of each
 
-    def here(self) -> "WorkModels":
+    def here(self) -> WorkModels:
         """Return the models as paths of this machine; those of the store are pulled.
 
         Raises:
@@ -244,15 +249,17 @@ def _read_segment(
     models: FootageModels,
     lost: Lost,
     log: StageLog,
-) -> "list[_Found]":
+) -> list[_Found]:
     """Extract and encode the clips of a segment."""
+    from mytalk_core.footage import clips  # not in the parent: its imports take half a second
+
     log.current = Stage.SHOTS
     path = _local(fetched[segment.source.title])
     if (death := lost.get(segment_name(segment))) is not None:
         raise error_from_json(death)
     versions = _versions(extraction.models)
-    clips = extract_clips(segment, path, models, extraction.config.footage, versions, log)
-    return _encoded(clips, segment.source, extraction.config_id, log)
+    found = clips.extract_clips(segment, path, models, extraction.config.footage, versions, log)
+    return _encoded(found, segment.source, extraction.config_id, log)
 
 
 @dataclass(frozen=True)
@@ -273,13 +280,13 @@ def _encoded(
     """
     found = []
     for each in clips:
-        if isinstance(each, Clip):
-            with log.timed(Stage.SHARD):
-                members = encode_sample(each.sample)
-                row = clip_row(each, source, content_hash(members), config_id)
-            found.append(_Found(row, members))
-        else:
+        if isinstance(each, DroppedTrack):
             found.append(_Found(dropped_row(each, source, config_id), None))
+            continue
+        with log.timed(Stage.SHARD):
+            members = encode_sample(each.sample)
+            row = clip_row(each, source, content_hash(members), config_id)
+        found.append(_Found(row, members))
     return found
 
 

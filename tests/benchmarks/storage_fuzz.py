@@ -35,7 +35,7 @@ from mytalk_core.data.shard_index import SampleBytes, copy_samples
 from mytalk_core.data.shards import write_shard
 from mytalk_core.data.storage import open_store
 from mytalk_core.errors import MytalkError
-from mytalk_core.footage import unit_work
+from mytalk_core.footage import clips, unit_work
 from mytalk_core.media.limits import MediaLimits
 from tests.storage_faults import Faults, local, s3
 from tests.stored_runs import film_of, stored_run, two_clips
@@ -191,7 +191,7 @@ def main() -> int:
             ),
         ]
         with (
-            patch.object(unit_work, "extract_clips", two_clips),
+            patch.object(clips, "extract_clips", two_clips),
             patch.object(unit_work, "_load", lambda *_: None),
         ):
             for writer in writers:

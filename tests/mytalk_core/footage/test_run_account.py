@@ -13,7 +13,7 @@ import pytest
 from mytalk_core.data.manifest import Status
 from mytalk_core.data.storage import Store
 from mytalk_core.errors import ErrorClass, MytalkError, OutputError, Reason, StorageError
-from mytalk_core.footage import unit_work, worker
+from mytalk_core.footage import clips, unit_work, worker
 from mytalk_core.footage.clips import Clip
 from mytalk_core.footage.units import Segment
 from mytalk_core.footage.unnamed import NamedShards
@@ -34,7 +34,7 @@ def film(tmp_path, run_ffmpeg) -> Callable[[str, float], Path]:
 
 @pytest.fixture(params=["local", "s3"])
 def run(request, monkeypatch, tmp_path) -> Run:
-    monkeypatch.setattr(unit_work, "extract_clips", two_clips)
+    monkeypatch.setattr(clips, "extract_clips", two_clips)
     monkeypatch.setattr(unit_work, "_load", lambda *_: None)
     monkeypatch.setenv("MYTALK_RETRY_SECONDS", "0.001")
     out = str(tmp_path / "out")
@@ -83,7 +83,7 @@ def test_files_of_the_user_are_kept(run, film) -> None:
 def test_a_retry_repeats_the_segments_that_failed(monkeypatch, run, film) -> None:
     film("a.mp4")
     film("b.mp4", 4.0)
-    made, calls = unit_work.extract_clips, []
+    made, calls = clips.extract_clips, []
 
     def flaky(segment: Segment, *arguments: Any) -> Iterator[Clip]:
         calls.append((segment.source.title[:7], segment.number))
@@ -91,7 +91,7 @@ def test_a_retry_repeats_the_segments_that_failed(monkeypatch, run, film) -> Non
         if calls[-1] == ("films_b", 1) and len(calls) < 5:
             raise StorageError("went away", reason=Reason.STORAGE_ERROR)
 
-    monkeypatch.setattr(unit_work, "extract_clips", flaky)
+    monkeypatch.setattr(clips, "extract_clips", flaky)
     assert run() == {"failed": 1, "ok": 1}
     assert run.check() == {"films_a": 2, "films_b": 2}
     assert run() == {"failed": 1, "ok": 1}

@@ -14,7 +14,7 @@ from mytalk_core.data.shard_set import ShardBounds, ShardSet
 from mytalk_core.data.storage import Store, open_store
 from mytalk_core.errors import ErrorClass, MytalkError, OutputError, Reason
 from mytalk_core.faces.landmarker import MeshLandmarker
-from mytalk_core.footage import unit_work
+from mytalk_core.footage import clips, unit_work
 from mytalk_core.footage.clips import Clip, extract_clips
 from mytalk_core.footage.footage_models import FootageModels
 from mytalk_core.footage.listing import Source
@@ -77,7 +77,7 @@ def work(monkeypatch, tmp_path, clip) -> Iterator[Callable[[Store], Work]]:
             yield replace(clip, sample=replace(clip.sample, meta=meta))
 
     members = unit_work.encode_sample(clip.sample)
-    monkeypatch.setattr(unit_work, "extract_clips", made)
+    monkeypatch.setattr(clips, "extract_clips", made)
     monkeypatch.setattr(unit_work, "encode_sample", lambda sample: members)
     monkeypatch.setattr(unit_work, "_load", lambda *_: None)
     monkeypatch.setenv("MYTALK_RETRY_SECONDS", "0.001")
@@ -131,16 +131,16 @@ def test_any_failed_call_to_an_object_store_ends_the_unit(work, tmp_path) -> Non
 
 
 def test_a_segment_that_fails_half_way_leaves_no_clip(monkeypatch, work, tmp_path) -> None:
-    made = unit_work.extract_clips
+    made = clips.extract_clips
 
     def breaking(segment: Segment, *arguments: object) -> Iterator[Clip]:
-        clips = made(segment, *arguments)
-        yield next(clips)
+        found = made(segment, *arguments)
+        yield next(found)
         if segment.number == 1:
             raise OSError(errno.EINVAL, "a broken file")
-        yield from clips
+        yield from found
 
-    monkeypatch.setattr(unit_work, "extract_clips", breaking)
+    monkeypatch.setattr(clips, "extract_clips", breaking)
     tried = work(open_store(tmp_path))
     tried.extract()
     rows = Records(tried.store).read_unit(UNIT.name)
@@ -151,7 +151,7 @@ def test_a_full_disk_is_not_blamed_on_a_segment(monkeypatch, work, tmp_path) -> 
     def full(*_: object) -> Iterator[Clip]:
         raise OSError(errno.ENOSPC, "No space left on device", "/tmp/sound.wav")
 
-    monkeypatch.setattr(unit_work, "extract_clips", full)
+    monkeypatch.setattr(clips, "extract_clips", full)
     with pytest.raises(OutputError, match="/tmp/sound") as caught:
         work(open_store(tmp_path)).extract()
     assert caught.value.reason is Reason.DISK_FULL
