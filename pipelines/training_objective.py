@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.clip import appearance_clip
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.appearance.training import AppearanceClips, AppearanceObjective
 from mytalk_core.data.clip_buffer import ClipBuffer

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.dubbing.geometry import track_crop
 from mytalk_core.dubbing.left_alone import DrawingPlan
 from mytalk_core.dubbing.left_alone_reason import LeftAlone

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from jobs import app
-from mytalk_core.catalogue import title_dubber
+from mytalk_core.catalogue import stored_models
 from mytalk_core.catalogue.title_dubber import TitleDubber
 from mytalk_core.dubbing.models import NamedModels, named_models
 
@@ -22,7 +22,7 @@ def small_tools(models: NamedModels):
 
 if __name__ == "__main__":
     models = named_models(Path(sys.argv[1]), Path(sys.argv[2]))
-    title_dubber.stored_dubber = partial(TitleDubber, models)
-    title_dubber.stored_tools = partial(small_tools, models)
+    stored_models.stored_dubber = partial(TitleDubber, models)
+    stored_models.stored_tools = partial(small_tools, models)
     sys.argv = ["mytalk", *sys.argv[3:]]
     app.main()

@@ -101,11 +101,11 @@ def adapt(options: AdaptOptions) -> None:
 
 def _takes(options: AdaptOptions, shipped: Renderer, report: Progress) -> list[Take]:
     """Return the pairs of frames of every film for training."""
-    from mytalk_core.appearance.conditioning import MaskConfig
+    from mytalk_core.appearance.drawing_config import MaskConfig
     from mytalk_core.data.model_store import pull
     from mytalk_core.dubbing.left_alone import LeftAloneConfig
+    from mytalk_core.dubbing.stage_configs import StudyConfig
     from mytalk_core.dubbing.title_adaptation import PAIRS, film_takes, learning_crop
-    from mytalk_core.dubbing.track_study import StudyConfig
     from mytalk_core.faces.crop import CropConfig
     from mytalk_core.faces.landmarker import MeshLandmarker
     from mytalk_core.films.film_range import FILM_LANDMARKER

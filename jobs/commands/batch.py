@@ -111,7 +111,7 @@ def run(options: BatchOptions) -> None:
     mytalk batch job.yaml --dry-run
     mytalk batch s3://studio/job.yaml --address head:6379
     """
-    from mytalk_core.catalogue.title_dubber import recipe
+    from mytalk_core.catalogue.stored_models import recipe
     from mytalk_core.dubbing.models import named_models
 
     job = _checked(options)
@@ -157,7 +157,7 @@ def _dub(
     """Dub the titles of a catalogue and note each result as it arrives."""
     from mytalk_core.catalogue.reading import QUALITY
     from mytalk_core.catalogue.run_work import run_artifacts, work_address
-    from mytalk_core.catalogue.title_dubber import stored_dubber, stored_tools
+    from mytalk_core.catalogue.stored_models import stored_dubber, stored_tools
     from mytalk_core.data.run_records import RunEnd, TitleStatus
     from mytalk_core.data.stored_files import absolute
     from pipelines.dub import Batch, catalogue_run

@@ -31,9 +31,9 @@ from mytalk_core.appearance.adaptation_scores import (
     take_pages,
 )
 from mytalk_core.appearance.batches import RUN, AppearanceBatch
+from mytalk_core.appearance.drawing_config import DUB_REFERENCES
 from mytalk_core.appearance.losses import LossConfig, pixel_losses
 from mytalk_core.appearance.perceptual import Lpips
-from mytalk_core.appearance.reference_choice import DUB_REFERENCES
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.training.loop import Hooks, LoopConfig, train

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.appearance.face_crops import FaceCrops, face_crops
 from mytalk_core.appearance.reference_choice import Mouths, mouth_distances, mouths_of
 from mytalk_core.data.schema import ClipMeta

@@ -12,30 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
 _SUBPIXEL_BITS = 4  # OpenCV draws at 1/16 pixel
 # Weight of a difference in head rotation relative to one of the mouth. Frames close in time share
 # their rotation: a larger weight selects more of them, which leaks the original mouth.
 _TURN = 0.2
-
-
-@dataclass(frozen=True)
-class MaskConfig:
-    """The redrawn part of the face, in inter-ocular units.
-
-    It covers everything that speech moves, at its widest and independent of the frame's mouth,
-    because a mask that follows the jaw would tell the renderer the original opening.
-    """
-
-    # Margin beyond the resting jaw line at the sides.
-    side_margin: float = 0.02
-    # Margin below the resting chin, enough for an open jaw.
-    chin_margin: float = 0.24
-    # Distance of the upper edge below the nose.
-    nose_gap: float = 0.03
-    # Position of the upper edge at the cheeks between eye height (0) and mouth corners (1).
-    cheek_drop: float = 0.25
 
 
 def drawing_channels(scheme: LandmarkScheme) -> tuple[tuple[tuple[int, ...], bool], ...]:

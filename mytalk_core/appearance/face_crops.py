@@ -10,12 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mytalk_core.appearance.conditioning import (
-    MaskConfig,
-    draw_landmarks,
-    face_outlines,
-    fill_regions,
-)
+from mytalk_core.appearance.conditioning import draw_landmarks, face_outlines, fill_regions
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.faces.alignment import Pose, to_pixels
 from mytalk_core.faces.crop import apply_box
 from mytalk_core.faces.face_motion import FaceMotion, resting_shape

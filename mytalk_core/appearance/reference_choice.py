@@ -17,8 +17,6 @@ from mytalk_core.appearance.conditioning import landmark_distance
 from mytalk_core.appearance.face_crops import WINDOW_SIDE, FaceCrops
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
-# Reference frames of a person in a dub; each frame is drawn from a few of them.
-DUB_REFERENCES = 128
 # References within this many seconds of a frame are avoided: their head pose is the frame's, their
 # mouth is close to the frame's original one, and some of it would remain in the drawing.
 NEARBY_SECONDS = 0.8

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mytalk_core.catalogue.delivery import DubbedTitle, DubLink
 from mytalk_core.catalogue.entries import CatalogueTitle
-from mytalk_core.data.model_store import model
 from mytalk_core.data.portable import FileAddress, local_file_of
-from mytalk_core.data.recipe import ResultKind, checksums, made_with
 from mytalk_core.data.retrying import while_waiting
-from mytalk_core.dubbing.config import DubConfig
 from mytalk_core.dubbing.making import Effort
-from mytalk_core.dubbing.models import JUDGE, NamedModels, model_digests, named_models
+from mytalk_core.dubbing.models import NamedModels, model_digests
 from mytalk_core.dubbing.monitor import Monitor
 from mytalk_core.dubbing.notes import title_notes
 from mytalk_core.dubbing.opening import open_title
@@ -31,9 +25,6 @@ from mytalk_core.dubbing.title_configuration import title_config
 from mytalk_core.dubbing.title_context import TitleContext
 from mytalk_core.dubbing.title_document import named_files, specified
 from mytalk_core.media.damage import damage_text
-
-if TYPE_CHECKING:
-    from mytalk_core.dubbing.tools import DubTools
 
 
 class TitleDubber:
@@ -91,30 +82,3 @@ def _local_files(row: CatalogueTitle) -> Iterator[Mapping[FileAddress, Path]]:
 def _address(row: CatalogueTitle, name: str) -> FileAddress:
     """The address of a file that the document of a title names."""
     return FileAddress(name, name in row.public_only)
-
-
-def stored_dubber() -> TitleDubber:
-    """A dubber with the models of the store and the shipped weights."""
-    return TitleDubber(named_models(None, None))
-
-
-def stored_tools() -> DubTools:
-    """The networks of the same models, of which each computes on one thread.
-
-    Raises:
-        ModelError: as `NamedModels.here`.
-    """
-    from mytalk_core.dubbing.tools import DubTools  # imports every network library
-
-    return DubTools(named_models(None, None).here(), threads=1)
-
-
-def recipe(models: NamedModels) -> dict[str, object]:
-    """Everything but the title's own files and options that decides a film, as JSON values."""
-    return {
-        "versions": made_with(ResultKind.DUBBING),
-        "weights": {name: checksums(path) for name, path in asdict(models).items()},
-        "judge": [file.sha256 for file in model(JUDGE).files],
-        # What titles do not state.
-        "config": json.loads(json.dumps(asdict(DubConfig()), default=str)),
-    }

@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from mytalk_core.appearance.conditioning import MaskConfig
-from mytalk_core.appearance.reference_choice import DUB_REFERENCES
+from mytalk_core.appearance.drawing_config import DUB_REFERENCES, MaskConfig
 from mytalk_core.dubbing.left_alone import LeftAloneConfig
-from mytalk_core.dubbing.own_style import OwnStyleConfig
-from mytalk_core.dubbing.passage_motion import MotionConfig
 from mytalk_core.dubbing.passages import PassageConfig
 from mytalk_core.dubbing.speaking_plan import SilencePolicy
-from mytalk_core.dubbing.track_study import StudyConfig
+from mytalk_core.dubbing.stage_configs import MotionConfig, OwnStyleConfig, StudyConfig
 from mytalk_core.faces.crop import CropConfig
 from mytalk_core.speech.fitting import FitConfig
 

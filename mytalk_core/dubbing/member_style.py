@@ -6,14 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.dubbing.own_style import (
-    OwnStyleConfig,
-    StyleSpan,
-    StyleStretch,
-    learn_own_style,
-    style_stretches,
-)
+from mytalk_core.dubbing.own_style import StyleSpan, StyleStretch, learn_own_style, style_stretches
 from mytalk_core.dubbing.stage import Stage, StageContext
+from mytalk_core.dubbing.stage_configs import OwnStyleConfig
 from mytalk_core.films.stored_array import StoredArray, store_array
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE, frame_time, sample_at
 from mytalk_core.motion.model import SpeechToMotion

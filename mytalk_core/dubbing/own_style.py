@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from mytalk_core.dubbing.person import Person
+from mytalk_core.dubbing.stage_configs import OwnStyleConfig
 from mytalk_core.faces.alignment import fit_pose, to_shape
 from mytalk_core.faces.shape import signed_opening
 from mytalk_core.films.face_track import FaceTrack
@@ -21,29 +22,6 @@ from mytalk_core.media.clock import MOTION_FPS, frame_time
 from mytalk_core.media.resampling import places_among, resampled
 from mytalk_core.motion.model import SpeechToMotion
 from mytalk_core.motion.style import StyleClip, with_style
-
-
-@dataclass(frozen=True)
-class OwnStyleConfig:
-    """When a film's own sound is used."""
-
-    # Stretches of a person that are learned from, at most; evenly spread.
-    stretches: int = 12
-    # Motion frames of a stretch, at least where there are several, and at most.
-    shortest: int = 60
-    longest: int = 250
-    # Least motion frames of a person: five seconds.
-    least_frames: int = 125
-    # Largest offset of sound and lips that is corrected, in motion frames.
-    largest_offset: int = 6
-    # Least correlation of the opening that the model reads from the sound with the true one; 0.8 is
-    # usual for the actor's own voice in step, 0.3 for no more than loud and quiet.
-    least_correlation: float = 0.5
-    # The same times the root of the seconds that it was measured on: chance, which has some four
-    # tries a second and as many offsets to choose from, hardly comes to that.
-    least_evidence: float = 1.6
-    # By how much the held-out correlation must grow.
-    least_gain: float = 0.01
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mytalk_core.dubbing.member_style import CONTEXT, MemberStyle, encoded_between
 from mytalk_core.dubbing.planned_track import PlannedTrack
 from mytalk_core.dubbing.stage import Stage, StageContext
+from mytalk_core.dubbing.stage_configs import MotionConfig
 from mytalk_core.dubbing.track_motion import TrackMotion
 from mytalk_core.dubbing.voice_gate import speaking_gate
 from mytalk_core.faces.alignment import fit_pose, to_shape
@@ -27,18 +28,6 @@ LEAD = 25
 
 SEEN_AROUND = Fraction(4)
 """Seconds of the track around a passage that its motion depends on: the slow upper face."""
-
-
-@dataclass(frozen=True)
-class MotionConfig:
-    """How the motion of lips is generated."""
-
-    # Another seed gives other small movements.
-    seed: int
-    # Factor on the displacements.
-    articulation: float
-    # Factor on the effect of the speech, see `motion.guidance`.
-    guidance: float
 
 
 @dataclass(frozen=True)

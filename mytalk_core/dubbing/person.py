@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.conditioning import MaskConfig, Outlines, face_outlines
+from mytalk_core.appearance.conditioning import Outlines, face_outlines
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.faces.alignment import canonical_rigid, fit_pose, to_shape
 from mytalk_core.faces.face_motion import resting_shape
 from mytalk_core.films.face_track import FaceTrack

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.data.media_file import MediaFile
 from mytalk_core.dubbing.member_style import MemberStyle, learned_style
-from mytalk_core.dubbing.own_style import OwnStyleConfig, StyleSpan
+from mytalk_core.dubbing.own_style import StyleSpan
 from mytalk_core.dubbing.person import study_person
 from mytalk_core.dubbing.stage import Stage, StageContext
+from mytalk_core.dubbing.stage_configs import OwnStyleConfig
 from mytalk_core.dubbing.taught_film import faces_to_learn_from
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.clock import MOTION_FPS, frame_at

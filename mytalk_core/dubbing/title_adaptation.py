@@ -17,9 +17,10 @@ from mytalk_core.dubbing.film_source import FilmSource
 from mytalk_core.dubbing.models import JUDGE
 from mytalk_core.dubbing.planned_track import PlannedTrack
 from mytalk_core.dubbing.stage import Stage, StageContext
+from mytalk_core.dubbing.stage_configs import StudyConfig
 from mytalk_core.dubbing.taught_film import faces_to_learn_from
 from mytalk_core.dubbing.title_frames import collect_takes, spread_pairs
-from mytalk_core.dubbing.track_study import StudyConfig, study
+from mytalk_core.dubbing.track_study import study
 from mytalk_core.errors import BadInputError, Reason
 from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.landmarker import MeshLandmarker

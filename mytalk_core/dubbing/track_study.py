@@ -2,27 +2,17 @@
 
 from dataclasses import dataclass
 
-from mytalk_core.appearance.conditioning import MaskConfig
 from mytalk_core.dubbing.film_source import FilmSource
 from mytalk_core.dubbing.geometry import track_crop, track_pose
-from mytalk_core.dubbing.left_alone import HiddenMouth, LeftAloneConfig, plan_drawing
+from mytalk_core.dubbing.left_alone import HiddenMouth, plan_drawing
 from mytalk_core.dubbing.person import study_person
 from mytalk_core.dubbing.planned_track import PlannedTrack
 from mytalk_core.dubbing.stage import Stage, StageContext
-from mytalk_core.faces.crop import CropConfig
+from mytalk_core.dubbing.stage_configs import StudyConfig
 from mytalk_core.faces.plausibility import mouth_outside, on_flat_colour
 from mytalk_core.faces.square_pixels import square_size
 from mytalk_core.films.face_track import FaceTrack
 from mytalk_core.media.probe import VideoInfo
-
-
-@dataclass(frozen=True)
-class StudyConfig:
-    """How faces are studied."""
-
-    mask: MaskConfig
-    crop: CropConfig
-    left_alone: LeftAloneConfig
 
 
 @dataclass(frozen=True)

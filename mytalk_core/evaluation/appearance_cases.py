@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mytalk_core.appearance.clip import steady_landmarks
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.data.clip_index import ClipIndex, clip_index
 from mytalk_core.data.clip_reader import iter_clips, read_clip
 from mytalk_core.data.schema import ClipMeta

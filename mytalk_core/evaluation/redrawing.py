@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from mytalk_core.appearance.album import AlbumConfig, AlbumPage, with_others
 from mytalk_core.appearance.blending import BlendConfig, DrawnPicture, blended_crops, takeover
 from mytalk_core.appearance.clip import steady_landmarks
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import DUB_REFERENCES, MaskConfig
 from mytalk_core.appearance.face_crops import FaceCrops, crop_regions, face_crops
 from mytalk_core.appearance.face_hulls import FaceHulls, face_hulls
 from mytalk_core.appearance.grain import Grain, measure_grain
 from mytalk_core.appearance.person_references import PersonReferences
 from mytalk_core.appearance.redraw import redraw
 from mytalk_core.appearance.reference_choice import (
-    DUB_REFERENCES,
     NEARBY_SECONDS,
     Mouths,
     Timestamps,

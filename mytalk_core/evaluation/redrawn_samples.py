@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.schema import ClipSample
 from mytalk_core.evaluation.appearance_scores import picture_scores

@@ -34,7 +34,7 @@ from mytalk_core.appearance.adaptation_scores import take_pages
 from mytalk_core.appearance.album import AlbumPage
 from mytalk_core.appearance.checkpoint import load_renderer
 from mytalk_core.appearance.clip import AppearanceClip, appearance_clip
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
 from mytalk_core.appearance.renderer import Renderer
 from mytalk_core.data.clip_index import ClipIndex, clip_index

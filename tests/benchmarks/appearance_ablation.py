@@ -30,7 +30,7 @@ from rich.table import Table
 
 from mytalk_core.appearance.batches import BatchConfig
 from mytalk_core.appearance.clip import AppearanceClip, appearance_clip
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.appearance.losses import LossConfig
 from mytalk_core.appearance.perceptual import perceptual_lpips
 from mytalk_core.appearance.renderer import Renderer, RendererConfig

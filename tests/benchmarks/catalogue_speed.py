@@ -46,7 +46,7 @@ def loop(catalogue: Path, out: Path) -> None:
     import cv2
     import torch
 
-    from mytalk_core.catalogue.title_dubber import stored_dubber, stored_tools
+    from mytalk_core.catalogue.stored_models import stored_dubber, stored_tools
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -27,7 +27,7 @@ from rich.table import Table
 
 from mytalk_core.appearance.batches import RUN
 from mytalk_core.appearance.clip import appearance_clip
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.appearance.training import AppearanceClips, AppearanceObjective, JudgingModels
 from mytalk_core.data.clip_buffer import ClipBuffer

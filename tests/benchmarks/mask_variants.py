@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.conditioning import MaskConfig, face_outlines
+from mytalk_core.appearance.conditioning import face_outlines
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.faces.landmark_scheme import LandmarkScheme
 
 # Inter-ocular units. Extent of a mask of the mouth: half width, distance below the nose, and

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from mytalk_core.appearance.conditioning import MaskConfig, face_outlines
+from mytalk_core.appearance.conditioning import face_outlines
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.data.model_store import pull
 from mytalk_core.data.samples import sample_footage
 from mytalk_core.faces.alignment import Pose, head_turn, inter_ocular, to_pixels

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.appearance.face_crops import posed, window_slices
 from mytalk_core.appearance.perceptual import Lpips
 from mytalk_core.appearance.renderer import Renderer

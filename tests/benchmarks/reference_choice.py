@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from mytalk_core.appearance.checkpoint import load_renderer
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.appearance.perceptual import perceptual_lpips
 from mytalk_core.appearance.reference_choice import covering_frames, mouths_of
 from mytalk_core.data.clip_index import Split, clip_index

@@ -32,7 +32,7 @@ from torch import Tensor, nn
 
 import mytalk_core
 from mytalk_core.appearance.checkpoint import load_renderer
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.appearance.face_crops import CropTensors, FaceCrops, crop_tensors, face_crops
 from mytalk_core.appearance.person_references import PersonReferences
 from mytalk_core.appearance.redraw import redraw

@@ -36,7 +36,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mytalk_core.appearance.batches import RUN, BatchConfig
 from mytalk_core.appearance.clip import appearance_clip
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.appearance.renderer import SIZES as RENDERER_SIZES
 from mytalk_core.appearance.training import (
     AppearanceClips,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.app import run
-from mytalk_core.catalogue import title_dubber
+from mytalk_core.catalogue import stored_models
 from mytalk_core.catalogue.delivery import DubbedTitle, DubLink
 from mytalk_core.catalogue.entries import CatalogueTitle
 from mytalk_core.data.ledger import Ledger
@@ -40,8 +40,8 @@ def stand_in():
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch) -> Path:
     """Inputs of the cheap dubber, which replaces the real one."""
-    monkeypatch.setattr(title_dubber, "stored_dubber", stand_in)
-    monkeypatch.setattr(title_dubber, "recipe", lambda given_models: {"weights": "abc"})
+    monkeypatch.setattr(stored_models, "stored_dubber", stand_in)
+    monkeypatch.setattr(stored_models, "recipe", lambda given_models: {"weights": "abc"})
     for name in ("film.mp4", "empty.mp4", "en.wav", "fr.wav"):
         (tmp_path / name).write_text(name)
     return tmp_path

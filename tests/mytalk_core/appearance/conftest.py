@@ -11,7 +11,7 @@ from torch import nn
 
 from mytalk_core.appearance.actor_frames import Take
 from mytalk_core.appearance.clip import AppearanceClip
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.appearance.face_crops import face_crops
 from mytalk_core.appearance.perceptual import Lpips, perceptual_lpips
 from mytalk_core.appearance.renderer import SIZES, Renderer

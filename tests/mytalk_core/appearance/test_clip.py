@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from mytalk_core.appearance.clip import appearance_clip
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.data.shards import encode_sample
 from tests.synthetic_face import speaking_clip
 

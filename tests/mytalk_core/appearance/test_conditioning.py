@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mytalk_core.appearance.conditioning import (
-    MaskConfig,
     draw_landmarks,
     drawing_channels,
     face_outlines,
@@ -18,6 +17,7 @@ from mytalk_core.appearance.conditioning import (
     landmark_distance,
     landmark_flow,
 )
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.landmark_scheme import IBUG68, MESH478, LandmarkScheme
 

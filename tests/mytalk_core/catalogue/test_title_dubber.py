@@ -1,6 +1,5 @@
-"""A title of a catalogue: its film, its warnings, and the recipe of its result."""
+"""A title of a catalogue: its film and its warnings."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from mytalk_core.catalogue import title_dubber
-from mytalk_core.catalogue.title_dubber import TitleDubber, recipe
+from mytalk_core.catalogue.title_dubber import TitleDubber
 from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.dubbing.left_alone_reason import LeftAlone
@@ -69,19 +68,3 @@ def test_the_row_of_a_catalogue_has_all_warnings_of_its_title(
         assert warning in dubbed.warning
     assert (dubbed.frames, dubbed.rendered_frames) == (12, 0)
     assert dubbed.left_alone == {"silent": 12}
-
-
-def test_the_recipe_changes_with_every_weight(tmp_path: Path) -> None:
-    files = [tmp_path / name for name in ("motion", "renderer")]
-    for path in files:
-        path.write_bytes(b"before")
-    models = NamedModels(*files)
-
-    seen = {json.dumps(recipe(models))}
-    for path in files:
-        path.write_bytes(b"after")
-        seen.add(json.dumps(recipe(models)))
-    other = NamedModels(*files, speech_encoder="face-landmarker")
-    seen.add(json.dumps(recipe(other)))
-    assert len(seen) == 2 + len(files)
-    assert json.dumps(recipe(models)) in seen

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mytalk_core.catalogue.title_dubber import recipe as title_recipe
+from mytalk_core.catalogue.stored_models import recipe as title_recipe
 from mytalk_core.curation.decisions import CurateConfig, configuration, configuration_id
 from mytalk_core.data import recipe as recipes
 from mytalk_core.data.recipe import RECIPES, ResultKind, checksums, made_with
@@ -25,7 +25,7 @@ ENTRIES = {
     ResultKind.FOOTAGE: ("mytalk_core.footage.unit_work",),
     ResultKind.CURATION: ("pipelines.curate",),
     ResultKind.TRAINING: ("pipelines.train",),
-    ResultKind.DUBBING: ("mytalk_core.catalogue.title_dubber",),
+    ResultKind.DUBBING: ("mytalk_core.catalogue.stored_models",),
 }
 # Packages whose metadata does not list their modules.
 DISTRIBUTIONS = {"dlib": "dlib-bin"}

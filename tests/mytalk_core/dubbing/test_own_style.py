@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.data.samples import SampleClip
 from mytalk_core.dubbing.member_style import NO_SOUND, encoded_between
 from mytalk_core.dubbing.own_style import (
     OwnStyle,
-    OwnStyleConfig,
     StyleSpan,
     StyleStretch,
     learn_own_style,
     style_stretches,
 )
 from mytalk_core.dubbing.person import study_person
+from mytalk_core.dubbing.stage_configs import OwnStyleConfig
 from mytalk_core.dubbing.taught_film import faces_to_learn_from
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.clock import MOTION_FPS, frame_at

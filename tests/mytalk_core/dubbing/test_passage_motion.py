@@ -15,7 +15,6 @@ from mytalk_core.dubbing.member_style import CONTEXT, MemberStyle, encoded_betwe
 from mytalk_core.dubbing.passage_motion import (
     LEAD,
     SEEN_AROUND,
-    MotionConfig,
     MotionRequest,
     PassageSound,
     move_passage,
@@ -23,6 +22,7 @@ from mytalk_core.dubbing.passage_motion import (
 )
 from mytalk_core.dubbing.planned_track import PlannedTrack
 from mytalk_core.dubbing.stage import StageContext
+from mytalk_core.dubbing.stage_configs import MotionConfig
 from mytalk_core.dubbing.track_motion import TrackMotion
 from mytalk_core.dubbing.voice_gate import speaking_gate
 from mytalk_core.faces.landmark_scheme import MESH478

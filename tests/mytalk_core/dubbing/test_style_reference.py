@@ -6,8 +6,8 @@ import numpy as np
 
 from mytalk_core.data.artifacts import Artifacts
 from mytalk_core.data.samples import SampleClip
-from mytalk_core.dubbing.own_style import OwnStyleConfig
 from mytalk_core.dubbing.stage import StageContext
+from mytalk_core.dubbing.stage_configs import OwnStyleConfig
 from mytalk_core.dubbing.style_reference import StyleClipRequest, learn_style_clip
 from mytalk_core.motion.known_face import IDENTITY_FRAMES
 from tests.title_runs import Networks

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.evaluation.appearance_pictures import AppearancePictures
 from mytalk_core.evaluation.redrawing import RedrawCase, cross_case, reconstruction_case
 from mytalk_core.evaluation.redrawn_strip import redrawn_strip

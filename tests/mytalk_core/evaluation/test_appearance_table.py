@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.appearance.renderer import SIZES, Renderer
 from mytalk_core.data.model_store import pull
 from mytalk_core.errors import MytalkError

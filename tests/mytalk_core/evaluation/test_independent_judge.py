@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.appearance.renderer import SIZES, Renderer
 from mytalk_core.evaluation.appearance_scores import Judges
 from mytalk_core.evaluation.appearance_section import evaluate_appearance

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.evaluation.lip_fidelity import LipReader, leak_scores, lip_scores
 from mytalk_core.evaluation.redrawing import RedrawCase, cross_case, reconstruction_case
 from mytalk_core.faces.face_motion import face_motion

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mytalk_core.appearance.conditioning import MaskConfig
+from mytalk_core.appearance.drawing_config import MaskConfig
 from mytalk_core.evaluation.pasting import PASTING, mean_mouth, nearest_frame_pasted, nearest_lips
 from mytalk_core.evaluation.picture_metrics import psnr
 from mytalk_core.evaluation.redrawing import NEAR, RedrawCase, in_place, reconstruction_case
