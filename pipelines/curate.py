@@ -1,17 +1,17 @@
 """Curation on Beam: manifests -> decisions -> training shards, index, manifest and reports.
 
 One pipeline of passes, each of which starts when the one before is complete. A pass is a collection
-of small tasks that exchange rows through files under the output folder (see
+of small tasks that exchange rows through files of the output's store (see
 `mytalk_core.curation.passes`). Beam distributes the tasks; its collections hold no rows (see
-`mytalk_core.curation.exchange` for the reason). Every worker must see manifests, shards and the
-output folder under the same paths.
+`mytalk_core.curation.exchange` for the reason). Workers share nothing but the stores of manifests,
+shards and output; where these are folders, every worker must see them under the same paths.
 """
 
-import shutil
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,16 @@ from mytalk_core.curation.held_out import check_speakers
 from mytalk_core.curation.passes import account, copies, packing, people, rows
 from mytalk_core.curation.passes.rows import ManifestPiece
 from mytalk_core.curation.passes.work import ROWS_PER_RANGE, Work
-from mytalk_core.data.curated import CuratedFolder, is_complete, start, write_record
-from mytalk_core.data.curated_upload import uploaded
+from mytalk_core.data.curated import COMPLETED, FUNNEL, WORK, is_complete, start, write_record
 from mytalk_core.data.lease import held_lease
 from mytalk_core.data.manifest_stream import Survey, survey_manifest
 from mytalk_core.data.recipe import ResultKind, made_with
-from mytalk_core.data.storage import Store, is_local, open_store
+from mytalk_core.data.retrying import RetryConfig
+from mytalk_core.data.storage import is_local, open_store
 from mytalk_core.data.stored_files import absolute
-from mytalk_core.errors import BadInputError, Reason
+from mytalk_core.errors import MytalkError
 from pipelines.beam_runs import (
     LOCAL_ENGINE,
-    LOCAL_RUNNER,
     BeamEngine,
     beam_runner,
     run_pipeline,
@@ -42,6 +41,8 @@ from pipelines.beam_runs import (
 
 Progress = Callable[[int, int], None]
 """Receives the number of tasks done and the number of all tasks."""
+
+_WATCH_SECONDS, _WATCH_STORE_SECONDS = 1.0, 5.0  # between looks at the finished tasks
 
 
 @dataclass(frozen=True)
@@ -83,44 +84,41 @@ def curate(
     Args:
         manifests: paths or URLs of `manifest.parquet` files; the shards that they name are in the
             same folders.
-        out: folder as `CuratedFolder` describes it. It needs about 2 KB per row during the run. The
-            result for a URL is written to a local temporary folder first, so it needs the
-            in-process runner.
+        out: path or URL of the folder, with the files of `mytalk_core.data.curated`. It needs about
+            2 KB per row during the run. Where it is a URL, a worker holds one file at a time in its
+            temporary folder, a shard at most.
         config: filters, copies, splits and packing.
         execution: Beam runner and size of tasks.
-        progress: called about once a second with (tasks done, all tasks).
+        progress: called every few seconds with (tasks done, all tasks).
         notify: called with messages for the user.
 
     Raises:
         BadInputError: where a manifest cannot be read, a shard does not match its manifest, `out`
             holds the result of another configuration, another run writes there, the runner does
-            not exist or cannot write to a URL, no speaker has a held-out name, or names that differ
-            only by letter case are in two splits.
+            not exist, no speaker has a held-out name, or names that differ only by letter case are
+            in two splits.
         OutputError: where `out` cannot be written or the disk is full.
+        StorageError: where a storage does not answer.
     """
-    if not is_local(str(out)):
-        _check_local_runner(execution, str(out))
-        with _uploaded(open_store(out), notify) as local:
-            return curate(manifests, local, config, execution, progress, notify)
     beam_runner(execution.engine.runner)  # refused before the manifests are read
     surveys = [survey_manifest(path) for path in sorted({absolute(path) for path in manifests})]
     surveys.sort(key=lambda survey: survey.digest)  # independent of the manifests' paths
     check_speakers(frozenset[str]().union(*(survey.speakers for survey in surveys)), config)
     settings = configuration(config, [survey.digest for survey in surveys])
-    folder = CuratedFolder(Path(absolute(out)))
+    store = open_store(absolute(out))
     total = sum(survey.rows for survey in surveys)
     ranges = max(1, -(-total // execution.rows_per_range))
-    work = Work(folder, config, configuration_id(settings), ranges)
-    if not is_complete(folder, work.name):
-        with held_lease(open_store(folder.root), notify) as lease:
-            start(folder, work.name, settings)
+    work = Work(store, config, configuration_id(settings), ranges)
+    if not is_complete(store, work.name):
+        with held_lease(store, notify) as lease:
+            start(store, work.name, settings)
             planned = passes(work, _pieces(surveys))
             with _reporting(work, sum(len(each.tasks) for each in planned), progress):
                 run_pipeline(execution.engine, lambda to: _compose(to, work, planned))
             lease.check()
-            write_record(folder.completed, work.name, {"versions": made_with(ResultKind.CURATION)})
-    shutil.rmtree(folder.work, ignore_errors=True)
-    return funnel_from_json(folder.funnel.read_text(encoding="utf-8"))
+            write_record(store, COMPLETED, work.name, {"versions": made_with(ResultKind.CURATION)})
+    store.remove_folder(WORK)
+    return funnel_from_json(store.read(FUNNEL).decode())
 
 
 def _pieces(surveys: Sequence[Survey]) -> list[ManifestPiece]:
@@ -181,29 +179,31 @@ def _run_task(
     `_done` are the results of the pass before; as a side input they make this pass wait for it.
     """
     number, task = numbered
-    finished = _done_folder(work) / f"{kind.name} {number}"
-    if not finished.exists():
-        with typed_failures(str(work.folder.root)):
+    finished = f"{_done_folder(work)}/{kind.name.replace(' ', '-')}-{number}"
+    with typed_failures(work.store.url):
+        if not work.store.exists(finished):
             kind.run(work, task)
-            finished.parent.mkdir(parents=True, exist_ok=True)
-            finished.touch()
+            # Of two workers with the same task, which write the same bytes, either may be first.
+            work.store.create(finished, secrets.token_bytes(8))
     yield number
 
 
-def _done_folder(work: Work) -> Path:
-    """The folder with an empty file for every finished task."""
-    return work.root / "done"
+def _done_folder(work: Work) -> str:
+    """The folder with a file for every finished task."""
+    return f"{work.root}/done"
 
 
 @contextmanager
 def _reporting(work: Work, total: int, progress: Progress) -> Iterator[None]:
-    """Report progress once a second, from the files of finished tasks, for any runner."""
+    """Report progress from the files of finished tasks, for any runner."""
     ended = threading.Event()
+    seconds = _WATCH_SECONDS if is_local(work.store.url) else _WATCH_STORE_SECONDS
+    store = replace(work.store, retry=RetryConfig(seconds))  # the run does not wait for a report
 
     def watch() -> None:
-        while not ended.wait(1.0):
-            folder = _done_folder(work)
-            progress(sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0, total)
+        while not ended.wait(seconds):
+            with suppress(MytalkError):
+                progress(sum(1 for _ in store.names(f"{_done_folder(work)}/")), total)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -212,20 +212,3 @@ def _reporting(work: Work, total: int, progress: Progress) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-
-
-@contextmanager
-def _uploaded(store: Store, notify: Callable[[str], None]) -> Iterator[Path]:
-    with held_lease(store, notify) as lease, uploaded(store) as folder:
-        yield folder.root
-        lease.check()
-
-
-def _check_local_runner(execution: Execution, out: str) -> None:
-    if execution.engine.runner != LOCAL_RUNNER:
-        raise BadInputError(
-            "is a URL, and the shards pass through a local folder that other machines do not see.",
-            reason=Reason.BAD_CONFIGURATION,
-            where=out,
-            remedy=f"Give --runner {LOCAL_RUNNER}, or a path that all workers see.",
-        )

@@ -9,6 +9,7 @@ import numpy as np
 from mytalk_core.data.curated import IndexRow, write_index
 from mytalk_core.data.schema import ClipMeta, ClipSample, clip_key
 from mytalk_core.data.shards import encode_sample, write_shard
+from mytalk_core.data.storage import open_store
 from mytalk_core.faces.crop import CropConfig
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.speech.features import FEATURES, FEATURES_ENTRY
@@ -76,7 +77,7 @@ def write_curated(
             IndexRow(sample.meta.key, split, shard, sample.meta.speaker, place.offset, place.size)
             for sample, place in zip(samples, ranges, strict=True)
         ]
-    write_index(folder / "index.parquet", rows)
+    write_index(open_store(folder), rows)
     return folder
 
 

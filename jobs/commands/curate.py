@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -100,7 +99,7 @@ def curate(options: CurateOptions) -> None:
     others. The same command again continues. Beside the shards it writes
     dataset_card.html (clips and hours that each filter removes), manifest.parquet
     (the reasons for each clip) and index.parquet (the byte range of each clip).
-    Where Beam runs on several machines, all of them must see these paths.
+    Where Beam runs on several machines, give URLs, or paths that all of them see.
 
     \b
     mytalk curate work/manifest.parquet --out try --dry-run --min-face 100
@@ -110,7 +109,7 @@ def curate(options: CurateOptions) -> None:
         --runner-option=--direct_running_mode=multi_processing \\
         --runner-option=--direct_num_workers=4
     """
-    from mytalk_core.data.curated import CuratedFolder
+    from mytalk_core.data.curated import curated_outputs
     from mytalk_core.data.output_check import check_output_folder
     from mytalk_core.data.splits import SPLITS
     from mytalk_core.data.stored_files import store_and_name
@@ -119,7 +118,7 @@ def curate(options: CurateOptions) -> None:
     # The manifest of a curated folder names shards in its folders of splits.
     folders = [store_and_name(manifest)[0].url for manifest in manifests]
     shards = [f"{folder}/{split}" for folder in folders for split in SPLITS]
-    check_output_folder(out, CuratedFolder(Path()).outputs(), [*manifests, *shards])
+    check_output_folder(out, curated_outputs(), [*manifests, *shards])
     config = _config(options)
     funnel = _run(options, config)
     result({"out": out, **asdict(funnel)}, _tables(funnel))

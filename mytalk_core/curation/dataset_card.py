@@ -26,9 +26,9 @@ from mytalk_core.curation.distributions import Histogram
 from mytalk_core.curation.face_groups import is_face_group
 from mytalk_core.curation.filters import filters
 from mytalk_core.curation.funnel import Funnel, SpeakerLine
-from mytalk_core.data.curated import CuratedFolder, write_text
+from mytalk_core.data.curated import CARD, CARD_PICTURES, CARD_TEXT, write_text
 from mytalk_core.data.page import page_template
-from mytalk_core.media.output import atomic_path, make_folder
+from mytalk_core.data.storage import Store
 
 _SPEAKERS_LISTED = 30
 _OTHER_DISTANCE = 0.72  # smallest distance measured between faces of different people
@@ -77,21 +77,20 @@ class CardPicture:
         return f"data:{kind};base64,{base64.b64encode(self.data).decode()}"
 
 
-def write_dataset_card(folder: CuratedFolder, card: DatasetCard) -> None:
+def write_dataset_card(store: Store, card: DatasetCard) -> None:
     """Write the card as HTML and as Markdown, each file atomically.
 
     Raises:
-        OutputError: where the folder cannot be written or the disk is full.
+        OutputError, StorageError: as `Store.publish`.
     """
     pictures = _pictures(card)
-    make_folder(folder.card_pictures)
     for group in pictures.values():
         for picture in group:
-            with atomic_path(folder.card_pictures / picture.file) as temporary:
+            with store.publish(f"{CARD_PICTURES}/{picture.file}") as temporary:
                 temporary.write_bytes(picture.data)
-    context = _contents(card) | {"pictures": pictures, "beside": folder.card_pictures.name}
-    write_text(folder.card, _template("dataset_card.html.j2", escape=True).render(context))
-    write_text(folder.card_text, _template("dataset_card.md.j2", escape=False).render(context))
+    context = _contents(card) | {"pictures": pictures, "beside": CARD_PICTURES}
+    write_text(store, CARD, _template("dataset_card.html.j2", escape=True).render(context))
+    write_text(store, CARD_TEXT, _template("dataset_card.md.j2", escape=False).render(context))
 
 
 def _template(name: str, escape: bool) -> jinja2.Template:

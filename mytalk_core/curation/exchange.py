@@ -1,8 +1,9 @@
-"""A shuffle of tables through files, with memory independent of the number of rows.
+"""A shuffle of tables through files of a store, with memory independent of the number of rows.
 
 Every task of a pass writes one file with a record batch per range of the next pass's key; a task of
 the next pass reads its own batch of every file. Files are Arrow IPC, in which a batch is read
-without the others; a range takes one seek per file.
+without the others: by a seek in a folder, by a few requests to an object store. Workers share
+nothing but the store.
 
 Beam's GroupByKey is not used, because the in-process runner holds every shuffled byte in memory.
 The shuffles of rows and of hash bands alone, as record batches grouped by range, took 1.0 GB for
@@ -13,13 +14,12 @@ so whole rows pass through the shuffle, which alone took 2.2 GB. Files also let 
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mytalk_core.media.output import atomic_path, make_folder
+from mytalk_core.data.storage import Store
 
 Ranges = NDArray[np.int64]
 """The range 0.. of each row of a table, (N,)."""
@@ -41,33 +41,35 @@ def range_of(hashed: NDArray[np.uint64], ranges: int) -> Ranges:
     return ((hashed >> np.uint64(32)) * np.uint64(ranges) >> np.uint64(32)).astype(np.int64)
 
 
-def write_ranges(path: Path, table: pa.Table, ranges_of_rows: Ranges, ranges: int) -> None:
+def write_ranges(
+    store: Store, name: str, table: pa.Table, ranges_of_rows: Ranges, ranges: int
+) -> None:
     """Write a table, one batch per range, atomically.
 
     Raises:
-        OutputError: where the folder cannot be written or the disk is full.
+        OutputError, StorageError: as `Store.publish`.
     """
     order = np.argsort(ranges_of_rows, kind="stable")
     ends = np.searchsorted(ranges_of_rows[order], np.arange(ranges), side="right")
     grouped = table.take(pa.array(order))
     starts = (0, *ends[:-1])
     write_batches(
-        path,
+        store,
+        name,
         table.schema,
         (grouped.slice(start, end - start) for start, end in zip(starts, ends, strict=True)),
     )
 
 
-def write_batches(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+def write_batches(store: Store, name: str, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
     """Write tables, one batch each, atomically.
 
     Raises:
-        OutputError: where the folder cannot be written or the disk is full.
+        OutputError, StorageError: as `Store.publish`.
     """
-    make_folder(path.parent)
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     with (
-        atomic_path(path) as temporary,
+        store.publish(name) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,
         pa.ipc.new_file(sink, schema, options=options) as writer,
     ):
@@ -80,22 +82,26 @@ def _empty_batch(schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array([], kind) for kind in schema.types], schema=schema)
 
 
-def read_range(folder: Path, number: int, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read all rows of a range, from every file of a pass, in the order of the files' names."""
-    return pa.concat_tables(iter_range(folder, number, columns))
+def read_range(store: Store, folder: str, number: int) -> pa.Table:
+    """Read all rows of a range, from every file of a folder, in the order of the files' names."""
+    return pa.concat_tables(iter_range(store, folder, number))
 
 
-def iter_range(
-    folder: Path, number: int, columns: Sequence[str] | None = None
-) -> Iterator[pa.Table]:
+def iter_range(store: Store, folder: str, number: int) -> Iterator[pa.Table]:
     """Read the rows of a range file by file."""
-    for path in sorted(folder.glob("*.arrow")):
-        yield read_batch(path, number, columns)
+    for name in store.names(f"{folder}/"):
+        yield read_batch(store, name, number)
 
 
-def read_batch(path: Path, number: int = 0, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read one batch of a file; `columns` limits what is read."""
-    with pa.OSFile(str(path)) as source:
+def read_batch(
+    store: Store, name: str, number: int = 0, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Read one batch of a file; `columns` limits what is read.
+
+    Raises:
+        BadInputError, StorageError: as `Store.open_read`.
+    """
+    with _opened(store, name) as source:
         reader = pa.ipc.open_file(source)
         if columns is not None:
             fields = [reader.schema.get_field_index(name) for name in columns]
@@ -103,3 +109,10 @@ def read_batch(path: Path, number: int = 0, columns: Sequence[str] | None = None
             options = pa.ipc.IpcReadOptions(included_fields=fields)
             reader = pa.ipc.open_file(source, options=options)
         return pa.Table.from_batches([reader.get_batch(number)])
+
+
+def _opened(store: Store, name: str) -> pa.NativeFile:
+    path = store.local_path(name)
+    if path is not None:
+        return pa.OSFile(str(path))
+    return pa.PythonFile(store.open_read(name, read_ahead=False), "r")

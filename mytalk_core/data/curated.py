@@ -1,7 +1,6 @@
 """Layout and tables of the folder that curation writes and training reads."""
 
 import json
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,8 +13,21 @@ from mytalk_core.data.lease import is_lease
 from mytalk_core.data.manifest import MANIFEST_SCHEMA
 from mytalk_core.data.output_check import Output
 from mytalk_core.data.splits import SPLITS, Split
+from mytalk_core.data.storage import Store
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.media.output import atomic_path, cannot_be_written, make_folder
+
+# Names of the files and folders, in the order in which they are written.
+STARTED = "_CONFIGURATION.json"  # the configuration of the curation
+WORK = "_work"  # intermediate results of an unfinished curation
+SPEAKERS = "speakers.parquet"  # groups of faces of unknown speakers, with their confidence
+MANIFEST = "manifest.parquet"  # every input with its decision, in the order of the shuffle
+INDEX = "index.parquet"  # byte range of every kept clip
+FUNNEL_TABLE = "funnel.parquet"  # the complete funnel with all sources
+CARD = "dataset_card.html"  # the dataset card as one file
+CARD_TEXT = "dataset_card.md"  # the same as Markdown, with its pictures in CARD_PICTURES
+CARD_PICTURES = "dataset_card"
+FUNNEL = "funnel.json"  # totals and speakers
+COMPLETED = "_SUCCESS.json"  # marks the folder as complete
 
 
 @dataclass(frozen=True)
@@ -55,144 +67,72 @@ def shard_name(split: str, number: int) -> str:
     return f"{split}/shard-{number:05d}.tar"
 
 
-@dataclass(frozen=True)
-class CuratedFolder:
-    """Paths in a folder of curated data."""
-
-    root: Path
-
-    @property
-    def started(self) -> Path:
-        """First file written: the configuration of the curation."""
-        return self.root / "_CONFIGURATION.json"
-
-    @property
-    def completed(self) -> Path:
-        """Last file written; marks the folder as complete."""
-        return self.root / "_SUCCESS.json"
-
-    @property
-    def work(self) -> Path:
-        """Intermediate results of the passes of an unfinished curation."""
-        return self.root / "_work"
-
-    @property
-    def index(self) -> Path:
-        """Byte range of every kept clip."""
-        return self.root / "index.parquet"
-
-    @property
-    def manifest(self) -> Path:
-        """Every input with its decision, in the order of the shuffle."""
-        return self.root / "manifest.parquet"
-
-    @property
-    def speakers(self) -> Path:
-        """Groups of faces of unknown speakers, with their confidence."""
-        return self.root / "speakers.parquet"
-
-    @property
-    def funnel(self) -> Path:
-        """The funnel as JSON: totals and speakers."""
-        return self.root / "funnel.json"
-
-    @property
-    def funnel_table(self) -> Path:
-        """The complete funnel with all sources."""
-        return self.root / "funnel.parquet"
-
-    @property
-    def card(self) -> Path:
-        """The dataset card as one HTML file."""
-        return self.root / "dataset_card.html"
-
-    @property
-    def card_text(self) -> Path:
-        """The dataset card as Markdown, with its pictures in `card_pictures`."""
-        return self.root / "dataset_card.md"
-
-    @property
-    def card_pictures(self) -> Path:
-        """Pictures of `card_text`."""
-        return self.root / "dataset_card"
-
-    def outputs(self) -> list[Output]:
-        """Return all outputs of curation."""
-        tables = (self.index, self.manifest, self.speakers, self.funnel, self.funnel_table)
-        files = (self.started, self.completed, *tables, self.card, self.card_text)
-        folders = (self.work, self.card_pictures, *(self.root / split for split in SPLITS))
-        return [Output(path) for path in files] + [Output(path, True) for path in folders]
-
-    def shard(self, name: str) -> Path:
-        """Return the path of a shard by its name."""
-        return self.root / name
+def curated_outputs() -> list[Output]:
+    """Return all outputs of curation, relative to their folder."""
+    tables = (INDEX, MANIFEST, SPEAKERS, FUNNEL, FUNNEL_TABLE)
+    files = (STARTED, COMPLETED, *tables, CARD, CARD_TEXT)
+    return [Output(name) for name in files] + [
+        Output(name, is_folder=True) for name in (WORK, CARD_PICTURES, *SPLITS)
+    ]
 
 
-def is_complete(folder: CuratedFolder, configuration_id: str) -> bool:
-    """Return whether the folder contains the complete result of this configuration."""
-    return bool(_record(folder.completed).get("configuration_id") == configuration_id)
+def is_complete(store: Store, configuration_id: str) -> bool:
+    """Return whether a folder contains the complete result of this configuration."""
+    return bool(_record(store, COMPLETED).get("configuration_id") == configuration_id)
 
 
-def start(
-    folder: CuratedFolder, configuration_id: str, configuration: Mapping[str, object]
-) -> None:
-    """Create the folder and record its configuration, or continue one of the same configuration.
+def start(store: Store, configuration_id: str, configuration: Mapping[str, object]) -> None:
+    """Record the configuration of a folder, or continue one of the same configuration.
 
     The result of a dry run is replaced by any other configuration.
 
     Raises:
         BadInputError: the folder contains something else.
-        OutputError: it cannot be created.
+        OutputError, StorageError: it cannot be written.
     """
-    try:
-        _make_room(folder, configuration_id)
-    except OSError as error:
-        raise cannot_be_written(folder.root, error) from error
-    make_folder(folder.root)
+    _make_room(store, configuration_id)
     # First, so that a run killed after this line can be continued.
-    write_record(folder.started, configuration_id, {"configuration": configuration})
-    for split in SPLITS:
-        make_folder(folder.root / split)
+    write_record(store, STARTED, configuration_id, {"configuration": configuration})
 
 
-def _make_room(folder: CuratedFolder, configuration_id: str) -> None:
-    there = folder.root.iterdir() if folder.root.exists() else iter(())
-    occupied = any(not is_lease(path.name) for path in there)
-    held = _record(folder.started)
-    if not occupied or held.get("configuration_id") == configuration_id:
+def _make_room(store: Store, configuration_id: str) -> None:
+    held = _record(store, STARTED)
+    if held.get("configuration_id") == configuration_id:
         return
-    if not held.get("configuration", {}).get("dry_run"):
-        raise occupied_error(str(folder.root))
-    folder.completed.unlink(missing_ok=True)
-    shutil.rmtree(folder.work, ignore_errors=True)
+    if held.get("configuration", {}).get("dry_run"):
+        store.remove(COMPLETED)
+        store.remove_folder(WORK)
+    elif any(not is_lease(name) for name in store.names()):
+        raise BadInputError(
+            "this folder contains other files, or the result of another configuration.",
+            reason=Reason.BAD_CONFIGURATION,
+            where=store.url,
+            remedy="Give another --out, or delete it first.",
+        )
 
 
-def occupied_error(where: str) -> BadInputError:
-    """Return the error for an output folder with other content."""
-    return BadInputError(
-        "this folder contains other files, or the result of another configuration.",
-        reason=Reason.BAD_CONFIGURATION,
-        where=where,
-        remedy="Give another --out, or delete it first.",
-    )
-
-
-def write_record(path: Path, configuration_id: str, content: Mapping[str, object]) -> None:
+def write_record(
+    store: Store, name: str, configuration_id: str, content: Mapping[str, object]
+) -> None:
     """Write a record with its configuration id atomically as JSON."""
     record = {"configuration_id": configuration_id, **content}
-    write_text(path, json.dumps(record, indent=2, sort_keys=True) + "\n")
+    write_text(store, name, json.dumps(record, indent=2, sort_keys=True) + "\n")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
-    with atomic_path(path) as temporary:
+def write_text(store: Store, name: str, text: str) -> None:
+    """Write a text file atomically.
+
+    Raises:
+        OutputError, StorageError: as `Store.publish`.
+    """
+    with store.publish(name) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _record(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+def _record(store: Store, name: str) -> dict[str, Any]:
+    if not store.exists(name):
         return {}
-    recorded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    recorded: dict[str, Any] = json.loads(store.read(name))
     return recorded
 
 
@@ -213,23 +153,23 @@ def shards_of(root: Path, split: Split) -> list[Path]:
     return shards
 
 
-def write_index(path: Path, rows: Iterable[IndexRow]) -> None:
-    """Write an index atomically, ordered by shard and offset."""
+def write_index(store: Store, rows: Iterable[IndexRow]) -> None:
+    """Write the index of a folder atomically, ordered by shard and offset."""
     ordered = sorted(rows, key=lambda row: (row.shard, row.offset))
     table = pa.Table.from_pylist([asdict(row) for row in ordered], schema=INDEX_SCHEMA)
-    write_table(path, INDEX_SCHEMA, [table])
+    write_table(store, INDEX, INDEX_SCHEMA, [table])
 
 
-def write_table(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
+def write_table(store: Store, name: str, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
     """Concatenate tables into one Parquet file, written atomically.
 
     The bytes depend on the rows only, not on their division into parts.
 
     Raises:
-        OutputError: the folder cannot be written or the disk is full.
+        OutputError, StorageError: as `Store.publish`.
     """
     with (
-        atomic_path(path) as temporary,
+        store.publish(name) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
     ):
         for rows in _even_groups(parts, schema):

@@ -4,13 +4,11 @@ import io
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, cast
 
-from mytalk_core.data.storage import is_local, local_file
+from mytalk_core.data.storage import Store, is_local, local_file
 from mytalk_core.data.stored_files import remote_bytes
 from mytalk_core.errors import BadInputError, Reason
-from mytalk_core.media.output import atomic_path
 
 
 @dataclass(frozen=True)
@@ -94,14 +92,14 @@ def members_of(data: bytes) -> dict[str, bytes]:
     return members if len(keys) == 1 else {}
 
 
-def copy_samples(path: Path, samples: Iterable[SampleBytes]) -> None:
+def copy_samples(store: Store, name: str, samples: Iterable[SampleBytes]) -> None:
     """Copy samples, byte for byte and in the given order, atomically into one tar.
 
     Raises:
         BadInputError: a sample is not at its byte range.
-        OutputError: the folder cannot be written or the disk is full.
+        OutputError, StorageError: as `Store.publish`.
     """
-    with atomic_path(path) as temporary, temporary.open("wb") as tar:
+    with store.publish(name) as temporary, temporary.open("wb") as tar:
         for sample in samples:
             tar.write(read_sample_bytes(sample))
         tar.write(bytes(2 * tarfile.BLOCKSIZE))

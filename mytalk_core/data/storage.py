@@ -1,6 +1,7 @@
 """Storage of files in a folder or object store; a file appears under its name when complete."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -69,12 +70,17 @@ class Store:
         system, remote = self._remote(name)
         return self._with_retries(lambda: cast(bytes, system.cat_file(remote)), name)
 
-    def open_read(self, name: str) -> BinaryIO:
-        """Open the file for reading and seeking; the caller closes it."""
+    def open_read(self, name: str, read_ahead: bool = True) -> BinaryIO:
+        """Open the file for reading and seeking; the caller closes it.
+
+        Args:
+            read_ahead: whether an object is mostly read in order; else a read fetches little more
+                than it asks for.
+        """
         path = self.local_path(name)
         if path is not None:
             return self._with_retries(lambda: path.open("rb"), name)
-        return open_remote(self._where(name))
+        return open_remote(self._where(name), in_order=not read_ahead)
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the sorted names of complete files that start with `prefix`.
@@ -169,6 +175,23 @@ class Store:
                     reason=Reason.OUTPUT_NOT_WRITABLE,
                     where=self._where(name),
                 ) from error
+
+    def remove_folder(self, name: str) -> None:
+        """Remove all files below `name`, if there are any.
+
+        Files that are written meanwhile, or may not be removed, stay.
+
+        Raises:
+            StorageError: STORAGE_ERROR.
+        """
+        path = self.local_path(name)
+        if path is not None:
+            shutil.rmtree(path, ignore_errors=True)
+            return
+        system = remote_file(self.url)[0]
+        with suppress(BadInputError):
+            if found := list(self._found(name)):
+                self._with_retries(lambda: system.rm(found), name)
 
     def local_path(self, name: str) -> Path | None:
         """Return the path of `name` in a folder of this machine; None for an object store."""

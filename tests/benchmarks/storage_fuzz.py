@@ -27,7 +27,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from moto.server import ThreadedMotoServer
 from rich.console import Console
 
-from mytalk_core.data.curated import CuratedFolder, IndexRow, start, write_index, write_record
+from mytalk_core.data.curated import COMPLETED, IndexRow, start, write_index, write_record
 from mytalk_core.data.fetch import local_copy
 from mytalk_core.data.ledger import Ledger
 from mytalk_core.data.run_records import TitleRecord, TitleStatus
@@ -110,12 +110,12 @@ def titles(root: Path) -> None:
 
 def curated(root: Path, source: Path) -> None:
     """Write shard, index and records of curated clips."""
-    folder = CuratedFolder(root)
-    start(folder, "id", {})
+    store = open_store(root)
+    start(store, "id", {})
     whole = SampleBytes(str(source), "a-0", 0, source.stat().st_size - 10240)
-    copy_samples(folder.shard("train/shard-00000.tar"), [replace(whole, size=1536)])
-    write_index(folder.index, [IndexRow("a-0", "train", "train/shard-00000.tar", "", 0, 1536)])
-    write_record(folder.completed, "id", {})
+    copy_samples(store, "train/shard-00000.tar", [replace(whole, size=1536)])
+    write_index(store, [IndexRow("a-0", "train", "train/shard-00000.tar", "", 0, 1536)])
+    write_record(store, COMPLETED, "id", {})
 
 
 def fetching(root: Path, url: str) -> None:

@@ -24,7 +24,6 @@ from mytalk_core.data.schema import clip_key
 from mytalk_core.data.shards import MEMBERS, iter_members
 from mytalk_core.data.splits import SPLITS
 from mytalk_core.errors import BadInputError, Reason
-from pipelines.beam_runs import BeamEngine
 from pipelines.curate import Execution, curate
 from tests.curate_inputs import (
     CLIPS,
@@ -96,15 +95,6 @@ def test_curated_data_can_be_curated_again(curated: Path, tmp_path: Path) -> Non
     once, twice = contents(curated), contents(tmp_path / "twice")
     tars = [name for name in once if name.endswith(".tar")]
     assert {name: once[name] for name in tars} == {name: twice[name] for name in tars}
-
-
-def test_two_processes_give_the_same_bytes(
-    curated: Path, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    workers = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
-    curate([manifest], tmp_path / "out", CONFIG, Execution(BeamEngine(options=workers), 8))
-    assert contents(tmp_path / "out") == contents(curated)
 
 
 def test_a_finished_run_is_not_repeated(manifest: Path, finished: Path) -> None:
@@ -270,7 +260,7 @@ def test_a_run_that_is_killed_twice_is_continued_to_the_same_bytes(
 ) -> None:
     work = tmp_path / "out" / "_work"
     done = 0
-    for module, function in (("rows", "write_batches"), ("packing", "copy_samples")):
+    for module, function in (("work", "write_batches"), ("packing", "copy_samples")):
         program = KILLED.format(module=module, function=function)
         died = ended(programs.start("-c", program, manifest, tmp_path / "out"))
         assert died[0] == -signal.SIGKILL, died[1]

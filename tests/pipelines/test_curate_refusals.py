@@ -1,18 +1,15 @@
-"""Inputs and outputs that curation refuses, and outputs in an object store."""
+"""Inputs and outputs that curation refuses."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-import fsspec
 import pytest
 
 from mytalk_core.curation.decisions import CurateConfig
 from mytalk_core.data.lease import held_lease
-from mytalk_core.data.splits import SplitConfig
 from mytalk_core.data.storage import open_store
 from mytalk_core.errors import BadInputError, OutputError, Reason
-from pipelines.beam_runs import LOCAL_RUNNER, BeamEngine
+from pipelines.beam_runs import BeamEngine
 from pipelines.curate import Execution, curate
 from tests.curate_inputs import CONFIG, contents
 
@@ -68,23 +65,6 @@ def test_a_second_run_on_the_same_folder_is_refused(tmp_path):
         curate([], folder, CurateConfig())
     assert refusal.value.reason is Reason.OUTPUT_IN_USE
     assert list(folder.iterdir()) == []
-
-
-def test_an_object_store_holds_the_same_files(curated: Path, s3_url: str) -> None:
-    fsspec.filesystem("s3").put(f"{curated.parent}/in/", f"{s3_url}/curate/in/", recursive=True)
-    manifest, out = f"{s3_url}/curate/in/manifest.parquet", f"{s3_url}/curate/out"
-    funnel = curate([manifest], out, CONFIG)
-    store = open_store(out)
-    assert {name: store.read(name) for name in store.names()} == contents(curated)
-    assert curate([manifest], out, CONFIG) == funnel
-    with pytest.raises(BadInputError, match="another configuration") as refusal:
-        curate([manifest], out, replace(CONFIG, splits=SplitConfig(val_share=0.5)))
-    assert refusal.value.where == out
-
-
-def test_a_cluster_does_not_write_to_an_object_store(s3_url: str, manifest: Path) -> None:
-    with pytest.raises(BadInputError, match=LOCAL_RUNNER):
-        curate([manifest], f"{s3_url}/curate/flink", CONFIG, Execution(BeamEngine("FlinkRunner")))
 
 
 def test_a_missing_remote_manifest_is_reported(s3_url: str, tmp_path: Path) -> None:

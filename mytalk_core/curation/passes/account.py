@@ -10,11 +10,10 @@ import pyarrow.parquet as pq
 
 from mytalk_core.curation.dataset_card import DatasetCard, Strip, write_dataset_card
 from mytalk_core.curation.distributions import COUNTS_SHAPE, histograms
-from mytalk_core.curation.exchange import read_batch
 from mytalk_core.curation.funnel import build_funnel, funnel_json
 from mytalk_core.curation.passes.rows import funnel_tables
 from mytalk_core.curation.passes.work import Work
-from mytalk_core.data.curated import write_text
+from mytalk_core.data.curated import FUNNEL, SPEAKERS, write_text
 from mytalk_core.data.sample_strip import sample_strip
 from mytalk_core.data.shard_index import SampleBytes
 from mytalk_core.errors import BadInputError
@@ -29,19 +28,24 @@ def write_account(work: Work, _: int) -> None:
     counts = np.zeros(COUNTS_SHAPE, np.int64)
     versions: Counter[str] = Counter()
     for number in range(work.ranges):
-        counts += read_batch(work.part("counts", number))["count"].to_numpy().reshape(counts.shape)
-        for each in read_batch(work.part("versions", number)).to_pylist():
+        counts += work.read_part("counts", number)["count"].to_numpy().reshape(counts.shape)
+        for each in work.read_part("versions", number).to_pylist():
             versions[each["values"]] += each["counts"]
     card = DatasetCard(
         funnel=funnel,
         histograms=list(histograms(counts)),
-        faces=pq.read_table(work.folder.speakers),
+        faces=_faces(work),
         strips=list(_strips(work)),
         config=work.config,
         versions=dict(sorted(versions.items())),
     )
-    write_dataset_card(work.folder, card)
-    write_text(work.folder.funnel, funnel_json(funnel))
+    write_dataset_card(work.store, card)
+    write_text(work.store, FUNNEL, funnel_json(funnel))
+
+
+def _faces(work: Work) -> pa.Table:
+    with work.store.open_read(SPEAKERS) as file:
+        return pq.read_table(file)
 
 
 def _strips(work: Work) -> Iterator[Strip]:
@@ -63,7 +67,7 @@ def _first_kept(work: Work) -> pa.Table:
     columns = ["path", "key", "offset", "size", "speaker", "split", "losses"]
     tables: list[pa.Table] = []
     for number in range(work.ranges):
-        rows = read_batch(work.part("decided", number), columns=columns)
+        rows = work.read_part("decided", number, columns=columns)
         tables.append(rows.filter(pc.equal(rows["losses"], 0)))
         if sum(table.num_rows for table in tables) >= _CANDIDATES:
             break

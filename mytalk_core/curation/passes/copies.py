@@ -19,7 +19,7 @@ from mytalk_core.curation.duplicates import (
     near_copies,
     near_pairs,
 )
-from mytalk_core.curation.exchange import iter_range, range_of, read_batch, write_batches
+from mytalk_core.curation.exchange import range_of
 from mytalk_core.curation.passes.work import ROWS_PER_RANGE, Work, place_in_range, range_of_rows
 
 _ENTRY_COLUMN = pa.schema([("entry", pa.binary(ENTRY.itemsize))])
@@ -57,11 +57,11 @@ def near(work: Work, number: int) -> None:
         pairs.append(near_pairs(np.concatenate(chosen), common, limits))
     one, other = np.unique(np.concatenate(pairs), axis=0).T
     table = pa.Table.from_arrays([pa.array(one), pa.array(other)], schema=_PAIR_SCHEMA)
-    write_batches(work.part("pairs", number), _PAIR_SCHEMA, [table])
+    work.write_part("pairs", number, _PAIR_SCHEMA, [table])
 
 
 def _entries(work: Work, number: int) -> Iterator[Entries]:
-    for table in iter_range(work.parts("entries"), number):
+    for table in work.iter_read("entries", number):
         for chunk in table["entry"].chunks:
             start = chunk.offset * ENTRY.itemsize
             data = memoryview(chunk.buffers()[1])[start : start + len(chunk) * ENTRY.itemsize]
@@ -70,7 +70,7 @@ def _entries(work: Work, number: int) -> Iterator[Entries]:
 
 def connect_copies(work: Work, _: int) -> None:
     """Choose the clip to keep of each connected component of pairs."""
-    tables = [read_batch(work.part("pairs", number)) for number in range(work.ranges)]
+    tables = [work.read_part("pairs", number) for number in range(work.ranges)]
     table = pa.concat_tables(tables)
     pairs = np.unique(np.stack([table["one"].to_numpy(), table["other"].to_numpy()], 1), axis=0)
     members: NDArray[np.int64] = np.unique(pairs)
@@ -82,5 +82,5 @@ def _sketches(work: Work, number: int, members: NDArray[np.int64]) -> pa.Table:
     """Read the columns by which copies are ranked, for the members in one range."""
     own = place_in_range(members[range_of_rows(members) == number])
     columns = ["row", "key", "losses", "face_height"]
-    rows = read_batch(work.part("judged", number), columns=columns).take(pa.array(own))
+    rows = work.read_part("judged", number, columns=columns).take(pa.array(own))
     return rows.append_column("clean", pc.equal(rows["losses"], 0))

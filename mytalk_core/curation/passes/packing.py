@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mytalk_core.curation.exchange import read_batch, write_batches
 from mytalk_core.curation.packing import shard_count, shards_of_clips
 from mytalk_core.curation.passes.work import Work
 from mytalk_core.data.curated import INDEX_SCHEMA, shard_name, write_text
@@ -26,7 +25,7 @@ def order_by_speaker(work: Work, number: int) -> None:
     by = [("group", "ascending"), ("place", "ascending"), ("row", "ascending")]
     clips = clips.take(pc.sort_indices(clips, by))
     of_splits = (clips.filter(pc.equal(clips["split"], split)) for split in _SPLITS)
-    write_batches(work.part("ordered", number), clips.schema, of_splits)
+    work.write_part("ordered", number, clips.schema, of_splits)
 
 
 def plan(work: Work, _: int) -> None:
@@ -36,23 +35,27 @@ def plan(work: Work, _: int) -> None:
 
         def sizes(place: int = place) -> Iterator[NDArray[np.int64]]:
             for number in range(work.ranges):
-                path = work.part("ordered", number)
-                yield read_batch(path, place, ["size"])["size"].to_numpy()
+                clips = work.read_part("ordered", number, place, ["size"])
+                yield clips["size"].to_numpy()
 
         planned[split] = {
             "shards": shard_count(sizes, work.config.packing),
             "first": [0, *accumulate(len(some) for some in sizes())],
         }
-    write_text(work.root / "plan.json", json.dumps(planned))
+    write_text(work.store, _plan_file(work), json.dumps(planned))
+
+
+def _plan_file(work: Work) -> str:
+    return f"{work.root}/plan.json"
 
 
 def assign(work: Work, number: int) -> None:
     """Assign the clips of a range of speakers to shards, and partition them by shard."""
-    planned = json.loads((work.root / "plan.json").read_text(encoding="utf-8"))
+    planned = json.loads(work.store.read(_plan_file(work)))
     total = sum(split["shards"] for split in planned.values())
     tables, before = [], 0
     for place, split in enumerate(_SPLITS):
-        clips = read_batch(work.part("ordered", number), place)
+        clips = work.read_part("ordered", number, place)
         shards = planned[split]["shards"]
         if shards:
             own = shards_of_clips(planned[split]["first"][number], clips.num_rows, shards)
@@ -70,9 +73,8 @@ def pack(work: Work, number: int) -> None:
     index, placed = [INDEX_SCHEMA.empty_table()], [_PLACED_SCHEMA.empty_table()]
     for clips in _shards(work, number):
         name = shard_name(clips["split"][0].as_py(), clips["shard"][0].as_py())
-        path = work.folder.shard(name)
-        if not path.exists():  # written by an earlier run of this configuration
-            copy_samples(path, _samples(clips))
+        if not work.store.exists(name):  # written by an earlier run of this configuration
+            copy_samples(work.store, name, _samples(clips))
         sizes = clips["size"].to_numpy()
         columns = {"shard": pa.repeat(name, len(sizes)), "offset": np.cumsum(sizes) - sizes}
         located = clips.drop_columns(["shard", "offset"])
@@ -80,13 +82,13 @@ def pack(work: Work, number: int) -> None:
             located = located.append_column(label, pa.array(values))
         index.append(located.select(INDEX_SCHEMA.names))
         placed.append(located.select(_PLACED_SCHEMA.names))
-    write_batches(work.part("index", number), INDEX_SCHEMA, [pa.concat_tables(index)])
+    work.write_part("index", number, INDEX_SCHEMA, [pa.concat_tables(index)])
     work.write_by_row("placed", number, pa.concat_tables(placed))
 
 
 def _shards(work: Work, number: int) -> Iterator[pa.Table]:
     """Yield the clips of each shard in their order in the shard."""
-    if not work.parts("assigned").exists():  # no clip is kept
+    if not work.written("assigned"):  # no clip is kept
         return
     clips = work.read("assigned", number)
     by = [("number", "ascending"), ("place", "ascending"), ("row", "ascending")]

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from mytalk_core.curation import decisions
 from mytalk_core.curation.distributions import count_values
 from mytalk_core.curation.duplicates import COPY_SCHEMA, SKETCH_SCHEMA
-from mytalk_core.curation.exchange import hashes, range_of, read_batch, write_batches
+from mytalk_core.curation.exchange import hashes, range_of
 from mytalk_core.curation.face_groups import DIMENSIONS
 from mytalk_core.curation.funnel_table import (
     FUNNEL_SCHEMA,
@@ -22,7 +22,14 @@ from mytalk_core.curation.funnel_table import (
 )
 from mytalk_core.curation.packing import shuffle_place
 from mytalk_core.curation.passes.work import ROWS_PER_RANGE, Work, place_in_range, row_numbers
-from mytalk_core.data.curated import CURATED_SCHEMA, INDEX_SCHEMA, write_table
+from mytalk_core.data.curated import (
+    CURATED_SCHEMA,
+    FUNNEL_TABLE,
+    INDEX,
+    INDEX_SCHEMA,
+    MANIFEST,
+    write_table,
+)
 from mytalk_core.data.manifest import Kind, with_normal_speakers
 from mytalk_core.data.manifest_stream import manifest_batches
 from mytalk_core.data.splits import speaker_group
@@ -92,7 +99,7 @@ def judge(work: Work, number: int) -> None:
     """Apply the filters, then partition hashes by content and faces by title."""
     rows = decisions.judge(work.read("rows", number), work.config)
     rows = rows.append_column("row", row_numbers(number, rows.num_rows))
-    write_batches(work.part("judged", number), rows.schema, [rows])
+    work.write_part("judged", number, rows.schema, [rows])
     clean = pc.equal(rows["losses"], 0)
     sketches = rows.append_column("clean", clean).select(SKETCH_SCHEMA.names)
     contents = pc.if_else(pc.equal(rows["content_hash"], ""), rows["name"], rows["content_hash"])
@@ -108,7 +115,7 @@ def judge(work: Work, number: int) -> None:
 
 def decide(work: Work, number: int) -> None:
     """Complete the decisions of a range, count them, and partition kept clips by speaker."""
-    rows = read_batch(work.part("judged", number))
+    rows = work.read_part("judged", number)
     named = work.read("names_of_rows", number)
     places = place_in_range(named["row"].to_numpy()).tolist()
     speakers = dict(zip(places, named["speaker"].to_pylist(), strict=True))
@@ -120,17 +127,17 @@ def decide(work: Work, number: int) -> None:
         ]
     )
     rows = decisions.decide(rows, copies, speakers, work.config)
-    write_batches(work.part("decided", number), rows.schema, [rows])
+    work.write_part("decided", number, rows.schema, [rows])
     tallies = tally(rows, work.rules)
     work.write("tallies", number, tallies, range_of(name_hashes(tallies), work.ranges))
     counts = count_values(rows)
     flat = pa.table({"count": counts.reshape(-1)})
-    write_batches(work.part("counts", number), flat.schema, [flat])
+    work.write_part("counts", number, flat.schema, [flat])
     kept = rows.filter(pc.equal(rows["losses"], 0))
     versions = pa.Table.from_batches(
         [pa.RecordBatch.from_struct_array(pc.value_counts(kept["versions"]))]
     )
-    write_batches(work.part("versions", number), versions.schema, [versions])
+    work.write_part("versions", number, versions.schema, [versions])
     names = zip(kept["speaker"].to_pylist(), kept["title"].to_pylist(), strict=True)
     groups = hashes(speaker_group(*each) for each in names)
     columns = ["split", "place", "row", "key", "speaker", "path", "offset", "size"]
@@ -152,24 +159,23 @@ def _copies(work: Work, written_by: str, number: int, bit: int) -> pa.Table:
 def add_up(work: Work, number: int) -> None:
     """Sum the tallies of a range of names."""
     table = funnel_table(work.read("tallies", number), work.rules)
-    write_batches(work.part("funnel", number), table.schema, [table])
+    work.write_part("funnel", number, table.schema, [table])
 
 
 def write_tables(work: Work, _: int) -> None:
     """Concatenate the ranges into the output tables."""
-    folder = work.folder
     ranges = range(work.ranges)
     manifest = (_manifest_rows(work, number) for number in ranges)
-    write_table(folder.manifest, CURATED_SCHEMA, manifest)
+    write_table(work.store, MANIFEST, CURATED_SCHEMA, manifest)
     if not work.config.dry_run:
-        index = (read_batch(work.part("index", number)) for number in ranges)
-        write_table(folder.index, INDEX_SCHEMA, index)
-    write_table(folder.funnel_table, FUNNEL_SCHEMA, funnel_tables(work))
+        index = (work.read_part("index", number) for number in ranges)
+        write_table(work.store, INDEX, INDEX_SCHEMA, index)
+    write_table(work.store, FUNNEL_TABLE, FUNNEL_SCHEMA, funnel_tables(work))
 
 
 def _manifest_rows(work: Work, number: int) -> pa.Table:
     """Rows of a range with their new shards; rows that are not kept have none."""
-    rows = read_batch(work.part("decided", number))
+    rows = work.read_part("decided", number)
     shards, offsets = [""] * rows.num_rows, np.zeros(rows.num_rows, np.int64)
     if not work.config.dry_run:
         placed = work.read("placed", number)
@@ -186,5 +192,5 @@ def funnel_tables(work: Work) -> Iterator[pa.Table]:
     """Yield the funnel in parts, in the order of `SCOPES`."""
     for scope in SCOPES:
         for number in range(work.ranges):
-            table = read_batch(work.part("funnel", number))
+            table = work.read_part("funnel", number)
             yield table.filter(pc.equal(table["scope"], scope))

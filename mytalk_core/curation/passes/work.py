@@ -1,23 +1,35 @@
-"""The work folder of a curation: files that passes write and later passes read."""
+"""The intermediate results of a curation: files that passes write and later passes read."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from mytalk_core.curation.decisions import CurateConfig, StepRule, steps
-from mytalk_core.curation.exchange import Ranges, read_range, write_ranges
-from mytalk_core.data.curated import CuratedFolder
+from mytalk_core.curation.exchange import (
+    Ranges,
+    iter_range,
+    read_batch,
+    read_range,
+    write_batches,
+    write_ranges,
+)
+from mytalk_core.data.curated import WORK
+from mytalk_core.data.storage import Store
 
 ROWS_PER_RANGE = 32768
 
 
 @dataclass(frozen=True)
 class Work:
-    """The settings of one curation and the files of its passes."""
+    """The settings of one curation and the files of its passes. Picklable.
 
-    folder: CuratedFolder
+    A pass writes files of numbered tasks under a name of its own. A file has either a batch for
+    each range, which a later pass reads across all files, or batches of which each is read alone.
+    """
+
+    store: Store  # folder of the results
     config: CurateConfig
     name: str  # id of the configuration
     ranges: int  # number of ranges in every pass
@@ -28,29 +40,47 @@ class Work:
         return steps(self.config)
 
     @property
-    def root(self) -> Path:
-        """The work folder, which depends on the number of ranges."""
-        return self.folder.work / f"{self.ranges}_ranges"
-
-    def parts(self, written_by: str) -> Path:
-        """The folder of the files of a pass."""
-        return self.root / written_by
-
-    def part(self, written_by: str, number: int) -> Path:
-        """The file of one task of a pass."""
-        return self.parts(written_by) / f"{number:06d}.arrow"
-
-    def read(self, written_by: str, number: int) -> pa.Table:
-        """Read one range of the output of a pass."""
-        return read_range(self.parts(written_by), number)
+    def root(self) -> str:
+        """The folder of intermediate results: of one configuration and number of ranges."""
+        return f"{WORK}/{self.name}-{self.ranges}"
 
     def write(self, name: str, number: int, table: pa.Table, ranges_of_rows: Ranges) -> None:
-        """Write a table, partitioned into ranges."""
-        write_ranges(self.part(name, number), table, ranges_of_rows, self.ranges)
+        """Write the file of a task: a table, partitioned into ranges."""
+        write_ranges(self.store, self._file(name, number), table, ranges_of_rows, self.ranges)
 
     def write_by_row(self, name: str, number: int, table: pa.Table) -> None:
-        """Write a table, partitioned by the ranges of its column `row`."""
+        """Write the file of a task: a table, partitioned by the ranges of its column `row`."""
         self.write(name, number, table, range_of_rows(table["row"].to_numpy()))
+
+    def read(self, written_by: str, number: int) -> pa.Table:
+        """Read one range of all files of a name."""
+        return read_range(self.store, self._folder(written_by), number)
+
+    def iter_read(self, written_by: str, number: int) -> Iterator[pa.Table]:
+        """Read one range file by file."""
+        return iter_range(self.store, self._folder(written_by), number)
+
+    def written(self, name: str) -> bool:
+        """Return whether any task wrote a file of this name."""
+        return any(True for _ in self.store.names(f"{self._folder(name)}/"))
+
+    def write_part(
+        self, name: str, number: int, schema: pa.Schema, tables: Iterable[pa.Table]
+    ) -> None:
+        """Write the file of a task: tables, one batch each."""
+        write_batches(self.store, self._file(name, number), schema, tables)
+
+    def read_part(
+        self, written_by: str, number: int, batch: int = 0, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Read one batch of the file of a task; `columns` limits what is read."""
+        return read_batch(self.store, self._file(written_by, number), batch, columns)
+
+    def _folder(self, name: str) -> str:
+        return f"{self.root}/{name}"
+
+    def _file(self, name: str, number: int) -> str:
+        return f"{self._folder(name)}/{number:06d}.arrow"
 
 
 def row_numbers(number: int, count: int) -> pa.Array:

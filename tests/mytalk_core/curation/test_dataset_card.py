@@ -13,7 +13,8 @@ from mytalk_core.curation.distributions import MEASUREMENTS, Histogram
 from mytalk_core.curation.face_groups import GROUP_SCHEMA
 from mytalk_core.curation.filters import FilterConfig
 from mytalk_core.curation.funnel import Amount, Funnel, FunnelLine, LicenceLine, SpeakerLine
-from mytalk_core.data.curated import CuratedFolder
+from mytalk_core.data.curated import CARD, CARD_TEXT
+from mytalk_core.data.storage import open_store
 from mytalk_core.errors import Reason
 
 HOUR = Amount(400, 3_600_000)
@@ -45,9 +46,8 @@ def card(strips: tuple[Strip, ...] = (), speakers: int = 2) -> DatasetCard:
 
 
 def written(folder: Path, what: DatasetCard) -> tuple[str, str]:
-    curated = CuratedFolder(folder)
-    write_dataset_card(curated, what)
-    return curated.card.read_text(), curated.card_text.read_text()
+    write_dataset_card(open_store(folder), what)
+    return (folder / CARD).read_text(), (folder / CARD_TEXT).read_text()
 
 
 def test_page_and_text_have_the_same_facts(tmp_path: Path) -> None:
@@ -74,8 +74,6 @@ def test_the_text_refers_to_existing_pictures(tmp_path: Path) -> None:
 
 
 def test_the_same_figures_give_the_same_bytes(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
     assert written(tmp_path / "one", card()) == written(tmp_path / "two", card())
 
 

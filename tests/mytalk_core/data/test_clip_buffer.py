@@ -14,6 +14,7 @@ from mytalk_core.data.clip_order import ClipShare
 from mytalk_core.data.clip_reader import Members
 from mytalk_core.data.curated import IndexRow, write_index
 from mytalk_core.data.shards import write_shard
+from mytalk_core.data.storage import open_store
 from mytalk_core.errors import BadInputError, Reason
 
 NAMES = [f"a{n}" for n in range(16)] + [f"b{n}" for n in range(4)] + ["c0"]
@@ -37,7 +38,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> ClipIndex:
             IndexRow(each.key, "train", shard, each.key[0], each.offset, each.size)
             for each in ranges
         ]
-    write_index(folder / "index.parquet", rows)
+    write_index(open_store(folder), rows)
     return clip_index(folder, "train")
 
 

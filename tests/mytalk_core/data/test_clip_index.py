@@ -13,6 +13,7 @@ from mytalk_core.data.clip_reader import iter_clips
 from mytalk_core.data.curated import IndexRow, write_index
 from mytalk_core.data.manifest import Kind, ManifestRow, Status, write_manifest
 from mytalk_core.data.splits import SplitConfig, assign_split
+from mytalk_core.data.storage import open_store
 from mytalk_core.errors import BadInputError, Reason
 
 ROWS = [
@@ -36,7 +37,7 @@ def clip(speaker: str, number: int, **fields: object) -> ManifestRow:
 
 
 def test_the_clips_of_a_split_are_ordered_by_shard_and_offset(tmp_path: Path) -> None:
-    write_index(tmp_path / "index.parquet", ROWS)
+    write_index(open_store(tmp_path), ROWS)
     for data in (tmp_path, tmp_path / "index.parquet", f"{tmp_path}/", f"file://{tmp_path}"):
         index = clip_index(data, "train")
         assert len(index) == 3
@@ -53,7 +54,7 @@ def test_the_clips_of_a_split_are_ordered_by_shard_and_offset(tmp_path: Path) ->
 def test_the_digest_depends_on_the_data_set_and_not_on_its_path(tmp_path: Path) -> None:
     for name, rows in (("one", ROWS), ("moved", ROWS), ("other", ROWS[1:])):
         (tmp_path / name).mkdir()
-        write_index(tmp_path / name / "index.parquet", rows)
+        write_index(open_store(tmp_path / name), rows)
     one, moved, other = (
         clip_index(tmp_path / name, "train").digest() for name in ("one", "moved", "other")
     )
@@ -94,7 +95,7 @@ def test_rows_that_are_not_usable_clips_are_omitted(tmp_path: Path) -> None:
 
 
 def test_an_index_on_an_object_store_is_read(tmp_path: Path) -> None:
-    write_index(tmp_path / "index.parquet", ROWS)
+    write_index(open_store(tmp_path), ROWS)
     store = fsspec.filesystem("memory")
     store.pipe("/bucket/data/index.parquet", (tmp_path / "index.parquet").read_bytes())
     for url in ("memory://bucket/data", "memory://bucket/data/index.parquet"):
@@ -113,7 +114,7 @@ def test_a_folder_that_is_not_a_data_set_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "none.parquet").reason is Reason.NOT_FOUND
     (tmp_path / "index.parquet").write_bytes(b"PAR? not at all")
     assert refusal(tmp_path).reason is Reason.UNREADABLE
-    write_index(tmp_path / "index.parquet", ROWS[3:])
+    write_index(open_store(tmp_path), ROWS[3:])
     assert "'train'" in refusal(tmp_path).what
     pq.write_table(pa.table({"key": ["a"], "kind": ["clip"]}), tmp_path / "index.parquet")
     assert "Preprocess" in refusal(tmp_path).remedy
@@ -122,9 +123,7 @@ def test_a_folder_that_is_not_a_data_set_is_refused(tmp_path: Path) -> None:
 def test_a_shard_outside_the_folder_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "secret.tar").write_bytes(bytes(1024))
-    write_index(
-        tmp_path / "data" / "index.parquet",
-        [IndexRow("a", "train", "../secret.tar", "ann", 0, 512)],
-    )
+    rows = [IndexRow("a", "train", "../secret.tar", "ann", 0, 512)]
+    write_index(open_store(tmp_path / "data"), rows)
     with pytest.raises(BadInputError, match="secret"):
         list(iter_clips(clip_index(tmp_path / "data", "train")))

@@ -14,6 +14,7 @@ from mytalk_core.data.clip_index import ClipIndex, clip_index
 from mytalk_core.data.clip_reader import iter_clips, read_clip
 from mytalk_core.data.curated import IndexRow, write_index
 from mytalk_core.data.shards import write_shard
+from mytalk_core.data.storage import open_store
 from mytalk_core.errors import BadInputError, Reason
 
 CLIPS = [(f"film-{n}", {"json": b"{}", "wav": bytes([n]) * 700 * n}) for n in range(3)]
@@ -24,7 +25,7 @@ def index(tmp_path: Path) -> ClipIndex:
     """Three clips of one shard."""
     ranges = write_shard(tmp_path / "s-0.tar", CLIPS)
     rows = [IndexRow(each.key, "train", "s-0.tar", "", each.offset, each.size) for each in ranges]
-    write_index(tmp_path / "index.parquet", rows)
+    write_index(open_store(tmp_path), rows)
     return clip_index(tmp_path, "train")
 
 

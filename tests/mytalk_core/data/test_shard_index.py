@@ -12,6 +12,7 @@ from mytalk_core.data.shard_index import (
     read_sample_bytes,
 )
 from mytalk_core.data.shards import MEMBERS, iter_members, write_shard
+from mytalk_core.data.storage import open_store
 from mytalk_core.errors import BadInputError, OutputError, Reason
 
 KEYS = ("a-0", "b-0", "c-0")
@@ -31,13 +32,13 @@ def ranges(tmp_path: Path) -> list[SampleBytes]:
 def test_a_copy_in_the_same_order_is_the_same_file(
     ranges: list[SampleBytes], tmp_path: Path
 ) -> None:
-    copy_samples(tmp_path / "copy.tar", ranges)
+    copy_samples(open_store(tmp_path), "copy.tar", ranges)
     assert (tmp_path / "copy.tar").read_bytes() == (tmp_path / "source.tar").read_bytes()
 
 
 def test_samples_can_be_copied_in_another_order(ranges: list[SampleBytes], tmp_path: Path) -> None:
     first, _, last = ranges
-    copy_samples(tmp_path / "copy.tar", [last, first])
+    copy_samples(open_store(tmp_path), "copy.tar", [last, first])
     assert list(iter_members([tmp_path / "copy.tar"])) == [
         ("c-0", members("c-0")),
         ("a-0", members("a-0")),
@@ -63,14 +64,15 @@ def test_a_missing_or_truncated_shard_is_an_error_and_leaves_no_file(
     path.write_bytes(path.read_bytes()[: ranges[2].offset + 700])
     for bad in (ranges[2], replace(ranges[0], shard=str(tmp_path / "absent.tar"))):
         with pytest.raises(BadInputError) as caught:
-            copy_samples(tmp_path / "copy.tar", [bad])
+            copy_samples(open_store(tmp_path), "copy.tar", [bad])
         assert caught.value.reason is Reason.NOT_FOUND
     assert sorted(each.name for each in tmp_path.iterdir()) == ["source.tar"]
 
 
-def test_an_unwritable_folder_is_an_error_and_leaves_no_file(
+def test_a_copy_in_place_of_a_folder_is_an_error_and_leaves_no_file(
     ranges: list[SampleBytes], tmp_path: Path
 ) -> None:
+    (tmp_path / "copy.tar").mkdir()
     with pytest.raises(OutputError):
-        copy_samples(tmp_path / "absent" / "copy.tar", ranges)
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["source.tar"]
+        copy_samples(open_store(tmp_path), "copy.tar", ranges)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["copy.tar", "source.tar"]

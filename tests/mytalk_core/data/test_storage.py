@@ -50,6 +50,9 @@ def test_a_published_file_can_be_read(store: Store) -> None:
     with store.open_read("shards/a 1.tar") as file:
         file.seek(200_000)
         assert file.read(10) == content[200_000:200_010]
+    with store.open_read("shards/a 1.tar", read_ahead=False) as file:
+        file.seek(-5, io.SEEK_END)
+        assert file.read(10) == content[-5:]
     put(store, "shards/a 1.tar", b"new")
     assert store.read("shards/a 1.tar") == b"new"
 
@@ -272,6 +275,15 @@ def test_a_removed_file_is_not_listed(store: Store) -> None:
     for _ in range(2):
         store.remove("shards/a.tar")
         assert list(store.names()) == ["shards/b.tar"]
+
+
+def test_a_folder_is_removed_with_all_its_files(store: Store) -> None:
+    names = ("work/a/1.arrow", "work/b 2", "work-of-others/c", "d")
+    for name in names:
+        put(store, name, b"x")
+    for _ in range(2):
+        store.remove_folder("work")
+        assert sorted(store.names()) == sorted(names[2:])
 
 
 def test_reads_continue_at_the_position_of_a_failure(

@@ -10,7 +10,7 @@ from mytalk_core.data import table_contents as module
 from mytalk_core.data.clip_index import described_by
 from mytalk_core.data.curated import IndexRow, write_index
 from mytalk_core.data.manifest import Kind, ManifestRow, Status, write_manifest
-from mytalk_core.data.storage import Store
+from mytalk_core.data.storage import Store, open_store
 from mytalk_core.data.table_contents import find_row, iter_clip_rows, table_contents
 from mytalk_core.errors import BadInputError, ErrorClass, Reason
 
@@ -77,7 +77,7 @@ def test_an_index_is_counted_by_split(tmp_path: Path) -> None:
         for split, count in (("train", 3), ("val", 1))
         for n in range(count)
     ]
-    write_index(tmp_path / "index.parquet", rows)
+    write_index(open_store(tmp_path), rows)
     folder = described_by(tmp_path)
     contents = table_contents(*folder, limit=2)
     assert contents.kind == "index"

@@ -8,10 +8,9 @@ import pytest
 
 from mytalk_core.curation.decisions import CurateConfig
 from mytalk_core.curation.duplicates import SKETCH_SCHEMA, DuplicateConfig
-from mytalk_core.curation.exchange import read_batch
 from mytalk_core.curation.passes import copies
 from mytalk_core.curation.passes.work import Work, row_numbers
-from mytalk_core.data.curated import CuratedFolder
+from mytalk_core.data.storage import open_store
 
 ROWS = 300
 
@@ -23,7 +22,7 @@ def found(folder: Path, ranges: int) -> set[tuple[int, int]]:
     for number in range(10, ROWS, 10):
         pictures[number] = pictures[number - 1]
     config = CurateConfig(duplicates=DuplicateConfig(common=50, neighbours=8))
-    work = Work(CuratedFolder(folder), config, "id", ranges)
+    work = Work(open_store(folder), config, "id", ranges)
     sketches = pa.table(
         {
             "row": row_numbers(0, ROWS),
@@ -42,7 +41,7 @@ def found(folder: Path, ranges: int) -> set[tuple[int, int]]:
     pairs = set()
     for number in range(ranges):
         copies.near(work, number)
-        table = read_batch(work.part("pairs", number)).to_pydict()
+        table = work.read_part("pairs", number).to_pydict()
         pairs |= set(zip(table["one"], table["other"], strict=True))
     return pairs
 
