@@ -101,4 +101,4 @@ def _crop(planes: Planes, box: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.clip(np.rint(film_crop(planes, box, _CROP.size)), 0, 255).astype(np.uint8)
 
 
-LINE_SYNC = Stage("line-sync", 1, LineSyncRequest, SyncScore | None, judge_line)
+LINE_SYNC = Stage("line-sync", 2, LineSyncRequest, SyncScore | None, judge_line)

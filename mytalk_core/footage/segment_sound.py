@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from mytalk_core.faces.landmark_scheme import MESH478, LandmarkScheme
 from mytalk_core.faces.shape import aperture
 from mytalk_core.footage.footage_models import FootageModels
-from mytalk_core.footage.source_sync import late_by, offset_curve, trusted_shift
+from mytalk_core.footage.source_sync import offset_curve, trusted_shift
 from mytalk_core.footage.track_parts import TrackPart
 from mytalk_core.footage.units import Segment
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.clock import MOTION_FPS, SPEECH_SAMPLE_RATE, sample_at
 from mytalk_core.speech.loudness import loudness_dbfs, loudness_shift, opening_offset
-from mytalk_core.sync.offsets import score
+from mytalk_core.sync.offsets import late_by, score
 
 # Sound read before and after a segment, so that it can be shifted against the picture. Seconds.
 _MARGIN = Fraction(1)
@@ -71,10 +71,11 @@ def measure_offsets(
         offset_curve(part.lips, sound.between(part.first, part.end), models.sync) for part in parts
     ]
     offsets = {
-        part.key: (late_by(curve), score(curve).confidence)
+        part.key: (late_by(curve, models.sync.in_step), score(curve).confidence)
         for part, curve in zip(parts, curves, strict=True)
     }
-    return SyncOffsets(offsets, trusted_shift(curves, [len(part.seen) for part in parts]))
+    lengths = [len(part.seen) for part in parts]
+    return SyncOffsets(offsets, trusted_shift(curves, lengths, models.sync.in_step))
 
 
 def _offsets_by_loudness(

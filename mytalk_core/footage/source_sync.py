@@ -9,20 +9,19 @@ from numpy.typing import NDArray
 from mytalk_core.media.clock import MOTION_FPS
 from mytalk_core.sync.clip import log_mel
 from mytalk_core.sync.light_expert import LightExpert
-from mytalk_core.sync.offsets import MAX_OFFSET, offset_distances
+from mytalk_core.sync.offsets import MAX_OFFSET, late_by, offset_distances
 
 SYNC_ENTRY = "sync"
 """Key in a sample's versions for the method that measured its offset."""
 
-SYNC_MEASURE = "expert-2"
+SYNC_MEASURE = "expert-3"
 
-# Frames by which the expert finds sound late that is in step: the pooled offset of each of 21
-# speakers of GRID is within 0.25 of it. It is zero in training as in dubs.
-_ZERO = 0.45
-# Large offsets are rare: distance that one frame from `_ZERO` costs, squared, times the seconds.
+# Large offsets are rare: distance that one frame from `in_step` costs, squared, times the seconds.
 _RARITY = 0.01
-# Smaller shifts are within the error of a clip of three seconds, 0.3 frames.
-_LEAST_SHIFT = 0.5  # frames
+# Smaller shifts are within the error, which falls with the root of the duration: of clips of three
+# seconds that are in step, one in seven is found half a frame off, and one in forty a frame.
+_LEAST_SHIFT = 0.5  # frames, at any duration
+_LEAST_AT_SECOND = 1.75  # frames; the same for one second
 _SHIFT_STEPS = 4  # shifts in a frame
 # Thresholds of larger shifts, chosen on footage in sync that was shifted by known amounts.
 _LARGE_SHIFT = 2.5  # frames
@@ -48,30 +47,21 @@ def offset_curve(
     return offset_distances(lip_embeddings, sound_embeddings)
 
 
-def late_by(curve: NDArray[np.float64]) -> float:
-    """Return the frames by which sound is late, to a fraction of a frame.
-
-    The minimum of a curve of `offset_curve`, by the parabola through it and its neighbours, less
-    the offset that the expert finds in sound that is in step.
-    """
-    best = int(curve.argmin())
-    if not 0 < best < len(curve) - 1:
-        return float(_OFFSETS[best])
-    before, least, after = curve[best - 1 : best + 2]
-    return float(_OFFSETS[best] + (before - after) / (before - 2 * least + after) / 2 - _ZERO)
-
-
-def trusted_shift(curves: Sequence[NDArray[np.float64]], frames: Sequence[int]) -> Fraction:
+def trusted_shift(
+    curves: Sequence[NDArray[np.float64]], frames: Sequence[int], in_step: float
+) -> Fraction:
     """Return the frames by which to move the sound of a source earlier, in quarters.
 
     The curves of all clips are averaged, weighted by duration. Small offsets are more likely than
     large ones, the more so the shorter the sound. A shift of 2.5 frames or more needs evidence: the
     minimum must be lower than every offset three or more frames away by a margin, which is larger
-    for shorter sound. Shifts under half a frame are never made.
+    for shorter sound. Shifts within the error, a frame for three seconds and never less than half a
+    frame, are not made.
 
     Args:
         curves: (31,) of each clip, from `offset_curve`.
         frames: duration of each clip. Clips shorter than 40 frames are ignored.
+        in_step: of the expert.
     """
     used = [(curve, long) for curve, long in zip(curves, frames, strict=True) if long >= _SHORTEST]
     if not used:
@@ -79,9 +69,10 @@ def trusted_shift(curves: Sequence[NDArray[np.float64]], frames: Sequence[int]) 
     weights = [long for _, long in used]
     pooled = np.average([curve for curve, _ in used], axis=0, weights=weights)
     seconds = sum(weights) / float(MOTION_FPS)
-    late = late_by(pooled + _RARITY / seconds * (_OFFSETS - _ZERO) ** 2)
+    late = late_by(pooled + _RARITY / seconds * (_OFFSETS - in_step) ** 2, in_step)
     shift = Fraction(round(late * _SHIFT_STEPS), _SHIFT_STEPS)
-    if abs(shift) < _LEAST_SHIFT or abs(shift) >= MAX_OFFSET - 1:
+    least = max(_LEAST_SHIFT, _LEAST_AT_SECOND / np.sqrt(seconds))
+    if abs(late) < least or abs(shift) >= MAX_OFFSET - 1:
         return Fraction(0)
     return shift if abs(shift) < _LARGE_SHIFT or _is_clear(pooled, seconds) else Fraction(0)
 

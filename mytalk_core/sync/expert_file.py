@@ -60,6 +60,9 @@ class ExpertConfig:
     embedding: int = 64
     # Probability of dropout.
     dropout: float = 0.4
+    # Frames by which the expert finds sound late that is in step, measured at the end of training.
+    # An expert that was trained on lips of another landmarker keeps the lag of that one.
+    in_step: float = 0.0
 
 
 @dataclass(frozen=True)

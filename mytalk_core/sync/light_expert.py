@@ -33,6 +33,7 @@ class LightExpert:
         """
         stored = read_expert_file(Purpose.PREPROCESSING, path)
         self._frames = stored.config.frames
+        self.in_step = stored.config.in_step
         self._lips = _encoder(stored.weights, "lips", strides=(1, 1))
         self._sound = _encoder(stored.weights, "sound", strides=(1, 2, 2))
 

@@ -15,7 +15,7 @@ class SyncScore:
 
     distance: float  # mean distance of the embeddings at the best offset, 0..2; lower is better
     confidence: float  # median over offsets minus minimum of the distance; higher is better
-    offset: int  # best offset in frames at 25 fps; positive: the sound is late
+    offset: int  # nearest frame at 25 fps by which the sound is late
 
 
 def offset_distances(lips: NDArray[np.float32], sound: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -37,11 +37,29 @@ def pair_distances(lips: NDArray[np.float32], sound: NDArray[np.float32]) -> NDA
     return distances
 
 
-def score(distances: NDArray[np.float64]) -> SyncScore:
-    """Compute the score from the distances at the offsets -15..15, (31,)."""
-    best = int(distances.argmin())
+def score(distances: NDArray[np.float64], in_step: float = 0.0) -> SyncScore:
+    """Compute the score from the distances at the offsets -15..15, (31,).
+
+    Args:
+        in_step: of the configuration of the expert.
+    """
+    least = float(distances.min())
     return SyncScore(
-        distance=float(distances[best]),
-        confidence=float(np.median(distances) - distances[best]),
-        offset=best - MAX_OFFSET,
+        distance=least,
+        confidence=float(np.median(distances)) - least,
+        offset=round(late_by(distances, in_step)),
     )
+
+
+def late_by(distances: NDArray[np.float64], in_step: float) -> float:
+    """Return the frames by which sound is late, to a fraction of a frame.
+
+    The minimum of the distances at the offsets -15..15, (31,), by the parabola through it and its
+    neighbours, less `in_step`, which the expert finds in sound that is in step.
+    """
+    best = int(distances.argmin())
+    late = float(best - MAX_OFFSET)
+    if 0 < best < len(distances) - 1:
+        before, least, after = distances[best - 1 : best + 2].tolist()
+        late += (before - after) / (before - 2 * least + after) / 2
+    return late - in_step

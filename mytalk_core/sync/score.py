@@ -32,7 +32,8 @@ def lse_like(
             remedy="Give at least a second, 25 frames.",
             reason=Reason.TOO_SHORT,
         )
-    return score(offset_distances(*embedded(lips, log_mel(audio, len(lips)), expert)))
+    distances = offset_distances(*embedded(lips, log_mel(audio, len(lips)), expert))
+    return score(distances, expert.config.in_step)
 
 
 def embedded(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.sync.clip import MEL_BANDS, SyncClip, sound_rows
 from mytalk_core.sync.expert import SyncExpert
 from mytalk_core.sync.expert_file import ExpertConfig, LipInput, SoundInput
-from mytalk_core.sync.offsets import MAX_OFFSET
+from mytalk_core.sync.offsets import MAX_OFFSET, late_by, offset_distances
+from mytalk_core.sync.score import embedded
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,18 @@ def train_expert(
         schedule.step()
         progress(step, loss.item())
     optimiser.zero_grad()  # free the gradients
-    return model.eval()
+    model.config = replace(expert, in_step=_in_step(model.eval(), usable))
+    return model
+
+
+def _in_step(model: SyncExpert, clips: Sequence[SyncClip]) -> float:
+    """Return the offset in frames at which an expert finds the recorded sound of clips in step."""
+    curves = [
+        offset_distances(*embedded(clip.lips, clip.sounds[0].astype(np.float32), model))
+        for clip in clips
+    ]
+    pooled = np.average(curves, axis=0, weights=[len(clip.lips) for clip in clips])
+    return round(late_by(pooled, in_step=0.0), 2)
 
 
 def offset_loss(lips: Tensor, sound: Tensor, sharpness: Tensor) -> Tensor:

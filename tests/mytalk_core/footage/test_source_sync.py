@@ -16,12 +16,12 @@ from mytalk_core.data.samples import SampleClip
 from mytalk_core.faces.alignment import canonical_rigid, fit_pose, to_shape
 from mytalk_core.faces.landmark_scheme import MESH478
 from mytalk_core.faces.landmarker import MeshLandmarker
-from mytalk_core.footage.source_sync import late_by, offset_curve, trusted_shift
+from mytalk_core.footage.source_sync import offset_curve, trusted_shift
 from mytalk_core.media.audio import read_audio
 from mytalk_core.media.decode import iter_frames_at
 from mytalk_core.sync.clip import lip_motion
 from mytalk_core.sync.light_expert import LightExpert
-from mytalk_core.sync.offsets import score
+from mytalk_core.sync.offsets import late_by, score
 from tests.largest_face import track_largest_face
 
 
@@ -70,7 +70,7 @@ def late(audio: np.ndarray, frames: int) -> np.ndarray:
 
 def shift_of(films: Sequence[Film], frames: int, expert: LightExpert) -> Fraction:
     curves = [offset_curve(each.lips, late(each.audio, frames), expert) for each in films]
-    return trusted_shift(curves, [len(each.lips) for each in films])
+    return trusted_shift(curves, [len(each.lips) for each in films], expert.in_step)
 
 
 @pytest.mark.parametrize("frames", [-8, -3, 0, 5, 9])
@@ -83,7 +83,8 @@ def test_a_known_shift_of_unseen_speakers_is_corrected(sentences, expert, frames
 
 @pytest.mark.parametrize("frames", [-6, 0, 4])
 def test_a_known_shift_outside_the_corpus_is_corrected(outsider, expert, frames):
-    found = score(offset_curve(outsider.lips, late(outsider.audio, frames), expert))
+    curve = offset_curve(outsider.lips, late(outsider.audio, frames), expert)
+    found = score(curve, expert.in_step)
     assert abs(found.offset - frames) <= 1
     assert abs(shift_of([outsider], frames, expert) - frames) <= 1
 
@@ -111,35 +112,43 @@ def test_silence_and_noise_have_low_confidence_and_cause_no_large_shift(outsider
         assert abs(shift_of([dubbed], 0, expert)) < 2.5
 
 
+IN_STEP = 0.4
+
+
 def minimum_at(offset: float, depth: float) -> np.ndarray:
     """A curve of distances with one minimum, as of sound that is late by `offset` frames."""
-    in_step = -late_by((np.arange(-15, 16) / 1.0) ** 2)  # where the expert's minimum then is
-    away = np.arange(-15, 16) - in_step - offset
+    away = np.arange(-15, 16) - IN_STEP - offset
     return 1.2 - depth * np.exp(-((away / 1.5) ** 2))
 
 
 @given(offset=st.floats(-13, 13))
 def test_the_minimum_is_found_to_a_fraction_of_a_frame(offset):
-    assert late_by(minimum_at(offset, 0.4)) == pytest.approx(offset, abs=0.1)
+    assert late_by(minimum_at(offset, 0.4), IN_STEP) == pytest.approx(offset, abs=0.1)
+
+
+def shift_by(curves: list[np.ndarray], frames: list[int]) -> Fraction:
+    return trusted_shift(curves, frames, IN_STEP)
 
 
 def test_evidence_accumulates_over_clips_and_the_margin_depends_on_duration():
-    assert abs(trusted_shift([minimum_at(5, 0.4)], [75]) - 5) <= 0.25
-    assert trusted_shift([minimum_at(5, 0.06)] * 20, [75] * 20) == 0
-    assert trusted_shift([minimum_at(5, 0.12)], [40]) == 0
-    assert abs(trusted_shift([minimum_at(5, 0.12)] * 6, [75] * 6) - 5) <= 0.25
+    assert abs(shift_by([minimum_at(5, 0.4)], [75]) - 5) <= 0.25
+    assert shift_by([minimum_at(5, 0.06)] * 20, [75] * 20) == 0
+    assert shift_by([minimum_at(5, 0.12)], [40]) == 0
+    assert abs(shift_by([minimum_at(5, 0.12)] * 6, [75] * 6) - 5) <= 0.25
     # Clips are weighted by duration.
-    pooled = trusted_shift([minimum_at(5, 0.4), minimum_at(-4, 0.4)], [250, 50])
+    pooled = shift_by([minimum_at(5, 0.4), minimum_at(-4, 0.4)], [250, 50])
     assert abs(pooled - 5) <= 0.25
 
 
 @pytest.mark.parametrize("offset", [-1.75, -0.75, 0.75, 1.25, 2])
 def test_small_shifts_need_no_margin_and_are_made_in_quarters(offset):
-    assert abs(trusted_shift([minimum_at(offset, 0.07)], [250]) - offset) <= 0.25
+    assert abs(shift_by([minimum_at(offset, 0.07)], [250]) - offset) <= 0.25
 
 
 def test_shifts_within_the_error_the_largest_offset_and_short_clips_cause_no_shift():
-    assert trusted_shift([minimum_at(0.3, 0.5)], [250]) == 0
-    assert trusted_shift([minimum_at(15, 0.5)], [250]) == 0
-    assert trusted_shift([minimum_at(6, 0.5)], [39]) == 0
-    assert trusted_shift([], []) == 0
+    assert shift_by([minimum_at(0.3, 0.5)], [250]) == 0
+    assert shift_by([minimum_at(0.8, 0.5)], [75]) == 0
+    assert shift_by([minimum_at(0.8, 0.5)] * 4, [75] * 4) > 0
+    assert shift_by([minimum_at(15, 0.5)], [250]) == 0
+    assert shift_by([minimum_at(6, 0.5)], [39]) == 0
+    assert shift_by([], []) == 0

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mytalk_core.sync.accuracy import within_tolerance
-from mytalk_core.sync.offsets import offset_distances, score
+from mytalk_core.sync.offsets import late_by, offset_distances, score
 
 
 def windows(seed: int, count: int = 70) -> np.ndarray:
@@ -49,3 +49,13 @@ def test_the_score_has_the_minimum_its_offset_and_the_margin_to_the_median():
     found = score(distances)
     assert (found.offset, found.distance) == (3, 0.5)
     assert found.confidence == pytest.approx(0.7)
+
+
+def test_the_offset_counts_from_where_the_expert_finds_sound_in_step():
+    distances = np.full(31, 1.2)
+    distances[15:17] = 0.5, 0.51  # a minimum just before the middle of the offsets 0 and 1
+    assert late_by(distances, in_step=0.0) == pytest.approx(0.49, abs=0.02)
+    assert late_by(distances, in_step=0.45) == pytest.approx(0.04, abs=0.02)
+    distances[16] = 0.49
+    assert score(distances).offset == 1
+    assert score(distances, in_step=0.45).offset == 0
