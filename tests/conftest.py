@@ -13,14 +13,14 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 # Workers of Ray would yield to the other test processes, which are never idle.
 os.environ.setdefault("RAY_worker_niceness", "0")
-os.environ.setdefault("RAY_metrics_report_interval_ms", "500")  # a test waits for metrics
+os.environ.setdefault("RAY_metrics_report_interval_ms", "2000")  # a test waits for metrics
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that needs a hub is a broken test
 
 import atexit
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,8 @@ _VIDEO = {".mpg", ".mp4", ".webm"}
 LEAN_HEAD = {"include_dashboard": False, "no_monitor": True, "include_log_monitor": False}
 
 _EXIT_CODE = pytest.StashKey[int]()
+_CLUSTERS = pytest.StashKey[ExitStack]()
+_CLUSTER_FIXTURES = {"ray_address", "machines_to_lose"}
 
 # An example may take any time: machines are busy.
 settings.register_profile("tests", deadline=None)
@@ -111,11 +113,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return _RAY.index(group) if group in _RAY else len(_RAY), _IN_THE_END in item.nodeid
 
     items.sort(key=place)
+    for item in items:
+        used = _CLUSTER_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+        if used and _group(item.nodeid) not in _RAY:
+            raise pytest.UsageError(f"{item.nodeid} starts Ray, and is not listed in _ON_RAY")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the clusters after the last test on Ray: their processes are never idle."""
+    if nextitem is None or _group(nextitem.nodeid) not in _RAY:
+        item.session.stash.setdefault(_CLUSTERS, ExitStack()).close()
+
+
+@pytest.fixture(scope="session")
+def clusters(request: pytest.FixtureRequest) -> ExitStack:
+    """Closed after the last test on Ray."""
+    return request.session.stash.setdefault(_CLUSTERS, ExitStack())
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Store the exit code."""
+    """Store the exit code; end the clusters of a session that was interrupted."""
     session.config.stash[_EXIT_CODE] = int(exitstatus)
+    session.stash.setdefault(_CLUSTERS, ExitStack()).close()
 
 
 @pytest.hookimpl(trylast=True)
@@ -261,13 +281,13 @@ def s3_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def ray_address() -> Iterator[str]:
-    """The address of a Ray cluster of two CPUs that runs for the session."""
+def ray_address(clusters: ExitStack) -> str:
+    """The address of a Ray cluster of two CPUs that runs until the last test on Ray."""
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **LEAN_HEAD})
-    yield cluster.address
-    cluster.shutdown()
+    clusters.callback(cluster.shutdown)
+    return str(cluster.address)
 
 
 @pytest.fixture(scope="module")

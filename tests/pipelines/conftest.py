@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -98,11 +99,11 @@ class Machines:
 
 
 @pytest.fixture(scope="session")
-def machines_to_lose() -> Iterator[Machines]:
+def machines_to_lose(clusters: ExitStack) -> Machines:
     """The machines, started once; after a loss there is one of them."""
     found = Machines()
-    yield found
-    found.close()
+    clusters.callback(found.close)
+    return found
 
 
 @pytest.fixture

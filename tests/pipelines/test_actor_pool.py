@@ -1,23 +1,15 @@
 """A worker pool on machines that lack models or are lost, and retries of tasks."""
 
-import os
 import time
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import ray
 
-from mytalk_core.catalogue.delivery import DubbedTitle, DubLink
-from mytalk_core.catalogue.entries import CatalogueTitle
-from mytalk_core.data.run_records import TitleStatus
 from mytalk_core.errors import ErrorClass, ModelError, MytalkError, Reason, StorageError
 from pipelines.actor_pool import ActorPool, PoolConfig, Shape, Task, settle_any
 from pipelines.cluster import machines
-from pipelines.dub import Batch, catalogue_run
 from pipelines.resources import Machine, Resources
-from tests.catalogue_titles import catalogue_title
-from tests.small_graph import no_tools
 
 
 class Work:
@@ -101,36 +93,3 @@ def test_transient_errors_are_retried_and_others_end_only_their_task(two_machine
         settle_any([pool], 1.0)
     pool.stop()
     assert came == ["stored"]
-
-
-def make_dubber(journal: Path):
-    def dub(row: CatalogueTitle, film: Path, link: DubLink) -> DubbedTitle:
-        with journal.open("a") as lines:
-            lines.write(f"{row.id} {os.getpid()}\n")
-        time.sleep(1.0)
-        film.write_text(row.id)
-        film.with_name(film.name + ".report.html").touch()
-        return DubbedTitle(film, frames=25)
-
-    return dub
-
-
-def test_a_catalogue_is_complete_after_the_loss_of_a_machine(two_machines, tmp_path):
-    journal = tmp_path / "journal"
-    rows = []
-    for number in range(6):
-        film, speech = tmp_path / "film.mp4", tmp_path / f"{number}.wav"
-        film.touch()
-        speech.write_text(str(number))
-        rows.append(catalogue_title(f"t{number}", film, speech, number))
-    results = []
-    dubber, work = partial(make_dubber, journal), str(tmp_path / "work")
-    batch = Batch("list.csv", str(tmp_path / "out"), dubber, no_tools, work, {})
-    with catalogue_run(batch, rows) as run:
-        for result in run.results():
-            if not results:
-                two_machines.lose()
-            results.append(result)
-    assert {result.id for result in results} == {row.id for row in rows}
-    assert {result.status for result in results} == {TitleStatus.OK}
-    assert len({line.split()[1] for line in journal.read_text().splitlines()}) >= 2

@@ -44,10 +44,12 @@ RECIPE = {"weights": "abc"}
 # Without reserving memory, of which the machine of the tests has little.
 NEEDS = RunNeeds(replace(CONDUCTOR, memory_bytes=0), replace(MAKER, memory_bytes=0))
 QUICK = BatchConfig(
+    workers=1,  # the start of each takes seconds
     needs=NEEDS,
     retries=PoolConfig(chances=2, retry_seconds=(0.1, 0.1)),
     lease=LeaseConfig(seconds=30.0, watch_seconds=0.05),
 )
+SEVERAL = replace(QUICK, workers=None)
 
 
 pytestmark = pytest.mark.usefixtures("two_cpus")
@@ -153,7 +155,8 @@ def test_every_entry_gets_its_record_while_others_fail(run: Run) -> None:
     problem = TitleProblem("dub", "is missing")
     bad_row = RefusedTitle(0, "row 0", "t0", "en", "x", (problem,))
     kinds = {"a": "good", "b": "bad", "c": "bug", "d": "deadly", "e": "deadly_once", "f": "good"}
-    results = run(bad_row, *(run.row(name, kind) for name, kind in kinds.items()))
+    rows = [run.row(name, kind) for name, kind in kinds.items()]
+    results = run(bad_row, *rows, config=SEVERAL)
 
     ok = {name for name, result in results.items() if result.status is TitleStatus.OK}
     assert ok == {"a", "e", "f"}
@@ -257,8 +260,7 @@ def test_films_are_delivered_to_an_object_store(run: Run, s3_url: str) -> None:
 
 def test_an_interrupted_run_keeps_finished_titles(run: Run) -> None:
     rows = [run.row(name) for name in ("a", "b", "c")]
-    config = replace(QUICK, workers=1)
-    with pytest.raises(KeyboardInterrupt), catalogue_run(run.batch(), rows, config) as first:
+    with pytest.raises(KeyboardInterrupt), catalogue_run(run.batch(), rows, QUICK) as first:
         done = next(first.results())
         raise KeyboardInterrupt
     assert (first.ended.why, first.ended.ok, first.ended.left) == (RunEnd.STOPPED, 1, 2)
@@ -324,7 +326,7 @@ def test_the_parts_of_titles_are_made_once_whatever_happens_to_their_makers(
 ) -> None:
     """A part that kills every process that makes it fails its title, which is tried once."""
     kinds = {"a": "poison", "b": "graph", "c": "graph", "d": "crash_once"}
-    results = run(*(run.row(name, kind) for name, kind in kinds.items()))
+    results = run(*(run.row(name, kind) for name, kind in kinds.items()), config=SEVERAL)
     assert {name: result.status for name, result in results.items()} == {
         "a": TitleStatus.FAILED,
         **dict.fromkeys("bcd", TitleStatus.OK),
@@ -348,7 +350,7 @@ def test_the_parts_of_titles_are_made_once_whatever_happens_to_their_makers(
 def test_a_title_that_hangs_fails_alone(run: Run) -> None:
     kinds = {"a": "hung", "b": "good", "c": "slow"}
     conductor = replace(NEEDS.conductor, stall_seconds=6.0)
-    config = replace(QUICK, needs=replace(NEEDS, conductor=conductor))
+    config = replace(SEVERAL, needs=replace(NEEDS, conductor=conductor))
     results = run(*(run.row(name, kind) for name, kind in kinds.items()), config=config)
     assert {name: result.status for name, result in results.items()} == {
         "a": TitleStatus.FAILED,
