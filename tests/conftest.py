@@ -67,6 +67,7 @@ _ON_RAY = {
     "tests/pipelines/test_actor_pool.py",
     "tests/pipelines/test_dub.py",
     "tests/pipelines/test_dub_machines.py",
+    "tests/pipelines/test_no_shared_folder.py",
     "tests/pipelines/test_preprocess.py",
     "tests/pipelines/test_preprocess_survives.py",
     "tests/pipelines/test_run_metrics.py",
@@ -75,6 +76,7 @@ _ON_RAY = {
 }
 # Of these, the modules of the second process.
 _ON_SECOND_CLUSTER = {
+    "tests/pipelines/test_no_shared_folder.py",
     "tests/pipelines/test_preprocess.py",
     "tests/pipelines/test_train.py",
     "tests/pipelines/test_train_refusals.py",
