@@ -35,6 +35,8 @@ _STARTS_FAILED = 12
 _LASTING = frozenset({Reason.OUTPUT_NOT_WRITABLE, Reason.WORKER_LOST})
 # Largest pause between two readings of a worker's heartbeat.
 _PULSE_SECONDS = 5.0
+# Pause between two looks for workers that hang: there may be thousands, and as many results a look.
+_STALL_LOOK_SECONDS = 0.2
 # Pause between two readings of the cluster's machines.
 _CLUSTER_SECONDS = 15.0
 # Time that a cluster may have no machine with CPUs; an autoscaler starts them on demand.
@@ -113,6 +115,7 @@ class ActorPool:
         self._failures: Counter[str] = Counter()  # of workers to get ready, by machine
         self._last_failure: MytalkError | None = None
         self._starts_failed = 0  # in a row
+        self._looked_at = 0.0  # for workers that hang; monotonic
 
     @property
     def size(self) -> int:
@@ -296,6 +299,9 @@ class ActorPool:
 
     def _replace_stalled(self) -> None:
         now = time.monotonic()
+        if now - self._looked_at < _STALL_LOOK_SECONDS:
+            return
+        self._looked_at = now
         for worker in [each for each in self._workers if each.held]:
             task = self._running[worker.held[0]][0]
             limit = task.stall_seconds or self._shape.resources.stall_seconds
@@ -351,12 +357,14 @@ class Settled(Protocol):
 
 
 def settle_any(pools: Sequence[Settled], seconds: float) -> None:
-    """Wait up to `seconds` for a result or a new worker of any pool, and settle it."""
+    """Wait up to `seconds` for a result or a new worker of any pool; settle all that are there."""
     references = [reference for pool in pools for reference in pool.references]
     if not references:  # every task waits for its next try
         time.sleep(seconds)
         return
-    finished, _ = ray.wait(references, num_returns=1, timeout=seconds)
+    finished, pending = ray.wait(references, num_returns=1, timeout=seconds)
+    if finished and pending:  # the others at no further wait: a look takes time for each reference
+        finished += ray.wait(pending, num_returns=len(pending), timeout=0)[0]
     for reference in finished:
         for pool in pools:
             pool.settle(reference)

@@ -47,11 +47,11 @@ class SimulatedMachines:
     def wait(
         self, references: Sequence[Reference], num_returns: int = 1, timeout: float = 0
     ) -> tuple[list[Reference], list[Reference]]:
-        """As `ray.wait`, but the rest is not returned."""
-        if timeout == 0:  # a look at heartbeats, which are not simulated
+        """As `ray.wait`; the rest may have references that are ready."""
+        if len(references) == 1:  # a heartbeat, which is not simulated
             return [], []
         count = min(num_returns, len(self._ready))
-        return [self._ready.popleft() for _ in range(count)], []
+        return [self._ready.popleft() for _ in range(count)], list(references)
 
     def get(self, reference: Reference) -> Any:
         """As `ray.get`."""
@@ -89,6 +89,7 @@ class _Worker:
         self._title: tuple[TitleTask, Reference] | None = None
         self._left = 0  # orders of the title that are not answered
         self._new: tuple[Order, ...] = ()
+        self._waiting: Reference | None = None  # for orders
 
     def _prepare(self) -> Reference:
         reference = Reference()
@@ -111,10 +112,15 @@ class _Worker:
             self._left -= 1
             if not self._left and self._title:
                 task, waiting = self._title
+                if self._waiting:
+                    self._machines.give(self._waiting, ())
+                self._waiting = None
                 self._machines.give(waiting, self._machines.record(task))
-        elif self._new:  # else it waits for orders until the title ends
+        elif self._new:
             self._machines.give(reference, self._new)
             self._new = ()
+        else:
+            self._waiting = reference
         return reference
 
 
