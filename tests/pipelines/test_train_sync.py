@@ -33,7 +33,8 @@ def test_every_expert_is_trained_on_curated_shards(
         assert steps == [(done, 6) for done in range(1, 7)]
         assert 0 <= accuracy <= 1
         assert job.weights.name == f"sync_{purpose}.safetensors"
-        assert load_expert(purpose, job.weights).config == RECIPES[purpose].expert
+        found = load_expert(purpose, job.weights).config
+        assert replace(found, in_step=0.0) == RECIPES[purpose].expert
     first = (tmp_path / "out" / "sync_training.safetensors").read_bytes()
     again = SyncTrainJob(Purpose.TRAINING, data, tmp_path / "again", whisper_dir)
     run_sync_training(again, lambda done, total: None)
