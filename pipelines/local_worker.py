@@ -39,6 +39,7 @@ PRELOADED = ("pipelines.preloaded",)
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _LEAST_PRIORITY = 19
+_ARENA_MAX, _ARENAS = -8, 2  # M_ARENA_MAX of malloc.h, and its value
 _PROGRESS_SECONDS = 0.1  # between two reports of a worker
 
 
@@ -158,6 +159,7 @@ def _serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.dup2(2, 1)  # native libraries print to standard output
+    limit_arenas()
     cv2.setNumThreads(1)
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, tasks), daemon=True).start()
@@ -173,6 +175,16 @@ def _serve(
             known = isinstance(error, MytalkError)
             send(Failure(error_to_json(error), "" if known else traceback.format_exc()))
         return_memory()
+
+
+def limit_arenas() -> None:
+    """Let all threads of this process allocate memory from the same few arenas.
+
+    By default each thread has an arena, from which the others take nothing. Decoders and encoders
+    start threads for every piece of a film, and the arenas of a worker grew to gigabytes.
+    """
+    with suppress(AttributeError):  # only glibc has it
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, _ARENAS)
 
 
 def return_memory() -> None:

@@ -11,7 +11,7 @@ from mytalk_core.data.portable import loaded_portable
 from mytalk_core.data.retrying import while_waiting
 from mytalk_core.dubbing.making import make_artifact, stored_artifact
 from mytalk_core.work_log import working_on
-from pipelines.local_worker import return_memory
+from pipelines.local_worker import limit_arenas, return_memory
 from pipelines.pool_worker import Beat
 from pipelines.processor_time import processor_seconds
 from pipelines.stage_orders import Answer
@@ -39,6 +39,7 @@ class StageMaker:
         import cv2
         import torch
 
+        limit_arenas()
         cv2.setNumThreads(1)
         torch.set_num_threads(1)
         self._tools = make_tools()

@@ -3,8 +3,10 @@
 python -m tests.small_graph WORK OUT PROCESSES
 """
 
+import ctypes
 import os
 import signal
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -104,6 +106,35 @@ def _threads(request: PartRequest, context: StageContext) -> tuple[str, int]:
     return os.environ["OMP_NUM_THREADS"], cv2.getNumThreads()
 
 
+def _arenas(request: PartRequest, context: StageContext) -> int:
+    """The arenas of memory from which many threads at once have allocated."""
+    begun = threading.Barrier(16)
+
+    def allocate() -> None:
+        begun.wait()
+        bytearray(100_000)
+        begun.wait()
+
+    threads = [threading.Thread(target=allocate) for _ in range(begun.parties)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return count_arenas()
+
+
+def count_arenas() -> int:
+    """Return how many arenas of memory glibc has given to the threads of this process."""
+    libc = ctypes.CDLL(None)
+    libc.open_memstream.restype = ctypes.c_void_p
+    text, size = ctypes.c_char_p(), ctypes.c_size_t()
+    stream = ctypes.c_void_p(libc.open_memstream(ctypes.byref(text), ctypes.byref(size)))
+    libc.malloc_info(0, stream)
+    libc.fclose(stream)
+    assert text.value is not None
+    return text.value.count(b"<heap nr=")
+
+
 def _sleep(request: PartRequest, context: StageContext) -> int:
     assert request.film is not None
     request.film.path.write_text(str(os.getpid()))
@@ -124,6 +155,7 @@ CRASH = Stage("crash", 1, PartRequest, int, _crash)
 CRASH_ONCE = Stage("crash-once", 1, PartRequest, int, _crash_once)
 PROCESS = Stage("process", 1, PartRequest, int, _process)
 THREADS = Stage("threads", 1, PartRequest, tuple[str, int], _threads)
+ARENAS = Stage("arenas", 1, PartRequest, int, _arenas)
 READ = Stage("read", 1, PartRequest, str, _read)
 SLEEP = Stage("sleep", 1, PartRequest, int, _sleep)
 

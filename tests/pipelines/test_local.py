@@ -23,6 +23,7 @@ from pipelines.local import LocalRunner
 from pipelines.local_worker import StageBugError
 from tests.programs import Programs, ended, waited
 from tests.small_graph import (
+    ARENAS,
     BACKGROUND,
     BUG,
     CRASH,
@@ -132,6 +133,15 @@ def test_a_worker_uses_one_thread_of_each_library(
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     assert runner.start(THREADS, PartRequest(1)).result() == ("1", 1)
     assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+def test_the_threads_of_a_worker_share_their_memory(runner: LocalRunner) -> None:
+    """By default each of its 16 threads takes an arena, as in another process."""
+    assert runner.start(ARENAS, PartRequest(1)).result() <= 2
+    program = "from tests.small_graph import ARENAS; print(ARENAS.run(None, None))"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    alone = subprocess.check_output([sys.executable, "-c", program], env=environment)
+    assert int(alone) > 2
 
 
 def test_the_parent_imports_no_network_library() -> None:
