@@ -19,6 +19,8 @@ from mytalk_core.errors import BadInputError, ErrorClass, OutputError, Reason
 from mytalk_core.footage.run_account import RunAccount
 from mytalk_core.footage.unit_work import config_id
 from mytalk_core.media.clock import MOTION_FPS
+from pipelines import preprocess as preprocess_pipeline
+from pipelines.actor_pool import Shape
 from pipelines.preprocess import preprocess
 from tests.preprocess_runs import (
     CONFIG,
@@ -67,12 +69,10 @@ def without_ends(times: dict[str, int]) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def done(footage, tmp_path_factory, models, two_cpus) -> tuple[Path, RunAccount, list[float]]:
-    """A run without interruptions: its folder, its account, the reported counts of sources."""
+def done(footage, tmp_path_factory, models) -> tuple[Path, RunAccount]:
+    """A run without Ray and without interruptions: its folder and its account."""
     out = tmp_path_factory.mktemp("done")
-    progress: list[float] = []
-    account = preprocess(job(footage, out, models), lambda state: progress.append(state.done))
-    return out, account, progress
+    return out, preprocess_here(job(footage, out, models))
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def samples(done) -> list[ClipSample]:
 
 
 def test_every_file_has_a_row_with_its_result(done):
-    out, account, progress = done
+    out, account = done
     found = {Path(row.source).name: row for row in rows(out) if row.kind is Kind.SOURCE}
 
     assert {name: (row.status, row.reason, row.stage) for name, row in found.items()} == {
@@ -101,11 +101,10 @@ def test_every_file_has_a_row_with_its_result(done):
     assert account.sources == {"failed": 2, "filtered": 1, "ok": 3}
     assert account.reasons == {"no_audio_stream": 1, "no_face": 1, "not_media": 1}
     assert account.classes == {"bad_input": 2}
-    assert max(progress) <= 6
 
 
 def test_the_summary_counts_what_the_manifest_lists(done):
-    out, account, _ = done
+    out, account = done
     clips = [row for row in rows(out) if row.kind is Kind.CLIP and row.status is Status.OK]
     summary = json.loads((out / "summary.json").read_text())
 
@@ -121,7 +120,7 @@ def test_the_summary_counts_what_the_manifest_lists(done):
 
 
 def test_rows_of_clips_have_the_columns_that_filters_read(done):
-    out, _, _ = done
+    out, _ = done
     clips = [row for row in rows(out) if row.kind is Kind.CLIP]
     titles = {row.source: row.title for row in rows(out) if row.kind is Kind.SOURCE}
 
@@ -150,7 +149,7 @@ def test_rows_of_clips_have_the_columns_that_filters_read(done):
 
 
 def test_rows_locate_the_bytes_of_a_sample(done):
-    out, _, _ = done
+    out, _ = done
     members = {
         key: each for path in (out / "shards").iterdir() for key, each in iter_members([path])
     }
@@ -166,7 +165,7 @@ def test_rows_locate_the_bytes_of_a_sample(done):
 
 
 def test_shards_are_bounded(done):
-    out, _, _ = done
+    out, _ = done
     for path in (out / "shards").iterdir():
         assert 1 <= len(list(iter_members([path]))) <= CONFIG.shards.samples
 
@@ -205,11 +204,13 @@ def copied(done, tmp_path) -> Path:
     return shutil.copytree(done[0], tmp_path / "copied")
 
 
-def test_the_same_run_again_does_nothing(done, copied, footage, models):
-    _, account, _ = done
+def test_the_same_run_again_on_ray_does_nothing(done, copied, footage, models, two_cpus):
+    _, account = done
     before, manifest = without_ends(written(copied)), rows(copied)
-    again = preprocess(job(footage, copied, models))
+    progress: list[int] = []
+    again = preprocess(job(footage, copied, models), lambda state: progress.append(state.done))
 
+    assert progress and max(progress) <= 6
     assert without_ends(written(copied)) == before
     assert repr(rows(copied)) == repr(manifest)
     assert (again.sources, again.tracks) == (account.sources, account.tracks)
@@ -279,16 +280,21 @@ from pathlib import Path
 sys.path[:0] = {path!r}
 from mytalk_core.footage.unit_work import WorkModels
 from tests.preprocess_runs import UNIT_PER_FILM, job
-from pipelines.preprocess import preprocess
+from pipelines import preprocess as module
+from pipelines.actor_pool import Shape
+module.extraction_shape = lambda machines: Shape(1, module.EXTRACTOR)
 models = WorkModels(Path({landmarker!r}), Path({encoder!r}), None, {versions!r})
 work = job({footage!r}, {out!r}, models, config=UNIT_PER_FILM)
-preprocess(work, address={address!r})
+module.preprocess(work, address={address!r})
 """
 
 
 def test_the_same_command_continues_the_run_of_a_killed_driver(
-    undisturbed, films, tmp_path, models, ray_address, two_cpus
+    undisturbed, films, tmp_path, models, ray_address, two_cpus, monkeypatch
 ):
+    """With one extraction worker, as the start of each takes seconds."""
+    one = Shape(1, preprocess_pipeline.EXTRACTOR)
+    monkeypatch.setattr(preprocess_pipeline, "extraction_shape", lambda machines: one)
     out = tmp_path / "out"
     script = COMMAND.format(
         path=[str(Path(__file__).parents[2]), *sys.path],
