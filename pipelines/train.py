@@ -23,7 +23,8 @@ from mytalk_core.media.output import temporary_root, work_folder
 from pipelines.cluster import ClusterError, connected, machines
 from pipelines.resources import Resources, available
 from pipelines.train_progress import Watching
-from pipelines.train_worker import TrainRun, train_worker
+from pipelines.train_start import settings_of, start_worker
+from pipelines.train_worker import TrainRun
 from pipelines.training_job import TrainJob, crop_size, run_name
 
 # The driver and Ray's controller reserve no CPU, so two workers run on two CPUs.
@@ -123,8 +124,8 @@ def _fit(job: TrainJob, name: str, progress: Callable[[int, int], None]) -> None
 def _trainer(run: TrainRun, gpus: bool, account: str) -> TorchTrainer:
     needs = {"CPU": TRAINER.cpus} | ({"GPU": TRAINER.gpus} if gpus else {})
     return TorchTrainer(
-        train_worker,
-        train_loop_config={"run": run},
+        start_worker,
+        train_loop_config=settings_of(run),
         torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
         scaling_config=ScalingConfig(
             num_workers=run.job.workers, use_gpu=gpus, resources_per_worker=needs

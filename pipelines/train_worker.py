@@ -18,7 +18,6 @@ from mytalk_core.appearance.training import RendererInTraining
 from mytalk_core.data.clip_choice import spread_over_speakers
 from mytalk_core.data.clip_index import clip_index
 from mytalk_core.data.clip_reader import Members, read_clip
-from mytalk_core.evaluation.sample_pictures import appearance_picture, motion_picture
 from mytalk_core.motion.model import save_model
 from mytalk_core.training.checkpoints import Checkpoints
 from mytalk_core.training.event_log import stored_event_log
@@ -43,14 +42,13 @@ class TrainRun:
         return Checkpoints(self.job.store, self.name)
 
 
-def train_worker(settings: dict[str, TrainRun]) -> None:
+def train_worker(run: TrainRun) -> None:
     """Train as one process of the run; rank 0 also validates, and stores results and checkpoints.
 
     Raises:
         BadInputError, ModelError, OutputError, StorageError: this machine cannot read or write.
         DivergedError: as `train`.
     """
-    run = settings["run"]
     job = run.job
     context = ray_train.get_context()
     rank, device = context.get_world_rank(), get_device()
@@ -87,6 +85,9 @@ def _event_writer(
     run: TrainRun, objective: Any, step: int, open_files: ExitStack
 ) -> Callable[[Validation], None]:
     """Return a function that logs a validation to TensorBoard, with a sample of the model."""
+    # Not in the processes that draw nothing: their imports take a second.
+    from mytalk_core.evaluation.sample_pictures import appearance_picture, motion_picture
+
     job = run.job
     held_out = clip_index(job.data, "val")
     members = read_clip(held_out, spread_over_speakers(held_out, 1)[0])

@@ -33,7 +33,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     alone = SimpleNamespace(get_world_rank=lambda: 0, get_world_size=lambda: 1)
 
     def fit(job: TrainJob, name: str, progress: Callable[[int, int], None]) -> None:
-        train_worker.train_worker({"run": TrainRun(job, name, "")})
+        train_worker.train_worker(TrainRun(job, name, ""))
 
     monkeypatch.setattr(train_worker, "ray_train", SimpleNamespace(get_context=lambda: alone))
     monkeypatch.setattr(train_worker, "get_device", lambda: torch.device("cpu"))
