@@ -8,6 +8,7 @@ that results depend neither on the number of workers nor on that of the machine'
 from __future__ import annotations
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import pickle
@@ -188,7 +189,11 @@ def limit_arenas() -> None:
 
 
 def return_memory() -> None:
-    """Return freed memory to the system: stages free arrays of hundreds of megabytes."""
+    """Return freed memory to the system: stages free arrays of hundreds of megabytes.
+
+    Cycles of objects are small for Python, which would keep them, and hold encoders of libraries.
+    """
+    gc.collect()
     with suppress(AttributeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)
 
