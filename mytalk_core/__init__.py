@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.13.0"
+__version__ = "0.14.0"
 
 # Switch off usage reports of libraries: unreleased footage is confidential, and so is the fact that
 # it is being processed. This is the first code of the project to run, also in workers. A variable

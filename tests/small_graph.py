@@ -4,6 +4,7 @@ python -m tests.small_graph WORK OUT PROCESSES
 """
 
 import ctypes
+import gc
 import os
 import signal
 import threading
@@ -135,6 +136,21 @@ def count_arenas() -> int:
     return text.value.count(b"<heap nr=")
 
 
+class _Cycle:
+    """An object that refers to itself."""
+
+    def __init__(self) -> None:
+        self.self = self
+
+
+def _cycles(request: PartRequest, context: StageContext) -> int:
+    """Leave a cycle, which Python would keep, and return how many there were."""
+    gc.disable()
+    kept = sum(isinstance(each, _Cycle) for each in gc.get_objects())
+    _Cycle()
+    return kept
+
+
 def _sleep(request: PartRequest, context: StageContext) -> int:
     assert request.film is not None
     request.film.path.write_text(str(os.getpid()))
@@ -156,6 +172,7 @@ CRASH_ONCE = Stage("crash-once", 1, PartRequest, int, _crash_once)
 PROCESS = Stage("process", 1, PartRequest, int, _process)
 THREADS = Stage("threads", 1, PartRequest, tuple[str, int], _threads)
 ARENAS = Stage("arenas", 1, PartRequest, int, _arenas)
+CYCLES = Stage("cycles", 1, PartRequest, int, _cycles)
 READ = Stage("read", 1, PartRequest, str, _read)
 SLEEP = Stage("sleep", 1, PartRequest, int, _sleep)
 

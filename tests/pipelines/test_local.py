@@ -28,6 +28,7 @@ from tests.small_graph import (
     BUG,
     CRASH,
     CRASH_ONCE,
+    CYCLES,
     PART,
     PARTS,
     PRIORITY,
@@ -142,6 +143,13 @@ def test_the_threads_of_a_worker_share_their_memory(runner: LocalRunner) -> None
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     alone = subprocess.check_output([sys.executable, "-c", program], env=environment)
     assert int(alone) > 2
+
+
+def test_a_worker_keeps_no_cycles_of_objects_of_what_it_has_made(artifacts: Artifacts) -> None:
+    """They held the encoders of dozens of pieces."""
+    with LocalRunner(artifacts, no_tools, lambda *report: None, 1) as runner:
+        made = [runner.start(CYCLES, PartRequest(number)) for number in range(3)]
+        assert [each.result() for each in made] == [0, 0, 0]
 
 
 def test_the_parent_imports_no_network_library() -> None:
