@@ -342,7 +342,9 @@ def test_the_parts_of_titles_are_made_once_whatever_happens_to_their_makers(
         assert run.store.read(results[name].output) == undisturbed
     lines = run.started()
     made = [line for line in lines if line.startswith("made ")]
-    assert len(made) == len(set(made)) == PARTS + 2
+    # Four makers are killed. The answer of one may be lost with it after its artifact was stored.
+    assert len(made) == len(set(made))
+    assert PARTS + 2 - 4 <= len(made) <= PARTS + 2
     assert sorted(line for line in lines if line not in made) == list("abcd")
     assert not list((tmp_path / "work" / "unfinished").iterdir())
 
