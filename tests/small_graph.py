@@ -108,7 +108,8 @@ def _threads(request: PartRequest, context: StageContext) -> tuple[str, int]:
 
 
 def _arenas(request: PartRequest, context: StageContext) -> int:
-    """The arenas of memory from which many threads at once have allocated."""
+    """The arenas of memory that the allocations of many threads at once have added."""
+    before = count_arenas()
     begun = threading.Barrier(16)
 
     def allocate() -> None:
@@ -121,7 +122,7 @@ def _arenas(request: PartRequest, context: StageContext) -> int:
         thread.start()
     for thread in threads:
         thread.join()
-    return count_arenas()
+    return count_arenas() - before
 
 
 def count_arenas() -> int:
